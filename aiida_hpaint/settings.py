@@ -1,0 +1,68 @@
+"""The settings of a restoration: one object for Python, YAML, the command line and provenance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class Settings(BaseModel):
+    """Base of all settings: immutable, unknown keys are errors that name the key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class SamplingSettings(Settings):
+    """How samples are drawn for each host."""
+
+    generator: str = Field(
+        "bundled",
+        description="'bundled', 'random', a name from `aiida-hpaint models list`, or a checkpoint",
+    )
+    samples: int = Field(10, ge=1, description="samples for each host")
+    steps: int = Field(25, ge=2, description="noise levels from the largest to the smallest")
+    seed: int = Field(0, ge=0, description="seed of the noise; the same seed gives the same samples")
+    device: Device = "auto"
+    max_pairs: int = Field(
+        2_000_000, ge=1, description="site-image pairs evaluated at once: bounds the memory"
+    )
+
+
+class PotentialSettings(Settings):
+    """Which machine-learned potential relaxes and ranks."""
+
+    name: str = Field("sevennet-0", description="a name from `aiida-hpaint models list`")
+    model: str | None = Field(None, description="model file, for potentials that need one")
+    device: Device = "auto"
+
+
+class RelaxationSettings(Settings):
+    """How one stage of relaxation moves the sites; the cell never changes."""
+
+    moving: Literal["inserted", "all"] = "inserted"
+    optimizer: Literal["bfgs", "fire"] = "bfgs"
+    fmax: float = Field(0.05, gt=0, description="largest force on a moving site at the end, eV/Å")
+    max_steps: int = Field(100, ge=0, description="optimiser steps at most; 0: energies only")
+    give_up_above: float | None = Field(
+        1.5,
+        gt=0,
+        description="drop a sample this far above the host's best after `give_up_after` steps, eV",
+    )
+    give_up_after: int = Field(40, ge=1)
+    max_sites_per_batch: int = Field(400, ge=1, description="sites evaluated at once")
+
+
+class RestorationSettings(Settings):
+    """The whole recipe: sample, relax inserted sites, relax all sites, rank."""
+
+    sampling: SamplingSettings = SamplingSettings()
+    potential: PotentialSettings = PotentialSettings()
+    relax_inserted: RelaxationSettings = RelaxationSettings(moving="inserted")
+    relax_all: RelaxationSettings = RelaxationSettings(moving="all")
+    keep: int = Field(2, ge=1, description="lowest candidates of each host relaxed with all sites free")
+    keep_window: float = Field(
+        0.02, ge=0, description="candidates this close to the lowest are kept too, eV per atom"
+    )

@@ -1,0 +1,193 @@
+"""StructureBatch: many labelled periodic structures as arrays, the currency between stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+Json = Any
+
+
+@dataclass(frozen=True, eq=False)
+class StructureBatch:
+    """S periodic structures with N sites in all, stored one after the other.
+
+    Attributes
+    ----------
+    labels : (S,) strings
+        One a structure. Not unique: all samples of a host carry the host's label.
+    cells : (S, 3, 3) floats
+        Lattice vectors as rows, in Å.
+    site_counts : (S,) integers
+        Number of sites of each structure.
+    numbers : (N,) integers
+        Atomic numbers.
+    frac_coords : (N, 3) floats
+        Fractional coordinates, exactly as they were given (never wrapped, never rounded).
+        NaN marks a site whose element is known and whose position is not: what a generator fills.
+    inserted : (N,) booleans
+        True for sites that are (to be) inserted, False for sites of the host.
+    scalars : mapping of name to (S,) array
+        One value a structure: floats, integers, booleans or strings (energy, fate, sample, ...).
+    metadata : (S,) mappings
+        What else a structure carries (JSON): it survives every round trip.
+    history : mappings
+        What made the batch, a JSON record a stage: version, model, sha256, settings, seed, device.
+    """
+
+    labels: tuple[str, ...]
+    cells: FloatArray
+    site_counts: IntArray
+    numbers: IntArray
+    frac_coords: FloatArray
+    inserted: BoolArray
+    scalars: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    metadata: tuple[Mapping[str, Json], ...] = ()
+    history: tuple[Mapping[str, Json], ...] = ()
+
+    def __post_init__(self) -> None:
+        size = len(self.labels)
+        set_field = object.__setattr__
+        set_field(self, "labels", tuple(str(label) for label in self.labels))
+        set_field(self, "cells", np.asarray(self.cells, dtype=np.float64).reshape(size, 3, 3))
+        set_field(self, "site_counts", np.asarray(self.site_counts, dtype=np.int64).reshape(size))
+        total = int(self.site_counts.sum())
+        set_field(self, "numbers", np.asarray(self.numbers, dtype=np.int64).reshape(total))
+        coords = np.asarray(self.frac_coords, dtype=np.float64)
+        set_field(self, "frac_coords", coords.reshape(total, 3))
+        set_field(self, "inserted", np.asarray(self.inserted, dtype=np.bool_).reshape(total))
+        scalars = {name: np.asarray(values).reshape(size) for name, values in self.scalars.items()}
+        set_field(self, "scalars", scalars)
+        metadata = tuple(self.metadata) or tuple({} for _ in range(size))
+        if len(metadata) != size:
+            raise ValueError(f"{len(metadata)} metadata entries for {size} structures")
+        set_field(self, "metadata", metadata)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def n_sites(self) -> int:
+        """Number of sites in all structures together."""
+        return len(self.numbers)
+
+    @property
+    def offsets(self) -> IntArray:
+        """(S + 1,) first site of each structure; the last entry is the number of sites."""
+        return np.concatenate([[0], np.cumsum(self.site_counts)]).astype(np.int64)
+
+    @property
+    def owners(self) -> IntArray:
+        """(N,) the structure that each site belongs to."""
+        return np.repeat(np.arange(len(self)), self.site_counts)
+
+    @property
+    def cart_coords(self) -> FloatArray:
+        """(N, 3) Cartesian coordinates in Å."""
+        return np.einsum("na,nab->nb", self.frac_coords, self.cells[self.owners])
+
+    @property
+    def placed(self) -> BoolArray:
+        """(S,) True where every site has a position."""
+        unplaced = np.isnan(self.frac_coords).any(axis=1)
+        return np.bincount(self.owners, weights=unplaced, minlength=len(self)) == 0
+
+    @property
+    def insert_counts(self) -> IntArray:
+        """(S,) number of inserted sites of each structure."""
+        return np.bincount(self.owners[self.inserted], minlength=len(self)).astype(np.int64)
+
+    def sites(self, index: int) -> slice:
+        """The sites of structure `index`, as a slice into the per-site arrays."""
+        start = int(self.site_counts[:index].sum())
+        return slice(start, start + int(self.site_counts[index]))
+
+    def __iter__(self) -> Iterator[StructureBatch]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any]) -> StructureBatch:
+        """A batch of the chosen structures, in the order of the key (repeats are allowed)."""
+        chosen = np.atleast_1d(np.arange(len(self))[key])
+        offsets = self.offsets
+        rows = [np.arange(offsets[i], offsets[i + 1]) for i in chosen]
+        sites = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+        return StructureBatch(
+            labels=tuple(self.labels[i] for i in chosen),
+            cells=self.cells[chosen],
+            site_counts=self.site_counts[chosen],
+            numbers=self.numbers[sites],
+            frac_coords=self.frac_coords[sites],
+            inserted=self.inserted[sites],
+            scalars={name: values[chosen] for name, values in self.scalars.items()},
+            metadata=tuple(self.metadata[i] for i in chosen),
+            history=self.history,
+        )
+
+    def with_coords(self, frac_coords: FloatArray) -> StructureBatch:
+        """The same structures with other fractional coordinates."""
+        return replace(self, frac_coords=frac_coords)
+
+    def with_scalars(self, **values: Sequence[Any] | NDArray[Any]) -> StructureBatch:
+        """The same structures with scalars added or replaced."""
+        added = {name: np.asarray(value) for name, value in values.items()}
+        return replace(self, scalars={**self.scalars, **added})
+
+    def with_history(self, record: Mapping[str, Json]) -> StructureBatch:
+        """The same structures with one more stage in their history."""
+        return replace(self, history=(*self.history, record))
+
+    def equals(self, other: StructureBatch) -> bool:
+        """Whether everything agrees, bit for bit (NaN equals NaN)."""
+        return (
+            self.labels == other.labels
+            and self.metadata == other.metadata
+            and self.history == other.history
+            and set(self.scalars) == set(other.scalars)
+            and all(_same(self.scalars[name], other.scalars[name]) for name in self.scalars)
+            and all(_same(getattr(self, name), getattr(other, name)) for name in _ARRAYS)
+        )
+
+
+_ARRAYS = ("cells", "site_counts", "numbers", "frac_coords", "inserted")
+
+
+def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
+    exact = left.dtype.kind == right.dtype.kind
+    return exact and np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
+
+
+def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
+    """One batch of all structures; scalars that not every batch has are an error.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to concatenate or the scalars differ between batches.
+    """
+    if not batches:
+        raise ValueError("nothing to concatenate: give at least one StructureBatch")
+    names = set(batches[0].scalars)
+    for batch in batches[1:]:
+        if set(batch.scalars) != names:
+            raise ValueError(f"scalars differ: {sorted(names)} and {sorted(batch.scalars)}")
+    history: list[Mapping[str, Json]] = []
+    for batch in batches:
+        history.extend(record for record in batch.history if record not in history)
+    return StructureBatch(
+        labels=tuple(label for batch in batches for label in batch.labels),
+        cells=np.concatenate([batch.cells for batch in batches]),
+        site_counts=np.concatenate([batch.site_counts for batch in batches]),
+        numbers=np.concatenate([batch.numbers for batch in batches]),
+        frac_coords=np.concatenate([batch.frac_coords for batch in batches]),
+        inserted=np.concatenate([batch.inserted for batch in batches]),
+        scalars={n: np.concatenate([batch.scalars[n] for batch in batches]) for n in names},
+        metadata=tuple(entry for batch in batches for entry in batch.metadata),
+        history=tuple(history),
+    )
