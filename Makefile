@@ -1,0 +1,88 @@
+# Every target makes what it needs; `make help` lists them.
+#
+#   PYTHON=python3.12   the interpreter for a new .venv (3.10 to 3.13)
+#   TORCH="..."         what pip installs as torch, options included. On Linux, torch from PyPI
+#                       brings 3 GB of CUDA libraries along; pytorch.org/get-started gives the
+#                       options for the small CPU build.
+#   PYTEST_ARGS="..."   more arguments for pytest
+
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
+DEMO_DIR ?= runs/demo
+
+# Two small models on two cores: threads inside an operation only cost.
+export OMP_NUM_THREADS ?= 1
+# The suite brings profiles of its own; the demo keeps its profile inside the checkout.
+AIIDA_PATH ?= $(CURDIR)/.aiida
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: install
+install: $(STAMP) ## create .venv with everything but the documentation tools
+
+$(STAMP): pyproject.toml .ci/environment
+	@bash .ci/environment "$(PYTHON)" "$(VENV)" "$(TORCH)"
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
+	@mkdir -p "$(AIIDA_PATH)"
+	AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint setup
+	AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint demo examples
+
+.PHONY: test
+test: $(STAMP) ## run the tests that take minutes
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+.PHONY: test-slow
+test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: $(STAMP) ## run all tests
+	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## check style, types and the layers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: format
+format: $(STAMP) ## put the code into shape
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+.PHONY: docs
+docs: $(DOCS_STAMP) ## build the documentation into docs/_build/html; warnings are errors
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+.PHONY: bench
+bench: $(STAMP) ## list the benchmarks and their commands
+	@cat benchmarks/README.md
+
+.PHONY: clean
+clean: ## remove what was built, the demo's profile and caches (not .venv)
+	-@[ ! -d "$(CURDIR)/.aiida" ] || AIIDA_PATH="$(CURDIR)/.aiida" $(BIN)/verdi daemon stop
+	rm -rf .aiida runs docs/_build build dist .coverage .coverage.* .mypy_cache .ruff_cache \
+	  .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: distclean
+distclean: clean ## remove .venv too
+	rm -rf $(VENV)
