@@ -1,0 +1,97 @@
+"""Protocols: named settings of a restoration, the same for Python, the command line and AiiDA."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from aiida_hpaint.settings import RestorationSettings
+
+__all__ = ["list_protocols", "load_protocol"]
+
+
+def list_protocols() -> dict[str, str]:
+    """Names and descriptions of the protocols, from the fastest to the most thorough."""
+    return {name: entry["description"] for name, entry in _restore()["protocols"].items()}
+
+
+def load_protocol(
+    name: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> RestorationSettings:
+    """Settings of a protocol, with some of them replaced.
+
+    Parameters
+    ----------
+    name
+        A name from `list_protocols`; None means the default protocol, `balanced`.
+    overrides
+        Nested mapping of the settings to replace, like `{"sampling": {"samples": 20}}`.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is unknown, or an override is unknown or out of its range; the message
+        names the protocol or the setting and says what there is.
+    """
+    protocols = _restore()["protocols"]
+    name = _restore()["default"] if name is None else name
+    if name not in protocols:
+        raise ValueError(f"there is no protocol {name!r}: choose from {', '.join(protocols)}")
+    # The defaults come first: a stage of which only one value is named keeps its other ones,
+    # `moving` among them, which differs between the two relaxations.
+    defaults = RestorationSettings().model_dump()
+    merged = _merge(_merge(defaults, protocols[name]["settings"]), overrides or {})
+    unknown = list(_unknown(RestorationSettings, merged))
+    if unknown:
+        raise ValueError("\n".join(unknown))
+    try:
+        return RestorationSettings.model_validate(merged)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+
+
+@cache
+def _restore() -> dict[str, Any]:
+    text = files(__name__).joinpath("restore.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in overrides.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _unknown(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        entry = model.model_fields.get(key)
+        if entry is None:
+            close = get_close_matches(str(key), model.model_fields, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "there is"
+            known = "" if close else f" {', '.join(prefix + name for name in model.model_fields)}"
+            yield f"there is no setting {prefix}{key}: {hint}{known}"
+            continue
+        nested: Any = entry.annotation
+        if (
+            isinstance(value, Mapping)
+            and isinstance(nested, type)
+            and issubclass(nested, BaseModel)
+        ):
+            yield from _unknown(nested, value, f"{prefix}{key}.")
+
+
+def _explain(error: ValidationError) -> str:
+    return "\n".join(
+        f"setting {'.'.join(map(str, entry['loc']))}: {entry['msg'].lower()},"
+        f" got {entry['input']!r}"
+        for entry in error.errors()
+    )

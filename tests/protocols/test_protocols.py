@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from aiida_hpaint.protocols import list_protocols, load_protocol
+from aiida_hpaint.settings import RestorationSettings
+
+
+def test_every_protocol_loads_and_is_described() -> None:
+    described = list_protocols()
+    assert list(described) == ["fast", "balanced", "stringent"]
+    assert all(described.values())
+    assert all(isinstance(load_protocol(name), RestorationSettings) for name in described)
+
+
+def test_protocols_grow_from_fast_to_stringent() -> None:
+    samples = [load_protocol(name).sampling.samples for name in list_protocols()]
+    limits = [load_protocol(name).relax_inserted.fmax for name in list_protocols()]
+    assert samples == sorted(samples)
+    assert limits == sorted(limits, reverse=True)
+
+
+def test_balanced_is_the_default_and_what_settings_alone_say() -> None:
+    assert load_protocol() == load_protocol("balanced") == RestorationSettings()
+
+
+@pytest.mark.parametrize("name", ["fast", "balanced", "stringent"])
+def test_stages_move_what_their_names_say(name: str) -> None:
+    settings = load_protocol(name)
+    assert settings.relax_inserted.moving == "inserted"
+    assert settings.relax_all.moving == "all"
+
+
+def test_overrides_replace_single_settings() -> None:
+    fast = load_protocol("fast")
+    changed = load_protocol("fast", {"sampling": {"seed": 7}, "keep": 3})
+    assert changed.sampling == fast.sampling.model_copy(update={"seed": 7})
+    assert changed.keep == 3
+    assert changed.relax_inserted == fast.relax_inserted
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("quick", {}, "no protocol 'quick': choose from fast, balanced, stringent"),
+        ("fast", {"sampling": {"sample": 3}}, "sampling.sample: did you mean sampling.samples?"),
+        ("fast", {"zzz": 3}, "no setting zzz: there is sampling, potential"),
+        ("fast", {"sampling": {"samples": 0}}, "setting sampling.samples: .*greater.*got 0"),
+        ("fast", {"sampling": 3}, "setting sampling: .*got 3"),
+        ("fast", {"relax_all": {"optimizer": "cg"}}, "relax_all.optimizer: .*'bfgs' or 'fire'"),
+    ],
+)
+def test_errors_name_the_setting(name: str, overrides: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_protocol(name, overrides)
+
+
+def test_does_not_import_aiida() -> None:
+    code = "import sys, aiida_hpaint.protocols; sys.exit('aiida' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
