@@ -1,0 +1,53 @@
+"""Masks: which sites of a training structure are hidden from the network."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from aiida_hpaint.settings import Settings
+
+
+class MaskSettings(Settings):
+    """How sites are hidden in training."""
+
+    kind: Literal["task", "uniform"] = Field(
+        "task",
+        description="'task': all sites of one element, like the real task; 'uniform': each site "
+        "is known with probability `known` (TD-Paint, arXiv:2410.09306)",
+    )
+    focus: int = Field(1, description="atomic number that the model is for")
+    focus_probability: float = Field(0.8, ge=0, le=1, description="hide all sites of the focus")
+    element_probability: float = Field(0.6, ge=0, le=1, description="else: all of one element")
+    known: float = Field(0.2, ge=0, le=1)
+
+
+def draw_mask(
+    numbers: NDArray[np.integer], settings: MaskSettings, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """(n,) True for hidden sites, at least one; with two or more sites one of them stays."""
+    if settings.kind == "uniform":
+        return _repair(rng.random(len(numbers)) >= settings.known, rng)
+    elements = np.unique(numbers)
+    several = len(elements) > 1
+    if several and settings.focus in elements and rng.random() < settings.focus_probability:
+        return np.asarray(numbers == settings.focus)
+    if several and rng.random() < settings.element_probability:
+        return np.asarray(numbers == rng.choice(elements))
+    return _random_subset(len(numbers), rng)
+
+
+def _repair(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
+    if not mask.any():
+        mask[rng.integers(len(mask))] = True
+    return mask
+
+
+def _random_subset(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    hidden = int(rng.integers(1, size)) if size > 1 else 1
+    mask = np.zeros(size, dtype=bool)
+    mask[rng.permutation(size)[:hidden]] = True
+    return mask
