@@ -1,0 +1,45 @@
+"""What importing costs: the command line answers at once, the science never needs AiiDA."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"torch", "aiida", "aiida_workgraph", "pymatgen", "ase", "sevenn", "lightning"}
+AIIDA = {"aiida", "aiida_workgraph", "aiida_pythonjob", "aiida_quantumespresso", "node_graph"}
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after `code`."""
+    report = "; import sys, json; print('\\n' + json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code + report], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["restore", "--help"]])
+def test_the_command_line_answers_without_heavy_packages(arguments: list[str]) -> None:
+    code = f"from aiida_hpaint.cli import main; main({arguments}, standalone_mode=False)"
+    assert modules_after(code) & HEAVY == set()
+
+
+def test_the_package_alone_is_light() -> None:
+    assert modules_after("import aiida_hpaint") & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["settings", "structures", "diffusion", "relaxation", "evaluation", "restoration"],
+)
+def test_science_works_without_aiida(module: str) -> None:
+    assert modules_after(f"import aiida_hpaint.{module}") & AIIDA == set()
+
+
+@pytest.mark.parametrize("module", ["settings", "structures", "evaluation"])
+def test_structures_and_evaluation_need_no_torch(module: str) -> None:
+    assert "torch" not in modules_after(f"import aiida_hpaint.{module}")
