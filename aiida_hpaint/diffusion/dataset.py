@@ -81,7 +81,7 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         self.structures, self.masks, self.noise = structures, masks, noise
         self.batch_size, self.focus_share, self.seed = batch_size, focus_share, seed
         self.first, self.last = first, last
-        focus = np.array([(masks.focus == species).any() for species in structures.numbers])
+        focus = np.array([masks.focus in species for species in structures.numbers])
         usable = structures.sizes > 1
         self.focused, self.others = np.where(usable & focus)[0], np.where(usable & ~focus)[0]
 

@@ -31,7 +31,7 @@ class NoiseSettings(Settings):
 def largest_level(cells: Tensor, settings: NoiseSettings) -> Tensor:
     """(B,) the noise level in Å at which positions are uniform in the (reduced) cell."""
     edges = torch.linalg.vector_norm(cells, dim=-1).max(-1).values
-    return (settings.cell_fraction * edges).clamp(max=settings.largest)
+    return torch.clamp(settings.cell_fraction * edges, max=settings.largest)
 
 
 def noise_levels(cells: Tensor, steps: int, settings: NoiseSettings) -> Tensor:

@@ -1,1 +1,1 @@
-
+"""Score networks, one module an architecture."""

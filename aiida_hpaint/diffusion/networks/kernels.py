@@ -136,4 +136,4 @@ def _pair_sums(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> Ten
     angular = torch.cat([torch.ones_like(units[:, :1]), units], 1)
     terms = radial[:, :, None] * angular[:, None, :]
     sums = terms.new_zeros(len(pairs.first), *terms.shape[1:])
-    return sums.index_add_(0, pairs.pair[near], terms)
+    return torch.index_add(sums, 0, pairs.pair[near], terms)
