@@ -1,1 +1,15 @@
+"""Relaxation: machine-learned potentials, batched optimisers and guards against their holes."""
 
+from __future__ import annotations
+
+from .potentials import PotentialCard, PotentialError, get_potential, list_potentials
+from .relax import relax, relax_with
+
+__all__ = [
+    "PotentialCard",
+    "PotentialError",
+    "get_potential",
+    "list_potentials",
+    "relax",
+    "relax_with",
+]

@@ -1,0 +1,16 @@
+"""Machine-learned potentials behind one interface, each loaded only when it is asked for."""
+
+from __future__ import annotations
+
+from .base import Evaluation, Potential, PotentialCard, PotentialError
+from .registry import PotentialInfo, get_potential, list_potentials
+
+__all__ = [
+    "Evaluation",
+    "Potential",
+    "PotentialCard",
+    "PotentialError",
+    "PotentialInfo",
+    "get_potential",
+    "list_potentials",
+]

@@ -1,0 +1,132 @@
+"""The potentials by name: which there are, whether they are installed, and how to load them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from .base import Potential, PotentialError
+
+if TYPE_CHECKING:
+    from aiida_hpaint.settings import PotentialSettings
+
+
+@dataclass(frozen=True)
+class PotentialInfo:
+    """One line of the list of potentials.
+
+    Attributes
+    ----------
+    name : string
+        What `PotentialSettings.name` takes.
+    package : string
+        The Python module that must be importable.
+    needs_file : bool
+        Whether `PotentialSettings.model` must name a file.
+    about : string
+        One line for the reader.
+    install : string
+        The command that installs the package.
+    loader : string
+        The module of this package with the function `load(name, model, device)`.
+    """
+
+    name: str
+    package: str
+    needs_file: bool
+    about: str
+    install: str
+    loader: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package can be found (it is not imported)."""
+        return find_spec(self.package) is not None
+
+
+_ML = "pip install aiida-hpaint[ml]"
+
+
+def _sevennet(name: str, about: str, needs_file: bool = False) -> PotentialInfo:
+    return PotentialInfo(name, "sevenn", needs_file, about, _ML, "sevennet")
+
+
+_KNOWN = (
+    _sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
+    _sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
+    _sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
+    _sevennet("sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN"),
+    _sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
+    PotentialInfo(
+        "nequip",
+        "nequip",
+        True,
+        "a NequIP package (.nequip.zip) or compiled model (.nequip.pt2)",
+        _ML,
+        "nequip",
+    ),
+    PotentialInfo(
+        "chgnet",
+        "chgnet",
+        False,
+        "CHGNet 0.3.0, inside its wheel",
+        "pip install chgnet",
+        "chgnet",
+    ),
+    PotentialInfo("mace", "mace", True, "a MACE model (.model)", "pip install mace-torch", "mace"),
+    PotentialInfo(
+        "mattersim",
+        "mattersim",
+        True,
+        "a MatterSim checkpoint (.pth)",
+        "pip install mattersim",
+        "mattersim",
+    ),
+)
+
+
+def list_potentials() -> tuple[PotentialInfo, ...]:
+    """All potentials, installed or not; nothing heavy is imported."""
+    return _KNOWN
+
+
+def get_potential(settings: PotentialSettings) -> Potential:
+    """The potential that the settings ask for, loaded once for each process.
+
+    Raises
+    ------
+    PotentialError
+        If the name is unknown, the package is not installed, or the model file is missing,
+        unreadable or not wanted.
+    """
+    info = _find(settings.name)
+    if not info.installed:
+        raise PotentialError(
+            f"{info.name} needs the package {info.package!r}, which is not installed: "
+            f"{info.install}"
+        )
+    return _load(info, settings.model, settings.device, _stamp(settings.model))
+
+
+def _find(name: str) -> PotentialInfo:
+    for info in _KNOWN:
+        if info.name == name.lower():
+            return info
+    names = ", ".join(info.name for info in _KNOWN)
+    raise PotentialError(f"unknown potential {name!r}: choose one of {names}")
+
+
+def _stamp(model: str | None) -> int | None:
+    """The time stamp of the model file, so that a file that changed is read again."""
+    path = Path(model).expanduser() if model else None
+    return path.stat().st_mtime_ns if path and path.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _load(info: PotentialInfo, model: str | None, device: str, stamp: int | None) -> Potential:
+    module = import_module(f"{__package__}.{info.loader}")
+    return cast("Potential", module.load(info.name, model, device))
