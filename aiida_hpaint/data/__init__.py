@@ -1,1 +1,1 @@
-
+"""AiiDA data plugins."""

@@ -1,0 +1,185 @@
+"""StructureBatchData: many structures in one node."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from functools import cached_property
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from aiida.orm import Data, StructureData
+from aiida.orm.nodes.caching import NodeCaching
+from ase.data import chemical_symbols
+
+from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.npz import load_npz, save_npz
+
+__all__ = ["StructureBatchData", "content_sha256", "to_node"]
+
+LABEL_LIMIT = 1000
+"""Labels that are stored as attributes, for queries; all of them are in the file."""
+
+_VOLATILE = frozenset({"seconds", "device", "host", "time"})
+_ARRAYS = ("cells", "site_counts", "numbers", "frac_coords", "inserted")
+
+
+class _ContentCaching(NodeCaching):
+    """Hashes the numbers, not the file: how zlib compressed them does not matter."""
+
+    def get_objects_to_hash(self) -> dict[str, Any]:
+        node = self._node
+        return {"class": str(type(node)), "sha256": node.base.attributes.get("sha256", None)}
+
+
+class StructureBatchData(Data):
+    """A StructureBatch as an immutable node.
+
+    The structures are the file `batch.npz` of the node's repository. The attributes are for
+    queries: `n_structures`, `n_sites`, `n_inserted`, `elements`, `inserted_elements`, `labels`
+    (the first 1000 different ones), `labels_sha256`, `scalars` (their names), `fates` (how many
+    samples ended in which), `stages`, `models` and `sha256` of the content.
+
+    Parameters
+    ----------
+    batch
+        The structures to store.
+    """
+
+    FILENAME = "batch.npz"
+    _CLS_NODE_CACHING = _ContentCaching
+
+    def __init__(self, batch: StructureBatch, **kwargs: Any) -> None:
+        if not isinstance(batch, StructureBatch):
+            raise TypeError(f"a StructureBatch is needed, got {type(batch).__name__}")
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        buffer = BytesIO()
+        save_npz(batch, buffer)
+        buffer.seek(0)
+        self.base.repository.put_object_from_filelike(buffer, self.FILENAME)  # type: ignore[arg-type]
+        self.base.attributes.set_many(_attributes(batch))
+
+    @cached_property
+    def batch(self) -> StructureBatch:
+        """The structures; read once, every array is read-only."""
+        with self.base.repository.open(self.FILENAME, mode="rb") as handle:
+            batch = load_npz(BytesIO(handle.read()))
+        for name in _ARRAYS:
+            getattr(batch, name).flags.writeable = False
+        for values in batch.scalars.values():
+            values.flags.writeable = False
+        return batch
+
+    @property
+    def value(self) -> StructureBatch:
+        """The structures, under the name by which aiida-pythonjob asks for them."""
+        return self.batch
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the content: everything but how long it took and where it ran."""
+        return str(self.base.attributes.get("sha256"))
+
+    def __len__(self) -> int:
+        return int(self.base.attributes.get("n_structures"))
+
+    def get_structure(self, index: int) -> StructureData:
+        """Structure `index` as a StructureData that is not stored yet.
+
+        Its attribute `hpaint` says which sites are inserted and what its scalars are.
+
+        Raises
+        ------
+        IndexError
+            If there is no such structure.
+        ValueError
+            If a site of it has no position.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"there is no structure {index}: the node has {len(self)}")
+        return to_structure(self.batch[index])
+
+    def _validate(self) -> bool:
+        super()._validate()
+        if self.FILENAME not in self.base.repository.list_object_names():
+            raise ValueError(f"the file {self.FILENAME} is missing")
+        return True
+
+
+def to_node(batch: StructureBatch, user: Any = None) -> StructureBatchData:
+    """The node of a batch; aiida-pythonjob calls this on what a job takes or returns."""
+    return StructureBatchData(batch, user=user)
+
+
+def to_structure(single: StructureBatch) -> StructureData:
+    """The one structure of a batch as a StructureData that is not stored yet.
+
+    Raises
+    ------
+    ValueError
+        If the batch has several structures, or a site without a position.
+    """
+    if len(single) != 1:
+        raise ValueError(f"a batch of one structure is needed, got {len(single)}")
+    if not single.placed[0]:
+        raise ValueError(f"{single.labels[0]}: some sites have no position yet")
+    structure = StructureData(cell=single.cells[0].tolist(), pbc=True)
+    for number, position in zip(single.numbers, single.cart_coords, strict=True):
+        symbol = chemical_symbols[number]
+        structure.append_atom(position=position.tolist(), symbols=symbol)  # type: ignore[no-untyped-call]
+    structure.label = single.labels[0][:255]
+    details = {name: _plain(values[0]) for name, values in single.scalars.items()}
+    details |= {"label": single.labels[0], "inserted": np.flatnonzero(single.inserted).tolist()}
+    structure.base.attributes.set("hpaint", details)
+    return structure
+
+
+def content_sha256(batch: StructureBatch) -> str:
+    """Digest of all that a batch holds, except how long its stages took and where they ran."""
+    digest = hashlib.sha256()
+    arrays = {name: getattr(batch, name) for name in _ARRAYS}
+    arrays |= {f"scalars/{name}": batch.scalars[name] for name in sorted(batch.scalars)}
+    for name, values in arrays.items():
+        digest.update(f"{name} {values.dtype.kind} {values.shape}\n".encode())
+        text = values.dtype.kind == "U"
+        digest.update(
+            "\0".join(values).encode() if text else np.ascontiguousarray(values).tobytes()
+        )
+    history = [{k: v for k, v in stage.items() if k not in _VOLATILE} for stage in batch.history]
+    words = [list(batch.labels), [dict(entry) for entry in batch.metadata], history]
+    digest.update(json.dumps(words, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _attributes(batch: StructureBatch) -> dict[str, Any]:
+    labels = list(dict.fromkeys(batch.labels))
+    joined = "\n".join(batch.labels).encode()
+    models = [stage["model"] for stage in batch.history if stage.get("model")]
+    attributes: dict[str, Any] = {
+        "n_structures": len(batch),
+        "n_sites": batch.n_sites,
+        "n_inserted": int(batch.inserted.sum()),
+        "elements": _symbols(batch.numbers),
+        "inserted_elements": _symbols(batch.numbers[batch.inserted]),
+        "labels": labels[:LABEL_LIMIT],
+        "labels_sha256": hashlib.sha256(joined).hexdigest(),
+        "scalars": sorted(batch.scalars),
+        "stages": [str(stage.get("stage", "")) for stage in batch.history],
+        "models": [{k: str(m[k]) for k in ("name", "sha256") if m.get(k)} for m in models],
+        "sha256": content_sha256(batch),
+    }
+    if "fate" in batch.scalars:
+        attributes["fates"] = dict(Counter(map(str, batch.scalars["fate"])))
+    return attributes
+
+
+def _symbols(numbers: np.ndarray[Any, Any]) -> list[str]:
+    return sorted(chemical_symbols[number] for number in np.unique(numbers))
+
+
+def _plain(value: Any) -> Any:
+    """A numpy scalar as what JSON can hold; what is not a number becomes None."""
+    plain = value.item()
+    return None if isinstance(plain, float) and not np.isfinite(plain) else plain
