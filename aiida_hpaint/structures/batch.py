@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -78,10 +79,12 @@ class StructureBatch:
         """Number of sites in all structures together."""
         return len(self.numbers)
 
-    @property
+    @cached_property
     def offsets(self) -> IntArray:
         """(S + 1,) first site of each structure; the last entry is the number of sites."""
-        return np.concatenate([[0], np.cumsum(self.site_counts)]).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(self.site_counts)]).astype(np.int64)
+        offsets.setflags(write=False)
+        return offsets
 
     @property
     def owners(self) -> IntArray:
@@ -106,8 +109,8 @@ class StructureBatch:
 
     def sites(self, index: int) -> slice:
         """The sites of structure `index`, as a slice into the per-site arrays."""
-        start = int(self.site_counts[:index].sum())
-        return slice(start, start + int(self.site_counts[index]))
+        index = range(len(self))[index]
+        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
     def __iter__(self) -> Iterator[StructureBatch]:
         return (self[index] for index in range(len(self)))
@@ -115,13 +118,14 @@ class StructureBatch:
     def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any]) -> StructureBatch:
         """A batch of the chosen structures, in the order of the key (repeats are allowed)."""
         chosen = np.atleast_1d(np.arange(len(self))[key])
-        offsets = self.offsets
-        rows = [np.arange(offsets[i], offsets[i + 1]) for i in chosen]
-        sites = np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64)
+        counts = self.site_counts[chosen]
+        # Where each chosen structure starts here, less where it starts in the new batch.
+        shifts = self.offsets[chosen] - (np.cumsum(counts) - counts)
+        sites = np.arange(counts.sum()) + np.repeat(shifts, counts)
         return StructureBatch(
             labels=tuple(self.labels[i] for i in chosen),
             cells=self.cells[chosen],
-            site_counts=self.site_counts[chosen],
+            site_counts=counts,
             numbers=self.numbers[sites],
             frac_coords=self.frac_coords[sites],
             inserted=self.inserted[sites],
@@ -179,7 +183,8 @@ def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
             raise ValueError(f"scalars differ: {sorted(names)} and {sorted(batch.scalars)}")
     history: list[Mapping[str, Json]] = []
     for batch in batches:
-        history.extend(record for record in batch.history if record not in history)
+        known = tuple(history)  # a stage that ran twice the same way stays in there twice
+        history.extend(record for record in batch.history if record not in known)
     return StructureBatch(
         labels=tuple(label for batch in batches for label in batch.labels),
         cells=np.concatenate([batch.cells for batch in batches]),
