@@ -70,7 +70,8 @@ format: $(STAMP) ## put the code into shape
 
 .PHONY: docs
 docs: $(DOCS_STAMP) ## build the documentation into docs/_build/html; warnings are errors
-	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@mkdir -p docs/_build
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 .PHONY: bench

@@ -1,0 +1,47 @@
+"""Sphinx configuration; `make docs` builds with it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+# AiiDA reads its configuration when it is imported; the reader's own must not be needed.
+os.environ["AIIDA_PATH"] = str(Path(__file__).parent / "_build")
+
+from aiida.manage.configuration import load_config
+
+import aiida_hpaint
+
+load_config(create=True)
+
+project = "aiida-hpaint"
+author = "The aiida-hpaint developers"
+copyright = f"2026, {author}"
+release = version = aiida_hpaint.__version__
+
+extensions = [
+    "myst_parser",
+    "settings_table",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_copybutton",
+]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build", "_ext"]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_default_options = {"members": True, "imported-members": True}
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+copybutton_prompt_text = r">>> |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "furo"
+html_title = f"aiida-hpaint {release}"
