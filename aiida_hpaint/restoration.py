@@ -1,0 +1,123 @@
+"""restore: the whole recipe in plain Python, from hosts to ranked candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.diffusion import generate
+from aiida_hpaint.evaluation import rank, screen, select_lowest
+from aiida_hpaint.protocols import load_protocol
+from aiida_hpaint.relaxation import relax
+from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.structures import add_sites, check_hosts, read_hosts
+from aiida_hpaint.structures.batch import StructureBatch
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """Restored hosts.
+
+    Attributes
+    ----------
+    hosts
+        What was asked for: hosts whose inserted sites have no position.
+    samples
+        All samples of all hosts with their fates, energies (eV), ranks within their host and
+        energies above its lowest (eV per atom); the history says how they came to be.
+    """
+
+    hosts: StructureBatch
+    samples: StructureBatch
+
+    @property
+    def best(self) -> StructureBatch:
+        """The lowest candidate of each host that has one, in the order of the hosts."""
+        return self.samples[np.where(self.samples.scalars["rank"] == 0)[0]]
+
+    @property
+    def unrestored(self) -> tuple[str, ...]:
+        """Labels of the hosts without any candidate; the fates of their samples say why."""
+        restored = set(self.best.scalars["host"].tolist())
+        return tuple(
+            label for index, label in enumerate(self.hosts.labels) if index not in restored
+        )
+
+    def candidates(self, host: int) -> StructureBatch:
+        """Ranked candidates of the host with this index, the lowest energy first."""
+        ranks = self.samples.scalars["rank"]
+        members = np.where((self.samples.scalars["host"] == host) & (ranks >= 0))[0]
+        return self.samples[members[np.argsort(ranks[members])]]
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row a sample: its label and its scalars."""
+        names = sorted(self.samples.scalars)
+        return [
+            {"label": label, **{name: self.samples.scalars[name][row].item() for name in names}}
+            for row, label in enumerate(self.samples.labels)
+        ]
+
+
+def restore(
+    hosts: Any,
+    add: str | Mapping[str, int] | None = None,
+    settings: RestorationSettings | str = "balanced",
+    *,
+    progress: Progress | None = None,
+) -> Restoration:
+    """Put missing sites into crystals: sample, relax the inserted sites, relax all, rank.
+
+    The recipe of Reents et al. (arXiv:2601.01959, section IV) without AiiDA and without DFT.
+
+    Parameters
+    ----------
+    hosts
+        One host or several: paths (CIF, POSCAR, extxyz), pymatgen Structures, ASE Atoms, or a
+        StructureBatch whose inserted sites are there already.
+    add
+        What to add to each host, like 'H:4' or {'H': 4}; None reads the number of missing H from
+        the CIF of each host.
+    settings
+        Name of a protocol or settings.
+    progress
+        Called with (done, total, text) now and then.
+
+    Raises
+    ------
+    HostError
+        If a host cannot be used; the message says which site, why and what to do.
+    ValueError
+        If the protocol is unknown.
+    CheckpointError, PotentialError
+        If the model or the potential cannot be had.
+
+    Examples
+    --------
+    >>> restoration = restore("brucite.cif", add="H:2")  # doctest: +SKIP
+    >>> restoration.best.scalars["energy"]  # doctest: +SKIP
+    """
+    if isinstance(settings, str):
+        settings = load_protocol(settings)
+    batch = hosts if isinstance(hosts, StructureBatch) else read_hosts(hosts, add)
+    if isinstance(hosts, StructureBatch) and add is not None:
+        batch = add_sites(hosts, add)
+    check_hosts(batch)
+    return Restoration(batch, restore_batch(batch, settings, progress=progress))
+
+
+def restore_batch(
+    hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+) -> StructureBatch:
+    """All samples of checked hosts, relaxed and ranked."""
+    samples = screen(generate(hosts, settings.sampling, progress=progress))
+    samples = relax(samples, settings.relax_inserted, settings.potential, progress=progress)
+    samples = select_lowest(samples, settings.keep, settings.keep_window)
+    return rank(relax(samples, settings.relax_all, settings.potential, progress=progress))
+
+
+__all__: Sequence[str] = ["Restoration", "restore", "restore_batch"]
