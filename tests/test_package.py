@@ -1,0 +1,67 @@
+"""What is installed: the wheel's contents, the entry points, the names at the top."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+import aiida_hpaint
+
+ROOT = Path(__file__).parents[1]
+ENTRY_POINTS = [
+    entry
+    for group in ("aiida.data", "aiida.calculations", "aiida.workflows", "console_scripts")
+    for entry in entry_points(group=group)
+    if entry.value.startswith("aiida_hpaint")
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Names of the files in a wheel built from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", build, str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with zipfile.ZipFile(folder / done.stdout.splitlines()[-1]) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_has_the_data_of_the_package(wheel: set[str]) -> None:
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "aiida_hpaint").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert files - wheel == set()
+    assert {"aiida_hpaint/py.typed", "aiida_hpaint/protocols/restore.yaml"} <= wheel
+    assert any(name.endswith(".safetensors") for name in wheel)
+
+
+def test_the_wheel_has_nothing_else(wheel: set[str]) -> None:
+    metadata = f"aiida_hpaint-{aiida_hpaint.__version__}.dist-info"
+    assert {name.partition("/")[0] for name in wheel} == {"aiida_hpaint", metadata}
+
+
+@pytest.mark.parametrize("entry", ENTRY_POINTS, ids=lambda entry: f"{entry.group}:{entry.name}")
+def test_entry_points_load(entry: object) -> None:
+    assert callable(entry.load())  # type: ignore[attr-defined]
+
+
+def test_the_command_is_an_entry_point() -> None:
+    assert "aiida-hpaint" in {entry.name for entry in ENTRY_POINTS}
+
+
+@pytest.mark.parametrize("name", aiida_hpaint.__all__)
+def test_public_names_exist_and_are_documented(name: str) -> None:
+    assert getattr(aiida_hpaint, name).__doc__
