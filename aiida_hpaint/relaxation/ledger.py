@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,8 +107,6 @@ class Ledger:
 
     def result(self, batch: StructureBatch) -> StructureBatch:
         """The batch with all that is in the account."""
-        from dataclasses import replace
-
         scalars: Mapping[str, NDArray[Any]] = {
             **batch.scalars,
             "energy": self.energy,

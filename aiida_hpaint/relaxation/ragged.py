@@ -23,7 +23,8 @@ def site_rows(counts: IntArray, chosen: IntArray) -> IntArray:
     starts = np.cumsum(counts) - counts
     taken = counts[chosen]
     firsts = np.cumsum(taken) - taken
-    return np.arange(int(taken.sum())) + np.repeat(starts[chosen] - firsts, taken)
+    rows: IntArray = np.arange(int(taken.sum())) + np.repeat(starts[chosen] - firsts, taken)
+    return rows
 
 
 def sums(values: NDArray[Any], counts: IntArray) -> FloatArray:
