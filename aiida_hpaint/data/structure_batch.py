@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Mapping
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -127,8 +128,7 @@ def to_structure(single: StructureBatch) -> StructureData:
         raise ValueError(f"{single.labels[0]}: some sites have no position yet")
     structure = StructureData(cell=single.cells[0].tolist(), pbc=True)
     for number, position in zip(single.numbers, single.cart_coords, strict=True):
-        symbol = chemical_symbols[number]
-        structure.append_atom(position=position.tolist(), symbols=symbol)  # type: ignore[no-untyped-call]
+        structure.append_atom(position=position.tolist(), symbols=chemical_symbols[number])
     structure.label = single.labels[0][:255]
     details = {name: _plain(values[0]) for name, values in single.scalars.items()}
     details |= {"label": single.labels[0], "inserted": np.flatnonzero(single.inserted).tolist()}
@@ -156,7 +156,8 @@ def content_sha256(batch: StructureBatch) -> str:
 def _attributes(batch: StructureBatch) -> dict[str, Any]:
     labels = list(dict.fromkeys(batch.labels))
     joined = "\n".join(batch.labels).encode()
-    models = [stage["model"] for stage in batch.history if stage.get("model")]
+    stages = [str(record.get("stage", "")) for record in batch.history]
+    models = [_model(record["model"]) for record in batch.history if record.get("model")]
     attributes: dict[str, Any] = {
         "n_structures": len(batch),
         "n_sites": batch.n_sites,
@@ -166,13 +167,17 @@ def _attributes(batch: StructureBatch) -> dict[str, Any]:
         "labels": labels[:LABEL_LIMIT],
         "labels_sha256": hashlib.sha256(joined).hexdigest(),
         "scalars": sorted(batch.scalars),
-        "stages": [str(stage.get("stage", "")) for stage in batch.history],
-        "models": [{k: str(m[k]) for k in ("name", "sha256") if m.get(k)} for m in models],
+        "stages": list(dict.fromkeys(stages)),
+        "models": [model for i, model in enumerate(models) if model not in models[:i]],
         "sha256": content_sha256(batch),
     }
     if "fate" in batch.scalars:
         attributes["fates"] = dict(Counter(map(str, batch.scalars["fate"])))
     return attributes
+
+
+def _model(card: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(card[key]) for key in ("name", "sha256") if card.get(key)}
 
 
 def _symbols(numbers: np.ndarray[Any, Any]) -> list[str]:

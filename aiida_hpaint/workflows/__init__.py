@@ -1,1 +1,1 @@
-
+"""Workflows: restorations as AiiDA processes."""

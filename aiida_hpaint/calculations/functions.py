@@ -1,0 +1,131 @@
+"""The calcfunctions between the jobs: cut hosts into chunks, give up, rank, pick structures."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import Dict, Int, SinglefileData, Str, StructureData
+
+from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
+from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.evaluation.ranking import rank
+from aiida_hpaint.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.structures.chunks import chunk_by_sites
+from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
+
+__all__ = ["give_up", "pick_structures", "rank_samples", "split_hosts"]
+
+_NOT_RELAXED: Mapping[str, float | int] = {
+    "energy": np.nan,
+    "energy_sampled": np.nan,
+    "max_force": np.nan,
+    "steps": 0,
+}
+
+
+@calcfunction
+def split_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, StructureBatchData]:
+    """Chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
+
+    Each host gets the scalar `host`, its place among all hosts.
+    """
+    numbered = hosts.batch.with_scalars(host=np.arange(len(hosts)))
+    chunks = chunk_by_sites(numbered, max_sites.value)
+    return {f"chunk_{i:04d}": StructureBatchData(numbered[rows]) for i, rows in enumerate(chunks)}
+
+
+@calcfunction
+def give_up(structures: StructureBatchData, samples: Int, reason: Str) -> StructureBatchData:
+    """What is left of a chunk whose job ended without a result.
+
+    With `samples` above zero, `structures` are hosts, and each becomes that many failed samples
+    without positions. With zero they are samples: those that an earlier stage relaxed are not
+    converged, and the others that were alive have failed.
+    """
+    batch = structures.batch
+    if samples.value:
+        batch = _unsampled(batch, samples.value)
+    fates = [_after_failure(Fate(str(fate))) for fate in batch.scalars["fate"]]
+    lost = [fate in ALIVE for fate in map(Fate, map(str, batch.scalars["fate"]))]
+    metadata = tuple(
+        {**entry, "error": reason.value} if hit else entry
+        for entry, hit in zip(batch.metadata, lost, strict=True)
+    )
+    record = {"stage": "give_up", "reason": reason.value}
+    marked = replace(batch.with_scalars(fate=[str(fate) for fate in fates]), metadata=metadata)
+    return StructureBatchData(marked.with_history(record))
+
+
+@calcfunction
+def rank_samples(**chunks: StructureBatchData) -> dict[str, Any]:
+    """All samples of all chunks in one node, ranked within each host.
+
+    Returns
+    -------
+    mapping
+        `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
+        (Dict: how many hosts and samples, their fates, hosts without a candidate).
+    """
+    ranked = rank(concatenate([_complete(chunks[key].batch) for key in sorted(chunks)]))
+    table = io.BytesIO(table_csv(ranked).encode())
+    return {
+        "samples": StructureBatchData(ranked),
+        "table": SinglefileData(table, filename=TABLE_FILENAME),
+        "summary": Dict(_summary(ranked)),
+    }
+
+
+@calcfunction
+def pick_structures(samples: StructureBatchData) -> dict[str, StructureData]:
+    """The lowest sample of each host that has one: `host_00000` and so on.
+
+    The label of a structure is its host's. Its attribute `hpaint` holds the label in full, which
+    sites are inserted, the sample's scalars, and the row of the samples that it is.
+    """
+    batch = samples.batch
+    picked = {}
+    for row in np.flatnonzero(batch.scalars["rank"] == 0).tolist():
+        structure = to_structure(batch[row])
+        details = structure.base.attributes.get("hpaint") | {"row": row}
+        structure.base.attributes.set("hpaint", details)
+        picked[f"host_{details['host']:05d}"] = structure
+    return picked
+
+
+def _after_failure(fate: Fate) -> Fate:
+    if fate in RELAXED:
+        return Fate.NOT_CONVERGED
+    return Fate.FAILED if fate in ALIVE else fate
+
+
+def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
+    rows = np.repeat(np.arange(len(hosts)), samples)
+    return hosts[rows].with_scalars(
+        host=hosts.scalars.get("host", np.arange(len(hosts)))[rows],
+        sample=np.tile(np.arange(samples), len(hosts)),
+        fate=[Fate.SAMPLED.value] * len(rows),
+    )
+
+
+def _complete(batch: StructureBatch) -> StructureBatch:
+    """A chunk that failed early lacks the scalars that a relaxation adds."""
+    lacking = _NOT_RELAXED.keys() - batch.scalars.keys()
+    return batch.with_scalars(**{n: np.full(len(batch), _NOT_RELAXED[n]) for n in lacking})
+
+
+def _summary(batch: StructureBatch) -> dict[str, Any]:
+    labels = dict(zip(batch.scalars["host"].tolist(), batch.labels, strict=True))
+    restored = set(batch.scalars["host"][batch.scalars["rank"] == 0].tolist())
+    return {
+        "n_hosts": len(labels),
+        "n_restored": len(restored),
+        "n_samples": len(batch),
+        "fates": dict(Counter(map(str, batch.scalars["fate"]))),
+        "without_candidate": [labels[host] for host in sorted(labels.keys() - restored)],
+    }

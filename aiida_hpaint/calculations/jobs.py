@@ -1,0 +1,107 @@
+"""The bodies of the PythonJobs: what runs on the compute node, where AiiDA need not be."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from aiida_hpaint import __version__
+from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, SamplingSettings
+from aiida_hpaint.structures.batch import StructureBatch
+
+__all__ = ["WALLTIME_VARIABLE", "relax_job", "sample_job"]
+
+WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
+"""Environment variable with the seconds that the scheduler gives the job."""
+
+Result = dict[str, StructureBatch]
+
+
+def sample_job(
+    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
+) -> Result:
+    """Draw samples for each host and mark those that are broken or that repeat another.
+
+    Parameters
+    ----------
+    structures
+        Hosts with the sites to insert (NaN positions). Its scalar `host`, where there is one,
+        becomes that of the samples: the place of a chunk's hosts among all hosts.
+    settings
+        `SamplingSettings` as a mapping.
+    identity
+        What makes the result, for caching: `version` of the package and the model's `sha256`.
+
+    Returns
+    -------
+    mapping
+        `structures`: the samples.
+    """
+    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.evaluation import screen
+
+    check_version(identity)
+    samples = screen(generate(structures, SamplingSettings.model_validate(settings)))
+    if "host" in structures.scalars:
+        samples = samples.with_scalars(host=structures.scalars["host"][samples.scalars["host"]])
+    return {"structures": samples}
+
+
+def relax_job(
+    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
+) -> Result:
+    """Relax the samples that are alive; the others pass through.
+
+    Parameters
+    ----------
+    structures
+        Samples.
+    settings
+        `relaxation`: `RelaxationSettings`, `potential`: `PotentialSettings` and, where only the
+        lowest samples of each host are to be relaxed, `select`: `keep` and `window` (eV/atom).
+    identity
+        What makes the result, for caching: `version` of the package and the model's `sha256`.
+
+    Returns
+    -------
+    mapping
+        `structures`: the relaxed samples.
+    """
+    from aiida_hpaint.evaluation import select_lowest
+    from aiida_hpaint.relaxation import relax
+
+    check_version(identity)
+    relaxation = RelaxationSettings.model_validate(settings["relaxation"])
+    potential = PotentialSettings.model_validate(settings["potential"])
+    if settings.get("select") and not _resumes(structures, relaxation):
+        structures = select_lowest(structures, **settings["select"])
+    return {"structures": relax(structures, relaxation, potential, deadline=_deadline())}
+
+
+def check_version(identity: Mapping[str, Any]) -> None:
+    """Refuse to run as another version than the one that provenance and caching will name.
+
+    Raises
+    ------
+    RuntimeError
+        If the versions differ.
+    """
+    wanted = identity["version"]
+    if wanted != __version__:
+        raise RuntimeError(
+            f"aiida-hpaint {wanted} submitted this job, and its Python here has {__version__}:"
+            " install the same version on both sides"
+        )
+
+
+def _resumes(structures: StructureBatch, settings: RelaxationSettings) -> bool:
+    """Whether the last thing that happened to the samples is this stage, cut short."""
+    stages = [record.get("stage") for record in structures.history]
+    return stages[-1:] == [f"relax_{settings.moving}"]
+
+
+def _deadline() -> float | None:
+    seconds = os.environ.get(WALLTIME_VARIABLE)
+    return None if seconds is None else time.monotonic() + float(seconds)

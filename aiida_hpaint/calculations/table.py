@@ -1,0 +1,45 @@
+"""The table of all samples as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+
+from aiida_hpaint.structures.batch import StructureBatch
+
+__all__ = ["TABLE_FILENAME", "table_csv"]
+
+TABLE_FILENAME = "samples.csv"
+
+_COLUMNS = (
+    "host",
+    "sample",
+    "fate",
+    "rank",
+    "energy",
+    "energy_above_best",
+    "energy_sampled",
+    "max_force",
+    "steps",
+)
+
+
+def table_csv(samples: StructureBatch) -> str:
+    """One line a sample: label, host, sample, fate, rank, energies, force, steps, error.
+
+    Energies are in eV (`energy_above_best` in eV per atom), forces in eV/Å; what is not known is
+    empty, and a rank of -1 means not ranked.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["label", *_COLUMNS, "error"])
+    columns = [map(_text, samples.scalars[name].tolist()) for name in _COLUMNS]
+    errors = [str(entry.get("error", "")) for entry in samples.metadata]
+    writer.writerows(zip(samples.labels, *columns, errors, strict=True))
+    return buffer.getvalue()
+
+
+def _text(value: str | float | int) -> str | float | int:
+    return "" if isinstance(value, float) and not np.isfinite(value) else value

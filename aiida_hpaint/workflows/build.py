@@ -1,0 +1,185 @@
+"""build_restore: the restore WorkGraph from hosts, a protocol, codes and scheduler options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.orm import AbstractCode, Dict, InstalledCode, Int, QueryBuilder, load_code
+from aiida_pythonjob import PythonJob
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.protocols import load_protocol
+from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.workflows.restore import restore
+
+__all__ = ["CODE_LABEL", "build_restore", "default_code"]
+
+CODE_LABEL = "hpaint-python"
+"""Label of the codes that `aiida-hpaint setup` makes."""
+
+DEFAULT_OPTIONS: Mapping[str, Any] = {
+    "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
+    "environment_variables": {"OMP_NUM_THREADS": "1"},
+    "withmpi": False,
+}
+"""Options of every job; small models on many cores are fastest with one thread a job."""
+
+ByStage = Mapping[str, Any]
+_STAGE_KEYS = ("sample", "relax")
+
+
+def build_restore(
+    hosts: StructureBatch | StructureBatchData,
+    *,
+    protocol: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    settings: RestorationSettings | None = None,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    chunk_sites: int = 500,
+    name: str = "restore",
+) -> WorkGraph:
+    """A restore WorkGraph that is ready for `submit()` or `run()`.
+
+    Parameters
+    ----------
+    hosts
+        Hosts with the sites to insert, as `structures.add_sites` makes them.
+    protocol, overrides
+        See `aiida_hpaint.protocols.load_protocol`.
+    settings
+        All settings, instead of a protocol.
+    code
+        Python where aiida-hpaint is installed: a code or its label, or one each for `sample`
+        and `relax`. Without it, the code that `aiida-hpaint setup` made for this Python.
+    options
+        `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
+        prepend_text, environment_variables, ...), added to `DEFAULT_OPTIONS`.
+    chunk_sites
+        Sites of the hosts in one chunk, at most. Chunks run side by side.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    ValueError
+        If anything is unknown, missing or out of its range; the message says what and why.
+    """
+    if settings is not None and (protocol is not None or overrides):
+        raise ValueError("give either settings, or a protocol with overrides, not both")
+    settings = settings or load_protocol(protocol, overrides)
+    node = StructureBatchData(hosts) if isinstance(hosts, StructureBatch) else hosts
+    _check_hosts(node.batch)
+    codes = {key: _code(value) for key, value in _by_stage("code", code).items()}
+    jobs = {key: _options(key, value) for key, value in _by_stage("options", options).items()}
+    graph = restore.build(
+        hosts=node, plan=_plan(settings, codes, jobs), chunk_sites=Int(chunk_sites)
+    )
+    graph.name = name
+    return graph
+
+
+def default_code() -> InstalledCode:
+    """The code on localhost that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If `aiida-hpaint setup` has not made it yet.
+    """
+    query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
+    found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_here(code)]
+    if found:
+        return found[-1]
+    raise ValueError(f"no code runs {sys.executable} yet: run `aiida-hpaint setup` first")
+
+
+def runs_here(code: AbstractCode) -> bool:
+    """Whether a code runs this very Python environment."""
+    if not isinstance(code, InstalledCode) or code.computer.hostname != "localhost":
+        return False
+    # python, python3 and python3.11 of one environment are the same.
+    return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
+
+
+def _by_stage(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(_STAGE_KEYS, value)
+    unknown = sorted(map(str, value.keys() - set(_STAGE_KEYS)))
+    if unknown:
+        raise ValueError(f"{name}: there is no stage {', '.join(unknown)}: use sample and relax")
+    return {key: value.get(key) for key in _STAGE_KEYS}
+
+
+def _code(code: str | AbstractCode | None) -> AbstractCode:
+    if code is None:
+        return default_code()
+    if isinstance(code, AbstractCode):
+        return code
+    try:
+        return load_code(code)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
+
+
+def _options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = given or {}
+    known = PythonJob.spec().inputs["metadata"]["options"]
+    for key in given.keys() - set(known):
+        close = get_close_matches(key, known, n=1)
+        hint = (
+            f"did you mean {close[0]}?" if close else "see `verdi plugin list aiida.calculations`"
+        )
+        raise ValueError(f"options of {stage}: there is no option {key!r}: {hint}")
+    variables = {
+        **DEFAULT_OPTIONS["environment_variables"],
+        **given.get("environment_variables", {}),
+    }
+    return {**DEFAULT_OPTIONS, **given, "environment_variables": variables}
+
+
+def _check_hosts(hosts: StructureBatch) -> None:
+    if not len(hosts):
+        raise ValueError("there is no host: give at least one")
+    for label in (hosts.labels[i] for i in np.flatnonzero(hosts.placed)):
+        raise ValueError(f"{label}: there is no site to insert; say which with add_sites or --add")
+
+
+def _plan(
+    settings: RestorationSettings,
+    codes: Mapping[str, AbstractCode],
+    options: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
+    relaxing = relaxation_identity(settings.potential, runs_here(codes["relax"]))
+    potential = settings.potential.model_dump(mode="json")
+    inserted = settings.relax_inserted.model_dump(mode="json")
+    everything = settings.relax_all.model_dump(mode="json")
+    select = {"keep": settings.keep, "window": settings.keep_window}
+    stages = {
+        "sample": ("sample", sampling, settings.sampling.model_dump(mode="json")),
+        "relax_inserted": ("relax", relaxing, {"relaxation": inserted, "potential": potential}),
+        "relax_all": (
+            "relax",
+            relaxing,
+            {"relaxation": everything, "potential": potential, "select": select},
+        ),
+    }
+    return {
+        stage: {
+            "settings": Dict(values),
+            "identity": Dict(identity),
+            "code": codes[kind],
+            "options": Dict(dict(options[kind])),
+        }
+        for stage, (kind, identity, values) in stages.items()
+    }

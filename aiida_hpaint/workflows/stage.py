@@ -1,0 +1,169 @@
+"""StageWorkChain: one stage of a restoration for one chunk, which always ends with a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiida.engine import WorkChain, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import AbstractCode, CalcJobNode, Dict, Int, Str
+from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
+from aiida_workgraph import namespace
+
+from aiida_hpaint.calculations.functions import give_up
+from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, relax_job, sample_job
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures.fate import ALIVE, Fate
+
+__all__ = ["StageWorkChain"]
+
+_JOBS: dict[str, Callable[..., Any]] = {
+    "sample": sample_job,
+    "relax_inserted": relax_job,
+    "relax_all": relax_job,
+}
+_FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328})
+"""Exit codes of jobs whose Python raised an error: to try again would raise it again."""
+_MARGIN = 0.1
+"""Share of the walltime that is left for starting and for writing the results."""
+
+
+class StageWorkChain(WorkChain):
+    """Run one stage for one chunk: a PythonJob, again if it was cut short or died.
+
+    A chunk that fails must not take the others with it, so this work chain finishes with exit
+    status 0 whatever its jobs do: samples of a job that died hold the fate `failed`, and the
+    `report` says why.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outputs and outline."""
+        super().define(spec)
+        spec.input("stage", valid_type=Str, help="'sample', 'relax_inserted' or 'relax_all'")
+        spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
+        spec.input("settings", valid_type=Dict, help="settings of the stage")
+        spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
+        spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
+        spec.input("options", valid_type=Dict, required=False, help="metadata.options of the job")
+        spec.input("max_failures", valid_type=Int, default=lambda: Int(2), help="jobs that may die")
+        spec.input("max_jobs", valid_type=Int, default=lambda: Int(20), help="jobs in all")
+        spec.output("structures", valid_type=StructureBatchData)
+        spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
+        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        here: Any = cls
+        spec.outline(here.start, while_(here.has_work)(here.run_job, here.inspect_job), here.finish)
+
+    def _build_process_label(self) -> str:
+        return f"Stage<{self.inputs.stage.value}>"
+
+    def start(self) -> None:
+        """Nothing has run yet."""
+        self.ctx.current = self.inputs.structures
+        self.ctx.jobs = 0
+        self.ctx.failures = 0
+        self.ctx.message = ""
+        self.ctx.status = "running" if self._any_alive() else "nothing to do"
+
+    def has_work(self) -> bool:
+        """Whether another job is to run."""
+        return bool(self.ctx.status == "running")
+
+    def run_job(self) -> None:
+        """Submit the job; relaxations go on by themselves where the last job had to stop."""
+        self.ctx.jobs += 1
+        inputs = prepare_pythonjob_inputs(
+            _JOBS[self.inputs.stage.value],
+            function_inputs={
+                "structures": self.ctx.current,
+                "settings": self.inputs.settings,
+                "identity": self.inputs.identity,
+            },
+            inputs_spec=namespace(structures=Any, settings=Any, identity=Any),
+            outputs_spec=namespace(structures=Any),
+            code=self.inputs.code,
+            metadata=self._metadata(),
+        )
+        self.to_context(job=self.submit(PythonJob, **inputs))
+
+    def inspect_job(self) -> None:
+        """Take what the job returned, and decide whether another one follows."""
+        job = self.ctx.job
+        problem = _problem(job, self._expected())
+        if problem is None:
+            self._take(job.outputs.structures)
+        else:
+            self._count_failure(job, problem)
+        if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
+            self.ctx.status = "unfinished"
+            self.ctx.message = f"some samples are unfinished after {self.ctx.jobs} jobs"
+
+    def finish(self) -> None:
+        """Attach what there is."""
+        structures = self.ctx.current
+        if self.ctx.status == "failed":
+            structures = give_up(structures, Int(self._samples()), Str(self.ctx.message))
+        details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
+        self.out("structures", structures)
+        self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
+
+    def _samples(self) -> int:
+        if self.inputs.stage.value != "sample":
+            return 0
+        return int(self.inputs.settings["samples"])
+
+    def _expected(self) -> int:
+        return len(self.ctx.current) * (self._samples() or 1)
+
+    def _any_alive(self) -> bool:
+        return self.inputs.stage.value == "sample" or _count(self.ctx.current, *ALIVE) > 0
+
+    def _take(self, structures: StructureBatchData) -> None:
+        left = _count(structures, Fate.UNFINISHED)
+        stuck = left and structures.sha256 == self.ctx.current.sha256
+        self.ctx.current = structures
+        self.ctx.status = "unfinished" if stuck else "running" if left else "finished"
+        self.report(f"job {self.ctx.job.pk} finished, {left} samples are left")
+        if stuck:
+            self.ctx.message = f"{left} samples make no progress within the walltime of a job"
+
+    def _count_failure(self, job: CalcJobNode, problem: str) -> None:
+        self.ctx.failures += 1
+        self.ctx.message = f"job {job.pk}: {problem}"
+        self.report(self.ctx.message)
+        hopeless = job.exit_status in _FOR_NOTHING
+        if hopeless or self.ctx.failures >= self.inputs.max_failures.value:
+            self.ctx.status = "failed"
+
+    def _metadata(self) -> dict[str, Any]:
+        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
+        seconds = options.get("max_wallclock_seconds")
+        if seconds:
+            variables = {WALLTIME_VARIABLE: str(int(seconds * (1 - _MARGIN)))}
+            options["environment_variables"] = {
+                **options.get("environment_variables", {}),
+                **variables,
+            }
+        return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
+
+
+def _count(node: StructureBatchData, *fates: Fate) -> int:
+    found = node.base.attributes.get("fates", {})
+    return sum(found.get(str(fate), 0) for fate in fates)
+
+
+def _problem(job: CalcJobNode, expected: int) -> str | None:
+    """Why the job gave no result that can be used, in a few words."""
+    if job.is_excepted or job.is_killed:
+        return job.exception or "killed"
+    if not job.is_finished_ok:
+        lines = (job.exit_message or "").strip().splitlines()
+        told = lines[1] if len(lines) > 1 and lines[0].startswith("Function execution") else ""
+        return f"exit status {job.exit_status}, {told or ' '.join(lines[:1])}"
+    structures = job.outputs.structures if "structures" in job.outputs else None
+    if not isinstance(structures, StructureBatchData):
+        return f"it returned {type(structures).__name__} instead of a StructureBatch"
+    if len(structures) != expected:
+        return f"it returned {len(structures)} structures instead of {expected}"
+    return None
