@@ -1,1 +1,56 @@
+"""Crystal structures: batches, files, hosts and their checks. No AiiDA, no torch."""
 
+from __future__ import annotations
+
+from aiida_hpaint.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.structures.checks import (
+    HostLimits,
+    check_hosts,
+    find_problems,
+    split_hosts,
+)
+from aiida_hpaint.structures.chunks import chunk_by_sites
+from aiida_hpaint.structures.cif_write import write_cif
+from aiida_hpaint.structures.convert import from_ase, from_pymatgen, to_ase, to_pymatgen
+from aiida_hpaint.structures.errors import HostError, HostProblem, IsotopeWarning
+from aiida_hpaint.structures.extxyz import read_extxyz, write_extxyz
+from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
+from aiida_hpaint.structures.hosts import partition_hosts, prepare_hosts, read_hosts
+from aiida_hpaint.structures.insertion import add_sites, parse_insert, remove_sites
+from aiida_hpaint.structures.missing import count_missing
+from aiida_hpaint.structures.names import safe_name, safe_names
+from aiida_hpaint.structures.npz import load_npz, save_npz
+
+__all__ = [
+    "ALIVE",
+    "RELAXED",
+    "Fate",
+    "HostError",
+    "HostLimits",
+    "HostProblem",
+    "IsotopeWarning",
+    "StructureBatch",
+    "add_sites",
+    "check_hosts",
+    "chunk_by_sites",
+    "concatenate",
+    "count_missing",
+    "find_problems",
+    "from_ase",
+    "from_pymatgen",
+    "load_npz",
+    "parse_insert",
+    "partition_hosts",
+    "prepare_hosts",
+    "read_extxyz",
+    "read_hosts",
+    "remove_sites",
+    "safe_name",
+    "safe_names",
+    "save_npz",
+    "split_hosts",
+    "to_ase",
+    "to_pymatgen",
+    "write_cif",
+    "write_extxyz",
+]

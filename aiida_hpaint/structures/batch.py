@@ -94,13 +94,15 @@ class StructureBatch:
     @property
     def cart_coords(self) -> FloatArray:
         """(N, 3) Cartesian coordinates in Å."""
-        return np.einsum("na,nab->nb", self.frac_coords, self.cells[self.owners])
+        coords: FloatArray = np.einsum("na,nab->nb", self.frac_coords, self.cells[self.owners])
+        return coords
 
     @property
     def placed(self) -> BoolArray:
         """(S,) True where every site has a position."""
         unplaced = np.isnan(self.frac_coords).any(axis=1)
-        return np.bincount(self.owners, weights=unplaced, minlength=len(self)) == 0
+        counts = np.bincount(self.owners, weights=unplaced, minlength=len(self))
+        return np.asarray(counts == 0)
 
     @property
     def insert_counts(self) -> IntArray:

@@ -1,0 +1,45 @@
+"""Atomic numbers and symbols; deuterium and tritium are hydrogen here."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+HEAVIEST = 118
+"""Largest atomic number that has a symbol."""
+
+ISOTOPES = ("D", "T")
+"""Symbols of hydrogen isotopes that structure files use like elements."""
+
+
+@lru_cache(maxsize=1)
+def _symbols() -> tuple[str, ...]:
+    from ase.data import chemical_symbols  # here: ase costs a tenth of a second
+
+    return tuple(chemical_symbols[: HEAVIEST + 1])
+
+
+@lru_cache(maxsize=1)
+def _numbers() -> dict[str, int]:
+    numbers = {symbol: number for number, symbol in enumerate(_symbols()) if number > 0}
+    return {**numbers, **dict.fromkeys(ISOTOPES, 1)}
+
+
+def symbol_of(number: int) -> str:
+    """Chemical symbol of an atomic number, 'X' where there is none."""
+    return _symbols()[number] if 0 < number <= HEAVIEST else "X"
+
+
+def number_of(symbol: str) -> int:
+    """Atomic number of a chemical symbol; D and T give 1.
+
+    Raises
+    ------
+    KeyError
+        If no element has this symbol.
+    """
+    return _numbers()[symbol]
+
+
+def is_element(symbol: str) -> bool:
+    """Whether an element (or D or T) has this symbol, in this very spelling."""
+    return symbol in _numbers()

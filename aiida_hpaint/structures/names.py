@@ -1,0 +1,39 @@
+"""File names from labels: labels come from files of others and are never used as paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+_OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST = 80
+
+
+def safe_name(label: str, taken: Collection[str] = ()) -> str:
+    """A file name without suffix: letters, digits, - and _, not among those taken.
+
+    Names that differ in case only count as the same, as some file systems have it.
+    """
+    stem = _OTHERS.sub("_", label).strip("_-")[:_LONGEST] or "structure"
+    used = {name.lower() for name in taken}
+    name, count = stem, 1
+    while name.lower() in used:
+        count += 1
+        name = f"{stem}_{count}"
+    return name
+
+
+def safe_names(labels: Iterable[str]) -> list[str]:
+    """One file name for each label, all of them different, in the order of the labels."""
+    names: list[str] = []
+    used: set[str] = set()
+    counts: dict[str, int] = {}
+    for label in labels:
+        stem = safe_name(label)
+        name = stem
+        while name.lower() in used:
+            counts[stem.lower()] = counts.get(stem.lower(), 1) + 1
+            name = f"{stem}_{counts[stem.lower()]}"
+        used.add(name.lower())
+        names.append(name)
+    return names
