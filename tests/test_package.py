@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -53,9 +54,22 @@ def test_the_wheel_has_nothing_else(wheel: set[str]) -> None:
     assert {name.partition("/")[0] for name in wheel} == {"aiida_hpaint", metadata}
 
 
-@pytest.mark.parametrize("entry", ENTRY_POINTS, ids=lambda entry: f"{entry.group}:{entry.name}")
-def test_entry_points_load(entry: object) -> None:
-    assert callable(entry.load())  # type: ignore[attr-defined]
+def test_entry_points_load_where_aiida_has_no_profile_yet(tmp_path: Path) -> None:
+    load = (
+        "import sys; from importlib.metadata import EntryPoint;"
+        "from aiida.manage.configuration import load_config; load_config(create=True);"
+        "[EntryPoint('name', value, 'group').load() for value in sys.argv[1:]]"
+    )
+    values = [entry.value for entry in ENTRY_POINTS]
+    environment = {**os.environ, "AIIDA_PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", load, *values],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_command_is_an_entry_point() -> None:
