@@ -166,10 +166,18 @@ def agreeing(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatAr
 
 
 def json_only(info: Mapping[str, Any]) -> dict[str, Json]:
-    """What of a foreign object's properties can be written as JSON."""
-    from monty.json import jsanitize
+    """A foreign object's properties as JSON; what has no such form is kept as its text."""
+    return {str(key): _json(value) for key, value in info.items() if key != RECORD}
 
-    return {str(key): jsanitize(value) for key, value in info.items() if key != RECORD}
+
+def _json(value: Any) -> Json:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
 def check_periodic(label: str, cell: FloatArray, periodic: Iterable[bool]) -> None:

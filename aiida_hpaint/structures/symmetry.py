@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,13 @@ def _parsed(label: str, listed: list[str]) -> Operations:
     matrices = []
     for text in listed:
         try:
-            matrices.append(SymmOp.from_xyz_str(text).affine_matrix)
-        except (ValueError, IndexError, KeyError, ZeroDivisionError) as error:
+            matrix = SymmOp.from_xyz_str(text).affine_matrix
+        except (ValueError, IndexError, KeyError, ZeroDivisionError):
+            matrix = np.zeros((4, 4))
+        if abs(abs(np.linalg.det(matrix)) - 1) > 1e-6:
             reason = f"{text!r} is no symmetry operation"
-            raise problem(label, reason, "Write it like '-x, y+1/2, -z'") from error
+            raise problem(label, reason, "Write it like '-x, y+1/2, -z'")
+        matrices.append(matrix)
     stacked = np.array(matrices, dtype=np.float64)
     return stacked[:, :3, :3], stacked[:, :3, 3]
 
@@ -90,7 +94,7 @@ def _settings(name: str) -> Iterator[tuple[str, Operations]]:
     import spglib
 
     wanted, choice = _normal(name)
-    types: list[Any] = [spglib.get_spacegroup_type(h) for h in range(1, _HALL_SETTINGS + 1)]
+    types = _types()
     exact = [h for h, t in enumerate(types, 1) if wanted in _spellings(t)]
     short = [h for h, t in enumerate(types, 1) if wanted in _short_spellings(t)]
     for hall in exact or short:
@@ -99,6 +103,13 @@ def _settings(name: str) -> Iterator[tuple[str, Operations]]:
             found: Any = spglib.get_symmetry_from_database(hall)
             rotations = np.asarray(found["rotations"], dtype=np.float64)
             yield kind.choice, (rotations, np.asarray(found["translations"], dtype=np.float64))
+
+
+@lru_cache(maxsize=1)
+def _types() -> list[Any]:
+    import spglib
+
+    return [spglib.get_spacegroup_type(hall) for hall in range(1, _HALL_SETTINGS + 1)]
 
 
 def _normal(name: str) -> tuple[str, str | None]:
