@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.chunks import chunk_by_sites
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
 
-__all__ = ["give_up", "pick_structures", "rank_samples", "split_hosts"]
+__all__ = ["give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 
 _NOT_RELAXED: Mapping[str, float | int] = {
     "energy": np.nan,
@@ -72,7 +72,7 @@ def rank_samples(**chunks: StructureBatchData) -> dict[str, Any]:
         `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
         (Dict: how many hosts and samples, their fates, hosts without a candidate).
     """
-    ranked = rank(concatenate([_complete(chunks[key].batch) for key in sorted(chunks)]))
+    ranked = join_chunks([chunks[key].batch for key in sorted(chunks)])
     table = io.BytesIO(table_csv(ranked).encode())
     return {
         "samples": StructureBatchData(ranked),
@@ -96,6 +96,11 @@ def pick_structures(samples: StructureBatchData) -> dict[str, StructureData]:
         structure.base.attributes.set("hpaint", details)
         picked[f"host_{details['host']:05d}"] = structure
     return picked
+
+
+def join_chunks(chunks: Sequence[StructureBatch]) -> StructureBatch:
+    """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
+    return rank(concatenate([_complete(chunk) for chunk in chunks]))
 
 
 def _after_failure(fate: Fate) -> Fate:

@@ -1,0 +1,170 @@
+"""What to restore and how: from the command line, from a YAML file, or from both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from pydantic import Field, ValidationError
+
+from aiida_hpaint.settings import RestorationSettings, Settings
+
+if TYPE_CHECKING:
+    from aiida_hpaint.structures import StructureBatch
+
+
+class Campaign(Settings):
+    """Hosts, settings and where to run: the content of a restore.yaml."""
+
+    hosts: list[str] = Field(min_length=1, description="files; * and ** as in the shell")
+    add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
+    protocol: str | None = None
+    settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
+    code: str | dict[str, str] | None = Field(None, description="one, or for sample and relax")
+    options: dict[str, dict[str, Any]] = Field({}, description="scheduler, for sample and relax")
+    chunk_sites: int | None = Field(None, ge=1, description="sites of the hosts in one chunk")
+    name: str = "restore"
+
+
+def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
+    """The campaign that the arguments describe; what is given on the command line wins.
+
+    Raises
+    ------
+    ValueError
+        If the YAML file is wrong; the message names the key.
+    """
+    values: dict[str, Any] = {"hosts": list(files)}
+    if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
+        values = _read_yaml(Path(files[0]))
+    given = {key: flags[key] for key in ("add", "protocol", "code") if flags.get(key)}
+    overrides = _merge(values.get("settings") or {}, overrides_from(flags))
+    try:
+        return Campaign.model_validate({**values, **given, "settings": overrides})
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        raise ValueError(f"{files[0]}: " + "; ".join(lines)) from None
+
+
+def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from flags such as --samples, and from --set stage.name=value.
+
+    Raises
+    ------
+    ValueError
+        If --set has no value.
+    """
+    short = {"samples": "sampling.samples", "seed": "sampling.seed"}
+    short |= {"generator": "sampling.generator", "potential": "potential.name"}
+    pairs = [(path, flags[key]) for key, path in short.items() if flags.get(key) is not None]
+    merged: dict[str, Any] = {}
+    for path, value in [*pairs, *map(_split, flags.get("set_", ()))]:
+        nested: Any = value
+        for key in reversed(path.split(".")):
+            nested = {key: nested}
+        merged = _merge(merged, nested)
+    return merged
+
+
+def read_settings(campaign: Campaign) -> RestorationSettings:
+    """The settings of a campaign, see `load_protocol`."""
+    from aiida_hpaint.protocols import load_protocol
+
+    return load_protocol(campaign.protocol, campaign.settings)
+
+
+def read_hosts(campaign: Campaign, skip_bad: bool) -> StructureBatch:
+    """The hosts with the sites to insert.
+
+    Raises
+    ------
+    ClickException
+        With everything that is wrong with any of them, unless bad ones are skipped.
+    """
+    from aiida_hpaint.cli.console import refuse
+    from aiida_hpaint.structures import prepare_hosts
+
+    hosts, problems = prepare_hosts(campaign.hosts, campaign.add)
+    if problems and (hosts is None or not skip_bad):
+        raise refuse(problems)
+    for problem in problems:
+        click.echo(f"Left out: {problem}", err=True)
+    assert hosts is not None
+    return hosts
+
+
+def fitting_chunk_sites(site_counts: Iterable[int], jobs: int) -> int:
+    """The smallest size of chunk that makes no more chunks than jobs may run side by side."""
+    counts = list(site_counts)
+    smallest, largest = max(counts), sum(counts)
+    while smallest < largest:
+        middle = (smallest + largest) // 2
+        if _n_chunks(counts, middle) <= jobs:
+            largest = middle
+        else:
+            smallest = middle + 1
+    return largest
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: keys and values are needed, such as `hosts: [host.cif]`")
+    hosts = values.get("hosts")
+    patterns = [hosts] if isinstance(hosts, str) else hosts or []
+    return {**values, "hosts": [name for p in patterns for name in _expand(path.parent, str(p))]}
+
+
+def _expand(folder: Path, pattern: str) -> list[str]:
+    if not any(sign in pattern for sign in "*?["):
+        return [str(folder / pattern)]
+    if Path(pattern).is_absolute():
+        folder, pattern = Path(Path(pattern).anchor), str(Path(pattern).relative_to("/"))
+    found = sorted(str(path) for path in folder.glob(pattern))
+    if not found:
+        raise ValueError(f"hosts: no file fits {pattern!r} in {folder}")
+    return found
+
+
+def _split(text: str) -> tuple[str, Any]:
+    import yaml
+
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise ValueError(f"--set {text}: write key=value, like relax_all.fmax=0.02")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key.strip(), value
+
+
+def _merge(base: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in added.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _n_chunks(counts: Sequence[int], max_sites: int) -> int:
+    chunks, filled = 1, 0
+    for count in counts:
+        if filled and filled + count > max_sites:
+            chunks, filled = chunks + 1, 0
+        filled += count
+    return chunks

@@ -1,0 +1,76 @@
+"""The group of commands, and what happens to errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_hpaint import __version__
+from aiida_hpaint.cli.demo import demo
+from aiida_hpaint.cli.models import models
+from aiida_hpaint.cli.restore import restore, submit
+from aiida_hpaint.cli.setup import setup
+from aiida_hpaint.cli.status import results, status
+
+HELP = """Put missing hydrogen (or any element) back into crystals.
+
+\b
+First steps:
+  aiida-hpaint restore host.cif --no-aiida    restore, in plain Python
+  aiida-hpaint setup                          AiiDA profile, computer, code, daemon
+  aiida-hpaint restore host.cif               restore, with provenance
+  aiida-hpaint results PK                     table and CIFs of a restoration
+
+Each command has more examples: aiida-hpaint COMMAND --help
+"""
+
+
+class Commands(click.Group):
+    """Commands in the order of use; errors end in their message instead of a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The order of registration."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and tell the user what went wrong."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params["debug"]:
+                raise
+            raise click.ClickException(describe(error)) from error
+
+
+def describe(error: Exception) -> str:
+    """An error in words: as it is where we wrote it, with its type and a way on elsewhere."""
+    if isinstance(error, ValueError | OSError) and str(error):
+        return str(error)
+    return (
+        f"{type(error).__name__}: {error}\n"
+        "This was not expected. `aiida-hpaint --debug ...` shows where it happened."
+    )
+
+
+@click.group(cls=Commands, help=HELP)
+@click.version_option(__version__, prog_name="aiida-hpaint")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile; without it, the default one.")
+@click.pass_context
+def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
+    """Put missing hydrogen back into crystals."""
+    ctx.obj = {"debug": debug, "profile": profile}
+    # AiiDA starts its daemon with the first `verdi` on the PATH: it has to be this Python's.
+    here = str(Path(sys.executable).parent)
+    if os.environ.get("PATH", "").split(os.pathsep)[0] != here:
+        os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+
+
+for command in (setup, restore, submit, status, results, models, demo):
+    main.add_command(command)

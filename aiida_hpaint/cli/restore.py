@@ -1,0 +1,115 @@
+"""aiida-hpaint restore and submit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli.options import host_options, run_options
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+    from aiida_hpaint.structures import StructureBatch
+
+RESTORE = """Restore hosts, wait, and show what was found.
+
+FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). How
+many H are missing is read from the chemical formula of a CIF, or given with --add.
+
+Samples are drawn, their inserted sites relaxed, then all sites of the lowest, and ranked by
+energy. The work runs in the AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs
+that are written, labels of inserted sites end in i.
+
+\b
+Examples:
+  aiida-hpaint restore brucite.cif
+  aiida-hpaint restore brucite.cif --add H:2 --protocol fast
+  aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output found
+  aiida-hpaint restore host.cif --set relax_all.fmax=0.01
+  aiida-hpaint restore host.cif --no-aiida
+"""
+
+SUBMIT = """Submit a restoration to the AiiDA daemon and return.
+
+FILES are CIF, POSCAR or extxyz files, or one restore.yaml with all there is to say:
+
+\b
+  hosts: [hosts/*.cif]
+  add: H:4                     # without it: from the formulas of the CIFs
+  protocol: balanced
+  settings:                    # what to change in the protocol
+    sampling: {samples: 20}
+  code: {sample: python@gpu, relax: python@cluster}
+  options:                     # metadata.options of the jobs
+    relax: {max_wallclock_seconds: 3600, queue_name: normal}
+  chunk_sites: 2000            # hosts are cut into chunks of so many sites
+
+\b
+Examples:
+  aiida-hpaint submit hosts/*.cif --protocol stringent
+  aiida-hpaint submit restore.yaml
+  aiida-hpaint status PK
+  aiida-hpaint results PK
+"""
+
+
+@click.command(help=RESTORE)
+@host_options
+@run_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("restored"),
+    show_default=True,
+    help="Folder for CIFs and tables.",
+)
+@click.option("--no-aiida", is_flag=True, help="Plain Python: no daemon and no provenance.")
+@click.pass_obj
+def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
+    """Restore hosts, wait, and show what was found."""
+    from aiida_hpaint.cli.run import prepare, run_here, run_with_aiida, submit_task
+
+    task, node = prepare(files, flags), None
+    if flags["no_aiida"]:
+        samples = run_here(task)
+    else:
+        node = submit_task(obj["profile"], task)
+        samples = run_with_aiida(node)
+    if not report(samples, flags["output"], node):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(help=SUBMIT)
+@host_options
+@run_options
+@click.pass_obj
+def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
+    """Submit a restoration to the AiiDA daemon and return."""
+    from aiida_hpaint.cli.run import prepare, submit_task
+
+    task = prepare(files, flags)
+    node = submit_task(obj["profile"], task)
+    click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
+    click.echo(f"  aiida-hpaint status {node.pk}")
+    click.echo(f"  aiida-hpaint results {node.pk}")
+
+
+def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:
+    """Write files, show the table and say where the provenance is; whether all is restored."""
+    from aiida_hpaint.cli.console import console, tell_provenance
+    from aiida_hpaint.cli.tables import by_host, host_table, without_candidate, write_files
+
+    results = by_host(samples)
+    files = write_files(results, samples, output)
+    console().print(host_table(results, files))
+    failed = without_candidate(results)
+    for line in failed:
+        click.echo(f"Not restored: {line}", err=True)
+    click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
+    if node is not None:
+        tell_provenance(node)
+    return not failed

@@ -1,0 +1,203 @@
+"""Running a restoration: here in plain Python, or through AiiDA with someone watching."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from aiida_hpaint.cli.campaign import (
+    Campaign,
+    cores,
+    fitting_chunk_sites,
+    read_campaign,
+    read_hosts,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+    from rich.progress import Progress
+
+    from aiida_hpaint.settings import RestorationSettings
+    from aiida_hpaint.structures import StructureBatch
+    from aiida_hpaint.workflows.progress import StageState
+
+TITLES = {
+    "sample": "sample",
+    "relax_inserted": "relax inserted sites",
+    "relax_all": "relax all sites",
+}
+
+
+class Show(Protocol):
+    """Shows how far something is; the total is None while it is not known."""
+
+    def __call__(self, title: str, done: int, total: int | None) -> None:
+        """Show it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that is read and checked before anything starts."""
+
+    campaign: Campaign
+    settings: RestorationSettings
+    hosts: StructureBatch
+    chunk_sites: int
+
+
+def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
+    """Read and check files, flags and settings.
+
+    Raises
+    ------
+    ClickException, ValueError
+        If anything is wrong.
+    """
+    from aiida_hpaint.cli.console import quiet_warnings
+
+    quiet_warnings()
+    campaign = read_campaign(files, flags)
+    settings = read_settings(campaign)
+    hosts = read_hosts(campaign, bool(flags.get("skip_bad")))
+    jobs = flags.get("jobs") or cores()
+    chunk_sites = campaign.chunk_sites or fitting_chunk_sites(hosts.site_counts.tolist(), jobs)
+    return Task(campaign, settings, hosts, chunk_sites)
+
+
+def run_here(task: Task) -> StructureBatch:
+    """Restore in this process, without AiiDA."""
+    from aiida_hpaint.restoration import restore_batch
+
+    with progress_display() as show:
+
+        def progress(done: int, total: int, text: str) -> None:
+            show(text.partition(":")[0].replace("_", " "), done, total)
+
+        return restore_batch(task.hosts, task.settings, progress=progress)
+
+
+def submit_task(profile: str | None, task: Task) -> ProcessNode:
+    """Build the graph and submit it to the daemon, which is started if need be."""
+    from aiida_hpaint.cli import session
+
+    session.load(profile)
+    from aiida_hpaint.workflows.build import build_restore
+
+    graph = build_restore(
+        task.hosts,
+        settings=task.settings,
+        code=task.campaign.code,
+        options=task.campaign.options or None,
+        chunk_sites=task.chunk_sites,
+        name=task.campaign.name,
+    )
+    if session.ensure_daemon():
+        click.echo("Started the AiiDA daemon.")
+    graph.submit()
+    node: ProcessNode = graph.process
+    return node
+
+
+def run_with_aiida(node: ProcessNode) -> StructureBatch:
+    """Watch a restoration to its end.
+
+    Raises
+    ------
+    ClickException
+        If it ends without any sample.
+    """
+    from aiida_hpaint.workflows.progress import get_samples
+
+    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    try:
+        watch(node)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"node {node.pk} goes on: `aiida-hpaint status {node.pk}`, `... results {node.pk}`"
+        ) from None
+    samples = get_samples(node)
+    if samples is None:
+        raise click.ClickException(
+            f"node {node.pk} ended without a result ({ending(node)}):"
+            f" `verdi process report {node.pk}`"
+        )
+    return samples
+
+
+def watch(node: ProcessNode, interval: float = 1.0) -> None:
+    """Show the stages of a restoration until it ends."""
+    from aiida_hpaint.workflows.progress import n_chunks, stage_states
+
+    told: set[int | None] = set()
+    chunks: int | None = None
+    with progress_display() as show:
+        show(TITLES["sample"], 0, None)
+        while True:
+            over = node.is_terminated
+            chunks = chunks or n_chunks(node)
+            states = stage_states(node)
+            done = Counter(state.stage for state in states if state.is_over)
+            for stage in dict.fromkeys(state.stage for state in states):
+                show(TITLES[stage], done[stage], chunks)
+            _tell_trouble(states, told)
+            if over:
+                return
+            time.sleep(interval)
+
+
+def ending(node: ProcessNode) -> str:
+    """How a process ended, in a few words."""
+    if node.is_excepted or node.is_killed:
+        return str(node.exception or "killed")
+    return f"exit status {node.exit_status}: {node.exit_message}"
+
+
+@contextmanager
+def progress_display() -> Iterator[Show]:
+    """Bars in a terminal, one line for each change elsewhere."""
+    if not sys.stdout.isatty():
+        seen: dict[str, tuple[int, int | None]] = {}
+
+        def tell(title: str, done: int, total: int | None) -> None:
+            if seen.get(title) != (done, total) and total is not None:
+                seen[title] = (done, total)
+                click.echo(f"{title}: {done}/{total}")
+
+        yield tell
+        return
+    with _bars() as bars:
+        tasks = {}
+
+        def draw(title: str, done: int, total: int | None) -> None:
+            if title not in tasks:
+                tasks[title] = bars.add_task(title, total=total)
+            bars.update(tasks[title], completed=done, total=total)
+
+        yield draw
+
+
+def _bars() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns)
+
+
+def _tell_trouble(states: list[StageState], told: set[int | None]) -> None:
+    for state in states:
+        if state.node.pk not in told and (trouble := state.trouble):
+            told.add(state.node.pk)
+            click.echo(f"{TITLES[state.stage]}, {state.chunk}: {trouble}", err=True)

@@ -1,0 +1,153 @@
+"""aiida-hpaint status and results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+STATUS = """Show how far restorations are.
+
+\b
+Examples:
+  aiida-hpaint status          the last ten
+  aiida-hpaint status PK       one, stage by stage
+"""
+
+RESULTS = """Show what a restoration found, and write it to files.
+
+The best candidate of each host as CIF (labels of inserted sites end in i), all candidates as
+extxyz and all samples as CSV. Works while a restoration runs and after a failure, too: with what
+is there.
+
+\b
+Examples:
+  aiida-hpaint results PK
+  aiida-hpaint results PK --output found
+"""
+
+
+@click.command(help=STATUS)
+@click.argument("pk", required=False, metavar="[PK]")
+@click.pass_obj
+def status(obj: dict[str, Any], pk: str | None) -> None:
+    """Show how far restorations are."""
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import quiet_warnings
+
+    quiet_warnings()
+    session.load(obj["profile"])
+    _warn_about_daemon()
+    if pk is None:
+        _list_restorations()
+    else:
+        _show_stages(find(pk))
+
+
+@click.command(help=RESULTS)
+@click.argument("pk", metavar="PK")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for CIFs and tables.  [default: restored-PK]",
+)
+@click.pass_obj
+def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
+    """Show what a restoration found, and write it to files."""
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.restore import report
+
+    quiet_warnings()
+    session.load(obj["profile"])
+    node = find(pk)
+    from aiida_hpaint.workflows.progress import get_samples
+
+    samples = get_samples(node)
+    if samples is None:
+        raise click.ClickException(f"node {node.pk} has no samples yet ({_state(node)})")
+    if not node.is_finished_ok:
+        click.echo(f"Node {node.pk} is not finished ({_state(node)}): this is what is there.")
+    report(samples, output or Path(f"restored-{node.pk}"), node)
+
+
+def find(identifier: str) -> ProcessNode:
+    """The process of a restoration by its PK or UUID.
+
+    Raises
+    ------
+    ClickException
+        If there is none.
+    """
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+    from aiida.orm import ProcessNode, load_node
+
+    try:
+        node = load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        raise click.ClickException(
+            f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
+        ) from None
+    if not isinstance(node, ProcessNode) or "graph_inputs__hosts" not in node.inputs._get_keys():
+        raise click.ClickException(
+            f"node {identifier} is no restoration: `aiida-hpaint status` lists them"
+        )
+    return node
+
+
+def _list_restorations() -> None:
+    from rich.table import Table
+
+    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.workflows.progress import find_restorations
+
+    nodes = find_restorations()
+    if not nodes:
+        click.echo("There is no restoration yet: aiida-hpaint restore host.cif")
+        return
+    table = Table("PK", "begun", "name", "hosts", "state")
+    for node in nodes:
+        hosts = node.inputs.graph_inputs.hosts
+        begun = node.ctime.astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(str(node.pk), begun, node.label, str(len(hosts)), _state(node))
+    console().print(table)
+
+
+def _show_stages(node: ProcessNode) -> None:
+    from rich.table import Table
+
+    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.run import TITLES
+    from aiida_hpaint.workflows.progress import n_chunks, stage_states
+
+    states = stage_states(node)
+    chunks = n_chunks(node)
+    table = Table("stage", "begun", "done", "chunks", title=f"Node {node.pk}: {_state(node)}")
+    for stage, title in TITLES.items():
+        of_stage = [state for state in states if state.stage == stage]
+        done = sum(state.is_over for state in of_stage)
+        table.add_row(title, str(len(of_stage)), str(done), str(chunks or "?"))
+    console().print(table)
+    for state in states:
+        if state.trouble:
+            click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
+
+
+def _state(node: ProcessNode) -> str:
+    if not node.is_terminated:
+        return node.process_state.value if node.process_state else "created"
+    from aiida_hpaint.cli.run import ending
+
+    return "finished" if node.is_finished_ok else ending(node)
+
+
+def _warn_about_daemon() -> None:
+    from aiida.engine.daemon.client import get_daemon_client
+
+    if not get_daemon_client().is_daemon_running:
+        click.echo("The daemon is not running: `verdi daemon start` lets the work go on.", err=True)

@@ -1,0 +1,132 @@
+"""What was found, host by host, as a table and as files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
+from aiida_hpaint.structures import StructureBatch, safe_names, write_cif, write_extxyz
+from aiida_hpaint.structures.elements import symbol_of
+
+CANDIDATES_FILENAME = "candidates.extxyz"
+
+
+@dataclass(frozen=True)
+class HostResult:
+    """What was found for one host.
+
+    Attributes
+    ----------
+    label
+        Of the host.
+    samples
+        All samples of it.
+    ranked
+        Those that are ranked, the lowest energy first.
+    """
+
+    label: str
+    samples: StructureBatch
+    ranked: StructureBatch
+
+    @property
+    def best(self) -> StructureBatch | None:
+        """The lowest candidate as a batch of one structure."""
+        return self.ranked[0] if len(self.ranked) else None
+
+    @property
+    def inserted(self) -> str:
+        """What was inserted, such as H2."""
+        first = self.samples[0]
+        counts = Counter(symbol_of(number) for number in first.numbers[first.inserted].tolist())
+        return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
+
+    @property
+    def fates(self) -> str:
+        """How many samples ended how, the commonest first."""
+        counts = Counter(map(str, self.samples.scalars["fate"]))
+        return ", ".join(f"{count} {fate}" for fate, count in counts.most_common())
+
+    @property
+    def error(self) -> str:
+        """The first error of its samples, if there was one."""
+        return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
+
+
+def by_host(samples: StructureBatch) -> list[HostResult]:
+    """The samples, host by host."""
+    hosts, ranks = samples.scalars["host"], samples.scalars["rank"]
+    found = []
+    for host in np.unique(hosts):
+        members = np.flatnonzero(hosts == host)
+        ranked = members[ranks[members] >= 0]
+        ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
+        label = samples.labels[int(members[0])]
+        found.append(HostResult(label, samples[members], samples[ordered]))
+    return found
+
+
+def host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
+    """One line a host: what was inserted, the lowest candidate and the gap to the next."""
+    table = Table(title="Restored hosts")
+    table.add_column("host", overflow="fold")
+    table.add_column("inserted")
+    for title in ("energy\neV", "next above\nmeV/atom", "max force\neV/Å"):
+        table.add_column(title, justify="right")
+    table.add_column("samples", overflow="fold")
+    if files:
+        table.add_column("file", overflow="fold")
+    for index, result in enumerate(results):
+        row = [result.label, result.inserted, *_numbers(result), result.fates]
+        if files:
+            row.append(str(files.get(index, "")))
+        table.add_row(*row)
+    return table
+
+
+def write_files(
+    results: list[HostResult], samples: StructureBatch, folder: Path
+) -> dict[int, Path]:
+    """Write the best of each host as CIF, all candidates as extxyz and all samples as CSV.
+
+    Returns
+    -------
+    dict
+        The CIF of each result that has a candidate, by its index.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TABLE_FILENAME).write_text(table_csv(samples), encoding="utf-8")
+    ranked = np.flatnonzero(samples.scalars["rank"] >= 0)
+    if len(ranked):
+        write_extxyz(samples[ranked], folder / CANDIDATES_FILENAME)
+    files = {}
+    for index, name in enumerate(safe_names(result.label for result in results)):
+        best = results[index].best
+        if best is not None:
+            files[index] = folder / f"{name}.cif"
+            write_cif(best, files[index])
+    return files
+
+
+def without_candidate(results: list[HostResult]) -> list[str]:
+    """One line for each host that has no candidate: what became of its samples, and why."""
+    return [
+        f"{result.label}: {result.fates}{': ' if result.error else ''}{result.error}"
+        for result in results
+        if result.best is None
+    ]
+
+
+def _numbers(result: HostResult) -> list[str]:
+    if result.best is None:
+        return ["-", "-", "-"]
+    scalars: Mapping[str, Any] = result.ranked.scalars
+    following = f"{1000 * scalars['energy_above_best'][1]:.1f}" if len(result.ranked) > 1 else "-"
+    return [f"{scalars['energy'][0]:.4f}", following, f"{scalars['max_force'][0]:.3f}"]

@@ -1,0 +1,118 @@
+"""Looking at restorations from outside: which there are, how far they are, what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aiida.orm import ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
+
+from aiida_hpaint.calculations.functions import join_chunks
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.workflows.restore import STAGES
+
+__all__ = ["StageState", "find_restorations", "get_samples", "stage_states"]
+
+
+@dataclass(frozen=True)
+class StageState:
+    """One stage of one chunk of a restoration.
+
+    Attributes
+    ----------
+    stage, chunk
+        Names, as in the labels of the processes.
+    node
+        The process.
+    """
+
+    stage: str
+    chunk: str
+    node: WorkflowNode
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return bool(self.node.is_terminated)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the stage has no full result; None while it runs and where all is well."""
+        if not self.is_over:
+            return None
+        if not self.node.is_finished_ok:
+            return f"process {self.node.pk}: {self.node.exception or self.node.process_state}"
+        message: str = self.node.outputs.report["message"]
+        return message if self.node.outputs.report["status"] in ("failed", "unfinished") else None
+
+
+def find_restorations(limit: int = 10) -> list[WorkflowNode]:
+    """The restorations in this profile, the latest first."""
+    query = QueryBuilder()
+    query.append(StructureBatchData, tag="hosts")
+    query.append(
+        WorkflowNode,
+        with_incoming="hosts",
+        edge_filters={"label": "graph_inputs__hosts"},
+        filters={"attributes.process_label": {"like": "WorkGraph<%"}},
+        tag="graph",
+    )
+    query.order_by({"graph": {"id": "desc"}}).limit(limit)
+    found: list[WorkflowNode] = query.all(flat=True)
+    return found
+
+
+def stage_states(restoration: ProcessNode) -> list[StageState]:
+    """The stages that have begun, in the order in which they began."""
+    query = QueryBuilder()
+    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
+    query.append(
+        WorkflowNode,
+        with_incoming="graph",
+        edge_filters={"label": "restore_chunks"},
+        tag="chunks",
+    )
+    query.append(
+        WorkChainNode, with_incoming="chunks", edge_project="label", project="*", tag="stage"
+    )
+    query.order_by({"stage": "id"})
+    return [state for label, node in _rows(query) for state in _state(label, node)]
+
+
+def n_chunks(restoration: ProcessNode) -> int | None:
+    """How many chunks there are; None before the hosts are cut."""
+    query = QueryBuilder()
+    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
+    query.append(ProcessNode, with_incoming="graph", edge_filters={"label": "split_hosts"}, tag="c")
+    query.append(StructureBatchData, with_incoming="c")
+    return query.count() or None
+
+
+def get_samples(restoration: ProcessNode) -> StructureBatch | None:
+    """All samples, ranked: those of the output, or else of the stages that have ended.
+
+    A restoration that was killed, or that still runs, has samples of its chunks so far; None if
+    there are none.
+    """
+    if "samples" in restoration.outputs:
+        found: StructureBatch = restoration.outputs.samples.batch
+        return found
+    latest = {
+        state.chunk: state.node.outputs.structures.batch
+        for state in stage_states(restoration)
+        if state.is_over and "structures" in state.node.outputs
+    }
+    return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None
+
+
+def _rows(query: QueryBuilder) -> Iterator[tuple[str, WorkflowNode]]:
+    for row in query.iterall():
+        label, node = row if isinstance(row[0], str) else reversed(row)
+        yield label, node
+
+
+def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
+    for stage in STAGES:
+        if label.startswith(f"{stage}_chunk_"):
+            yield StageState(stage, label.removeprefix(f"{stage}_"), node)
