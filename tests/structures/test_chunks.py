@@ -18,9 +18,9 @@ def batch_of(counts: list[int]) -> StructureBatch:
         labels=("x",) * len(counts),
         cells=np.tile(np.eye(3), (len(counts), 1, 1)),
         site_counts=np.array(counts, dtype=int),
-        numbers=np.ones(total),
+        numbers=np.ones(total, dtype=np.int64),
         frac_coords=np.zeros((total, 3)),
-        inserted=np.zeros(total),
+        inserted=np.zeros(total, dtype=np.bool_),
     )
 
 
