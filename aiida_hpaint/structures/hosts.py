@@ -170,7 +170,7 @@ def _read(source: Any) -> Iterator[Outcome]:
     else:
         kind = type(source).__name__
         remedy = "Give a path, a pymatgen Structure, ASE Atoms or an AiiDA StructureData"
-        raise problem(f"a {kind}", "it is no structure", remedy)
+        raise problem(f"object of type {kind}", "it is no structure", remedy)
 
 
 def _from_node(node: Any) -> StructureBatch:

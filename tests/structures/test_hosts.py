@@ -125,7 +125,7 @@ def test_bad_files_are_refused(files: Path, name: str, message: str) -> None:
         (node(Molecule(["H"], [[0, 0, 0]]), label="gas"), "gas: it has no cell"),
         (node(None), "it has no cell"),
         (SimpleNamespace(get_pymatgen=lambda: 1 / 0, label="odd"), "odd: it gives no pymatgen"),
-        (4, "a int: it is no structure. Give a path"),
+        (4, "object of type int: it is no structure. Give a path"),
     ],
 )
 def test_bad_objects_are_refused(source: Any, message: str) -> None:
