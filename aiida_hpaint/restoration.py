@@ -13,7 +13,7 @@ from aiida_hpaint.evaluation import rank, screen, select_lowest
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.settings import RestorationSettings
-from aiida_hpaint.structures import add_sites, check_hosts, read_hosts
+from aiida_hpaint.structures import HostError, prepare_hosts
 from aiida_hpaint.structures.batch import StructureBatch
 
 Progress = Callable[[int, int, str], None]
@@ -103,10 +103,9 @@ def restore(
     """
     if isinstance(settings, str):
         settings = load_protocol(settings)
-    batch = hosts if isinstance(hosts, StructureBatch) else read_hosts(hosts, add)
-    if isinstance(hosts, StructureBatch) and add is not None:
-        batch = add_sites(hosts, add)
-    check_hosts(batch)
+    batch, problems = prepare_hosts(hosts, add)
+    if batch is None or problems:
+        raise HostError(problems)
     return Restoration(batch, restore_batch(batch, settings, progress=progress))
 
 

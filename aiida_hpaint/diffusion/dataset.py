@@ -95,9 +95,10 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         rng = np.random.default_rng([self.seed, 0, step // POOL])
         total = POOL * self.batch_size
         share = round(total * self.focus_share) if len(self.focused) else 0
-        chosen = rng.choice(self.others, total - share)
-        if share:
-            chosen = np.concatenate([rng.choice(self.focused, share), chosen])
+        share = share if len(self.others) else total
+        chosen = np.concatenate(
+            [_draw(rng, self.focused, share), _draw(rng, self.others, total - share)]
+        )
         order = np.argsort(self.structures.sizes[chosen] + rng.random(total))
         rows = chosen[order].reshape(POOL, self.batch_size)
         return np.asarray(rows[rng.permutation(POOL)[step % POOL]])
@@ -127,6 +128,10 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
             target[index, : len(row.target)] = torch.as_tensor(row.target)
         levels = torch.tensor([row.level for row in rows], dtype=torch.float32)
         return NoisyBatch(crystals, levels[:, None] * crystals.unknown, target)
+
+
+def _draw(rng: np.random.Generator, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return np.asarray(rng.choice(members, count) if count else members[:0])
 
 
 @dataclass(frozen=True)

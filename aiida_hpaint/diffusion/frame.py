@@ -85,15 +85,9 @@ def _basis(reflections: IntArray) -> IntArray | None:
     """The first three reflections that span the lattice with the smallest index."""
     if len(reflections) < 3:
         return None
-    triples = np.einsum("ia,jb,kc,abc->ijk", reflections, reflections, reflections, _LEVI_CIVITA)
-    index = np.abs(triples)
+    normals = np.cross(reflections[:, None], reflections[None])
+    index = np.abs(normals @ reflections.T)
     spanning = index[index > 0]
     if len(spanning) == 0:
         return None
     return np.asarray(np.argwhere(index == spanning.min())[0])
-
-
-_LEVI_CIVITA = np.zeros((3, 3, 3), dtype=np.int64)
-for _even in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-    _LEVI_CIVITA[_even] = 1
-    _LEVI_CIVITA[_even[::-1]] = -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spglib
@@ -34,7 +35,7 @@ class HostSymmetry:
         cell = host.cells[0]
         rotations, translations = np.eye(3)[None], np.zeros((1, 3))
         if known.any():
-            crystal = (cell, host.frac_coords[known], host.numbers[known])
+            crystal: Any = (cell, host.frac_coords[known], host.numbers[known])
             found = spglib.get_symmetry(crystal, symprec=tolerance)
             if found is not None:
                 rotations, translations = found["rotations"], found["translations"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+import spglib
 from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
@@ -37,6 +40,26 @@ def host_of(structure: Structure, label: str) -> StructureBatch:
     coords[numbers == 1] = np.nan
     cell = structure.lattice.matrix[None]
     return StructureBatch((label,), cell, [len(numbers)], numbers, coords, numbers == 1)
+
+
+def host_translations(host: StructureBatch) -> np.ndarray:
+    """Pure translations (t, 3), fractional, that map the known sites onto themselves."""
+    known = ~host.inserted
+    crystal = (host.cells[0], host.frac_coords[known], host.numbers[known])
+    found = spglib.get_symmetry(crystal, symprec=1e-4)
+    pure = (found["rotations"] == np.eye(3)).all((1, 2))
+    return np.asarray(found["translations"][pure])
+
+
+@pytest.fixture(scope="session")
+def equivalent() -> Callable[[StructureBatch, np.ndarray, np.ndarray], bool]:
+    """Whether fractional points are the same, one translation of the host for all aside."""
+
+    def check(host: StructureBatch, left: np.ndarray, right: np.ndarray) -> bool:
+        shifts = left - right - host_translations(host)[:, None]
+        return bool((np.abs(shifts - np.round(shifts)).max((1, 2)) < 1e-6).any())
+
+    return check
 
 
 @pytest.fixture(scope="session")

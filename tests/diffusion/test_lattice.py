@@ -18,6 +18,7 @@ def skewed(edges: np.ndarray, shear: np.ndarray) -> np.ndarray:
 
 
 @given(lengths, shears)
+@settings(deadline=None)
 def test_reduction_finds_the_edges_of_a_sheared_box(edges: np.ndarray, shear: np.ndarray) -> None:
     cell = skewed(edges, shear)
     transform = reduce_cell(cell)
@@ -28,7 +29,7 @@ def test_reduction_finds_the_edges_of_a_sheared_box(edges: np.ndarray, shear: np
 
 
 @given(st.integers(0, 10_000), shears)
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_rotated_hexagonal_cells_are_reduced_alike(seed: int, shear: np.ndarray) -> None:
     hexagonal = np.array([[3.1, 0, 0], [-1.55, 1.55 * np.sqrt(3), 0], [0, 0, 4.7]])
     cell = np.array([[1, 0, 0], [shear[0], 1, 0], [shear[1], shear[2], 1]]) @ hexagonal

@@ -57,7 +57,7 @@ def test_order_origin_and_periodic_images_do_not_matter(network: DenseNetwork) -
 def test_a_supercell_gives_the_same_estimate(network: DenseNetwork) -> None:
     numbers, frac, cell, unknown = random_crystal(3, 4)
     before = estimate(network, batch((numbers, frac, cell, unknown)))
-    halves = [(frac + [shift, 0, 0]) / [2, 1, 1] for shift in (0, 1)]
+    halves = [(frac + np.array([shift, 0, 0])) / [2, 1, 1] for shift in (0, 1)]
     doubled = (
         np.tile(numbers, 2),
         np.concatenate(halves),
