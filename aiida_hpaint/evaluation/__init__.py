@@ -3,5 +3,16 @@
 from aiida_hpaint.evaluation.matching import Comparison, compare, matches
 from aiida_hpaint.evaluation.ranking import rank, select_lowest
 from aiida_hpaint.evaluation.screening import screen
+from aiida_hpaint.evaluation.success import Rate, lower_energy_or_match, success_rate
 
-__all__ = ["Comparison", "compare", "matches", "rank", "screen", "select_lowest"]
+__all__ = [
+    "Comparison",
+    "Rate",
+    "compare",
+    "lower_energy_or_match",
+    "matches",
+    "rank",
+    "screen",
+    "select_lowest",
+    "success_rate",
+]
