@@ -1,0 +1,73 @@
+"""The whole recipe on real crystals with the bundled model and SevenNet-0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiida_hpaint import Restoration, restore
+from aiida_hpaint.evaluation import compare
+from aiida_hpaint.protocols import load_protocol
+from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.structures import HostError, read_hosts, remove_sites
+from aiida_hpaint.structures.fate import Fate
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+BRUCITE = EXAMPLES / "hosts" / "brucite.cif"
+
+
+def quick(generator: str = "bundled") -> RestorationSettings:
+    return load_protocol("fast", {"sampling": {"samples": 3, "generator": generator}})
+
+
+@pytest.fixture(scope="module")
+def restoration() -> Restoration:
+    return restore(BRUCITE, settings=quick())
+
+
+def test_brucite_gets_its_hydrogen_back(restoration: Restoration) -> None:
+    complete = read_hosts(EXAMPLES / "references" / "brucite.cif")
+    _, reference = remove_sites(complete, "H")
+    found = compare(restoration.best, reference)
+    assert found.match
+    assert found.site_distances.max() < 0.15
+    assert restoration.unrestored == ()
+
+
+def test_every_sample_has_its_fate_in_the_table(restoration: Restoration) -> None:
+    rows = restoration.table()
+    assert [row["sample"] for row in rows] == [0, 1, 2]
+    assert {Fate(row["fate"]) for row in rows} <= set(Fate)
+    assert all(row["label"] == "brucite" for row in rows)
+
+
+def test_candidates_are_ordered_by_energy(restoration: Restoration) -> None:
+    candidates = restoration.candidates(0)
+    assert candidates.scalars["rank"].tolist() == list(range(len(candidates)))
+    assert (np.diff(candidates.scalars["energy"]) >= 0).all()
+    assert restoration.best.equals(candidates[0])
+
+
+def test_the_history_names_every_stage(restoration: Restoration) -> None:
+    stages = [record["stage"] for record in restoration.samples.history]
+    assert stages == ["sample", "relax_inserted", "relax_all"]
+    hashes = [record["model"]["sha256"] for record in restoration.samples.history]
+    assert all(len(value) == 64 for value in hashes)
+
+
+def test_random_placement_takes_the_same_way() -> None:
+    restoration = restore(BRUCITE, add="H:2", settings=quick("random"))
+    assert restoration.samples.history[0]["model"] == {"name": "random"}
+    assert len(restoration.best) == 1
+
+
+def test_a_bad_host_ends_before_anything_is_sampled() -> None:
+    with pytest.raises(HostError, match="there are no sites to add"):
+        restore(BRUCITE, add="H:0", settings=quick())
+
+
+def test_an_unknown_protocol_is_named() -> None:
+    with pytest.raises(ValueError, match="no protocol 'hasty': choose from fast, balanced"):
+        restore(BRUCITE, settings="hasty")
