@@ -41,8 +41,8 @@ $(DOCS_STAMP): $(STAMP)
 .PHONY: demo
 demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 	@mkdir -p "$(AIIDA_PATH)"
-	AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint setup
-	AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint demo examples
+	@AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint setup
+	@AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint demo examples
 
 .PHONY: test
 test: $(STAMP) ## run the tests that take minutes
@@ -71,7 +71,7 @@ format: $(STAMP) ## put the code into shape
 .PHONY: docs
 docs: $(DOCS_STAMP) ## build the documentation into docs/_build/html; warnings are errors
 	@mkdir -p docs/_build
-	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -W ignore -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
 .PHONY: bench

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -15,6 +16,9 @@ from aiida.manage.configuration import load_config
 import aiida_hpaint
 
 load_config(create=True)
+# Autodoc imports with TYPE_CHECKING set, which the pydantic models of libraries do not survive.
+for module in ("aiida_workgraph", "aiida_pythonjob"):
+    import_module(module)
 
 project = "aiida-hpaint"
 author = "The aiida-hpaint developers"
