@@ -1,6 +1,33 @@
 """Diffusion: sites drawn from noise by a score network, with all other sites known."""
 
-from aiida_hpaint.diffusion.checkpoints import CheckpointError, ModelCard, list_models, load_model
-from aiida_hpaint.diffusion.generation import generate
+from __future__ import annotations
 
-__all__ = ["CheckpointError", "ModelCard", "generate", "list_models", "load_model"]
+from typing import TYPE_CHECKING, Any
+
+from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, find_model, list_models
+
+if TYPE_CHECKING:
+    from aiida_hpaint.diffusion.checkpoints import load_model
+    from aiida_hpaint.diffusion.generation import generate
+
+__all__ = [
+    "CheckpointError",
+    "ModelCard",
+    "find_model",
+    "generate",
+    "list_models",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Cards can be read where torch is not installed; drawing samples needs it.
+    if name == "generate":
+        from aiida_hpaint.diffusion.generation import generate
+
+        return generate
+    if name == "load_model":
+        from aiida_hpaint.diffusion.checkpoints import load_model
+
+        return load_model
+    raise AttributeError(f"module 'aiida_hpaint.diffusion' has no attribute {name!r}")

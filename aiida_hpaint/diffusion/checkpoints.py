@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from aiida_hpaint.diffusion.cards import (
+    CheckpointError,
+    ModelCard,
+    file_hash,
+    find_model,
+    read_card,
+)
 from aiida_hpaint.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
-from aiida_hpaint.diffusion.noise import NoiseSettings
-from aiida_hpaint.settings import Device, Settings
+from aiida_hpaint.settings import Device
 
-ARCHITECTURES = {"dense": (DenseNetwork, DenseNetworkSettings)}
-
-
-class CheckpointError(ValueError):
-    """A model that cannot be used; the message says which, why and what to do."""
-
-
-class ModelCard(Settings):
-    """What a model is, where it comes from and how good it was found to be."""
-
-    name: str
-    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
-    network: dict[str, Any] = Field(description="size of the network")
-    noise: NoiseSettings
-    sha256: str = Field("", description="of the safetensors file")
-    description: str = ""
-    data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
-    training: dict[str, Any] = Field({}, description="settings and cost of the training")
-    accuracy: list[dict[str, Any]] = Field(
-        [], description="measured figures, each with its command"
-    )
+_NETWORKS = {"dense": (DenseNetwork, DenseNetworkSettings)}
 
 
 @dataclass(frozen=True)
@@ -61,49 +43,6 @@ def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
     card = card.model_copy(update={"sha256": file_hash(path)})
     path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
     return card
-
-
-def list_models() -> list[ModelCard]:
-    """Cards of the models that come with the package."""
-    return [read_card(path) for path in sorted(_folder().glob("*.json"))]
-
-
-def find_model(name: str) -> Path:
-    """The safetensors file of a bundled model, or of a path to it or to its card.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such model.
-    """
-    bundled = _folder() / f"{name}.safetensors"
-    if "/" not in name and bundled.is_file():
-        return bundled
-    path = Path(name).with_suffix(".safetensors")
-    if path.is_file():
-        return path
-    known = ", ".join(card.name for card in list_models())
-    raise CheckpointError(
-        f"no model '{name}': neither a bundled model ({known}) nor a file {path}; "
-        "see `aiida-hpaint models list`"
-    )
-
-
-def read_card(path: Path) -> ModelCard:
-    """The card beside a safetensors file (or the card itself).
-
-    Raises
-    ------
-    CheckpointError
-        If it is missing or not a card.
-    """
-    card = path.with_suffix(".json")
-    if not card.is_file():
-        raise CheckpointError(f"{path} has no card: put {card.name} beside it, as training does")
-    try:
-        return ModelCard.model_validate_json(card.read_text())
-    except ValidationError as error:
-        raise CheckpointError(f"{card} is not a model card: {error}") from error
 
 
 def load_model(name: str, device: Device = "auto", dtype: torch.dtype = torch.float64) -> Model:
@@ -132,12 +71,12 @@ def _load(path: Path, device: torch.device, dtype: torch.dtype) -> Model:
 
 
 def _build(card: ModelCard) -> DenseNetwork:
-    if card.architecture not in ARCHITECTURES:
+    if card.architecture not in _NETWORKS:
         raise CheckpointError(
             f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
-            f"{', '.join(ARCHITECTURES)}: update aiida-hpaint or choose another model"
+            f"{', '.join(_NETWORKS)}: update aiida-hpaint or choose another model"
         )
-    network, settings = ARCHITECTURES[card.architecture]
+    network, settings = _NETWORKS[card.architecture]
     return network(settings.model_validate(card.network))
 
 
@@ -165,12 +104,3 @@ def select_device(device: Device) -> torch.device:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(device)
-
-
-def file_hash(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _folder() -> Path:
-    return Path(str(resources.files("aiida_hpaint.diffusion") / "models"))

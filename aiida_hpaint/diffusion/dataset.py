@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals, collate
 from aiida_hpaint.diffusion.lattice import reduce_cell, standard_cell
 from aiida_hpaint.diffusion.masks import MaskSettings, draw_mask
-from aiida_hpaint.diffusion.noise import NoiseSettings, largest_level, wrapped_noise
+from aiida_hpaint.diffusion.noise import largest_level, wrapped_noise
 
 POOL = 16
 """Batches are cut from pools of this many, sorted by size, so that little is padded."""

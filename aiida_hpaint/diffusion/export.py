@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from aiida_hpaint.diffusion.checkpoints import ModelCard, save_model
+from aiida_hpaint.diffusion.cards import ModelCard
+from aiida_hpaint.diffusion.checkpoints import save_model
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork
 from aiida_hpaint.diffusion.training import TrainingSettings
 

@@ -10,22 +10,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
 from torch import Tensor
 
-from aiida_hpaint.settings import Settings
+from aiida_hpaint.diffusion.cards import NoiseSettings
 
 FloatArray = NDArray[np.float64]
-
-
-class NoiseSettings(Settings):
-    """Range of the noise levels."""
-
-    smallest: float = Field(0.04, gt=0, description="last noise level, Å")
-    largest: float = Field(5.0, gt=0, description="first noise level at most, Å")
-    cell_fraction: float = Field(
-        0.45, gt=0, description="first noise level as a fraction of the longest reduced edge"
-    )
 
 
 def largest_level(cells: Tensor, settings: NoiseSettings) -> Tensor:

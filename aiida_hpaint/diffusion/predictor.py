@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals
-from aiida_hpaint.diffusion.noise import NoiseSettings, noise_levels
+from aiida_hpaint.diffusion.noise import noise_levels
 
 
 @dataclass(frozen=True)

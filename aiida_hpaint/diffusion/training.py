@@ -13,11 +13,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches, load_structures
 from aiida_hpaint.diffusion.masks import MaskSettings
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
-from aiida_hpaint.diffusion.noise import NoiseSettings
 from aiida_hpaint.settings import Settings
 
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from aiida_hpaint.diffusion.checkpoints import (
+from aiida_hpaint.diffusion.cards import (
     CheckpointError,
     ModelCard,
+    NoiseSettings,
     file_hash,
     list_models,
-    load_model,
-    save_model,
 )
+from aiida_hpaint.diffusion.checkpoints import load_model, save_model
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
-from aiida_hpaint.diffusion.noise import NoiseSettings
 
 SMALL = DenseNetworkSettings(width=16, layers=1, radial=4, heads=2)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.noise import (
-    NoiseSettings,
     largest_level,
     noise_levels,
     wrapped_noise,

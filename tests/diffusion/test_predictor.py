@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals, collate
-from aiida_hpaint.diffusion.noise import NoiseSettings
 from aiida_hpaint.diffusion.predictor import AncestralPredictor
 
 CELL = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])

@@ -8,11 +8,11 @@ import torch
 from pymatgen.core import Structure
 
 from aiida_hpaint.diffusion import generate, load_model
+from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.dataset import NoisyBatches, load_structures
 from aiida_hpaint.diffusion.export import export_model
 from aiida_hpaint.diffusion.masks import MaskSettings
 from aiida_hpaint.diffusion.networks.dense import DenseNetworkSettings
-from aiida_hpaint.diffusion.noise import NoiseSettings
 from aiida_hpaint.diffusion.training import TrainingSettings, noise_loss, train
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch

@@ -1,0 +1,96 @@
+"""Model cards: what a model is and how good it is, readable without torch."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from aiida_hpaint.settings import Settings
+
+ARCHITECTURES = ("dense",)
+
+
+class CheckpointError(ValueError):
+    """A model that cannot be used; the message says which, why and what to do."""
+
+
+class NoiseSettings(Settings):
+    """Range of the noise levels."""
+
+    smallest: float = Field(0.04, gt=0, description="last noise level, Å")
+    largest: float = Field(5.0, gt=0, description="first noise level at most, Å")
+    cell_fraction: float = Field(
+        0.45, gt=0, description="first noise level as a fraction of the longest reduced edge"
+    )
+
+
+class ModelCard(Settings):
+    """What a model is, where it comes from and how good it was found to be."""
+
+    name: str
+    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
+    network: dict[str, Any] = Field(description="size of the network")
+    noise: NoiseSettings
+    sha256: str = Field("", description="of the safetensors file")
+    description: str = ""
+    data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
+    training: dict[str, Any] = Field({}, description="settings and cost of the training")
+    accuracy: list[dict[str, Any]] = Field(
+        [], description="figures and their commands"
+    )
+
+
+def list_models() -> list[ModelCard]:
+    """Cards of the models that come with the package."""
+    return [read_card(path) for path in sorted(_folder().glob("*.json"))]
+
+
+def find_model(name: str) -> Path:
+    """The safetensors file of a bundled model, or of a path to it or to its card.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model.
+    """
+    bundled = _folder() / f"{name}.safetensors"
+    if "/" not in name and bundled.is_file():
+        return bundled
+    path = Path(name).expanduser().with_suffix(".safetensors")
+    if path.is_file():
+        return path
+    known = ", ".join(card.name for card in list_models())
+    raise CheckpointError(
+        f"no model '{name}': neither a bundled model ({known}) nor a file {path}; "
+        "see `aiida-hpaint models list`"
+    )
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card beside a safetensors file (or the card itself).
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing or not a card.
+    """
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        raise CheckpointError(f"{path} has no card: put {card.name} beside it, as training does")
+    try:
+        return ModelCard.model_validate_json(card.read_text())
+    except ValidationError as error:
+        raise CheckpointError(f"{card} is not a model card: {error}") from error
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("aiida_hpaint.diffusion") / "models"))
