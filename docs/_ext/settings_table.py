@@ -46,20 +46,21 @@ def _row(name: str, field: FieldInfo) -> list[str]:
 
 
 def _literal(value: Any) -> str:
-    return f"`{type(value).__name__}`" if isinstance(value, BaseModel) else f"`{value!r}`"
+    return "see below" if isinstance(value, BaseModel) else f"`{value!r}`"
 
 
 def _limits(field: FieldInfo) -> str:
     choices = re.findall(r"Literal\[(.*?)\]", str(field.annotation))
     limits = ["one of " + choices[0]] if choices else []
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     for limit in field.metadata:
-        limits += [f"{sign} {getattr(limit, k)}" for k, sign in signs.items() if hasattr(limit, k)]
+        limits += [f"{word} {getattr(limit, k)}" for k, word in words.items() if hasattr(limit, k)]
     return ", ".join(limits)
 
 
 def _sentence(field: FieldInfo) -> str:
-    return (field.description or "").replace("\n", " ")
+    nested = isinstance(field.default, BaseModel) and type(field.default).__doc__
+    return (field.description or nested or "").partition("\n\n")[0].replace("\n", " ")
 
 
 def setup(app: Any) -> dict[str, bool]:
