@@ -123,7 +123,7 @@ def _show_stages(node: ProcessNode) -> None:
 
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.cli.run import TITLES
-    from aiida_hpaint.workflows.progress import n_chunks, stage_states
+    from aiida_hpaint.workflows.progress import n_chunks, paused_jobs, stage_states
 
     states = stage_states(node)
     chunks = n_chunks(node)
@@ -136,6 +136,8 @@ def _show_stages(node: ProcessNode) -> None:
     for state in states:
         if state.trouble:
             click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
+    for job in paused_jobs(node):
+        click.echo(f"job {job.pk} is paused ({job.process_status}): `verdi process play {job.pk}`")
 
 
 def _state(node: ProcessNode) -> str:

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from aiida.orm import ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
+from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
 from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.workflows.restore import STAGES
 
-__all__ = ["StageState", "find_restorations", "get_samples", "stage_states"]
+__all__ = [
+    "StageState",
+    "find_restorations",
+    "get_samples",
+    "n_chunks",
+    "paused_jobs",
+    "stage_states",
+]
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,17 @@ def n_chunks(restoration: ProcessNode) -> int | None:
     query.append(ProcessNode, with_incoming="graph", edge_filters={"label": "split_hosts"}, tag="c")
     query.append(StructureBatchData, with_incoming="c")
     return query.count() or None
+
+
+def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
+    """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
+    query = QueryBuilder()
+    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
+    query.append(WorkflowNode, with_incoming="graph", tag="chunks")
+    query.append(WorkChainNode, with_incoming="chunks", tag="stage")
+    query.append(CalcJobNode, with_incoming="stage", filters={"attributes.paused": True})
+    found: list[CalcJobNode] = query.all(flat=True)
+    return found
 
 
 def get_samples(restoration: ProcessNode) -> StructureBatch | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from aiida.engine import WorkChain, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, CalcJobNode, Dict, Int, Str
@@ -25,8 +26,9 @@ _JOBS: dict[str, Callable[..., Any]] = {
 }
 _FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328})
 """Exit codes of jobs whose Python raised an error: to try again would raise it again."""
-_MARGIN = 0.1
-"""Share of the walltime that is left for starting and for writing the results."""
+
+_NO_RESULT = 310
+"""Exit code of a job that left no file with results."""
 
 
 class StageWorkChain(WorkChain):
@@ -121,7 +123,7 @@ class StageWorkChain(WorkChain):
 
     def _take(self, structures: StructureBatchData) -> None:
         left = _count(structures, Fate.UNFINISHED)
-        stuck = left and structures.sha256 == self.ctx.current.sha256
+        stuck = left and _evaluations(structures) == _evaluations(self.ctx.current)
         self.ctx.current = structures
         self.ctx.status = "unfinished" if stuck else "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {left} samples are left")
@@ -140,7 +142,7 @@ class StageWorkChain(WorkChain):
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         seconds = options.get("max_wallclock_seconds")
         if seconds:
-            variables = {WALLTIME_VARIABLE: str(int(seconds * (1 - _MARGIN)))}
+            variables = {WALLTIME_VARIABLE: f"{_usable(seconds):.0f}"}
             options["environment_variables"] = {
                 **options.get("environment_variables", {}),
                 **variables,
@@ -148,9 +150,18 @@ class StageWorkChain(WorkChain):
         return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
 
 
+def _usable(walltime: float) -> float:
+    """The walltime (s) without what starting Python and writing the results takes."""
+    return walltime - min(max(0.1 * walltime, 60.0), 0.5 * walltime)
+
+
 def _count(node: StructureBatchData, *fates: Fate) -> int:
     found = node.base.attributes.get("fates", {})
     return sum(found.get(str(fate), 0) for fate in fates)
+
+
+def _evaluations(node: StructureBatchData) -> int:
+    return int(np.sum(node.batch.scalars.get("steps", 0)))
 
 
 def _problem(job: CalcJobNode, expected: int) -> str | None:
@@ -158,12 +169,20 @@ def _problem(job: CalcJobNode, expected: int) -> str | None:
     if job.is_excepted or job.is_killed:
         return job.exception or "killed"
     if not job.is_finished_ok:
-        lines = (job.exit_message or "").strip().splitlines()
-        told = lines[1] if len(lines) > 1 and lines[0].startswith("Function execution") else ""
-        return f"exit status {job.exit_status}, {told or ' '.join(lines[:1])}"
+        return f"{_last_words(job)} (exit status {job.exit_status})"
     structures = job.outputs.structures if "structures" in job.outputs else None
     if not isinstance(structures, StructureBatchData):
         return f"it returned {type(structures).__name__} instead of a StructureBatch"
     if len(structures) != expected:
         return f"it returned {len(structures)} structures instead of {expected}"
     return None
+
+
+def _last_words(job: CalcJobNode) -> str:
+    if job.exit_status == _NO_RESULT:
+        said = (job.get_scheduler_stderr() or "").strip().splitlines()
+        told = f": {said[-1]}" if said else ""
+        return f"it ended without a result, killed or out of memory or time{told}"
+    lines = (job.exit_message or "it failed").strip().splitlines()
+    # The first line of an exit message says that Python failed, the second how.
+    return lines[1] if len(lines) > 1 and job.exit_status in _FOR_NOTHING else lines[0]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from aiida.orm import Int, Str
+
+from aiida_hpaint.calculations import functions
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures import StructureBatch
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+
+def test_chunks_are_all_hosts_and_know_their_places(brucite: StructureBatch) -> None:
+    hosts = StructureBatchData(brucite[[0] * 5])
+    chunks = functions.split_hosts(hosts, Int(10))
+    assert list(chunks) == ["chunk_0000", "chunk_0001", "chunk_0002"]
+    places = [node.batch.scalars["host"].tolist() for node in chunks.values()]
+    assert places == [[0, 1], [2, 3], [4]]
+
+
+def test_hosts_without_a_job_become_failed_samples(brucite: StructureBatch) -> None:
+    hosts = brucite[[0, 0]].with_scalars(host=[3, 5])
+    node = functions.give_up(StructureBatchData(hosts), Int(2), Str("out of memory"))
+    assert node.batch.scalars["host"].tolist() == [3, 3, 5, 5]
+    assert node.batch.scalars["sample"].tolist() == [0, 1, 0, 1]
+    assert set(node.batch.scalars["fate"]) == {"failed"}
+    assert {entry["error"] for entry in node.batch.metadata} == {"out of memory"}
+    assert node.batch.history[-1] == {"stage": "give_up", "reason": "out of memory"}
+
+
+def test_what_was_relaxed_before_a_failure_stands(samples: StructureBatch) -> None:
+    node = functions.give_up(StructureBatchData(samples), Int(0), Str("killed"))
+    assert node.batch.scalars["fate"].tolist() == ["not converged", "too close", "failed"]
+    assert ["error" in entry for entry in node.batch.metadata] == [True, False, True]
+    np.testing.assert_array_equal(node.batch.frac_coords, samples.frac_coords)
+
+
+@pytest.fixture
+def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object]:
+    relaxed = samples.with_scalars(
+        energy_sampled=[0.0] * 3,
+        max_force=[0.1] * 3,
+        steps=[3] * 3,
+        fate=["converged", "not converged", "collapsed"],
+        energy=[-6.5, -7.0, np.nan],
+    )
+    failed = functions.give_up(StructureBatchData(brucite.with_scalars(host=[2])), Int(1), Str("x"))
+    chunks = {"chunk_0001": failed, "chunk_0000": StructureBatchData(relaxed)}
+    result: dict[str, object] = functions.rank_samples(**chunks)
+    return result
+
+
+def test_samples_of_all_chunks_are_ranked(ranked: dict[str, object]) -> None:
+    node = ranked["samples"]
+    assert isinstance(node, StructureBatchData)
+    batch = node.batch
+    assert batch.scalars["host"].tolist() == [0, 0, 1, 2]
+    assert batch.scalars["rank"].tolist() == [1, 0, -1, -1]
+    assert batch.scalars["energy_above_best"][0] == pytest.approx(0.25)
+    assert np.isnan(batch.scalars["energy"][3])
+
+
+def test_the_summary_names_hosts_without_a_candidate(ranked: dict[str, object]) -> None:
+    summary = ranked["summary"].get_dict()  # type: ignore[attr-defined]
+    assert summary["n_hosts"] == 3
+    assert summary["n_restored"] == 1
+    assert summary["n_samples"] == 4
+    assert summary["without_candidate"] == ["ß 2", "brucite"]
+    assert summary["fates"]["failed"] == 1
+
+
+def test_the_table_has_a_line_for_each_sample(ranked: dict[str, object]) -> None:
+    text = ranked["table"].get_content()  # type: ignore[attr-defined]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["label"] for row in rows] == ["Li-H.a", "Li-H.a", "ß 2", "brucite"]
+    assert [row["rank"] for row in rows] == ["1", "0", "-1", "-1"]
+    assert rows[1]["energy"] == "-7.0"
+    assert rows[3]["energy"] == ""
+    assert rows[3]["error"] == "x"
+
+
+def test_the_lowest_of_each_host_is_picked(ranked: dict[str, object]) -> None:
+    picked = functions.pick_structures(ranked["samples"])
+    assert list(picked) == ["host_00000"]
+    structure = picked["host_00000"]
+    assert structure.label == "Li-H.a"
+    assert structure.base.attributes.get("hpaint")["row"] == 1
+    assert structure.base.attributes.get("hpaint")["energy"] == -7.0
+    assert structure.creator.inputs.samples == ranked["samples"]

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import hashlib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from aiida_hpaint import __version__
+from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
+from aiida_hpaint.diffusion import load_model
+from aiida_hpaint.settings import PotentialSettings, SamplingSettings
+
+
+def test_the_bundled_model_is_named_by_its_weights() -> None:
+    card = load_model("bundled", "cpu").card
+    assert sampling_identity(SamplingSettings(seed=5)) == {
+        "version": __version__,
+        "model": {"name": card.name, "sha256": card.sha256},
+        "seed": 5,
+    }
+
+
+def test_random_placement_has_no_weights() -> None:
+    found = sampling_identity(SamplingSettings(generator="random"))
+    assert found["model"] == {"name": "random"}
+
+
+def test_a_bundled_potential_is_named_by_its_package() -> None:
+    assert relaxation_identity(PotentialSettings())["model"] == {
+        "name": "sevennet-0",
+        "package": "sevenn",
+        "package_version": metadata.version("sevenn"),
+    }
+
+
+def test_a_model_file_is_named_by_its_content(tmp_path: Path) -> None:
+    file = tmp_path / "own.pth"
+    file.write_bytes(b"weights")
+    model = relaxation_identity(PotentialSettings(name="sevennet", model=str(file)))["model"]
+    assert model["sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert model["file"] == "own.pth"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"name": "sevenet-0"}, "no potential 'sevenet-0': did you mean sevennet-0?"),
+        ({"name": "dft"}, "no potential 'dft': choose from sevennet-0, "),
+        ({"name": "mattersim"}, "mattersim: the package mattersim is not installed: pip install"),
+        ({"name": "sevennet"}, "sevennet needs its model file: set potential.model"),
+        ({"name": "sevennet", "model": "no.pth"}, "sevennet: there is no model file no.pth"),
+    ],
+)
+def test_a_potential_that_is_not_there(settings: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        relaxation_identity(PotentialSettings.model_validate(settings))
+
+
+def test_a_generator_that_is_not_there() -> None:
+    with pytest.raises(ValueError, match="no generator 'best': choose from random, bundled"):
+        sampling_identity(SamplingSettings(generator="best"))
+
+
+def test_elsewhere_may_be_what_is_not_here() -> None:
+    potential = PotentialSettings(name="mattersim", model="there.pth")
+    assert relaxation_identity(potential, here=False)["model"] == {
+        "name": "mattersim",
+        "package": "mattersim",
+    }
+    generator = SamplingSettings(generator="there.safetensors")
+    assert sampling_identity(generator, here=False)["model"] == {"name": "there.safetensors"}

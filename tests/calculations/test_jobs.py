@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from aiida_hpaint import __version__
+from aiida_hpaint.calculations import jobs
+from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, SamplingSettings
+from aiida_hpaint.structures import Fate, StructureBatch
+
+IDENTITY = {"version": __version__, "model": {"name": "random"}}
+SAMPLING = SamplingSettings(generator="random", samples=3, device="cpu").model_dump()
+
+
+def relaxing(**changes: object) -> dict[str, object]:
+    relaxation = RelaxationSettings.model_validate({"max_steps": 1, **changes})
+    potential = PotentialSettings(device="cpu").model_dump()
+    return {"relaxation": relaxation.model_dump(), "potential": potential}
+
+
+def test_where_jobs_run_aiida_need_not_be() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('aiida', 'aiida_pythonjob', 'aiida_workgraph'): sys.modules[name] = None\n"
+        "import aiida_hpaint.calculations.jobs, aiida_hpaint.diffusion, aiida_hpaint.relaxation\n"
+        "import aiida_hpaint.evaluation"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_samples_of_a_chunk_know_their_host_among_all(brucite: StructureBatch) -> None:
+    chunk = brucite[[0, 0]].with_scalars(host=[4, 7])
+    samples = jobs.sample_job(chunk, SAMPLING, IDENTITY)["structures"]
+    assert samples.scalars["host"].tolist() == [4, 4, 4, 7, 7, 7]
+    assert samples.scalars["sample"].tolist() == [0, 1, 2, 0, 1, 2]
+    assert set(samples.scalars["fate"]) <= {"sampled", "too close", "duplicate"}
+
+
+@pytest.mark.parametrize("job", [jobs.sample_job, jobs.relax_job])
+def test_another_version_is_refused(job: object, brucite: StructureBatch) -> None:
+    assert callable(job)
+    with pytest.raises(RuntimeError, match=f"aiida-hpaint 9.9 submitted .* has {__version__}"):
+        job(brucite, {}, {"version": "9.9"})
+
+
+@pytest.fixture
+def drawn(brucite: StructureBatch) -> StructureBatch:
+    samples = jobs.sample_job(brucite, SAMPLING, IDENTITY)["structures"]
+    return samples.with_scalars(fate=[Fate.SAMPLED.value] * 3)
+
+
+@pytest.mark.slow
+def test_the_walltime_stops_a_relaxation(
+    drawn: StructureBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(jobs.WALLTIME_VARIABLE, "0")
+    stopped = jobs.relax_job(drawn, relaxing(max_steps=50), IDENTITY)["structures"]
+    assert set(stopped.scalars["fate"]) == {"unfinished"}
+    monkeypatch.delenv(jobs.WALLTIME_VARIABLE)
+    done = jobs.relax_job(stopped, relaxing(max_steps=2), IDENTITY)["structures"]
+    assert "unfinished" not in done.scalars["fate"]
+    assert np.isfinite(done.scalars["energy"]).all()
+
+
+@pytest.mark.slow
+def test_only_the_selected_are_relaxed_once(drawn: StructureBatch) -> None:
+    relaxed = jobs.relax_job(drawn, relaxing(), IDENTITY)["structures"]
+    settings = {**relaxing(moving="all"), "select": {"keep": 1, "window": 0.0}}
+    done = jobs.relax_job(relaxed, settings, IDENTITY)["structures"]
+    fates = done.scalars["fate"].tolist()
+    assert fates.count("outclassed") + fates.count("duplicate") == 2
+    assert (done.scalars["steps"] > relaxed.scalars["steps"]).sum() == 1
+
+
+def test_a_stage_that_goes_on_does_not_select_again(drawn: StructureBatch) -> None:
+    settings = RelaxationSettings(moving="all")
+    assert not jobs._resumes(drawn, settings)
+    assert not jobs._resumes(drawn.with_history({"stage": "relax_inserted"}), settings)
+    assert jobs._resumes(drawn.with_history({"stage": "relax_all"}), settings)

@@ -1,0 +1,92 @@
+"""A profile and a daemon of the tests' own, made only when a test asks for them.
+
+Nothing here imports AiiDA before that, so that the tests of the science run without it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiida_hpaint.structures import StructureBatch, read_hosts
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # AiiDA reads AIIDA_PATH when it is imported, which test modules may do while they are
+    # collected: no test may ever see the user's own profiles.
+    folder = tempfile.mkdtemp(prefix="hpaint-tests-")
+    config.stash[_AIIDA_PATH] = Path(folder)
+    os.environ["AIIDA_PATH"] = folder
+    os.environ.pop("AIIDA_PROFILE", None)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(config.stash[_AIIDA_PATH], ignore_errors=True)
+
+
+_AIIDA_PATH = pytest.StashKey[Path]()
+
+
+@pytest.fixture(scope="session")
+def profile() -> Any:
+    """A profile with computer and code, as `aiida-hpaint setup` makes them."""
+    from aiida_hpaint.cli import session
+
+    profile, _ = session.ensure_profile()
+    session.ensure_code(session.ensure_computer()[0])
+    return profile
+
+
+@pytest.fixture(scope="session")
+def daemon(profile: Any) -> Iterator[Any]:
+    """A running daemon; it is stopped when the tests end."""
+    from aiida.engine.daemon.client import get_daemon_client
+
+    from aiida_hpaint.cli import session
+
+    session.ensure_daemon()
+    client = get_daemon_client()
+    yield client
+    client.stop_daemon(wait=True, timeout=session.TIMEOUT)
+
+
+@pytest.fixture
+def brucite() -> StructureBatch:
+    """Mg(OH)2 without its two H, which wait for positions."""
+    from aiida_hpaint.structures import add_sites
+
+    return add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
+
+
+@pytest.fixture
+def samples() -> StructureBatch:
+    """Two hosts with two and one samples, in a small cubic cell, some with an energy."""
+    return StructureBatch(
+        labels=("Li-H.a", "Li-H.a", "ß 2"),
+        cells=np.stack([4.0 * np.eye(3)] * 3),
+        site_counts=np.array([2, 2, 3]),
+        numbers=np.array([3, 1, 3, 1, 12, 1, 1]),
+        frac_coords=np.linspace(0.0, 0.9, 21).reshape(7, 3),
+        inserted=np.array([0, 1, 0, 1, 0, 1, 1], dtype=bool),
+        scalars={
+            "host": np.array([0, 0, 1]),
+            "sample": np.array([0, 1, 0]),
+            "fate": np.array(["converged", "too close", "sampled"]),
+            "energy": np.array([-6.5, np.nan, np.nan]),
+        },
+        metadata=({"formula": "Li H"}, {}, {"source": {"file": "a.cif", "page": 3}}),
+        history=(
+            {"stage": "sample", "model": {"name": "m", "sha256": "0f"}, "seed": 1, "seconds": 2.0},
+        ),
+    )
