@@ -31,6 +31,12 @@ class Pairs:
     second: torch.Tensor
     vectors: torch.Tensor
 
+    def forces(self, gradient: torch.Tensor, sites: int) -> torch.Tensor:
+        """(sites, 3) forces from the (E, 3) gradient of the energy by the vectors."""
+        forces = gradient.new_zeros((sites, 3))
+        forces.index_add_(0, self.first, gradient)
+        return forces.index_add_(0, self.second, gradient, alpha=-1)
+
 
 def find_pairs(
     positions: FloatArray,

@@ -1,50 +1,85 @@
-"""SevenNet models, evaluated on one graph for the whole batch."""
+"""SevenNet models: loading, and the choice between the folded and the original network."""
 
 from __future__ import annotations
 
+import copy
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
 from .base import Evaluation, PotentialCard, PotentialError
 from .files import model_file, need_package, resolve_device, sha256_of, version_of
-from .pairs import Pairs, find_pairs
+from .folded import FoldedNetwork, NotFoldableError, read_weights
+from .pairs import find_pairs
+from .sevennet_graph import GraphNetwork
 
 if TYPE_CHECKING:
     from aiida_hpaint.structures.batch import FloatArray, IntArray
 
+    from .pairs import Pairs
+
 BUNDLED = {
-    "sevennet-0": ("7net-0", None),
-    "sevennet-l3i5": ("7net-l3i5", None),
-    "sevennet-mf-0": ("7net-mf-0", "PBE"),
-    "sevennet-mf-0-r2scan": ("7net-mf-0", "R2SCAN"),
+    "sevennet-0": ("SEVENNET_0_11Jul2024", None),
+    "sevennet-l3i5": ("SEVENNET_l3i5", None),
+    "sevennet-mf-0": ("SEVENNET_MF_0", "PBE"),
+    "sevennet-mf-0-r2scan": ("SEVENNET_MF_0", "R2SCAN"),
 }
-"""Registry names of the models inside the wheel: (name in sevenn, modality)."""
+"""Registry names of the models inside the wheel: (constant in sevenn, modality)."""
 
 INSTALL = "pip install aiida-hpaint[ml]"
 LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
+LARGEST_FOLDED = 120
+"""Sites; the folded network needs memory for the square of the number of sites."""
+PAIRS_AT_ONCE = {"cpu": 400, "cuda": 100_000}
+"""Pairs of sites in one pass: what stays in a CPU's cache, what fits into 8 GB of a GPU."""
+GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
+"""Sites in one pass of the original network; on a CPU one structure at a time is fastest."""
+
+
+class Network(Protocol):
+    """Energies (S,) and forces (N, 3) of S structures whose pairs are known."""
+
+    def energies_and_forces(
+        self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """In eV and eV/Å."""
+        ...
 
 
 class SevenNet:
     """A SevenNet model (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
 
-    Energies and forces only: the gradient with respect to the edge vectors gives the forces,
-    stresses are not computed. Single precision, as the models were trained.
+    Energies and forces only, in single precision, as the models were trained. Structures of up
+    to `LARGEST_FOLDED` sites go through the folded network, structures of equal size together.
+
+    Parameters
+    ----------
+    card : PotentialCard
+        Which model this is.
+    graph : Network
+        The network as sevenn builds it.
+    folded : Network or None
+        The same network on pairs of sites, if it can be folded.
     """
 
-    def __init__(self, card: PotentialCard, model: Any, modality: int | None) -> None:
+    def __init__(self, card: PotentialCard, graph: Network, folded: Network | None) -> None:
         self._card = card
-        self._model = model
-        self._modality = modality
+        self._graph = graph
+        self._folded = folded
 
     @property
     def card(self) -> PotentialCard:
         """Which model this is."""
         return self._card
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the folded network is in use."""
+        return self._folded is not None
 
     def evaluate(
         self,
@@ -55,56 +90,49 @@ class SevenNet:
     ) -> Evaluation:
         """Evaluate S structures at once, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
-        assert self._card.cutoff is not None
-        # On a CPU a batch falls out of the cache: one structure after the other is twice as fast.
-        size = 1 if self._card.device == "cpu" else max(1, len(site_counts))
-        ends = np.cumsum(site_counts)
-        energies, forces = [], []
-        for first in range(0, len(site_counts), size):
-            counts = site_counts[first : first + size]
-            sites = slice(int(ends[first] - counts[0]), int(ends[first + len(counts) - 1]))
-            lattices = cells[first : first + size]
-            pairs = find_pairs(
-                cart_positions[sites], lattices, counts, self._card.cutoff, self._card.device
+        energies = np.empty(len(site_counts))
+        forces = np.empty((len(numbers), 3))
+        starts = np.cumsum(site_counts) - site_counts
+        for members, network in self._passes(np.asarray(site_counts)):
+            sites = np.concatenate(
+                [np.arange(starts[i], starts[i] + site_counts[i]) for i in members]
             )
-            energy, force = self._energies_and_forces(numbers[sites], counts, pairs)
-            energies.append(energy.double().cpu().numpy())
-            forces.append(force.double().cpu().numpy())
-        return Evaluation(np.concatenate(energies), np.concatenate(forces))
+            energies[members], forces[sites] = self._pass(
+                network, numbers[sites], cart_positions[sites], cells[members], site_counts[members]
+            )
+        return Evaluation(energies, forces)
 
-    def _energies_and_forces(
-        self, numbers: IntArray, site_counts: IntArray, pairs: Pairs
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        vectors = pairs.vectors.float().requires_grad_(True)
-        data = self._graph(numbers, site_counts, pairs, vectors)
-        for module in self._model:
-            data = module(data)
-        energies = data["inferred_total_energy"]
-        (gradient,) = torch.autograd.grad(energies.sum(), [vectors])
-        forces = torch.zeros((len(numbers), 3), device=vectors.device)
-        forces.index_add_(0, pairs.first, gradient)
-        forces.index_add_(0, pairs.second, gradient, alpha=-1)
-        return energies.detach(), forces
+    def _passes(self, counts: IntArray) -> list[tuple[IntArray, Network]]:
+        """Which structures go together through which network."""
+        passes: list[tuple[IntArray, Network]] = []
+        device = self._card.device
+        for size in np.unique(counts):
+            members = np.flatnonzero(counts == size)
+            if self._folded is not None and size <= LARGEST_FOLDED:
+                network, portion = self._folded, PAIRS_AT_ONCE[device] // int(size) ** 2
+            else:
+                network, portion = self._graph, GRAPH_AT_ONCE[device] // int(size)
+            portion = max(1, portion)
+            passes.extend(
+                (members[i : i + portion], network) for i in range(0, len(members), portion)
+            )
+        return passes
 
-    def _graph(
-        self, numbers: IntArray, site_counts: IntArray, pairs: Pairs, vectors: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        device = vectors.device
-        atomic_numbers = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(device)
-        species = self._model.z_to_onehot_tensor.to(device)[atomic_numbers]
-        counts = torch.from_numpy(np.asarray(site_counts, dtype=np.int64)).to(device)
-        structure = torch.repeat_interleave(torch.arange(len(counts), device=device), counts)
-        graph = {
-            "atomic_numbers": atomic_numbers,
-            "x": species,
-            "edge_index": torch.stack([pairs.first, pairs.second]),
-            "edge_vec": vectors,
-            "batch": structure,
-            "num_atoms": counts,
-        }
-        if self._modality is not None:
-            graph["modal_type"] = torch.full_like(counts, self._modality)
-        return graph
+    def _pass(
+        self,
+        network: Network,
+        numbers: IntArray,
+        positions: FloatArray,
+        cells: FloatArray,
+        counts: IntArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        device = self._card.device
+        assert self._card.cutoff is not None
+        pairs = find_pairs(positions, cells, counts, self._card.cutoff, device)
+        elements = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(device)
+        sizes = torch.from_numpy(np.asarray(counts, dtype=np.int64)).to(device)
+        energies, forces = network.energies_and_forces(elements, sizes, pairs)
+        return energies.double().cpu().numpy(), forces.double().cpu().numpy()
 
 
 def load(name: str, model: str | None, device: str) -> SevenNet:
@@ -122,7 +150,8 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
     need_package(name, "sevenn", INSTALL)
     path, modal = _locate(name, model)
     where = resolve_device(name, device)
-    network, elements, cutoff = _build(name, path)
+    network = _build(name, path)
+    modality = _modality(name, network, modal)
     card = PotentialCard(
         name=name,
         package="sevenn",
@@ -130,11 +159,17 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
         model=path.name,
         sha256=sha256_of(path),
         device=where,
-        cutoff=cutoff,
-        elements=elements,
+        cutoff=float(network.cutoff),
+        elements=frozenset(int(number) for number in network.type_map),
         lowest_energy=LOWEST_ENERGY,
     )
-    return SevenNet(card, network.to(where), _modality(name, network, modal))
+    folded = _fold(network, modality, where)
+    graph = GraphNetwork(network.to(where), modality)
+    potential = SevenNet(card, graph, folded)
+    if folded is not None and not _agree(potential, SevenNet(card, graph, None)):
+        warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
+        return SevenNet(card, graph, None)
+    return potential
 
 
 def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
@@ -147,23 +182,18 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
         )
     import sevenn._const as const
 
-    key, modal = BUNDLED[name]
-    paths = {
-        "7net-0": const.SEVENNET_0_11Jul2024,
-        "7net-l3i5": const.SEVENNET_l3i5,
-        "7net-mf-0": const.SEVENNET_MF_0,
-    }
-    path = Path(paths[key])
+    constant, modal = BUNDLED[name]
+    path = Path(getattr(const, constant, ""))
     if not path.is_file():
         raise PotentialError(
-            f"{name}: the installed sevenn has no file {path.name}: "
-            "pip install --force-reinstall sevenn"
+            f"{name}: sevenn {version_of('sevenn')} does not bring this model's file: "
+            f"install the version that aiida-hpaint asks for ({INSTALL})"
         )
     return path, modal
 
 
-def _build(name: str, path: Path) -> tuple[Any, frozenset[int], float]:
-    """The network without its force module, the elements and the cutoff."""
+def _build(name: str, path: Path) -> Any:
+    """The network as sevenn builds it, without its force module."""
     from sevenn.checkpoint import SevenNetCheckpoint
 
     try:
@@ -179,8 +209,7 @@ def _build(name: str, path: Path) -> tuple[Any, frozenset[int], float]:
     network.delete_module_by_key("force_output")
     network.set_is_batch_data(True)
     network.requires_grad_(False)
-    network.eval()
-    return network, frozenset(int(z) for z in network.type_map or {}), float(network.cutoff)
+    return network.eval()
 
 
 def _modality(name: str, network: Any, modal: str | None) -> int | None:
@@ -193,3 +222,28 @@ def _modality(name: str, network: Any, modal: str | None) -> int | None:
             "only the bundled 'sevennet-mf-0' and 'sevennet-mf-0-r2scan' can choose one"
         )
     return int(known[modal] if modal is not None else next(iter(known.values())))
+
+
+def _fold(network: Any, modality: int | None, device: str) -> FoldedNetwork | None:
+    """The folded network, or None for an architecture that cannot be folded."""
+    try:
+        return FoldedNetwork(read_weights(copy.deepcopy(network).double(), modality), device)
+    except (NotFoldableError, AttributeError, KeyError):
+        return None
+
+
+def _agree(one: SevenNet, other: SevenNet) -> bool:
+    """Whether both give the same energies and forces for a crystal without any symmetry."""
+    assert one.card.elements is not None
+    known = [number for number in (1, 8, 12, 6, 26) if number in one.card.elements]
+    numbers = np.array((known or sorted(one.card.elements)[:3]) * 2)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    wobble = np.sin(np.arange(3 * len(numbers))).reshape(-1, 3)
+    cell = np.array([[6.0, 0.0, 0.0], [0.7, 6.3, 0.0], [-0.4, 0.9, 6.6]])
+    positions = (grid[: len(numbers)] / 3) @ cell + 0.2 * wobble
+    arguments = numbers, positions, cell[None], np.array([len(numbers)])
+    mine, theirs = one.evaluate(*arguments), other.evaluate(*arguments)
+    return bool(
+        np.allclose(mine.energies, theirs.energies, rtol=0, atol=1e-4 * len(numbers))
+        and np.allclose(mine.forces, theirs.forces, rtol=1e-4, atol=1e-3)
+    )

@@ -1,0 +1,134 @@
+"""A folded SevenNet: energies and forces of structures with equally many sites."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from .convolution import Convolution
+
+if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.potentials.pairs import Pairs
+
+    from .weights import Layer, Linear, Weights
+
+Features = dict[int, torch.Tensor]
+
+
+class FoldedNetwork:
+    """The network of `weights` on pairs of sites, in single precision.
+
+    Parameters
+    ----------
+    weights : Weights
+        From `read_weights`.
+    device : string
+        Where it runs.
+    """
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        self._weights: Weights = _convert(weights, device)
+        self._degrees = 1 + max(path.l2 for layer in weights.layers for path in layer.paths)
+
+    def energies_and_forces(
+        self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Energies (S,) in eV and forces (S N, 3) in eV/Å of S structures with N sites each."""
+        sites = int(counts[0])
+        vectors = pairs.vectors.float().requires_grad_(True)
+        between = pairs.first * sites + pairs.second % sites
+        energies = self.energies(numbers.view(len(counts), sites), between, vectors)
+        (gradient,) = torch.autograd.grad(energies.sum(), [vectors])
+        return energies.detach(), pairs.forces(gradient, len(numbers))
+
+    def energies(
+        self, numbers: torch.Tensor, pairs: torch.Tensor, vectors: torch.Tensor
+    ) -> torch.Tensor:
+        """(S,) energies in eV, double precision, differentiable by the vectors.
+
+        Parameters
+        ----------
+        numbers : (S, N) integers
+            Atomic numbers of S structures with N sites each.
+        pairs : (E,) integers
+            Pair of each edge: (structure * N + first) * N + second.
+        vectors : (E, 3) floats
+            From first to second, in Å.
+        """
+        weights = self._weights
+        structures, sites = numbers.shape
+        species = weights.species[numbers]
+        edges = self._fold(pairs, vectors, structures * sites * sites)
+        embedded = weights.embedding[:, species.reshape(-1)]
+        features: Features = {0: embedded.view(-1, structures, sites, 1)}
+        for layer in weights.layers:
+            features = _interact(layer, edges, features)
+        last = features[0].view(len(weights.readout), -1)
+        raw = (weights.readout @ last).view(structures, sites).double() + weights.readout_bias
+        energies: torch.Tensor = (raw * weights.scale[species] + weights.shift[species]).sum(dim=1)
+        return energies
+
+    def _fold(
+        self, pairs: torch.Tensor, vectors: torch.Tensor, size: int
+    ) -> tuple[torch.Tensor, ...]:
+        """Radial functions times directions, summed over the images of each pair."""
+        distances = torch.linalg.vector_norm(vectors, dim=1)
+        radial = self._weights.table(distances)
+        directions = self._weights.directions(vectors)
+        outer = directions[:, :, None] * radial[:, None, :]
+        folded = outer.new_zeros((size, *outer.shape[1:])).index_add(0, pairs, outer)
+        widths = [2 * l2 + 1 for l2 in range(self._degrees)]
+        rank = folded.shape[-1]
+        return tuple(part.reshape(-1, rank) for part in torch.split(folded, widths, dim=1))
+
+
+def _interact(layer: Layer, edges: tuple[torch.Tensor, ...], features: Features) -> Features:
+    """One interaction block."""
+    kept = _apply(layer.connection, features)
+    sent = _apply(layer.before, features)
+    inputs = [sent[l1] for l1 in sorted(sent)]
+    messages: Any = Convolution.apply(layer, len(edges), *edges, *inputs)  # type: ignore[no-untyped-call]
+    received = _apply(layer.after, dict(enumerate(messages)))
+    updated = {l3: received[l3] + kept[l3] if l3 in kept else received[l3] for l3 in received}
+    return _gate(layer, updated)
+
+
+def _apply(linear: Linear, features: Features) -> Features:
+    result: Features = {}
+    for l1, matrix in linear.matrices.items():
+        if l1 in features and matrix.shape[1] > 0:
+            shape = features[l1].shape[1:]
+            result[l1] = (matrix @ features[l1].reshape(matrix.shape[1], -1)).view(-1, *shape)
+    if linear.bias is not None:
+        result[0] = result[0] + linear.bias[:, None, None, None]
+    return result
+
+
+def _gate(layer: Layer, features: Features) -> Features:
+    """Activated scalars, and the other features times the scalars that are their gates."""
+    active = torch.nn.functional.silu(features[0]) * layer.gain
+    result: Features = {0: active[: layer.scalars]}
+    start = layer.scalars
+    for channels, momentum in layer.gated:
+        result[momentum] = features[momentum] * active[start : start + channels]
+        start += channels
+    return result
+
+
+def _convert(part: Any, device: str) -> Any:
+    """The same weights on another device, in single precision."""
+    if isinstance(part, torch.Tensor):
+        return part.float().to(device) if part.is_floating_point() else part.to(device)
+    if isinstance(part, torch.nn.Module):
+        return part.float().to(device)
+    if isinstance(part, dict):
+        return {key: _convert(value, device) for key, value in part.items()}
+    if isinstance(part, tuple):
+        return tuple(_convert(value, device) for value in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(
+            part, **{f.name: _convert(getattr(part, f.name), device) for f in fields(part)}
+        )
+    return part

@@ -1,0 +1,317 @@
+"""A sevenn model, read into plain matrices.
+
+Nothing here relies on how e3nn stores or normalises parameters: every linear map is found by
+sending unit vectors through the module itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .radial import RadialTable, span_weights
+
+RANK = 64
+"""Functions of the distance; more would not show in single precision."""
+
+Matrices = dict[int, torch.Tensor]
+"""(outputs, inputs) for each angular momentum."""
+
+
+class NotFoldableError(ValueError):
+    """A network with parts that the folded form does not have."""
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear map of features, one matrix for each angular momentum; only scalars have a bias."""
+
+    matrices: Matrices
+    bias: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way in which features couple to the direction of an edge: l1 x l2 -> l3.
+
+    Attributes
+    ----------
+    l1, l2, l3 : integers
+        Angular momenta of feature, direction and message.
+    channels : slice
+        Its rows among all radial weights that share l2.
+    coupling : (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) floats
+        Clebsch-Gordan coefficients with the network's normalisation.
+    factor : float
+        All there is to the coupling of a scalar: (-1)^l2 times its diagonal.
+    """
+
+    l1: int
+    l2: int
+    l3: int
+    channels: slice
+    coupling: torch.Tensor
+    factor: float
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One interaction block.
+
+    Attributes
+    ----------
+    connection, before, after : Linear
+        Self-connection, and the linear maps on both sides of the convolution.
+    paths : tuple of Path
+        In the order in which `after` wants the messages of each l3.
+    radial : matrix (channels, rank) for each l2
+        Radial weights in terms of the functions of the table.
+    scalars : integer
+        Number of scalar features after the gate; the other scalars are gates.
+    gated : tuple of (channels, l)
+        What the gates multiply, in order.
+    gain : float
+        Normalisation of the activation.
+    """
+
+    connection: Linear
+    before: Linear
+    after: Linear
+    paths: tuple[Path, ...]
+    radial: Matrices
+    scalars: int
+    gated: tuple[tuple[int, int], ...]
+    gain: float
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A whole network.
+
+    Attributes
+    ----------
+    species : (120,) integers
+        Species of each atomic number, -1 where unknown.
+    embedding : (channels, species) floats
+        Features before the first layer.
+    table : RadialTable
+        Functions of the distance.
+    directions : module
+        Spherical harmonics of the edge vectors.
+    layers : tuple of Layer
+        Interaction blocks.
+    readout, readout_bias : (channels,) floats and float
+        Energy of a site from its last features.
+    scale, shift : (species,) floats
+        Energy of a site in eV.
+    """
+
+    species: torch.Tensor
+    embedding: torch.Tensor
+    table: RadialTable
+    directions: Any
+    layers: tuple[Layer, ...]
+    readout: torch.Tensor
+    readout_bias: float
+    scale: torch.Tensor
+    shift: torch.Tensor
+
+
+def read_weights(model: Any, modality: int | None) -> Weights:
+    """Read a sevenn model (in double precision on the CPU).
+
+    Parameters
+    ----------
+    model : sevenn AtomGraphSequential
+        In double precision; it is not changed.
+    modality : integer or None
+        Which one, for multi-modal models.
+
+    Raises
+    ------
+    NotFoldableError
+        If the network has parts that the folded form does not have.
+    """
+    modules = dict(model.named_children())
+    depth = sum(name.endswith("_convolution") for name in modules)
+    table, spans = _radial(model, depth)
+    embedding = _linear(modules["onehot_to_feature_x"], modality)
+    hidden = _linear(modules["reduce_input_to_hidden"], modality)
+    final = _linear(modules["reduce_hidden_to_energy"], modality)
+    features = embedding.matrices[0]
+    if embedding.bias is not None:
+        features = features + embedding.bias[:, None]
+    scale, shift = _rescale(modules["rescale_atomic_energy"], len(model.type_map), modality)
+    bias = 0.0 if hidden.bias is None else float(final.matrices[0][0] @ hidden.bias)
+    return Weights(
+        species=model.z_to_onehot_tensor.clone(),
+        embedding=features,
+        table=table,
+        directions=model.edge_embedding.spherical,
+        layers=tuple(_layer(modules, t, spans[t], modality) for t in range(depth)),
+        readout=(final.matrices[0] @ hidden.matrices[0])[0],
+        readout_bias=bias,
+        scale=scale,
+        shift=shift,
+    )
+
+
+def _radial(model: Any, depth: int) -> tuple[RadialTable, list[torch.Tensor]]:
+    """The table, and (rank, weights) for each layer, divided by its denominator."""
+    convolutions = [getattr(model, f"{t}_convolution") for t in range(depth)]
+    embed = model.edge_embedding
+
+    def one(convolution: Any, distances: torch.Tensor) -> torch.Tensor:
+        cut = embed.cutoff_function(distances)[:, None]
+        inputs = embed.basis_function(distances) * cut
+        weights: torch.Tensor = convolution.weight_nn(inputs) / convolution.denominator
+        return weights
+
+    grid = torch.linspace(0.7, model.cutoff * 0.98, 60, dtype=torch.float64)
+    sizes = [one(c, grid).square().mean().sqrt() for c in convolutions]
+
+    def everything(distances: torch.Tensor) -> torch.Tensor:
+        parts = [one(c, distances) / s for c, s in zip(convolutions, sizes, strict=True)]
+        return torch.cat(parts, dim=1)
+
+    table, span = span_weights(everything, float(model.cutoff), RANK)
+    widths = [int(c.convolution.weight_numel) for c in convolutions]
+    parts = torch.split(span, widths, dim=1)
+    return table, [part * size for part, size in zip(parts, sizes, strict=True)]
+
+
+def _layer(modules: dict[str, Any], t: int, span: torch.Tensor, modality: int | None) -> Layer:
+    connection = modules[f"{t}_self_connection_intro"]
+    if type(connection).__name__ != "SelfConnectionLinearIntro":
+        raise NotFoldableError(f"self-connection {type(connection).__name__}")
+    paths, radial = _paths(modules[f"{t}_convolution"].convolution, span)
+    gate = modules[f"{t}_equivariant_gate"].gate
+    return Layer(
+        connection=_linear(connection, modality),
+        before=_linear(modules[f"{t}_self_interaction_1"], modality),
+        after=_linear(modules[f"{t}_self_interaction_2"], modality),
+        paths=paths,
+        radial=radial,
+        scalars=int(gate.irreps_scalars.dim),
+        gated=tuple((int(block.mul), int(block.ir.l)) for block in gate.irreps_gated),
+        gain=_gain(gate),
+    )
+
+
+def _gain(gate: Any) -> float:
+    """The factor of the activation, after making sure that it is silu for all scalars."""
+    probe = torch.linspace(-2.0, 2.0, 5, dtype=torch.float64)[:, None]
+    outputs = gate(probe.expand(-1, gate.irreps_in.dim))
+    silu = torch.nn.functional.silu(probe)
+    gain = outputs[-1, 0] / silu[-1, 0]
+    scalars, gated = gain * silu, gain * silu * probe
+    expected = torch.cat(
+        [scalars.expand(-1, gate.irreps_scalars.dim), gated.expand(-1, gate.irreps_gated.dim)],
+        dim=1,
+    )
+    if not torch.allclose(outputs, expected, atol=1e-9):
+        raise NotFoldableError("a gate with other activations than silu")
+    return float(gain)
+
+
+def _linear(module: Any, modality: int | None) -> Linear:
+    """The matrices of an e3nn linear map; the one-hot inputs of a modality become a bias."""
+    inner = module.linear
+    identity = torch.eye(inner.irreps_in.dim, dtype=torch.float64)
+    full = inner(identity)
+    modalities = getattr(module, "num_modalities", 0)
+    irreps, bias = inner.irreps_in, None
+    if modalities > 1:
+        if modality is None:
+            raise NotFoldableError("a multi-modal network without a modality")
+        bias = full[len(full) - modalities + modality]
+        full, irreps = full[: len(full) - modalities], module._irreps_in_wo_modal
+    scalars = sum(block.mul for block in inner.irreps_out if block.ir.l == 0)
+    return Linear(
+        {
+            momentum: _matrix(full, irreps, inner.irreps_out, momentum)
+            for momentum in _momenta(inner.irreps_out)
+        },
+        None if bias is None else bias[:scalars],
+    )
+
+
+def _momenta(irreps: Any) -> list[int]:
+    if any(block.ir.p != 1 for block in irreps):
+        raise NotFoldableError("features with odd parity")
+    return sorted({int(block.ir.l) for block in irreps})
+
+
+def _matrix(full: torch.Tensor, irreps_in: Any, irreps_out: Any, momentum: int) -> torch.Tensor:
+    """(outputs, inputs) of one angular momentum, in the order of the irreps."""
+    width = 2 * momentum + 1
+    rows = [_first_components(s, width) for s in _slices(irreps_in, momentum)]
+    columns = [_first_components(s, width) for s in _slices(irreps_out, momentum)]
+    nothing = torch.zeros(0, dtype=torch.int64)
+    picked_rows = torch.cat(rows) if rows else nothing
+    return full[picked_rows][:, torch.cat(columns)].T.contiguous()
+
+
+def _slices(irreps: Any, momentum: int) -> list[slice]:
+    pairs = zip(irreps.slices(), irreps, strict=True)
+    return [place for place, block in pairs if block.ir.l == momentum]
+
+
+def _first_components(place: slice, width: int) -> torch.Tensor:
+    """Where the first component of each channel lies; the others behave alike."""
+    return torch.arange(place.start, place.stop, width)
+
+
+def _paths(product: Any, span: torch.Tensor) -> tuple[tuple[Path, ...], Matrices]:
+    """The couplings of a tensor product, and the radial weights sorted by l2."""
+    pieces: dict[int, list[torch.Tensor]] = {}
+    found: list[tuple[int, Path]] = []
+    start = 0
+    for step in product.instructions:
+        channels = int(product.irreps_in1[step.i_in1].mul)
+        if step.connection_mode != "uvu" or not step.has_weight:
+            raise NotFoldableError(f"a tensor product of the kind {step.connection_mode!r}")
+        l1, l2, l3 = (
+            int(product.irreps_in1[step.i_in1].ir.l),
+            int(product.irreps_in2[step.i_in2].ir.l),
+            int(product.irreps_out[step.i_out].ir.l),
+        )
+        before = sum(len(piece) for piece in pieces.get(l2, []))
+        pieces.setdefault(l2, []).append(span[:, start : start + channels].T)
+        rows = slice(before, before + channels)
+        coupling = _coupling(product, step)
+        factor = float(coupling[0, 0, 0]) * (-1) ** l2
+        found.append((step.i_out, Path(l1, l2, l3, rows, coupling, factor)))
+        start += channels
+    ordered = tuple(path for _, path in sorted(found, key=lambda entry: entry[0]))
+    return ordered, {l2: torch.cat(parts).contiguous() for l2, parts in pieces.items()}
+
+
+def _coupling(product: Any, step: Any) -> torch.Tensor:
+    """What the product makes of unit vectors with unit weights, for the first channel."""
+    first = product.irreps_in1.slices()[step.i_in1].start
+    second = product.irreps_in2.slices()[step.i_in2].start
+    third = product.irreps_out.slices()[step.i_out].start
+    widths = (
+        product.irreps_in1[step.i_in1].ir.dim,
+        product.irreps_in2[step.i_in2].ir.dim,
+        product.irreps_out[step.i_out].ir.dim,
+    )
+    left = torch.eye(product.irreps_in1.dim, dtype=torch.float64)[first : first + widths[0]]
+    right = torch.eye(product.irreps_in2.dim, dtype=torch.float64)[second : second + widths[1]]
+    left = left.repeat_interleave(widths[1], dim=0)
+    right = right.repeat(widths[0], 1)
+    ones = torch.ones((len(left), product.weight_numel), dtype=torch.float64)
+    result: torch.Tensor = product(left, right, ones)[:, third : third + widths[2]]
+    return result.reshape(widths)
+
+
+def _rescale(module: Any, species: int, modality: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scale and shift of each species."""
+    chosen = []
+    for values in (module.scale, module.shift):
+        picked = values[modality] if values.ndim == 2 else values
+        chosen.append(picked.detach().double().expand(species).clone())
+    return chosen[0], chosen[1]
