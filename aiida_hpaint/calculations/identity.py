@@ -5,14 +5,14 @@ Nothing here imports AiiDA, torch or a potential.
 
 from __future__ import annotations
 
-import json
 from difflib import get_close_matches
-from importlib import metadata, resources
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from aiida_hpaint import __version__
+from aiida_hpaint.diffusion.cards import CheckpointError, find_model, read_card
 from aiida_hpaint.relaxation.potentials import PotentialInfo, list_potentials
 from aiida_hpaint.relaxation.potentials.files import sha256_of
 from aiida_hpaint.settings import PotentialSettings, SamplingSettings
@@ -35,11 +35,9 @@ def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str
     ValueError
         If there is no such generator, or no torch to run it.
     """
-    weights = None if settings.generator == "random" else _weights(settings.generator, here)
-    model: dict[str, str] = {"name": settings.generator}
-    if weights is not None:
-        card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-        model = {"name": str(card["name"]), "sha256": sha256_of(weights)}
+    model = {"name": settings.generator}
+    if settings.generator != "random":
+        model |= _weights(settings.generator, here)
     if here and find_spec("torch") is None:
         raise ValueError("sampling needs the package torch: pip install aiida-hpaint[ml]")
     return {"version": __version__, "model": model, "seed": settings.seed}
@@ -76,19 +74,14 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     return {"version": __version__, "model": model}
 
 
-def _weights(generator: str, here: bool) -> Path | None:
-    folder = Path(str(resources.files("aiida_hpaint.diffusion") / "models"))
-    bundled = folder / f"{generator}.safetensors"
-    path = bundled if bundled.is_file() else Path(generator).with_suffix(".safetensors")
-    if path.is_file() and path.with_suffix(".json").is_file():
-        return path
-    if here:
-        known = ", ".join(["random", *sorted(card.stem for card in folder.glob("*.json"))])
-        raise ValueError(
-            f"there is no generator {generator!r}: choose from {known}, or give the path of a"
-            " .safetensors file with its .json card beside it"
-        )
-    return None
+def _weights(generator: str, here: bool) -> dict[str, str]:
+    try:
+        path = find_model(generator)
+    except CheckpointError:
+        if here:
+            raise
+        return {}
+    return {"name": read_card(path).name, "sha256": sha256_of(path)}
 
 
 def _potential(name: str) -> PotentialInfo:

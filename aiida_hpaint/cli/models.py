@@ -23,7 +23,7 @@ def list_() -> None:
     from rich.table import Table
 
     from aiida_hpaint.cli.console import console, quiet_warnings
-    from aiida_hpaint.diffusion.checkpoints import list_models
+    from aiida_hpaint.diffusion import list_models
     from aiida_hpaint.relaxation.potentials import list_potentials
 
     quiet_warnings()

@@ -58,7 +58,7 @@ def test_a_potential_that_is_not_there(settings: dict[str, str], message: str) -
 
 
 def test_a_generator_that_is_not_there() -> None:
-    with pytest.raises(ValueError, match="no generator 'best': choose from random, bundled"):
+    with pytest.raises(ValueError, match=r"no model 'best': neither a bundled model \(bundled"):
         sampling_identity(SamplingSettings(generator="best"))
 
 

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiida_hpaint import __version__
+from aiida_hpaint.protocols import load_protocol
+from aiida_hpaint.structures import StructureBatch
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+
+def build(hosts: StructureBatch, **arguments: Any) -> Any:
+    # Needs a configured AiiDA to be imported.
+    from aiida_hpaint.workflows.build import build_restore
+
+    return build_restore(hosts, **arguments)
+
+
+def plan_of(graph: Any) -> dict[str, Any]:
+    plan: dict[str, Any] = graph.inputs.plan._value
+    return plan
+
+
+def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> None:
+    plan = plan_of(build(brucite, protocol="fast", overrides={"sampling": {"seed": 3}}))
+    fast = load_protocol("fast", {"sampling": {"seed": 3}})
+    assert plan["sample"]["settings"].get_dict() == fast.sampling.model_dump()
+    inserted = plan["relax_inserted"]["settings"].get_dict()
+    assert inserted["relaxation"] == fast.relax_inserted.model_dump()
+    assert inserted["potential"] == fast.potential.model_dump()
+    everything = plan["relax_all"]["settings"].get_dict()
+    assert everything["relaxation"] == fast.relax_all.model_dump()
+    assert everything["select"] == {"keep": fast.keep, "window": fast.keep_window}
+
+
+def test_what_makes_a_result_is_an_input(brucite: StructureBatch) -> None:
+    plan = plan_of(build(brucite, overrides={"sampling": {"seed": 3}}))
+    sampling = plan["sample"]["identity"].get_dict()
+    assert sampling["version"] == __version__
+    assert sampling["seed"] == 3
+    assert len(sampling["model"]["sha256"]) == 64
+    assert plan["relax_all"]["identity"]["model"]["package"] == "sevenn"
+
+
+def test_options_of_a_stage_are_added_to_the_defaults(brucite: StructureBatch) -> None:
+    options = {
+        "relax": {"queue_name": "gpu", "environment_variables": {"OMP_NUM_THREADS": "4"}},
+    }
+    plan = plan_of(build(brucite, options=options))
+    assert plan["sample"]["options"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
+    assert "queue_name" not in plan["sample"]["options"].get_dict()
+    for stage in ("relax_inserted", "relax_all"):
+        assert plan[stage]["options"]["queue_name"] == "gpu"
+        assert plan[stage]["options"]["environment_variables"] == {"OMP_NUM_THREADS": "4"}
+        assert plan[stage]["options"]["resources"]["num_machines"] == 1
+
+
+def test_each_stage_may_run_elsewhere(brucite: StructureBatch) -> None:
+    from aiida.orm import InstalledCode, load_computer
+
+    other = InstalledCode(
+        label="elsewhere", computer=load_computer("localhost"), filepath_executable="/opt/python"
+    ).store()
+    plan = plan_of(build(brucite, code={"relax": "elsewhere@localhost"}))
+    assert plan["relax_all"]["code"].uuid == other.uuid
+    assert plan["sample"]["code"].label == "hpaint-python"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"protocol": "quick"}, "no protocol 'quick': choose from fast"),
+        ({"overrides": {"samplin": {}}}, "no setting samplin: did you mean sampling?"),
+        ({"overrides": {"sampling": {"generator": "best"}}}, "no model 'best'"),
+        ({"overrides": {"potential": {"name": "dft"}}}, "no potential 'dft'"),
+        ({"code": "nowhere@localhost"}, "code 'nowhere@localhost': .*verdi code list"),
+        ({"code": {"relaxation": "x"}}, "code: there is no stage relaxation: use sample and relax"),
+        ({"options": {"gpu": {}}}, "options: there is no stage gpu"),
+        (
+            {"options": {"relax": {"queue": "long"}}},
+            "options of relax: there is no option 'queue': did you mean queue_name?",
+        ),
+        ({"settings": load_protocol(), "protocol": "fast"}, "either settings, or a protocol"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_submitted(
+    brucite: StructureBatch, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        build(brucite, **arguments)
+
+
+def test_hosts_have_sites_to_insert(samples: StructureBatch) -> None:
+    with pytest.raises(ValueError, match=r"Li-H\.a: there is no site to insert"):
+        build(samples)
+    with pytest.raises(ValueError, match="there is no host"):
+        build(samples[[]])
+
+
+def test_the_code_of_another_python_is_not_ours(
+    brucite: StructureBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/opt/other/bin/python")
+    with pytest.raises(ValueError, match="no code runs /opt/other/bin/python yet: run"):
+        build(brucite)
