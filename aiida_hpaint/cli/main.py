@@ -15,6 +15,7 @@ from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.restore import restore, submit
 from aiida_hpaint.cli.setup import setup
 from aiida_hpaint.cli.status import results, status
+from aiida_hpaint.cli.train import train
 
 HELP = """Put missing hydrogen (or any element) back into crystals.
 
@@ -72,5 +73,5 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
         os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
 
 
-for command in (setup, restore, submit, status, results, models, demo):
+for command in (setup, restore, submit, status, results, models, train, demo):
     main.add_command(command)

@@ -39,9 +39,7 @@ class ModelCard(Settings):
     description: str = ""
     data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
     training: dict[str, Any] = Field({}, description="settings and cost of the training")
-    accuracy: list[dict[str, Any]] = Field(
-        [], description="figures and their commands"
-    )
+    accuracy: list[dict[str, Any]] = Field([], description="figures and their commands")
 
 
 def list_models() -> list[ModelCard]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -12,38 +11,31 @@ from aiida_hpaint.diffusion.checkpoints import save_model
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork
 from aiida_hpaint.diffusion.training import TrainingSettings
 
+_ELSEWHERE = {"network", "noise", "data", "output", "name", "description", "about_data"}
 
-def export_model(
-    checkpoint: Path,
-    settings: TrainingSettings,
-    path: Path,
-    *,
-    name: str,
-    description: str = "",
-    data: dict[str, Any] | None = None,
-    accuracy: list[dict[str, Any]] | None = None,
-) -> ModelCard:
-    """Write the averaged weights of a Lightning checkpoint, and their card, to `path`."""
+
+def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> ModelCard:
+    """Write the averaged weights of a Lightning checkpoint, and their card, to `path`.
+
+    The checkpoint is read without executing anything in it.
+    """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     prefix = "network."
     weights = {
-        key[len(prefix) :]: value
+        key.removeprefix(prefix): value
         for key, value in state["state_dict"].items()
         if key.startswith(prefix)
     }
     network = DenseNetwork(settings.network)
     network.load_state_dict(weights)
+    training = settings.model_dump(mode="json", exclude=_ELSEWHERE)
     card = ModelCard(
-        name=name,
+        name=settings.name,
         architecture="dense",
         network=settings.network.model_dump(),
         noise=settings.noise,
-        description=description,
-        data=data or {},
-        training={
-            **settings.model_dump(mode="json", exclude={"network", "noise", "data", "output"}),
-            "steps_done": state["global_step"],
-        },
-        accuracy=accuracy or [],
+        description=settings.description,
+        data=settings.about_data,
+        training={**training, "steps_done": state["global_step"]},
     )
     return save_model(network, card, path)

@@ -26,6 +26,9 @@ class TrainingSettings(Settings):
 
     data: Path = Field(description="npz of structures, see `load_structures`")
     output: Path = Field(description="folder for checkpoints, logs and the finished model")
+    name: str = Field("trained", pattern=r"^[\w.-]+$", description="of the finished model")
+    description: str = ""
+    about_data: dict[str, Any] = Field({}, description="source and licence, for the card")
     network: DenseNetworkSettings = DenseNetworkSettings()
     noise: NoiseSettings = NoiseSettings()
     masks: MaskSettings = MaskSettings()

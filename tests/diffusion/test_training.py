@@ -93,14 +93,14 @@ def test_training_lowers_the_loss_resumes_exactly_and_gives_a_model(
     for name, value in states[0].items():
         assert torch.equal(value, states[1][name]), name
     path = tmp_path / "model.safetensors"
-    card = export_model(last, run, path, name="tiny", data={"licence": "none"})
+    card = export_model(last, run, path)
     assert card.training["steps_done"] == 60
     host = StructureBatch(
         ("host",), np.eye(3)[None] * 3, [2], [12, 1], [[0, 0, 0], [np.nan] * 3], [False, True]
     )
     samples = generate(host, SamplingSettings(generator=str(path), samples=2, steps=4))
     assert samples.placed.all()
-    assert samples.history[-1]["model"] == {"name": "tiny", "sha256": card.sha256}
+    assert samples.history[-1]["model"] == {"name": "trained", "sha256": card.sha256}
 
 
 @pytest.mark.slow
@@ -119,7 +119,7 @@ def test_a_hundred_steps_learn_something(data: Path, tmp_path: Path) -> None:
 
 def load_model_of(run: TrainingSettings, folder: Path) -> torch.nn.Module:
     path = folder / "model.safetensors"
-    export_model(folder / "last.ckpt", run, path, name="tiny")
+    export_model(folder / "last.ckpt", run, path)
     network = load_model(str(path), "cpu", torch.float32).network
     assert isinstance(network, torch.nn.Module)
     return network
