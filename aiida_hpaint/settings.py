@@ -24,7 +24,9 @@ class SamplingSettings(Settings):
     )
     samples: int = Field(10, ge=1, description="samples for each host")
     steps: int = Field(25, ge=2, description="noise levels from the largest to the smallest")
-    seed: int = Field(0, ge=0, description="seed of the noise; the same seed gives the same samples")
+    seed: int = Field(
+        0, ge=0, description="seed of the noise; the same seed gives the same samples"
+    )
     device: Device = "auto"
     max_pairs: int = Field(
         2_000_000, ge=1, description="site-image pairs evaluated at once: bounds the memory"
@@ -62,7 +64,9 @@ class RestorationSettings(Settings):
     potential: PotentialSettings = PotentialSettings()
     relax_inserted: RelaxationSettings = RelaxationSettings(moving="inserted")
     relax_all: RelaxationSettings = RelaxationSettings(moving="all")
-    keep: int = Field(2, ge=1, description="lowest candidates of each host relaxed with all sites free")
+    keep: int = Field(
+        2, ge=1, description="lowest candidates of each host relaxed with all sites free"
+    )
     keep_window: float = Field(
         0.02, ge=0, description="candidates this close to the lowest are kept too, eV per atom"
     )
