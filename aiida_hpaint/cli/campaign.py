@@ -26,7 +26,7 @@ class Campaign(Settings):
     code: str | dict[str, str] | None = Field(None, description="one, or for sample and relax")
     options: dict[str, dict[str, Any]] = Field({}, description="scheduler, for sample and relax")
     chunk_sites: int | None = Field(None, ge=1, description="sites of the hosts in one chunk")
-    name: str = "restore"
+    name: str | None = Field(None, description="label of the process")
 
 
 def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:

@@ -51,6 +51,8 @@ def tell_provenance(node: ProcessNode) -> None:
     """Say which node holds the provenance, and how to look at it."""
     pk = node.pk
     click.echo(f"\nProvenance: node {pk} ({node.uuid}) holds how every structure came to be.")
+    if sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
+        click.echo(f"  source {sys.prefix}/bin/activate")
     if "AIIDA_PATH" in os.environ:
         click.echo(f"  export AIIDA_PATH={os.environ['AIIDA_PATH']}")
     for command, meaning in (

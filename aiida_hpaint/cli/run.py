@@ -97,13 +97,19 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
         code=task.campaign.code,
         options=task.campaign.options or None,
         chunk_sites=task.chunk_sites,
-        name=task.campaign.name,
+        name=task.campaign.name or _title(task.hosts),
     )
     if session.ensure_daemon():
         click.echo("Started the AiiDA daemon.")
     graph.submit()
     node: ProcessNode = graph.process
     return node
+
+
+def _title(hosts: StructureBatch) -> str:
+    labels = list(dict.fromkeys(hosts.labels))
+    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+    return f"restore {labels[0]}{more}"
 
 
 def run_with_aiida(node: ProcessNode) -> StructureBatch:

@@ -93,7 +93,8 @@ def find(identifier: str) -> ProcessNode:
         raise click.ClickException(
             f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
         ) from None
-    if not isinstance(node, ProcessNode) or "graph_inputs__hosts" not in node.inputs._get_keys():
+    hosts = node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all()
+    if not isinstance(node, ProcessNode) or not hosts:
         raise click.ClickException(
             f"node {identifier} is no restoration: `aiida-hpaint status` lists them"
         )
@@ -142,7 +143,7 @@ def _show_stages(node: ProcessNode) -> None:
 
 def _state(node: ProcessNode) -> str:
     if not node.is_terminated:
-        return node.process_state.value if node.process_state else "created"
+        return "running"
     from aiida_hpaint.cli.run import ending
 
     return "finished" if node.is_finished_ok else ending(node)

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import AbstractCode, Dict, InstalledCode, Int, QueryBuilder, load_code
+from aiida.orm import (
+    AbstractCode,
+    Dict,
+    InstalledCode,
+    Int,
+    QueryBuilder,
+    StructureData,
+    load_code,
+)
 from aiida_pythonjob import PythonJob
 from aiida_workgraph import WorkGraph
 
+from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.settings import RestorationSettings
-from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.restore import restore
 
 __all__ = ["CODE_LABEL", "build_restore", "default_code"]
@@ -33,13 +42,15 @@ DEFAULT_OPTIONS: Mapping[str, Any] = {
 }
 """Options of every job; small models on many cores are fastest with one thread a job."""
 
+Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
 ByStage = Mapping[str, Any]
 _STAGE_KEYS = ("sample", "relax")
 
 
 def build_restore(
-    hosts: StructureBatch | StructureBatchData,
+    hosts: Hosts,
     *,
+    add: str | Mapping[str, int] | None = None,
     protocol: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     settings: RestorationSettings | None = None,
@@ -53,7 +64,10 @@ def build_restore(
     Parameters
     ----------
     hosts
-        Hosts with the sites to insert, as `structures.add_sites` makes them.
+        Hosts with the sites to insert, as `structures.add_sites` makes them; or StructureData,
+        one or several, to which `add` says what to add.
+    add
+        Sites to insert in each StructureData, like `{"H": 4}` or "H:4,Li:1".
     protocol, overrides
         See `aiida_hpaint.protocols.load_protocol`.
     settings
@@ -71,13 +85,15 @@ def build_restore(
 
     Raises
     ------
+    HostError
+        If a StructureData cannot serve as a host.
     ValueError
         If anything is unknown, missing or out of its range; the message says what and why.
     """
     if settings is not None and (protocol is not None or overrides):
         raise ValueError("give either settings, or a protocol with overrides, not both")
     settings = settings or load_protocol(protocol, overrides)
-    node = StructureBatchData(hosts) if isinstance(hosts, StructureBatch) else hosts
+    node = _host_node(hosts, add)
     _check_hosts(node.batch)
     codes = {key: _code(value) for key, value in _by_stage("code", code).items()}
     jobs = {key: _options(key, value) for key, value in _by_stage("options", options).items()}
@@ -145,6 +161,24 @@ def _options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
         **given.get("environment_variables", {}),
     }
     return {**DEFAULT_OPTIONS, **given, "environment_variables": variables}
+
+
+def _host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
+    structures = [hosts] if isinstance(hosts, StructureData) else hosts
+    if isinstance(structures, StructureBatch | StructureBatchData):
+        if add is not None:
+            raise ValueError("add is for StructureData: a batch holds its sites to insert already")
+        return (
+            StructureBatchData(structures) if isinstance(structures, StructureBatch) else structures
+        )
+    if add is None:
+        raise ValueError("say what to add to the structures, like add={'H': 4}")
+    insert = parse_insert(add) if isinstance(add, str) else dict(add)
+    # Checked before anything is stored; a calcfunction that raises would stay in the database.
+    make_hosts(structures, insert)
+    named = {f"structure_{i:05d}": structure for i, structure in enumerate(structures)}
+    node: StructureBatchData = collect_hosts(add=Dict(insert), **named)
+    return node
 
 
 def _check_hosts(hosts: StructureBatch) -> None:

@@ -105,3 +105,36 @@ def test_the_code_of_another_python_is_not_ours(
     monkeypatch.setattr("sys.executable", "/opt/other/bin/python")
     with pytest.raises(ValueError, match="no code runs /opt/other/bin/python yet: run"):
         build(brucite)
+
+
+@pytest.fixture
+def structure() -> Any:
+    from aiida.orm import StructureData
+
+    structure = StructureData(cell=[[4.1, 0, 0], [0, 4.1, 0], [0, 0, 4.1]])
+    structure.append_atom(position=(0.0, 0.0, 0.0), symbols="Li")
+    structure.label = "rock salt"
+    return structure
+
+
+def test_structures_of_aiida_are_hosts(structure: Any) -> None:
+    hosts = build([structure.store()], add="H:1").inputs.hosts.value
+    assert hosts.batch.labels == ("rock salt",)
+    assert hosts.batch.insert_counts.tolist() == [1]
+    assert hosts.batch.metadata[0]["uuid"] == structure.uuid
+    assert hosts.creator.inputs.structure_00000.uuid == structure.uuid
+    alone = build(structure, add={"H": 1}).inputs.hosts.value
+    assert alone.batch.equals(hosts.batch)
+
+
+def test_structures_that_cannot_be_hosts_leave_nothing_behind(structure: Any) -> None:
+    from aiida.orm import ProcessNode, QueryBuilder
+
+    from aiida_hpaint.structures import HostError
+
+    before = QueryBuilder().append(ProcessNode).count()
+    with pytest.raises(HostError, match="rock salt: 900 inserted sites do not fit"):
+        build(structure.store(), add={"H": 900})
+    with pytest.raises(ValueError, match="say what to add"):
+        build(structure)
+    assert QueryBuilder().append(ProcessNode).count() == before

@@ -1,0 +1,245 @@
+"""Restorations through a real daemon, with jobs that die, daemons that die and short walltimes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiida_hpaint.structures import StructureBatch
+
+TIMEOUT = 1500
+"""Seconds after which a restoration counts as stuck, on a machine that is busy with more."""
+
+QUICK: dict[str, Any] = {
+    "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
+    "potential": {"device": "cpu"},
+    "relax_inserted": {"max_steps": 2},
+    "relax_all": {"max_steps": 1},
+    "keep": 1,
+}
+
+
+def until(condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {TIMEOUT} s"
+        time.sleep(0.5)
+
+
+def submit(hosts: StructureBatch, settings: dict[str, Any] | None = None, **arguments: Any) -> Any:
+    from aiida_hpaint.workflows.build import build_restore
+
+    graph = build_restore(hosts, overrides=settings or QUICK, **arguments)
+    graph.submit()
+    return graph.process
+
+
+def wait(node: Any) -> None:
+    until(lambda: node.is_terminated, "end of the restoration")
+    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
+
+
+def stage_reports(node: Any) -> dict[str, dict[str, Any]]:
+    reports = node.outputs.reports
+    return {chunk: {s: reports[chunk][s].get_dict() for s in reports[chunk]} for chunk in reports}
+
+
+@pytest.fixture
+def two_hosts(brucite: StructureBatch) -> StructureBatch:
+    """Brucite under a label that would be no port name, and with one that its job will look for."""
+    from dataclasses import replace
+
+    return replace(brucite[[0, 0]], labels=("mp-626151.a b", "poison"))
+
+
+def test_a_chunk_that_dies_does_not_take_the_others_with_it(
+    two_hosts: StructureBatch, daemon: Any
+) -> None:
+    killer = "grep -q poison inputs.pickle && kill -9 $$"
+    options = {"sample": {"prepend_text": killer}}
+    node = submit(two_hosts, options=options, chunk_sites=5, name="half of it")
+    wait(node)
+
+    reports = stage_reports(node)
+    assert reports["chunk_0000"]["relax_all"]["status"] == "finished"
+    assert reports["chunk_0001"]["sample"]["status"] == "failed"
+    assert reports["chunk_0001"]["sample"]["jobs"] == 2
+    assert "it ended without a result" in reports["chunk_0001"]["sample"]["message"]
+    assert reports["chunk_0001"]["relax_all"]["jobs"] == 0
+
+    batch = node.outputs.samples.batch
+    assert batch.labels == ("mp-626151.a b",) * 2 + ("poison",) * 2
+    assert batch.scalars["host"].tolist() == [0, 0, 1, 1]
+    assert batch.scalars["fate"].tolist()[2:] == ["failed", "failed"]
+    assert node.outputs.summary["without_candidate"] == ["poison"]
+
+    (key,) = node.outputs.structures
+    structure = node.outputs.structures[key]
+    assert structure.label == "mp-626151.a b"
+    assert structure.get_formula() == "H2MgO2"
+    row = structure.base.attributes.get("hpaint")["row"]
+    best = batch[row]
+    assert best.scalars["rank"].tolist() == [0]
+    np.testing.assert_allclose(
+        [site.position for site in structure.sites], best.cart_coords, atol=1e-10
+    )
+
+    check_what_can_be_seen_from_outside(node)
+
+
+def check_what_can_be_seen_from_outside(node: Any) -> None:
+    from click.testing import CliRunner
+
+    from aiida_hpaint.cli import main
+    from aiida_hpaint.workflows.progress import find_restorations, get_samples, stage_states
+
+    assert node.pk in [found.pk for found in find_restorations()]
+    states = stage_states(node)
+    assert {(s.stage, s.chunk) for s in states} == {
+        (stage, chunk)
+        for stage in ("sample", "relax_inserted", "relax_all")
+        for chunk in ("chunk_0000", "chunk_0001")
+    }
+    assert [s.chunk for s in states if s.trouble] == ["chunk_0001"]
+    samples = get_samples(node)
+    assert samples is not None
+    assert samples.equals(node.outputs.samples.batch)
+
+    runner = CliRunner()
+    listed = runner.invoke(main, ["status"]).output
+    assert "half of it" in listed
+    shown = runner.invoke(main, ["status", str(node.pk)]).output
+    assert "sample, chunk_0001: " in shown
+    with runner.isolated_filesystem():
+        result = runner.invoke(main, ["results", str(node.pk), "--output", "found"])
+        assert result.exit_code == 0, result.output
+        assert "Not restored: poison: 2 failed" in result.output
+        assert f"verdi process status {node.pk}" in result.output
+        assert sorted(os.listdir("found")) == [
+            "candidates.extxyz",
+            "mp-626151_a_b.cif",
+            "samples.csv",
+        ]
+    missing = runner.invoke(main, ["results", "123456789"])
+    assert "there is no node 123456789" in missing.output
+    other = runner.invoke(main, ["results", str(node.outputs.summary.pk)])
+    assert "is no restoration" in other.output
+
+
+@pytest.mark.slow
+def test_kill_9_of_worker_and_daemon_loses_nothing(two_hosts: StructureBatch, daemon: Any) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.progress import stage_states
+
+    node = submit(two_hosts, chunk_sites=5)
+    until(lambda: len(stage_states(node)) >= 2, "stage")
+    (worker,) = daemon.get_worker_info()["info"]
+    os.kill(int(worker), signal.SIGKILL)
+    until(lambda: any(state.is_over for state in stage_states(node)), "stage after the worker")
+
+    (worker,) = daemon.get_worker_info()["info"]
+    broker = daemon_children(daemon)
+    for pid in (daemon.get_daemon_pid(), int(worker), *broker):
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: not daemon.is_daemon_running, "end of the daemon")
+    assert not node.is_terminated
+    assert session.ensure_daemon()
+    wait(node)
+    assert node.outputs.summary["n_restored"] == 2
+    jobs = [report["jobs"] for stages in stage_reports(node).values() for report in stages.values()]
+    assert jobs == [1] * 6
+
+
+def daemon_children(daemon: Any) -> list[int]:
+    """Broker and statistics: with their parent killed they would stay behind."""
+    import psutil
+
+    circus = psutil.Process(daemon.get_daemon_pid())
+    return [child.pid for child in circus.children() if "worker" not in child.cmdline()]
+
+
+@pytest.mark.slow
+def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: Any) -> None:
+    from aiida.engine import submit as submit_process
+    from aiida.orm import Dict, Int, Str
+
+    from aiida_hpaint import __version__
+    from aiida_hpaint.calculations.jobs import sample_job
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.workflows.build import default_code
+    from aiida_hpaint.workflows.stage import StageWorkChain
+
+    identity = {"version": __version__}
+    samples = sample_job(brucite, {"generator": "random", "samples": 3}, identity)["structures"]
+    endless = {"fmax": 1e-9, "max_steps": 100_000, "give_up_above": None}
+    stage = submit_process(
+        StageWorkChain,
+        stage=Str("relax_inserted"),
+        structures=StructureBatchData(samples),
+        settings=Dict({"relaxation": endless, "potential": {"device": "cpu"}}),
+        identity=Dict(identity),
+        code=default_code(),
+        options=Dict({"max_wallclock_seconds": 4, "resources": {"num_machines": 1}}),
+        max_jobs=Int(3),
+    )
+    wait(stage)
+    report = stage.outputs.report.get_dict()
+    assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 3, 0)
+    assert "unfinished after 3 jobs" in report["message"]
+    steps = [int(job.outputs.structures.batch.scalars["steps"].sum()) for job in stage.called]
+    assert 0 < steps[0] < steps[1] < steps[2]
+
+
+@pytest.mark.slow
+def test_an_error_of_a_job_is_told_and_not_tried_again(
+    brucite: StructureBatch, daemon: Any
+) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("needs a machine without a GPU")
+    node = submit(brucite, {**QUICK, "potential": {"device": "cuda"}})
+    wait(node)
+    report = stage_reports(node)["chunk_0000"]["relax_inserted"]
+    assert (report["status"], report["jobs"]) == ("failed", 1)
+    assert "device 'cuda' was asked for" in report["message"]
+    assert node.outputs.summary["n_restored"] == 0
+    assert "structures" not in node.outputs
+    assert "device 'cuda'" in node.outputs.samples.batch.metadata[0]["error"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("profile")
+def test_the_same_restoration_is_taken_from_the_cache(brucite: StructureBatch) -> None:
+    from aiida.manage.caching import enable_caching
+    from aiida.orm import CalcJobNode
+
+    from aiida_hpaint.workflows.build import build_restore
+
+    def jobs_of(seed: int) -> list[Any]:
+        overrides = {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}}
+        graph = build_restore(brucite, overrides=overrides)
+        with enable_caching():
+            graph.run()
+        wait(graph.process)
+        return [n for n in graph.process.called_descendants if isinstance(n, CalcJobNode)]
+
+    assert not any(job.base.caching.is_created_from_cache for job in jobs_of(11))
+    assert all(job.base.caching.is_created_from_cache for job in jobs_of(11))
+    assert not any(job.base.caching.is_created_from_cache for job in jobs_of(12))
+
+
+@pytest.mark.slow
+def test_the_bundled_model_restores_brucite(brucite: StructureBatch, daemon: Any) -> None:
+    node = submit(brucite, {"sampling": {"samples": 3}}, protocol="fast")
+    wait(node)
+    (structure,) = (node.outputs.structures[key] for key in node.outputs.structures)
+    atoms = structure.get_ase()
+    bonds = [min(atoms.get_distances(h, [1, 2], mic=True)) for h in (3, 4)]
+    # Catti et al. (1995): 0.958 Å by neutron diffraction, uncorrected for thermal motion.
+    assert bonds == pytest.approx([0.96, 0.96], abs=0.04)
