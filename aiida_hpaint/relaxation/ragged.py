@@ -36,5 +36,6 @@ def sums(values: NDArray[Any], counts: IntArray) -> FloatArray:
 def largest_norms(vectors: FloatArray, counts: IntArray) -> FloatArray:
     """(S,) length of the longest of the (N, 3) vectors of each structure; 0 without sites."""
     longest = np.zeros(len(counts))
-    np.maximum.at(longest, owners_of(counts), np.linalg.norm(vectors, axis=1))
+    with np.errstate(invalid="ignore"):  # NaN is an answer, not a mistake
+        np.maximum.at(longest, owners_of(counts), np.linalg.norm(vectors, axis=1))
     return longest

@@ -101,6 +101,7 @@ def relax_with(
         lowest_energy=potential.card.lowest_energy,
     )
     _run(rounds, deadline, progress, todo)
+    rounds.judge.review()
     fates = Counter(str(ledger.fate[row]) for row in todo)
     record: dict[str, Any] = {
         "stage": ledger.stage,
