@@ -128,14 +128,19 @@ def ensure_daemon() -> bool:
 
     client = get_daemon_client()
     try:
-        if client.is_daemon_running and is_current(client):
+        if is_running(client) and is_current(client):
             return False
-        if client.is_daemon_running:
+        if is_running(client):
             client.stop_daemon(wait=True, timeout=TIMEOUT)
         client.start_daemon(timeout=TIMEOUT)
     except DaemonException as error:
         raise click.ClickException(f"the AiiDA daemon does not start: {error}") from None
     return True
+
+
+def is_running(client: DaemonClient) -> bool:
+    """Whether there is a daemon; after a crash only the file with its process id is left."""
+    return client.is_daemon_running and not client._is_pid_file_stale
 
 
 def is_current(client: DaemonClient) -> bool:

@@ -152,5 +152,7 @@ def _state(node: ProcessNode) -> str:
 def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
-    if not get_daemon_client().is_daemon_running:
+    from aiida_hpaint.cli import session
+
+    if not session.is_running(get_daemon_client()):
         click.echo("The daemon is not running: `verdi daemon start` lets the work go on.", err=True)

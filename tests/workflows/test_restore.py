@@ -147,7 +147,7 @@ def test_kill_9_of_worker_and_daemon_loses_nothing(two_hosts: StructureBatch, da
     broker = daemon_children(daemon)
     for pid in (daemon.get_daemon_pid(), int(worker), *broker):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not daemon.is_daemon_running, "end of the daemon")
+    until(lambda: not session.is_running(daemon), "end of the daemon")
     assert not node.is_terminated
     assert session.ensure_daemon()
     wait(node)
