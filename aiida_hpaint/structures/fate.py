@@ -21,7 +21,7 @@ class Fate(str, Enum):
     OUTCLASSED = "outclassed"
     """Given up or held back because other samples of the host are far lower in energy."""
     COLLAPSED = "collapsed"
-    """Sites fell onto each other during the relaxation: a hole in the potential."""
+    """Sites fell onto each other during the relaxation, into a hole of the potential."""
     ABSURD_ENERGY = "absurd energy"
     """The potential returned an energy or force that no chemistry explains."""
     NOT_A_NUMBER = "not a number"
