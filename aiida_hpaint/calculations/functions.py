@@ -63,7 +63,7 @@ def give_up(structures: StructureBatchData, samples: Int, reason: Str) -> Struct
 
 
 @calcfunction
-def rank_samples(**chunks: StructureBatchData) -> dict[str, Any]:
+def rank_samples(hosts: StructureBatchData, **chunks: StructureBatchData) -> dict[str, Any]:
     """All samples of all chunks in one node, ranked within each host.
 
     Returns
@@ -77,7 +77,7 @@ def rank_samples(**chunks: StructureBatchData) -> dict[str, Any]:
     return {
         "samples": StructureBatchData(ranked),
         "table": SinglefileData(table, filename=TABLE_FILENAME),
-        "summary": Dict(_summary(ranked)),
+        "summary": Dict(_summary(hosts.batch, ranked)),
     }
 
 
@@ -124,13 +124,14 @@ def _complete(batch: StructureBatch) -> StructureBatch:
     return batch.with_scalars(**{n: np.full(len(batch), _NOT_RELAXED[n]) for n in lacking})
 
 
-def _summary(batch: StructureBatch) -> dict[str, Any]:
-    labels = dict(zip(batch.scalars["host"].tolist(), batch.labels, strict=True))
-    restored = set(batch.scalars["host"][batch.scalars["rank"] == 0].tolist())
+def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
+    restored = set(samples.scalars["host"][samples.scalars["rank"] == 0].tolist())
     return {
-        "n_hosts": len(labels),
+        "n_hosts": len(hosts),
         "n_restored": len(restored),
-        "n_samples": len(batch),
-        "fates": dict(Counter(map(str, batch.scalars["fate"]))),
-        "without_candidate": [labels[host] for host in sorted(labels.keys() - restored)],
+        "n_samples": len(samples),
+        "fates": dict(Counter(map(str, samples.scalars["fate"]))),
+        "without_candidate": [
+            label for host, label in enumerate(hosts.labels) if host not in restored
+        ],
     }

@@ -37,9 +37,9 @@ TITLES = {
 
 
 class Show(Protocol):
-    """Shows how far something is; the total is None while it is not known."""
+    """Shows how far something is."""
 
-    def __call__(self, title: str, done: int, total: int | None) -> None:
+    def __call__(self, title: str, done: int, total: int) -> None:
         """Show it."""
 
 
@@ -143,12 +143,11 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
     from aiida_hpaint.workflows.progress import n_chunks, stage_states
 
     told: set[int | None] = set()
-    chunks: int | None = None
+    chunks = n_chunks(node)
     with progress_display() as show:
-        show(TITLES["sample"], 0, None)
+        show(TITLES["sample"], 0, chunks)
         while True:
             over = node.is_terminated
-            chunks = chunks or n_chunks(node)
             states = stage_states(node)
             done = Counter(state.stage for state in states if state.is_over)
             for stage in dict.fromkeys(state.stage for state in states):
@@ -170,10 +169,10 @@ def ending(node: ProcessNode) -> str:
 def progress_display() -> Iterator[Show]:
     """Bars in a terminal, one line for each change elsewhere."""
     if not sys.stdout.isatty():
-        seen: dict[str, tuple[int, int | None]] = {}
+        seen: dict[str, tuple[int, int]] = {}
 
-        def tell(title: str, done: int, total: int | None) -> None:
-            if seen.get(title) != (done, total) and total is not None:
+        def tell(title: str, done: int, total: int) -> None:
+            if seen.get(title) != (done, total):
                 seen[title] = (done, total)
                 click.echo(f"{title}: {done}/{total}")
 
@@ -182,7 +181,7 @@ def progress_display() -> Iterator[Show]:
     with _bars() as bars:
         tasks = {}
 
-        def draw(title: str, done: int, total: int | None) -> None:
+        def draw(title: str, done: int, total: int) -> None:
             if title not in tasks:
                 tasks[title] = bars.add_task(title, total=total)
             bars.update(tasks[title], completed=done, total=total)

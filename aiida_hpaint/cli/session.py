@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -132,6 +133,7 @@ def ensure_daemon() -> bool:
             return False
         if is_running(client):
             client.stop_daemon(wait=True, timeout=TIMEOUT)
+        _repair(client.profile.name)
         client.start_daemon(timeout=TIMEOUT)
     except DaemonException as error:
         raise click.ClickException(f"the AiiDA daemon does not start: {error}") from None
@@ -174,6 +176,17 @@ def _create_profile(name: str) -> None:
     if config.default_profile_name is None:
         config.set_default_profile(profile.name, overwrite=True)
     config.store()
+
+
+def _repair(profile: str) -> None:
+    """Put processes back into the queue that a daemon which died left out of it."""
+    from aiida.orm import ProcessNode, QueryBuilder
+
+    alive = {"attributes.process_state": {"in": ["created", "running", "waiting"]}}
+    if QueryBuilder().append(ProcessNode, filters=alive).count():
+        verdi = str(Path(sys.executable).parent / "verdi")
+        command = [verdi, "-p", profile, "process", "repair", "--force"]
+        subprocess.run(command, check=False, capture_output=True)
 
 
 def _sentence(error: Exception) -> str:

@@ -132,7 +132,7 @@ def _show_stages(node: ProcessNode) -> None:
     for stage, title in TITLES.items():
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
-        table.add_row(title, str(len(of_stage)), str(done), str(chunks or "?"))
+        table.add_row(title, str(len(of_stage)), str(done), str(chunks))
     console().print(table)
     for state in states:
         if state.trouble:

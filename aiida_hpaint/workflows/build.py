@@ -22,6 +22,7 @@ from aiida.orm import (
 from aiida_pythonjob import PythonJob
 from aiida_workgraph import WorkGraph
 
+from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -97,9 +98,8 @@ def build_restore(
     _check_hosts(node.batch)
     codes = {key: _code(value) for key, value in _by_stage("code", code).items()}
     jobs = {key: _options(key, value) for key, value in _by_stage("options", options).items()}
-    graph = restore.build(
-        hosts=node, plan=_plan(settings, codes, jobs), chunk_sites=Int(chunk_sites)
-    )
+    plan = _plan(settings, codes, jobs)
+    graph = restore.build(hosts=node, chunks=_chunks(node, chunk_sites), plan=plan)
     graph.name = name
     return graph
 
@@ -179,6 +179,14 @@ def _host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBa
     named = {f"structure_{i:05d}": structure for i, structure in enumerate(structures)}
     node: StructureBatchData = collect_hosts(add=Dict(insert), **named)
     return node
+
+
+def _chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
+    """The hosts themselves where one chunk holds them all."""
+    if hosts.batch.n_sites <= chunk_sites:
+        return {"chunk_0000": hosts}
+    chunks: dict[str, StructureBatchData] = split_hosts(hosts, Int(chunk_sites))
+    return chunks
 
 
 def _check_hosts(hosts: StructureBatch) -> None:

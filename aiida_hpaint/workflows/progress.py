@@ -73,35 +73,27 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
 def stage_states(restoration: ProcessNode) -> list[StageState]:
     """The stages that have begun, in the order in which they began."""
     query = QueryBuilder()
-    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
-    query.append(
-        WorkflowNode,
-        with_incoming="graph",
-        edge_filters={"label": "restore_chunks"},
-        tag="chunks",
-    )
-    query.append(
-        WorkChainNode, with_incoming="chunks", edge_project="label", project="*", tag="stage"
-    )
-    query.order_by({"stage": "id"})
-    return [state for label, node in _rows(query) for state in _state(label, node)]
+    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
+    query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
+    query.order_by({"s": "id"})
+    found = {}
+    for row in query.iterall():
+        label = next(entry for entry in row if isinstance(entry, str))
+        node = next(entry for entry in row if isinstance(entry, WorkChainNode))
+        found[label] = node
+    return [state for label, node in found.items() for state in _state(label, node)]
 
 
-def n_chunks(restoration: ProcessNode) -> int | None:
-    """How many chunks there are; None before the hosts are cut."""
-    query = QueryBuilder()
-    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
-    query.append(ProcessNode, with_incoming="graph", edge_filters={"label": "split_hosts"}, tag="c")
-    query.append(StructureBatchData, with_incoming="c")
-    return query.count() or None
+def n_chunks(restoration: ProcessNode) -> int:
+    """How many chunks the hosts were cut into."""
+    return len(list(restoration.inputs.graph_inputs.chunks))
 
 
 def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
     """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
-    query.append(WorkflowNode, with_incoming="graph", tag="chunks")
-    query.append(WorkChainNode, with_incoming="chunks", tag="stage")
+    query.append(WorkChainNode, with_incoming="graph", tag="stage")
     query.append(CalcJobNode, with_incoming="stage", filters={"attributes.paused": True})
     found: list[CalcJobNode] = query.all(flat=True)
     return found
@@ -122,12 +114,6 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
         if state.is_over and "structures" in state.node.outputs
     }
     return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None
-
-
-def _rows(query: QueryBuilder) -> Iterator[tuple[str, WorkflowNode]]:
-    for row in query.iterall():
-        label, node = row if isinstance(row[0], str) else reversed(row)
-        yield label, node
 
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:

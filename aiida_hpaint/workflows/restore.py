@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, Int, SinglefileData, Str, StructureData
+from aiida.orm import AbstractCode, Dict, SinglefileData, Str, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
-from aiida_hpaint.calculations.functions import pick_structures, rank_samples, split_hosts
+from aiida_hpaint.calculations.functions import pick_structures, rank_samples
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.stage import StageWorkChain
 
-__all__ = ["STAGES", "restore", "restore_chunks"]
+__all__ = ["STAGES", "restore"]
 
 STAGES = ("sample", "relax_inserted", "relax_all")
 
@@ -20,29 +21,6 @@ _PLAN = namespace(**dict.fromkeys(STAGES, _STAGE))
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 _REPORTS = dynamic(dynamic(Dict))
 _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
-
-
-@task.graph(outputs=namespace(samples=dynamic(StructureBatchData), reports=_REPORTS))
-def restore_chunks(
-    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], _PLAN],
-) -> dict[str, Any]:
-    """Take each chunk of hosts through all stages, independently of the other chunks.
-
-    A plain loop: it resumes after a crash of the daemon, and each stage always finishes.
-    """
-    graph = get_current_graph()
-    samples: dict[str, Any] = {}
-    reports: dict[str, dict[str, Any]] = {}
-    for key, structures in chunks.items():
-        reports[key] = {}
-        for stage in STAGES:
-            inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
-            step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
-            structures = step.outputs.structures
-            reports[key][stage] = step.outputs.report
-        samples[key] = structures
-    return {"samples": samples, "reports": reports}
 
 
 @task.graph(
@@ -56,20 +34,24 @@ def restore_chunks(
 )
 def restore(
     hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     plan: Annotated[dict[str, Any], _PLAN],
-    chunk_sites: Int,
 ) -> dict[str, Any]:
     """Put the missing sites of hosts back, and rank what was found.
+
+    Each chunk goes through all stages independently of the others, and each stage always
+    finishes: a job that dies leaves its chunk without candidates and the rest of the results
+    stand.
 
     Parameters
     ----------
     hosts
-        Hosts with the sites to insert, which have no position yet.
+        All hosts with the sites to insert, which have no position yet.
+    chunks
+        The same hosts, cut into chunks by `split_hosts`.
     plan
         For each stage its settings, identity, code and scheduler options; `build_restore` makes
         it from a protocol.
-    chunk_sites
-        Sites of the hosts in one chunk, at most.
 
     Returns
     -------
@@ -77,14 +59,26 @@ def restore(
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
         the same as CSV; `summary`; `reports`: what became of each stage of each chunk.
     """
-    chunks = task(split_hosts)(hosts=hosts, max_sites=chunk_sites)
-    done = restore_chunks(chunks=chunks, plan=plan)
-    ranked = task(outputs=_RANKED)(rank_samples)(chunks=done.samples)
+    graph = get_current_graph()
+    samples: dict[str, Any] = {}
+    reports: dict[str, dict[str, Any]] = {}
+    for key, structures in chunks.items():
+        reports[key] = {}
+        for stage in STAGES:
+            inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
+            step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
+            structures = step.outputs.structures
+            reports[key][stage] = step.outputs.report
+        samples[key] = structures
+    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples)
     structures = task(pick_structures)(samples=ranked.samples)
     return {
         "samples": ranked.samples,
         "table": ranked.table,
         "summary": ranked.summary,
         "structures": structures,
-        "reports": done.reports,
+        "reports": reports,
     }
+
+
+restore._graph_class = DurableGraph

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from aiida.orm import Int, Str
 
 from aiida_hpaint.calculations import functions
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.structures import StructureBatch, concatenate
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -39,6 +40,12 @@ def test_what_was_relaxed_before_a_failure_stands(samples: StructureBatch) -> No
     np.testing.assert_array_equal(node.batch.frac_coords, samples.frac_coords)
 
 
+def hosts_of(batch: StructureBatch) -> StructureBatch:
+    """The batch's hosts, once each, without scalars and history."""
+    first = [batch.labels.index(label) for label in dict.fromkeys(batch.labels)]
+    return replace(batch[first], scalars={}, history=())
+
+
 @pytest.fixture
 def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object]:
     relaxed = samples.with_scalars(
@@ -50,7 +57,8 @@ def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object
     )
     failed = functions.give_up(StructureBatchData(brucite.with_scalars(host=[2])), Int(1), Str("x"))
     chunks = {"chunk_0001": failed, "chunk_0000": StructureBatchData(relaxed)}
-    result: dict[str, object] = functions.rank_samples(**chunks)
+    hosts = StructureBatchData(concatenate([hosts_of(samples), hosts_of(brucite)]))
+    result: dict[str, object] = functions.rank_samples(hosts, **chunks)
     return result
 
 

@@ -141,7 +141,7 @@ def test_kill_9_of_worker_and_daemon_loses_nothing(two_hosts: StructureBatch, da
     until(lambda: len(stage_states(node)) >= 2, "stage")
     (worker,) = daemon.get_worker_info()["info"]
     os.kill(int(worker), signal.SIGKILL)
-    until(lambda: any(state.is_over for state in stage_states(node)), "stage after the worker")
+    until(lambda: any(s.is_over for s in stage_states(node)), "end of a stage after that")
 
     (worker,) = daemon.get_worker_info()["info"]
     broker = daemon_children(daemon)
