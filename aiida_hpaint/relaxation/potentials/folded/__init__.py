@@ -11,7 +11,8 @@ all layers, and what remains are dense matrix products over pairs of sites inste
 every edge. A cell of 12 sites has 144 pairs and 700 edges.
 
 - `radial`: the functions B, and how they are found for a given network
-- `weights`: a sevenn model, read into plain matrices
+- `parts`, `weights`, `couplings`: a sevenn model, read into plain matrices
+- `folding`: the bracket
 - `convolution`: the messages of one layer and their gradient
 - `network`: all layers
 """
@@ -19,6 +20,7 @@ every edge. A cell of 12 sites has 144 pairs and 700 edges.
 from __future__ import annotations
 
 from .network import FoldedNetwork
-from .weights import NotFoldableError, read_weights
+from .parts import NotFoldableError
+from .weights import read_weights
 
 __all__ = ["FoldedNetwork", "NotFoldableError", "read_weights"]

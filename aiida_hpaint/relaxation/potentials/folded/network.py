@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from .convolution import Convolution
+from .folding import Fold, Mirror
 
 if TYPE_CHECKING:
     from aiida_hpaint.relaxation.potentials.pairs import Pairs
 
-    from .weights import Layer, Linear, Weights
+    from .parts import Layer, Linear, Weights
 
 Features = dict[int, torch.Tensor]
 
@@ -60,7 +61,7 @@ class FoldedNetwork:
         weights = self._weights
         structures, sites = numbers.shape
         species = weights.species[numbers]
-        edges = self._fold(pairs, vectors, structures * sites * sites)
+        edges = self._fold(pairs, vectors, structures, sites)
         embedded = weights.embedding[:, species.reshape(-1)]
         features: Features = {0: embedded.view(-1, structures, sites, 1)}
         for layer in weights.layers:
@@ -71,17 +72,18 @@ class FoldedNetwork:
         return energies
 
     def _fold(
-        self, pairs: torch.Tensor, vectors: torch.Tensor, size: int
+        self, pairs: torch.Tensor, vectors: torch.Tensor, structures: int, sites: int
     ) -> tuple[torch.Tensor, ...]:
-        """Radial functions times directions, summed over the images of each pair."""
-        distances = torch.linalg.vector_norm(vectors, dim=1)
-        radial = self._weights.table(distances)
-        directions = self._weights.directions(vectors)
-        outer = directions[:, :, None] * radial[:, None, :]
-        folded = outer.new_zeros((size, *outer.shape[1:])).index_add(0, pairs, outer)
-        widths = [2 * l2 + 1 for l2 in range(self._degrees)]
-        rank = folded.shape[-1]
-        return tuple(part.reshape(-1, rank) for part in torch.split(folded, widths, dim=1))
+        """What of the edges matters, for each pair: (pairs x components, rank) for each l2."""
+        mirror = Mirror.of(structures, sites, vectors.device)
+        once = (mirror.turned[pairs] > 0).nonzero()[:, 0]
+        half = vectors[once]
+        radial = self._weights.table(torch.linalg.vector_norm(half, dim=1))
+        directions = self._weights.directions(half)
+        widths = tuple(2 * l2 + 1 for l2 in range(self._degrees))
+        source = mirror.source[pairs[once]]
+        folded: Any = Fold.apply(radial, directions, source, mirror, widths)  # type: ignore[no-untyped-call]
+        return tuple(folded)
 
 
 def _interact(layer: Layer, edges: tuple[torch.Tensor, ...], features: Features) -> Features:

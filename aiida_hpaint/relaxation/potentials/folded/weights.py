@@ -6,117 +6,16 @@ sending unit vectors through the module itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from .couplings import read_couplings
+from .parts import Layer, Linear, NotFoldableError, Weights
 from .radial import RadialTable, span_weights
 
 RANK = 64
 """Functions of the distance; more would not show in single precision."""
-
-Matrices = dict[int, torch.Tensor]
-"""(outputs, inputs) for each angular momentum."""
-
-
-class NotFoldableError(ValueError):
-    """A network with parts that the folded form does not have."""
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A linear map of features, one matrix for each angular momentum; only scalars have a bias."""
-
-    matrices: Matrices
-    bias: torch.Tensor | None
-
-
-@dataclass(frozen=True)
-class Path:
-    """One way in which features couple to the direction of an edge: l1 x l2 -> l3.
-
-    Attributes
-    ----------
-    l1, l2, l3 : integers
-        Angular momenta of feature, direction and message.
-    channels : slice
-        Its rows among all radial weights that share l2.
-    coupling : (2 l1 + 1, 2 l2 + 1, 2 l3 + 1) floats
-        Clebsch-Gordan coefficients with the network's normalisation.
-    factor : float
-        All there is to the coupling of a scalar: (-1)^l2 times its diagonal.
-    """
-
-    l1: int
-    l2: int
-    l3: int
-    channels: slice
-    coupling: torch.Tensor
-    factor: float
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One interaction block.
-
-    Attributes
-    ----------
-    connection, before, after : Linear
-        Self-connection, and the linear maps on both sides of the convolution.
-    paths : tuple of Path
-        In the order in which `after` wants the messages of each l3.
-    radial : matrix (channels, rank) for each l2
-        Radial weights in terms of the functions of the table.
-    scalars : integer
-        Number of scalar features after the gate; the other scalars are gates.
-    gated : tuple of (channels, l)
-        What the gates multiply, in order.
-    gain : float
-        Normalisation of the activation.
-    """
-
-    connection: Linear
-    before: Linear
-    after: Linear
-    paths: tuple[Path, ...]
-    radial: Matrices
-    scalars: int
-    gated: tuple[tuple[int, int], ...]
-    gain: float
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A whole network.
-
-    Attributes
-    ----------
-    species : (120,) integers
-        Species of each atomic number, -1 where unknown.
-    embedding : (channels, species) floats
-        Features before the first layer.
-    table : RadialTable
-        Functions of the distance.
-    directions : module
-        Spherical harmonics of the edge vectors.
-    layers : tuple of Layer
-        Interaction blocks.
-    readout, readout_bias : (channels,) floats and float
-        Energy of a site from its last features.
-    scale, shift : (species,) floats
-        Energy of a site in eV.
-    """
-
-    species: torch.Tensor
-    embedding: torch.Tensor
-    table: RadialTable
-    directions: Any
-    layers: tuple[Layer, ...]
-    readout: torch.Tensor
-    readout_bias: float
-    scale: torch.Tensor
-    shift: torch.Tensor
 
 
 def read_weights(model: Any, modality: int | None) -> Weights:
@@ -186,14 +85,17 @@ def _layer(modules: dict[str, Any], t: int, span: torch.Tensor, modality: int | 
     connection = modules[f"{t}_self_connection_intro"]
     if type(connection).__name__ != "SelfConnectionLinearIntro":
         raise NotFoldableError(f"self-connection {type(connection).__name__}")
-    paths, radial = _paths(modules[f"{t}_convolution"].convolution, span)
+    couplings = read_couplings(modules[f"{t}_convolution"].convolution, span)
     gate = modules[f"{t}_equivariant_gate"].gate
     return Layer(
         connection=_linear(connection, modality),
         before=_linear(modules[f"{t}_self_interaction_1"], modality),
         after=_linear(modules[f"{t}_self_interaction_2"], modality),
-        paths=paths,
-        radial=radial,
+        paths=couplings.paths,
+        mixing=couplings.mixing,
+        radial=couplings.radial,
+        radial_transposed={l2: rows.T.contiguous() for l2, rows in couplings.radial.items()},
+        widths=couplings.widths,
         scalars=int(gate.irreps_scalars.dim),
         gated=tuple((int(block.mul), int(block.ir.l)) for block in gate.irreps_gated),
         gain=_gain(gate),
@@ -262,50 +164,6 @@ def _slices(irreps: Any, momentum: int) -> list[slice]:
 def _first_components(place: slice, width: int) -> torch.Tensor:
     """Where the first component of each channel lies; the others behave alike."""
     return torch.arange(place.start, place.stop, width)
-
-
-def _paths(product: Any, span: torch.Tensor) -> tuple[tuple[Path, ...], Matrices]:
-    """The couplings of a tensor product, and the radial weights sorted by l2."""
-    pieces: dict[int, list[torch.Tensor]] = {}
-    found: list[tuple[int, Path]] = []
-    start = 0
-    for step in product.instructions:
-        channels = int(product.irreps_in1[step.i_in1].mul)
-        if step.connection_mode != "uvu" or not step.has_weight:
-            raise NotFoldableError(f"a tensor product of the kind {step.connection_mode!r}")
-        l1, l2, l3 = (
-            int(product.irreps_in1[step.i_in1].ir.l),
-            int(product.irreps_in2[step.i_in2].ir.l),
-            int(product.irreps_out[step.i_out].ir.l),
-        )
-        before = sum(len(piece) for piece in pieces.get(l2, []))
-        pieces.setdefault(l2, []).append(span[:, start : start + channels].T)
-        rows = slice(before, before + channels)
-        coupling = _coupling(product, step)
-        factor = float(coupling[0, 0, 0]) * (-1) ** l2
-        found.append((step.i_out, Path(l1, l2, l3, rows, coupling, factor)))
-        start += channels
-    ordered = tuple(path for _, path in sorted(found, key=lambda entry: entry[0]))
-    return ordered, {l2: torch.cat(parts).contiguous() for l2, parts in pieces.items()}
-
-
-def _coupling(product: Any, step: Any) -> torch.Tensor:
-    """What the product makes of unit vectors with unit weights, for the first channel."""
-    first = product.irreps_in1.slices()[step.i_in1].start
-    second = product.irreps_in2.slices()[step.i_in2].start
-    third = product.irreps_out.slices()[step.i_out].start
-    widths = (
-        product.irreps_in1[step.i_in1].ir.dim,
-        product.irreps_in2[step.i_in2].ir.dim,
-        product.irreps_out[step.i_out].ir.dim,
-    )
-    left = torch.eye(product.irreps_in1.dim, dtype=torch.float64)[first : first + widths[0]]
-    right = torch.eye(product.irreps_in2.dim, dtype=torch.float64)[second : second + widths[1]]
-    left = left.repeat_interleave(widths[1], dim=0)
-    right = right.repeat(widths[0], 1)
-    ones = torch.ones((len(left), product.weight_numel), dtype=torch.float64)
-    result: torch.Tensor = product(left, right, ones)[:, third : third + widths[2]]
-    return result.reshape(widths)
 
 
 def _rescale(module: Any, species: int, modality: int | None) -> tuple[torch.Tensor, torch.Tensor]:
