@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -227,9 +226,12 @@ def _modality(name: str, network: Any, modal: str | None) -> int | None:
 def _fold(network: Any, modality: int | None, device: str) -> FoldedNetwork | None:
     """The folded network, or None for an architecture that cannot be folded."""
     try:
-        return FoldedNetwork(read_weights(copy.deepcopy(network).double(), modality), device)
+        # To double precision and back changes no weight.
+        return FoldedNetwork(read_weights(network.double(), modality), device)
     except (NotFoldableError, AttributeError, KeyError):
         return None
+    finally:
+        network.float()
 
 
 def _agree(one: SevenNet, other: SevenNet) -> bool:

@@ -94,7 +94,7 @@ def _columns(product: Any, step: Any) -> torch.Tensor:
     coupling = _coupling(product, step)
     l1, l2, _ = _momenta(product, step)
     if l1 == 0:
-        return coupling[:, :1, 0] * (-1) ** l2
+        return coupling[:, :1, 0] * (-1.0 if l2 % 2 else 1.0)
     columns: torch.Tensor = coupling.permute(0, 2, 1).reshape(2 * l1 + 1, -1)
     return columns
 

@@ -16,7 +16,7 @@ CARE_FROM = 0.5
 """Å; shorter distances count little in the choice of the functions."""
 SPACING = 0.01
 """Å between the knots of the table."""
-SAMPLES = 480
+SAMPLES = 360
 """Distances at which the weights are looked at."""
 SLOPE_SCALE = 0.1
 """Å; an error of the slope counts as much as an error of the value times this length."""
