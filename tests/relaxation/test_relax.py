@@ -190,6 +190,24 @@ def test_a_poisoned_sample_spoils_no_other(emt, fault, fate):
         np.testing.assert_allclose(result[row].frac_coords, clean[row].frac_coords, atol=1e-9)
 
 
+def fall_at_once(result, index, sites):
+    result.energies[index] -= 1e6
+    result.forces[sites] = 0.0
+
+
+@pytest.mark.parametrize("give_up_above", [None, 1.5])
+def test_a_hole_that_is_reached_at_once_is_not_the_best(emt, give_up_above):
+    batch = stretched(samples(4, hosts=[5, 5, 5, 5]), 2)
+    settings = SETTINGS.model_copy(update={"give_up_above": give_up_above, "give_up_after": 1})
+    result = relax_with(batch, settings, Tampered(emt, batch, 2, fall_at_once))
+    fates = ["converged", "converged", "absurd energy", "converged"]
+    assert list(result.scalars["fate"]) == fates
+    assert np.isnan(result.scalars["energy"][2])
+    quick = settings.model_copy(update={"fmax": 1e3})
+    result = relax_with(batch, quick, Tampered(emt, batch, 2, fall_at_once))
+    assert list(result.scalars["fate"]) == fates
+
+
 class Attraction(Calculator):
     """Pulls the last two sites to 0.3 Å."""
 

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.relaxation.potentials import get_potential
-from aiida_hpaint.relaxation.potentials.sevennet import SevenNet
+from aiida_hpaint.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.settings import PotentialSettings, RelaxationSettings
 
 from .crystals import (
@@ -23,6 +23,7 @@ from .crystals import (
 )
 
 pytest.importorskip("sevenn")
+torch = pytest.importorskip("torch")
 
 MODELS = [
     ("sevennet-0", "7net-0", None),
@@ -62,6 +63,19 @@ def test_the_graph_network_agrees_too(sevennet):
     ours, theirs = (p.evaluate(*arguments(structures())) for p in (sevennet, graph))
     np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-4)
     np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-4)
+
+
+def test_double_precision_as_the_default_of_torch_changes_nothing(sevennet):
+    expected = sevennet.evaluate(*arguments(structures()))
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = load("sevennet-0", None, "cpu")
+        found = again.evaluate(*arguments(structures()))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert again.is_folded
+    np.testing.assert_array_equal(found.energies, expected.energies)
+    np.testing.assert_array_equal(found.forces, expected.forces)
 
 
 def test_forces_are_the_gradient_of_the_energy(sevennet):

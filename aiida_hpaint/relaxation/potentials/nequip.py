@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from .base import Evaluation, PotentialCard, PotentialError
 from .files import model_file, need_package, resolve_device, sha256_of, version_of
 from .pairs import find_pairs
+from .precision import default_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,8 @@ class NequIP:
             data = self._data(
                 numbers[sites], cart_positions[sites], cells[first : first + size], counts
             )
-            output = self._model(data)
+            with default_precision(torch.float64):
+                output = self._model(data)
             energies.append(output["total_energy"].detach().double().cpu().numpy().reshape(-1))
             forces.append(output["forces"].detach().double().cpu().numpy())
         return Evaluation(np.concatenate(energies), np.concatenate(forces))
@@ -140,7 +142,7 @@ def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[
     """The model in evaluation mode and its metadata."""
     reader = _read_package if path.name.endswith(PACKAGE) else _read_compiled
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), default_precision(torch.float64):
             warnings.simplefilter("ignore")
             return reader(path, device)
     except Exception as error:

@@ -13,6 +13,7 @@ from .base import Evaluation, PotentialCard, PotentialError
 from .files import model_file, need_package, resolve_device, sha256_of, version_of
 from .folded import FoldedNetwork, NotFoldableError, read_weights
 from .pairs import find_pairs
+from .precision import default_precision
 from .sevennet_graph import GraphNetwork
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class SevenNet:
         pairs = find_pairs(positions, cells, counts, self._card.cutoff, device)
         elements = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(device)
         sizes = torch.from_numpy(np.asarray(counts, dtype=np.int64)).to(device)
-        energies, forces = network.energies_and_forces(elements, sizes, pairs)
+        with default_precision(torch.float32):
+            energies, forces = network.energies_and_forces(elements, sizes, pairs)
         return energies.double().cpu().numpy(), forces.double().cpu().numpy()
 
 
@@ -148,7 +150,11 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
     """
     need_package(name, "sevenn", INSTALL)
     path, modal = _locate(name, model)
-    where = resolve_device(name, device)
+    with default_precision(torch.float32):
+        return _load(name, path, modal, resolve_device(name, device))
+
+
+def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
     network = _build(name, path)
     modality = _modality(name, network, modal)
     card = PotentialCard(
@@ -157,13 +163,13 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
         package_version=version_of("sevenn"),
         model=path.name,
         sha256=sha256_of(path),
-        device=where,
+        device=device,
         cutoff=float(network.cutoff),
         elements=frozenset(int(number) for number in network.type_map),
         lowest_energy=LOWEST_ENERGY,
     )
-    folded = _fold(network, modality, where)
-    graph = GraphNetwork(network.to(where), modality)
+    folded = _fold(network, modality, device)
+    graph = GraphNetwork(network.to(device), modality)
     potential = SevenNet(card, graph, folded)
     if folded is not None and not _agree(potential, SevenNet(card, graph, None)):
         warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
