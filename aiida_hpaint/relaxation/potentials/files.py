@@ -58,10 +58,10 @@ def need_package(name: str, module: str, remedy: str) -> ModuleType:
     """
     try:
         return import_module(module)
-    except ImportError as error:
+    except Exception as error:  # old compiled extensions and files raise anything here
         raise PotentialError(
             f"{name} needs the package {module.partition('.')[0]!r}, which cannot be imported "
-            f"({error}): {remedy}"
+            f"({type(error).__name__}: {error}): {remedy}"
         ) from error
 
 

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import torch
+
 from .ase_adapter import AsePotential
 from .base import PotentialCard, PotentialError
 from .files import model_file, need_package, resolve_device, sha256_of, version_of
+from .precision import default_precision
 
-INSTALL = "pip install mace-torch"
+if TYPE_CHECKING:
+    from aiida_hpaint.structures.batch import FloatArray, IntArray
+
+    from .base import Evaluation
+
+INSTALL = (
+    "pip install mace-torch, in an environment of its own: it pins e3nn 0.4.4, which neither "
+    "sevenn nor nequip accepts"
+)
 
 
-def load(name: str, model: str | None, device: str) -> AsePotential:
+class MACE(AsePotential):
+    """A MACE model behind its ASE calculator, which sets the precision of the whole process."""
+
+    def __init__(self, card: PotentialCard, calculator: Any, dtype: torch.dtype) -> None:
+        super().__init__(card, lambda: calculator)
+        self._dtype = dtype
+
+    def evaluate(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+    ) -> Evaluation:
+        """Evaluate S structures one after the other, see `Potential.evaluate`."""
+        with default_precision(self._dtype):
+            return super().evaluate(numbers, cart_positions, cells, site_counts)
+
+
+def load(name: str, model: str | None, device: str) -> MACE:
     """A MACE model file (Batatia et al., NeurIPS 35 (2022)).
 
     mace reads model files with `torch.load(weights_only=False)`, that is, **a model file can
@@ -24,7 +56,9 @@ def load(name: str, model: str | None, device: str) -> AsePotential:
     path = model_file(name, model, (".model", ".pt", ".pth"))
     where = resolve_device(name, device)
     try:
-        calculator = module.MACECalculator(model_paths=str(path), device=where)
+        with default_precision(torch.get_default_dtype()):
+            calculator = module.MACECalculator(model_paths=str(path), device=where)
+            dtype = torch.get_default_dtype()
         elements = frozenset(int(number) for number in calculator.z_table.zs)
         cutoff = float(calculator.r_max)
     except Exception as error:
@@ -42,4 +76,4 @@ def load(name: str, model: str | None, device: str) -> AsePotential:
         cutoff=cutoff,
         elements=elements,
     )
-    return AsePotential(card, lambda: calculator)
+    return MACE(card, calculator, dtype)
