@@ -32,7 +32,7 @@ BUNDLED = {
 INSTALL = "pip install aiida-hpaint[ml]"
 LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
-LARGEST_FOLDED = 120
+LARGEST_FOLDED = 160
 """Sites; the folded network needs memory for the square of the number of sites."""
 PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
 """Pairs of sites in one pass: what stays in a CPU's cache, what fits into 8 GB of a GPU."""

@@ -9,6 +9,7 @@ import torch
 
 from .convolution import Convolution
 from .folding import Fold, Mirror
+from .products import Multiply
 
 if TYPE_CHECKING:
     from aiida_hpaint.relaxation.potentials.pairs import Pairs
@@ -88,21 +89,22 @@ class FoldedNetwork:
 
 def _interact(layer: Layer, edges: tuple[torch.Tensor, ...], features: Features) -> Features:
     """One interaction block."""
-    kept = _apply(layer.connection, features)
-    sent = _apply(layer.before, features)
-    inputs = [sent[l1] for l1 in sorted(sent)]
+    mixed = _apply(layer.before, features)
+    inputs = [mixed[l1][: layer.sent[l1]] for l1 in sorted(layer.sent)]
     messages: Any = Convolution.apply(layer, len(edges), *edges, *inputs)  # type: ignore[no-untyped-call]
     received = _apply(layer.after, dict(enumerate(messages)))
-    updated = {l3: received[l3] + kept[l3] if l3 in kept else received[l3] for l3 in received}
-    return _gate(layer, updated)
+    for l3, message in received.items():
+        if l3 in mixed and len(mixed[l3]) > layer.sent[l3]:
+            received[l3] = message + mixed[l3][layer.sent[l3] :]
+    return _gate(layer, received)
 
 
 def _apply(linear: Linear, features: Features) -> Features:
     result: Features = {}
     for l1, matrix in linear.matrices.items():
-        if l1 in features and matrix.shape[1] > 0:
-            shape = features[l1].shape[1:]
-            result[l1] = (matrix @ features[l1].reshape(matrix.shape[1], -1)).view(-1, *shape)
+        flat = features[l1].reshape(matrix.shape[1], -1)
+        output: Any = Multiply.apply(matrix, linear.transposed[l1], flat)  # type: ignore[no-untyped-call]
+        result[l1] = output.view(-1, *features[l1].shape[1:])
     if linear.bias is not None:
         result[0] = result[0] + linear.bias[:, None, None, None]
     return result

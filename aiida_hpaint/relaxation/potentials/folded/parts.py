@@ -23,6 +23,7 @@ class Linear:
     """A linear map of features, one matrix for each angular momentum; only scalars have a bias."""
 
     matrices: Matrices
+    transposed: Matrices
     bias: torch.Tensor | None
 
 
@@ -56,8 +57,12 @@ class Layer:
 
     Attributes
     ----------
-    connection, before, after : Linear
-        Self-connection, and the linear maps on both sides of the convolution.
+    before : Linear
+        What goes into the convolution, and below it what bypasses it (the self-connection).
+    sent : number of channels for each l1
+        How many of the outputs of `before` go into the convolution.
+    after : Linear
+        What comes out of it.
     paths : tuple of Path
         How messages come about.
     mixing : matrix (2 l1 + 1, columns) for each l1
@@ -75,8 +80,8 @@ class Layer:
         Normalisation of the activation.
     """
 
-    connection: Linear
     before: Linear
+    sent: dict[int, int]
     after: Linear
     paths: tuple[Path, ...]
     mixing: Matrices

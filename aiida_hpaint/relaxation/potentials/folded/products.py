@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+class Multiply(torch.autograd.Function):
+    """matrix @ features, differentiable by the features; `transposed` is matrix.T."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, matrix: torch.Tensor, transposed: torch.Tensor, features: torch.Tensor
+    ) -> torch.Tensor:
+        """(outputs, inputs) times (inputs, n)."""
+        ctx.transposed = transposed
+        return times_transposed(matrix, features.T)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
+        """(inputs, outputs) times (outputs, n)."""
+        return None, None, times_transposed(ctx.transposed, gradients[0].T)
+
+
 def times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """left @ right.T, outside of autograd.
 
@@ -19,7 +36,7 @@ def times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     torch exposes oneDNN's product of plain tensors only as the operator that its own compiler
     calls, so `torch.mm` stands in wherever that is missing or does something else.
     """
-    if left.device.type != "cpu":
+    if left.device.type != "cpu" or left.dtype != torch.float32:
         return left @ right.T
     return _on_cpu(_packed(left), _packed(right))
 
@@ -38,7 +55,8 @@ def _choose() -> Product:
             result: torch.Tensor = operator(left, right, None, "none", [], "")
             return result
 
-        left, right = torch.arange(6.0).view(2, 3), torch.arange(12.0).view(3, 4).T
+        left = torch.arange(6, dtype=torch.float32).view(2, 3)
+        right = torch.arange(12, dtype=torch.float32).view(3, 4).T
         if torch.equal(product(left, right), left @ right.T):
             return product
     except (AttributeError, RuntimeError, TypeError):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from .couplings import read_couplings
-from .parts import Layer, Linear, NotFoldableError, Weights
+from .parts import Layer, Linear, Matrices, NotFoldableError, Weights
 from .radial import RadialTable, span_weights
 
 RANK = 64
@@ -87,9 +87,10 @@ def _layer(modules: dict[str, Any], t: int, span: torch.Tensor, modality: int | 
         raise NotFoldableError(f"self-connection {type(connection).__name__}")
     couplings = read_couplings(modules[f"{t}_convolution"].convolution, span)
     gate = modules[f"{t}_equivariant_gate"].gate
+    before = _linear(modules[f"{t}_self_interaction_1"], modality)
     return Layer(
-        connection=_linear(connection, modality),
-        before=_linear(modules[f"{t}_self_interaction_1"], modality),
+        before=_stack(before, _linear(connection, modality)),
+        sent={l1: len(matrix) for l1, matrix in before.matrices.items()},
         after=_linear(modules[f"{t}_self_interaction_2"], modality),
         paths=couplings.paths,
         mixing=couplings.mixing,
@@ -122,22 +123,41 @@ def _linear(module: Any, modality: int | None) -> Linear:
     """The matrices of an e3nn linear map; the one-hot inputs of a modality become a bias."""
     inner = module.linear
     identity = torch.eye(inner.irreps_in.dim, dtype=torch.float64)
-    full = inner(identity)
+    constant = inner(torch.zeros_like(identity[:1]))
+    full, bias = inner(identity) - constant, constant[0]
     modalities = getattr(module, "num_modalities", 0)
-    irreps, bias = inner.irreps_in, None
+    irreps = inner.irreps_in
     if modalities > 1:
         if modality is None:
             raise NotFoldableError("a multi-modal network without a modality")
-        bias = full[len(full) - modalities + modality]
+        bias = bias + full[len(full) - modalities + modality]
         full, irreps = full[: len(full) - modalities], module._irreps_in_wo_modal
-    scalars = sum(block.mul for block in inner.irreps_out if block.ir.l == 0)
-    return Linear(
-        {
-            momentum: _matrix(full, irreps, inner.irreps_out, momentum)
-            for momentum in _momenta(inner.irreps_out)
-        },
-        None if bias is None else bias[:scalars],
-    )
+    matrices = {
+        l3: _matrix(full, irreps, inner.irreps_out, l3) for l3 in _momenta(inner.irreps_out)
+    }
+    scalars = [bias[place] for place in _slices(inner.irreps_out, 0)]
+    return _with_transposed(matrices, torch.cat(scalars) if bias.any() else None)
+
+
+def _with_transposed(matrices: Matrices, bias: torch.Tensor | None) -> Linear:
+    """Only what has inputs."""
+    kept = {momentum: matrix for momentum, matrix in matrices.items() if matrix.shape[1] > 0}
+    transposed = {momentum: matrix.T.contiguous() for momentum, matrix in kept.items()}
+    return Linear(kept, transposed, bias)
+
+
+def _stack(first: Linear, second: Linear) -> Linear:
+    """Both maps of the same features, one below the other."""
+    parts = {
+        momentum: [one.matrices[momentum] for one in (first, second) if momentum in one.matrices]
+        for momentum in first.matrices
+    }
+    biases = [
+        torch.zeros(len(one.matrices[0]), dtype=torch.float64) if one.bias is None else one.bias
+        for one in (first, second)
+    ]
+    bias = None if first.bias is None and second.bias is None else torch.cat(biases)
+    return _with_transposed({l1: torch.cat(rows) for l1, rows in parts.items()}, bias)
 
 
 def _momenta(irreps: Any) -> list[int]:
