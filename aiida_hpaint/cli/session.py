@@ -133,6 +133,7 @@ def ensure_daemon() -> bool:
             return False
         if is_running(client):
             client.stop_daemon(wait=True, timeout=TIMEOUT)
+        _forget_dead_broker()
         _repair(client.profile.name)
         client.start_daemon(timeout=TIMEOUT)
     except DaemonException as error:
@@ -176,6 +177,25 @@ def _create_profile(name: str) -> None:
     if config.default_profile_name is None:
         config.set_default_profile(profile.name, overwrite=True)
     config.store()
+
+
+def _forget_dead_broker() -> None:
+    """Remove what a broker that was killed left behind.
+
+    A worker that starts before the new broker would connect to the old one's socket, and wait
+    there for ever: aiida-core 2.9 looks whether the address exists, not whether someone listens.
+    """
+    from aiida.brokers.zeromq.broker import ZeromqBroker
+    from aiida.manage import get_manager
+
+    manager = get_manager()
+    broker = manager.get_broker()
+    if not isinstance(broker, ZeromqBroker) or broker.check_service_reachable():
+        return
+    for path in (broker._service_sockets_file, broker._service_pid_file):
+        path.unlink(missing_ok=True)
+    manager.reset_broker()
+    manager.reset_runner()
 
 
 def _repair(profile: str) -> None:

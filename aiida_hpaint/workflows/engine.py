@@ -8,58 +8,87 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import run_get_node
+from aiida.common.links import LinkType
+from aiida.engine import ProcessState, run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
-from aiida.orm import ProcessNode
+from aiida.orm import CalcFunctionNode, ProcessNode, WorkFunctionNode
 from aiida_workgraph import WorkGraph
 from aiida_workgraph.engine.workgraph import WorkGraphEngine
+from aiida_workgraph.enums import TaskState
 from node_graph.config import BUILTIN_TASKS
 
 __all__ = ["DurableEngine", "DurableGraph"]
+
+_CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+_FIRST_STATES = (None, ProcessState.CREATED)
 
 
 class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
     """A WorkGraph engine that takes up all its children when it is loaded again."""
 
     def setup(self) -> None:
-        """Set up, without failing the children of an earlier life that still run."""
+        """Set up; children of an earlier life are taken up instead of counted as failed."""
         states = self.task_manager.state_manager
-        update = states.update_task_state
-
-        def update_if_over(name: str, success: bool = True) -> None:
-            child = states.get_task_runtime_info(name, "process")
-            if not isinstance(child, ProcessNode) or child.is_terminated:
-                update(name, success)
-
-        states.update_task_state = update_if_over
+        states.update_task_state = lambda name, success=True: None
         try:
             super().setup()
         finally:
             del states.update_task_state
-        self._adopt()
+        self._take_up_children()
 
     def load_instance_state(self, saved_state: Any, load_context: Any) -> None:
         """Load a checkpoint, and look for children that are newer than it."""
         super().load_instance_state(saved_state, load_context)
         if "_wgdata" in self.ctx:
-            self._adopt()
+            self._take_up_children()
 
-    def _adopt(self) -> None:
-        """Wait for children that the checkpoint does not know; note those that ended."""
+    def _take_up_children(self) -> None:
+        """Wait for children that the checkpoint does not know, and note those that ended."""
         manager = self.task_manager
+        children = self._children()
         for task in self.wg.tasks:
-            child = manager.state_manager.get_task_runtime_info(task.name, "process")
-            if task.name in BUILTIN_TASKS or not isinstance(child, ProcessNode):
+            name = task.name
+            if name in BUILTIN_TASKS or name in self.ctx._executed_tasks:
                 continue
-            if task.name in self.ctx._executed_tasks:
+            child = children.get(name)
+            if child is None or _is_dead(child):
+                self._plan_again(name)
                 continue
-            self.ctx._executed_tasks.append(task.name)
+            self.ctx._executed_tasks.append(name)
+            manager.state_manager.set_task_runtime_info(name, "process", child)
             if child.is_terminated:
-                manager.state_manager.update_task_state(task.name)
+                manager.state_manager.update_task_state(name)
             else:
-                manager.awaitable_manager.to_context(**{task.name: child})
+                manager.state_manager.set_task_runtime_info(name, "state", TaskState.RUNNING)
+                manager.awaitable_manager.to_context(**{name: child})
         manager.awaitable_manager.action_awaitables()
+
+    def _children(self) -> dict[str, ProcessNode]:
+        """The last child of each name."""
+        links = self.node.base.links.get_outgoing(link_type=_CALLS).all()
+        return {link.link_label: link.node for link in sorted(links, key=lambda li: li.node.pk)}
+
+    def _plan_again(self, name: str) -> None:
+        states = self.task_manager.state_manager
+        if states.get_task_runtime_info(name, "state") in (TaskState.CREATED, TaskState.RUNNING):
+            states.set_task_runtime_info(name, "state", TaskState.PLANNED)
+
+
+def _is_dead(child: ProcessNode) -> bool:
+    """Whether a child died with the worker; it is then sealed, so that nothing waits for it.
+
+    A function ran in the worker itself. A process in its first state may lack its checkpoint or
+    its place in the queue.
+    """
+    in_worker = isinstance(child, CalcFunctionNode | WorkFunctionNode)
+    in_the_making = child.process_state in (None, ProcessState.CREATED)
+    if child.is_terminated or not (in_worker or in_the_making):
+        return False
+    child.set_process_status("its worker died; another process has taken its place")
+    child.set_process_state(ProcessState.KILLED)
+    child.seal()
+    return True
 
 
 class DurableGraph(WorkGraph):  # type: ignore[misc]
