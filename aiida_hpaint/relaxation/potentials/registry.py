@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import import_module
-from importlib.util import find_spec
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from .base import Potential, PotentialError
+from .files import resolve_device
 
 if TYPE_CHECKING:
     from aiida_hpaint.settings import PotentialSettings
@@ -24,7 +24,7 @@ class PotentialInfo:
     name : string
         What `PotentialSettings.name` takes.
     package : string
-        The Python module that must be importable.
+        The distribution that must be installed.
     needs_file : bool
         Whether `PotentialSettings.model` must name a file.
     about : string
@@ -44,8 +44,12 @@ class PotentialInfo:
 
     @property
     def installed(self) -> bool:
-        """Whether the package can be found (it is not imported)."""
-        return find_spec(self.package) is not None
+        """Whether the package is there (it is not imported)."""
+        try:
+            metadata.version(self.package)
+        except metadata.PackageNotFoundError:
+            return False
+        return True
 
 
 _ML = "pip install aiida-hpaint[ml]"
@@ -77,7 +81,9 @@ _KNOWN = (
         "pip install chgnet",
         "chgnet",
     ),
-    PotentialInfo("mace", "mace", True, "a MACE model (.model)", "pip install mace-torch", "mace"),
+    PotentialInfo(
+        "mace", "mace-torch", True, "a MACE model (.model)", "pip install mace-torch", "mace"
+    ),
     PotentialInfo(
         "mattersim",
         "mattersim",
@@ -109,7 +115,8 @@ def get_potential(settings: PotentialSettings) -> Potential:
             f"{info.name} needs the package {info.package!r}, which is not installed: "
             f"{info.install}"
         )
-    return _load(info, settings.model, settings.device, _stamp(settings.model))
+    device = resolve_device(info.name, settings.device)
+    return _load(info, settings.model, device, _stamp(settings.model))
 
 
 def _find(name: str) -> PotentialInfo:
