@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int, str], None]
 
 
+SMALLEST_CELL = 0.1
+"""Å³; no cell holds an atom in less."""
+
+
 def relax(
     batch: StructureBatch,
     settings: RelaxationSettings,
@@ -88,7 +92,7 @@ def relax_with(
     began = time.monotonic()
     ledger = Ledger.open(batch, f"relax_{settings.moving}")
     hosts = _hosts(batch)
-    todo = _placed(batch, ledger)
+    todo = _sound(batch, ledger)
     evaluator = Evaluator(potential, settings.max_sites_per_batch)
     rounds = Rounds(
         batch=batch,
@@ -162,11 +166,15 @@ def _in_order(hosts: IntArray) -> IntArray:
     return values[np.argsort(first)]
 
 
-def _placed(batch: StructureBatch, ledger: Ledger) -> IntArray:
-    """Rows to relax; those with sites that have no position are closed at once."""
+def _sound(batch: StructureBatch, ledger: Ledger) -> IntArray:
+    """Rows to relax; those without a cell, or with sites without a position, are closed at once."""
     rows = ledger.todo()
     finite = np.isfinite(batch.frac_coords).all(axis=1)
-    broken = np.bincount(batch.owners[~finite], minlength=len(batch)) > 0
-    for row in rows[broken[rows]]:
+    unplaced = np.bincount(batch.owners[~finite], minlength=len(batch)) > 0
+    flat = ~(np.abs(np.linalg.det(batch.cells)) > SMALLEST_CELL)
+    for row in rows[unplaced[rows]]:
         ledger.close(int(row), Fate.NOT_A_NUMBER, "a site has no position: sample it first")
-    return rows[~broken[rows]]
+    for row in rows[(flat & ~unplaced)[rows]]:
+        ledger.close(int(row), Fate.FAILED, "the cell has no volume: give three lattice vectors")
+    sound: IntArray = rows[~(unplaced | flat)[rows]]
+    return sound

@@ -75,8 +75,11 @@ class Rounds:
         self._moving = self.batch.inserted | (self.settings.moving == "all")
         owners = self.batch.owners[self._moving]
         self._moving_counts = np.bincount(owners, minlength=len(self.batch)).astype(np.int64)
-        self._inverse = np.linalg.inv(self.batch.cells)
+        # A cell without volume is nobody's to relax: a row of NaN instead of an error for all.
+        self._inverse = np.full_like(self.batch.cells, np.nan)
         none = np.zeros(0, dtype=np.int64)
+        todo = np.concatenate([none, *self.waiting])
+        self._inverse[todo] = np.linalg.inv(self.batch.cells[todo])
         self.active = Active(none, np.zeros(0), self.optimizer.init(none))
         self.judge = Judge(
             self.batch,
@@ -88,7 +91,7 @@ class Rounds:
             self.lowest_energy,
         )
         # What finished in an earlier, interrupted call still counts beside the others.
-        for row in np.setdiff1d(np.arange(len(self.batch)), np.concatenate([none, *self.waiting])):
+        for row in np.setdiff1d(np.arange(len(self.batch)), todo):
             self.judge.settle(int(row))
 
     @property

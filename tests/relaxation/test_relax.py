@@ -152,6 +152,15 @@ def test_a_site_without_position_is_not_evaluated(emt):
     assert "no position" in result.metadata[0]["error"]
 
 
+def test_a_cell_without_volume_fails_alone(emt):
+    batch = samples(2)
+    cells = batch.cells.copy()
+    cells[1, 2] = cells[1, 0] + cells[1, 1]
+    result = relax_with(StructureBatch(**{**vars(batch), "cells": cells}), SETTINGS, emt)
+    assert list(result.scalars["fate"]) == ["converged", "failed"]
+    assert "no volume" in result.metadata[1]["error"]
+
+
 def spoil_energy(result, index, sites):
     result.energies[index] = np.nan
 
