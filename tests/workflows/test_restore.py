@@ -145,9 +145,7 @@ def labels(node: Any) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "moment", ["sample_chunk_0000", "relax_inserted_chunk_0001", "rank_samples", "pick_structures"]
-)
+@pytest.mark.parametrize("moment", ["sample_chunk_0000", "relax_inserted_chunk_0001"])
 def test_kill_9_of_the_worker_when_a_task_has_just_begun(
     two_hosts: StructureBatch, daemon: Any, moment: str
 ) -> None:
