@@ -201,7 +201,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
         settings=Dict({"relaxation": endless, "potential": {"device": "cpu"}}),
         identity=Dict(identity),
         code=default_code(),
-        options=Dict({"max_wallclock_seconds": 4, "resources": {"num_machines": 1}}),
+        options=Dict({"max_wallclock_seconds": 40, "resources": {"num_machines": 1}}),
         max_jobs=Int(3),
     )
     wait(stage)
