@@ -7,6 +7,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float64", "float32", "bfloat16"]
+Way = Literal["td", "pos-only", "baseline", "repaint"]
+"""How known sites take part in sampling; see `aiida_hpaint.diffusion.ways`."""
 
 
 class Settings(BaseModel):
@@ -23,13 +26,34 @@ class SamplingSettings(Settings):
         description="'bundled', 'random', a name from `aiida-hpaint models list`, or a checkpoint",
     )
     samples: int = Field(10, ge=1, description="samples for each host")
-    steps: int = Field(25, ge=2, description="noise levels from the largest to the smallest")
     seed: int = Field(
         0, ge=0, description="seed of the noise; the same seed gives the same samples"
     )
+    way: Way | None = Field(
+        None,
+        description="how known sites take part: 'td', 'pos-only', 'baseline', 'repaint'; this and "
+        "all that is unset below: as the model's card recommends",
+    )
+    steps: int | None = Field(None, ge=2, description="noise levels from the first to the last")
+    corrector_steps: int | None = Field(
+        None, ge=0, description="Langevin steps at each noise level"
+    )
+    snr: float | None = Field(None, gt=0, description="signal-to-noise ratio of the corrector")
+    start_time: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="noise to start from; below 1 the inserted sites need positions to refine",
+    )
+    last_time: float | None = Field(
+        None, ge=0, lt=1, description="time of the last noise level; unset: the noise's own"
+    )
+    resamplings: int = Field(3, ge=1, description="'repaint': times that each stretch is drawn")
+    jump: int = Field(10, ge=1, description="'repaint': noise levels of a stretch")
     device: Device = "auto"
-    max_pairs: int = Field(
-        2_000_000, ge=1, description="site-image pairs evaluated at once: bounds the memory"
+    precision: Precision = Field("auto", description="'auto': what the architecture works best in")
+    max_memory: float = Field(
+        2.0, gt=0, description="GiB that structures evaluated at once may take, about"
     )
 
 

@@ -5,27 +5,48 @@ from __future__ import annotations
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from aiida_hpaint.settings import Settings
+from aiida_hpaint.settings import Settings, Way
 
-ARCHITECTURES = ("dense",)
+ARCHITECTURES = ("dense", "gemnet", "mattergen")
 
 
 class CheckpointError(ValueError):
     """A model that cannot be used; the message says which, why and what to do."""
 
 
-class NoiseSettings(Settings):
-    """Range of the noise levels."""
+class CartesianNoiseSettings(Settings):
+    """Isotropic noise in Å: what `dense` networks are trained with."""
 
+    kind: Literal["cartesian"] = "cartesian"
     smallest: float = Field(0.04, gt=0, description="last noise level, Å")
     largest: float = Field(5.0, gt=0, description="first noise level at most, Å")
     cell_fraction: float = Field(
         0.45, gt=0, description="first noise level as a fraction of the longest reduced edge"
     )
+
+
+class FractionalNoiseSettings(Settings):
+    """Isotropic noise in fractional coordinates, over the cube root of the sites: MatterGen's."""
+
+    kind: Literal["fractional"] = "fractional"
+    smallest: float = Field(0.01, gt=0, description="noise level at time 0, times sites^(1/3)")
+    largest: float = Field(5.0, gt=0, description="noise level at time 1, times sites^(1/3)")
+
+
+NoiseSettings = CartesianNoiseSettings | FractionalNoiseSettings
+
+
+class SamplingDefaults(Settings):
+    """What a model is best sampled with, where the settings do not say."""
+
+    way: Way = "td"
+    steps: int = Field(25, ge=2)
+    corrector_steps: int = Field(0, ge=0)
+    snr: float = Field(0.2, gt=0)
 
 
 class ModelCard(Settings):
@@ -35,6 +56,9 @@ class ModelCard(Settings):
     architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
     network: dict[str, Any] = Field(description="size of the network")
     noise: NoiseSettings
+    sampling: SamplingDefaults = Field(
+        SamplingDefaults(), description="recommended; explicit settings go before these"
+    )
     sha256: str = Field("", description="of the safetensors file")
     description: str = ""
     data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
