@@ -16,7 +16,7 @@ from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals, collate
 from aiida_hpaint.diffusion.lattice import reduce_cell, standard_cell
 from aiida_hpaint.diffusion.masks import MaskSettings, draw_mask
-from aiida_hpaint.diffusion.noise import largest_level, wrapped_noise
+from aiida_hpaint.diffusion.noise import Noise, wrapped_noise
 
 POOL = 16
 """Batches are cut from pools of this many, sorted by size, so that little is padded."""
@@ -79,7 +79,7 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         first: int,
         last: int,
     ) -> None:
-        self.structures, self.masks, self.noise = structures, masks, noise
+        self.structures, self.masks, self.noise = structures, masks, Noise(noise)
         self.batch_size, self.focus_share, self.seed = batch_size, focus_share, seed
         self.first, self.last = first, last
         focus = np.array([masks.focus in species for species in structures.numbers])
@@ -108,12 +108,14 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         s = self.structures
         numbers, frac, cell = s.numbers[index], s.frac[index], s.cells[index]
         mask = draw_mask(numbers, self.masks, rng)
-        largest = float(largest_level(torch.as_tensor(cell)[None], self.noise)[0])
-        level = self.noise.smallest * (largest / self.noise.smallest) ** rng.random()
-        kicks = rng.standard_normal((int(mask.sum()), 3)) * level @ np.linalg.inv(cell)
+        cells = torch.as_tensor(cell)[None]
+        low, high = (float(x) for x in self.noise.bounds(cells, torch.tensor([len(numbers)])))
+        axes = self.noise.axes(cells)[0].numpy()
+        level = low * (high / low) ** rng.random()
+        kicks = rng.standard_normal((int(mask.sum()), 3)) * level @ np.linalg.inv(axes)
         noisy, target = frac.copy(), np.zeros_like(frac)
         noisy[mask] += kicks
-        target[mask] = wrapped_noise(kicks, cell, level)
+        target[mask] = wrapped_noise(kicks, axes, level)
         return _Noisy(numbers, noisy, cell, mask, level, target)
 
     def _noisy(self, rows: list[_Noisy]) -> NoisyBatch:

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from aiida_hpaint.diffusion.cards import NoiseSettings
+from aiida_hpaint.diffusion.cards import CartesianNoiseSettings, NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches, load_structures
 from aiida_hpaint.diffusion.masks import MaskSettings
@@ -30,7 +30,7 @@ class TrainingSettings(Settings):
     description: str = ""
     about_data: dict[str, Any] = Field({}, description="source and licence, for the card")
     network: DenseNetworkSettings = DenseNetworkSettings()
-    noise: NoiseSettings = NoiseSettings()
+    noise: NoiseSettings = CartesianNoiseSettings()
     masks: MaskSettings = MaskSettings()
     focus_share: float = Field(
         0.2, ge=0, le=1, description="share of each pool drawn from structures with the focus"

@@ -8,7 +8,7 @@ import torch
 from pymatgen.core import Structure
 
 from aiida_hpaint.diffusion import generate, load_model
-from aiida_hpaint.diffusion.cards import NoiseSettings
+from aiida_hpaint.diffusion.cards import CartesianNoiseSettings
 from aiida_hpaint.diffusion.dataset import NoisyBatches, load_structures
 from aiida_hpaint.diffusion.export import export_model
 from aiida_hpaint.diffusion.masks import MaskSettings
@@ -44,7 +44,7 @@ def batches(data: Path, first: int, last: int, seed: int = 0) -> NoisyBatches:
     return NoisyBatches(
         load_structures(data),
         MaskSettings(),
-        NoiseSettings(),
+        CartesianNoiseSettings(),
         batch_size=6,
         focus_share=0.25,
         seed=seed,
