@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from aiida_hpaint.diffusion.cards import (
     CheckpointError,
@@ -18,9 +19,10 @@ from aiida_hpaint.diffusion.cards import (
     find_model,
     read_card,
 )
+from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
-from aiida_hpaint.settings import Device
+from aiida_hpaint.settings import Device, Precision
 
 _NETWORKS = {"dense": (DenseNetwork, DenseNetworkSettings)}
 
@@ -33,6 +35,12 @@ class Model:
     card: ModelCard
     device: torch.device
     dtype: torch.dtype
+    half: bool = False
+
+    def estimate(self, crystals: Crystals, noise_levels: Tensor, prepared: Any) -> Tensor:
+        """Noise estimate (B, N, 3) in the precision asked for; see `ScoreNetwork`."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            return self.network(crystals, noise_levels, prepared).to(crystals.frac)
 
 
 def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
@@ -45,20 +53,26 @@ def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
     return card
 
 
-def load_model(name: str, device: Device = "auto", dtype: torch.dtype = torch.float64) -> Model:
+def load_model(name: str, device: Device = "auto", precision: Precision = "auto") -> Model:
     """A bundled model by name, or a model file by path; nothing in it is executed.
+
+    The precision `auto` is double for dense networks and single for the large ones; `bfloat16`
+    keeps weights and positions in single precision and multiplies in half.
 
     Raises
     ------
     CheckpointError
         If it is missing, damaged, or of an architecture or size that the card does not name.
     """
-    return _load(find_model(name), select_device(device), dtype)
+    return _load(find_model(name), select_device(device), precision)
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, device: torch.device, dtype: torch.dtype) -> Model:
+def _load(path: Path, device: torch.device, precision: Precision) -> Model:
     card = read_card(path)
+    if precision == "auto":
+        precision = "float64" if card.architecture == "dense" else "float32"
+    dtype = torch.float64 if precision == "float64" else torch.float32
     if file_hash(path) != card.sha256:
         raise CheckpointError(
             f"{path} does not have the sha256 of its card ({card.sha256[:12]}...): "
@@ -67,7 +81,7 @@ def _load(path: Path, device: torch.device, dtype: torch.dtype) -> Model:
     network = _build(card)
     _fill(network, path)
     network.to(device, dtype).eval().requires_grad_(False)
-    return Model(network, card, device, dtype)
+    return Model(network, card, device, dtype, half=precision == "bfloat16")
 
 
 def _build(card: ModelCard) -> DenseNetwork:

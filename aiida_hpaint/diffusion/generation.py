@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.checkpoints import Model, load_model
 from aiida_hpaint.diffusion.frame import HostFrame, host_frame
-from aiida_hpaint.diffusion.inpainting import Draw, inpaint
-from aiida_hpaint.diffusion.lattice import image_translations
+from aiida_hpaint.diffusion.inpainting import Draw, Path, Tick, inpaint
 from aiida_hpaint.diffusion.random_placement import place_at_random
+from aiida_hpaint.diffusion.recording import assemble
+from aiida_hpaint.diffusion.sampler import resolve
 from aiida_hpaint.diffusion.seeds import sample_rng
+from aiida_hpaint.diffusion.trajectory import Trajectory
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate
@@ -36,39 +38,83 @@ def generate(
     Parameters
     ----------
     hosts
-        Structures whose inserted sites have no position yet.
+        Structures whose inserted sites have no position yet; with a `start_time` below 1 their
+        positions are guesses to refine.
 
     Raises
     ------
     ValueError
-        If a host has no site to place.
+        If a host has no site to place, or no guess where one is needed.
     CheckpointError
         If the model cannot be loaded.
     """
-    _check(hosts)
+    return _generate(hosts, settings, progress, record=False)[0]
+
+
+def generate_recorded(
+    hosts: StructureBatch, settings: SamplingSettings, *, progress: Progress | None = None
+) -> tuple[StructureBatch, Trajectory]:
+    """The samples of `generate` and how their sites came there.
+
+    Raises
+    ------
+    ValueError
+        As `generate`, and for random placement, which has no trajectory.
+    """
+    if settings.generator == "random":
+        raise ValueError("random placement has no trajectory: choose a model as the generator")
+    return _generate(hosts, settings, progress, record=True)
+
+
+def _generate(
+    hosts: StructureBatch, settings: SamplingSettings, progress: Progress | None, record: bool
+) -> tuple[StructureBatch, Trajectory]:
+    _check(hosts, settings)
     started = time.monotonic()
+    model = _model(settings)
+    if model is not None:
+        settings = resolve(settings, model.card)
     samples = _repeat(hosts, settings.samples)
-    model = (
-        None if settings.generator == "random" else load_model(settings.generator, settings.device)
-    )
     draws = _draws(hosts, settings)
-    placed = _place(draws, model, settings, progress)
-    coords = samples.frac_coords.copy()
-    unknown = np.isnan(coords).any(1)
-    leave = (draw.frame.leave(found) for draw, found in zip(draws, placed, strict=True))
-    coords[unknown] = np.concatenate(list(leave)) if draws else coords[unknown]
+    paths = _place(draws, model, settings, progress, record)
+    coords, sought = samples.frac_coords.copy(), _sought(samples)
+    leave = (draw.frame.leave(path.final) for draw, path in zip(draws, paths, strict=True))
+    coords[sought] = np.concatenate(list(leave)) if draws else coords[sought]
     samples = samples.with_coords(coords)
     fates = np.where(samples.placed, Fate.SAMPLED.value, Fate.NOT_A_NUMBER.value)
     seconds = round(time.monotonic() - started, 3)
-    return samples.with_scalars(fate=fates).with_history(_record(settings, model, seconds))
+    samples = samples.with_scalars(fate=fates).with_history(_record(settings, model, seconds))
+    return samples, assemble(samples, draws, paths, settings)
 
 
-def _check(hosts: StructureBatch) -> None:
-    for index in np.where(hosts.placed)[0]:
-        raise ValueError(
-            f"host '{hosts.labels[index]}' has no site to place: add sites first, "
-            "for example with add_sites(hosts, 'H:4')"
-        )
+def _model(settings: SamplingSettings) -> Model | None:
+    if settings.generator == "random":
+        return None
+    return load_model(settings.generator, settings.device, settings.precision)
+
+
+def _check(hosts: StructureBatch, settings: SamplingSettings) -> None:
+    refines = settings.start_time < 1
+    for index in range(len(hosts)):
+        sites = hosts.sites(index)
+        if refines and not (hosts.placed[index] and hosts.inserted[sites].any()):
+            raise ValueError(
+                f"host '{hosts.labels[index]}' has no guess to refine: with sampling.start_time "
+                f"{settings.start_time:g} its inserted sites need positions"
+            )
+        if not refines and hosts.placed[index]:
+            raise ValueError(
+                f"host '{hosts.labels[index]}' has no site to place: add sites first, "
+                "for example with add_sites(hosts, 'H:4')"
+            )
+    if refines and settings.generator == "random":
+        raise ValueError("random placement refines no guess: choose a model as the generator")
+
+
+def _sought(batch: StructureBatch) -> NDArray[np.bool_]:
+    """Sites without a position or, where all have one, the inserted ones."""
+    unplaced = np.isnan(batch.frac_coords).any(1)
+    return unplaced if unplaced.any() else batch.inserted
 
 
 def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:
@@ -79,10 +125,10 @@ def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:
 
 def _draws(hosts: StructureBatch, settings: SamplingSettings) -> list[Draw]:
     draws = []
+    sought = _sought(hosts)
     for index in range(len(hosts)):
         sites = hosts.sites(index)
-        numbers, coords = hosts.numbers[sites], hosts.frac_coords[sites]
-        unknown = np.asarray(np.isnan(coords).any(1))
+        numbers, coords, unknown = hosts.numbers[sites], hosts.frac_coords[sites], sought[sites]
         frame = host_frame(hosts.cells[index], numbers[~unknown], coords[~unknown])
         frac = frame.enter(coords)
         for sample in range(settings.samples):
@@ -96,50 +142,65 @@ def _place(
     model: Model | None,
     settings: SamplingSettings,
     progress: Progress | None,
-) -> list[FloatArray]:
-    placed: list[FloatArray] = [np.zeros((0, 3))] * len(draws)
-    done = 0
-    for chunk in _chunks(draws, settings.max_pairs):
-        members = [draws[index] for index in chunk]
-        for index, found in zip(chunk, _sample(members, model, settings.steps), strict=True):
-            placed[index] = found
-        done += len(chunk)
-        if progress is not None:
-            progress(done, len(draws), "sampling")
-    return placed
-
-
-def _sample(draws: Sequence[Draw], model: Model | None, steps: int) -> list[FloatArray]:
+    record: bool,
+) -> list[Path]:
     if model is None:
-        return [place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng) for d in draws]
+        return _at_random(draws, progress)
+    placed: dict[int, Path] = {}
+    for chunk in _chunks(draws, model, settings.max_memory):
+
+        def tick(fraction: float, done: int = len(placed), size: int = len(chunk)) -> None:
+            if progress is not None:
+                progress(done + int(fraction * size), len(draws), "sampling")
+
+        members = [draws[index] for index in chunk]
+        found = _sample(members, model, settings, record, tick)
+        placed.update(zip(chunk, found, strict=True))
+    return [placed[index] for index in range(len(draws))]
+
+
+def _at_random(draws: Sequence[Draw], progress: Progress | None) -> list[Path]:
+    paths = []
+    for done, d in enumerate(draws):
+        paths.append(Path(place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng)))
+        if progress is not None:
+            progress(done + 1, len(draws), "sampling")
+    return paths
+
+
+def _sample(
+    draws: Sequence[Draw], model: Model, settings: SamplingSettings, record: bool, tick: Tick
+) -> list[Path]:
+    """The paths of the draws; where memory runs out, of one half after the other."""
     states = [draw.rng.bit_generator.state for draw in draws]
     try:
-        return inpaint(draws, model, steps)
+        return inpaint(draws, model, settings, record=record, tick=tick)
     except (torch.OutOfMemoryError, MemoryError):
         if len(draws) == 1:
             raise
     for draw, state in zip(draws, states, strict=True):
         draw.rng.bit_generator.state = state
+    if model.device.type == "cuda":
+        torch.cuda.empty_cache()
     half = len(draws) // 2
-    return [*_sample(draws[:half], model, steps), *_sample(draws[half:], model, steps)]
+    return [
+        *_sample(draws[:half], model, settings, record, lambda part: tick(part / 2)),
+        *_sample(draws[half:], model, settings, record, lambda part: tick((1 + part) / 2)),
+    ]
 
 
-def _chunks(draws: Sequence[Draw], max_pairs: int) -> list[list[int]]:
-    """Indices of draws to evaluate together: alike in size, bounded in site-image pairs."""
-    costs = [_pairs(draw.frame, len(draw.numbers)) for draw in draws]
+def _chunks(draws: Sequence[Draw], model: Model, max_memory: float) -> list[list[int]]:
+    """Indices of draws to evaluate together: alike in size, bounded in memory (GiB)."""
+    costs = [model.network.memory(len(draw.numbers), draw.frame.cell) / 2**30 for draw in draws]
     chunks: list[list[int]] = []
-    total = 0
+    total = 0.0
     for index in sorted(range(len(draws)), key=lambda index: (len(draws[index].numbers), index)):
         total += costs[index]
-        if not chunks or total > max_pairs:
+        if not chunks or total > max_memory:
             chunks.append([])
             total = costs[index]
         chunks[-1].append(index)
     return chunks
-
-
-def _pairs(frame: HostFrame, sites: int) -> int:
-    return sites * sites * len(image_translations(frame.cell, 6.5)) // 2
 
 
 def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Drawing samples with a score network: unknown sites from noise, known sites fixed."""
+"""Drawing samples with a score network: unknown sites from noise, known sites as they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,16 +13,20 @@ from torch import Tensor
 from aiida_hpaint.diffusion.checkpoints import Model
 from aiida_hpaint.diffusion.crystals import Crystals, collate
 from aiida_hpaint.diffusion.frame import HostFrame
-from aiida_hpaint.diffusion.predictor import AncestralPredictor
+from aiida_hpaint.diffusion.kicks import Kicks
+from aiida_hpaint.diffusion.sampler import Sampler
+from aiida_hpaint.settings import SamplingSettings
 
 FloatArray = NDArray[np.float64]
+Tick = Callable[[float], None]
 
 
 @dataclass(frozen=True)
 class Draw:
     """One sample to draw: a host in its own frame and the random numbers of the sample.
 
-    `frac` (n, 3) is fractional in the frame and NaN where a position is sought.
+    `frac` (n, 3) is fractional in the frame. Where a position is sought (`unknown`) it is NaN, or
+    the guess to refine.
     """
 
     frame: HostFrame
@@ -31,47 +35,106 @@ class Draw:
     unknown: NDArray[np.bool_]
     rng: np.random.Generator
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(n,) sites that the host has."""
+        return ~self.unknown
+
+
+@dataclass(frozen=True)
+class Path:
+    """Positions of the sought sites of one draw, fractional in its frame."""
+
+    final: FloatArray
+    positions: list[FloatArray] = field(default_factory=list)
+    means: list[FloatArray] = field(default_factory=list)
+
 
 @torch.no_grad()
-def inpaint(draws: Sequence[Draw], model: Model, steps: int) -> list[FloatArray]:
-    """Positions of the unknown sites of each draw, (m, 3) fractional in its frame.
+def inpaint(
+    draws: Sequence[Draw],
+    model: Model,
+    settings: SamplingSettings,
+    *,
+    record: bool = False,
+    tick: Tick | None = None,
+) -> list[Path]:
+    """Sample each draw; the way there is kept on request.
 
     Each draw depends on its own random numbers only, never on the draws beside it.
+
+    Parameters
+    ----------
+    record
+        Whether to keep the positions after each step and their means.
+    tick
+        Called with the fraction of the work that is done.
     """
-    noise = [_random_numbers(draw, steps) for draw in draws]
-    crystals = _start(draws, [first for first, _ in noise]).to(model.device, model.dtype)
-    kicks = _padded_kicks(draws, [later for _, later in noise], crystals)
-    predictor = AncestralPredictor.create(crystals.cells, steps, model.card.noise)
+    clean = _collate(draws).to(model.device, model.dtype)
+    kicks = Kicks([draw.rng for draw in draws], clean.frac)
+    sampler = Sampler.create(clean, model.card, settings)
+    crystals = sampler.start(_first(draws, clean, sampler, kicks))
     prepared = model.network.prepare(crystals)
-    for timestep in predictor.timesteps:
-        levels = predictor.site_levels(crystals, timestep)
-        estimate = model.network(crystals, levels, prepared)
-        crystals = predictor.step(crystals, estimate, timestep, kicks[timestep])
-    frac = crystals.frac.double().cpu().numpy()
-    return [frac[row, : len(draw.unknown)][draw.unknown] for row, draw in enumerate(draws)]
+    moving = [crystals.unknown[row, : len(d.unknown)].cpu().numpy() for row, d in enumerate(draws)]
+    paths = _Paths(draws, record)
+    paths.add(crystals, None)
+    for done, move in enumerate(sampler.moves):
+        crystals, mean = sampler.step(
+            crystals,
+            move,
+            lambda noisy, levels: model.estimate(noisy, levels, prepared),
+            lambda: kicks.normal(moving),
+        )
+        paths.add(crystals, mean)
+        if tick is not None:
+            tick((done + 1) / len(sampler.moves))
+    return paths.finish(crystals)
 
 
-def _random_numbers(draw: Draw, steps: int) -> tuple[FloatArray, FloatArray]:
-    """Uniform positions to start from, and standard normal kicks for all later steps."""
-    sought = int(draw.unknown.sum())
-    return draw.rng.random((sought, 3)), draw.rng.standard_normal((steps, sought, 3))
-
-
-def _start(draws: Sequence[Draw], positions: list[FloatArray]) -> Crystals:
-    frac = [draw.frac.copy() for draw in draws]
-    for coords, draw, start in zip(frac, draws, positions, strict=True):
-        coords[draw.unknown] = start
+def _collate(draws: Sequence[Draw]) -> Crystals:
     return collate(
         [draw.numbers for draw in draws],
-        frac,
+        [np.nan_to_num(draw.frac) for draw in draws],
         [draw.frame.cell for draw in draws],
         [draw.unknown for draw in draws],
     )
 
 
-def _padded_kicks(draws: Sequence[Draw], kicks: list[FloatArray], crystals: Crystals) -> Tensor:
-    """(steps, B, N, 3) kicks of the unknown sites, zero elsewhere."""
-    padded = np.zeros((len(kicks[0]), *crystals.frac.shape))
-    for row, (draw, kick) in enumerate(zip(draws, kicks, strict=True)):
-        padded[:, row, np.where(draw.unknown)[0]] = kick
-    return torch.as_tensor(padded).to(crystals.frac)
+def _first(
+    draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kicks
+) -> Crystals:
+    """Sought sites anywhere in the cell, or at their guess plus noise of the first level."""
+    sought = [draw.unknown for draw in draws]
+    if sampler.times[0] == 1:
+        positions = kicks.uniform(sought)
+        return clean.with_frac(torch.where(clean.unknown[..., None], positions, clean.frac))
+    last = len(sampler.predictor.levels) - 1
+    return sampler.predictor.renoise(clean, last, 0, kicks.normal(sought))
+
+
+class _Paths:
+    """Collects positions of the sought sites, of each draw, over the steps."""
+
+    def __init__(self, draws: Sequence[Draw], record: bool) -> None:
+        self.draws, self.record = draws, record
+        self.positions: list[list[FloatArray]] = []
+        self.means: list[list[FloatArray]] = []
+
+    def add(self, crystals: Crystals, mean: Crystals | None) -> None:
+        if not self.record:
+            return
+        if self.positions:
+            nowhere = torch.full_like(crystals.frac, torch.nan)
+            self.means.append(self._sought(nowhere if mean is None else mean.frac))
+        self.positions.append(self._sought(crystals.frac))
+
+    def finish(self, crystals: Crystals) -> list[Path]:
+        final = self._sought(crystals.frac)
+        return [
+            Path(final[row], [p[row] for p in self.positions], [m[row] for m in self.means])
+            for row in range(len(self.draws))
+        ]
+
+    def _sought(self, frac: Tensor) -> list[FloatArray]:
+        found = frac.double().cpu().numpy()
+        return [found[row, : len(d.unknown)][d.unknown] for row, d in enumerate(self.draws)]

@@ -1,4 +1,4 @@
-"""AncestralPredictor: one step from a noise level to the next lower one."""
+"""AncestralPredictor: one step from a noise level to the next lower one, or back up."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals
-from aiida_hpaint.diffusion.noise import noise_levels
+from aiida_hpaint.diffusion.noise import Noise
 
 
 @dataclass(frozen=True)
@@ -19,36 +18,53 @@ class AncestralPredictor:
     Attributes
     ----------
     levels : (steps + 1, B)
-        Noise levels in Å, falling; the last is zero.
+        Noise levels, falling; the last is zero.
+    axes : (B, 3, 3)
+        Lattice vectors along the axes of the noise, see `Noise.axes`.
     """
 
     levels: Tensor
+    axes: Tensor
 
     @classmethod
-    def create(cls, cells: Tensor, steps: int, settings: NoiseSettings) -> AncestralPredictor:
-        """Levels for reduced cells (B, 3, 3), lattice vectors as rows in Å."""
-        return cls(noise_levels(cells, steps, settings))
+    def create(cls, crystals: Crystals, times: Tensor, noise: Noise) -> AncestralPredictor:
+        """A predictor for crystals in reduced cells; times (steps,) fall within [0, 1]."""
+        levels = noise.levels(crystals, times)
+        return cls(torch.cat([levels, torch.zeros_like(levels[:1])]), noise.axes(crystals.cells))
 
     @property
     def timesteps(self) -> range:
         """Indices of the levels from which to step."""
         return range(len(self.levels) - 1)
 
-    def site_levels(self, crystals: Crystals, timestep: int) -> Tensor:
-        """(B, N) noise level of each site in Å: zero for known sites."""
-        return self.levels[timestep][:, None] * crystals.unknown
+    def step(
+        self, crystals: Crystals, estimate: Tensor, timestep: int, kicks: Tensor
+    ) -> tuple[Crystals, Crystals]:
+        """Crystals at the next level, and their mean over the kicks.
 
-    def step(self, crystals: Crystals, estimate: Tensor, timestep: int, kicks: Tensor) -> Crystals:
-        """Crystals at the next level; known sites keep their coordinates bit for bit.
+        Sites that are not `unknown` keep their coordinates bit for bit.
 
         Parameters
         ----------
-        estimate : (B, N, 3) noise estimate of the network, Cartesian.
-        kicks : (B, N, 3) standard normal numbers, Cartesian; unused in the last step.
+        estimate : (B, N, 3) noise estimate of the network, along the axes of the noise.
+        kicks : (B, N, 3) standard normal numbers along these axes; unused in the last step.
         """
         now, after = (self.levels[timestep + k][:, None, None] for k in (0, 1))
         drift = -(now - after.square() / now) * estimate
         spread = after * torch.sqrt(1 - after.square() / now.square())
-        moves = torch.linalg.solve(crystals.cells, drift + spread * kicks, left=False)
-        moved = torch.remainder(crystals.frac + moves, 1.0)
-        return crystals.with_frac(torch.where(crystals.unknown[..., None], moved, crystals.frac))
+        return (
+            displace(crystals, drift + spread * kicks, self.axes),
+            displace(crystals, drift, self.axes),
+        )
+
+    def renoise(self, crystals: Crystals, here: int, there: int, kicks: Tensor) -> Crystals:
+        """Crystals of one level with the noise that a higher one, of index `there`, has more."""
+        low, high = (self.levels[index][:, None, None] for index in (here, there))
+        return displace(crystals, torch.sqrt(high.square() - low.square()) * kicks, self.axes)
+
+
+def displace(crystals: Crystals, moves: Tensor, axes: Tensor) -> Crystals:
+    """Move the unknown sites by moves (B, N, 3) along the axes (B, 3, 3) of the noise."""
+    shifts = torch.linalg.solve(axes, moves, left=False)
+    moved = torch.remainder(crystals.frac + shifts, 1.0)
+    return crystals.with_frac(torch.where(crystals.unknown[..., None], moved, crystals.frac))

@@ -50,7 +50,7 @@ def test_two_runs_with_one_seed_are_identical(hosts: StructureBatch, generator: 
 
 def test_chunks_do_not_matter(hosts: StructureBatch) -> None:
     whole = generate(hosts, settings())
-    chunked = generate(hosts, settings(max_pairs=1))
+    chunked = generate(hosts, settings(max_memory=1e-9))
     assert apart(inserted(whole), inserted(chunked)) < 1e-7
 
 
@@ -109,7 +109,7 @@ def test_the_history_says_what_made_the_samples(hosts: StructureBatch) -> None:
 
 def test_progress_is_reported_to_the_end(hosts: StructureBatch) -> None:
     seen = []
-    generate(hosts, settings(max_pairs=1), progress=lambda *report: seen.append(report))
+    generate(hosts, settings(max_memory=1e-9), progress=lambda *report: seen.append(report))
     assert seen[-1] == (6, 6, "sampling")
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
 from aiida_hpaint.diffusion.crystals import Crystals
+from aiida_hpaint.diffusion.lattice import image_translations
 from aiida_hpaint.diffusion.networks.kernels import (
     PairImages,
     RadialBasis,
@@ -16,6 +19,9 @@ from aiida_hpaint.diffusion.networks.kernels import (
     pair_images,
 )
 from aiida_hpaint.settings import Settings
+
+BYTES_PER_IMAGE = 1000
+"""Of a pair of sites, at the peak of an evaluation in double precision."""
 
 
 class DenseNetworkSettings(Settings):
@@ -79,7 +85,7 @@ class DenseNetwork(nn.Module):
         size, width = crystals.numbers.shape
         radial = kernels[:, :, 0].contiguous()
         directed = kernels[:, :, 1:].reshape(size, -1, 3 * width, width)
-        scalars = self.species(crystals.numbers) + self._embed(noise_levels, crystals.unknown)
+        scalars = self.species(crystals.numbers) + self._embed(noise_levels)
         vectors = scalars.new_zeros(0)
         for layer in self.layers:
             scalars, vectors = layer(scalars, vectors, radial, directed)
@@ -92,10 +98,16 @@ class DenseNetwork(nn.Module):
         moving = dense_kernels(crystals, prepared.moving, self.basis)
         return prepared.fixed + moving
 
-    def _embed(self, noise_levels: Tensor, unknown: Tensor) -> Tensor:
+    def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
+        """Bytes that evaluating one structure takes, about; see `ScoreNetwork`."""
+        images = len(image_translations(cell, self.settings.cutoff))
+        return sites * sites * images / 2 * BYTES_PER_IMAGE
+
+    def _embed(self, noise_levels: Tensor) -> Tensor:
         phases = noise_levels.clamp(min=1e-3).log()[..., None] * self.frequencies
         embedded = self.level(torch.cat([phases.sin(), phases.cos()], -1))
-        return torch.where(unknown[..., None], embedded, self.known.expand_as(embedded))
+        noisy = (noise_levels > 0)[..., None]
+        return torch.where(noisy, embedded, self.known.expand_as(embedded))
 
     def _read(self, scalars: Tensor, vectors: Tensor) -> Tensor:
         vectors = self.vectors(vectors)

@@ -1,0 +1,56 @@
+"""From the paths of single draws to one trajectory in the cells of the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aiida_hpaint.diffusion.inpainting import Draw, Path
+from aiida_hpaint.diffusion.schedule import visits
+from aiida_hpaint.diffusion.trajectory import Trajectory
+from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.structures.batch import StructureBatch
+
+
+def assemble(
+    samples: StructureBatch,
+    draws: Sequence[Draw],
+    paths: Sequence[Path],
+    settings: SamplingSettings,
+) -> Trajectory:
+    """The trajectory of a sampled batch; without steps where none were recorded."""
+    recorded = bool(paths and paths[0].positions)
+    return Trajectory(
+        times=step_times(settings) if recorded else np.zeros(0),
+        positions=_joined(draws, [path.positions for path in paths]),
+        means=_joined(draws, [path.means for path in paths]),
+        counts=np.array([int(draw.unknown.sum()) for draw in draws]),
+        hosts=np.asarray(samples.scalars["host"]),
+        samples=np.asarray(samples.scalars["sample"]),
+    )
+
+
+def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
+    """(F,) the diffusion time from which each step is made, for settings that are resolved."""
+    assert settings.steps is not None and settings.last_time is not None
+    times = torch.linspace(
+        settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
+    )
+    again = settings.resamplings if settings.way == "repaint" else 1
+    path = visits(settings.steps, again, settings.jump)
+    return np.append(times.numpy(), 0.0)[path[:-1]]
+
+
+def _joined(
+    draws: Sequence[Draw], frames: Sequence[Sequence[NDArray[np.float64]]]
+) -> NDArray[np.float32]:
+    """(F, M, 3) frames of all draws beside each other, in the cells of the hosts."""
+    if not frames or not frames[0]:
+        return np.zeros((0, 0, 3), dtype=np.float32)
+    left = [
+        draw.frame.leave(np.stack(positions)) for draw, positions in zip(draws, frames, strict=True)
+    ]
+    return np.concatenate(left, axis=1).astype(np.float32)
