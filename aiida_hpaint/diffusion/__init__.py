@@ -8,13 +8,14 @@ from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, find_model,
 
 if TYPE_CHECKING:
     from aiida_hpaint.diffusion.checkpoints import load_model
-    from aiida_hpaint.diffusion.generation import generate
+    from aiida_hpaint.diffusion.generation import generate, generate_recorded
 
 __all__ = [
     "CheckpointError",
     "ModelCard",
     "find_model",
     "generate",
+    "generate_recorded",
     "list_models",
     "load_model",
 ]
@@ -22,10 +23,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Cards can be read where torch is not installed; drawing samples needs it.
-    if name == "generate":
-        from aiida_hpaint.diffusion.generation import generate
+    if name in ("generate", "generate_recorded"):
+        from aiida_hpaint.diffusion import generation
 
-        return generate
+        return getattr(generation, name)
     if name == "load_model":
         from aiida_hpaint.diffusion.checkpoints import load_model
 

@@ -50,9 +50,7 @@ class LangevinCorrector:
         size = self.step_size(crystals, score, levels, kicks)[:, None, None]
         return displace(crystals, size * score + torch.sqrt(2 * size) * kicks, axes)
 
-    def step_size(
-        self, crystals: Crystals, score: Tensor, levels: Tensor, kicks: Tensor
-    ) -> Tensor:
+    def step_size(self, crystals: Crystals, score: Tensor, levels: Tensor, kicks: Tensor) -> Tensor:
         """(B,) 2 (snr |kicks| / |score|)^2, bounded."""
         moving = crystals.unknown[..., None]
         kick, pull = ((x * moving).square().sum((1, 2)) for x in (kicks, score))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.checkpoints import Model, load_model
-from aiida_hpaint.diffusion.frame import HostFrame, host_frame
+from aiida_hpaint.diffusion.frame import host_frame
 from aiida_hpaint.diffusion.inpainting import Draw, Path, Tick, inpaint
 from aiida_hpaint.diffusion.random_placement import place_at_random
 from aiida_hpaint.diffusion.recording import assemble
@@ -114,7 +114,7 @@ def _check(hosts: StructureBatch, settings: SamplingSettings) -> None:
 def _sought(batch: StructureBatch) -> NDArray[np.bool_]:
     """Sites without a position or, where all have one, the inserted ones."""
     unplaced = np.isnan(batch.frac_coords).any(1)
-    return unplaced if unplaced.any() else batch.inserted
+    return np.asarray(unplaced if unplaced.any() else batch.inserted)
 
 
 def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:

@@ -100,9 +100,7 @@ def _collate(draws: Sequence[Draw]) -> Crystals:
     )
 
 
-def _first(
-    draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kicks
-) -> Crystals:
+def _first(draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kicks) -> Crystals:
     """Sought sites anywhere in the cell, or at their guess plus noise of the first level."""
     sought = [draw.unknown for draw in draws]
     if sampler.times[0] == 1:

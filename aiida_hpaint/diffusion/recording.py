@@ -35,7 +35,8 @@ def assemble(
 
 def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
     """(F,) the diffusion time from which each step is made, for settings that are resolved."""
-    assert settings.steps is not None and settings.last_time is not None
+    assert settings.steps is not None
+    assert settings.last_time is not None
     times = torch.linspace(
         settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
     )

@@ -48,8 +48,11 @@ class Sampler:
     def create(cls, clean: Crystals, card: ModelCard, settings: SamplingSettings) -> Sampler:
         """A sampler for crystals in reduced cells; see `resolve` for settings that are unset."""
         settings = resolve(settings, card)
-        assert settings.way and settings.steps and settings.snr
-        assert settings.last_time is not None and settings.corrector_steps is not None
+        assert settings.way
+        assert settings.steps
+        assert settings.snr
+        assert settings.last_time is not None
+        assert settings.corrector_steps is not None
         noise = Noise(card.noise)
         times = torch.linspace(settings.start_time, settings.last_time, settings.steps)
         times = times.to(clean.frac)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 
 def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
     """Indices of the noise levels in the order of their visits: 0 is the first, `steps` is clean.
@@ -35,5 +37,5 @@ def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
 
 def evaluations(path: list[int], corrector_steps: int) -> int:
     """Evaluations of the network that a path over the noise levels takes."""
-    falls = sum(there > here for here, there in zip(path[:-1], path[1:], strict=True))
+    falls = sum(there > here for here, there in itertools.pairwise(path))
     return falls * (1 + corrector_steps)

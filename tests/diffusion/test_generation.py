@@ -127,9 +127,9 @@ def test_out_of_memory_halves_the_batch(
     expected = generate(hosts, settings())
     whole, sizes = generation.inpaint, []
 
-    def short_of_memory(draws: list, *rest: object) -> list:
+    def short_of_memory(draws: list, *rest: object, **options: object) -> list:
         sizes.append(len(draws))
-        found = whole(draws, *rest)
+        found = whole(draws, *rest, **options)
         if len(draws) > 2:
             raise MemoryError
         return found

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from aiida_hpaint.diffusion.cards import NoiseSettings
-from aiida_hpaint.diffusion.noise import (
-    largest_level,
-    noise_levels,
-    wrapped_noise,
+from aiida_hpaint.diffusion.cards import (
+    CartesianNoiseSettings,
+    FractionalNoiseSettings,
+    NoiseSettings,
 )
+from aiida_hpaint.diffusion.crystals import Crystals, collate
+from aiida_hpaint.diffusion.noise import Noise, largest_level, wrapped_noise
 
 SKEWED = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 
@@ -54,14 +55,46 @@ def test_images_do_not_matter() -> None:
     )
 
 
-def test_levels_fall_geometrically_to_zero() -> None:
-    cells = torch.as_tensor(np.stack([SKEWED, 4 * SKEWED]))
-    settings = NoiseSettings()
-    levels = noise_levels(cells, 10, settings)
-    assert levels.shape == (11, 2)
-    torch.testing.assert_close(levels[0], largest_level(cells, settings))
-    torch.testing.assert_close(levels[9], torch.full((2,), settings.smallest, dtype=cells.dtype))
-    assert levels[10].abs().max() == 0
-    ratios = levels[1:10] / levels[:9]
-    torch.testing.assert_close(ratios, ratios[:1].expand_as(ratios))
+def crystals() -> Crystals:
+    rng = np.random.default_rng(5)
+    return collate(
+        [np.array([8, 1, 12]), np.array([1, 3, 3, 8, 8])],
+        [rng.random((3, 3)), rng.random((5, 3))],
+        [SKEWED, 4 * SKEWED],
+        [np.array([False, True, False]), np.array([True, True, False, True, True])],
+    )
+
+
+def test_cartesian_levels_grow_geometrically_to_the_size_of_the_cell() -> None:
+    settings = CartesianNoiseSettings()
+    levels = Noise(settings).levels(crystals(), torch.linspace(1, 0, 10))
+    torch.testing.assert_close(levels[0], largest_level(crystals().cells, settings))
     assert levels[0, 1] == settings.largest
+    torch.testing.assert_close(levels[9], torch.full_like(levels[9], settings.smallest))
+    ratios = levels[1:] / levels[:-1]
+    torch.testing.assert_close(ratios, ratios[:1].expand_as(ratios))
+
+
+def test_fractional_levels_fall_with_the_number_of_sites() -> None:
+    levels = Noise(FractionalNoiseSettings()).levels(crystals(), torch.tensor([1.0, 0.5, 0.0]))
+    sites = torch.tensor([3.0, 5.0], dtype=torch.float64)
+    expected = torch.tensor([5.0, 0.05**0.5, 0.01], dtype=torch.float64)
+    torch.testing.assert_close(levels, expected[:, None] / sites ** (1 / 3))
+
+
+@pytest.mark.parametrize("settings", [CartesianNoiseSettings(), FractionalNoiseSettings()])
+def test_times_are_the_inverse_of_levels(settings: NoiseSettings) -> None:
+    noise, start = Noise(settings), crystals()
+    times = torch.rand(7, dtype=torch.float64)
+    for time, levels in zip(times, noise.levels(start, times), strict=True):
+        found = noise.times(levels[:, None].expand(start.numbers.shape), start)
+        torch.testing.assert_close(found, torch.full_like(found, float(time)))
+    clean = noise.times(torch.zeros(start.numbers.shape, dtype=torch.float64), start)
+    assert (clean == 0).all()
+
+
+def test_axes_of_the_noise() -> None:
+    cells = crystals().cells
+    assert torch.equal(Noise(CartesianNoiseSettings()).axes(cells), cells)
+    identity = torch.eye(3, dtype=cells.dtype).expand_as(cells)
+    assert torch.equal(Noise(FractionalNoiseSettings()).axes(cells), identity)
