@@ -1,0 +1,141 @@
+"""The four ways to inpaint with one network: match rate, evaluations of the network, seconds.
+
+    python benchmarks/ways.py references.extxyz --output runs/ways
+
+Takes the H out of reference crystals and draws samples in each way, without relaxation. Each line
+of the table is finished before the next begins: run the same command again to go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from aiida_hpaint.diffusion import generate, load_model
+from aiida_hpaint.diffusion.sampler import resolve
+from aiida_hpaint.diffusion.schedule import evaluations, visits
+from aiida_hpaint.evaluation import matches, success_rate
+from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.structures import read_hosts, remove_sites
+from aiida_hpaint.structures.batch import StructureBatch
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "td, 25 levels": {"way": "td", "steps": 25},
+    "td, 25 levels, corrector": {"way": "td", "steps": 25, "corrector_steps": 1},
+    "td, 100 levels": {"way": "td", "steps": 100},
+    "pos-only, 25 levels": {"way": "pos-only", "steps": 25},
+    "pos-only, 100 levels, corrector": {"way": "pos-only", "steps": 100, "corrector_steps": 1},
+    "baseline, 25 levels": {"way": "baseline", "steps": 25},
+    "baseline, 100 levels, corrector": {"way": "baseline", "steps": 100, "corrector_steps": 1},
+    "repaint, 50 levels, 3 x 5": {"way": "repaint", "steps": 50, "resamplings": 3, "jump": 5},
+    "repaint, 200 levels, 3 x 10": {"way": "repaint", "steps": 200, "resamplings": 3, "jump": 10},
+}
+
+
+def main() -> None:
+    """Measure what is not measured yet, and print the table."""
+    options = parse_options()
+    options.output.mkdir(parents=True, exist_ok=True)
+    hosts, references = load(options.references, options.limit)
+    rows = []
+    for name, variant in VARIANTS.items():
+        path = options.output / f"{name.replace(', ', '_').replace(' ', '-')}.json"
+        if not path.exists():
+            row = measure(name, variant, hosts, references, options)
+            path.write_text(json.dumps(row, indent=2) + "\n")
+        rows.append(json.loads(path.read_text()))
+    report(rows)
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("references", type=Path, help="complete structures (extxyz, CIF, ...)")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--generator", default="bundled", help="model to sample with")
+    parser.add_argument("--samples", type=int, default=4)
+    parser.add_argument("--limit", type=int, default=None, help="only the first hosts")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    return parser.parse_args()
+
+
+def load(path: Path, limit: int | None) -> tuple[StructureBatch, StructureBatch]:
+    """Hosts without H and the references they come from."""
+    hosts, references = remove_sites(read_hosts(path), "H")
+    rest = np.where((hosts.insert_counts > 0) & (hosts.insert_counts < hosts.site_counts))[0]
+    return hosts[rest[:limit]], references[rest[:limit]]
+
+
+def measure(
+    name: str,
+    variant: dict[str, Any],
+    hosts: StructureBatch,
+    references: StructureBatch,
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """One line of the table."""
+    settings = SamplingSettings(
+        generator=options.generator, samples=options.samples, seed=7, **variant
+    )
+    with ProcessPoolExecutor(options.processes) as pool:
+        jobs = pool.map(sample, hosts, references, [settings] * len(hosts))
+        results = list(tqdm(jobs, total=len(hosts), desc=name, unit="host"))
+    rate = success_rate([found for found, _ in results])
+    anywhere = success_rate([any(found) for found, _ in results])
+    return {
+        "name": name,
+        "settings": settings.model_dump(mode="json"),
+        "single": [rate.value, rate.error],
+        "any": [anywhere.value, anywhere.error],
+        "hosts": len(hosts),
+        "evaluations": network_calls(settings),
+        "seconds": float(np.mean([seconds for _, seconds in results])) / options.samples,
+    }
+
+
+def sample(
+    host: StructureBatch, reference: StructureBatch, settings: SamplingSettings
+) -> tuple[list[bool], float]:
+    """Which samples of one host match, and the CPU seconds to draw them."""
+    torch.set_num_threads(1)
+    began = time.process_time()
+    samples = generate(host, settings)
+    seconds = time.process_time() - began
+    return [matches(drawn, reference) for drawn in samples], seconds
+
+
+def network_calls(settings: SamplingSettings) -> int:
+    """Evaluations of the network for each sample."""
+    settings = resolve(settings, load_model(settings.generator).card)
+    assert settings.steps is not None
+    assert settings.corrector_steps is not None
+    again = settings.resamplings if settings.way == "repaint" else 1
+    return evaluations(visits(settings.steps, again, settings.jump), settings.corrector_steps)
+
+
+def report(rows: list[dict[str, Any]]) -> None:
+    """Print the table as Markdown."""
+    print("| way | single sample | any of the samples | evaluations | CPU s a sample |")
+    print("| --- | --- | --- | --- | --- |")
+    for row in rows:
+        single, anywhere = (
+            f"{100 * value:.1f} ± {100 * error:.1f} %"
+            for value, error in (row["single"], row["any"])
+        )
+        cost = f"{row['evaluations']} | {row['seconds']:.2f}"
+        print(f"| {row['name']} | {single} | {anywhere} | {cost} |")
+
+
+if __name__ == "__main__":
+    main()
