@@ -14,8 +14,9 @@ from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.checkpoints import Model, load_model
 from aiida_hpaint.diffusion.frame import host_frame
 from aiida_hpaint.diffusion.inpainting import Draw, Path, Tick, inpaint
+from aiida_hpaint.diffusion.memory import is_out_of_memory
 from aiida_hpaint.diffusion.random_placement import place_at_random
-from aiida_hpaint.diffusion.recording import assemble
+from aiida_hpaint.diffusion.recording import assemble, refuse_large
 from aiida_hpaint.diffusion.sampler import resolve
 from aiida_hpaint.diffusion.seeds import sample_rng
 from aiida_hpaint.diffusion.trajectory import Trajectory
@@ -48,26 +49,27 @@ def generate(
     CheckpointError
         If the model cannot be loaded.
     """
-    return _generate(hosts, settings, progress, record=False)[0]
+    return _generate(hosts, settings, progress, record=0)[0]
 
 
 def generate_recorded(
     hosts: StructureBatch, settings: SamplingSettings, *, progress: Progress | None = None
 ) -> tuple[StructureBatch, Trajectory]:
-    """The samples of `generate` and how their sites came there.
+    """The samples of `generate` and how their sites came there, every `settings.record` steps.
 
     Raises
     ------
     ValueError
-        As `generate`, and for random placement, which has no trajectory.
+        As `generate`, for random placement, which has no trajectory, and for a recording that is
+        too large.
     """
     if settings.generator == "random":
         raise ValueError("random placement has no trajectory: choose a model as the generator")
-    return _generate(hosts, settings, progress, record=True)
+    return _generate(hosts, settings, progress, record=settings.record or 1)
 
 
 def _generate(
-    hosts: StructureBatch, settings: SamplingSettings, progress: Progress | None, record: bool
+    hosts: StructureBatch, settings: SamplingSettings, progress: Progress | None, record: int
 ) -> tuple[StructureBatch, Trajectory]:
     _check(hosts, settings)
     started = time.monotonic()
@@ -75,6 +77,8 @@ def _generate(
     if model is not None:
         settings = resolve(settings, model.card)
     samples = _repeat(hosts, settings.samples)
+    if record:
+        refuse_large(int(_sought(samples).sum()), settings)
     draws = _draws(hosts, settings)
     paths = _place(draws, model, settings, progress, record)
     coords, sought = samples.frac_coords.copy(), _sought(samples)
@@ -142,7 +146,7 @@ def _place(
     model: Model | None,
     settings: SamplingSettings,
     progress: Progress | None,
-    record: bool,
+    record: int,
 ) -> list[Path]:
     if model is None:
         return _at_random(draws, progress)
@@ -169,14 +173,14 @@ def _at_random(draws: Sequence[Draw], progress: Progress | None) -> list[Path]:
 
 
 def _sample(
-    draws: Sequence[Draw], model: Model, settings: SamplingSettings, record: bool, tick: Tick
+    draws: Sequence[Draw], model: Model, settings: SamplingSettings, record: int, tick: Tick
 ) -> list[Path]:
     """The paths of the draws; where memory runs out, of one half after the other."""
     states = [draw.rng.bit_generator.state for draw in draws]
     try:
         return inpaint(draws, model, settings, record=record, tick=tick)
-    except (torch.OutOfMemoryError, MemoryError):
-        if len(draws) == 1:
+    except (RuntimeError, MemoryError) as error:
+        if len(draws) == 1 or not is_out_of_memory(error):
             raise
     for draw, state in zip(draws, states, strict=True):
         draw.rng.bit_generator.state = state
@@ -213,7 +217,8 @@ def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> 
         "stage": "sample",
         "version": __version__,
         "model": known,
-        "settings": settings.model_dump(mode="json"),
+        # Recorded or not, the samples are the same: their record says so to caching.
+        "settings": settings.model_dump(mode="json", exclude={"record"}),
         "seed": settings.seed,
         "device": "cpu" if model is None else str(model.device),
         "seconds": seconds,
