@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_AIIDA_PATH] = Path(folder)
     os.environ["AIIDA_PATH"] = folder
     os.environ.pop("AIIDA_PROFILE", None)
+    os.environ["AIIDA_HPAINT_MODELS"] = str(Path(folder) / "models")
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint import __version__
-from aiida_hpaint.diffusion.cards import CheckpointError, find_model, read_card
+from aiida_hpaint.diffusion.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.relaxation.potentials import PotentialInfo, list_potentials
 from aiida_hpaint.relaxation.potentials.files import sha256_of
 from aiida_hpaint.settings import PotentialSettings, SamplingSettings
@@ -21,7 +22,10 @@ __all__ = ["relaxation_identity", "sampling_identity"]
 
 
 def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str, Any]:
-    """Package version, seed, and the generator's name and the sha256 of its weights.
+    """Package version, seed, the generator's name and the sha256 of its weights and of its card.
+
+    Of the card only counts what changes samples. A model that was converted is also known by the
+    sha256 of the file that it was published in.
 
     Parameters
     ----------
@@ -81,7 +85,10 @@ def _weights(generator: str, here: bool) -> dict[str, str]:
         if here:
             raise
         return {}
-    return {"name": read_card(path).name, "sha256": sha256_of(path)}
+    card = read_card(path)
+    found = {"name": card.name, "sha256": sha256_of(path), "card": card_hash(card)}
+    source = card.data.get("source_sha256")
+    return {**found, "source_sha256": str(source)} if source else found
 
 
 def _potential(name: str) -> PotentialInfo:

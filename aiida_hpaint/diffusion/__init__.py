@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, find_model, list_models
+from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard
+from aiida_hpaint.diffusion.library import find_model, list_models, models_folder
 
 if TYPE_CHECKING:
     from aiida_hpaint.diffusion.checkpoints import load_model
@@ -18,6 +19,7 @@ __all__ = [
     "generate_recorded",
     "list_models",
     "load_model",
+    "models_folder",
 ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import resources
+import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,32 +67,6 @@ class ModelCard(Settings):
     accuracy: list[dict[str, Any]] = Field([], description="figures and their commands")
 
 
-def list_models() -> list[ModelCard]:
-    """Cards of the models that come with the package."""
-    return [read_card(path) for path in sorted(_folder().glob("*.json"))]
-
-
-def find_model(name: str) -> Path:
-    """The safetensors file of a bundled model, or of a path to it or to its card.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such model.
-    """
-    bundled = _folder() / f"{name}.safetensors"
-    if "/" not in name and bundled.is_file():
-        return bundled
-    path = Path(name).expanduser().with_suffix(".safetensors")
-    if path.is_file():
-        return path
-    known = ", ".join(card.name for card in list_models())
-    raise CheckpointError(
-        f"no model '{name}': neither a bundled model ({known}) nor a file {path}; "
-        "see `aiida-hpaint models list`"
-    )
-
-
 def read_card(path: Path) -> ModelCard:
     """The card beside a safetensors file (or the card itself).
 
@@ -109,10 +84,34 @@ def read_card(path: Path) -> ModelCard:
         raise CheckpointError(f"{card} is not a model card: {error}") from error
 
 
+def card_hash(card: ModelCard) -> str:
+    """The sha256, in hexadecimal, of what a card has that changes samples: not its prose.
+
+    With the sha256 of the weights it identifies the model.
+    """
+    matters = card.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
+    return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()
+
+
 def file_hash(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """The sha256 of a file, in hexadecimal; computed once for a path, size and time stamp."""
+    status = path.stat()
+    return _file_hash(path.absolute(), status.st_size, status.st_mtime_ns)
 
 
-def _folder() -> Path:
-    return Path(str(resources.files("aiida_hpaint.diffusion") / "models"))
+@lru_cache(maxsize=64)
+def _file_hash(path: Path, size: int, mtime_ns: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def __getattr__(name: str) -> Any:
+    # moved: import them from aiida_hpaint.diffusion.library
+    if name in ("find_model", "list_models"):
+        from aiida_hpaint.diffusion import library
+
+        return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,14 +13,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from aiida_hpaint.diffusion.cards import (
-    CheckpointError,
-    ModelCard,
-    file_hash,
-    find_model,
-    read_card,
-)
+from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, file_hash, read_card
 from aiida_hpaint.diffusion.crystals import Crystals
+from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 from aiida_hpaint.settings import Device, Precision
@@ -44,12 +40,20 @@ class Model:
 
 
 def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
-    """Write `path` (.safetensors) and its card (.json); returns the card with its hash."""
+    """Write `path` (.safetensors) and its card (.json); returns the card with its hash.
+
+    Others may read or write the same model meanwhile: they see whole files, and the weights before
+    their card.
+    """
     weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, path)
-    card = card.model_copy(update={"sha256": file_hash(path)})
-    path.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
+    with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
+        new = Path(folder) / path.name
+        save_file(weights, new)
+        card = card.model_copy(update={"sha256": file_hash(new)})
+        new.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
+        new.replace(path)
+        new.with_suffix(".json").replace(path.with_suffix(".json"))
     return card
 
 

@@ -24,46 +24,15 @@ _HARMLESS: dict[str, Callable[..., Any]] = {
     "builtins.frozenset": frozenset,
 }
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # as Python 2 and protocol 2 say
+# fmt: off
 _ALARMING_MODULES = {
-    # fmt: off
-    "_pickle",
-    "_posixsubprocess",
-    "asyncio",
-    "bdb",
-    "cProfile",
-    "code",
-    "codeop",
-    "commands",
-    "ctypes",
-    "ftplib",
-    "http",
-    "imp",
-    "importlib",
-    "marshal",
-    "multiprocessing",
-    "nt",
-    "os",
-    "pdb",
-    "pickle",
-    "platform",
-    "posix",
-    "profile",
-    "pty",
-    "pydoc",
-    "runpy",
-    "shutil",
-    "smtplib",
-    "socket",
-    "subprocess",
-    "sys",
-    "tempfile",
-    "timeit",
-    "trace",
-    "urllib",
-    "webbrowser",
-    "zipimport",
-    # fmt: on
+    "_pickle", "_posixsubprocess", "asyncio", "bdb", "cProfile", "code", "codeop", "commands",
+    "ctypes", "ftplib", "http", "imp", "importlib", "marshal", "multiprocessing", "nt", "os",
+    "pdb", "pickle", "platform", "posix", "profile", "pty", "pydoc", "runpy", "shutil",
+    "smtplib", "socket", "subprocess", "sys", "tempfile", "timeit", "trace", "urllib",
+    "webbrowser", "zipimport",
 }
+# fmt: on
 _ALARMING_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "input", "open"}
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from importlib import metadata
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
-from aiida_hpaint.diffusion import load_model
+from aiida_hpaint.diffusion import find_model, load_model
+from aiida_hpaint.diffusion.cards import card_hash, read_card
 from aiida_hpaint.settings import PotentialSettings, SamplingSettings
 
 
@@ -16,9 +18,33 @@ def test_the_bundled_model_is_named_by_its_weights() -> None:
     card = load_model("bundled", "cpu").card
     assert sampling_identity(SamplingSettings(seed=5)) == {
         "version": __version__,
-        "model": {"name": card.name, "sha256": card.sha256},
+        "model": {"name": card.name, "sha256": card.sha256, "card": card_hash(card)},
         "seed": 5,
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "matters"),
+    [
+        ({"sampling": {"way": "td", "steps": 30, "corrector_steps": 0, "snr": 0.2}}, True),
+        ({"noise": {"kind": "cartesian", "smallest": 0.05}}, True),
+        ({"data": {"source_sha256": "0f"}}, True),
+        ({"description": "better words", "accuracy": []}, False),
+    ],
+)
+def test_a_model_is_what_its_card_says_as_well(
+    tmp_path: Path, change: dict[str, object], matters: bool
+) -> None:
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(find_model("bundled").read_bytes())
+    settings = SamplingSettings(generator=str(path))
+    card = read_card(find_model("bundled")).model_dump(mode="json")
+    found = []
+    for content in (card, {**card, **change}):
+        path.with_suffix(".json").write_text(json.dumps(content))
+        found.append(sampling_identity(settings)["model"])
+    assert found[0]["sha256"] == found[1]["sha256"]
+    assert (found[0] != found[1]) == matters
 
 
 def test_random_placement_has_no_weights() -> None:

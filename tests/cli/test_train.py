@@ -32,7 +32,7 @@ def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
 def test_the_configuration_of_the_bundled_model_is_valid() -> None:
     import yaml
 
-    from aiida_hpaint.diffusion.cards import list_models
+    from aiida_hpaint.diffusion.library import list_models
     from aiida_hpaint.diffusion.training import TrainingSettings
 
     path = Path(__file__).parents[2] / "examples" / "training" / "bundled.yaml"

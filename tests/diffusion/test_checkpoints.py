@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from aiida_hpaint.diffusion.cards import (
+    CartesianNoiseSettings,
     CheckpointError,
     ModelCard,
-    NoiseSettings,
     file_hash,
-    list_models,
 )
 from aiida_hpaint.diffusion.checkpoints import load_model, save_model
+from aiida_hpaint.diffusion.library import list_models
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 
 SMALL = DenseNetworkSettings(width=16, layers=1, radial=4, heads=2)
@@ -23,7 +23,10 @@ SMALL = DenseNetworkSettings(width=16, layers=1, radial=4, heads=2)
 def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.safetensors"
     card = ModelCard(
-        name="small", architecture="dense", network=SMALL.model_dump(), noise=NoiseSettings()
+        name="small",
+        architecture="dense",
+        network=SMALL.model_dump(),
+        noise=CartesianNoiseSettings(),
     )
     save_model(DenseNetwork(SMALL), card, path)
     return path
@@ -38,10 +41,13 @@ def test_weights_survive(tmp_path: Path) -> None:
     network = DenseNetwork(SMALL)
     path = tmp_path / "new" / "small.safetensors"
     card = ModelCard(
-        name="small", architecture="dense", network=SMALL.model_dump(), noise=NoiseSettings()
+        name="small",
+        architecture="dense",
+        network=SMALL.model_dump(),
+        noise=CartesianNoiseSettings(),
     )
     saved = save_model(network, card, path)
-    loaded = load_model(str(path), "cpu", torch.float32)
+    loaded = load_model(str(path), "cpu", "float32")
     assert saved.sha256 == file_hash(path)
     assert loaded.card == saved
     weights = loaded.network.state_dict()

@@ -1,0 +1,127 @@
+"""The models at hand: bundled ones, and those fetched or converted into the user's model folder.
+
+Nothing here needs torch, except to convert a checkpoint that is named directly.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib import resources
+from pathlib import Path
+
+from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, read_card
+from aiida_hpaint.diffusion.published import PUBLISHED
+
+FOLDER_VARIABLE = "AIIDA_HPAINT_MODELS"
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_NAME = re.compile(f"{_PART}(/{_PART})?")
+_FILES = (".safetensors", ".json", ".ckpt", ".yaml")
+
+
+def models_folder() -> Path:
+    """Where fetched and converted models are.
+
+    The environment variable AIIDA_HPAINT_MODELS says it, else it is a folder among the user's data
+    (XDG_DATA_HOME, by default ~/.local/share).
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "aiida-hpaint" / "models"
+
+
+def stored_model(name: str) -> Path:
+    """Where a model of this name is or would be in the model folder, as a safetensors file.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be a name, which is one or two words with a slash between them.
+    """
+    if not _is_name(name):
+        raise CheckpointError(
+            f"'{name}' cannot be the name of a model: use letters, digits and . _ -, with at most "
+            "one slash, like 'mine' or 'group/mine'"
+        )
+    return models_folder() / f"{name}.safetensors"
+
+
+def list_models() -> list[ModelCard]:
+    """Cards of the models at hand: bundled ones first."""
+    return read_cards()[0]
+
+
+def read_cards() -> tuple[list[ModelCard], list[CheckpointError]]:
+    """Cards of the models at hand, and what is wrong with those that cannot be read."""
+    cards, errors = [], []
+    for path in (*_cards(_bundled()), *_cards(models_folder())):
+        try:
+            cards.append(read_card(path))
+        except CheckpointError as error:
+            errors.append(error)
+    return cards, errors
+
+
+def find_model(name: str) -> Path:
+    """The safetensors file of a model, by its name or path.
+
+    A path may name the file, its card, a Lightning checkpoint (which is converted when it is
+    first used) or a folder with `config.yaml` and `checkpoints/last.ckpt`. What is the name of a
+    model is never taken for a path: write ./name for that.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model.
+    """
+    if _is_name(name):
+        candidates = (_bundled() / f"{name}.safetensors", stored_model(name))
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+    if name in PUBLISHED:
+        raise CheckpointError(
+            f"model '{name}' is not on this machine ({models_folder()}): run "
+            f"`aiida-hpaint models fetch {name}`"
+        )
+    return _at(Path(name).expanduser(), name)
+
+
+def _at(path: Path, name: str) -> Path:
+    if path.is_dir() or path.suffix == ".ckpt":
+        return _converted(path)
+    weights = path if path.suffix == ".safetensors" else path.with_suffix(".safetensors")
+    if weights.is_file():
+        return weights
+    bundled = ", ".join(path.stem for path in _cards(_bundled()))
+    raise CheckpointError(
+        f"no model '{name}': neither a bundled model ({bundled}) nor one in {models_folder()} nor "
+        f"a file {weights}; see `aiida-hpaint models list`"
+    )
+
+
+def _converted(path: Path) -> Path:
+    try:
+        from aiida_hpaint.diffusion.conversion import converted
+    except ImportError as error:
+        raise CheckpointError(
+            f"reading the checkpoint {path} needs torch and safetensors: "
+            "pip install aiida-hpaint[ml]"
+        ) from error
+    return converted(path)
+
+
+def _is_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None and not name.endswith(_FILES)
+
+
+def _cards(folder: Path) -> list[Path]:
+    """Cards with weights beside them, those in hidden folders left out."""
+    found = sorted((*folder.glob("*.json"), *folder.glob("[!.]*/*.json")))
+    return [path for path in found if path.with_suffix(".safetensors").is_file()]
+
+
+def _bundled() -> Path:
+    return Path(str(resources.files("aiida_hpaint.diffusion") / "models"))
