@@ -50,6 +50,12 @@ class SamplingSettings(Settings):
     )
     resamplings: int = Field(3, ge=1, description="'repaint': times that each stretch is drawn")
     jump: int = Field(10, ge=1, description="'repaint': noise levels of a stretch")
+    record: int = Field(
+        0,
+        ge=0,
+        description="keep where the sought sites were after every n-th step; 0: do not. The "
+        "samples are the same",
+    )
     device: Device = "auto"
     precision: Precision = Field("auto", description="'auto': what the architecture works best in")
     max_memory: float = Field(

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 from aiida.orm import Data, StructureData
-from aiida.orm.nodes.caching import NodeCaching
 from ase.data import chemical_symbols
 
+from aiida_hpaint.data.caching import ContentCaching
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.npz import load_npz, save_npz
 
@@ -25,14 +25,6 @@ LABEL_LIMIT = 1000
 
 _VOLATILE = frozenset({"seconds", "device", "host", "time"})
 _ARRAYS = ("cells", "site_counts", "numbers", "frac_coords", "inserted")
-
-
-class _ContentCaching(NodeCaching):
-    """Hashes the numbers, not the file: how zlib compressed them does not matter."""
-
-    def get_objects_to_hash(self) -> dict[str, Any]:
-        node = self._node
-        return {"class": str(type(node)), "sha256": node.base.attributes.get("sha256", None)}
 
 
 class StructureBatchData(Data):
@@ -50,7 +42,7 @@ class StructureBatchData(Data):
     """
 
     FILENAME = "batch.npz"
-    _CLS_NODE_CACHING = _ContentCaching
+    _CLS_NODE_CACHING = ContentCaching
 
     def __init__(self, batch: StructureBatch, **kwargs: Any) -> None:
         if not isinstance(batch, StructureBatch):

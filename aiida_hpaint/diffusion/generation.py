@@ -79,7 +79,7 @@ def _generate(
     samples = _repeat(hosts, settings.samples)
     if record:
         refuse_large(int(_sought(samples).sum()), settings)
-    draws = _draws(hosts, settings)
+    draws = _draws(hosts, settings, model)
     paths = _place(draws, model, settings, progress, record)
     coords, sought = samples.frac_coords.copy(), _sought(samples)
     leave = (draw.frame.leave(path.final) for draw, path in zip(draws, paths, strict=True))
@@ -127,13 +127,18 @@ def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:
     return hosts[indices].with_scalars(host=indices, sample=numbering)
 
 
-def _draws(hosts: StructureBatch, settings: SamplingSettings) -> list[Draw]:
+def _draws(
+    hosts: StructureBatch, settings: SamplingSettings, model: Model | None
+) -> list[Draw]:
     draws = []
     sought = _sought(hosts)
+    niggli = model is not None and model.card.noise.kind == "fractional"
     for index in range(len(hosts)):
         sites = hosts.sites(index)
         numbers, coords, unknown = hosts.numbers[sites], hosts.frac_coords[sites], sought[sites]
-        frame = host_frame(hosts.cells[index], numbers[~unknown], coords[~unknown])
+        frame = host_frame(
+            hosts.cells[index], numbers[~unknown], coords[~unknown], niggli=niggli
+        )
         frac = frame.enter(coords)
         for sample in range(settings.samples):
             rng = sample_rng(settings.seed, sample, numbers, unknown)

@@ -56,7 +56,7 @@ def inpaint(
     model: Model,
     settings: SamplingSettings,
     *,
-    record: bool = False,
+    record: int = 0,
     tick: Tick | None = None,
 ) -> list[Path]:
     """Sample each draw; the way there is kept on request.
@@ -66,7 +66,7 @@ def inpaint(
     Parameters
     ----------
     record
-        Whether to keep the positions after each step and their means.
+        Keep the positions after every n-th step and the last, and their means; 0 keeps none.
     tick
         Called with the fraction of the work that is done.
     """
@@ -76,8 +76,8 @@ def inpaint(
     crystals = sampler.start(_first(draws, clean, sampler, kicks))
     prepared = model.network.prepare(crystals)
     moving = [crystals.unknown[row, : len(d.unknown)].cpu().numpy() for row, d in enumerate(draws)]
-    paths = _Paths(draws, record)
-    paths.add(crystals, None)
+    paths = _Paths(draws, record, len(sampler.moves))
+    paths.add(crystals, None, 0)
     for done, move in enumerate(sampler.moves):
         crystals, mean = sampler.step(
             crystals,
@@ -85,7 +85,7 @@ def inpaint(
             lambda noisy, levels: model.estimate(noisy, levels, prepared),
             lambda: kicks.normal(moving),
         )
-        paths.add(crystals, mean)
+        paths.add(crystals, mean, done + 1)
         if tick is not None:
             tick((done + 1) / len(sampler.moves))
     return paths.finish(crystals)
@@ -113,15 +113,15 @@ def _first(draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kick
 class _Paths:
     """Collects positions of the sought sites, of each draw, over the steps."""
 
-    def __init__(self, draws: Sequence[Draw], record: bool) -> None:
-        self.draws, self.record = draws, record
+    def __init__(self, draws: Sequence[Draw], record: int, last: int) -> None:
+        self.draws, self.record, self.last = draws, record, last
         self.positions: list[list[FloatArray]] = []
         self.means: list[list[FloatArray]] = []
 
-    def add(self, crystals: Crystals, mean: Crystals | None) -> None:
-        if not self.record:
+    def add(self, crystals: Crystals, mean: Crystals | None, step: int) -> None:
+        if not self.record or (step % self.record and step != self.last):
             return
-        if self.positions:
+        if step:
             nowhere = torch.full_like(crystals.frac, torch.nan)
             self.means.append(self._sought(nowhere if mean is None else mean.frac))
         self.positions.append(self._sought(crystals.frac))

@@ -14,6 +14,9 @@ from aiida_hpaint.diffusion.trajectory import Trajectory
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 
+LARGEST = 2**30
+"""Bytes that a trajectory may have."""
+
 
 def assemble(
     samples: StructureBatch,
@@ -22,15 +25,42 @@ def assemble(
     settings: SamplingSettings,
 ) -> Trajectory:
     """The trajectory of a sampled batch; without steps where none were recorded."""
-    recorded = bool(paths and paths[0].positions)
+    steps = kept_steps(settings) if paths and paths[0].positions else np.zeros(0, dtype=np.int64)
     return Trajectory(
-        times=step_times(settings) if recorded else np.zeros(0),
+        steps=steps,
+        times=step_times(settings)[steps - 1] if len(steps) else np.zeros(0),
         positions=_joined(draws, [path.positions for path in paths]),
         means=_joined(draws, [path.means for path in paths]),
         counts=np.array([int(draw.unknown.sum()) for draw in draws]),
         hosts=np.asarray(samples.scalars["host"]),
         samples=np.asarray(samples.scalars["sample"]),
+        way=settings.way or "",
     )
+
+
+def kept_steps(settings: SamplingSettings) -> NDArray[np.int64]:
+    """(F,) steps that are recorded, counted from 1: every n-th and the last, settings resolved."""
+    last = len(step_times(settings))
+    return np.unique([*range(settings.record or 1, last + 1, settings.record or 1), last])
+
+
+def refuse_large(sites: int, settings: SamplingSettings) -> None:
+    """Refuse a recording that would not fit; settings are resolved.
+
+    Raises
+    ------
+    ValueError
+        If positions and means of that many sought sites take more than `LARGEST`.
+    """
+    steps = len(kept_steps(settings))
+    size = (2 * steps + 1) * sites * 12
+    if size > LARGEST:
+        every = (settings.record or 1) * -(-size // LARGEST)
+        raise ValueError(
+            f"recording {steps} steps of {sites} sites takes {size / 2**30:.1f} GiB, more than "
+            f"{LARGEST / 2**30:g}: keep one step in {every} with sampling.record={every}, or "
+            "draw fewer samples at once"
+        )
 
 
 def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
