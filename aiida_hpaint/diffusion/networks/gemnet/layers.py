@@ -1,0 +1,126 @@
+"""The layers that GemNet is made of, with the parameter names of MatterGen's implementation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+SILU_GAIN = 1 / 0.6
+"""Keeps the variance of what passes a SiLU (Gasteiger et al., arXiv:2106.08903, section 6)."""
+HALVE = 1 / math.sqrt(2)
+"""Keeps the variance of the sum of two terms."""
+_ONEDNN = (
+    torch.backends.mkldnn.is_available()
+    and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+)
+
+
+def product(inputs: Tensor, weight: Tensor) -> Tensor:
+    """inputs (E, I) times the transpose of weight (O, I), through the faster library on CPUs.
+
+    The MKL that torch multiplies single precision matrices with leaves AVX-512 aside on AMD
+    processors. A convolution of size 1 is the same product, made by oneDNN (twice as fast there);
+    torch chooses oneDNN for it on one thread only if it is dilated, which means nothing at size 1.
+    """
+    rows, width = inputs.shape
+    large = rows >= 64 and weight.numel() >= 2**14
+    if not (_ONEDNN and large and inputs.device.type == "cpu" and inputs.dtype == torch.float32):
+        return F.linear(inputs, weight)
+    pixels = inputs.reshape(1, 1, rows, width).permute(0, 3, 1, 2)
+    out = F.conv2d(pixels, weight[:, :, None, None], dilation=2)
+    return out.permute(0, 2, 3, 1).reshape(rows, len(weight))
+
+
+class Dense(nn.Module):
+    """A linear layer without bias, followed by a scaled SiLU if it is `active`."""
+
+    def __init__(self, inputs: int, outputs: int, active: bool = False) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs, bias=False)
+        self.active = active
+        he_orthogonal_(self.linear.weight)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(E, O) from (E, I)."""
+        out = product(inputs, self.linear.weight)
+        return activate(out) if self.active else out
+
+
+class Residual(nn.Module):
+    """Two active layers, and a skip around them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dense_mlp = nn.Sequential(*(Dense(width, width, active=True) for _ in range(2)))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(E, W) from (E, W)."""
+        return torch.as_tensor((inputs + self.dense_mlp(inputs)) * HALVE)
+
+
+class Scale(nn.Module):
+    """A factor that was fitted once, and is not trained."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.scale_factor = nn.Parameter(torch.tensor(factor), requires_grad=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The inputs times the factor."""
+        return inputs * self.scale_factor
+
+
+class PairDense(nn.Module):
+    """An active layer on the features of both ends of each edge and of the edge itself.
+
+    The part that acts on ends is applied to each site once, before the sites are spread to edges.
+    """
+
+    def __init__(self, atom_width: int, edge_inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.sizes = (atom_width, atom_width, edge_inputs)
+        self.dense = Dense(sum(self.sizes), outputs)
+
+    def forward(self, atoms: Tensor, edges: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """(E, O) from sites (A, W), edges (E, I), and the sites (E,) that they start and end at."""
+        first, second, rest = self.dense.linear.weight.split(self.sizes, 1)
+        ends = product(atoms, first).index_select(0, source)
+        ends = ends + product(atoms, second).index_select(0, target)
+        return activate(product(edges, rest) + ends)
+
+
+def stack(inputs: int, width: int, residuals: int) -> nn.ModuleList:
+    """An active layer and residual layers after it."""
+    layers = [Dense(inputs, width, active=True), *(Residual(width) for _ in range(residuals))]
+    return nn.ModuleList(layers)
+
+
+def apply(layers: nn.ModuleList, inputs: Tensor) -> Tensor:
+    """The inputs passed through all layers."""
+    for layer in layers:
+        inputs = layer(inputs)
+    return inputs
+
+
+def activate(inputs: Tensor) -> Tensor:
+    """The scaled SiLU."""
+    return F.silu(inputs) * SILU_GAIN
+
+
+def he_orthogonal_(weight: Tensor) -> Tensor:
+    """Fill a weight with orthogonal rows of mean 0 and variance 1 / fan-in, in place.
+
+    Outputs are the first of two dimensions or the last of three. Gasteiger, Becker, Günnemann,
+    GemNet (arXiv:2106.08903), appendix on weight initialisation.
+    """
+    with torch.no_grad():
+        nn.init.orthogonal_(weight)
+        inputs = (1,) if weight.dim() == 2 else (0, 1)
+        fan_in = math.prod(weight.shape[axis] for axis in inputs)
+        if fan_in > 1:
+            variance, mean = torch.var_mean(weight, dim=inputs, keepdim=True)
+            weight.sub_(mean).div_(torch.sqrt(variance + 1e-6))
+        return weight.div_(math.sqrt(fan_in))
