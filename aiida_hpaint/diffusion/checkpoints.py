@@ -18,9 +18,21 @@ from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
+from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork
 from aiida_hpaint.settings import Device, Precision
 
-_NETWORKS = {"dense": (DenseNetwork, DenseNetworkSettings)}
+Network = DenseNetwork | GemNetwork
+
+
+def _dense(card: ModelCard) -> Network:
+    return DenseNetwork(DenseNetworkSettings.model_validate(card.network))
+
+
+def _gemnet(card: ModelCard) -> Network:
+    return GemNetwork(GemNetSettings.model_validate(card.network), card.noise)
+
+
+_NETWORKS = {"dense": _dense, "gemnet": _gemnet}
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,8 @@ def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
     Others may read or write the same model meanwhile: they see whole files, and the weights before
     their card.
     """
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    # safetensors refuses tensors that share memory; GemNet's checkpoints name some of them twice
+    weights = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         new = Path(folder) / path.name
@@ -88,14 +101,13 @@ def _load(path: Path, device: torch.device, precision: Precision) -> Model:
     return Model(network, card, device, dtype, half=precision == "bfloat16")
 
 
-def _build(card: ModelCard) -> DenseNetwork:
+def _build(card: ModelCard) -> Network:
     if card.architecture not in _NETWORKS:
         raise CheckpointError(
             f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
             f"{', '.join(_NETWORKS)}: update aiida-hpaint or choose another model"
         )
-    network, settings = _NETWORKS[card.architecture]
-    return network(settings.model_validate(card.network))
+    return _NETWORKS[card.architecture](card)
 
 
 def _fill(network: nn.Module, path: Path) -> None:
