@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.diffusion.lattice import reduce_cell, standard_cell
+from aiida_hpaint.diffusion.lattice import niggli_cell, reduce_cell, standard_cell
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -48,9 +48,14 @@ class HostFrame:
         return np.asarray(np.mod((frac + self.origin) @ self.transform, 1.0))
 
 
-def host_frame(cell: FloatArray, numbers: IntArray, frac: FloatArray) -> HostFrame:
-    """The frame of a host, from its cell (Å) and its known sites (fractional)."""
-    transform = reduce_cell(cell)
+def host_frame(
+    cell: FloatArray, numbers: IntArray, frac: FloatArray, *, niggli: bool = False
+) -> HostFrame:
+    """The frame of a host, from its cell (Å) and its known sites (fractional).
+
+    Networks that see the lattice vectors want them Niggli-reduced, as they were trained.
+    """
+    transform = niggli_cell(cell) if niggli else reduce_cell(cell)
     origin = crystal_origin(numbers, frac @ np.linalg.inv(transform))
     return HostFrame(transform, standard_cell(transform @ cell), origin)
 

@@ -127,18 +127,14 @@ def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:
     return hosts[indices].with_scalars(host=indices, sample=numbering)
 
 
-def _draws(
-    hosts: StructureBatch, settings: SamplingSettings, model: Model | None
-) -> list[Draw]:
+def _draws(hosts: StructureBatch, settings: SamplingSettings, model: Model | None) -> list[Draw]:
     draws = []
     sought = _sought(hosts)
     niggli = model is not None and model.card.noise.kind == "fractional"
     for index in range(len(hosts)):
         sites = hosts.sites(index)
         numbers, coords, unknown = hosts.numbers[sites], hosts.frac_coords[sites], sought[sites]
-        frame = host_frame(
-            hosts.cells[index], numbers[~unknown], coords[~unknown], niggli=niggli
-        )
+        frame = host_frame(hosts.cells[index], numbers[~unknown], coords[~unknown], niggli=niggli)
         frac = frame.enter(coords)
         for sample in range(settings.samples):
             rng = sample_rng(settings.seed, sample, numbers, unknown)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import spglib
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _TIE = 1e-5
+# new in spglib 2.7, which means to raise it where None is returned now
+_SpglibError: type[Exception] = getattr(spglib, "SpglibError", ValueError)
 
 
 def reduce_cell(cell: FloatArray) -> IntArray:
@@ -32,6 +35,27 @@ def reduce_cell(cell: FloatArray) -> IntArray:
         transform = step @ transform
         metric = step @ metric @ step.T
     return transform
+
+
+def niggli_cell(cell: FloatArray) -> IntArray:
+    """Integer matrix T for which the rows of T @ cell are the Niggli-reduced lattice vectors.
+
+    The cell in which MatterGen's training data are. What spglib cannot reduce stays as
+    `reduce_cell` leaves it.
+
+    Parameters
+    ----------
+    cell : (3, 3) lattice vectors as rows, Å.
+    """
+    compact = reduce_cell(cell)
+    try:
+        reduced = spglib.niggli_reduce(compact @ cell, eps=_TIE)
+    except _SpglibError:
+        return compact
+    if reduced is None:
+        return compact
+    steps = np.rint(reduced @ np.linalg.inv(compact @ cell)).astype(np.int64)
+    return steps @ compact
 
 
 def _shear(metric: FloatArray) -> IntArray | None:

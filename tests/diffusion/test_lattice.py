@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import numpy as np
+from ase.build.tools import niggli_reduce_cell
 from ase.geometry.minkowski_reduction import minkowski_reduce
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from aiida_hpaint.diffusion.lattice import image_translations, reduce_cell, standard_cell
+from aiida_hpaint.diffusion.lattice import (
+    image_translations,
+    niggli_cell,
+    reduce_cell,
+    standard_cell,
+)
 
 shears = arrays(np.int64, 3, elements=st.integers(-3, 3))
 lengths = arrays(np.float64, 3, elements=st.floats(2.5, 9.0))
@@ -47,3 +53,23 @@ def test_images_reach_every_neighbour() -> None:
         exhaustive = np.linalg.norm((shift + span) @ cell, axis=1)
         ours = np.linalg.norm(shift @ cell + image_translations(cell, 6.5), axis=1)
         assert (exhaustive < 6.5).sum() == (ours < 6.5).sum()
+
+
+@given(lengths, shears)
+@settings(deadline=None, max_examples=40)
+def test_niggli_cells_have_the_metric_that_ase_finds(edges: np.ndarray, shear: np.ndarray) -> None:
+    cell = skewed(edges, shear)
+    transform = niggli_cell(cell)
+    assert abs(round(np.linalg.det(transform))) == 1
+    found = transform @ cell
+    oracle, _ = niggli_reduce_cell(cell)
+    np.testing.assert_allclose(found @ found.T, oracle @ oracle.T, atol=1e-3)
+
+
+@given(st.integers(0, 1000), shears)
+@settings(deadline=None, max_examples=40)
+def test_rotated_cells_have_the_same_niggli_cell(seed: int, shear: np.ndarray) -> None:
+    hexagonal = np.array([[3.1, 0, 0], [-1.55, 1.55 * 3**0.5, 0], [0, 0, 4.8]])
+    cell = skewed(np.ones(3), shear) @ hexagonal
+    turned = cell @ Rotation.random(random_state=seed).as_matrix()
+    np.testing.assert_array_equal(niggli_cell(cell), niggli_cell(turned))
