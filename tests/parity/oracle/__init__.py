@@ -1,0 +1,1 @@
+"""What runs in the oracle's environment only: mattergen's own classes, evaluated and recorded."""

@@ -1,0 +1,76 @@
+"""Our side of the comparison: the same questions as the oracle's, put to our network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aiida_hpaint.diffusion.cards import FractionalNoiseSettings
+from aiida_hpaint.diffusion.crystals import Crystals, collate
+from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork
+from aiida_hpaint.diffusion.noise import Noise
+
+from .crystals import KNOWN_TIME, Case
+from .weights import fill
+
+SEED = 3
+SIZES: dict[str, dict[str, Any]] = {
+    "full": {},
+    "small": {
+        "blocks": 2,
+        "atom_width": 32,
+        "edge_width": 32,
+        "species_width": 32,
+        "latent_width": 32,
+        "triplet_width": 8,
+        "bilinear_width": 8,
+        "types": 100,
+    },
+}
+NOISE = FractionalNoiseSettings()
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def build(size: str, dtype: torch.dtype = torch.float32) -> GemNetwork:
+    """Our network with the oracle's weights."""
+    network = GemNetwork(GemNetSettings(known_time=KNOWN_TIME, **SIZES[size]), NOISE)
+    network.to(dtype)
+    fill(network, SEED)
+    return network.eval().requires_grad_(False)
+
+
+def to_crystals(cases: list[Case], dtype: torch.dtype, all_unknown: bool = False) -> Crystals:
+    """Cases as one batch."""
+    return collate(
+        [case.numbers for case in cases],
+        [case.frac for case in cases],
+        [case.cell for case in cases],
+        [np.ones_like(case.unknown) if all_unknown else case.unknown for case in cases],
+    ).to("cpu", dtype)
+
+
+def levels_at(times: list[NDArray[np.float64]], crystals: Crystals) -> torch.Tensor:
+    """Noise levels (B, N) of sites at given times; 0 where a site is shown as known."""
+    noise = Noise(NOISE)
+    low, high = noise.bounds(crystals.cells.double(), crystals.present.sum(1))
+    padded = torch.zeros(crystals.numbers.shape, dtype=torch.float64)
+    for row, values in enumerate(times):
+        padded[row, : len(values)] = torch.as_tensor(values)
+    levels = low[:, None] * (high / low)[:, None] ** padded
+    return (levels * crystals.present * (padded != KNOWN_TIME)).to(crystals.frac)
+
+
+@torch.no_grad()
+def evaluate(
+    network: Any, cases: list[Case], per_site: bool, dtype: torch.dtype
+) -> list[NDArray[np.floating]]:
+    """What the oracle calls `pos`, of each case: minus the noise estimate."""
+    crystals = to_crystals(cases, dtype, all_unknown=not per_site)
+    times = [
+        case.site_times if per_site else np.full(len(case.numbers), case.time) for case in cases
+    ]
+    found = network(crystals, levels_at(times, crystals), network.prepare(crystals))
+    return [-found[row, : len(case.numbers)].numpy() for row, case in enumerate(cases)]
