@@ -58,8 +58,11 @@ class SamplingSettings(Settings):
     )
     device: Device = "auto"
     precision: Precision = Field("auto", description="'auto': what the architecture works best in")
-    max_memory: float = Field(
-        2.0, gt=0, description="GiB that structures evaluated at once may take, about"
+    max_memory: float | None = Field(
+        None,
+        gt=0,
+        description="GiB that structures evaluated at once may take, about; unset: 2 on a CPU, "
+        "most of what is free on a GPU",
     )
 
 

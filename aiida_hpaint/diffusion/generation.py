@@ -14,7 +14,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.checkpoints import Model, load_model
 from aiida_hpaint.diffusion.frame import host_frame
 from aiida_hpaint.diffusion.inpainting import Draw, Path, Tick, inpaint
-from aiida_hpaint.diffusion.memory import is_out_of_memory
+from aiida_hpaint.diffusion.memory import is_out_of_memory, memory_limit
 from aiida_hpaint.diffusion.random_placement import place_at_random
 from aiida_hpaint.diffusion.recording import assemble, refuse_large
 from aiida_hpaint.diffusion.sampler import resolve
@@ -152,7 +152,8 @@ def _place(
     if model is None:
         return _at_random(draws, progress)
     placed: dict[int, Path] = {}
-    for chunk in _chunks(draws, model, settings.max_memory):
+    limit = settings.max_memory or memory_limit(model.device)
+    for chunk in _chunks(draws, model, limit):
 
         def tick(fraction: float, done: int = len(placed), size: int = len(chunk)) -> None:
             if progress is not None:

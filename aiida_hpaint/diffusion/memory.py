@@ -1,4 +1,4 @@
-"""Telling a lack of memory from other errors, on every version of torch and every device."""
+"""How much memory there is, and whether it ran out, on every version of torch and device."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+
+
+def memory_limit(device: torch.device) -> float:
+    """GiB that structures evaluated at once may take on a device."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return 0.7 * free / 2**30
+    return 2.0

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aiida_hpaint.diffusion.memory import is_out_of_memory
+from aiida_hpaint.diffusion.memory import is_out_of_memory, memory_limit
 
 
 def test_a_lack_of_memory_is_told_from_other_errors() -> None:
@@ -13,3 +13,7 @@ def test_a_lack_of_memory_is_told_from_other_errors() -> None:
     assert is_out_of_memory(MemoryError())
     assert is_out_of_memory(torch.cuda.OutOfMemoryError())
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_a_cpu_has_a_fixed_limit() -> None:
+    assert memory_limit(torch.device("cpu")) == 2.0
