@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from aiida_hpaint.diffusion.cards import CheckpointError, FractionalNoiseSettings
+from aiida_hpaint.diffusion.hydra_configs import parse_config, read_yaml
+from aiida_hpaint.diffusion.interpolations import Unresolved, resolve
+from aiida_hpaint.diffusion.networks.gemnet.settings import GemNetSettings
+
+CONFIGS = Path(__file__).parent / "configs"
+MODULE = "lightning_module.diffusion_module"
+MODEL = f"{MODULE}.model"
+
+
+def base() -> dict[str, Any]:
+    return read_yaml(CONFIGS / "mattergen_base.yaml")
+
+
+def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy with another value at a path, or none for ...; more keys are made as needed."""
+    config = copy.deepcopy(config)
+    *branches, last = path.split(".")
+    node = config
+    for key in branches:
+        node = node.setdefault(key, {})
+    node.pop(last, None)
+    if value is not ...:
+        node[last] = value
+    return config
+
+
+def td() -> dict[str, Any]:
+    """As XtalPaint's configuration TD-paint.yaml changes MatterGen's."""
+    package = "xtalpaint.time_dependent"
+    config = changed(base(), f"{MODULE}._target_", f"{package}.diffusion_module.TDDiffusionModule")
+    sde = f"{package}.corruption.TDNumAtomsVarianceAdjustedWrappedVESDE"
+    for path, value in {
+        "p_replace": 0.2,
+        "t_replace": 0.001,
+        "corruption.sdes.pos._target_": sde,
+        "corruption.sdes.cell": ...,
+        "corruption.discrete_corruptions": ...,
+        "model.denoise_atom_types": False,
+        "model.gemnet._target_": f"{package}.gemnet.TDGemNetT",
+        "model.gemnet.atom_embedding.with_mask_type": False,
+    }.items():
+        config = changed(config, f"{MODULE}.{path}", value)
+    return config
+
+
+def test_the_published_base_model() -> None:
+    found = parse_config(base())
+    assert found.network == GemNetSettings()
+    assert found.noise == FractionalNoiseSettings(smallest=0.01, largest=5.0)
+    assert found.sampling.model_dump() == {
+        "way": "baseline",
+        "steps": 50,
+        "corrector_steps": 1,
+        "snr": 0.2,
+    }
+    assert found.data == "alex_mp_20"
+    assert found.notes == ()
+
+
+def test_a_model_with_a_time_for_each_site() -> None:
+    found = parse_config(td())
+    assert found.network == GemNetSettings(species=100, types=100, known_time=0.001)
+    assert found.sampling.way == "td"
+    assert found.sampling.snr == 0.4
+
+
+def test_a_model_for_positions_alone() -> None:
+    config = changed(base(), f"{MODULE}.corruption.discrete_corruptions", ...)
+    config = changed(config, f"{MODULE}.corruption.sdes.cell", ...)
+    assert parse_config(config).sampling.way == "pos-only"
+    # the crystal structures of one composition: cells are noised, too
+    config = changed(base(), f"{MODULE}.corruption.discrete_corruptions", {})
+    assert parse_config(config).sampling.way == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("change", "time"),
+    [
+        ({f"{MODULE}.t_replace": 0.02}, 0.02),
+        ({f"{MODULE}.p_replace": 0.2}, 0.005),
+        ({f"{MODULE}._target_": "old_name.time_dependent.diffusion_module.TDModule"}, 0.005),
+        ({f"{MODULE}.t_replace": "1e-3"}, 0.001),
+    ],
+)
+def test_the_time_of_clean_sites(change: dict[str, Any], time: float) -> None:
+    config = base()
+    for path, value in change.items():
+        config = changed(config, path, value)
+    found = parse_config(config)
+    assert found.sampling.way == "td"
+    assert found.network.known_time == time
+
+
+def test_sizes_have_mattergens_defaults() -> None:
+    config = changed(base(), f"{MODEL}.gemnet.num_blocks", ...)
+    config = changed(config, f"{MODEL}.gemnet.cutoff", ...)
+    config = changed(config, f"{MODEL}.gemnet.num_radial", 32)
+    config = changed(config, f"{MODEL}.gemnet.max_neighbors", 20)
+    config = changed(config, f"{MODULE}.corruption.sdes.pos.sigma_min", 0.005)
+    found = parse_config(config)
+    assert found.network == GemNetSettings(blocks=3, cutoff=6.0, radial=32, neighbours=20)
+    assert found.noise.smallest == 0.005
+
+
+def test_what_is_not_understood_is_noted() -> None:
+    config = changed(base(), f"{MODEL}.gemnet.twist", 3)
+    assert parse_config(config).notes == ("argument twist of GemNetT was not understood",)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (f"{MODEL}.property_embeddings", {"space_group": {}}, r"properties \(space_group\)"),
+        (
+            f"{MODEL}.property_embeddings_adapt",
+            {"hhi_score": {}, "dft_mag_density": {}},
+            r"\(dft_mag_density, hhi_score\).*architecture 'mattergen'",
+        ),
+        (f"{MODEL}.gemnet.condition_on_adapt", ["hhi_score"], r"\(hhi_score\)"),
+        (f"{MODEL}._target_", "mattergen.adapter.GemNetTAdapter", "GemNetTAdapter"),
+        (f"{MODEL}.gemnet._target_", "other.SchNet", r"network is other\.SchNet"),
+        (f"{MODEL}.gemnet.rbf", {"name": "bessel"}, "rbf of its GemNetT is"),
+        (f"{MODEL}.gemnet.otf_graph", False, "otf_graph"),
+        (f"{MODEL}.gemnet.cutoff", -1, r"impossible values: cutoff = -1"),
+        (f"{MODEL}.gemnet.cutoff", "far", r"impossible values: cutoff = 'far'"),
+        (f"{MODEL}.gemnet", ..., r"no lightning_module\.diffusion_module\.model\.gemnet"),
+        ("lightning_module", ..., r"no lightning_module\.diffusion_module"),
+        ("lightning_module", "mattergen", r"no lightning_module\.diffusion_module"),
+        (f"{MODULE}.corruption.sdes.pos", ..., r"no .*corruption\.sdes\.pos"),
+        (f"{MODULE}.corruption.sdes.pos._target_", "sde.VESDE", r"noised by sde\.VESDE"),
+        (f"{MODULE}.corruption.sdes.pos.wrapping_boundary", 2, "not fractional"),
+        (
+            f"{MODEL}.gemnet.latent_dim",
+            "${eval:'${..hidden_dim} * 2'}",
+            r"model\.gemnet\.latent_dim .* only Hydra can compute",
+        ),
+        (f"{MODEL}.gemnet.cutoff", "???", "only Hydra can compute"),
+    ],
+)
+def test_another_model_is_refused(path: str, value: Any, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        parse_config(changed(base(), path, value))
+
+
+def test_a_configuration_is_never_instantiated(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    marker = tmp_path / "marker"
+    path.write_text(f"a: !!python/object/apply:os.system ['touch {marker}']")
+    with pytest.raises(CheckpointError, match="not a readable configuration"):
+        read_yaml(path)
+    assert not marker.exists()
+    yaml.unsafe_load(path.read_text())
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("text", ["- a list", "", "a: [", "\0"])
+def test_other_files_are_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=r"config\.yaml is not a "):
+        read_yaml(path)
+    with pytest.raises(CheckpointError, match=r"no\.yaml is not a readable configuration"):
+        read_yaml(tmp_path / "no.yaml")
+
+
+LINKED = {
+    "width": 8,
+    "flag": True,
+    "name": "model-${width}-${deep.er.sigma}",
+    "deep": {
+        "width": "${width}",
+        "er": {"sigma": "${..size}", "up": "${...width}", "here": "${.sigma}"},
+        "size": 0.5,
+        "items": ["${..size}", {"again": "${deep.items.0}"}],
+        "all": "${deep.er}",
+    },
+}
+
+
+def test_references_lead_where_omegaconf_takes_them() -> None:
+    assert resolve(LINKED) == OmegaConf.to_container(OmegaConf.create(LINKED), resolve=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["${eval:'1/${n}'}", "${oc.env:HOME}", "${nowhere}", "${.nowhere}", "${a}", "x${map}", "???"],
+)
+def test_what_cannot_be_followed_is_kept_by_name(text: str) -> None:
+    found = resolve({"n": 4, "map": {}, "a": text})
+    assert found["a"] == Unresolved("a", text)
+    assert found["n"] == 4
