@@ -32,7 +32,8 @@ class Gaussians(Precise):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        offset = torch.linspace(0, 1, size, dtype=torch.float32)
+        # named: networks are built without memory (device "meta") before weights are loaded
+        offset = torch.linspace(0, 1, size, dtype=torch.float32, device="cpu")
         # the published weights were fitted to the width that single precision gives
         self.exponent = -0.5 / float(offset[1] - offset[0]) ** 2
         self.register_buffer("offset", offset)
