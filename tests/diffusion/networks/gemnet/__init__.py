@@ -1,0 +1,1 @@
+"""Tests of GemNet, and the crystals and small networks that they share."""
