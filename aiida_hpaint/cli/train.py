@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 HELP = """Train a model as CONFIG, a YAML file, says.
 
@@ -29,17 +33,32 @@ Examples:
 )
 def train(config: Path, resume: Path | None) -> None:
     """Train a model from a configuration."""
-    import yaml
-
     from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.diffusion import training
     from aiida_hpaint.diffusion.export import export_model
 
     quiet_warnings()
-    settings = training.TrainingSettings.model_validate(yaml.safe_load(config.read_text()))
-    if not settings.data.is_file():
-        raise click.ClickException(f"there is no file {settings.data}: set `data` in {config}")
-    checkpoint = training.train(settings, resume)
+    settings = read_settings(config)
+    trained = training.train(settings, resume)
     path = settings.output / f"{settings.name}.safetensors"
-    card = export_model(checkpoint, settings, path)
+    card = export_model(trained.checkpoint, settings, path)
     click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+
+
+def read_settings(config: Path) -> TrainingSettings:
+    """The settings in a YAML file.
+
+    Raises
+    ------
+    ClickException
+        If it is not one.
+    """
+    import yaml
+
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
+
+    try:
+        values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{config} is no YAML: {error}") from error
+    return TrainingSettings.model_validate(values)

@@ -1,63 +1,40 @@
-"""Training structures, and the batches made of them."""
+"""Batches of noisy structures, an endless sequence that any process can make any part of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from aiida_hpaint.diffusion.cards import NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals, collate
-from aiida_hpaint.diffusion.lattice import reduce_cell, standard_cell
-from aiida_hpaint.diffusion.masks import MaskSettings, draw_mask
+from aiida_hpaint.diffusion.masks import MaskSettings, draw_mask, draw_times
 from aiida_hpaint.diffusion.noise import Noise, wrapped_noise
+from aiida_hpaint.diffusion.training_data import (
+    TrainingCrystal,
+    TrainingDataError,
+    TrainingStructures,
+)
 
 POOL = 16
 """Batches are cut from pools of this many, sorted by size, so that little is padded."""
 
 
 @dataclass(frozen=True)
-class TrainingStructures:
-    """Structures in reduced cells of standard orientation, fractional coordinates."""
-
-    numbers: list[NDArray[np.int64]]
-    frac: list[NDArray[np.float64]]
-    cells: list[NDArray[np.float64]]
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """(S,) number of sites of each structure."""
-        return np.array([len(species) for species in self.numbers])
-
-
-def load_structures(path: Path) -> TrainingStructures:
-    """Read an npz with `num_atoms`, `atomic_numbers`, `frac_coords`, `lattice` (row vectors, Å)."""
-    with np.load(path, allow_pickle=False) as data:
-        cuts = np.cumsum(data["num_atoms"].astype(np.int64))[:-1]
-        numbers = np.split(data["atomic_numbers"].astype(np.int64), cuts)
-        frac = np.split(data["frac_coords"].astype(np.float64), cuts)
-        lattices = data["lattice"].astype(np.float64)
-    transforms = [reduce_cell(cell) for cell in lattices]
-    pairs = zip(transforms, lattices, strict=True)
-    return TrainingStructures(
-        numbers=numbers,
-        frac=[x @ np.linalg.inv(t) for x, t in zip(frac, transforms, strict=True)],
-        cells=[standard_cell(t @ cell) for t, cell in pairs],
-    )
-
-
-@dataclass(frozen=True)
 class NoisyBatch:
-    """What one training step sees: noisy crystals, noise levels (B, N) in Å and the target."""
+    """What one training step sees.
+
+    Attributes
+    ----------
+    crystals : noisy structures.
+    levels : (B, N) standard deviation of the noise, in its units; 0 at clean sites.
+    target : (B, N, 3) expected noise, dimensionless, along the axes of the noise.
+    """
 
     crystals: Crystals
     levels: Tensor
@@ -65,7 +42,17 @@ class NoisyBatch:
 
 
 class NoisyBatches(IterableDataset[NoisyBatch]):
-    """Batches `first` to `last` of an endless sequence that depends on the seed alone."""
+    """Batches `first` to `last` of an endless sequence that depends on the seed alone.
+
+    Parameters
+    ----------
+    focus_share
+        Share of the structures with the focus of the masks in each pool; None: as it comes.
+    stream
+        0 for training, 1 for validation: another sequence of the same seed.
+    rank, world
+        Of `world` processes each makes one batch a step, all of them different.
+    """
 
     def __init__(
         self,
@@ -74,63 +61,98 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         noise: NoiseSettings,
         *,
         batch_size: int,
-        focus_share: float,
+        focus_share: float | None,
         seed: int,
         first: int,
         last: int,
+        stream: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self.structures, self.masks, self.noise = structures, masks, Noise(noise)
         self.batch_size, self.focus_share, self.seed = batch_size, focus_share, seed
         self.first, self.last = first, last
-        focus = np.array([masks.focus in species for species in structures.numbers])
+        self.stream, self.rank, self.world = stream, rank, world
+        focus = structures.contain(masks.focus)
         usable = structures.sizes > 1
         self.focused, self.others = np.where(usable & focus)[0], np.where(usable & ~focus)[0]
+        if not usable.any():
+            raise TrainingDataError("no structure has two sites or more: there is nothing to learn")
 
     def __iter__(self) -> Iterator[NoisyBatch]:
-        for step in range(self.first, self.last):
-            rng = np.random.default_rng([self.seed, 1, step])
-            yield self._noisy([self._clean(i, rng) for i in self._members(step)])
+        worker = get_worker_info()
+        skip, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in range(self.first + skip, self.last, stride):
+            yield self.batch(step * self.world + self.rank)
 
-    def _members(self, step: int) -> NDArray[np.int64]:
+    def batch(self, number: int) -> NoisyBatch:
+        """The batch of a number."""
+        rng = np.random.default_rng([self.seed, 2 * self.stream + 1, number])
+        return self._collate([self._add_noise(i, rng) for i in self._members(number)])
+
+    def _members(self, number: int) -> NDArray[np.int64]:
         """The structures of a batch: a slice of a shuffled pool that is sorted by size."""
-        rng = np.random.default_rng([self.seed, 0, step // POOL])
+        rng = np.random.default_rng([self.seed, 2 * self.stream, number // POOL])
         total = POOL * self.batch_size
-        share = round(total * self.focus_share) if len(self.focused) else 0
-        share = share if len(self.others) else total
+        share = self._focused_share()
+        focused = round(total * share)
         chosen = np.concatenate(
-            [_draw(rng, self.focused, share), _draw(rng, self.others, total - share)]
+            [_draw(rng, self.focused, focused), _draw(rng, self.others, total - focused)]
         )
         order = np.argsort(self.structures.sizes[chosen] + rng.random(total))
         rows = chosen[order].reshape(POOL, self.batch_size)
-        return np.asarray(rows[rng.permutation(POOL)[step % POOL]])
+        return np.asarray(rows[rng.permutation(POOL)[number % POOL]])
 
-    def _clean(self, index: int, rng: np.random.Generator) -> _Noisy:
-        s = self.structures
-        numbers, frac, cell = s.numbers[index], s.frac[index], s.cells[index]
-        mask = draw_mask(numbers, self.masks, rng)
-        cells = torch.as_tensor(cell)[None]
-        low, high = (float(x) for x in self.noise.bounds(cells, torch.tensor([len(numbers)])))
-        axes = self.noise.axes(cells)[0].numpy()
-        level = low * (high / low) ** rng.random()
-        kicks = rng.standard_normal((int(mask.sum()), 3)) * level @ np.linalg.inv(axes)
-        noisy, target = frac.copy(), np.zeros_like(frac)
+    def _focused_share(self) -> float:
+        if not len(self.focused) or not len(self.others):
+            return float(len(self.focused) > 0)
+        if self.focus_share is None:
+            return len(self.focused) / (len(self.focused) + len(self.others))
+        return self.focus_share
+
+    def _add_noise(self, index: int, rng: np.random.Generator) -> _Noisy:
+        crystal = self.structures.crystal(index, niggli=self.noise.settings.kind == "fractional")
+        mask = draw_mask(crystal.numbers, self.masks, rng)
+        levels = self._levels(crystal, draw_times(mask, self.masks, rng))
+        axes = self.noise.axes(torch.as_tensor(crystal.cell)[None])[0].numpy()
+        kicks = rng.standard_normal((len(levels), 3)) * levels[:, None] @ np.linalg.inv(axes)
+        noisy, target = crystal.frac.copy(), np.zeros_like(crystal.frac)
         noisy[mask] += kicks
-        target[mask] = wrapped_noise(kicks, axes, level)
-        return _Noisy(numbers, noisy, cell, mask, level, target)
+        target[mask] = expected_noise(kicks, axes, levels)
+        everywhere = np.zeros(len(mask))
+        everywhere[mask] = levels
+        return _Noisy(crystal, noisy, mask, everywhere, target)
 
-    def _noisy(self, rows: list[_Noisy]) -> NoisyBatch:
+    def _levels(self, crystal: TrainingCrystal, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        cells = torch.as_tensor(crystal.cell)[None]
+        bounds = self.noise.bounds(cells, torch.tensor([len(crystal.numbers)]))
+        low, high = (float(bound) for bound in bounds)
+        return np.asarray(low * (high / low) ** times)
+
+    def _collate(self, rows: list[_Noisy]) -> NoisyBatch:
         crystals = collate(
-            [row.numbers for row in rows],
+            [row.crystal.numbers for row in rows],
             [row.frac for row in rows],
-            [row.cell for row in rows],
+            [row.crystal.cell for row in rows],
             [row.mask for row in rows],
             dtype=torch.float32,
         )
-        target = torch.zeros_like(crystals.frac)
+        target, levels = torch.zeros_like(crystals.frac), torch.zeros_like(crystals.frac[..., 0])
         for index, row in enumerate(rows):
             target[index, : len(row.target)] = torch.as_tensor(row.target)
-        levels = torch.tensor([row.level for row in rows], dtype=torch.float32)
-        return NoisyBatch(crystals, levels[:, None] * crystals.unknown, target)
+            levels[index, : len(row.target)] = torch.as_tensor(row.levels)
+        return NoisyBatch(crystals, levels, target)
+
+
+def expected_noise(
+    kicks: NDArray[np.float64], axes: NDArray[np.float64], levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(m, 3) target of sites with noise levels (m,), displaced by fractional kicks (m, 3)."""
+    target = np.zeros_like(kicks)
+    for level in np.unique(levels):
+        same = levels == level
+        target[same] = wrapped_noise(kicks[same], axes, float(level))
+    return target
 
 
 def _draw(rng: np.random.Generator, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -139,9 +161,8 @@ def _draw(rng: np.random.Generator, members: NDArray[np.int64], count: int) -> N
 
 @dataclass(frozen=True)
 class _Noisy:
-    numbers: NDArray[np.int64]
+    crystal: TrainingCrystal
     frac: NDArray[np.float64]
-    cell: NDArray[np.float64]
     mask: NDArray[np.bool_]
-    level: float
+    levels: NDArray[np.float64]
     target: NDArray[np.float64]

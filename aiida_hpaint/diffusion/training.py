@@ -2,82 +2,94 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
-from pydantic import Field
-from torch import Tensor
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from aiida_hpaint.diffusion.cards import CartesianNoiseSettings, NoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals
-from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches, load_structures
-from aiida_hpaint.diffusion.masks import MaskSettings
-from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
-from aiida_hpaint.settings import Settings
+from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches
+from aiida_hpaint.diffusion.start import new_network
+from aiida_hpaint.diffusion.training_inputs import TrainingInputs, read_inputs
+from aiida_hpaint.diffusion.training_record import LAST, Keeper, Progress
+from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 
-class TrainingSettings(Settings):
-    """Everything that a training run depends on; the seed and these give the same network."""
+@dataclass(frozen=True)
+class Trained:
+    """How a run ended.
 
-    data: Path = Field(description="npz of structures, see `load_structures`")
-    output: Path = Field(description="folder for checkpoints, logs and the finished model")
-    name: str = Field("trained", pattern=r"^[\w.-]+$", description="of the finished model")
-    description: str = ""
-    about_data: dict[str, Any] = Field({}, description="source and licence, for the card")
-    network: DenseNetworkSettings = DenseNetworkSettings()
-    noise: NoiseSettings = CartesianNoiseSettings()
-    masks: MaskSettings = MaskSettings()
-    focus_share: float = Field(
-        0.2, ge=0, le=1, description="share of each pool drawn from structures with the focus"
-    )
-    batch_size: int = Field(32, ge=1)
-    steps: int = Field(80_000, ge=1)
-    warmup: int = Field(200, ge=0, description="steps of linear rise of the learning rate")
-    decay: int = Field(12_000, ge=0, description="last steps, in which it falls linearly")
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights")
-    clip: float = Field(2.0, gt=0, description="largest norm of the gradient")
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    seed: int = 0
-    threads: int = Field(1, ge=1, description="CPU threads of the network")
-    save_every: int = Field(2_000, ge=1)
+    Attributes
+    ----------
+    checkpoint : file to export a model from, or to go on from.
+    steps : steps done in all.
+    finished : whether these are all; False where time ran out.
+    """
+
+    checkpoint: Path
+    steps: int
+    finished: bool
 
 
 class ScoreMatching(lightning.LightningModule):
-    """Denoising score matching on the hidden sites; every structure counts alike."""
+    """Denoising score matching: the network learns the expected noise of noisy sites."""
 
-    def __init__(self, settings: TrainingSettings) -> None:
+    def __init__(self, settings: TrainingSettings, inputs: TrainingInputs) -> None:
         super().__init__()
-        self.settings = settings
-        self.network = DenseNetwork(settings.network)
+        self.settings, self.inputs = settings, inputs
+        self.network: nn.Module = new_network(settings)
 
     def training_step(self, batch: NoisyBatch, index: int) -> Tensor:
         """Mean square error of the estimated noise."""
-        estimate = self.network(batch.crystals, batch.levels)
-        loss = noise_loss(estimate, batch.target, batch.crystals.unknown)
-        self.log("loss", loss, prog_bar=True)
+        loss = self._loss(batch)
+        self.log("loss", loss, prog_bar=True, batch_size=len(batch.levels))
         return loss
+
+    def validation_step(self, batch: NoisyBatch, index: int) -> None:
+        """The same for structures that are not trained on."""
+        loss = self._loss(batch)
+        size = len(batch.levels)
+        self.log("validation_loss", loss, prog_bar=True, sync_dist=True, batch_size=size)
+
+    def _loss(self, batch: NoisyBatch) -> Tensor:
+        estimate = self.network(batch.crystals, batch.levels, None)
+        return noise_loss(estimate, batch.target, batch.crystals.unknown, self.settings.loss)
 
     def train_dataloader(self) -> DataLoader[NoisyBatch]:
         """Batches from the step that training has reached, so that a resumed run goes on."""
-        settings = self.settings
+        return self._loader(self.trainer.global_step, self.settings.steps, stream=0)
+
+    def val_dataloader(self) -> Any:
+        """The same batches each time, or none."""
+        if self.inputs.validation is None:
+            return []
+        return self._loader(0, self.settings.validation_batches, stream=1)
+
+    def _loader(self, first: int, last: int, stream: Literal[0, 1]) -> DataLoader[NoisyBatch]:
+        settings, inputs = self.settings, self.inputs
+        structures = inputs.training if stream == 0 else inputs.validation
+        assert structures is not None
         batches = NoisyBatches(
-            load_structures(settings.data),
+            structures,
             settings.masks,
             settings.noise,
             batch_size=settings.batch_size,
             focus_share=settings.focus_share,
             seed=settings.seed,
-            first=self.trainer.global_step,
-            last=settings.steps,
+            first=first,
+            last=last,
+            stream=stream,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
         )
-        return DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4)
+        workers = settings.workers
+        prefetch = 4 if workers else None
+        return DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=prefetch)
 
     def transfer_batch_to_device(
         self, batch: NoisyBatch, device: torch.device, dataloader_idx: int
@@ -87,13 +99,14 @@ class ScoreMatching(lightning.LightningModule):
         return NoisyBatch(crystals, batch.levels.to(device), batch.target.to(device))
 
     def configure_optimizers(self) -> Any:
-        """AdamW whose learning rate rises, stays, and falls."""
+        """Adam or AdamW, with a learning rate that rises, stays, and falls."""
         settings = self.settings
-        optimizer = torch.optim.AdamW(
+        kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+        optimizer = kind(
             self.network.parameters(),
             lr=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            betas=(0.9, 0.98),
+            betas=settings.betas,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {
@@ -108,36 +121,108 @@ class ScoreMatching(lightning.LightningModule):
         return rise * max(fall, 0.01)
 
 
-def noise_loss(estimate: Tensor, target: Tensor, unknown: Tensor) -> Tensor:
-    """Squared error of the noise over unknown sites, averaged within, then over structures."""
+def noise_loss(
+    estimate: Tensor,
+    target: Tensor,
+    unknown: Tensor,
+    reduction: Literal["mean", "sum"] = "mean",
+) -> Tensor:
+    """Squared error of the noise of noisy sites, averaged over structures.
+
+    Parameters
+    ----------
+    estimate, target : (B, N, 3) noise along its axes, dimensionless.
+    unknown : (B, N) the noisy sites.
+    reduction : 'mean': squared length of the error, averaged over the sites of a structure, so
+        that every structure counts alike. 'sum': mean over the axes, summed over the sites, so
+        that every site does (MatterGen, Zeni et al. 2025).
+    """
     squares = (estimate - target).square().sum(-1) * unknown
+    if reduction == "sum":
+        return squares.sum(1).mean() / 3
     return (squares.sum(1) / unknown.sum(1).clamp(min=1)).mean()
 
 
-def train(settings: TrainingSettings, resume: Path | None = None) -> Path:
-    """Train to the end and return the last checkpoint; `resume` goes on from an earlier one."""
+def train(
+    settings: TrainingSettings, resume: Path | None = None, deadline: float | None = None
+) -> Trained:
+    """Train to the end, or until a time.
+
+    Parameters
+    ----------
+    settings
+        Everything.
+    resume
+        Checkpoint of an earlier run to go on from; the result is that of one run.
+    deadline
+        Value of `time.monotonic()` after which to stop, with a checkpoint to go on from.
+
+    Raises
+    ------
+    TrainingDataError
+        If there is anything wrong with the data.
+    CheckpointError
+        If the model to start from cannot be used.
+    """
     torch.set_num_threads(settings.threads)
     lightning.seed_everything(settings.seed, verbose=False)
-    checkpoints = ModelCheckpoint(
-        settings.output,
-        filename="{step}",
-        every_n_train_steps=settings.save_every,
-        save_top_k=-1,
-        save_last=True,
-    )
-    trainer = lightning.Trainer(
+    inputs = read_inputs(settings)
+    module = ScoreMatching(settings, inputs)
+    trainer = _trainer(settings, inputs, deadline, module.network)
+    trainer.fit(module, ckpt_path=resume, weights_only=True)
+    done = trainer.global_step
+    return Trained(settings.output / LAST, done, done >= settings.steps)
+
+
+def _trainer(
+    settings: TrainingSettings,
+    inputs: TrainingInputs,
+    deadline: float | None,
+    network: nn.Module,
+) -> lightning.Trainer:
+    return lightning.Trainer(
         max_steps=settings.steps,
         max_epochs=-1,
+        accelerator={"auto": "auto", "cpu": "cpu", "cuda": "gpu"}[settings.device],
+        devices=settings.devices,
+        num_nodes=settings.nodes,
+        strategy=_strategy(settings),
         precision=settings.precision,
         gradient_clip_val=settings.clip,
-        callbacks=[checkpoints, EMAWeightAveraging(decay=settings.average), TQDMProgressBar(50)],
-        logger=CSVLogger(settings.output, name="", version="log"),
-        log_every_n_steps=50,
+        gradient_clip_algorithm=settings.clip_by,
+        callbacks=_callbacks(settings, inputs, deadline),
+        logger=False,
+        val_check_interval=settings.validate_every if inputs.validation is not None else None,
+        check_val_every_n_epoch=None if inputs.validation is not None else 1,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
         enable_model_summary=False,
+        default_root_dir=settings.output,
     )
-    trainer.fit(ScoreMatching(settings), ckpt_path=resume, weights_only=True)
-    trainer.save_checkpoint(settings.output / "last.ckpt")
-    return settings.output / "last.ckpt"
 
 
-__all__ = ["Crystals", "ScoreMatching", "TrainingSettings", "noise_loss", "train"]
+def _strategy(settings: TrainingSettings) -> str:
+    if settings.devices * settings.nodes == 1:
+        return "auto"
+    # GemNet carries heads that positions alone do not use.
+    return "ddp" if settings.network.architecture == "dense" else "ddp_find_unused_parameters_true"
+
+
+def _callbacks(
+    settings: TrainingSettings, inputs: TrainingInputs, deadline: float | None
+) -> list[Callback]:
+    keeper = Keeper(
+        settings.output,
+        {"settings": settings.model_dump(mode="json"), "data": inputs.about},
+        save_every=settings.save_every,
+        log_every=settings.log_every,
+        keep_all=settings.keep == "all",
+        deadline=deadline,
+    )
+    average = [EMAWeightAveraging(decay=settings.average)] if settings.average else []
+    # What is kept has to come after what averages.
+    return [*average, keeper, Progress(settings.steps)]
+
+
+__all__ = ["Crystals", "ScoreMatching", "Trained", "TrainingSettings", "noise_loss", "train"]
