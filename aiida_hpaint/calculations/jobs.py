@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiida_hpaint import __version__
 from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.trajectory import Trajectory
 
 __all__ = ["WALLTIME_VARIABLE", "relax_job", "sample_job"]
 
@@ -21,7 +23,7 @@ Result = dict[str, StructureBatch]
 
 def sample_job(
     structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
-) -> Result:
+) -> dict[str, StructureBatch | Trajectory]:
     """Draw samples for each host and mark those that are broken or that repeat another.
 
     Parameters
@@ -37,16 +39,26 @@ def sample_job(
     Returns
     -------
     mapping
-        `structures`: the samples.
+        `structures`: the samples; and `trajectory`, if `record` in the settings asks for it.
+
+    Raises
+    ------
+    RuntimeError
+        If package or model are not those that `identity` names.
     """
-    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.diffusion import generate, generate_recorded
     from aiida_hpaint.evaluation import screen
 
     check_version(identity)
-    samples = screen(generate(structures, SamplingSettings.model_validate(settings)))
-    if "host" in structures.scalars:
-        samples = samples.with_scalars(host=structures.scalars["host"][samples.scalars["host"]])
-    return {"structures": samples}
+    sampling = SamplingSettings.model_validate(settings)
+    check_model(sampling.generator, identity)
+    places = structures.scalars.get("host")
+    if not sampling.record:
+        return {"structures": _placed(screen(generate(structures, sampling)), places)}
+    samples, trajectory = generate_recorded(structures, sampling)
+    if places is not None:
+        trajectory = replace(trajectory, hosts=places[trajectory.hosts])
+    return {"structures": _placed(screen(samples), places), "trajectory": trajectory}
 
 
 def relax_job(
@@ -94,6 +106,36 @@ def check_version(identity: Mapping[str, Any]) -> None:
             f"aiida-hpaint {wanted} submitted this job, and its Python here has {__version__}:"
             " install the same version on both sides"
         )
+
+
+def check_model(generator: str, identity: Mapping[str, Any]) -> None:
+    """Refuse to sample with other weights than those that provenance and caching will name.
+
+    Raises
+    ------
+    RuntimeError
+        If the model of that name or path has another sha256 here.
+    """
+    from aiida_hpaint.diffusion import find_model
+    from aiida_hpaint.diffusion.cards import read_card
+
+    wanted = identity.get("model", {}).get("sha256")
+    if wanted is None:
+        return
+    found = read_card(find_model(generator)).sha256
+    if found != wanted:
+        raise RuntimeError(
+            f"model '{generator}' has the sha256 {found[:12]}... where the job runs, and "
+            f"{wanted[:12]}... where it was submitted: fetch the same revision on both sides, or "
+            "send the model along with --upload-model"
+        )
+
+
+def _placed(samples: StructureBatch, places: Any) -> StructureBatch:
+    """Samples of a chunk with the places of their hosts among all hosts."""
+    if places is None:
+        return samples
+    return samples.with_scalars(host=places[samples.scalars["host"]])
 
 
 def _resumes(structures: StructureBatch, settings: RelaxationSettings) -> bool:

@@ -16,10 +16,10 @@ from aiida_hpaint.diffusion.frame import host_frame
 from aiida_hpaint.diffusion.inpainting import Draw, Path, Tick, inpaint
 from aiida_hpaint.diffusion.memory import is_out_of_memory, memory_limit
 from aiida_hpaint.diffusion.random_placement import place_at_random
-from aiida_hpaint.diffusion.recording import assemble, refuse_large
+from aiida_hpaint.diffusion.recording import assemble
 from aiida_hpaint.diffusion.sampler import resolve
 from aiida_hpaint.diffusion.seeds import sample_rng
-from aiida_hpaint.diffusion.trajectory import Trajectory
+from aiida_hpaint.diffusion.trajectory import Trajectory, refuse_large
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate

@@ -9,13 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from aiida_hpaint.diffusion.inpainting import Draw, Path
-from aiida_hpaint.diffusion.schedule import visits
-from aiida_hpaint.diffusion.trajectory import Trajectory
+from aiida_hpaint.diffusion.trajectory import Trajectory, kept_steps, path_of
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
-
-LARGEST = 2**30
-"""Bytes that a trajectory may have."""
 
 
 def assemble(
@@ -38,31 +34,6 @@ def assemble(
     )
 
 
-def kept_steps(settings: SamplingSettings) -> NDArray[np.int64]:
-    """(F,) steps that are recorded, counted from 1: every n-th and the last, settings resolved."""
-    last = len(step_times(settings))
-    return np.unique([*range(settings.record or 1, last + 1, settings.record or 1), last])
-
-
-def refuse_large(sites: int, settings: SamplingSettings) -> None:
-    """Refuse a recording that would not fit; settings are resolved.
-
-    Raises
-    ------
-    ValueError
-        If positions and means of that many sought sites take more than `LARGEST`.
-    """
-    steps = len(kept_steps(settings))
-    size = (2 * steps + 1) * sites * 12
-    if size > LARGEST:
-        every = (settings.record or 1) * -(-size // LARGEST)
-        raise ValueError(
-            f"recording {steps} steps of {sites} sites takes {size / 2**30:.1f} GiB, more than "
-            f"{LARGEST / 2**30:g}: keep one step in {every} with sampling.record={every}, or "
-            "draw fewer samples at once"
-        )
-
-
 def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
     """(F,) the diffusion time from which each step is made, for settings that are resolved."""
     assert settings.steps is not None
@@ -70,9 +41,7 @@ def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
     times = torch.linspace(
         settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
     )
-    again = settings.resamplings if settings.way == "repaint" else 1
-    path = visits(settings.steps, again, settings.jump)
-    return np.append(times.numpy(), 0.0)[path[:-1]]
+    return np.append(times.numpy(), 0.0)[path_of(settings)[:-1]]
 
 
 def _joined(

@@ -1,73 +1,50 @@
-"""Trajectory: where the sought sites of samples were at each noise level."""
+"""Which steps of a way are recorded, and how many of them fit."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Target = Path | IO[bytes]
+from aiida_hpaint.diffusion.schedule import visits
+from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.structures.trajectory import Trajectory
+
+__all__ = ["LARGEST", "Trajectory", "kept_steps", "path_of", "refuse_large"]
+
+LARGEST = 2**30
+"""Bytes that a trajectory may have."""
 
 
-@dataclass(frozen=True)
-class Trajectory:
-    """How the sought sites of R samples, M in all, moved over F steps.
+def kept_steps(settings: SamplingSettings) -> NDArray[np.int64]:
+    """(F,) steps that are recorded, counted from 1: every n-th and the last.
 
-    Attributes
-    ----------
-    steps : (F,)
-        Which steps were kept, counted from 1; RePaint's jumps back up are steps as well.
-    times : (F,)
-        Diffusion time from which each of them was made.
-    positions : (F + 1, M, 3) float32
-        Fractional coordinates in the cells of the hosts: the first noise, then after each step.
-    means : (F, M, 3) float32
-        The same without the fresh noise of each step; NaN for jumps back up.
-    counts : (R,)
-        Number of sought sites of each sample, in the order of the sampled batch.
-    hosts, samples : (R,)
-        Scalars `host` and `sample` of each row.
-    way
-        In which known sites took part, see `aiida_hpaint.diffusion.ways`.
+    `way` and `steps` have to be set in the settings.
     """
+    last, every = len(path_of(settings)) - 1, settings.record or 1
+    return np.unique([*range(every, last + 1, every), last])
 
-    steps: NDArray[np.int64]
-    times: NDArray[np.float64]
-    positions: NDArray[np.float32]
-    means: NDArray[np.float32]
-    counts: NDArray[np.int64]
-    hosts: NDArray[np.int64]
-    samples: NDArray[np.int64]
-    way: str
 
-    def __len__(self) -> int:
-        return len(self.counts)
+def path_of(settings: SamplingSettings) -> list[int]:
+    """Noise levels in the order of their visits, see `visits`; `way` and `steps` are set."""
+    assert settings.steps is not None
+    again = settings.resamplings if settings.way == "repaint" else 1
+    return visits(settings.steps, again, settings.jump)
 
-    def sites(self, row: int) -> slice:
-        """Where the sites of a sample lie in `positions` and `means`."""
-        last = int(self.counts[: row + 1].sum())
-        return slice(last - int(self.counts[row]), last)
 
-    def save(self, target: Target) -> None:
-        """Write an npz file of arrays, without pickles."""
-        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        np.savez_compressed(target, **arrays)
+def refuse_large(sites: int, settings: SamplingSettings) -> None:
+    """Refuse a recording of too many sought sites; `way` and `steps` are set.
 
-    @classmethod
-    def load(cls, source: Target) -> Trajectory:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If an array is missing.
-        """
-        with np.load(source, allow_pickle=False) as arrays:
-            missing = [field.name for field in fields(cls) if field.name not in arrays]
-            if missing:
-                raise ValueError(f"{source} is not a trajectory: it lacks {', '.join(missing)}")
-            found = {field.name: arrays[field.name] for field in fields(cls)}
-            return cls(**{**found, "way": str(found["way"])})
+    Raises
+    ------
+    ValueError
+        If positions and means take more than `LARGEST`.
+    """
+    steps = len(kept_steps(settings))
+    size = (2 * steps + 1) * sites * 12
+    if size > LARGEST:
+        every = (settings.record or 1) * -(-size // LARGEST)
+        raise ValueError(
+            f"recording {steps} steps of {sites} sites takes {size / 2**30:.1f} GiB, more than "
+            f"{LARGEST / 2**30:g}: keep one step in {every} with sampling.record={every}, or draw "
+            "fewer samples at once"
+        )

@@ -20,6 +20,7 @@ from aiida_hpaint.structures.insertion import add_sites, parse_insert, remove_si
 from aiida_hpaint.structures.missing import count_missing
 from aiida_hpaint.structures.names import safe_name, safe_names
 from aiida_hpaint.structures.npz import load_npz, save_npz
+from aiida_hpaint.structures.trajectory import Recording, Trajectory
 
 __all__ = [
     "ALIVE",
@@ -29,7 +30,9 @@ __all__ = [
     "HostLimits",
     "HostProblem",
     "IsotopeWarning",
+    "Recording",
     "StructureBatch",
+    "Trajectory",
     "add_sites",
     "check_hosts",
     "chunk_by_sites",

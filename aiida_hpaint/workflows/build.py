@@ -13,6 +13,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import (
     AbstractCode,
     Dict,
+    FolderData,
     InstalledCode,
     Int,
     QueryBuilder,
@@ -27,8 +28,9 @@ from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.protocols import load_protocol
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.structures import StructureBatch, parse_insert
+from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
 from aiida_hpaint.workflows.restore import restore
 
 __all__ = ["CODE_LABEL", "build_restore", "default_code"]
@@ -57,6 +59,7 @@ def build_restore(
     settings: RestorationSettings | None = None,
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
+    upload_model: bool = False,
     chunk_sites: int = 500,
     name: str = "restore",
 ) -> WorkGraph:
@@ -79,6 +82,9 @@ def build_restore(
     options
         `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
         prepend_text, environment_variables, ...), added to `DEFAULT_OPTIONS`.
+    upload_model
+        Send the model of sampling along with the jobs, so that it need not be where they run; its
+        weights are then a node of the provenance.
     chunk_sites
         Sites of the hosts in one chunk, at most. Chunks run side by side.
     name
@@ -98,8 +104,10 @@ def build_restore(
     _check_hosts(node.batch)
     codes = {key: _code(value) for key, value in _by_stage("code", code).items()}
     jobs = {key: _options(key, value) for key, value in _by_stage("options", options).items()}
-    plan = _plan(settings, codes, jobs)
-    graph = restore.build(hosts=node, chunks=_chunks(node, chunk_sites), plan=plan)
+    plan = _plan(settings, codes, jobs, upload_model)
+    chunks = _chunks(node, chunk_sites)
+    check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
+    graph = restore.build(hosts=node, chunks=chunks, plan=plan)
     graph.name = name
     return graph
 
@@ -200,15 +208,17 @@ def _plan(
     settings: RestorationSettings,
     codes: Mapping[str, AbstractCode],
     options: Mapping[str, Mapping[str, Any]],
+    upload_model: bool,
 ) -> dict[str, dict[str, Any]]:
     sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
+    draw, model = _generator(settings.sampling, codes["sample"], upload_model)
     relaxing = relaxation_identity(settings.potential, runs_here(codes["relax"]))
     potential = settings.potential.model_dump(mode="json")
     inserted = settings.relax_inserted.model_dump(mode="json")
     everything = settings.relax_all.model_dump(mode="json")
     select = {"keep": settings.keep, "window": settings.keep_window}
     stages = {
-        "sample": ("sample", sampling, settings.sampling.model_dump(mode="json")),
+        "sample": ("sample", sampling, draw.model_dump(mode="json")),
         "relax_inserted": ("relax", relaxing, {"relaxation": inserted, "potential": potential}),
         "relax_all": (
             "relax",
@@ -216,7 +226,7 @@ def _plan(
             {"relaxation": everything, "potential": potential, "select": select},
         ),
     }
-    return {
+    plan: dict[str, dict[str, Any]] = {
         stage: {
             "settings": Dict(values),
             "identity": Dict(identity),
@@ -225,3 +235,15 @@ def _plan(
         }
         for stage, (kind, identity, values) in stages.items()
     }
+    plan["sample"] |= model
+    return plan
+
+
+def _generator(
+    settings: SamplingSettings, code: AbstractCode, upload: bool
+) -> tuple[SamplingSettings, dict[str, FolderData]]:
+    if upload:
+        settings, folder = model_folder(settings)
+        return settings, {"model": folder}
+    computer = code.computer
+    return reachable(settings, computer is not None and computer.hostname == "localhost"), {}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, SinglefileData, Str, StructureData
+from aiida.orm import AbstractCode, Dict, FolderData, SinglefileData, Str, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
+from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.functions import pick_structures, rank_samples
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.stage import StageWorkChain
 
@@ -17,7 +19,9 @@ __all__ = ["STAGES", "restore"]
 STAGES = ("sample", "relax_inserted", "relax_all")
 
 _STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
-_PLAN = namespace(**dict.fromkeys(STAGES, _STAGE))
+_MODEL = Annotated[FolderData, SocketMeta(required=False)]
+_SAMPLE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict, model=_MODEL)
+_PLAN = namespace(sample=_SAMPLE, relax_inserted=_STAGE, relax_all=_STAGE)
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 _REPORTS = dynamic(dynamic(Dict))
 _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
@@ -30,6 +34,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         summary=Dict,
         structures=dynamic(StructureData),
         reports=_REPORTS,
+        trajectories=dynamic(DiffusionTrajectoryData),
     )
 )
 def restore(
@@ -57,11 +62,13 @@ def restore(
     -------
     mapping
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
-        the same as CSV; `summary`; `reports`: what became of each stage of each chunk.
+        the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
+        `trajectories`: of each chunk, where `record` in the settings of sampling asks for them.
     """
     graph = get_current_graph()
     samples: dict[str, Any] = {}
     reports: dict[str, dict[str, Any]] = {}
+    trajectories: dict[str, Any] = {}
     for key, structures in chunks.items():
         reports[key] = {}
         for stage in STAGES:
@@ -69,6 +76,8 @@ def restore(
             step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
             structures = step.outputs.structures
             reports[key][stage] = step.outputs.report
+            if stage == "sample" and plan[stage]["settings"].get("record", 0):
+                trajectories[key] = step.outputs.trajectory
         samples[key] = structures
     ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples)
     structures = task(pick_structures)(samples=ranked.samples)
@@ -78,6 +87,7 @@ def restore(
         "summary": ranked.summary,
         "structures": structures,
         "reports": reports,
+        "trajectories": trajectories,
     }
 
 

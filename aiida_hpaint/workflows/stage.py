@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from aiida.engine import WorkChain, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import AbstractCode, CalcJobNode, Dict, Int, Str
+from aiida.orm import AbstractCode, CalcJobNode, Dict, FolderData, Int, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, relax_job, sample_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.structures.fate import ALIVE, Fate
 
 __all__ = ["StageWorkChain"]
@@ -49,9 +50,11 @@ class StageWorkChain(WorkChain):
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
         spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the job")
+        spec.input("model", valid_type=FolderData, required=False, help="sent along as `model/`")
         spec.input("max_failures", valid_type=Int, default=lambda: Int(2), help="jobs that may die")
         spec.input("max_jobs", valid_type=Int, default=lambda: Int(20), help="jobs in all")
         spec.output("structures", valid_type=StructureBatchData)
+        spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
         # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
         here: Any = cls
@@ -66,6 +69,7 @@ class StageWorkChain(WorkChain):
         self.ctx.jobs = 0
         self.ctx.failures = 0
         self.ctx.message = ""
+        self.ctx.trajectory = None
         self.ctx.status = "running" if self._any_alive() else "nothing to do"
 
     def has_work(self) -> bool:
@@ -83,7 +87,8 @@ class StageWorkChain(WorkChain):
                 "identity": self.inputs.identity,
             },
             inputs_spec=namespace(structures=Any, settings=Any, identity=Any),
-            outputs_spec=namespace(structures=Any),
+            outputs_spec=self._job_outputs(),
+            upload_files={"model": self.inputs.model} if "model" in self.inputs else None,
             code=self.inputs.code,
             metadata=self._metadata(),
         )
@@ -95,6 +100,7 @@ class StageWorkChain(WorkChain):
         problem = _problem(job, self._expected())
         if problem is None:
             self._take(job.outputs.structures)
+            self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
         else:
             self._count_failure(job, problem)
         if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
@@ -108,7 +114,15 @@ class StageWorkChain(WorkChain):
             structures = give_up(structures, Int(self._samples()), Str(self.ctx.message))
         details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
         self.out("structures", structures)
+        if self.ctx.trajectory is not None:
+            self.out("trajectory", self.ctx.trajectory)
         self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
+
+    def _job_outputs(self) -> Any:
+        # Without a recording the job has the outputs, and so the hash, that it always had.
+        if self.inputs.settings.get("record", 0):
+            return namespace(structures=Any, trajectory=Any)
+        return namespace(structures=Any)
 
     def _samples(self) -> int:
         if self.inputs.stage.value != "sample":
