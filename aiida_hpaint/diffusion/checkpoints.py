@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -19,9 +21,10 @@ from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork
+from aiida_hpaint.diffusion.networks.mattergen import MattergenNetwork, MattergenSettings
 from aiida_hpaint.settings import Device, Precision
 
-Network = DenseNetwork | GemNetwork
+Network = DenseNetwork | GemNetwork | MattergenNetwork
 
 
 def _dense(card: ModelCard) -> Network:
@@ -29,10 +32,16 @@ def _dense(card: ModelCard) -> Network:
 
 
 def _gemnet(card: ModelCard) -> Network:
-    return GemNetwork(GemNetSettings.model_validate(card.network), card.noise)
+    settings = GemNetSettings.model_validate(card.network)
+    with torch.device("meta"):  # drawing 45 million numbers to overwrite them takes seconds
+        return GemNetwork(settings, card.noise)
 
 
-_NETWORKS = {"dense": _dense, "gemnet": _gemnet}
+def _mattergen(card: ModelCard) -> Network:
+    return MattergenNetwork(MattergenSettings.model_validate(card.network), card.noise)
+
+
+_NETWORKS = {"dense": _dense, "gemnet": _gemnet, "mattergen": _mattergen}
 
 
 @dataclass(frozen=True)
@@ -57,12 +66,16 @@ def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
     Others may read or write the same model meanwhile: they see whole files, and the weights before
     their card.
     """
-    # safetensors refuses tensors that share memory; GemNet's checkpoints name some of them twice
-    weights = {name: tensor.contiguous().clone() for name, tensor in network.state_dict().items()}
+    return save_weights(network.state_dict(), card, path)
+
+
+def save_weights(weights: Mapping[str, Tensor], card: ModelCard, path: Path) -> ModelCard:
+    """The same for the tensors of a network that has not been built."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         new = Path(folder) / path.name
-        save_file(weights, new)
+        # safetensors refuses tensors that share memory; GemNet names some of its own twice
+        save_file({name: tensor.contiguous().clone() for name, tensor in weights.items()}, new)
         card = card.model_copy(update={"sha256": file_hash(new)})
         new.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
         new.replace(path)
@@ -81,16 +94,20 @@ def load_model(name: str, device: Device = "auto", precision: Precision = "auto"
     CheckpointError
         If it is missing, damaged, or of an architecture or size that the card does not name.
     """
-    return _load(find_model(name), select_device(device), precision)
-
-
-@lru_cache(maxsize=4)
-def _load(path: Path, device: torch.device, precision: Precision) -> Model:
+    path = find_model(name)
     card = read_card(path)
     if precision == "auto":
         precision = "float64" if card.architecture == "dense" else "float32"
+    return _load(path, card.model_dump_json(), file_hash(path), select_device(device), precision)
+
+
+@lru_cache(maxsize=4)
+def _load(
+    path: Path, card_json: str, sha256: str, device: torch.device, precision: Precision
+) -> Model:
+    card = ModelCard.model_validate_json(card_json)
     dtype = torch.float64 if precision == "float64" else torch.float32
-    if file_hash(path) != card.sha256:
+    if sha256 != card.sha256:
         raise CheckpointError(
             f"{path} does not have the sha256 of its card ({card.sha256[:12]}...): "
             "fetch or export it again"
@@ -107,7 +124,10 @@ def _build(card: ModelCard) -> Network:
             f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
             f"{', '.join(_NETWORKS)}: update aiida-hpaint or choose another model"
         )
-    return _NETWORKS[card.architecture](card)
+    try:
+        return _NETWORKS[card.architecture](card)
+    except ValidationError as error:
+        raise CheckpointError(f"the card of model '{card.name}' is not valid: {error}") from error
 
 
 def _fill(network: nn.Module, path: Path) -> None:
@@ -116,7 +136,7 @@ def _fill(network: nn.Module, path: Path) -> None:
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         raise CheckpointError(f"{path} does not fit the network on its card: {error}") from error
 

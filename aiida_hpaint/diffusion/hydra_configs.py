@@ -65,21 +65,25 @@ _TD_KNOWN_TIME = 0.005
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a configuration says of a model, in our own terms.
+    """What a configuration says of a model.
 
     Attributes
     ----------
+    denoiser
+        The network as the configuration has it, references filled in.
+    known_time
+        Time of clean sites, for models with a time for each site.
+    noise, sampling
+        In our own terms.
     data
         Name of the data set that it was trained on, where the configuration has one.
-    notes
-        What was not understood and may matter.
     """
 
-    network: GemNetSettings
+    denoiser: dict[str, Any]
+    known_time: float | None
     noise: FractionalNoiseSettings
     sampling: SamplingDefaults
     data: str
-    notes: tuple[str, ...]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -100,29 +104,50 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_config(config: Mapping[str, Any]) -> ModelConfig:
-    """Our settings for the model that a configuration of MatterGen or XtalPaint describes.
+    """What a configuration of MatterGen or XtalPaint says of the model, its size aside.
 
     Raises
     ------
     CheckpointError
-        If it describes another model than a GemNet-dT for wrapped positions, or one that was
-        fine-tuned to properties.
+        If it is of another kind, or of a model that does not noise wrapped positions.
     """
     tree = resolve(dict(config))
     module = _branch(tree, MODULE)
-    model = _branch(module, "model", MODULE)
-    refuse_conditions(_conditions(model))
-    network, notes = _network(model)
     known_time = _known_time(module)
-    if known_time is not None:
-        network["known_time"] = known_time
     return ModelConfig(
-        network=_checked(GemNetSettings, network),
+        denoiser=_branch(module, "model", MODULE),
+        known_time=known_time,
         noise=_checked(FractionalNoiseSettings, _noise(module)),
         sampling=_sampling(module, known_time is not None),
         data=_data(tree),
-        notes=notes,
     )
+
+
+def gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]]:
+    """Size of our network for a denoiser, and which of its arguments were not understood.
+
+    Raises
+    ------
+    CheckpointError
+        If it is another network than a GemNet-dT, or one that was fine-tuned to properties.
+    """
+    refuse_conditions(_conditions(config.denoiser))
+    values = _network(config.denoiser)
+    if config.known_time is not None:
+        values["known_time"] = config.known_time
+    return _checked(GemNetSettings, values), _not_understood(config.denoiser["gemnet"])
+
+
+def plain_denoiser(config: ModelConfig) -> dict[str, Any]:
+    """The network as the configuration has it, for the package that it is from.
+
+    Raises
+    ------
+    CheckpointError
+        If values in it are for Hydra to compute.
+    """
+    _refuse_unresolved_within(config.denoiser)
+    return config.denoiser
 
 
 def refuse_conditions(properties: list[str]) -> None:
@@ -136,8 +161,8 @@ def refuse_conditions(properties: list[str]) -> None:
     if properties:
         raise CheckpointError(
             f"it was fine-tuned to properties ({', '.join(properties)}), which our network does "
-            "not take: use it through the package mattergen, on a card of architecture "
-            "'mattergen', or take an unconditional model such as mattergen/base"
+            "not take: convert it for the package mattergen (`aiida-hpaint models convert ... "
+            "--architecture mattergen`), or take an unconditional model such as mattergen/base"
         )
 
 
@@ -152,8 +177,8 @@ def _conditions(model: Mapping[str, Any]) -> list[str]:
     return [name for name in special if name in ("GemNetTAdapter", "GemNetTCtrl")]
 
 
-def _network(model: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Arguments of our network, and what was not understood."""
+def _network(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of our network."""
     gemnet = _branch(model, "gemnet", f"{MODULE}.model")
     embedding = _branch(gemnet, "atom_embedding", f"{MODULE}.model.gemnet")
     if not _class(gemnet).endswith("GemNetT"):
@@ -163,16 +188,18 @@ def _network(model: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]
     _refuse_variants(gemnet)
     hidden = _value(model, "hidden_dim", 512)
     found = {ours: _value(gemnet, theirs, default) for theirs, (ours, default) in _SIZES.items()}
-    found |= {
+    return found | {
         "species_width": _value(embedding, "emb_size", hidden),
         "latent_width": _value(gemnet, "latent_dim", hidden),
         "species": ELEMENTS + bool(_value(embedding, "with_mask_type", False)),
         "types": ELEMENTS + _masks_types(model),
     }
+
+
+def _not_understood(gemnet: Mapping[str, Any]) -> list[str]:
     understood = {*_SIZES, *_ONLY, *_WITHOUT_EFFECT, "_target_", "atom_embedding", "latent_dim"}
     unknown = sorted({*gemnet} - understood)
-    notes = tuple(f"argument {name} of {_class(gemnet)} was not understood" for name in unknown)
-    return found, notes
+    return [f"argument {name} of {_class(gemnet)} was not understood" for name in unknown]
 
 
 def _refuse_variants(gemnet: Mapping[str, Any]) -> None:
@@ -259,6 +286,13 @@ def _refuse_unresolved(value: Any) -> None:
             f"{value.place} in its configuration is '{value.text}', which only Hydra can compute: "
             "write the value there"
         )
+
+
+def _refuse_unresolved_within(value: Any) -> None:
+    _refuse_unresolved(value)
+    entries = value.values() if isinstance(value, dict) else value
+    for entry in entries if isinstance(value, dict | list) else ():
+        _refuse_unresolved_within(entry)
 
 
 def _class(mapping: Mapping[str, Any]) -> str:

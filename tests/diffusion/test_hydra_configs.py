@@ -1,62 +1,31 @@
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from published_files import MODEL, MODULE, base_config, changed, td_config
 
 from aiida_hpaint.diffusion.cards import CheckpointError, FractionalNoiseSettings
-from aiida_hpaint.diffusion.hydra_configs import parse_config, read_yaml
+from aiida_hpaint.diffusion.hydra_configs import (
+    gemnet_settings,
+    parse_config,
+    plain_denoiser,
+    read_yaml,
+)
 from aiida_hpaint.diffusion.interpolations import Unresolved, resolve
 from aiida_hpaint.diffusion.networks.gemnet.settings import GemNetSettings
 
-CONFIGS = Path(__file__).parent / "configs"
-MODULE = "lightning_module.diffusion_module"
-MODEL = f"{MODULE}.model"
 
-
-def base() -> dict[str, Any]:
-    return read_yaml(CONFIGS / "mattergen_base.yaml")
-
-
-def changed(config: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A copy with another value at a path, or none for ...; more keys are made as needed."""
-    config = copy.deepcopy(config)
-    *branches, last = path.split(".")
-    node = config
-    for key in branches:
-        node = node.setdefault(key, {})
-    node.pop(last, None)
-    if value is not ...:
-        node[last] = value
-    return config
-
-
-def td() -> dict[str, Any]:
-    """As XtalPaint's configuration TD-paint.yaml changes MatterGen's."""
-    package = "xtalpaint.time_dependent"
-    config = changed(base(), f"{MODULE}._target_", f"{package}.diffusion_module.TDDiffusionModule")
-    sde = f"{package}.corruption.TDNumAtomsVarianceAdjustedWrappedVESDE"
-    for path, value in {
-        "p_replace": 0.2,
-        "t_replace": 0.001,
-        "corruption.sdes.pos._target_": sde,
-        "corruption.sdes.cell": ...,
-        "corruption.discrete_corruptions": ...,
-        "model.denoise_atom_types": False,
-        "model.gemnet._target_": f"{package}.gemnet.TDGemNetT",
-        "model.gemnet.atom_embedding.with_mask_type": False,
-    }.items():
-        config = changed(config, f"{MODULE}.{path}", value)
-    return config
+def size(config: dict[str, Any]) -> GemNetSettings:
+    return gemnet_settings(parse_config(config))[0]
 
 
 def test_the_published_base_model() -> None:
-    found = parse_config(base())
-    assert found.network == GemNetSettings()
+    found = parse_config(base_config())
+    assert gemnet_settings(found) == (GemNetSettings(), [])
     assert found.noise == FractionalNoiseSettings(smallest=0.01, largest=5.0)
     assert found.sampling.model_dump() == {
         "way": "baseline",
@@ -65,22 +34,21 @@ def test_the_published_base_model() -> None:
         "snr": 0.2,
     }
     assert found.data == "alex_mp_20"
-    assert found.notes == ()
 
 
 def test_a_model_with_a_time_for_each_site() -> None:
-    found = parse_config(td())
-    assert found.network == GemNetSettings(species=100, types=100, known_time=0.001)
+    found = parse_config(td_config())
+    assert size(td_config()) == GemNetSettings(species=100, types=100, known_time=0.001)
     assert found.sampling.way == "td"
     assert found.sampling.snr == 0.4
 
 
 def test_a_model_for_positions_alone() -> None:
-    config = changed(base(), f"{MODULE}.corruption.discrete_corruptions", ...)
+    config = changed(base_config(), f"{MODULE}.corruption.discrete_corruptions", ...)
     config = changed(config, f"{MODULE}.corruption.sdes.cell", ...)
     assert parse_config(config).sampling.way == "pos-only"
     # the crystal structures of one composition: cells are noised, too
-    config = changed(base(), f"{MODULE}.corruption.discrete_corruptions", {})
+    config = changed(base_config(), f"{MODULE}.corruption.discrete_corruptions", {})
     assert parse_config(config).sampling.way == "baseline"
 
 
@@ -94,28 +62,29 @@ def test_a_model_for_positions_alone() -> None:
     ],
 )
 def test_the_time_of_clean_sites(change: dict[str, Any], time: float) -> None:
-    config = base()
+    config = base_config()
     for path, value in change.items():
         config = changed(config, path, value)
     found = parse_config(config)
     assert found.sampling.way == "td"
-    assert found.network.known_time == time
+    assert found.known_time == time
+    assert size(config).known_time == time
 
 
 def test_sizes_have_mattergens_defaults() -> None:
-    config = changed(base(), f"{MODEL}.gemnet.num_blocks", ...)
+    config = changed(base_config(), f"{MODEL}.gemnet.num_blocks", ...)
     config = changed(config, f"{MODEL}.gemnet.cutoff", ...)
     config = changed(config, f"{MODEL}.gemnet.num_radial", 32)
     config = changed(config, f"{MODEL}.gemnet.max_neighbors", 20)
     config = changed(config, f"{MODULE}.corruption.sdes.pos.sigma_min", 0.005)
-    found = parse_config(config)
-    assert found.network == GemNetSettings(blocks=3, cutoff=6.0, radial=32, neighbours=20)
-    assert found.noise.smallest == 0.005
+    assert size(config) == GemNetSettings(blocks=3, cutoff=6.0, radial=32, neighbours=20)
+    assert parse_config(config).noise.smallest == 0.005
 
 
 def test_what_is_not_understood_is_noted() -> None:
-    config = changed(base(), f"{MODEL}.gemnet.twist", 3)
-    assert parse_config(config).notes == ("argument twist of GemNetT was not understood",)
+    config = changed(base_config(), f"{MODEL}.gemnet.twist", 3)
+    _, notes = gemnet_settings(parse_config(config))
+    assert notes == ["argument twist of GemNetT was not understood"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +94,7 @@ def test_what_is_not_understood_is_noted() -> None:
         (
             f"{MODEL}.property_embeddings_adapt",
             {"hhi_score": {}, "dft_mag_density": {}},
-            r"\(dft_mag_density, hhi_score\).*architecture 'mattergen'",
+            r"\(dft_mag_density, hhi_score\).*--architecture mattergen",
         ),
         (f"{MODEL}.gemnet.condition_on_adapt", ["hhi_score"], r"\(hhi_score\)"),
         (f"{MODEL}._target_", "mattergen.adapter.GemNetTAdapter", "GemNetTAdapter"),
@@ -150,7 +119,19 @@ def test_what_is_not_understood_is_noted() -> None:
 )
 def test_another_model_is_refused(path: str, value: Any, message: str) -> None:
     with pytest.raises(CheckpointError, match=message):
-        parse_config(changed(base(), path, value))
+        size(changed(base_config(), path, value))
+
+
+def test_a_network_for_the_package_is_as_it_was() -> None:
+    link = "${lightning_module.diffusion_module.model.hidden_dim}"
+    config = changed(base_config(), f"{MODEL}.gemnet.emb_size_atom", link)
+    config = changed(config, f"{MODEL}.property_embeddings", {"space_group": {"dims": [2, 3]}})
+    denoiser = plain_denoiser(parse_config(config))
+    assert denoiser["gemnet"]["emb_size_atom"] == 512
+    assert denoiser["property_embeddings"] == {"space_group": {"dims": [2, 3]}}
+    config = changed(config, f"{MODEL}.property_embeddings", {"a": {"dims": ["${eval:'1'}"]}})
+    with pytest.raises(CheckpointError, match=r"property_embeddings\.a\.dims\.0 .*only Hydra"):
+        plain_denoiser(parse_config(config))
 
 
 def test_a_configuration_is_never_instantiated(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from published_files import write_checkpoint
 from torch import nn
 
 from aiida_hpaint.diffusion.cards import CheckpointError
@@ -25,24 +26,7 @@ STATE = {
 
 
 def lightning(path: Path, state: dict[str, Any] | None = None, **content: Any) -> Path:
-    """A file with what Lightning's trainer puts into one, and `content`."""
-    layer = nn.Linear(3, 2)
-    optimizer = torch.optim.Adam(layer.parameters())
-    layer(torch.ones(3)).sum().backward()
-    optimizer.step()
-    saved = {
-        "epoch": 7,
-        "global_step": 1234,
-        "pytorch-lightning_version": "2.0.6",
-        "state_dict": STATE if state is None else state,
-        "loops": {"fit_loop": {"epoch_progress": {"total": {"ready": 8}}}},
-        "callbacks": {"ModelCheckpoint": {"best_model_score": torch.tensor(0.25)}},
-        "optimizer_states": [optimizer.state_dict()],
-        "lr_schedulers": [{"factor": 0.6, "mode_worse": float("inf")}],
-        **content,
-    }
-    torch.save(saved, path)
-    return path
+    return write_checkpoint(path, STATE if state is None else state, **content)
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -74,7 +58,7 @@ class Runs:
 def test_weights_and_progress_are_read(tmp_path: Path) -> None:
     path = lightning(tmp_path / "last.ckpt")
     file = read_lightning(path)
-    oracle = torch.load(path, weights_only=True)
+    oracle = torch.load(path, weights_only=False)
     assert same(file.state_dict, oracle["state_dict"])
     assert file.config is None
     assert file.training == {
@@ -82,7 +66,7 @@ def test_weights_and_progress_are_read(tmp_path: Path) -> None:
         "global_step": 1234,
         "pytorch-lightning_version": "2.0.6",
     }
-    assert file.inert == ()
+    assert file.inert == ("pathlib.PosixPath",)
 
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32]
@@ -111,7 +95,7 @@ def test_tensors_are_what_torch_reads(
         if tensor.ndim:
             state[f"slice{index}"] = tensor[1:]
     path = lightning(tmp_path_factory.mktemp("ckpt") / "last.ckpt", state)
-    assert same(read_lightning(path).state_dict, torch.load(path, weights_only=True)["state_dict"])
+    assert same(read_lightning(path).state_dict, torch.load(path, weights_only=False)["state_dict"])
 
 
 def test_a_module_and_its_parameters(tmp_path: Path) -> None:
