@@ -96,7 +96,9 @@ def _cross(left: Tensor, right: Tensor) -> Tensor:
 def positions(crystals: Crystals, candidates: Candidates) -> Tensor:
     """Cartesian positions (A, 3), Å, of sites moved into the cell."""
     frac = crystals.frac.flatten(0, 1)[candidates.place]
-    frac = frac - frac.detach().floor()
+    cell = frac.detach().floor()
+    # the far side of the cell, which rounding may lead to, is where MatterGen leaves it
+    frac = frac - torch.where(frac == 1, 0, cell)
     return combine(frac, crystals.cells[candidates.structure])
 
 
