@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.diffusion import generate
+from aiida_hpaint.diffusion import generate, generate_recorded
 from aiida_hpaint.evaluation import rank, screen, select_lowest
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import HostError, prepare_hosts
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.trajectory import Recording, Trajectory
 
 Progress = Callable[[int, int, str], None]
 
@@ -30,10 +31,19 @@ class Restoration:
     samples
         All samples of all hosts with their fates, energies (eV), ranks within their host and
         energies above its lowest (eV per atom); the history says how they came to be.
+    recording
+        The samples as they were drawn, before any relaxation, and the way there; None unless
+        asked for.
     """
 
     hosts: StructureBatch
     samples: StructureBatch
+    recording: Recording | None = None
+
+    @property
+    def trajectory(self) -> Trajectory | None:
+        """Where the sought sites were while they were drawn, if that was recorded."""
+        return None if self.recording is None else self.recording.trajectory
 
     @property
     def best(self) -> StructureBatch:
@@ -68,6 +78,7 @@ def restore(
     add: str | Mapping[str, int] | None = None,
     settings: RestorationSettings | str = "balanced",
     *,
+    record: bool = False,
     progress: Progress | None = None,
 ) -> Restoration:
     """Put missing sites into crystals: sample, relax the inserted sites, relax all, rank.
@@ -84,6 +95,9 @@ def restore(
         the CIF of each host.
     settings
         Name of a protocol or settings.
+    record
+        Keep how the samples were drawn, at every step unless `sampling.record` says which. The
+        samples are the same.
     progress
         Called with (done, total, text) now and then.
 
@@ -106,17 +120,34 @@ def restore(
     batch, problems = prepare_hosts(hosts, add)
     if batch is None or problems:
         raise HostError(problems)
-    return Restoration(batch, restore_batch(batch, settings, progress=progress))
+    if record and not settings.sampling.record:
+        sampling = settings.sampling.model_copy(update={"record": 1})
+        settings = settings.model_copy(update={"sampling": sampling})
+    return restore_recorded(batch, settings, progress=progress)
 
 
 def restore_batch(
     hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
     """All samples of checked hosts, relaxed and ranked."""
-    samples = screen(generate(hosts, settings.sampling, progress=progress))
+    return restore_recorded(hosts, settings, progress=progress).samples
+
+
+def restore_recorded(
+    hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+) -> Restoration:
+    """The restoration of checked hosts, with a recording if `sampling.record` asks for it."""
+    recording = None
+    if settings.sampling.record:
+        drawn, trajectory = generate_recorded(hosts, settings.sampling, progress=progress)
+        recording = Recording(drawn, trajectory)
+    else:
+        drawn = generate(hosts, settings.sampling, progress=progress)
+    samples = screen(drawn)
     samples = relax(samples, settings.relax_inserted, settings.potential, progress=progress)
     samples = select_lowest(samples, settings.keep, settings.keep_window)
-    return rank(relax(samples, settings.relax_all, settings.potential, progress=progress))
+    samples = relax(samples, settings.relax_all, settings.potential, progress=progress)
+    return Restoration(hosts, rank(samples), recording)
 
 
-__all__: Sequence[str] = ["Restoration", "restore", "restore_batch"]
+__all__: Sequence[str] = ["Restoration", "restore", "restore_batch", "restore_recorded"]

@@ -25,6 +25,7 @@ class Campaign(Settings):
     settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
     code: str | dict[str, str] | None = Field(None, description="one, or for sample and relax")
     options: dict[str, dict[str, Any]] = Field({}, description="scheduler, for sample and relax")
+    upload_model: bool = Field(False, description="send the generator along with the jobs")
     chunk_sites: int | None = Field(None, ge=1, description="sites of the hosts in one chunk")
     name: str | None = Field(None, description="label of the process")
 
@@ -40,7 +41,8 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    given = {key: flags[key] for key in ("add", "protocol", "code") if flags.get(key)}
+    named = ("add", "protocol", "code", "upload_model")
+    given = {key: flags[key] for key in named if flags.get(key)}
     overrides = _merge(values.get("settings") or {}, overrides_from(flags))
     try:
         return Campaign.model_validate({**values, **given, "settings": overrides})
@@ -59,7 +61,9 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     short = {"samples": "sampling.samples", "seed": "sampling.seed"}
     short |= {"generator": "sampling.generator", "potential": "potential.name"}
+    short |= {"way": "sampling.way", "steps": "sampling.steps"}
     pairs = [(path, flags[key]) for key, path in short.items() if flags.get(key) is not None]
+    pairs += [("sampling.record", 1)] if flags.get("record") else []
     merged: dict[str, Any] = {}
     for path, value in [*pairs, *map(_split, flags.get("set_", ()))]:
         nested: Any = value

@@ -16,6 +16,7 @@ from aiida_hpaint.cli.restore import restore, submit
 from aiida_hpaint.cli.setup import setup
 from aiida_hpaint.cli.status import results, status
 from aiida_hpaint.cli.train import train
+from aiida_hpaint.cli.trajectory import trajectory
 
 HELP = """Put missing hydrogen (or any element) back into crystals.
 
@@ -73,5 +74,5 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
         os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
 
 
-for command in (setup, restore, submit, status, results, models, train, demo):
+for command in (setup, restore, submit, status, results, trajectory, models, train, demo):
     main.add_command(command)

@@ -20,17 +20,46 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent."),
     click.option("--samples", type=int, metavar="N", help="Samples for each host."),
     click.option("--seed", type=int, metavar="N", help="Seed of the noise."),
-    click.option("--generator", metavar="NAME", help="See `aiida-hpaint models list`."),
+    click.option(
+        "--generator",
+        metavar="NAME",
+        help="A name from `aiida-hpaint models list` or the path of a model.",
+    ),
+    click.option(
+        "--way",
+        type=click.Choice(["td", "pos-only", "baseline", "repaint"]),
+        help="How the host takes part in sampling: clean and known as such (td, for models trained "
+        "so), clean (pos-only), re-noised at each level (baseline), that with resampling "
+        "(repaint). Without it, as the model's card recommends.",
+    ),
+    click.option(
+        "--steps",
+        type=click.IntRange(min=2),
+        metavar="N",
+        help="Noise levels of sampling; without it, as the model's card recommends.",
+    ),
+    click.option(
+        "--record",
+        is_flag=True,
+        help="Keep how samples were drawn, for `aiida-hpaint trajectory`. "
+        "--set sampling.record=10 keeps every tenth step.",
+    ),
     click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`."),
     click.option(
         "--set",
         "set_",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Any other setting, like relax_all.fmax=0.02; may be repeated.",
+        help="Any other setting, like relax_all.fmax=0.02 or sampling.snr=0.4; may be repeated.",
     ),
     click.option(
         "--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here."
+    ),
+    click.option(
+        "--upload-model",
+        is_flag=True,
+        help="Send the generator's weights along with the jobs: it need not be where they run, "
+        "and is stored in the provenance.",
     ),
     click.option(
         "--jobs",

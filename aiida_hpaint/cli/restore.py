@@ -12,7 +12,7 @@ from aiida_hpaint.cli.options import host_options, run_options
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-    from aiida_hpaint.structures import StructureBatch
+    from aiida_hpaint.structures import Recording, StructureBatch
 
 RESTORE = """Restore hosts, wait, and show what was found.
 
@@ -29,6 +29,8 @@ Examples:
   aiida-hpaint restore brucite.cif --add H:2 --protocol fast
   aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output found
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
+  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --way td --steps 50
+  aiida-hpaint restore host.cif --record
   aiida-hpaint restore host.cif --no-aiida
 """
 
@@ -41,11 +43,12 @@ FILES are CIF, POSCAR or extxyz files, or one restore.yaml with all there is to 
   add: H:4                     # without it: from the formulas of the CIFs
   protocol: balanced
   settings:                    # what to change in the protocol
-    sampling: {samples: 20}
+    sampling: {samples: 20, way: td, record: 1}
   code: {sample: python@gpu, relax: python@cluster}
   options:                     # metadata.options of the jobs
     relax: {max_wallclock_seconds: 3600, queue_name: normal}
   chunk_sites: 2000            # hosts are cut into chunks of so many sites
+  upload_model: true           # send the generator along with the jobs
 
 \b
 Examples:
@@ -73,13 +76,17 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     """Restore hosts, wait, and show what was found."""
     from aiida_hpaint.cli.run import prepare, run_here, run_with_aiida, submit_task
 
-    task, node = prepare(files, flags), None
+    task, node, recording = prepare(files, flags), None, None
     if flags["no_aiida"]:
-        samples = run_here(task)
+        found = run_here(task)
+        samples, recording = found.samples, found.recording
     else:
         node = submit_task(obj["profile"], task)
         samples = run_with_aiida(node)
-    if not report(samples, flags["output"], node):
+    restored = report(samples, flags["output"], node)
+    if task.settings.sampling.record:
+        _tell_recording(recording, flags["output"], node)
+    if not restored:
         raise click.exceptions.Exit(1)
 
 
@@ -96,6 +103,14 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
     click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
     click.echo(f"  aiida-hpaint status {node.pk}")
     click.echo(f"  aiida-hpaint results {node.pk}")
+
+
+def _tell_recording(recording: Recording | None, output: Path, node: ProcessNode | None) -> None:
+    """Write a recording that was made here, and say what can be done with one."""
+    source = str(node.pk) if node is not None else str(output / "trajectory.npz")
+    if recording is not None:
+        recording.save(output / "trajectory.npz")
+    click.echo(f"\nHow samples were drawn: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
 
 
 def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:

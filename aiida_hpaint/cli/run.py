@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.progress import Progress
 
+    from aiida_hpaint.restoration import Restoration
     from aiida_hpaint.settings import RestorationSettings
     from aiida_hpaint.structures import StructureBatch
     from aiida_hpaint.workflows.progress import StageState
@@ -72,16 +72,16 @@ def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     return Task(campaign, settings, hosts, chunk_sites)
 
 
-def run_here(task: Task) -> StructureBatch:
+def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
-    from aiida_hpaint.restoration import restore_batch
+    from aiida_hpaint.restoration import restore_recorded
 
     with progress_display() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text.partition(":")[0].replace("_", " "), done, total)
 
-        return restore_batch(task.hosts, task.settings, progress=progress)
+        return restore_recorded(task.hosts, task.settings, progress=progress)
 
 
 def submit_task(profile: str | None, task: Task) -> ProcessNode:
@@ -96,6 +96,7 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
         settings=task.settings,
         code=task.campaign.code,
         options=task.campaign.options or None,
+        upload_model=task.campaign.upload_model,
         chunk_sites=task.chunk_sites,
         name=task.campaign.name or _title(task.hosts),
     )
@@ -149,13 +150,22 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
         while True:
             over = node.is_terminated
             states = stage_states(node)
-            done = Counter(state.stage for state in states if state.is_over)
-            for stage in dict.fromkeys(state.stage for state in states):
-                show(TITLES[stage], done[stage], chunks)
+            for stage, (done, begun) in count_chunks(states).items():
+                show(TITLES[stage], done, max(chunks, begun))
             _tell_trouble(states, told)
             if over:
                 return
             time.sleep(interval)
+
+
+def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:
+    """Chunks that each stage has done and begun; one that was begun again is one chunk."""
+    counts = {}
+    for stage in dict.fromkeys(state.stage for state in states):
+        begun = {state.chunk for state in states if state.stage == stage}
+        done = {state.chunk for state in states if state.stage == stage and state.is_over}
+        counts[stage] = (len(done), len(begun))
+    return counts
 
 
 def ending(node: ProcessNode) -> str:

@@ -131,12 +131,13 @@ class Recording:
         return Recording(self.samples[list(rows)], self.trajectory[rows])
 
     def frames(self, row: int) -> StructureBatch:
-        """One structure for each kept position of a sample, with the scalar `step`."""
+        """One structure for each kept position of a sample, with the scalar `step`, without history."""
         sample = self.samples[row]
         found = self.trajectory.positions[:, self.trajectory.sites(row)]
         coords = np.repeat(sample.frac_coords[None], len(found), axis=0)
         coords[:, sample.inserted] = found
-        frames = sample[[0] * len(found)].with_coords(coords.reshape(-1, 3))
+        bare = replace(sample, metadata=(), history=())
+        frames = bare[[0] * len(found)].with_coords(coords.reshape(-1, 3))
         return frames.with_scalars(step=np.append(0, self.trajectory.steps))
 
     def save(self, path: Path) -> None:
