@@ -73,7 +73,9 @@ def prototype_label(numbers: IntArray, frac: FloatArray, cell: FloatArray) -> st
 
 def standardise(numbers: IntArray, frac: FloatArray, cell: FloatArray) -> StandardCrystal | None:
     """The crystal in the conventional cell that spglib chooses; None where it finds none."""
-    found: Any = spglib.standardize_cell((cell, frac, numbers), symprec=SYMPREC)
+    # spglib takes arrays, whatever its annotations say
+    crystal: Any = (cell, frac, numbers)
+    found: Any = spglib.standardize_cell(crystal, symprec=SYMPREC)
     dataset = found and _dataset(*found)
     if not dataset:
         return None
@@ -88,7 +90,6 @@ def standardise(numbers: IntArray, frac: FloatArray, cell: FloatArray) -> Standa
 
 
 def _dataset(cell: FloatArray, frac: FloatArray, numbers: IntArray) -> Any:
-    # spglib takes arrays, whatever its annotations say
     crystal: Any = (cell, frac, numbers)
     return spglib.get_symmetry_dataset(crystal, symprec=SYMPREC)
 

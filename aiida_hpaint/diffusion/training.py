@@ -64,10 +64,8 @@ class ScoreMatching(lightning.LightningModule):
         """Batches from the step that training has reached, so that a resumed run goes on."""
         return self._loader(self.trainer.global_step, self.settings.steps, stream=0)
 
-    def val_dataloader(self) -> Any:
-        """The same batches each time, or none."""
-        if self.inputs.validation is None:
-            return []
+    def val_dataloader(self) -> DataLoader[NoisyBatch]:
+        """The same batches each time."""
         return self._loader(0, self.settings.validation_batches, stream=1)
 
     def _loader(self, first: int, last: int, stream: Literal[0, 1]) -> DataLoader[NoisyBatch]:
@@ -192,8 +190,9 @@ def _trainer(
         gradient_clip_algorithm=settings.clip_by,
         callbacks=_callbacks(settings, inputs, deadline),
         logger=False,
-        val_check_interval=settings.validate_every if inputs.validation is not None else None,
-        check_val_every_n_epoch=None if inputs.validation is not None else 1,
+        limit_val_batches=None if inputs.validation else 0,
+        val_check_interval=settings.validate_every,
+        check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,
         enable_checkpointing=False,

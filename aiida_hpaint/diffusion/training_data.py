@@ -182,9 +182,10 @@ def check_structures(structures: TrainingStructures) -> None:
     _refuse(structures, counts < 1, "has no sites")
     unknown = (numbers < 1) | (numbers > HEAVIEST)
     _refuse(structures, _any(structures, unknown), f"has atomic numbers outside 1 to {HEAVIEST}")
-    lost = ~np.isfinite(structures.frac).all(1)
+    lost = np.asarray(~np.isfinite(structures.frac).all(axis=1))
     _refuse(structures, _any(structures, lost), "has sites without a (finite) position")
-    _refuse(structures, ~np.isfinite(structures.cells).all((1, 2)), "has a cell that is not finite")
+    endless = np.asarray(~np.isfinite(structures.cells).all(axis=(1, 2)))
+    _refuse(structures, endless, "has a cell that is not finite")
     volumes = np.abs(np.linalg.det(structures.cells))
     _refuse(structures, volumes < SMALLEST_VOLUME * counts, "has a cell of no volume")
 

@@ -94,14 +94,15 @@ class Keeper(Callback):
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Note the loss on the validation structures."""
-        if trainer.sanity_checking:
-            return
-        value = float(trainer.callback_metrics["validation_loss"])
-        self._add_row(trainer, validation=value)
+        # a run that has to stop is validated where one run would not be
+        if trainer.global_step % trainer.val_check_batch == 0:
+            value = float(trainer.callback_metrics["validation_loss"])
+            self._add_row(trainer, validation=value)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Save what there is at the end, before the averaged weights replace the others."""
-        self._add_row(trainer)
+        if trainer.global_step >= trainer.max_steps:
+            self._add_row(trainer)
         trainer.save_checkpoint(self.folder / LAST)
 
     def on_save_checkpoint(
@@ -187,10 +188,20 @@ class Progress(TQDMProgressBar):
         """Steps of the whole run; the sequence of batches itself has no end."""
         return self.steps
 
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Let the bar begin where a resumed run does."""
+        super().on_train_start(trainer, module)
+        self._set_out(trainer)
+
     def on_train_epoch_start(self, trainer: Trainer, *arguments: Any) -> None:
-        """Name the bar, and let it begin where a resumed run does."""
+        """The only epoch."""
         super().on_train_epoch_start(trainer, *arguments)
+        self._set_out(trainer)
+
+    def _set_out(self, trainer: Trainer) -> None:
+        self.train_progress_bar.total = self.steps
         self.train_progress_bar.initial = trainer.global_step
+        self.train_progress_bar.n = trainer.global_step
         self.train_progress_bar.set_description("training")
 
     def get_metrics(
