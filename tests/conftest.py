@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_hpaint.structures import StructureBatch, read_hosts
+from aiida_hpaint.structures import Recording, StructureBatch, Trajectory, read_hosts
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,3 +91,25 @@ def samples() -> StructureBatch:
             {"stage": "sample", "model": {"name": "m", "sha256": "0f"}, "seed": 1, "seconds": 2.0},
         ),
     )
+
+
+@pytest.fixture
+def recording(samples: StructureBatch) -> Recording:
+    """How the samples were drawn: four steps of which each halves the way, the third a jump up."""
+    sought = samples.frac_coords[samples.inserted]
+    offsets = np.random.default_rng(5).uniform(-0.2, 0.2, (5, len(sought), 3))
+    positions = sought + offsets * 0.5 ** np.arange(5)[:, None, None]
+    positions[-1] = sought
+    means = positions[1:] * 0.99
+    means[2] = np.nan
+    trajectory = Trajectory(
+        times=np.array([1.0, 0.5, 0.0, 0.5]),
+        positions=positions.astype(np.float32),
+        means=means.astype(np.float32),
+        counts=samples.insert_counts,
+        hosts=samples.scalars["host"],
+        samples=samples.scalars["sample"],
+        steps=np.array([2, 4, 6, 7]),
+        way="repaint",
+    )
+    return Recording(samples, trajectory)

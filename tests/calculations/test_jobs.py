@@ -39,6 +39,28 @@ def test_samples_of_a_chunk_know_their_host_among_all(brucite: StructureBatch) -
     assert set(samples.scalars["fate"]) <= {"sampled", "too close", "duplicate"}
 
 
+def test_a_recording_knows_its_hosts_and_ends_in_the_samples(brucite: StructureBatch) -> None:
+    settings = SamplingSettings(samples=2, steps=3, record=2, device="cpu").model_dump()
+    chunk = brucite[[0, 0]].with_scalars(host=[4, 7])
+    found = jobs.sample_job(chunk, settings, {"version": __version__})
+    samples, trajectory = found["structures"], found["trajectory"]
+    assert trajectory.hosts.tolist() == [4, 4, 7, 7]
+    assert trajectory.steps.tolist() == [2, 3]
+    np.testing.assert_allclose(
+        trajectory.positions[-1], samples.frac_coords[samples.inserted], atol=1e-6
+    )
+    plain = jobs.sample_job(chunk, {**settings, "record": 0}, {"version": __version__})
+    assert list(plain) == ["structures"]
+    np.testing.assert_array_equal(plain["structures"].frac_coords, samples.frac_coords)
+
+
+def test_other_weights_are_refused(brucite: StructureBatch) -> None:
+    settings = SamplingSettings(samples=1, steps=2, device="cpu").model_dump()
+    identity = {"version": __version__, "model": {"name": "bundled", "sha256": "0f" * 32}}
+    with pytest.raises(RuntimeError, match=r"'bundled' has the sha256 .* 0f0f0f0f0f0f\.\.\. where"):
+        jobs.sample_job(brucite, settings, identity)
+
+
 @pytest.mark.parametrize("job", [jobs.sample_job, jobs.relax_job])
 def test_another_version_is_refused(job: object, brucite: StructureBatch) -> None:
     assert callable(job)
