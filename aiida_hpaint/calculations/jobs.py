@@ -89,7 +89,7 @@ def relax_job(
     potential = PotentialSettings.model_validate(settings["potential"])
     if settings.get("select") and not _resumes(structures, relaxation):
         structures = select_lowest(structures, **settings["select"])
-    return {"structures": relax(structures, relaxation, potential, deadline=_deadline())}
+    return {"structures": relax(structures, relaxation, potential, deadline=deadline())}
 
 
 def check_version(identity: Mapping[str, Any]) -> None:
@@ -131,6 +131,12 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
         )
 
 
+def deadline() -> float | None:
+    """Value of `time.monotonic()` at which the scheduler's time is used up; None without limit."""
+    seconds = os.environ.get(WALLTIME_VARIABLE)
+    return None if seconds is None else time.monotonic() + float(seconds)
+
+
 def _placed(samples: StructureBatch, places: Any) -> StructureBatch:
     """Samples of a chunk with the places of their hosts among all hosts."""
     if places is None:
@@ -142,8 +148,3 @@ def _resumes(structures: StructureBatch, settings: RelaxationSettings) -> bool:
     """Whether the last thing that happened to the samples is this stage, cut short."""
     stages = [record.get("stage") for record in structures.history]
     return stages[-1:] == [f"relax_{settings.moving}"]
-
-
-def _deadline() -> float | None:
-    seconds = os.environ.get(WALLTIME_VARIABLE)
-    return None if seconds is None else time.monotonic() + float(seconds)

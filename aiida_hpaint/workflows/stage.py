@@ -17,6 +17,7 @@ from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, relax_job, sample_
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.structures.fate import ALIVE, Fate
+from aiida_hpaint.workflows.ends import FOR_NOTHING, problem_of, usable_walltime
 
 __all__ = ["StageWorkChain"]
 
@@ -25,11 +26,6 @@ _JOBS: dict[str, Callable[..., Any]] = {
     "relax_inserted": relax_job,
     "relax_all": relax_job,
 }
-_FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328})
-"""Exit codes of jobs whose Python raised an error: to try again would raise it again."""
-
-_NO_RESULT = 310
-"""Exit code of a job that left no file with results."""
 
 
 class StageWorkChain(WorkChain):
@@ -148,7 +144,7 @@ class StageWorkChain(WorkChain):
         self.ctx.failures += 1
         self.ctx.message = f"job {job.pk}: {problem}"
         self.report(self.ctx.message)
-        hopeless = job.exit_status in _FOR_NOTHING
+        hopeless = job.exit_status in FOR_NOTHING
         if hopeless or self.ctx.failures >= self.inputs.max_failures.value:
             self.ctx.status = "failed"
 
@@ -156,17 +152,12 @@ class StageWorkChain(WorkChain):
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         seconds = options.get("max_wallclock_seconds")
         if seconds:
-            variables = {WALLTIME_VARIABLE: f"{_usable(seconds):.0f}"}
+            variables = {WALLTIME_VARIABLE: f"{usable_walltime(seconds):.0f}"}
             options["environment_variables"] = {
                 **options.get("environment_variables", {}),
                 **variables,
             }
         return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
-
-
-def _usable(walltime: float) -> float:
-    """The walltime (s) without what starting Python and writing the results takes."""
-    return walltime - min(max(0.1 * walltime, 60.0), 0.5 * walltime)
 
 
 def _count(node: StructureBatchData, *fates: Fate) -> int:
@@ -180,23 +171,11 @@ def _evaluations(node: StructureBatchData) -> int:
 
 def _problem(job: CalcJobNode, expected: int) -> str | None:
     """Why the job gave no result that can be used, in a few words."""
-    if job.is_excepted or job.is_killed:
-        return job.exception or "killed"
-    if not job.is_finished_ok:
-        return f"{_last_words(job)} (exit status {job.exit_status})"
+    if problem := problem_of(job):
+        return problem
     structures = job.outputs.structures if "structures" in job.outputs else None
     if not isinstance(structures, StructureBatchData):
         return f"it returned {type(structures).__name__} instead of a StructureBatch"
     if len(structures) != expected:
         return f"it returned {len(structures)} structures instead of {expected}"
     return None
-
-
-def _last_words(job: CalcJobNode) -> str:
-    if job.exit_status == _NO_RESULT:
-        said = (job.get_scheduler_stderr() or "").strip().splitlines()
-        told = f": {said[-1]}" if said else ""
-        return f"it ended without a result, killed or out of memory or time{told}"
-    lines = (job.exit_message or "it failed").strip().splitlines()
-    # The first line of an exit message says that Python failed, the second how.
-    return lines[1] if len(lines) > 1 and job.exit_status in _FOR_NOTHING else lines[0]
