@@ -6,6 +6,7 @@ sha256 of the file are written on the card. Fetched again, it has to be the same
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,9 +152,16 @@ def _file(model: PublishedModel, name: str, revision: str) -> Path:
             f"{_by_hand(model)}"
         ) from error
     try:
-        return Path(hf_hub_download(model.repo, name, revision=revision))
+        return Path(hf_hub_download(model.repo, name, revision=revision, endpoint=_endpoint()))
     except Exception as error:  # errors of the hub, of one of three HTTP libraries, of the disk
         raise CheckpointError(_unreachable(model, name, revision, error)) from error
+
+
+def _endpoint() -> str:
+    """The hub's address, also if HF_ENDPOINT was set after its client was imported."""
+    from huggingface_hub import constants
+
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or str(constants.ENDPOINT)
 
 
 def _unreachable(model: PublishedModel, name: str, revision: str, error: Exception) -> str:
@@ -162,11 +170,11 @@ def _unreachable(model: PublishedModel, name: str, revision: str, error: Excepti
 
     what = f"{name} of {model.repo} at revision {revision}"
     if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return f"{constants.ENDPOINT} has no {what}, or none for you ({_in_a_line(error)})"
+        return f"{_endpoint()} has no {what}, or none for you ({_in_a_line(error)})"
     cache = "; HF_HUB_OFFLINE is set, so that only its cache was searched"
     offline = cache if constants.HF_HUB_OFFLINE else ""
     return (
-        f"could not fetch {what}: no way to {constants.ENDPOINT} "
+        f"could not fetch {what}: no way to {_endpoint()} "
         f"({_in_a_line(error)}){offline}.\n{_by_hand(model)}"
     )
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from fake_hub import Hub
 from huggingface_hub import constants
@@ -41,16 +42,16 @@ def hub(
     monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     with Hub() as server:
-        direct(monkeypatch, server.url)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
         server.publish(MODEL.repo, published)
         yield server
+    monkeypatch.undo()
+    forget_sessions()
 
 
-def direct(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """As HF_ENDPOINT does before the client is imported."""
-    template = f"{url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+def forget_sessions() -> None:
+    """Clients before 1.0 look at HF_HUB_OFFLINE when they open a session."""
+    getattr(huggingface_hub.utils, "reset_sessions", lambda: None)()
 
 
 def sha256_of(published: dict[str, bytes]) -> str:
@@ -141,6 +142,7 @@ def test_the_cache_is_enough_without_a_network(
     first = fetch_model(NAME)
     monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path / "new-models"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    forget_sessions()
     hub.requests.clear()
     assert fetch_model(NAME) == first
     assert hub.requests == []
@@ -149,6 +151,7 @@ def test_the_cache_is_enough_without_a_network(
 @pytest.mark.usefixtures("hub")
 def test_without_a_network_the_way_by_hand_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    forget_sessions()
     with pytest.raises(CheckpointError, match="HF_HUB_OFFLINE is set") as caught:
         fetch_model(NAME)
     assert "models convert last.ckpt --config config.yaml --name" in str(caught.value)
@@ -157,7 +160,7 @@ def test_without_a_network_the_way_by_hand_is_told(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("hub")
 def test_a_hub_out_of_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    direct(monkeypatch, "http://127.0.0.1:9")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(CheckpointError, match=r"no way to http://127\.0\.0\.1:9 \(") as caught:
         fetch_model(NAME)
     assert f"copy\n    {NAME}.safetensors" in str(caught.value)
