@@ -15,13 +15,13 @@ from aiida_hpaint.diffusion.networks.gemnet import scales
 from aiida_hpaint.diffusion.networks.gemnet.bases import legendre
 from aiida_hpaint.diffusion.networks.gemnet.graph import Graph
 from aiida_hpaint.diffusion.networks.gemnet.layers import (
-    HALVE,
     Dense,
     PairDense,
     Residual,
     Scale,
     apply,
     he_orthogonal_,
+    merge,
     product,
     stack,
 )
@@ -75,7 +75,7 @@ class Triplets(nn.Module):
         sent = self.down_projection(self.dense_ba(edges) * radial)
         received = self.scale_cbf_sum(self.mlp_cbf(sent, graph, basis))
         opposite = self.up_projection_ac(received).index_select(0, graph.swap)
-        return torch.as_tensor((self.up_projection_ca(received) + opposite) * HALVE)
+        return merge(self.up_projection_ca(received), opposite)
 
 
 class Bilinear(nn.Module):
@@ -129,16 +129,16 @@ class Interaction(nn.Module):
         self, atoms: Tensor, edges: Tensor, graph: Graph, basis: Basis, wanted: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """New sites (A, W) and edges (E, W); of `wanted` edges alone where that is given."""
-        change = (self.dense_ca(edges) + self.trip_interaction(edges, graph, basis)) * HALVE
-        edges = (edges + apply(self.layers_before_skip, change)) * HALVE
+        change = merge(self.dense_ca(edges), self.trip_interaction(edges, graph, basis))
+        edges = merge(edges, apply(self.layers_before_skip, change))
         edges = apply(self.layers_after_skip, edges)
-        atoms = (atoms + self.atom_update(edges, graph, basis.atom)) * HALVE
+        atoms = merge(atoms, self.atom_update(edges, graph, basis.atom))
         source, target = graph.source, graph.target
         if wanted is not None:
             edges = edges.index_select(0, wanted)
             source, target = source[wanted], target[wanted]
         joined = self.concat_layer(atoms, edges, source, target)
-        return atoms, (edges + apply(self.residual_m, joined)) * HALVE
+        return atoms, merge(edges, apply(self.residual_m, joined))
 
 
 def _residuals(width: int, count: int) -> nn.ModuleList:

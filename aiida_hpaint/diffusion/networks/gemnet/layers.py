@@ -58,7 +58,7 @@ class Residual(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(E, W) from (E, W)."""
-        return torch.as_tensor((inputs + self.dense_mlp(inputs)) * HALVE)
+        return merge(inputs, self.dense_mlp(inputs))
 
 
 class Scale(nn.Module):
@@ -107,7 +107,12 @@ def apply(layers: nn.ModuleList, inputs: Tensor) -> Tensor:
 
 def activate(inputs: Tensor) -> Tensor:
     """The scaled SiLU."""
-    return F.silu(inputs) * SILU_GAIN
+    return F.silu(inputs).mul_(SILU_GAIN)
+
+
+def merge(left: Tensor, right: Tensor) -> Tensor:
+    """The sum of two terms, scaled to the variance of one."""
+    return (left + right).mul_(HALVE)
 
 
 def he_orthogonal_(weight: Tensor) -> Tensor:
