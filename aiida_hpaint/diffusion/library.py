@@ -5,9 +5,11 @@ Nothing here needs torch, except to convert a checkpoint that is named directly.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from importlib import resources
+from math import prod
 from pathlib import Path
 
 from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard, read_card
@@ -16,6 +18,7 @@ from aiida_hpaint.diffusion.published import PUBLISHED
 FOLDER_VARIABLE = "AIIDA_HPAINT_MODELS"
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(f"{_PART}(/{_PART})?")
+_LONGEST_HEADER = 100_000_000
 _FILES = (".safetensors", ".json", ".ckpt", ".yaml")
 
 
@@ -125,3 +128,21 @@ def _cards(folder: Path) -> list[Path]:
 
 def _bundled() -> Path:
     return Path(str(resources.files("aiida_hpaint.diffusion") / "models"))
+
+
+def count_parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds, from its header alone.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no such file.
+    """
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length) if length < _LONGEST_HEADER else b"")
+        shapes = (entry["shape"] for name, entry in header.items() if name != "__metadata__")
+        return sum(prod(shape) for shape in shapes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
