@@ -139,6 +139,7 @@ def convert(
     """Convert a checkpoint into a model."""
     from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.diffusion.conversion import convert_checkpoint
+    from aiida_hpaint.diffusion.library import weights_file
 
     quiet_warnings()
     card = convert_checkpoint(
@@ -150,7 +151,7 @@ def convert(
         all_weights=all_weights,
         provenance={"licence": licence} if licence else None,
     )
-    path = output.with_suffix(".safetensors") if output else None
+    path = weights_file(output) if output else None
     _tell_where(str(path) if path else card.name)
     for note in (*card.data.get("notes", ()), card.data.get("config_note")):
         if note:

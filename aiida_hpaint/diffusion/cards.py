@@ -106,12 +106,3 @@ def _file_hash(path: Path, size: int, mtime_ns: int) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def __getattr__(name: str) -> Any:
-    # moved: import them from aiida_hpaint.diffusion.library
-    if name in ("find_model", "list_models"):
-        from aiida_hpaint.diffusion import library
-
-        return getattr(library, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

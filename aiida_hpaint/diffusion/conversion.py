@@ -20,7 +20,7 @@ from aiida_hpaint.diffusion.hydra_configs import (
     plain_denoiser,
     read_yaml,
 )
-from aiida_hpaint.diffusion.library import models_folder, stored_model
+from aiida_hpaint.diffusion.library import models_folder, stored_model, weights_file
 from aiida_hpaint.diffusion.lightning_files import LightningFile, read_lightning
 from aiida_hpaint.diffusion.networks.mattergen import MattergenSettings
 from aiida_hpaint.diffusion.published_weights import denoiser_weights, gemnet_weights
@@ -114,9 +114,10 @@ def convert_checkpoint(
         If a file cannot be read, or is not of a model that can be converted.
     """
     source = Source.at(Path(checkpoint), config and Path(config))
+    output = output and weights_file(output)
     if name is None:
         name = output.stem if output else source.name
-    output = stored_model(name) if output is None else output.with_suffix(".safetensors")
+    output = output or stored_model(name)
     try:
         about = {"description": description, **(provenance or {})}
         return _convert(source, name, output, architecture, all_weights, about)

@@ -92,10 +92,17 @@ def find_model(name: str) -> Path:
     return _at(Path(name).expanduser(), name)
 
 
+def weights_file(path: Path) -> Path:
+    """The safetensors file that a path means: the file itself, its card, or it without suffix."""
+    if path.suffix == ".json":
+        return path.with_suffix(".safetensors")
+    return path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+
+
 def _at(path: Path, name: str) -> Path:
     if path.is_dir() or path.suffix == ".ckpt":
         return _converted(path)
-    weights = path if path.suffix == ".safetensors" else path.with_suffix(".safetensors")
+    weights = weights_file(path)
     if weights.is_file():
         return weights
     bundled = ", ".join(path.stem for path in _cards(_bundled()))
