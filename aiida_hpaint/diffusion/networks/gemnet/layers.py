@@ -121,6 +121,8 @@ def he_orthogonal_(weight: Tensor) -> Tensor:
     Outputs are the first of two dimensions or the last of three. Gasteiger, Becker, Günnemann,
     GemNet (arXiv:2106.08903), appendix on weight initialisation.
     """
+    if weight.is_meta:  # only shapes are wanted, as before weights are loaded
+        return weight
     with torch.no_grad():
         nn.init.orthogonal_(weight)
         inputs = (1,) if weight.dim() == 2 else (0, 1)
