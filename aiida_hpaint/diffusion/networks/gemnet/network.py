@@ -224,12 +224,12 @@ class GemNetwork(nn.Module):
         settings = self.settings
         volume = abs(float(np.linalg.det(cell)))
         sphere = 4 / 3 * math.pi * settings.cutoff**3 * sites / volume
-        near = 1.25 * min(float(settings.neighbours), sphere)
+        near = 1.1 * min(float(settings.neighbours), sphere)
         edges = sites * near
         size = next(self.parameters()).element_size()
-        channels = 10 * settings.edge_width + 2 * settings.radial
+        channels = 8 * settings.edge_width + 2 * settings.radial
         channels += 3 * settings.spherical * settings.triplet_width
-        angles = 3 * settings.spherical * near
+        angles = 2 * settings.spherical * near
         return edges * size * (channels + angles) + 80 * sites**2 * self._images(cell)
 
     def _images(self, cell: NDArray[np.float64]) -> float:
