@@ -30,25 +30,28 @@ SIZES: dict[str, dict[str, Any]] = {
         "types": 100,
     },
 }
+SIZES_TO_SAMPLE = {"open": {**SIZES["small"], "cutoff": 6.0, "neighbours": 400}}
 NOISE = FractionalNoiseSettings()
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def build(size: str, dtype: torch.dtype = torch.float32) -> GemNetwork:
     """Our network with the oracle's weights."""
-    network = GemNetwork(GemNetSettings(known_time=KNOWN_TIME, **SIZES[size]), NOISE)
+    network = GemNetwork(
+        GemNetSettings(known_time=KNOWN_TIME, **(SIZES | SIZES_TO_SAMPLE)[size]), NOISE
+    )
     network.to(dtype)
     fill(network, SEED)
     return network.eval().requires_grad_(False)
 
 
-def to_crystals(cases: list[Case], dtype: torch.dtype, all_unknown: bool = False) -> Crystals:
-    """Cases as one batch."""
+def to_crystals(cases: list[Case], dtype: torch.dtype, all_unknown: bool = True) -> Crystals:
+    """Cases as one batch; of unknown sites alone our network says something."""
     return collate(
         [case.numbers for case in cases],
         [case.frac for case in cases],
         [case.cell for case in cases],
-        [np.ones_like(case.unknown) if all_unknown else case.unknown for case in cases],
+        [case.unknown | all_unknown for case in cases],
     ).to("cpu", dtype)
 
 
@@ -65,10 +68,10 @@ def levels_at(times: list[NDArray[np.float64]], crystals: Crystals) -> torch.Ten
 
 @torch.no_grad()
 def evaluate(
-    network: Any, cases: list[Case], per_site: bool, dtype: torch.dtype
+    network: Any, cases: list[Case], per_site: bool, dtype: torch.dtype, all_unknown: bool = True
 ) -> list[NDArray[np.floating]]:
     """What the oracle calls `pos`, of each case: minus the noise estimate."""
-    crystals = to_crystals(cases, dtype, all_unknown=not per_site)
+    crystals = to_crystals(cases, dtype, all_unknown)
     times = [
         case.site_times if per_site else np.full(len(case.numbers), case.time) for case in cases
     ]

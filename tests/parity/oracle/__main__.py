@@ -5,6 +5,7 @@ PYTHONPATH=tests python -m parity.oracle FOLDER
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import warnings
@@ -23,15 +24,17 @@ def main() -> None:
     """Write the files, the quick ones first."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    target = Path(sys.argv[1])
+    target = Path(sys.argv[1]).absolute()
     target.mkdir(parents=True, exist_ok=True)
     steps = diffusion.levels() | diffusion.scores() | diffusion.losses() | diffusion.steps()
     _save(target, "diffusion", steps)
     _save(target, "trajectories", trajectories())
     with tempfile.TemporaryDirectory() as scratch:
+        os.chdir(scratch)  # so that the paths in the checkpoint are nobody's
         folder = target / "oracle-pos-only"
-        _save(target, "checkpoint", write_checkpoint(folder, Path(scratch)))
+        _save(target, "checkpoint", write_checkpoint(folder))
         write_td_configuration(folder)
+        os.chdir(target)
     _save(target, "graphs", graphs())
     _save(target, "outputs", outputs())
 

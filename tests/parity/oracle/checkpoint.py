@@ -20,21 +20,21 @@ from omegaconf import OmegaConf
 from parity.crystals import load_cases
 
 from .diffusion import Arrays, chosen
-from .networks import PerSiteGemNet, evaluate
+from .networks import PerSiteGemNet, evaluate, precision
 
 WIDTH = 16
 SEED = 7
 TRAINED_ON = slice(2, 10)
 
 
-def write_checkpoint(folder: Path, scratch: Path) -> Arrays:
+def write_checkpoint(folder: Path) -> Arrays:
     """Train into `folder`, and say what the trained network makes of the chosen crystals."""
-    write_cache(scratch / "cache")
-    config = configuration(scratch / "cache", scratch)
-    _, module = train(OmegaConf.create(config), seed=SEED)
+    cache, output = Path("cache"), Path("output")
+    write_cache(cache)
+    _, module = train(OmegaConf.create(configuration(cache, output)), seed=SEED)
     (folder / "checkpoints").mkdir(parents=True)
-    shutil.copy(next(scratch.rglob("last.ckpt")), folder / "checkpoints")
-    shutil.copy(next(scratch.rglob("config.yaml")), folder)
+    shutil.copy(next(output.rglob("last.ckpt")), folder / "checkpoints")
+    shutil.copy(next(output.rglob("config.yaml")), folder)
     network = module.diffusion_module.model.eval()
     found = {"checkpoint_structure": _outputs(network, per_site=False)}
     network.gemnet.__class__ = PerSiteGemNet
@@ -42,7 +42,7 @@ def write_checkpoint(folder: Path, scratch: Path) -> Arrays:
 
 
 def _outputs(network: torch.nn.Module, per_site: bool) -> np.ndarray:
-    with torch.no_grad():
+    with torch.no_grad(), precision(torch.float32):
         rows = [evaluate(network, case, per_site, torch.float32) for case in chosen()]
     return torch.cat(rows).numpy()
 

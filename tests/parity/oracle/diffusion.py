@@ -18,7 +18,7 @@ from torch import Tensor
 
 from parity.crystals import Case, load_cases
 
-from .networks import graph, precision
+from .networks import graph, graphs, precision
 from .recording import Recorder
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -83,29 +83,31 @@ def scores() -> Arrays:
 
 def losses() -> Arrays:
     """Losses of made-up predictions on noised crystals: a sum over sites for each structure."""
-    found: dict[str, list[Tensor]] = {"loss_noisy": [], "loss_predicted": [], "losses": []}
+    cases, sde, recorder = chosen(), noise(), Recorder(70)
     with precision(torch.float64):
-        for index, case in enumerate(chosen()):
-            recorder = Recorder(70 + index)
-            batch, time = graph(case, torch.float64), torch.tensor([case.time])
-            with recorder:
-                noisy = noise().sample_marginal(batch["pos"], time, batch.batch, batch)
-            predicted = recorder.normal(noisy.shape)
-            loss = wrapped_normal_loss(
-                corruption=noise(),
-                score_model_output=predicted,
-                t=time,
-                batch_idx=batch.batch,
-                batch_size=1,
-                x=batch["pos"],
-                noisy_x=noisy,
-                reduce="sum",
-                batch=batch,
-            )
-            found["loss_noisy"].append(noisy)
-            found["loss_predicted"].append(predicted)
-            found["losses"].append(loss)
-    return {"chosen": np.array(CHOSEN), **{k: torch.cat(v).numpy() for k, v in found.items()}}
+        batch = graphs(cases, torch.float64)
+        times = torch.tensor([case.time for case in cases])
+        with recorder:
+            noisy = sde.sample_marginal(batch["pos"], times, batch.batch, batch)
+        predicted = recorder.normal(noisy.shape)
+        found = wrapped_normal_loss(
+            corruption=sde,
+            score_model_output=predicted,
+            t=times,
+            batch_idx=batch.batch,
+            batch_size=len(cases),
+            x=batch["pos"],
+            noisy_x=noisy,
+            reduce="sum",
+            batch=batch,
+        )
+    return {
+        "chosen": np.array(CHOSEN),
+        "loss_kicks": recorder.taken[0].numpy(),
+        "loss_noisy": noisy.numpy(),
+        "loss_predicted": predicted.numpy(),
+        "losses": found.numpy(),
+    }
 
 
 def steps() -> Arrays:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -31,6 +31,10 @@ SIZES: dict[str, dict[str, Any]] = {
     },
 }
 """`full` is mattergen_base; what is not named is the default of either side."""
+SIZES_TO_SAMPLE = {"open": {**SIZES["small"], "cutoff": 6.0, "max_neighbors": 400}}
+"""For trajectories: with all neighbours within the cutoff, so that the last bit of a position does
+not decide which of two equally far ones (such as the images of a site to its left and right) is
+seen."""
 
 COMMON = {
     "num_targets": 1,
@@ -61,42 +65,62 @@ class PerSiteGemNet(GemNetT):
 
 def build(size: str, per_site: bool = False, dtype: torch.dtype = torch.float32) -> nn.Module:
     """The oracle's denoiser, built in single precision and then converted, as a checkpoint is."""
-    width = SIZES[size]["emb_size_atom"]
-    gemnet = (PerSiteGemNet if per_site else GemNetT)(
-        atom_embedding=AtomEmbedding(width, with_mask_type=True),
-        latent_dim=width,
-        **COMMON,
-        **SIZES[size],
-    )
-    denoise_types = size == "full"
-    network = GemNetTDenoiser(gemnet, hidden_dim=width, denoise_atom_types=denoise_types)
+    with precision(torch.float32):
+        network = _denoiser(size, per_site)
     network.to(dtype)
     fill(network, SEED)
     return network.eval().requires_grad_(False)
 
 
+def _denoiser(size: str, per_site: bool) -> nn.Module:
+    sizes = {**COMMON, **(SIZES | SIZES_TO_SAMPLE)[size]}
+    width = sizes["emb_size_atom"]
+    gemnet = (PerSiteGemNet if per_site else GemNetT)(
+        atom_embedding=AtomEmbedding(width, with_mask_type=True),
+        latent_dim=width,
+        **sizes,
+    )
+    denoise_types = size == "full"
+    return GemNetTDenoiser(gemnet, hidden_dim=width, denoise_atom_types=denoise_types)
+
+
+_sort = torch.sort
+
+
+def _stable(values: Tensor, dim: int = -1) -> Any:
+    return _sort(values, dim=dim, stable=True)
+
+
 @contextmanager
 def precision(dtype: torch.dtype) -> Iterator[None]:
-    """Lift the oracle's hard-wired single precision where another is asked for.
+    """Let the oracle compute in a precision, and break ties as they come.
 
     It calls `.float()` on cell offsets and makes its images with `dtype=torch.float`; what it
     makes without a dtype (the encoded time, the sorted distances) follows the default.
+
+    It picks the 50 nearest neighbours with `torch.sort`, which leaves open what comes first of
+    equal distances, and in symmetric crystals the 50th and 51st are often equally far. Only a
+    stable sort has an answer to compare with.
     """
-    if dtype == torch.float32:
+    before = torch.get_default_dtype()
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(torch, "sort", _stable))
+        if dtype == torch.float64:
+            stack.enter_context(patch.object(torch.Tensor, "float", torch.Tensor.double))
+            stack.enter_context(patch.object(torch, "float", dtype))
+        stack.callback(torch.set_default_dtype, before)
+        torch.set_default_dtype(dtype)
         yield
-        return
-    torch.set_default_dtype(dtype)
-    try:
-        with patch.object(torch.Tensor, "float", torch.Tensor.double):
-            with patch.object(torch, "float", dtype):
-                yield
-    finally:
-        torch.set_default_dtype(torch.float32)
 
 
 def graph(case: Case, dtype: torch.dtype) -> Any:
     """A batch of one crystal in the oracle's words."""
-    count = torch.tensor(len(case.numbers))
+    return graphs([case], dtype)
+
+
+def graphs(cases: list[Case], dtype: torch.dtype) -> Any:
+    """A batch of crystals in the oracle's words."""
+    counts = [torch.tensor(len(case.numbers)) for case in cases]
     return collate(
         [
             ChemGraph(
@@ -106,6 +130,7 @@ def graph(case: Case, dtype: torch.dtype) -> Any:
                 num_atoms=count,
                 num_nodes=count,
             )
+            for case, count in zip(cases, counts, strict=True)
         ]
     )
 

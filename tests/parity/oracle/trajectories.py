@@ -28,23 +28,26 @@ from mattergen.diffusion.wrapped.wrapped_predictors_correctors import (
 )
 from torch import Tensor
 
-from parity.crystals import KNOWN_TIME, Case
+from parity.crystals import KNOWN_TIME, Case, load_cases
 
-from .diffusion import LARGEST, SNR, Arrays, chosen, noise
+from .diffusion import LARGEST, SNR, Arrays, noise
 from .networks import build, graph, precision
 from .recording import Recorder
 
 STEPS = 10
+CHOSEN = (3, 24, 26)
+"""Crystals of 5, 1 and 4 sites."""
 WAYS = ("free", "pos-only", "baseline", "td")
 
 
 def trajectories() -> Arrays:
     """Positions after each step, their kicks and the final means, by way and corrector steps."""
-    found: Arrays = {}
+    found: Arrays = {"chosen": np.array(CHOSEN)}
+    cases = load_cases()
     with precision(torch.float64):
         for way in WAYS:
             for correctors in (0, 1):
-                for index, case in enumerate(chosen()):
+                for index, case in enumerate(cases[number] for number in CHOSEN):
                     recorder = Recorder(1000 + index)
                     for name, rows in _draw(way, correctors, case, recorder).items():
                         found[f"{way}_{correctors}_{index}_{name}"] = rows
@@ -168,5 +171,5 @@ def _module(per_site: bool = False) -> DiffusionModule:
     loss = MaterialsLoss(
         reduce="sum", include_cell=False, include_atomic_numbers=False, weights={"pos": 1.0}
     )
-    network = build("small", per_site, torch.float64)
+    network = build("open", per_site, torch.float64)
     return DiffusionModule(network, MultiCorruption(sdes={"pos": noise()}), loss).eval()
