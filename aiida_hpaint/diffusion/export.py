@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard
 from aiida_hpaint.diffusion.checkpoints import save_model
 from aiida_hpaint.diffusion.start import build_network
-from aiida_hpaint.diffusion.training_record import RECORD
+from aiida_hpaint.diffusion.training_record import read_record
 from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 _PREFIX = "network."
@@ -40,12 +38,10 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
     CheckpointError
         If the checkpoint is not one of `train`, or of another network.
     """
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    if RECORD not in state:
-        raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
+    record = read_record(checkpoint)
     weights = {
         key.removeprefix(_PREFIX): value
-        for key, value in state["state_dict"].items()
+        for key, value in record["weights"].items()
         if key.startswith(_PREFIX)
     }
     network = build_network(settings)
@@ -60,16 +56,15 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
         noise=settings.noise,
         sampling=settings.recommended,
         description=settings.description,
-        data={**settings.about_data, **state[RECORD]["data"]},
-        training=_about_training(settings, state),
+        data={**settings.about_data, **record["data"]},
+        training=_about_training(settings, record),
     )
     return save_model(network, card, path)
 
 
-def _about_training(settings: TrainingSettings, state: dict[str, Any]) -> dict[str, Any]:
-    record = state[RECORD]
+def _about_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:
     return {
         **settings.model_dump(mode="json", exclude=_ELSEWHERE),
-        "steps_done": state["global_step"],
+        "steps_done": record["steps"],
         **{key: record[key] for key in _COST},
     }

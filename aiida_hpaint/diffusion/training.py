@@ -9,11 +9,13 @@ from typing import Any, Literal
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
+from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches
+from aiida_hpaint.diffusion.holdout import write_removals
 from aiida_hpaint.diffusion.start import new_network
 from aiida_hpaint.diffusion.training_inputs import TrainingInputs, read_inputs
 from aiida_hpaint.diffusion.training_record import LAST, Keeper, Progress
@@ -144,7 +146,7 @@ def noise_loss(
 def train(
     settings: TrainingSettings, resume: Path | None = None, deadline: float | None = None
 ) -> Trained:
-    """Train to the end, or until a time.
+    """Train to the end, or until a time; a list of what was held out lies beside the checkpoints.
 
     Parameters
     ----------
@@ -165,11 +167,19 @@ def train(
     torch.set_num_threads(settings.threads)
     lightning.seed_everything(settings.seed, verbose=False)
     inputs = read_inputs(settings)
+    if inputs.removed is not None and is_first_process():
+        write_removals(inputs.removed, settings.output / f"{settings.name}.removed.csv")
     module = ScoreMatching(settings, inputs)
     trainer = _trainer(settings, inputs, deadline, module.network)
     trainer.fit(module, ckpt_path=resume, weights_only=True)
     done = trainer.global_step
     return Trained(settings.output / LAST, done, done >= settings.steps)
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, of those that train together."""
+    # Lightning keeps the rank as an attribute of this function
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
 def _trainer(

@@ -39,6 +39,7 @@ class Source(Settings):
         description="npz, extxyz, CIF, a folder of CIFs or a cache folder of MatterGen"
     )
     sha256: str = Field("", description="see `source_hash`; checked where it is given")
+    name: str = Field("", description="on the card; unset: that of the file or folder")
 
     @model_validator(mode="before")
     @classmethod
@@ -105,7 +106,7 @@ def source_hash(path: Path) -> str:
 def describe_source(source: Source, structures: TrainingStructures) -> dict[str, Any]:
     """Name, hash and size of a source, for the card."""
     return {
-        "name": source.path.name,
+        "name": source.name or source.path.name,
         "sha256": source.sha256 or source_hash(source.path.expanduser()),
         "structures": len(structures),
         "sites": int(structures.sizes.sum()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_hpaint.diffusion.holdout import find_held_out, write_removals
+from aiida_hpaint.diffusion.holdout import Removal, find_held_out
 from aiida_hpaint.diffusion.training_data import (
     TrainingDataError,
     TrainingStructures,
@@ -17,17 +17,23 @@ from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """Structures to train on and to watch the loss on, and what is said of them on the card."""
+    """What was read.
+
+    Attributes
+    ----------
+    training, validation : structures to train on, and to watch the loss on.
+    removed : what was left out of the former because it is held out; None if nothing is.
+    about : what the card says of all this.
+    """
 
     training: TrainingStructures
     validation: TrainingStructures | None
+    removed: list[Removal] | None
     about: dict[str, Any]
 
 
 def read_inputs(settings: TrainingSettings) -> TrainingInputs:
     """Read all sources, and remove from the training data what is held out.
-
-    Writes a list of what was removed beside the card.
 
     Raises
     ------
@@ -36,17 +42,18 @@ def read_inputs(settings: TrainingSettings) -> TrainingInputs:
     """
     training, about = _read(settings.data)
     check_species(training, settings)
+    removed = None
     if settings.holdout:
         held_out, listed = _read(settings.holdout)
         removed = find_held_out(training, held_out, by=settings.holdout_by)
         training = training.without([removal.index for removal in removed])
-        write_removals(removed, settings.output / f"{settings.name}.removed.csv")
         about["held_out"] = {**listed, "by": settings.holdout_by, "removed": len(removed)}
     validation = None
     if settings.validation:
         validation, about["validation"] = _read(settings.validation)
         check_species(validation, settings)
-    return TrainingInputs(training, validation, {**about, "structures": len(training)})
+    about["structures"] = len(training)
+    return TrainingInputs(training, validation, removed, about)
 
 
 def check_species(structures: TrainingStructures, settings: TrainingSettings) -> None:

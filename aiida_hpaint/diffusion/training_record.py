@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -17,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, TQDMProgressBar
 from torch import Tensor
 
 from aiida_hpaint import __version__
+from aiida_hpaint.diffusion.cards import CheckpointError
 
 RECORD = "aiida_hpaint"
 """Key of a checkpoint with the record of its run."""
@@ -95,7 +97,7 @@ class Keeper(Callback):
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Note the loss on the validation structures."""
         # a run that has to stop is validated where one run would not be
-        if trainer.global_step % trainer.val_check_batch == 0:
+        if trainer.global_step % int(trainer.val_check_batch or 1) == 0:
             value = float(trainer.callback_metrics["validation_loss"])
             self._add_row(trainer, validation=value)
 
@@ -140,6 +142,23 @@ class Keeper(Callback):
             self.rows.append(Row(step, mean, validation))
         if trainer.is_global_zero:
             write_curve(self.rows, self.folder / "loss.csv")
+
+
+def read_record(checkpoint: Path) -> dict[str, Any]:
+    """The record in a checkpoint, and its `steps`; nothing in the file is executed.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no checkpoint of a training run.
+    """
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise CheckpointError(f"{checkpoint} is no readable checkpoint: {error}") from error
+    if RECORD not in state:
+        raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
+    return {**state[RECORD], "steps": state["global_step"], "weights": state["state_dict"]}
 
 
 def write_curve(rows: list[Row], path: Path) -> None:

@@ -12,9 +12,9 @@ from aiida_hpaint.diffusion.cards import (
     CartesianNoiseSettings,
     NoiseSettings,
     SamplingDefaults,
-    find_model,
     read_card,
 )
+from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.diffusion.masks import MaskSettings
 from aiida_hpaint.diffusion.networks.dense import DenseNetworkSettings
 from aiida_hpaint.diffusion.networks.gemnet.settings import GemNetSettings
@@ -114,7 +114,11 @@ class TrainingSettings(Settings):
     @classmethod
     def _network_of_the_start(cls, values: Any) -> Any:
         """Network and noise of the model to go on from, where they are not given."""
-        if not isinstance(values, Mapping) or not values.get("start"):
+        if not isinstance(values, Mapping):
+            return values
+        unset = [key for key in ("network", "noise") if values.get(key, ...) is None]
+        values = {key: value for key, value in values.items() if key not in unset}
+        if not values.get("start"):
             return values
         card = read_card(find_model(str(values["start"])))
         network = {"architecture": card.architecture, **card.network}

@@ -33,7 +33,7 @@ from aiida_hpaint.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
 from aiida_hpaint.workflows.restore import restore
 
-__all__ = ["CODE_LABEL", "build_restore", "default_code"]
+__all__ = ["CODE_LABEL", "build_restore", "default_code", "find_code", "job_options"]
 
 CODE_LABEL = "hpaint-python"
 """Label of the codes that `aiida-hpaint setup` makes."""
@@ -102,8 +102,8 @@ def build_restore(
     settings = settings or load_protocol(protocol, overrides)
     node = _host_node(hosts, add)
     _check_hosts(node.batch)
-    codes = {key: _code(value) for key, value in _by_stage("code", code).items()}
-    jobs = {key: _options(key, value) for key, value in _by_stage("options", options).items()}
+    codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
+    jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
     plan = _plan(settings, codes, jobs, upload_model)
     chunks = _chunks(node, chunk_sites)
     check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
@@ -144,7 +144,14 @@ def _by_stage(name: str, value: Any) -> dict[str, Any]:
     return {key: value.get(key) for key in _STAGE_KEYS}
 
 
-def _code(code: str | AbstractCode | None) -> AbstractCode:
+def find_code(code: str | AbstractCode | None) -> AbstractCode:
+    """The code of a label, or the one that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
     if code is None:
         return default_code()
     if isinstance(code, AbstractCode):
@@ -155,7 +162,14 @@ def _code(code: str | AbstractCode | None) -> AbstractCode:
         raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
 
 
-def _options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+def job_options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`DEFAULT_OPTIONS` and what is given for a stage.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown.
+    """
     given = given or {}
     known = PythonJob.spec().inputs["metadata"]["options"]
     for key in given.keys() - set(known):

@@ -140,10 +140,12 @@ def test_held_out_structures_are_counted_and_listed(tmp_path: Path) -> None:
             frac_coords=data["frac_coords"][:first],
             lattice=data["lattice"][:1],
         )
-    inputs = read_inputs(settings(tmp_path, holdout=part, name="mine"))
+    run = settings(tmp_path, holdout=part, name="mine", steps=1)
+    inputs = read_inputs(run)
     assert len(inputs.training) == 39
     assert inputs.about["held_out"]["removed"] == 1
     assert inputs.about["held_out"]["by"] == "structure"
+    train(run)
     assert (tmp_path / "mine.removed.csv").read_text().splitlines()[1].startswith("mp-626785,0,")
 
 

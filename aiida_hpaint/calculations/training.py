@@ -1,0 +1,106 @@
+"""The body of the PythonJob that trains a model; AiiDA need not be where it runs."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiida_hpaint.calculations.jobs import check_model, check_version, deadline
+
+__all__ = ["FOLDER", "PREVIOUS", "train_job"]
+
+FOLDER = "training"
+"""What a job writes, in its working directory."""
+
+PREVIOUS = "previous"
+"""Where it finds the working directory of the job that it goes on from."""
+
+
+def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Train a model until it is done or the walltime is over.
+
+    Checkpoints, loss curve and the finished model lie in the folder `training`.
+
+    Parameters
+    ----------
+    settings
+        `TrainingSettings` as a mapping; paths of data are where the job runs.
+    identity
+        What makes the result, for caching: `version` of the package and, if training starts from
+        a model, its `sha256`.
+
+    Returns
+    -------
+    mapping
+        `report`: `finished`, `steps`, `seconds`, `device`, `validation_loss` and, once it is
+        finished, the `sha256` of the model.
+
+    Raises
+    ------
+    RuntimeError
+        If package or model are not those that `identity` names, or a process of several failed.
+    """
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
+
+    check_version(identity)
+    run = TrainingSettings.model_validate(settings)
+    if run.start is not None:
+        check_model(run.start, identity)
+    resume = _take_over(run.output)
+    if run.devices * run.nodes > 1:
+        _train_apart(run.model_dump_json(), resume)
+    else:
+        _train_here(run, resume)
+    return {"report": _report(run)}
+
+
+def _take_over(output: Path) -> Path | None:
+    """The latest checkpoint of the job before, where this job's successor will find it, too."""
+    found = sorted((Path(PREVIOUS) / output).glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        return None
+    output.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copyfile(found[-1], output / "last.ckpt"))
+
+
+def _train_here(run: Any, resume: Path | None) -> None:
+    from aiida_hpaint.diffusion.export import export_model
+    from aiida_hpaint.diffusion.training import train
+
+    trained = train(run, resume, deadline())
+    if trained.finished:
+        export_model(trained.checkpoint, run, run.output / f"{run.name}.safetensors")
+
+
+def _train_apart(settings: str, resume: Path | None) -> None:
+    """Train through the command: processes for more devices are copies of it."""
+    config = Path("settings.json")
+    config.write_text(settings)
+    command = [str(Path(sys.executable).parent / "aiida-hpaint"), "train", str(config)]
+    if resume is not None:
+        command += ["--resume", str(resume)]
+    end = deadline()
+    if end is not None:
+        command += ["--max-seconds", f"{max(end - time.monotonic(), 0):.0f}"]
+    if subprocess.run(command, check=False).returncode:
+        raise RuntimeError("a process of the training failed: see the standard error of the job")
+
+
+def _report(run: Any) -> dict[str, Any]:
+    from aiida_hpaint.diffusion.cards import read_card
+    from aiida_hpaint.diffusion.training_record import LAST, read_record
+
+    record = read_record(run.output / LAST)
+    report = {key: record[key] for key in ("steps", "seconds", "device", "validation_loss")}
+    finished = record["steps"] >= run.steps
+    model = run.output / f"{run.name}.safetensors"
+    return {
+        **report,
+        "finished": finished,
+        "sha256": read_card(model).sha256 if finished else None,
+    }
