@@ -54,8 +54,9 @@ class Sampler:
         assert settings.last_time is not None
         assert settings.corrector_steps is not None
         noise = Noise(card.noise)
-        times = torch.linspace(settings.start_time, settings.last_time, settings.steps)
-        times = times.to(clean.frac)
+        times = torch.linspace(
+            settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
+        ).to(clean.frac)
         again = settings.resamplings if settings.way == "repaint" else 1
         return cls(
             way=settings.way,
