@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard
@@ -9,11 +10,15 @@ from aiida_hpaint.diffusion.library import find_model, list_models, models_folde
 
 if TYPE_CHECKING:
     from aiida_hpaint.diffusion.checkpoints import load_model
+    from aiida_hpaint.diffusion.conversion import convert_checkpoint
     from aiida_hpaint.diffusion.generation import generate, generate_recorded
+    from aiida_hpaint.diffusion.hub import fetch_model
 
 __all__ = [
     "CheckpointError",
     "ModelCard",
+    "convert_checkpoint",
+    "fetch_model",
     "find_model",
     "generate",
     "generate_recorded",
@@ -23,14 +28,17 @@ __all__ = [
 ]
 
 
+_LAZY = {
+    "convert_checkpoint": "conversion",
+    "fetch_model": "hub",
+    "generate": "generation",
+    "generate_recorded": "generation",
+    "load_model": "checkpoints",
+}
+
+
 def __getattr__(name: str) -> Any:
     # Cards can be read where torch is not installed; drawing samples needs it.
-    if name in ("generate", "generate_recorded"):
-        from aiida_hpaint.diffusion import generation
-
-        return getattr(generation, name)
-    if name == "load_model":
-        from aiida_hpaint.diffusion.checkpoints import load_model
-
-        return load_model
+    if name in _LAZY:
+        return getattr(import_module(f"aiida_hpaint.diffusion.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'aiida_hpaint.diffusion' has no attribute {name!r}")
