@@ -9,6 +9,7 @@ import pytest
 
 from aiida_hpaint import Restoration, restore
 from aiida_hpaint.evaluation import compare
+from aiida_hpaint.evaluation.trajectories import deviations
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import HostError, read_hosts, remove_sites
@@ -24,7 +25,7 @@ def quick(generator: str = "bundled") -> RestorationSettings:
 
 @pytest.fixture(scope="module")
 def restoration() -> Restoration:
-    return restore(BRUCITE, settings=quick())
+    return restore(BRUCITE, settings=quick(), record=True)
 
 
 def test_brucite_gets_its_hydrogen_back(restoration: Restoration) -> None:
@@ -57,10 +58,20 @@ def test_the_history_names_every_stage(restoration: Restoration) -> None:
     assert all(len(value) == 64 for value in hashes)
 
 
+def test_the_way_of_each_sample_is_recorded_on_request(restoration: Restoration) -> None:
+    recording = restoration.recording
+    assert recording is not None
+    assert restoration.trajectory is recording.trajectory
+    assert recording.trajectory.samples.tolist() == [0, 1, 2]
+    assert set(recording.samples.scalars["fate"]) == {"sampled"}
+    assert (deviations(recording).positions[:, -1] == 0).all()
+
+
 def test_random_placement_takes_the_same_way() -> None:
     restoration = restore(BRUCITE, add="H:2", settings=quick("random"))
     assert restoration.samples.history[0]["model"] == {"name": "random"}
     assert len(restoration.best) == 1
+    assert restoration.trajectory is None
 
 
 def test_a_bad_host_ends_before_anything_is_sampled() -> None:

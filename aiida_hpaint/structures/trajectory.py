@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,6 +160,8 @@ class Recording:
         Raises
         ------
         ValueError
-            If an array is missing.
+            If it is no such file, or an array is missing.
         """
+        if not is_zipfile(path):
+            raise ValueError(f"{path} is no recording: those end in .npz")
         return cls(load_npz(path), Trajectory.load(path))

@@ -84,6 +84,22 @@ def test_flags_are_settings() -> None:
     }
 
 
+def test_flags_of_sampling() -> None:
+    flags: dict[str, Any] = {"way": "repaint", "steps": 200, "record": True, "set_": ()}
+    sampling = {"way": "repaint", "steps": 200, "record": 1}
+    assert overrides_from(flags) == {"sampling": sampling}
+    flags["set_"] = ("sampling.record=10",)
+    assert overrides_from(flags) == {"sampling": {**sampling, "record": 10}}
+    assert overrides_from({"record": False, "way": None}) == {}
+
+
+def test_a_model_is_sent_along_on_request(campaign_file: Path) -> None:
+    for flags, expected in (({}, False), ({"upload_model": True}, True)):
+        assert read_campaign([str(campaign_file)], flags).upload_model is expected
+    campaign_file.write_text(YAML + "upload_model: true\n", "utf-8")
+    assert read_campaign([str(campaign_file)], {"upload_model": False}).upload_model
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 8))
 def test_chunks_are_as_small_as_the_number_of_jobs_allows(counts: list[int], jobs: int) -> None:
     total = sum(counts)

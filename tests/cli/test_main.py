@@ -45,6 +45,10 @@ def test_models_are_listed() -> None:
         ([BRUCITE, "--set", "keep"], "--set keep: write key=value"),
         ([BRUCITE, "--potential", "dft"], "potential 'dft'"),
         ([BRUCITE, "--generator", "best"], "'best'"),
+        ([BRUCITE, "--generator", "random", "--record"], "random placement has no trajectory"),
+        ([BRUCITE, "--way", "none"], "'none' is not one of 'td', 'pos-only'"),
+        ([BRUCITE, "--set", "sampling.way=none"], "setting sampling.way: "),
+        ([BRUCITE, "--steps", "1"], "1 is not in the range x>=2"),
     ],
 )
 @pytest.mark.parametrize("where", [["--no-aiida"], []])
