@@ -94,7 +94,7 @@ def test_examples_are_valid(path: Path) -> None:
 
 
 def test_the_configuration_of_the_bundled_model_is_valid() -> None:
-    from aiida_hpaint.diffusion.cards import list_models
+    from aiida_hpaint.diffusion.library import list_models
     from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
     path = ROOT / "examples" / "training" / "bundled.yaml"
