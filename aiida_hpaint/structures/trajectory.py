@@ -132,7 +132,7 @@ class Recording:
         return Recording(self.samples[list(rows)], self.trajectory[rows])
 
     def frames(self, row: int) -> StructureBatch:
-        """One structure, without history, for each kept position; its scalar `step` numbers them."""
+        """One structure for each kept position, without history; the scalar `step` counts."""
         sample = self.samples[row]
         found = self.trajectory.positions[:, self.trajectory.sites(row)]
         coords = np.repeat(sample.frac_coords[None], len(found), axis=0)

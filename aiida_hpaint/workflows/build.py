@@ -101,7 +101,7 @@ def build_restore(
         raise ValueError("give either settings, or a protocol with overrides, not both")
     settings = settings or load_protocol(protocol, overrides)
     node = _host_node(hosts, add)
-    _check_hosts(node.batch)
+    _check_hosts(node.batch, settings.sampling.start_time)
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
     jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
     plan = _plan(settings, codes, jobs, upload_model)
@@ -211,9 +211,16 @@ def _chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureB
     return chunks
 
 
-def _check_hosts(hosts: StructureBatch) -> None:
+def _check_hosts(hosts: StructureBatch, start_time: float) -> None:
     if not len(hosts):
         raise ValueError("there is no host: give at least one")
+    if start_time < 1:
+        for label in (hosts.labels[i] for i in np.flatnonzero(~hosts.placed)):
+            raise ValueError(
+                f"{label}: there is no guess to refine: with sampling.start_time {start_time:g} "
+                "inserted sites need positions"
+            )
+        return
     for label in (hosts.labels[i] for i in np.flatnonzero(hosts.placed)):
         raise ValueError(f"{label}: there is no site to insert; say which with add_sites or --add")
 

@@ -99,6 +99,16 @@ def test_hosts_have_sites_to_insert(samples: StructureBatch) -> None:
         build(samples[[]])
 
 
+def test_a_guess_is_refined_where_there_is_one(
+    brucite: StructureBatch, samples: StructureBatch
+) -> None:
+    refining = {"sampling": {"start_time": 0.3}}
+    hosts = build(samples, overrides=refining).inputs.hosts.value
+    assert hosts.batch.equals(samples)
+    with pytest.raises(ValueError, match="brucite: there is no guess to refine: with sampling"):
+        build(brucite, overrides=refining)
+
+
 def test_the_code_of_another_python_is_not_ours(
     brucite: StructureBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
