@@ -3,14 +3,12 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 from fake_hub import Hub
-from huggingface_hub import constants
+from huggingface_hub import constants, utils
 from published_files import SMALL, small_config, small_network, state_of, write_folder
 
 from aiida_hpaint.diffusion import load_model
@@ -51,7 +49,7 @@ def hub(
 
 def forget_sessions() -> None:
     """Clients before 1.0 look at HF_HUB_OFFLINE when they open a session."""
-    getattr(huggingface_hub.utils, "reset_sessions", lambda: None)()
+    getattr(utils, "reset_sessions", lambda: None)()
 
 
 def sha256_of(published: dict[str, bytes]) -> str:
@@ -189,7 +187,7 @@ def test_the_command_with_nothing_but_environment_variables(hub: Hub, tmp_path: 
         "AIIDA_HPAINT_MODELS": "",
         "XDG_DATA_HOME": str(tmp_path / "data"),
     }
-    command = [sys.executable, "-m", "aiida_hpaint.cli", "models", "fetch", NAME]
+    command = ["aiida-hpaint", "models", "fetch", NAME]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     weights = tmp_path / "data" / "aiida-hpaint" / "models" / f"{NAME}.safetensors"
