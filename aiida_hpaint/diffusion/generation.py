@@ -210,11 +210,7 @@ def _chunks(draws: Sequence[Draw], model: Model, max_memory: float) -> list[list
 
 
 def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> dict[str, Any]:
-    known = (
-        {"name": "random"}
-        if model is None
-        else {"name": model.card.name, "sha256": model.card.sha256}
-    )
+    known = {"name": "random"} if model is None else _identity(model)
     return {
         "stage": "sample",
         "version": __version__,
@@ -225,3 +221,10 @@ def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> 
         "device": "cpu" if model is None else str(model.device),
         "seconds": seconds,
     }
+
+
+def _identity(model: Model) -> dict[str, str]:
+    """Name and hash of the weights and, where they were converted, the hash of the original."""
+    known = {"name": model.card.name, "sha256": model.card.sha256}
+    source = model.card.data.get("source_sha256")
+    return known if source is None else {**known, "source_sha256": str(source)}
