@@ -25,13 +25,25 @@ def product(inputs: Tensor, weight: Tensor) -> Tensor:
     processors. A convolution of size 1 is the same product, made by oneDNN (twice as fast there);
     torch chooses oneDNN for it on one thread only if it is dilated, which means nothing at size 1.
     """
-    rows, width = inputs.shape
-    large = rows >= 64 and weight.numel() >= 2**14
-    if not (_ONEDNN and large and inputs.device.type == "cpu" and inputs.dtype == torch.float32):
+    if not _prefers_convolution(inputs, weight):
         return F.linear(inputs, weight)
+    rows, width = inputs.shape
     pixels = inputs.reshape(1, 1, rows, width).permute(0, 3, 1, 2)
     out = F.conv2d(pixels, weight[:, :, None, None], dilation=2)
     return out.permute(0, 2, 3, 1).reshape(rows, len(weight))
+
+
+def _prefers_convolution(inputs: Tensor, weight: Tensor) -> bool:
+    single = inputs.device.type == "cpu" and inputs.dtype == torch.float32
+    large = len(inputs) >= 64 and weight.numel() >= 2**14
+    return _ONEDNN and single and large and not _autocast()
+
+
+def _autocast() -> bool:
+    """Whether products on CPUs are made in half precision, by oneDNN anyway."""
+    if hasattr(torch, "get_autocast_dtype"):
+        return torch.is_autocast_enabled("cpu")
+    return torch.is_autocast_cpu_enabled()  # torch before 2.4
 
 
 class Dense(nn.Module):
