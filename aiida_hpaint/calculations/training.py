@@ -52,7 +52,9 @@ def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[
     if run.start is not None:
         check_model(run.start, identity)
     resume = _take_over(run.output)
-    if run.devices * run.nodes > 1:
+    if resume is not None and _is_done(run, resume):
+        _export(run, resume)
+    elif run.devices * run.nodes > 1:
         _train_apart(run.model_dump_json(), resume)
     else:
         _train_here(run, resume)
@@ -68,13 +70,28 @@ def _take_over(output: Path) -> Path | None:
     return Path(shutil.copyfile(found[-1], output / "last.ckpt"))
 
 
-def _train_here(run: Any, resume: Path | None) -> None:
+def _is_done(run: Any, checkpoint: Path) -> bool:
+    """Whether the job before died after its last step."""
+    from aiida_hpaint.diffusion.training_record import read_record
+
+    return bool(read_record(checkpoint)["steps"] >= run.steps)
+
+
+def _export(run: Any, checkpoint: Path) -> None:
     from aiida_hpaint.diffusion.export import export_model
+    from aiida_hpaint.diffusion.training_record import Row, read_record, write_curve
+
+    rows = [Row(*row) for row in read_record(checkpoint)["rows"]]
+    write_curve(rows, run.output / "loss.csv")
+    export_model(checkpoint, run, run.output / f"{run.name}.safetensors")
+
+
+def _train_here(run: Any, resume: Path | None) -> None:
     from aiida_hpaint.diffusion.training import train
 
     trained = train(run, resume, deadline())
     if trained.finished:
-        export_model(trained.checkpoint, run, run.output / f"{run.name}.safetensors")
+        _export(run, trained.checkpoint)
 
 
 def _train_apart(settings: str, resume: Path | None) -> None:

@@ -13,12 +13,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from aiida_hpaint.diffusion.crystals import Crystals
+from aiida_hpaint.diffusion.cards import CheckpointError
 from aiida_hpaint.diffusion.dataset import NoisyBatch, NoisyBatches
 from aiida_hpaint.diffusion.holdout import write_removals
 from aiida_hpaint.diffusion.start import new_network
 from aiida_hpaint.diffusion.training_inputs import TrainingInputs, read_inputs
-from aiida_hpaint.diffusion.training_record import LAST, Keeper, Progress
+from aiida_hpaint.diffusion.training_record import LAST, Keeper, Progress, read_record
 from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 
@@ -162,10 +162,12 @@ def train(
     TrainingDataError
         If there is anything wrong with the data.
     CheckpointError
-        If the model to start from cannot be used.
+        If the model to start from, or the checkpoint to go on from, cannot be used.
     """
     torch.set_num_threads(settings.threads)
     lightning.seed_everything(settings.seed, verbose=False)
+    if resume is not None:
+        check_resumable(resume, settings)
     inputs = read_inputs(settings)
     if inputs.removed is not None and is_first_process():
         write_removals(inputs.removed, settings.output / f"{settings.name}.removed.csv")
@@ -174,6 +176,24 @@ def train(
     trainer.fit(module, ckpt_path=resume, weights_only=True)
     done = trainer.global_step
     return Trained(settings.output / LAST, done, done >= settings.steps)
+
+
+def check_resumable(checkpoint: Path, settings: TrainingSettings) -> None:
+    """Whether a run can go on from a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged, of another network, or has no steps left.
+    """
+    record = read_record(checkpoint)
+    if record["settings"]["network"] != settings.network.model_dump(mode="json"):
+        raise CheckpointError(f"{checkpoint} is of another network than the settings")
+    if record["steps"] >= settings.steps:
+        raise CheckpointError(
+            f"{checkpoint} has all {record['steps']} steps: there is nothing to go on with; "
+            "more `steps` in the settings would be another run, with another learning rate"
+        )
 
 
 def is_first_process() -> bool:
@@ -234,4 +254,4 @@ def _callbacks(
     return [*average, keeper, Progress(settings.steps)]
 
 
-__all__ = ["Crystals", "ScoreMatching", "Trained", "TrainingSettings", "noise_loss", "train"]
+__all__ = ["ScoreMatching", "Trained", "TrainingSettings", "noise_loss", "train"]

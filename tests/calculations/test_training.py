@@ -56,6 +56,21 @@ def test_a_job_without_time_leaves_a_checkpoint_that_the_next_one_goes_on_from(
     assert curves[0] == curves[1]
 
 
+def test_a_job_that_died_after_its_last_step_is_only_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "first")
+    report = train_job(run(), IDENTITY)["report"]
+    curve = Path("training/loss.csv").read_text()
+    Path("training/tiny.safetensors").unlink()
+    monkeypatch.chdir(tmp_path / "second")
+    Path("previous").symlink_to(tmp_path / "first")
+    assert train_job(run(), IDENTITY)["report"] == report
+    assert Path("training/loss.csv").read_text() == curve
+
+
 def test_another_version_is_refused() -> None:
     with pytest.raises(RuntimeError, match=r"aiida-hpaint 9\.9 submitted"):
         train_job(run(), {"version": "9.9"})

@@ -94,6 +94,21 @@ def test_a_run_that_must_stop_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     np.testing.assert_array_equal(curve(tmp_path / "whole"), curve(tmp_path / "stopped"))
 
 
+def test_what_cannot_be_gone_on_from_is_refused(tmp_path: Path) -> None:
+    run = settings(tmp_path, steps=2)
+    done = train(run).checkpoint
+    with pytest.raises(CheckpointError, match="has all 2 steps"):
+        train(run, resume=done)
+    with pytest.raises(CheckpointError, match="of another network"):
+        train(settings(tmp_path, "gemnet"), resume=done)
+    (tmp_path / "a.ckpt").write_bytes(b"nothing")
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        train(run, resume=tmp_path / "a.ckpt")
+    torch.save({"state_dict": {}}, tmp_path / "b.ckpt")
+    with pytest.raises(CheckpointError, match="is no checkpoint of `aiida-hpaint train`"):
+        train(run, resume=tmp_path / "b.ckpt")
+
+
 @both
 def test_the_model_says_how_it_was_made_and_can_be_used(tmp_path: Path, kind: str) -> None:
     run = settings(
