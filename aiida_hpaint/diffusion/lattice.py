@@ -55,7 +55,7 @@ def niggli_cell(cell: FloatArray) -> IntArray:
     if reduced is None:
         return compact
     steps = np.rint(reduced @ np.linalg.inv(compact @ cell)).astype(np.int64)
-    return steps @ compact
+    return np.asarray(steps @ compact)
 
 
 def _shear(metric: FloatArray) -> IntArray | None:
