@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.diffusion.cards import FractionalNoiseSettings
 from aiida_hpaint.diffusion.crystals import Crystals, collate
-from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork
+from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork, graph
+from aiida_hpaint.diffusion.networks.gemnet.candidates import find_candidates, positions
 from aiida_hpaint.diffusion.noise import Noise
 
 from .crystals import KNOWN_TIME, Case
@@ -77,3 +78,12 @@ def evaluate(
     ]
     found = network(crystals, levels_at(times, crystals), network.prepare(crystals))
     return [-found[row, : len(case.numbers)].numpy() for row, case in enumerate(cases)]
+
+
+def edges(case: Case, dtype: torch.dtype) -> torch.Tensor:
+    """The edges (E, 5) that our network mirrors: source, target, image of the source."""
+    settings, crystals = GemNetSettings(), to_crystals([case], dtype)
+    candidates = find_candidates(crystals, settings)
+    half = graph._select(positions(crystals, candidates), candidates, settings)
+    source, target = candidates.source[half], candidates.target[half]
+    return torch.cat([torch.stack([source, target], 1), candidates.image[half].long()], 1)

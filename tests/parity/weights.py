@@ -43,4 +43,4 @@ def _gain(name: str) -> float:
     # would multiply its input by ten.
     if "rbf" in name:
         return 0.5
-    return 4.0 if "out_forces" in name else 1.0
+    return 2.0 if "out_forces" in name else 1.0

@@ -66,7 +66,7 @@ class MattergenNetwork(nn.Module):
         super().__init__()
         self.settings = settings
         self.noise = Noise(noise)
-        self.denoiser = _build(settings)
+        self.denoiser: Any = _build(settings)
         self._graph = package.load("mattergen.common.data.chemgraph.ChemGraph")
         self._collate = package.load("mattergen.common.data.collate.collate")
         known = self.denoiser.cond_fields_model_was_trained_on
@@ -99,9 +99,9 @@ class MattergenNetwork(nn.Module):
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
         """Bytes of one structure, about: edges with their features, and the triplets of edges."""
         gemnet = self.denoiser.gemnet
-        edges = sites * gemnet.max_neighbors
-        width = 12 * gemnet.atom_latent_emb.out_features + 8 * gemnet.max_neighbors
-        return 4.0 * edges * (width + gemnet.max_neighbors * 80)
+        neighbours = int(gemnet.max_neighbors)
+        channels = 12 * int(gemnet.atom_latent_emb.out_features) + 80 * neighbours
+        return 4.0 * sites * neighbours * channels
 
     def _times(self, crystals: Crystals, noise_levels: Tensor) -> Tensor:
         """(sites,) times of all sites or (B,) of all structures, as the denoiser takes them."""
@@ -137,15 +137,16 @@ class MattergenNetwork(nn.Module):
         return torch.as_tensor(self.denoiser(graphs, times)["pos"])
 
 
-def _build(settings: MattergenSettings) -> nn.Module:
+def _build(settings: MattergenSettings) -> Any:
     config = dict(settings.denoiser)
     gemnet = dict(config.get("gemnet", {}))
     if settings.per_site:
         gemnet["_target_"] = _GEMNET
     config["gemnet"] = gemnet
     package.load(_GEMNET)
+    package.keep_order_of_neighbours()
     with package.scale_file():
-        denoiser: nn.Module = package.build(config)
+        denoiser = package.build(config)
     if settings.per_site:
         _expect_times_of_sites(denoiser.gemnet)
     return denoiser

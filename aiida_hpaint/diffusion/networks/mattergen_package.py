@@ -12,6 +12,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from aiida_hpaint.diffusion.cards import CheckpointError
 from aiida_hpaint.diffusion.networks.gemnet import scales
 
@@ -99,6 +102,26 @@ def load(path: str) -> Any:
         ) from error
 
 
+class _Ordered:
+    """The module torch, with sorting that keeps the order of what is equal."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+    def sort(self, values: Tensor, dim: int = -1) -> Any:
+        return torch.sort(values, dim=dim, stable=True)
+
+
+def keep_order_of_neighbours() -> None:
+    """Have mattergen's list of neighbours choose among equally far ones by their order.
+
+    It cuts the list at 50 neighbours after `torch.sort`, which leaves the order of equal distances
+    open: which images of a symmetric crystal's sites were seen would change with the batch.
+    """
+    graphs: Any = import_module("mattergen.common.utils.ocp_graph_utils")
+    graphs.torch = _Ordered()
+
+
 @contextmanager
 def scale_file() -> Iterator[None]:
     """Lend mattergen its file of scale factors, without which no network can be made.
@@ -107,7 +130,7 @@ def scale_file() -> Iterator[None]:
     folder that it has in a variable; where the file is missing, the variable is changed for the
     while.
     """
-    gemnet = import_module("mattergen.common.gemnet.gemnet")
+    gemnet: Any = import_module("mattergen.common.gemnet.gemnet")
     place = Path(gemnet.MODELS_PROJECT_ROOT)
     if (place / _SCALE_FILE).is_file():
         yield
