@@ -9,6 +9,7 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 PYTEST_ARGS ?=
+ORACLE ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -78,6 +79,10 @@ docs: $(DOCS_STAMP) ## build the documentation into docs/_build/html; warnings a
 bench: $(STAMP) ## list the benchmarks and their commands
 	@cat benchmarks/README.md
 
+.PHONY: parity
+parity: ## compare with mattergen 1.0.3 itself (ORACLE=path: in an environment that has it)
+	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" ORACLE="$(ORACLE)" bash .ci/parity
+
 .PHONY: clean
 clean: ## remove what was built, the demo's profile and caches (not .venv)
 	-@[ ! -d "$(CURDIR)/.aiida" ] || AIIDA_PATH="$(CURDIR)/.aiida" $(BIN)/verdi daemon stop
@@ -85,5 +90,5 @@ clean: ## remove what was built, the demo's profile and caches (not .venv)
 	  .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: distclean
-distclean: clean ## remove .venv too
-	rm -rf $(VENV)
+distclean: clean ## remove .venv and .oracle too
+	rm -rf $(VENV) .oracle

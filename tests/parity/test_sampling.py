@@ -44,8 +44,7 @@ def test_wrapped_scores() -> None:
     reference = load("diffusion")
     rows = zip(reference["score_displacements"], reference["score_levels"], strict=True)
     ours = [wrapped_noise(kick[None], np.eye(3), float(level))[0] for kick, level in rows]
-    # both sides cut the sum over images off, beyond a weight of exp(-8) or three cells away
-    np.testing.assert_allclose(-np.stack(ours), reference["scores_times_level"], atol=2e-3)
+    np.testing.assert_allclose(-np.stack(ours), reference["scores_times_level"], rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("index", range(4))

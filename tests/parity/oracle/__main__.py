@@ -5,6 +5,7 @@ PYTHONPATH=tests python -m parity.oracle FOLDER
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from .trajectories import trajectories
 def main() -> None:
     """Write the files, the quick ones first."""
     warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     target = Path(sys.argv[1]).absolute()
     target.mkdir(parents=True, exist_ok=True)
