@@ -20,7 +20,8 @@ class LangevinCorrector:
 
     The step size follows from the norms of score and kicks over the moving sites of each structure
     alone. MatterGen and XtalPaint average these norms over the batch, so that who shares a batch
-    changes the sample; with one structure in the batch the steps are the same.
+    changes the sample; with one structure in the batch the steps are the same, except that
+    MatterGen counts known sites, too.
 
     Attributes
     ----------
