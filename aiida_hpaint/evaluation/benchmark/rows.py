@@ -1,0 +1,161 @@
+"""What a benchmark measures: one row a host with one row a sample, and the files they lie in.
+
+A folder of one generator holds
+
+- `settings.json`: what was asked for; a run that goes on in the folder has to agree with it.
+- `rows.jsonl`: a `HostRow` a line, in the order in which hosts were finished.
+- `samples.csv`: the same, a line a sample.
+- `summary.json`: what `summarise` makes of them.
+
+A folder that compares generators holds such a folder for each and `comparison.json`, a JSON
+mapping of the generators as they were named, in their order, to the names of their folders.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+ROWS = "rows.jsonl"
+SAMPLES = "samples.csv"
+SUMMARY = "summary.json"
+SETTINGS = "settings.json"
+COMPARISON = "comparison.json"
+
+WITH_NONMETAL = "oxide/organic (C,N,O,S)"
+WITHOUT_NONMETAL = "metallic/complex hydride"
+"""The two values of `HostRow.chemistry`: hosts with C, N, O or S, and without."""
+
+
+class SampleRow(BaseModel):
+    """What came of one sample; distances and matches are with the reference as it was given.
+
+    Attributes
+    ----------
+    sample : index of the sample.
+    fate : value of its Fate at the end.
+    same_as : index of the sample whose outcome it shares, of which it is a duplicate; its own
+        index elsewhere.
+    rank : 0 for the lowest of the host, -1 where it was not ranked.
+    match_unrelaxed : StructureMatcher calls it, as drawn, the reference.
+    match : the same after relaxation; None where it has no energy.
+    host_match : StructureMatcher calls the host alone, after relaxation, that of the reference.
+    rmsd : root mean square displacement of all sites after relaxation, in units of
+        (V / sites)^(1/3); None unless it matches.
+    rmsd_unrelaxed : the same as drawn.
+    rmsd_inserted : Å, root mean square distance of inserted sites after relaxation, matched or
+        not; None where it has no energy.
+    rmsd_inserted_unrelaxed : the same as drawn; None where sites have no position.
+    energy : eV, at the end of its relaxation; None where it was not relaxed.
+    energy_sampled : eV, before relaxation.
+    energy_difference : eV per atom, `energy` minus the relaxed reference's.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample: int
+    fate: str
+    same_as: int
+    rank: int = -1
+    match_unrelaxed: bool = False
+    match: bool | None = None
+    host_match: bool | None = None
+    rmsd: float | None = None
+    rmsd_unrelaxed: float | None = None
+    rmsd_inserted: float | None = None
+    rmsd_inserted_unrelaxed: float | None = None
+    energy: float | None = None
+    energy_sampled: float | None = None
+    energy_difference: float | None = None
+
+
+class HostRow(BaseModel):
+    """What came of one host.
+
+    Attributes
+    ----------
+    index : place of its reference among those of the file, from 0.
+    label : name of the reference.
+    formula : of the reference, for the whole cell, in Hill order.
+    chemistry : `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
+    sites, inserted : number of all and of inserted sites.
+    reference_energy : eV, relaxed as candidates are; None where that failed.
+    reference_energy_unrelaxed : eV, as given.
+    seconds_sampling, seconds_relaxing : of one core (process time), over all samples, without the
+        relaxation of the reference.
+    network_calls : evaluations of the generator's network, structure by structure.
+    evaluations : evaluations of the potential, structure by structure, without the reference.
+    samples : one row a sample, in their order.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: int
+    label: str
+    formula: str
+    chemistry: str
+    sites: int
+    inserted: int
+    reference_energy: float | None
+    reference_energy_unrelaxed: float | None
+    seconds_sampling: float
+    seconds_relaxing: float
+    network_calls: int
+    evaluations: int
+    samples: tuple[SampleRow, ...]
+
+    @property
+    def lowest(self) -> SampleRow | None:
+        """The sample of rank 0; None where none was ranked."""
+        return next((sample for sample in self.samples if sample.rank == 0), None)
+
+    def outcome(self, sample: SampleRow) -> SampleRow:
+        """The sample that a duplicate stands for, and any other sample itself."""
+        seen = {sample.sample}
+        while sample.same_as not in seen:
+            sample = self.samples[sample.same_as]
+            seen.add(sample.sample)
+        return sample
+
+
+def read_rows(folder: Path) -> list[HostRow]:
+    """Rows of a folder, in the order of their index; none where no host was finished.
+
+    A last line that was cut off is left out: its host was not finished.
+
+    Raises
+    ------
+    ValueError
+        If a line is no row.
+    """
+    path = folder / ROWS
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            break
+        try:
+            rows.append(HostRow.model_validate_json(line))
+        except ValidationError as error:
+            raise ValueError(
+                f"{path}, line {number}, is no row of a benchmark "
+                f"({error.errors()[0]['msg'].lower()}): remove the line, or choose another folder"
+            ) from None
+    return sorted(rows, key=lambda row: row.index)
+
+
+def write_samples(rows: Sequence[HostRow], path: Path) -> None:
+    """Write a CSV line for each sample of each host."""
+    of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
+    of_sample = list(SampleRow.model_fields)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*of_host, *of_sample])
+        for row in rows:
+            known = [getattr(row, name) for name in of_host]
+            for sample in row.samples:
+                writer.writerow([*known, *(getattr(sample, name) for name in of_sample)])
