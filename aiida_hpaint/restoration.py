@@ -143,11 +143,24 @@ def restore_recorded(
         recording = Recording(drawn, trajectory)
     else:
         drawn = generate(hosts, settings.sampling, progress=progress)
+    return Restoration(hosts, relax_and_rank(drawn, settings, progress=progress), recording)
+
+
+def relax_and_rank(
+    drawn: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+) -> StructureBatch:
+    """The rest of the recipe for samples that `generate` has drawn."""
     samples = screen(drawn)
     samples = relax(samples, settings.relax_inserted, settings.potential, progress=progress)
     samples = select_lowest(samples, settings.keep, settings.keep_window)
     samples = relax(samples, settings.relax_all, settings.potential, progress=progress)
-    return Restoration(hosts, rank(samples), recording)
+    return rank(samples)
 
 
-__all__: Sequence[str] = ["Restoration", "restore", "restore_batch", "restore_recorded"]
+__all__: Sequence[str] = [
+    "Restoration",
+    "relax_and_rank",
+    "restore",
+    "restore_batch",
+    "restore_recorded",
+]

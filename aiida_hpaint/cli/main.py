@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from aiida_hpaint import __version__
+from aiida_hpaint.cli.benchmark import benchmark
 from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.restore import restore, submit
@@ -74,5 +75,16 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
         os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
 
 
-for command in (setup, restore, submit, status, results, trajectory, models, train, demo):
+for command in (
+    setup,
+    restore,
+    submit,
+    status,
+    results,
+    trajectory,
+    models,
+    train,
+    benchmark,
+    demo,
+):
     main.add_command(command)

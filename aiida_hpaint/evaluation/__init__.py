@@ -1,6 +1,6 @@
 """Evaluation: which samples are worth relaxing, which is lowest, and whether it is right."""
 
-from aiida_hpaint.evaluation.matching import Comparison, compare, matches
+from aiida_hpaint.evaluation.matching import Comparison, compare, host_matches, matches
 from aiida_hpaint.evaluation.ranking import rank, select_lowest
 from aiida_hpaint.evaluation.screening import screen
 from aiida_hpaint.evaluation.success import Rate, lower_energy_or_match, success_rate
@@ -9,6 +9,7 @@ __all__ = [
     "Comparison",
     "Rate",
     "compare",
+    "host_matches",
     "lower_energy_or_match",
     "matches",
     "rank",

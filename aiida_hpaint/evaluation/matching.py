@@ -49,6 +49,12 @@ def matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
     return StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate)) is not None
 
 
+def host_matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
+    """Whether StructureMatcher calls two structures the same without their inserted sites."""
+    left, right = (_structure(batch, ~batch.inserted) for batch in (reference, candidate))
+    return StructureMatcher().get_rms_dist(left, right) is not None
+
+
 def inserted_distances(candidate: StructureBatch, reference: StructureBatch) -> NDArray[np.float64]:
     """(m,) distances in Å between the inserted sites of two structures of one host."""
     known = ~reference.inserted
@@ -63,5 +69,7 @@ def inserted_distances(candidate: StructureBatch, reference: StructureBatch) -> 
     return closest_arrangement(HostSymmetry.of(reference), numbers, ours, theirs)
 
 
-def _structure(batch: StructureBatch) -> Structure:
-    return Structure(Lattice(batch.cells[0]), batch.numbers.tolist(), batch.frac_coords)
+def _structure(batch: StructureBatch, sites: NDArray[np.bool_] | None = None) -> Structure:
+    chosen = slice(None) if sites is None else sites
+    numbers, frac = batch.numbers[chosen], batch.frac_coords[chosen]
+    return Structure(Lattice(batch.cells[0]), numbers.tolist(), frac)

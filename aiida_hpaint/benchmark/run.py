@@ -1,0 +1,138 @@
+"""run_benchmark: measure all hosts with one generator, and write what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from aiida_hpaint import __version__
+from aiida_hpaint.benchmark.references import References
+from aiida_hpaint.benchmark.workers import measured
+from aiida_hpaint.diffusion.checkpoints import load_model
+from aiida_hpaint.evaluation.benchmark.rows import (
+    ROWS,
+    SAMPLES,
+    SETTINGS,
+    SUMMARY,
+    HostRow,
+    read_rows,
+    write_samples,
+)
+from aiida_hpaint.evaluation.benchmark.summary import summarise
+from aiida_hpaint.relaxation.potentials import get_potential
+from aiida_hpaint.settings import RestorationSettings
+
+Progress = Callable[[int, int, str], None]
+
+
+def run_benchmark(
+    references: References,
+    settings: RestorationSettings,
+    folder: Path,
+    *,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure the hosts that an earlier run in the folder has not, and return the summary.
+
+    Parameters
+    ----------
+    folder
+        Gets settings.json, rows.jsonl, samples.csv and summary.json.
+    processes
+        Hosts measured side by side, each on one core.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run with other settings or references.
+    CheckpointError, PotentialError
+        If the model or the potential cannot be had.
+    """
+    open_folder(folder, references, settings)
+    rows = read_rows(folder)
+    finished = {row.index for row in rows}
+    places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
+    todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
+    total = len(references.indices)
+    _tell(progress, len(rows), total)
+    _mend(folder / ROWS)
+    with (folder / ROWS).open("a", encoding="utf-8") as file:
+        for row in measured(references, todo, settings, processes):
+            file.write(row.model_dump_json() + "\n")
+            file.flush()
+            rows.append(row)
+            _tell(progress, len(rows), total)
+    return _write(folder, sorted(rows, key=lambda row: row.index))
+
+
+def open_folder(folder: Path, references: References, settings: RestorationSettings) -> None:
+    """Say in the folder what its rows are measured with; a new version may go on with them.
+
+    Raises
+    ------
+    ValueError
+        If it says otherwise already.
+    """
+    wanted: dict[str, Any] = {**references.source, "models": _models(settings)}
+    wanted |= {"settings": settings.model_dump(mode="json"), "hosts": len(references.indices)}
+    path = folder / SETTINGS
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
+        return
+    try:
+        known = _flat(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, AttributeError):
+        raise ValueError(f"{path} is not what a benchmark writes: choose another folder") from None
+    known.pop("version", None)
+    asked = _flat(wanted)
+    other = [key for key in {**known, **asked} if known.get(key) != asked.get(key)]
+    if other:
+        lines = (f"  {key}: {known.get(key)} there, {asked.get(key)} here" for key in other)
+        raise ValueError(
+            f"{folder} holds a run with other settings:\n" + "\n".join(lines) + "\n"
+            "Ask for the same to go on with it, or choose another folder."
+        )
+
+
+def _models(settings: RestorationSettings) -> dict[str, Any]:
+    """Hashes of the generator and of the potential."""
+    sampling = settings.sampling
+    potential = get_potential(settings.potential).card.as_json()
+    generator = None
+    if sampling.generator != "random":
+        generator = load_model(sampling.generator, sampling.device, sampling.precision).card.sha256
+    return {"generator": generator, "potential": potential.get("sha256")}
+
+
+def _mend(path: Path) -> None:
+    """Take off a last line that a killed run left behind unfinished."""
+    if path.exists():
+        text = path.read_bytes()
+        if not text.endswith(b"\n"):
+            path.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def _write(folder: Path, rows: list[HostRow]) -> dict[str, Any]:
+    summary = summarise(rows)
+    write_samples(rows, folder / SAMPLES)
+    text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total, "hosts")

@@ -1,0 +1,149 @@
+"""aiida-hpaint benchmark: how often restorations are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from aiida_hpaint.benchmark import References
+
+HELP = """Measure how often restorations are right.
+
+REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
+back; candidates and reference are relaxed with the same potential and compared, in plain Python.
+
+The folder gets summary.json (rates with bootstrap errors, for 1 to all samples, by size and
+chemistry), samples.csv, rows.jsonl and settings.json. The same command goes on where an earlier one
+stopped. With --compare each generator has a folder in it.
+
+--half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
+to tune settings and models on, the other for final figures.
+
+\b
+Examples:
+  aiida-hpaint benchmark references.extxyz --output runs/bundled
+  aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
+  aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
+  aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
+"""
+
+RATES = {
+    "single_sample_match_unrelaxed": "single sample, as drawn",
+    "any_match_unrelaxed": "any sample, as drawn",
+    "single_sample_match": "single sample",
+    "lowest_match": "lowest",
+    "any_match": "any sample",
+    "les": "lowest matches or is lower (LES)",
+    "host_match": "host stayed",
+}
+
+
+@click.command(help=HELP)
+@click.argument(
+    "references",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the results.",
+)
+@click.option(
+    "--element", default="H", show_default=True, metavar="EL", help="To take out and put back."
+)
+@click.option(
+    "--generator", metavar="NAME", help="A name from `aiida-hpaint models list`, a path or random."
+)
+@click.option("--compare", metavar="NAMES", help="Several generators, with commas between them.")
+@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent.")
+@click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`.")
+@click.option("--samples", type=int, metavar="N", help="Samples for each host.")
+@click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
+@click.option(
+    "--set",
+    "set_",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other setting, like relax_all.fmax=0.02 or sampling.steps=50; may be repeated.",
+)
+@click.option("--half", type=click.Choice(["tune", "final"]), help="Only one half of them.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first references.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Hosts measured side by side; without it, as many as there are cores.",
+)
+def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
+    """Measure how often restorations are right."""
+    from aiida_hpaint.cli.campaign import cores, overrides_from
+    from aiida_hpaint.cli.console import console, quiet_warnings
+    from aiida_hpaint.protocols import load_protocol
+
+    if flags["compare"] is not None and flags["generator"] is not None:
+        raise click.UsageError("--compare names all generators: leave out --generator")
+    settings = load_protocol(flags["protocol"], overrides_from(flags))
+    quiet_warnings()
+    from aiida_hpaint.benchmark import read_references
+
+    chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
+    if chosen.left_out:
+        has = f"no {flags['element']} or nothing else"
+        click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
+    summaries = _run(chosen, settings, output, flags["compare"], flags["processes"] or cores())
+    console().print(rates_table(summaries))
+    click.echo(f"All figures, and a line for each sample, are in {output}")
+
+
+def _run(
+    references: References, settings: Any, output: Path, compare: str | None, processes: int
+) -> dict[str, dict[str, Any]]:
+    """Summaries by generator."""
+    from aiida_hpaint.benchmark import run_benchmark, run_comparison
+    from aiida_hpaint.cli.run import progress_display
+
+    with progress_display() as show:
+
+        def progress(done: int, total: int, text: str) -> None:
+            show(text, done, total)
+
+        if compare is None:
+            name = settings.sampling.generator
+            summary = run_benchmark(
+                references, settings, output, processes=processes, progress=progress
+            )
+            return {name: summary}
+        names = [name.strip() for name in compare.split(",") if name.strip()]
+        if len(names) < 2:
+            raise click.UsageError("--compare takes two names or more, like random,bundled")
+        return run_comparison(
+            references, settings, names, output, processes=processes, progress=progress
+        )
+
+
+def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
+    """Rates and costs, a column for each generator."""
+    from rich.table import Table
+
+    first = next(iter(summaries.values()))
+    table = Table("", *summaries, title=f"{first['hosts']} hosts, {first['samples']} samples each")
+    for key, title in RATES.items():
+        table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))
+    seconds = (f"{summary['seconds']['per_host']:.1f} s" for summary in summaries.values())
+    table.add_row("time of a core per host", *seconds)
+    return table
+
+
+def _percent(rate: dict[str, Any]) -> str:
+    if rate["value"] is None:
+        return "-"
+    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} %"
