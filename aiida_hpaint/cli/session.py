@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ PROFILE = "hpaint"
 
 TIMEOUT = 60
 """Seconds that the daemon may take to start or stop; a busy machine is slow at it."""
+
+DYING = 5
+"""Seconds that a killed process may take to be gone."""
 
 
 def load(name: str | None = None) -> Profile:
@@ -190,12 +195,22 @@ def _forget_dead_broker() -> None:
 
     manager = get_manager()
     broker = manager.get_broker()
-    if not isinstance(broker, ZeromqBroker) or broker.check_service_reachable():
+    if not isinstance(broker, ZeromqBroker) or not _ends(broker.check_service_reachable):
         return
     for path in (broker._service_sockets_file, broker._service_pid_file):
         path.unlink(missing_ok=True)
     manager.reset_broker()
     manager.reset_runner()
+
+
+def _ends(is_alive: Callable[[], bool]) -> bool:
+    """Whether something is dead, or dies soon: a killed process lives on while it is torn down."""
+    deadline = time.monotonic() + DYING
+    while is_alive():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _repair(profile: str) -> None:
