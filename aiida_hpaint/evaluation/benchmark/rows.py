@@ -49,6 +49,7 @@ class SampleRow(BaseModel):
     rmsd_inserted : Å, root mean square distance of inserted sites after relaxation, matched or
         not; None where it has no energy.
     rmsd_inserted_unrelaxed : the same as drawn; None where sites have no position.
+    worst_inserted, worst_inserted_unrelaxed : Å, the largest of the distances behind these.
     energy : eV, at the end of its relaxation; None where it was not relaxed.
     energy_sampled : eV, before relaxation.
     energy_difference : eV per atom, `energy` minus the relaxed reference's.
@@ -67,6 +68,8 @@ class SampleRow(BaseModel):
     rmsd_unrelaxed: float | None = None
     rmsd_inserted: float | None = None
     rmsd_inserted_unrelaxed: float | None = None
+    worst_inserted: float | None = None
+    worst_inserted_unrelaxed: float | None = None
     energy: float | None = None
     energy_sampled: float | None = None
     energy_difference: float | None = None
