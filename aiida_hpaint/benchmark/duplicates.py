@@ -14,14 +14,15 @@ def stands_for(drawn: StructureBatch, samples: StructureBatch) -> list[int]:
     """(S,) for samples of one host the row that each shares its outcome with, mostly its own.
 
     A duplicate that was not relaxed is closest, as drawn, to an earlier sample that was; one that
-    was relaxed is closest to another at its end.
+    was relaxed is closest to a lower one at its end.
     """
     duplicate = samples.scalars["fate"] == Fate.DUPLICATE.value
-    evaluated = np.isfinite(samples.scalars["energy"])
+    energies = samples.scalars["energy"]
+    evaluated = np.isfinite(energies)
     found = list(range(len(samples)))
     for row in np.flatnonzero(duplicate).tolist():
         if evaluated[row]:
-            others = np.flatnonzero(evaluated & ~duplicate)
+            others = np.flatnonzero(~duplicate & (energies <= energies[row]))
             found[row] = _closest(samples, row, others)
         else:
             others = np.flatnonzero(evaluated)

@@ -120,6 +120,7 @@ def _compared(sample: StructureBatch, reference: StructureBatch, suffix: str) ->
     found = compare(sample, reference)
     inserted = float(np.sqrt((found.site_distances**2).mean()))
     values = {"match": found.match, "rmsd": found.rmsd, "rmsd_inserted": inserted}
+    values["worst_inserted"] = float(found.site_distances.max())
     return {f"{name}{suffix}": value for name, value in values.items()}
 
 
