@@ -1,0 +1,113 @@
+"""write_report: what a benchmark found, as one HTML file; write_page: its figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aiida_hpaint.evaluation.report.failures import count_reasons, find_failures
+from aiida_hpaint.evaluation.report.figures import PANELS, as_svg, draw, draw_page, save
+from aiida_hpaint.evaluation.report.markup import (
+    document,
+    folded,
+    heading,
+    paragraph,
+    picture,
+    table,
+)
+from aiida_hpaint.evaluation.report.runs import Run, read_run
+from aiida_hpaint.evaluation.report.style import colours
+from aiida_hpaint.evaluation.report.tables import (
+    FAILURE_HEAD,
+    failure_rows,
+    hash_rows,
+    headline,
+    settings_rows,
+    version_rows,
+)
+
+TITLE = "Restoration benchmark"
+
+LEAD = (
+    "The element was taken out of reference structures, put back by each generator, and relaxed "
+    "with the same potential as the references. Rates are shares of hosts (of samples, where one "
+    "sample is meant) with their standard error, a bootstrap over hosts. “Matches” is the verdict "
+    "of pymatgen's StructureMatcher with its defaults; an LES either matches or is lower in energy "
+    "than the reference."
+)
+
+
+def write_report(folders: Mapping[str, Path], output: Path) -> None:
+    """Write one HTML file that needs no other.
+
+    Parameters
+    ----------
+    folders
+        Folder of each generator, by the name that it gets in the report.
+    output
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If there is no folder, or one is not what a finished benchmark leaves.
+    """
+    output.write_text(report(_read(folders)), encoding="utf-8")
+
+
+def write_page(folders: Mapping[str, Path], output: Path) -> None:
+    """Write all figures on one page, as PNG or PDF by the ending; raises as `write_report`."""
+    save(draw_page(_read(folders)), output)
+
+
+def report(runs: Sequence[Run]) -> str:
+    """The HTML of `write_report`."""
+    names = [run.name for run in runs]
+    dots = list(colours(names).values())
+    rates = table(["", *names], headline(runs), dots=dots, numbers=True, strong=[0, 1])
+    pictures = [picture(as_svg(draw(panel, runs)), panel.caption) for panel in PANELS]
+    return document(
+        TITLE,
+        [
+            f"<h1>{TITLE}</h1>",
+            paragraph(LEAD, "lead"),
+            heading("Success and cost"),
+            rates,
+            heading("Figures"),
+            *pictures,
+            heading("Structures that were not restored"),
+            *(_failures(run, unfolded=run is runs[0]) for run in runs),
+            heading("How it was measured"),
+            *_measured(runs),
+        ],
+    )
+
+
+def _failures(run: Run, unfolded: bool) -> str:
+    failures = find_failures(run)
+    lost = sum(not failure.success for failure in failures)
+    reasons = [f"{reason}: {count}" for reason, count in count_reasons(failures).items()]
+    title = f"{run.name}: {len(failures)} of {len(run.rows)} do not match, {lost} of them no LES"
+    if not failures:
+        return paragraph(f"{run.name}: all {len(run.rows)} match.")
+    text = paragraph("; ".join(reasons).capitalize() + ".", "note")
+    return folded(title, text + table(FAILURE_HEAD, failure_rows(failures)), unfolded=unfolded)
+
+
+def _measured(runs: Sequence[Run]) -> list[str]:
+    rows, differing = settings_rows(runs)
+    head = ["", *(run.name for run in runs)]
+    unequal = [rows[place] for place in differing]
+    shared = [[row[0], row[1]] for place, row in enumerate(rows) if place not in differing]
+    return [
+        *([paragraph("Generators differ in:"), table(head, unequal)] if unequal else []),
+        folded("Settings of all generators", table(["", "value"], shared)),
+        folded("SHA-256 of the files", table(["", "hash"], hash_rows(runs), hashes=True)),
+        folded("Versions that wrote this report", table(["package", "version"], version_rows())),
+    ]
+
+
+def _read(folders: Mapping[str, Path]) -> list[Run]:
+    if not folders:
+        raise ValueError("a report needs at least one folder of a benchmark")
+    return [read_run(name, folder) for name, folder in folders.items()]

@@ -1,0 +1,105 @@
+"""Benchmarks that nobody ran: rows with the shape of real ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.evaluation.benchmark import HostRow, SampleRow
+from aiida_hpaint.evaluation.benchmark.rows import (
+    ROWS,
+    SETTINGS,
+    SUMMARY,
+    WITH_NONMETAL,
+    WITHOUT_NONMETAL,
+)
+from aiida_hpaint.evaluation.benchmark.summary import summarise
+from aiida_hpaint.evaluation.report import Run
+
+
+def make_rows(skill: float, hosts: int = 12, samples: int = 4, seed: int = 0) -> list[HostRow]:
+    """Rows of a generator that draws the reference with a probability of about `skill`."""
+    rng = np.random.default_rng(seed)
+    return [make_row(index, skill, samples, rng) for index in range(hosts)]
+
+
+def make_row(index: int, skill: float, samples: int, rng: np.random.Generator) -> HostRow:
+    inserted = int(rng.integers(1, 12))
+    sites = 2 * inserted + int(rng.integers(1, 12))
+    chance = skill ** (1 + inserted / 8)
+    drawn = [make_sample(place, chance, sites, rng) for place in range(samples)]
+    energies = [np.inf if sample.energy is None else sample.energy for sample in drawn]
+    ranks = np.argsort(np.argsort(energies))
+    alive = [sample.energy is not None for sample in drawn]
+    return HostRow(
+        index=index,
+        label=f"mp-{1000 + index}",
+        formula=f"Na{inserted}O{sites - 2 * inserted}H{inserted}" if index % 5 else "Mg2Fe",
+        chemistry=WITH_NONMETAL if index % 5 else WITHOUT_NONMETAL,
+        sites=sites,
+        inserted=inserted,
+        reference_energy=-4.0 * sites,
+        reference_energy_unrelaxed=-3.99 * sites,
+        seconds_sampling=0.05 * samples,
+        seconds_relaxing=float(rng.gamma(4, 4 / skill)),
+        network_calls=100 * samples,
+        evaluations=int(rng.gamma(4, 20 / skill)),
+        samples=tuple(
+            sample.model_copy(update={"rank": int(rank) if lives else -1})
+            for sample, rank, lives in zip(drawn, ranks, alive, strict=True)
+        ),
+    )
+
+
+def make_sample(place: int, chance: float, sites: int, rng: np.random.Generator) -> SampleRow:
+    if rng.random() < 0.15 * (1 - chance):
+        return SampleRow(
+            sample=place,
+            fate="too close",
+            same_as=place,
+            rmsd_inserted_unrelaxed=1.9,
+            worst_inserted_unrelaxed=2.4,
+        )
+    match = bool(rng.random() < chance)
+    drawn = match and bool(rng.random() < chance**0.3)
+    difference = rng.normal(0, 4e-4) if match else rng.gamma(1.2, 0.03) - 0.004
+    distance = rng.lognormal(-4, 0.8) if match else rng.lognormal(0, 0.4)
+    energy = (difference - 4.0) * sites
+    return SampleRow(
+        sample=place,
+        fate="converged",
+        same_as=place,
+        match_unrelaxed=drawn,
+        match=match,
+        host_match=bool(match or rng.random() < 0.8),
+        rmsd=distance / 4 if match else None,
+        rmsd_unrelaxed=rng.lognormal(-3.4, 0.5) if drawn else None,
+        rmsd_inserted=distance,
+        rmsd_inserted_unrelaxed=distance + rng.lognormal(-2, 0.5),
+        worst_inserted=1.5 * distance,
+        energy=energy,
+        energy_sampled=energy + sites * rng.lognormal(-4, 1),
+        energy_difference=difference,
+    )
+
+
+def write_folder(folder: Path, rows: list[HostRow], settings: dict[str, Any]) -> Path:
+    """What a benchmark leaves behind."""
+    folder.mkdir(parents=True)
+    lines = [row.model_dump_json() + "\n" for row in rows]
+    (folder / ROWS).write_text("".join(lines), encoding="utf-8")
+    (folder / SUMMARY).write_text(json.dumps(summarise(rows)), encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def make_run(name: str, skill: float, dead: bool = False, **sizes: int) -> Run:
+    """A run of `make_rows`; if `dead`, no sample was relaxed."""
+    rows = make_rows(skill, **sizes)
+    if dead:
+        lost = SampleRow(sample=0, fate="too close", same_as=0)
+        rows = [row.model_copy(update={"samples": (lost,)}) for row in rows]
+    return Run(name, rows, summarise(rows))
