@@ -20,6 +20,7 @@ def run_comparison(
     generators: Sequence[str],
     folder: Path,
     *,
+    relaxed: bool = True,
     processes: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -36,7 +37,7 @@ def run_comparison(
     names = folder_names(generators)
     variants = {name: _with_generator(settings, name) for name in generators}
     for name, variant in variants.items():
-        open_folder(folder / names[name], references, variant)
+        open_folder(folder / names[name], references, variant, relaxed)
     (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     summaries = {}
     for name, variant in variants.items():
@@ -46,7 +47,12 @@ def run_comparison(
                 progress(done, total, f"{names[name]}: {text}")
 
         summaries[name] = run_benchmark(
-            references, variant, folder / names[name], processes=processes, progress=tell
+            references,
+            variant,
+            folder / names[name],
+            relaxed=relaxed,
+            processes=processes,
+            progress=tell,
         )
     return summaries
 

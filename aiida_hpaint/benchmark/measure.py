@@ -34,22 +34,26 @@ ENDED = frozenset({*RELAXED, Fate.OUTCLASSED, Fate.DUPLICATE})
 
 
 def measure(
-    index: int, host: StructureBatch, reference: StructureBatch, settings: RestorationSettings
+    index: int,
+    host: StructureBatch,
+    reference: StructureBatch,
+    settings: RestorationSettings,
+    relaxed: bool = True,
 ) -> HostRow:
-    """The row of one host; see `HostRow` for what is in it.
+    """The row of one host; see `HostRow` for what is in it. Not `relaxed`, samples are as drawn.
 
     Raises
     ------
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
-    _load(settings)
+    _load(settings, relaxed)
     began = time.process_time()
     drawn = generate(host, settings.sampling)
     sampled = time.process_time()
-    samples = relax_and_rank(drawn, settings)
-    relaxed = time.process_time()
-    target, target_unrelaxed = _reference_energies(reference, settings)
+    samples = relax_and_rank(drawn, settings) if relaxed else _as_drawn(drawn)
+    ended = time.process_time()
+    target, target_unrelaxed = _reference_energies(reference, settings) if relaxed else (None, None)
     same_as = stands_for(drawn, samples)
     return HostRow(
         index=index,
@@ -61,7 +65,7 @@ def measure(
         reference_energy=target,
         reference_energy_unrelaxed=target_unrelaxed,
         seconds_sampling=sampled - began,
-        seconds_relaxing=relaxed - sampled,
+        seconds_relaxing=ended - sampled if relaxed else 0.0,
         network_calls=_network_calls(drawn),
         evaluations=sum(record.get("evaluations", 0) for record in samples.history),
         samples=tuple(
@@ -71,12 +75,18 @@ def measure(
     )
 
 
-def _load(settings: RestorationSettings) -> None:
+def _load(settings: RestorationSettings, relaxed: bool) -> None:
     """Have model and potential at hand, so that loading them counts for no host."""
     sampling = settings.sampling
     if sampling.generator != "random":
         load_model(sampling.generator, sampling.device, sampling.precision)
-    get_potential(settings.potential)
+    if relaxed:
+        get_potential(settings.potential)
+
+
+def _as_drawn(drawn: StructureBatch) -> StructureBatch:
+    nothing = np.full(len(drawn), np.nan)
+    return drawn.with_scalars(rank=np.full(len(drawn), -1), energy=nothing, energy_sampled=nothing)
 
 
 def _reference_energies(

@@ -32,6 +32,7 @@ def run_benchmark(
     settings: RestorationSettings,
     folder: Path,
     *,
+    relaxed: bool = True,
     processes: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def run_benchmark(
     ----------
     folder
         Gets settings.json, rows.jsonl, samples.csv and summary.json.
+    relaxed
+        Whether samples are relaxed and ranked, or compared as they were drawn.
     processes
         Hosts measured side by side, each on one core.
 
@@ -51,7 +54,7 @@ def run_benchmark(
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
-    open_folder(folder, references, settings)
+    open_folder(folder, references, settings, relaxed)
     rows = read_rows(folder)
     finished = {row.index for row in rows}
     places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
@@ -60,7 +63,7 @@ def run_benchmark(
     _tell(progress, len(rows), total)
     _mend(folder / ROWS)
     with (folder / ROWS).open("a", encoding="utf-8") as file:
-        for row in measured(references, todo, settings, processes):
+        for row in measured(references, todo, settings, processes, relaxed):
             file.write(row.model_dump_json() + "\n")
             file.flush()
             rows.append(row)
@@ -68,7 +71,9 @@ def run_benchmark(
     return _write(folder, sorted(rows, key=lambda row: row.index))
 
 
-def open_folder(folder: Path, references: References, settings: RestorationSettings) -> None:
+def open_folder(
+    folder: Path, references: References, settings: RestorationSettings, relaxed: bool = True
+) -> None:
     """Say in the folder what its rows are measured with; a new version may go on with them.
 
     Raises
@@ -76,8 +81,12 @@ def open_folder(folder: Path, references: References, settings: RestorationSetti
     ValueError
         If it says otherwise already.
     """
-    wanted: dict[str, Any] = {**references.source, "models": _models(settings)}
-    wanted |= {"settings": settings.model_dump(mode="json"), "hosts": len(references.indices)}
+    wanted: dict[str, Any] = {**references.source, "models": _models(settings, relaxed)}
+    wanted |= {
+        "relaxed": relaxed,
+        "settings": settings.model_dump(mode="json"),
+        "hosts": len(references.indices),
+    }
     path = folder / SETTINGS
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,10 +107,10 @@ def open_folder(folder: Path, references: References, settings: RestorationSetti
         )
 
 
-def _models(settings: RestorationSettings) -> dict[str, Any]:
+def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
     """Hashes of the generator and of the potential."""
     sampling = settings.sampling
-    potential = get_potential(settings.potential).card.as_json()
+    potential = get_potential(settings.potential).card.as_json() if relaxed else {}
     generator = None
     if sampling.generator != "random":
         generator = load_model(sampling.generator, sampling.device, sampling.precision).card.sha256

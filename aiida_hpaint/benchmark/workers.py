@@ -16,7 +16,11 @@ from aiida_hpaint.structures.batch import StructureBatch
 
 
 def measured(
-    references: References, todo: Sequence[int], settings: RestorationSettings, processes: int
+    references: References,
+    todo: Sequence[int],
+    settings: RestorationSettings,
+    processes: int,
+    relaxed: bool = True,
 ) -> Iterator[HostRow]:
     """Rows of the hosts at these places, as they come.
 
@@ -27,11 +31,11 @@ def measured(
     """
     if processes == 1 or len(todo) < 2:
         for place in todo:
-            yield measure(*_job(references, place), settings)
+            yield measure(*_job(references, place), settings, relaxed)
         return
     with _pool(min(processes, len(todo))) as pool:
         jobs: list[Future[HostRow]] = [
-            pool.submit(measure, *_job(references, place), settings) for place in todo
+            pool.submit(measure, *_job(references, place), settings, relaxed) for place in todo
         ]
         try:
             for job in as_completed(jobs):

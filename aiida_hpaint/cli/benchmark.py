@@ -10,8 +10,6 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from aiida_hpaint.benchmark import References
-
 HELP = """Measure how often restorations are right.
 
 REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
@@ -29,6 +27,7 @@ Examples:
   aiida-hpaint benchmark references.extxyz --output runs/bundled
   aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
   aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
+  aiida-hpaint benchmark references.extxyz --output runs/drawn --unrelaxed
   aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
 """
 
@@ -75,6 +74,7 @@ RATES = {
     metavar="KEY=VALUE",
     help="Any other setting, like relax_all.fmax=0.02 or sampling.steps=50; may be repeated.",
 )
+@click.option("--unrelaxed", is_flag=True, help="Compare samples as they are drawn, and no more.")
 @click.option("--half", type=click.Choice(["tune", "final"]), help="Only one half of them.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first references.")
 @click.option(
@@ -87,47 +87,44 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
     """Measure how often restorations are right."""
     from aiida_hpaint.cli.campaign import cores, overrides_from
     from aiida_hpaint.cli.console import console, quiet_warnings
+    from aiida_hpaint.cli.run import progress_display
     from aiida_hpaint.protocols import load_protocol
 
     if flags["compare"] is not None and flags["generator"] is not None:
         raise click.UsageError("--compare names all generators: leave out --generator")
     settings = load_protocol(flags["protocol"], overrides_from(flags))
     quiet_warnings()
-    from aiida_hpaint.benchmark import read_references
+    from aiida_hpaint.benchmark import read_references, run_benchmark, run_comparison
 
     chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
     if chosen.left_out:
         has = f"no {flags['element']} or nothing else"
         click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
-    summaries = _run(chosen, settings, output, flags["compare"], flags["processes"] or cores())
-    console().print(rates_table(summaries))
-    click.echo(f"All figures, and a line for each sample, are in {output}")
-
-
-def _run(
-    references: References, settings: Any, output: Path, compare: str | None, processes: int
-) -> dict[str, dict[str, Any]]:
-    """Summaries by generator."""
-    from aiida_hpaint.benchmark import run_benchmark, run_comparison
-    from aiida_hpaint.cli.run import progress_display
-
+    processes, relaxed = flags["processes"] or cores(), not flags["unrelaxed"]
+    names = _names(flags["compare"])
     with progress_display() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text, done, total)
 
-        if compare is None:
-            name = settings.sampling.generator
-            summary = run_benchmark(
-                references, settings, output, processes=processes, progress=progress
-            )
-            return {name: summary}
-        names = [name.strip() for name in compare.split(",") if name.strip()]
-        if len(names) < 2:
-            raise click.UsageError("--compare takes two names or more, like random,bundled")
-        return run_comparison(
-            references, settings, names, output, processes=processes, progress=progress
-        )
+        options: Any = {"relaxed": relaxed, "processes": processes, "progress": progress}
+        if names:
+            summaries = run_comparison(chosen, settings, names, output, **options)
+        else:
+            summary = run_benchmark(chosen, settings, output, **options)
+            summaries = {settings.sampling.generator: summary}
+    console().print(rates_table(summaries))
+    click.echo(f"All figures, and a line for each sample, are in {output}")
+
+
+def _names(compare: str | None) -> list[str]:
+    """Generators to compare; none without --compare."""
+    if compare is None:
+        return []
+    names = [name.strip() for name in compare.split(",") if name.strip()]
+    if len(names) < 2:
+        raise click.UsageError("--compare takes two names or more, like random,bundled")
+    return names
 
 
 def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
@@ -137,6 +134,8 @@ def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
     first = next(iter(summaries.values()))
     table = Table("", *summaries, title=f"{first['hosts']} hosts, {first['samples']} samples each")
     for key, title in RATES.items():
+        if key not in first:
+            continue
         table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))
     seconds = (f"{summary['seconds']['per_host']:.1f} s" for summary in summaries.values())
     table.add_row("time of a core per host", *seconds)

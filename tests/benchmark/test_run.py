@@ -123,6 +123,18 @@ def test_generators_side_by_side(references: References, tmp_path: Path) -> None
         assert json.loads((tmp_path / name / "summary.json").read_text()) == summaries[name]
 
 
+def test_samples_as_drawn(references: References, folder: Path, tmp_path: Path) -> None:
+    summary = run_benchmark(references, quick(), tmp_path / "drawn", relaxed=False)
+    known = json.loads((folder / "summary.json").read_text())
+    for key in ("single_sample_match_unrelaxed", "any_match_unrelaxed_by_k"):
+        assert summary[key] == known[key]
+    assert not {"single_sample_match", "lowest_match", "les", "les_by_k"} & set(summary)
+    assert summary["fates"] == {"sampled": 6}
+    assert summary["failures"] == []
+    with pytest.raises(ValueError, match="relaxed: True there, False here"):
+        run_benchmark(references, quick(), folder, relaxed=False)
+
+
 def test_each_generator_has_its_folder() -> None:
     names = folder_names(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
     assert list(names.values()) == ["random", "best", "best-2", "mattergen-base"]

@@ -18,6 +18,7 @@ from aiida_hpaint.evaluation.benchmark.orders import (
 )
 from aiida_hpaint.evaluation.benchmark.rows import HostRow, SampleRow
 from aiida_hpaint.evaluation.success import success_rate
+from aiida_hpaint.structures.fate import Fate
 
 FloatArray = NDArray[np.float64]
 Figure = dict[str, Any]
@@ -35,6 +36,8 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
     al. (arXiv:2601.01959, section II). `host_match`: of hosts with a lowest candidate, whether the
     host alone still matches. Rates are {value, error, n}; errors are standard errors of a bootstrap
     over hosts. Energies are in eV per atom, distances in Å, seconds of one core.
+
+    Of samples that were not relaxed there are only the figures as drawn, and no failures.
 
     Raises
     ------
@@ -57,37 +60,43 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
         "seconds": _seconds(rows),
         "calls": _calls(rows),
         "fates": dict(Counter(s.fate for row in rows for s in row.samples).most_common()),
-        "failures": [_failure(row) for row in rows if not _lowest(row, is_match)],
+        "failures": _failures(rows),
     }
 
 
 def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     unrelaxed = [[sample.match_unrelaxed for sample in row.samples] for row in rows]
-    ends = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
     rates = {
         "single_sample_match_unrelaxed": _rate(unrelaxed),
         "any_match_unrelaxed": _rate([any(found) for found in unrelaxed]),
+    }
+    if not _relaxed(rows):
+        return rates
+    ends = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
+    stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
+    return {
+        **rates,
         "single_sample_match": _rate(ends),
         "lowest_match": _rate([_lowest(row, is_match) for row in rows]),
         "any_match": _rate([any(found) for found in ends]),
         "les": _rate([_lowest(row, is_success) for row in rows]),
+        "host_match": _rate(stayed),
     }
-    stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
-    return {**rates, "host_match": _rate(stayed)}
 
 
 def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
     chances = lowest_of(len(rows[0].samples))
     unrelaxed = [[sample.match_unrelaxed for sample in row.samples] for row in rows]
+    drawn = {"any_match_unrelaxed_by_k": _any_curve(unrelaxed)}
+    if not _relaxed(rows):
+        return drawn
     matched = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
     succeeded = [[is_success(row, sample) for sample in in_order(row)] for row in rows]
     return {
         "lowest_match_by_k": _curve(np.array(matched, dtype=float) @ chances.T),
         "les_by_k": _curve(np.array(succeeded, dtype=float) @ chances.T),
-        "any_match_by_k": _curve(np.array([any_of(len(found), sum(found)) for found in matched])),
-        "any_match_unrelaxed_by_k": _curve(
-            np.array([any_of(len(found), sum(found)) for found in unrelaxed])
-        ),
+        "any_match_by_k": _any_curve(matched),
+        **drawn,
     }
 
 
@@ -152,6 +161,12 @@ def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
     }
 
 
+def _failures(rows: Sequence[HostRow]) -> list[Figure]:
+    if not _relaxed(rows):
+        return []
+    return [_failure(row) for row in rows if not _lowest(row, is_match)]
+
+
 def _failure(row: HostRow) -> Figure:
     """Why the lowest candidate of a host is not the reference."""
     lowest = row.lowest
@@ -195,6 +210,15 @@ def _rate(successes: Sequence[Any]) -> Figure:
 def _curve(by_host: FloatArray) -> list[Figure]:
     """(hosts, K) expected successes to a rate for each k."""
     return [{"k": k, **_rate(column.tolist())} for k, column in enumerate(by_host.T, 1)]
+
+
+def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
+    """Whether any of k samples is good."""
+    return _curve(np.array([any_of(len(found), sum(found)) for found in good]))
+
+
+def _relaxed(rows: Sequence[HostRow]) -> bool:
+    return not any(sample.fate == Fate.SAMPLED.value for row in rows for sample in row.samples)
 
 
 def _spread(values: Sequence[float | None]) -> Figure:
