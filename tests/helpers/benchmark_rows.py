@@ -96,10 +96,17 @@ def write_folder(folder: Path, rows: list[HostRow], settings: dict[str, Any]) ->
     return folder
 
 
-def make_run(name: str, skill: float, dead: bool = False, **sizes: int) -> Run:
-    """A run of `make_rows`; if `dead`, no sample was relaxed."""
+def make_run(name: str, skill: float, fate: str | None = None, **sizes: int) -> Run:
+    """A run of `make_rows`; with a fate, no sample was relaxed and all have that one."""
     rows = make_rows(skill, **sizes)
-    if dead:
-        lost = SampleRow(sample=0, fate="too close", same_as=0)
-        rows = [row.model_copy(update={"samples": (lost,)}) for row in rows]
+    if fate is not None:
+        rows = [row.model_copy(update={"samples": _unrelaxed(row, fate)}) for row in rows]
     return Run(name, rows, summarise(rows))
+
+
+def _unrelaxed(row: HostRow, fate: str) -> tuple[SampleRow, ...]:
+    known = ("sample", "same_as", "match_unrelaxed", "rmsd_unrelaxed", "rmsd_inserted_unrelaxed")
+    return tuple(
+        SampleRow(fate=fate, **{name: getattr(sample, name) for name in known})
+        for sample in row.samples
+    )

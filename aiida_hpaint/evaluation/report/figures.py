@@ -32,6 +32,7 @@ class Panel:
     draw : draws it for some runs.
     height : inches.
     height_of_run : inches more for each generator.
+    of_relaxed : whether it shows relaxed samples only.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Panel:
     draw: Callable[[FigureBase, Sequence[Run]], None]
     height: float
     height_of_run: float = 0.0
+    of_relaxed: bool = False
 
     def inches(self, runs: Sequence[Run]) -> float:
         """Its height for some runs."""
@@ -55,8 +57,8 @@ PANELS = (
     ),
     Panel(
         "splits",
-        "Lower-energy success and match of the lowest sample by number of inserted sites, number "
-        "of sites and chemistry; error bars are one standard error.",
+        "Success by number of inserted sites, by number of all sites and by chemistry; error bars "
+        "are one standard error.",
         draw_splits,
         4.3,
     ),
@@ -68,6 +70,7 @@ PANELS = (
         draw_energies,
         2.8,
         0.2,
+        of_relaxed=True,
     ),
     Panel(
         "distances",
@@ -83,8 +86,15 @@ PANELS = (
         "of a host; error bars are one standard error.",
         draw_costs,
         3.0,
+        of_relaxed=True,
     ),
 )
+
+
+def panels_of(runs: Sequence[Run]) -> list[Panel]:
+    """The figures that there are for some runs."""
+    relaxed = any(run.relaxed for run in runs)
+    return [panel for panel in PANELS if relaxed or not panel.of_relaxed]
 
 
 def draw(panel: Panel, runs: Sequence[Run]) -> Figure:
@@ -97,11 +107,12 @@ def draw(panel: Panel, runs: Sequence[Run]) -> Figure:
 
 def draw_page(runs: Sequence[Run]) -> Figure:
     """All figures, one below the other."""
-    heights = [panel.inches(runs) for panel in PANELS]
+    panels = panels_of(runs)
+    heights = [panel.inches(runs) for panel in panels]
     with styled():
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
-        grid = figure.subfigures(len(PANELS), 1, height_ratios=heights, squeeze=False)
-        for panel, part in zip(PANELS, grid[:, 0], strict=True):
+        grid = figure.subfigures(len(panels), 1, height_ratios=heights, squeeze=False)
+        for panel, part in zip(panels, grid[:, 0], strict=True):
             panel.draw(part, runs)
     return figure
 

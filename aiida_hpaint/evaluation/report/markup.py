@@ -25,10 +25,11 @@ tbody th { font-weight: 500; }
 .number { text-align: right; white-space: nowrap; }
 tr.strong td, tr.strong th { background: var(--pale); font-weight: 650; }
 table.small { font-size: 0.85em; }
-table.small td { overflow-wrap: anywhere; }
+table.small td:last-child { min-width: 12rem; }
 table.small th { white-space: nowrap; }
 table.small thead th { white-space: normal; }
-td.hash { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.9em; }
+td.hash { font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 0.9em;
+  overflow-wrap: anywhere; }
 .dot { display: inline-block; width: 0.7em; height: 0.7em; margin-right: 0.4em;
   border-radius: 50%; }
 figure { margin: 1.4rem 0 2.2rem; break-inside: avoid; }

@@ -23,7 +23,19 @@ BY_K = (
     ("les", "Lower energy or match (LES)"),
 )
 
-MARKERS = {"les": "o", "lowest_match": "s"}
+BY_K_DRAWN = (("any_match_unrelaxed", "Any sample matches, as drawn"),)
+
+OF_KINDS = (("les", "LES"), ("lowest_match", "lowest matches"))
+
+OF_KINDS_DRAWN = (
+    ("any_match_unrelaxed", "any matches, as drawn"),
+    ("single_sample_match_unrelaxed", "one matches, as drawn"),
+)
+
+MARKERS: dict[str, dict[str, Any]] = {
+    "les": {"marker": "o", "ms": 10, "mfc": "none", "mew": 1.5},
+    "lowest_match": {"marker": "s", "ms": 5.5},
+}
 
 SPLITS = (
     ("inserted", "By inserted sites"),
@@ -37,13 +49,14 @@ SHORT = {WITH_NONMETAL: "C, N, O, S", WITHOUT_NONMETAL: "without"}
 
 def draw_rates(figure: FigureBase, runs: Sequence[Run]) -> None:
     """Success rates against the number k of samples, with bands of one standard error."""
-    curves = {key: {run.name: run.rates_by_k(key) for run in runs} for key, _ in BY_K}
+    kinds = BY_K if any(run.relaxed for run in runs) else BY_K_DRAWN
+    curves = {key: {run.name: run.rates_by_k(key) for run in runs} for key, _ in kinds}
     every = [rate for panel in curves.values() for line in panel.values() for rate in line]
     floor = min((rate.value - rate.error for rate in every), default=0.0)
-    panels = figure.subplots(1, 3, sharey=True)
+    panels = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
     panels[0].set_ylim(max(0.0, np.floor(floor * 10 - 0.2) / 10), 1.02)
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, 0))
-    for axes, (key, title) in zip(panels, BY_K, strict=True):
+    for axes, (key, title) in zip(panels, kinds, strict=True):
         _draw_lines(axes, curves[key], named=axes is panels[-1])
         axes.set(title=title, xlabel="samples k")
     panels[0].set_ylabel("hosts")
@@ -74,14 +87,16 @@ def _draw_lines(axes: Axes, lines: dict[str, list[Rate]], named: bool) -> None:
 
 def draw_splits(figure: FigureBase, runs: Sequence[Run]) -> None:
     """LES and match of the lowest by inserted sites, by atoms and by chemistry, with errors."""
+    kinds = OF_KINDS if any(run.relaxed for run in runs) else OF_KINDS_DRAWN
     panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[5, 4, 2.6])
     for column, (split, title) in enumerate(SPLITS):
-        for axes, key in zip(panels[:, column], ("les", "lowest_match"), strict=True):
+        for axes, (key, _) in zip(panels[:, column], kinds, strict=True):
             _draw_bars(axes, runs, split, key)
         panels[0, column].set_title(title)
-    panels[0, 0].set(ylim=(0, 1.05), ylabel="LES")
+    panels[0, 0].set_ylim(0, 1.05)
     panels[0, 0].yaxis.set_major_formatter(PercentFormatter(1, 0))
-    panels[1, 0].set_ylabel("lowest matches")
+    for axes, (_, label) in zip(panels[:, 0], kinds, strict=True):
+        axes.set_ylabel(label)
     if len(runs) > 1:
         _name_bars(figure, runs)
 
@@ -91,7 +106,7 @@ def _draw_bars(axes: Axes, runs: Sequence[Run], split: str, key: str) -> None:
     counts = {name: rate.n for run in runs for name, rate in run.split(split, key).items()}
     groups = list(counts)
     palette = colours([run.name for run in runs])
-    width = 0.8 / len(runs)
+    width = min(0.5, 0.8 / len(runs))
     for place, run in enumerate(runs):
         rates = run.split(split, key)
         at = [groups.index(name) + (place - (len(runs) - 1) / 2) * width for name in rates]
@@ -134,7 +149,7 @@ def draw_costs(figure: FigureBase, runs: Sequence[Run]) -> None:
         axes.set_xlabel(label)
     panels[0].set(ylabel="hosts", title="Cost against accuracy")
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, 0))
-    marks = [Line2D([], [], color=FAINT, marker=marker, ls="") for marker in MARKERS.values()]
+    marks = [Line2D([], [], color=FAINT, ls="", **marker) for marker in MARKERS.values()]
     figure.legend(
         marks, ["LES", "lowest matches"], loc="outside upper right", ncols=2, frameon=False
     )
@@ -153,8 +168,8 @@ def _draw_points(axes: Axes, runs: Sequence[Run], costs: Mapping[str, float]) ->
         where = [costs[run.name]] * len(heights)
         axes.plot(where, heights, color=palette[run.name], lw=0.9, ls=":")
         for key, rate in points.items():
-            style: Any = {"marker": MARKERS[key], "color": palette[run.name]}
-            axes.errorbar(where[0], rate.value, rate.error, ms=6, capsize=2, **style)
+            style: Any = {"color": palette[run.name], **MARKERS[key]}
+            axes.errorbar(where[0], rate.value, rate.error, capsize=2, **style)
         if heights:
             ends[run.name] = heights[0]
     low, high = axes.get_ylim()
@@ -174,7 +189,7 @@ def _name_points(
         axes.annotate(
             shown(name),
             (costs[name], height),
-            (-9 if left else 9, 0),
+            (-10 if left else 10, 0),
             textcoords="offset points",
             color=palette[name],
             fontweight="bold",

@@ -33,6 +33,11 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def relaxed(self) -> bool:
+        """Whether samples were relaxed, or only compared as they are drawn."""
+        return "les" in self.summary
+
     def rate(self, key: str) -> Rate | None:
         """A success rate of the summary; None where it has none."""
         return _rate(self.summary.get(key))

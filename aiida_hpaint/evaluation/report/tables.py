@@ -44,12 +44,15 @@ PACKAGES = ("aiida-hpaint", "matplotlib", "numpy", "pymatgen", "spglib")
 
 
 def headline(runs: Sequence[Run]) -> Rows:
-    """Rates with their standard errors, then costs; a column for each run."""
+    """Rates with their standard errors, then costs; a column for each run.
+
+    What no run has is left out.
+    """
     rates = [[text, *(_rate(run, key) for run in runs)] for key, text in RATES.items()]
     costs = [[text, *(_cost(run, *key) for run in runs)] for key, text in COSTS.items()]
     hosts = ["Hosts", *(str(len(run.rows)) for run in runs)]
     samples = ["Samples a host (k)", *(str(len(run.rows[0].samples)) for run in runs)]
-    return [*rates, *costs, hosts, samples]
+    return [row for row in [*rates, *costs, hosts, samples] if set(row[1:]) != {"—"}]
 
 
 def failure_rows(failures: Sequence[Failure]) -> Rows:

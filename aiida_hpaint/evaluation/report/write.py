@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aiida_hpaint.evaluation.report.failures import count_reasons, find_failures
-from aiida_hpaint.evaluation.report.figures import PANELS, as_svg, draw, draw_page, save
+from aiida_hpaint.evaluation.report.figures import as_svg, draw, draw_page, panels_of, save
 from aiida_hpaint.evaluation.report.markup import (
     document,
     folded,
@@ -64,8 +64,10 @@ def report(runs: Sequence[Run]) -> str:
     """The HTML of `write_report`."""
     names = [run.name for run in runs]
     dots = list(colours(names).values())
-    rates = table(["", *names], headline(runs), dots=dots, numbers=True, strong=[0, 1])
-    pictures = [picture(as_svg(draw(panel, runs)), panel.caption) for panel in PANELS]
+    strong = [0, 1] if any(run.relaxed for run in runs) else [0]
+    rates = table(["", *names], headline(runs), dots=dots, numbers=True, strong=strong)
+    pictures = [picture(as_svg(draw(panel, runs)), panel.caption) for panel in panels_of(runs)]
+    relaxed = [run for run in runs if run.relaxed]
     return document(
         TITLE,
         [
@@ -75,19 +77,25 @@ def report(runs: Sequence[Run]) -> str:
             rates,
             heading("Figures"),
             *pictures,
-            heading("Structures that were not restored"),
-            *(_failures(run, unfolded=run is runs[0]) for run in runs),
+            *_failed(relaxed),
             heading("How it was measured"),
             *_measured(runs),
         ],
     )
 
 
+def _failed(runs: Sequence[Run]) -> list[str]:
+    if not runs:
+        return []
+    parts = (_failures(run, unfolded=place == 0) for place, run in enumerate(runs))
+    return [heading("Structures that were not restored"), *parts]
+
+
 def _failures(run: Run, unfolded: bool) -> str:
     failures = find_failures(run)
     lost = sum(not failure.success for failure in failures)
     reasons = [f"{reason}: {count}" for reason, count in count_reasons(failures).items()]
-    title = f"{run.name}: {len(failures)} of {len(run.rows)} do not match, {lost} of them no LES"
+    title = f"{run.name}: {len(failures)} of {len(run.rows)} do not match; {lost} are no LES either"
     if not failures:
         return paragraph(f"{run.name}: all {len(run.rows)} match.")
     text = paragraph("; ".join(reasons).capitalize() + ".", "note")

@@ -82,11 +82,6 @@ def test_the_report_tells_rates_settings_and_hashes(
     assert "sampling.generator" in text
 
 
-def test_a_report_is_the_same_every_time() -> None:
-    runs = [make_run("bundled", 0.5)]
-    assert report(runs) == report(runs)
-
-
 def test_failures_are_those_whose_lowest_does_not_match() -> None:
     run = make_run("random", 0.4, hosts=40)
     failures = find_failures(run)
@@ -102,9 +97,15 @@ def test_failures_are_those_whose_lowest_does_not_match() -> None:
 
 
 def test_hosts_without_a_candidate_tell_what_became_of_the_samples() -> None:
-    failures = find_failures(make_run("none", 0.5, hosts=2, dead=True))
-    assert [failure.fate for failure in failures] == ["1 too close"] * 2
-    assert "no candidate" in report([make_run("none", 0.5, dead=True)])
+    failures = find_failures(make_run("none", 0.5, hosts=2, fate="too close"))
+    assert [failure.fate for failure in failures] == ["4 too close"] * 2
+    assert "no candidate" in report([make_run("none", 0.5, fate="too close")])
+
+
+def test_samples_as_drawn_have_no_failures() -> None:
+    page = report([make_run("bundled", 0.5, fate="sampled")])
+    assert "not restored" not in page
+    assert "LES)" not in page
 
 
 def test_a_perfect_run_has_no_failures() -> None:
@@ -139,4 +140,4 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_page_is_written(make_folder: MakeFolder, tmp_path: Path) -> None:
     write_page({"bundled": make_folder("bundled")}, tmp_path / "page.pdf")
-    assert (tmp_path / "page.pdf").stat().st_size > 10_000
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
