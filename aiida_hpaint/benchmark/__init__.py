@@ -1,7 +1,8 @@
 """Benchmark: take an element out of reference crystals, put it back, and see what comes of it."""
 
 from aiida_hpaint.benchmark.compare import run_comparison
+from aiida_hpaint.benchmark.display import show
 from aiida_hpaint.benchmark.references import References, read_references
 from aiida_hpaint.benchmark.run import run_benchmark
 
-__all__ = ["References", "read_references", "run_benchmark", "run_comparison"]
+__all__ = ["References", "read_references", "run_benchmark", "run_comparison", "show"]

@@ -41,7 +41,7 @@ def run_benchmark(
     Parameters
     ----------
     folder
-        Gets settings.json, rows.jsonl, samples.csv and summary.json.
+        Gets settings.json, rows.jsonl, samples.csv and summary.json; see `show` for the rest.
     relaxed
         Whether samples are relaxed and ranked, or compared as they were drawn.
     processes

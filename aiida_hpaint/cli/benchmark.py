@@ -15,9 +15,10 @@ HELP = """Measure how often restorations are right.
 REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
 back; candidates and reference are relaxed with the same potential and compared, in plain Python.
 
-The folder gets summary.json (rates with bootstrap errors, for 1 to all samples, by size and
-chemistry), samples.csv, rows.jsonl and settings.json. The same command goes on where an earlier one
-stopped. With --compare each generator has a folder in it.
+The folder gets report.html with its figures, summary.json (rates with bootstrap errors, for 1 to
+all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json. The same command
+goes on where an earlier one stopped. With --compare each generator has a folder in it, and the
+report holds them side by side.
 
 --half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
 to tune settings and models on, the other for final figures.
@@ -94,7 +95,7 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
         raise click.UsageError("--compare names all generators: leave out --generator")
     settings = load_protocol(flags["protocol"], overrides_from(flags))
     quiet_warnings()
-    from aiida_hpaint.benchmark import read_references, run_benchmark, run_comparison
+    from aiida_hpaint.benchmark import read_references, run_benchmark, run_comparison, show
 
     chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
     if chosen.left_out:
@@ -102,10 +103,10 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
         click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
     processes, relaxed = flags["processes"] or cores(), not flags["unrelaxed"]
     names = _names(flags["compare"])
-    with progress_display() as show:
+    with progress_display() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
-            show(text, done, total)
+            bars(text, done, total)
 
         options: Any = {"relaxed": relaxed, "processes": processes, "progress": progress}
         if names:
@@ -114,7 +115,7 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
             summary = run_benchmark(chosen, settings, output, **options)
             summaries = {settings.sampling.generator: summary}
     console().print(rates_table(summaries))
-    click.echo(f"All figures, and a line for each sample, are in {output}")
+    click.echo(f"Report: {show(output)}")
 
 
 def _names(compare: str | None) -> list[str]:

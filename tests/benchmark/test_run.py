@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_hpaint.benchmark import References, read_references, run_benchmark, run_comparison
+from aiida_hpaint.benchmark import References, read_references, run_benchmark, run_comparison, show
 from aiida_hpaint.benchmark.compare import folder_names
 from aiida_hpaint.evaluation.benchmark import HostRow, read_rows
 from aiida_hpaint.evaluation.benchmark.rows import ROWS, SETTINGS
@@ -140,6 +140,19 @@ def test_each_generator_has_its_folder() -> None:
     assert list(names.values()) == ["random", "best", "best-2", "mattergen-base"]
     with pytest.raises(ValueError, match="random is named twice"):
         folder_names(["random", "bundled", "random"])
+
+
+@pytest.mark.slow
+def test_reports_are_shown(folder: Path, tmp_path: Path) -> None:
+    assert "bundled" in show(folder).read_text()
+    assert (folder / "figures.png").exists()
+    (tmp_path / "comparison.json").write_text(json.dumps({"mine": "run"}))
+    assert "mine" in show(tmp_path).read_text()
+
+
+def test_nothing_to_show_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="holds no benchmark"):
+        show(tmp_path)
 
 
 @pytest.mark.slow

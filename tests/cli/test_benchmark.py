@@ -15,7 +15,8 @@ def run(folder: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["benchmark", "--output", str(folder), *arguments])
 
 
-def test_a_benchmark_ends_in_a_table(tmp_path: Path) -> None:
+def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiida_hpaint.benchmark.show", lambda folder: folder / "report.html")
     quick = ["--protocol", "fast", "--samples", "2", "--processes", "1"]
     arguments = [BRUCITE, *quick, "--set", "sampling.steps=10"]
     result = run(tmp_path, *arguments)
@@ -24,6 +25,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path) -> None:
     assert "lowest matches or is lower (LES)" in result.output
     assert (tmp_path / "summary.json").exists()
     assert (tmp_path / "samples.csv").exists()
+    assert f"Report: {tmp_path / 'report.html'}" in result.output
     result = run(tmp_path, *arguments, "--seed", "1")
     assert result.exit_code == 1
     assert "settings.sampling.seed: 0 there, 1 here" in result.output
