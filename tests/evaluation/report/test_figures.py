@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -15,7 +14,6 @@ from aiida_hpaint.evaluation.report.figures import (
     draw,
     draw_page,
     panels_of,
-    save,
 )
 from aiida_hpaint.evaluation.report.spreads import draw_cumulative
 from aiida_hpaint.evaluation.report.style import colours, shown, spread
@@ -93,8 +91,3 @@ def test_colours_are_distinct_and_random_is_grey() -> None:
 def test_a_name_is_short_and_no_formula() -> None:
     assert shown("models/$x$") == r"\$x\$"
     assert len(shown("m" * 50)) == 18
-
-
-def test_the_page_is_a_picture(tmp_path: Path) -> None:
-    save(draw_page([make_run("bundled", 0.8)]), tmp_path / "page.png")
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")

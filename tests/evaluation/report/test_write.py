@@ -99,7 +99,6 @@ def test_failures_are_those_whose_lowest_does_not_match() -> None:
 def test_hosts_without_a_candidate_tell_what_became_of_the_samples() -> None:
     failures = find_failures(make_run("none", 0.5, hosts=2, fate="too close"))
     assert [failure.fate for failure in failures] == ["4 too close"] * 2
-    assert "no candidate" in report([make_run("none", 0.5, fate="too close")])
 
 
 def test_samples_as_drawn_have_no_failures() -> None:
@@ -108,8 +107,10 @@ def test_samples_as_drawn_have_no_failures() -> None:
     assert "LES)" not in page
 
 
-def test_a_perfect_run_has_no_failures() -> None:
-    assert "perfect: all 5 match." in report([make_run("perfect", 1.0, hosts=5)])
+def test_runs_without_failures_and_without_successes_are_reported() -> None:
+    page = report([make_run("perfect", 1.0, hosts=5), make_run("none", 0.5, fate="too close")])
+    assert "perfect: all 5 match." in page
+    assert "no candidate" in page
 
 
 @pytest.mark.parametrize("missing", [ROWS, SUMMARY, SETTINGS])
