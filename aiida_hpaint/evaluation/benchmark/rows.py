@@ -35,24 +35,39 @@ class SampleRow(BaseModel):
 
     Attributes
     ----------
-    sample : index of the sample.
-    fate : value of its Fate at the end.
-    same_as : index of the sample whose outcome it shares, of which it is a duplicate; its own
+    sample
+        Index of the sample.
+    fate
+        Value of its Fate at the end.
+    same_as
+        Index of the sample whose outcome it shares, of which it is a duplicate; its own
         index elsewhere.
-    rank : 0 for the lowest of the host, -1 where it was not ranked.
-    match_unrelaxed : StructureMatcher calls it, as drawn, the reference.
-    match : the same after relaxation; None where it has no energy.
-    host_match : StructureMatcher calls the host alone, after relaxation, that of the reference.
-    rmsd : root mean square displacement of all sites after relaxation, in units of
+    rank
+        0 for the lowest of the host, -1 where it was not ranked.
+    match_unrelaxed
+        StructureMatcher calls it, as drawn, the reference.
+    match
+        The same after relaxation; None where it has no energy.
+    host_match
+        StructureMatcher calls the host alone, after relaxation, that of the reference.
+    rmsd
+        Root mean square displacement of all sites after relaxation, in units of
         (V / sites)^(1/3); None unless it matches.
-    rmsd_unrelaxed : the same as drawn.
-    rmsd_inserted : Å, root mean square distance of inserted sites after relaxation, matched or
+    rmsd_unrelaxed
+        The same as drawn.
+    rmsd_inserted
+        Å, root mean square distance of inserted sites after relaxation, matched or
         not; None where it has no energy.
-    rmsd_inserted_unrelaxed : the same as drawn; None where sites have no position.
-    worst_inserted, worst_inserted_unrelaxed : Å, the largest of the distances behind these.
-    energy : eV, at the end of its relaxation; None where it was not relaxed.
-    energy_sampled : eV, before relaxation.
-    energy_difference : eV per atom, `energy` minus the relaxed reference's.
+    rmsd_inserted_unrelaxed
+        The same as drawn; None where sites have no position.
+    worst_inserted, worst_inserted_unrelaxed
+        Å, the largest of the distances behind these.
+    energy
+        eV, at the end of its relaxation; None where it was not relaxed.
+    energy_sampled
+        eV, before relaxation.
+    energy_difference
+        eV per atom, `energy` minus the relaxed reference's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,18 +95,29 @@ class HostRow(BaseModel):
 
     Attributes
     ----------
-    index : place of its reference among those of the file, from 0.
-    label : name of the reference.
-    formula : of the reference, for the whole cell, in Hill order.
-    chemistry : `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
-    sites, inserted : number of all and of inserted sites.
-    reference_energy : eV, relaxed as candidates are; None where that failed.
-    reference_energy_unrelaxed : eV, as given.
-    seconds_sampling, seconds_relaxing : of one core (process time), over all samples, without the
+    index
+        Place of its reference among those of the file, from 0.
+    label
+        Name of the reference.
+    formula
+        Of the reference, for the whole cell, in Hill order.
+    chemistry
+        `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
+    sites, inserted
+        Number of all and of inserted sites.
+    reference_energy
+        eV, relaxed as candidates are; None where that failed.
+    reference_energy_unrelaxed
+        eV, as given.
+    seconds_sampling, seconds_relaxing
+        Of one core (process time), over all samples, without the
         relaxation of the reference.
-    network_calls : evaluations of the generator's network, structure by structure.
-    evaluations : evaluations of the potential, structure by structure, without the reference.
-    samples : one row a sample, in their order.
+    network_calls
+        Evaluations of the generator's network, structure by structure.
+    evaluations
+        Evaluations of the potential, structure by structure, without the reference.
+    samples
+        One row a sample, in their order.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
