@@ -15,7 +15,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
-DEMO_DIR ?= runs/demo
 
 # Two small models on two cores: threads inside an operation only cost.
 export OMP_NUM_THREADS ?= 1

@@ -20,12 +20,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from aiida_hpaint.benchmark import read_references
 from aiida_hpaint.diffusion import generate, load_model
 from aiida_hpaint.diffusion.sampler import resolve
-from aiida_hpaint.diffusion.schedule import evaluations, visits
+from aiida_hpaint.diffusion.schedule import evaluations, path_of
 from aiida_hpaint.evaluation import matches, success_rate
 from aiida_hpaint.settings import SamplingSettings
-from aiida_hpaint.structures import read_hosts, remove_sites
 from aiida_hpaint.structures.batch import StructureBatch
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -45,12 +45,12 @@ def main() -> None:
     """Measure what is not measured yet, and print the table."""
     options = parse_options()
     options.output.mkdir(parents=True, exist_ok=True)
-    hosts, references = load(options.references, options.limit)
+    chosen = read_references([options.references], limit=options.limit)
     rows = []
     for name, variant in VARIANTS.items():
         path = options.output / f"{name.replace(', ', '_').replace(' ', '-')}.json"
         if not path.exists():
-            row = measure(name, variant, hosts, references, options)
+            row = measure(name, variant, chosen.hosts, chosen.references, options)
             path.write_text(json.dumps(row, indent=2) + "\n")
         rows.append(json.loads(path.read_text()))
     report(rows)
@@ -68,13 +68,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=None, help="only the first hosts")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     return parser.parse_args()
-
-
-def load(path: Path, limit: int | None) -> tuple[StructureBatch, StructureBatch]:
-    """Hosts without H and the references they come from."""
-    hosts, references = remove_sites(read_hosts(path), "H")
-    rest = np.where((hosts.insert_counts > 0) & (hosts.insert_counts < hosts.site_counts))[0]
-    return hosts[rest[:limit]], references[rest[:limit]]
 
 
 def measure(
@@ -118,10 +111,7 @@ def sample(
 def network_calls(settings: SamplingSettings) -> int:
     """Evaluations of the network for each sample."""
     settings = resolve(settings, load_model(settings.generator).card)
-    assert settings.steps is not None
-    assert settings.corrector_steps is not None
-    again = settings.resamplings if settings.way == "repaint" else 1
-    return evaluations(visits(settings.steps, again, settings.jump), settings.corrector_steps)
+    return evaluations(path_of(settings), settings.corrector_steps or 0)
 
 
 def report(rows: list[dict[str, Any]]) -> None:

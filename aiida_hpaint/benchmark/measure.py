@@ -12,7 +12,7 @@ from ase.formula import Formula
 from aiida_hpaint.benchmark.duplicates import stands_for
 from aiida_hpaint.diffusion import generate
 from aiida_hpaint.diffusion.checkpoints import load_model
-from aiida_hpaint.diffusion.schedule import evaluations, visits
+from aiida_hpaint.diffusion.schedule import evaluations, path_of
 from aiida_hpaint.evaluation import compare, host_matches
 from aiida_hpaint.evaluation.benchmark.rows import (
     WITH_NONMETAL,
@@ -23,7 +23,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.relaxation.potentials import get_potential
 from aiida_hpaint.restoration import relax_and_rank
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
 
@@ -140,12 +140,10 @@ def _chemistry(host: StructureBatch) -> str:
 
 
 def _network_calls(drawn: StructureBatch) -> int:
-    settings = drawn.history[-1]["settings"]
-    if settings["generator"] == "random":
+    settings = SamplingSettings.model_validate(drawn.history[-1]["settings"])
+    if settings.generator == "random":
         return 0
-    again = settings["resamplings"] if settings["way"] == "repaint" else 1
-    path = visits(settings["steps"], again, settings["jump"])
-    return len(drawn) * evaluations(path, settings["corrector_steps"])
+    return len(drawn) * evaluations(path_of(settings), settings.corrector_steps or 0)
 
 
 def _finite(value: float) -> float | None:

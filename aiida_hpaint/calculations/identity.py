@@ -43,7 +43,7 @@ def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str
     if settings.generator != "random":
         model |= _weights(settings.generator, here)
     if here and find_spec("torch") is None:
-        raise ValueError("sampling needs the package torch: pip install aiida-hpaint[ml]")
+        raise ValueError("sampling needs the package torch: pip install aiida-hpaint[sampling]")
     return {"version": __version__, "model": model, "seed": settings.seed}
 
 

@@ -19,10 +19,11 @@ from aiida_hpaint.diffusion.random_placement import place_at_random
 from aiida_hpaint.diffusion.recording import assemble
 from aiida_hpaint.diffusion.sampler import resolve
 from aiida_hpaint.diffusion.seeds import sample_rng
-from aiida_hpaint.diffusion.trajectory import Trajectory, refuse_large
+from aiida_hpaint.diffusion.trajectory import refuse_large
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.structures.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]

@@ -148,7 +148,7 @@ def _file(model: PublishedModel, name: str, revision: str) -> Path:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise CheckpointError(
-            f"fetching needs the package huggingface_hub: pip install aiida-hpaint[ml]\n"
+            f"fetching needs the package huggingface_hub: pip install aiida-hpaint[sampling]\n"
             f"{_by_hand(model)}"
         ) from error
     try:

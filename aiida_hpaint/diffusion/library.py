@@ -118,7 +118,7 @@ def _converted(path: Path) -> Path:
     except ImportError as error:
         raise CheckpointError(
             f"reading the checkpoint {path} needs torch and safetensors: "
-            "pip install aiida-hpaint[ml]"
+            "pip install aiida-hpaint[sampling]"
         ) from error
     return converted(path)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from aiida_hpaint.diffusion.inpainting import Draw, Path
-from aiida_hpaint.diffusion.trajectory import Trajectory, kept_steps, path_of
+from aiida_hpaint.diffusion.sampler import level_times
+from aiida_hpaint.diffusion.schedule import path_of
+from aiida_hpaint.diffusion.trajectory import kept_steps
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.trajectory import Trajectory
 
 
 def assemble(
@@ -36,12 +38,7 @@ def assemble(
 
 def step_times(settings: SamplingSettings) -> NDArray[np.float64]:
     """(F,) the diffusion time from which each step is made, for settings that are resolved."""
-    assert settings.steps is not None
-    assert settings.last_time is not None
-    times = torch.linspace(
-        settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
-    )
-    return np.append(times.numpy(), 0.0)[path_of(settings)[:-1]]
+    return np.append(level_times(settings).numpy(), 0.0)[path_of(settings)[:-1]]
 
 
 def _joined(

@@ -13,7 +13,7 @@ from aiida_hpaint.diffusion.corrector import LangevinCorrector
 from aiida_hpaint.diffusion.crystals import Crystals
 from aiida_hpaint.diffusion.noise import Noise
 from aiida_hpaint.diffusion.predictor import AncestralPredictor
-from aiida_hpaint.diffusion.schedule import visits
+from aiida_hpaint.diffusion.schedule import path_of
 from aiida_hpaint.diffusion.ways import moving_sites, renoises_known, told_levels
 from aiida_hpaint.settings import SamplingSettings, Way
 
@@ -49,20 +49,15 @@ class Sampler:
         """A sampler for crystals in reduced cells; see `resolve` for settings that are unset."""
         settings = resolve(settings, card)
         assert settings.way
-        assert settings.steps
         assert settings.snr
-        assert settings.last_time is not None
         assert settings.corrector_steps is not None
         noise = Noise(card.noise)
-        times = torch.linspace(
-            settings.start_time, settings.last_time, settings.steps, dtype=torch.float64
-        ).to(clean.frac)
-        again = settings.resamplings if settings.way == "repaint" else 1
+        times = level_times(settings).to(clean.frac)
         return cls(
             way=settings.way,
             clean=clean,
             times=times,
-            path=visits(settings.steps, again, settings.jump),
+            path=path_of(settings),
             predictor=AncestralPredictor.create(clean, times, noise),
             corrector=LangevinCorrector(settings.snr),
             corrector_steps=settings.corrector_steps,
@@ -105,6 +100,14 @@ class Sampler:
         noised = self.predictor.renoise(start, len(self.predictor.levels) - 1, index, draw())
         sought = self.clean.unknown[..., None]
         return crystals.with_frac(torch.where(sought, crystals.frac, noised.frac))
+
+
+def level_times(settings: SamplingSettings) -> Tensor:
+    """(steps,) diffusion times of the noise levels, falling, for settings that are resolved."""
+    assert settings.steps is not None
+    assert settings.last_time is not None
+    first, last = settings.start_time, settings.last_time
+    return torch.linspace(first, last, settings.steps, dtype=torch.float64)
 
 
 def resolve(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:

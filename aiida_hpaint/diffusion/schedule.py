@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from aiida_hpaint.settings import SamplingSettings
+
 
 def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
     """Indices of the noise levels in the order of their visits: 0 is the first, `steps` is clean.
@@ -33,6 +35,13 @@ def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
             path.extend(range(height + 1, height + jump + 1))
             height += jump
     return [steps - 1 - height for height in path] + [steps]
+
+
+def path_of(settings: SamplingSettings) -> list[int]:
+    """The `visits` that settings stand for; their `way` and `steps` are set."""
+    assert settings.steps is not None
+    again = settings.resamplings if settings.way == "repaint" else 1
+    return visits(settings.steps, again, settings.jump)
 
 
 def evaluations(path: list[int], corrector_steps: int) -> int:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.diffusion.schedule import visits
+from aiida_hpaint.diffusion.schedule import path_of
 from aiida_hpaint.settings import SamplingSettings
-from aiida_hpaint.structures.trajectory import Trajectory
-
-__all__ = ["LARGEST", "Trajectory", "kept_steps", "path_of", "refuse_large"]
 
 LARGEST = 2**30
 """Bytes that a trajectory may have."""
@@ -22,13 +19,6 @@ def kept_steps(settings: SamplingSettings) -> NDArray[np.int64]:
     """
     last, every = len(path_of(settings)) - 1, settings.record or 1
     return np.unique([*range(every, last + 1, every), last])
-
-
-def path_of(settings: SamplingSettings) -> list[int]:
-    """Noise levels in the order of their visits, see `visits`; `way` and `steps` are set."""
-    assert settings.steps is not None
-    again = settings.resamplings if settings.way == "repaint" else 1
-    return visits(settings.steps, again, settings.jump)
 
 
 def refuse_large(sites: int, settings: SamplingSettings) -> None:

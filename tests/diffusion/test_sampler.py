@@ -147,7 +147,7 @@ def test_a_recorded_trajectory_ends_in_the_sample(way: Way, hosts: StructureBatc
 def test_a_trajectory_survives_the_disk(
     hosts: StructureBatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    from aiida_hpaint.diffusion.trajectory import Trajectory
+    from aiida_hpaint.structures.trajectory import Trajectory
 
     _, trajectory = generate_recorded(hosts, settings("td"))
     path = tmp_path_factory.mktemp("trajectory") / "t.npz"
