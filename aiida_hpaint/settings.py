@@ -90,11 +90,51 @@ class RelaxationSettings(Settings):
     max_sites_per_batch: int = Field(400, ge=1, description="sites evaluated at once")
 
 
+class SymmetrySettings(Settings):
+    """What the space group of the host is used for."""
+
+    tolerance: float = Field(0.05, gt=0, description="within which a host is symmetric, Å")
+    symmetrised: bool = Field(
+        False, description="offer symmetrised versions of samples beside the samples themselves"
+    )
+    reach: float = Field(
+        0.7, gt=0, description="farthest that a site of a sample moves to become symmetric, Å"
+    )
+    wyckoff: int = Field(
+        0, ge=0, description="proposals for each host on its Wyckoff positions, at most"
+    )
+    refine: float | None = Field(
+        None,
+        gt=0,
+        description="make final structures exactly symmetric where they are within this, Å",
+    )
+
+
+class SiftSettings(Settings):
+    """Which samples are worth the time of a potential."""
+
+    plausible: bool = Field(
+        True, description="drop samples whose inserted sites have absurd surroundings"
+    )
+    same: float = Field(
+        0.3, gt=0, description="within which inserted sites agree in duplicates, Å"
+    )
+
+
 class RestorationSettings(Settings):
-    """The whole recipe: sample, relax inserted sites, relax all sites, rank."""
+    """The whole recipe: sample, sift, score, relax inserted sites, relax all sites, rank."""
 
     sampling: SamplingSettings = SamplingSettings()
+    symmetry: SymmetrySettings = SymmetrySettings()
+    sift: SiftSettings = SiftSettings()
     potential: PotentialSettings = PotentialSettings()
+    score: RelaxationSettings | None = Field(
+        None,
+        description="short relaxation after which `candidates` are chosen; null: relax all samples",
+    )
+    candidates: int = Field(
+        10, ge=1, description="lowest scored samples of each host that are relaxed, with `score`"
+    )
     relax_inserted: RelaxationSettings = RelaxationSettings(moving="inserted")
     relax_all: RelaxationSettings = RelaxationSettings(moving="all")
     keep: int = Field(

@@ -12,6 +12,8 @@ class Fate(str, Enum):
     """Drawn by a generator, not relaxed yet."""
     TOO_CLOSE = "too close"
     """Drawn with sites closer than any bond; not relaxed."""
+    IMPLAUSIBLE = "implausible"
+    """Drawn with surroundings that no chemistry has, like a stray H2; not relaxed."""
     DUPLICATE = "duplicate"
     """Equivalent to an earlier sample of the same host; not relaxed again."""
     CONVERGED = "converged"
