@@ -116,9 +116,7 @@ class SiftSettings(Settings):
     plausible: bool = Field(
         True, description="drop samples whose inserted sites have absurd surroundings"
     )
-    same: float = Field(
-        0.3, gt=0, description="within which inserted sites agree in duplicates, Å"
-    )
+    same: float = Field(0.3, gt=0, description="within which inserted sites agree in duplicates, Å")
 
 
 class RestorationSettings(Settings):
