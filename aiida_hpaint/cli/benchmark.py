@@ -15,10 +15,10 @@ HELP = """Measure how often restorations are right.
 REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
 back; candidates and reference are relaxed with the same potential and compared, in plain Python.
 
-The folder gets report.html with its figures, summary.json (rates with bootstrap errors, for 1 to
-all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json. The same command
-goes on where an earlier one stopped. With --compare each generator has a folder in it, and the
-report holds them side by side.
+The folder gets report.html with its figures, summary.json (rates with standard errors and 95 %
+intervals, for 1 to all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json.
+The same command goes on where an earlier one stopped. With --compare each generator has a folder in
+it, and the report holds them side by side.
 
 --half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
 to tune settings and models on, the other for final figures.
@@ -133,7 +133,8 @@ def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
     from rich.table import Table
 
     first = next(iter(summaries.values()))
-    table = Table("", *summaries, title=f"{first['hosts']} hosts, {first['samples']} samples each")
+    title = f"{first['hosts']} hosts, {first['samples']} samples each; ± standard error (95 %)"
+    table = Table("", *summaries, title=title)
     for key, title in RATES.items():
         if key not in first:
             continue
@@ -146,4 +147,5 @@ def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
 def _percent(rate: dict[str, Any]) -> str:
     if rate["value"] is None:
         return "-"
-    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} %"
+    interval = f"{100 * rate['low']:.0f} to {100 * rate['high']:.0f}"
+    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} % ({interval})"

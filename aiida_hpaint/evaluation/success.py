@@ -3,23 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
 
+SURE = 1.959964
+"""Standard deviations of a normal distribution that hold 95 % of it."""
+
 
 @dataclass(frozen=True)
 class Rate:
-    """A rate with its bootstrap standard error over n hosts."""
+    """A rate with its bootstrap standard error over n hosts.
+
+    At 0 or 100 % every resampled set of hosts is the same, so that the standard error is 0
+    however few they are; the interval is honest there.
+    """
 
     value: float
     error: float
     n: int
 
+    @property
+    def low(self) -> float:
+        """Lower end of the 95 % interval, see `wilson_interval`."""
+        return wilson_interval(self.value, self.n)[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return wilson_interval(self.value, self.n)[1]
+
+    @property
+    def interval(self) -> str:
+        """The 95 % interval in per cent, as text."""
+        return f"{100 * self.low:.0f} to {100 * self.high:.0f}"
+
+    def as_json(self) -> dict[str, float | int]:
+        """Value, standard error, n, and both ends of the 95 % interval."""
+        found = {"value": self.value, "error": self.error, "n": self.n}
+        return {**found, "low": self.low, "high": self.high}
+
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} ± {100 * self.error:.1f} %"
+
+
+def wilson_interval(value: float, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a rate of n independent hosts (Wilson 1927, JASA 22, 209).
+
+    It never leaves 0 to 1, and has a width at 0 and at 1. For means of values between 0 and 1, such
+    as the share of a host's samples that match, it is wider than it has to be, never narrower:
+    their variance is at most that of yes and no.
+    """
+    weight = SURE**2 / n
+    centre = (value + weight / 2) / (1 + weight)
+    half = SURE * sqrt(value * (1 - value) / n + weight / (4 * n)) / (1 + weight)
+    # Rounding would leave out the rate itself where it is 0 or 1.
+    return min(max(centre - half, 0.0), value), max(min(centre + half, 1.0), value)
 
 
 def success_rate(successes: ArrayLike, seed: int = 0) -> Rate:

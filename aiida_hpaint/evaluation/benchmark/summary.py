@@ -34,8 +34,9 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
     `lowest_match`, `any_match`, `les`: at the end of the recipe, of one sample, of the lowest of
     all and of any of all; `..._by_k`: of k of them. `les` is the lower-energy success of Reents et
     al. (arXiv:2601.01959, section II). `host_match`: of hosts with a lowest candidate, whether the
-    host alone still matches. Rates are {value, error, n}; errors are standard errors of a bootstrap
-    over hosts. Energies are in eV per atom, distances in Å, seconds of one core.
+    host alone still matches. Rates are {value, error, n, low, high}: errors are standard errors of
+    a bootstrap over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV
+    per atom, distances in Å, seconds of one core.
 
     Of samples that were not relaxed there are only the figures as drawn, and no failures.
 
@@ -202,9 +203,8 @@ def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
 
 def _rate(successes: Sequence[Any]) -> Figure:
     if not successes:
-        return {"value": None, "error": None, "n": 0}
-    rate = success_rate(successes)
-    return {"value": rate.value, "error": rate.error, "n": rate.n}
+        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
+    return success_rate(successes).as_json()
 
 
 def _curve(by_host: FloatArray) -> list[Figure]:

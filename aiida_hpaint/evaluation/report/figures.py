@@ -58,7 +58,7 @@ PANELS = (
     Panel(
         "splits",
         "Success by number of inserted sites, by number of all sites and by chemistry; error bars "
-        "are one standard error.",
+        "are 95 % intervals (Wilson's).",
         draw_splits,
         4.3,
     ),

@@ -111,7 +111,10 @@ def _draw_bars(axes: Axes, runs: Sequence[Run], split: str, key: str) -> None:
         rates = run.split(split, key)
         at = [groups.index(name) + (place - (len(runs) - 1) / 2) * width for name in rates]
         values = [rate.value for rate in rates.values()]
-        errors = [rate.error for rate in rates.values()]
+        errors = [
+            [rate.value - rate.low for rate in rates.values()],
+            [rate.high - rate.value for rate in rates.values()],
+        ]
         axes.bar(at, values, 0.92 * width, color=palette[run.name])
         axes.errorbar(at, values, errors, fmt="none", ecolor=INK, elinewidth=0.9, capsize=1.8)
     named = [f"{SHORT.get(name, name)}\nn = {n}" for name, n in counts.items()]

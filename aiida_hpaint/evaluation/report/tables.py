@@ -44,7 +44,7 @@ PACKAGES = ("aiida-hpaint", "matplotlib", "numpy", "pymatgen", "spglib")
 
 
 def headline(runs: Sequence[Run]) -> Rows:
-    """Rates with their standard errors, then costs; a column for each run.
+    """Rates with their standard errors and 95 % intervals, then costs; a column for each run.
 
     What no run has is left out.
     """
@@ -104,7 +104,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def _rate(run: Run, key: str) -> str:
     found = run.rate(key)
-    return "—" if found is None else str(found)
+    return "—" if found is None else f"{found} ({found.interval})"
 
 
 def _cost(run: Run, group: str, key: str) -> str:

@@ -31,7 +31,8 @@ TITLE = "Restoration benchmark"
 LEAD = (
     "The element was taken out of reference structures, put back by each generator, and relaxed "
     "with the same potential as the references. Rates are shares of hosts (of samples, where one "
-    "sample is meant) with their standard error, a bootstrap over hosts. “Matches” is the verdict "
+    "sample is meant) with their standard error, a bootstrap over hosts, and in brackets a 95 % "
+    "interval (Wilson's), which has a width at 0 and 100 % too. “Matches” is the verdict "
     "of pymatgen's StructureMatcher with its defaults; an LES either matches or is lower in energy "
     "than the reference."
 )
