@@ -1,0 +1,71 @@
+"""refine: ranked structures made exactly symmetric where they nearly are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import spglib
+
+from aiida_hpaint import __version__
+from aiida_hpaint.evaluation.screening import too_close
+from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.symmetry.average import average
+from aiida_hpaint.symmetry.group import Group
+
+METRIC = 1e-3
+"""Relative change of the metric of a cell up to which a rotation keeps it."""
+
+TIGHT = 1e-3
+"""Å, within which the group of a structure is found after its refinement."""
+
+
+def refine(samples: StructureBatch, tolerance: float) -> StructureBatch:
+    """Ranked samples within the tolerance (Å) of more symmetry, made exactly symmetric.
+
+    Each site moves to the mean of its images under the operations that spglib finds. The cell and
+    the order of the sites stay, so only operations that the cell allows count. A structure is left
+    as it is where a site would move farther than the tolerance or come too close to another.
+
+    Returns
+    -------
+    The samples with the scalars `space_group` (international number afterwards, 0 where a sample
+    has no rank) and `refined_by` (Å, largest displacement, 0 where nothing moved).
+    """
+    coords = samples.frac_coords.copy()
+    groups = np.zeros(len(samples), dtype=np.int64)
+    moves = np.zeros(len(samples))
+    for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
+        refined, moves[index] = _refined(samples[index], tolerance)
+        coords[samples.sites(index)] = refined.frac_coords
+        groups[index] = space_group(refined)
+    record = {
+        "stage": "refine",
+        "version": __version__,
+        "settings": {"tolerance": tolerance},
+        "refined": int((moves > 0).sum()),
+    }
+    refined = samples.with_coords(coords).with_scalars(space_group=groups, refined_by=moves)
+    return refined.with_history(record)
+
+
+def space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
+    """International number of the group of a batch of one structure; 0 if spglib finds none."""
+    crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
+    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+    return 0 if found is None else int(found.number)
+
+
+def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:
+    cell, frac = structure.cells[0], structure.frac_coords
+    group = Group.of(cell, structure.numbers, frac, tolerance)
+    members = group.keeping_cell(METRIC)
+    result = average(group, members, structure.numbers, group.enter(frac), tolerance)
+    if len(members) == 1 or result is None:
+        return structure, 0.0
+    # Coordinates stay in the cell where they were: only the small shift is taken.
+    shift = (result[0] - group.enter(frac)) @ group.given
+    refined = structure.with_coords(frac + shift)
+    if too_close(refined) and not too_close(structure):
+        return structure, 0.0
+    return refined, result[1]
