@@ -50,7 +50,7 @@ def main() -> None:
     for name, variant in VARIANTS.items():
         path = options.output / f"{name.replace(', ', '_').replace(' ', '-')}.json"
         if not path.exists():
-            row = measure(name, variant, chosen.hosts, chosen.references, options)
+            row = measure(name, variant, chosen.hosts, chosen.complete, options)
             path.write_text(json.dumps(row, indent=2) + "\n")
         rows.append(json.loads(path.read_text()))
     report(rows)
