@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from aiida_hpaint.benchmark.references import References
 from aiida_hpaint.benchmark.run import Progress, open_folder, run_benchmark
 from aiida_hpaint.evaluation.benchmark.rows import COMPARISON
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 
 
 def run_comparison(
@@ -22,6 +22,7 @@ def run_comparison(
     *,
     relaxed: bool = True,
     processes: int = 1,
+    potentials: Mapping[str, PotentialSettings] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Summaries of the generators, one after the other, each in a folder of its own.
@@ -37,7 +38,7 @@ def run_comparison(
     names = folder_names(generators)
     variants = {name: _with_generator(settings, name) for name in generators}
     for name, variant in variants.items():
-        open_folder(folder / names[name], references, variant, relaxed)
+        open_folder(folder / names[name], references, variant, relaxed, potentials)
     (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     summaries = {}
     for name, variant in variants.items():
@@ -52,6 +53,7 @@ def run_comparison(
             folder / names[name],
             relaxed=relaxed,
             processes=processes,
+            potentials=potentials,
             progress=tell,
         )
     return summaries

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from aiida_hpaint import __version__
 from aiida_hpaint.benchmark.references import References
@@ -22,7 +24,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
 )
 from aiida_hpaint.evaluation.benchmark.summary import summarise
 from aiida_hpaint.relaxation.potentials import get_potential
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 
 Progress = Callable[[int, int, str], None]
 
@@ -34,6 +36,7 @@ def run_benchmark(
     *,
     relaxed: bool = True,
     processes: int = 1,
+    potentials: Mapping[str, PotentialSettings] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure the hosts that an earlier run in the folder has not, and return the summary.
@@ -46,6 +49,8 @@ def run_benchmark(
         Whether samples are relaxed and ranked, or compared as they were drawn.
     processes
         Hosts measured side by side, each on one core.
+    potentials
+        Others that evaluate what was relaxed, see `usable_potentials`.
 
     Raises
     ------
@@ -54,7 +59,8 @@ def run_benchmark(
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
-    open_folder(folder, references, settings, relaxed)
+    potentials = potentials or {}
+    open_folder(folder, references, settings, relaxed, potentials)
     rows = read_rows(folder)
     finished = {row.index for row in rows}
     places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
@@ -63,16 +69,20 @@ def run_benchmark(
     _tell(progress, len(rows), total)
     _mend(folder / ROWS)
     with (folder / ROWS).open("a", encoding="utf-8") as file:
-        for row in measured(references, todo, settings, processes, relaxed):
+        for row in measured(references, todo, settings, processes, relaxed, potentials):
             file.write(row.model_dump_json() + "\n")
             file.flush()
             rows.append(row)
             _tell(progress, len(rows), total)
-    return _write(folder, sorted(rows, key=lambda row: row.index))
+    return write_results(folder, rows, settings.potential.name)
 
 
 def open_folder(
-    folder: Path, references: References, settings: RestorationSettings, relaxed: bool = True
+    folder: Path,
+    references: References,
+    settings: RestorationSettings,
+    relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> None:
     """Say in the folder what its rows are measured with; a new version may go on with them.
 
@@ -87,14 +97,17 @@ def open_folder(
         "settings": settings.model_dump(mode="json"),
         "hosts": len(references.indices),
     }
+    if potentials:
+        cards = {name: get_potential(some).card for name, some in potentials.items()}
+        wanted["potentials"] = {name: card.sha256 for name, card in cards.items()}
     path = folder / SETTINGS
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
         return
     try:
-        known = _flat(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, AttributeError):
+        known = _flat(_completed(json.loads(path.read_text(encoding="utf-8"))))
+    except (ValueError, AttributeError, TypeError):
         raise ValueError(f"{path} is not what a benchmark writes: choose another folder") from None
     known.pop("version", None)
     asked = _flat(wanted)
@@ -105,6 +118,15 @@ def open_folder(
             f"{folder} holds a run with other settings:\n" + "\n".join(lines) + "\n"
             "Ask for the same to go on with it, or choose another folder."
         )
+
+
+def _completed(known: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version with the defaults of what was added since."""
+    try:
+        settings = RestorationSettings.model_validate(known["settings"])
+    except (KeyError, ValidationError):
+        return known
+    return {**known, "settings": settings.model_dump(mode="json")}
 
 
 def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
@@ -125,8 +147,10 @@ def _mend(path: Path) -> None:
             path.write_bytes(text[: text.rfind(b"\n") + 1])
 
 
-def _write(folder: Path, rows: list[HostRow]) -> dict[str, Any]:
-    summary = summarise(rows)
+def write_results(folder: Path, rows: Sequence[HostRow], potential: str) -> dict[str, Any]:
+    """Write samples.csv and summary.json, and return the summary."""
+    rows = sorted(rows, key=lambda row: row.index)
+    summary = summarise(rows, potential)
     write_samples(rows, folder / SAMPLES)
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import Any, TypeVar
 
 from aiida_hpaint.benchmark.measure import measure
 from aiida_hpaint.benchmark.references import References
 from aiida_hpaint.evaluation.benchmark.rows import HostRow
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.structures.batch import StructureBatch
+
+Result = TypeVar("Result")
 
 
 def measured(
@@ -21,30 +24,43 @@ def measured(
     settings: RestorationSettings,
     processes: int,
     relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> Iterator[HostRow]:
-    """Rows of the hosts at these places, as they come.
+    """Rows of the hosts at these places, as they come; see `side_by_side`."""
+    options = (settings, relaxed, potentials or {})
+    jobs = [(*job_of(references, place), *options) for place in todo]
+    return side_by_side(measure, jobs, processes)
+
+
+def side_by_side(
+    function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], processes: int
+) -> Iterator[Result]:
+    """Results of a function of a module for several arguments, as they come.
 
     Raises
     ------
     RuntimeError
         If a process dies, mostly of lack of memory.
     """
-    if processes == 1 or len(todo) < 2:
-        for place in todo:
-            yield measure(*_job(references, place), settings, relaxed)
+    if processes == 1 or len(jobs) < 2:
+        yield from (function(*job) for job in jobs)
         return
-    with _pool(min(processes, len(todo))) as pool:
-        jobs: list[Future[HostRow]] = [
-            pool.submit(measure, *_job(references, place), settings, relaxed) for place in todo
-        ]
+    with _pool(min(processes, len(jobs))) as pool:
+        futures: list[Future[Result]] = [pool.submit(function, *job) for job in jobs]
         try:
-            for job in as_completed(jobs):
-                yield job.result()
+            for future in as_completed(futures):
+                yield future.result()
         except BrokenProcessPool:
             raise RuntimeError(
                 "a process of the benchmark was killed, perhaps for lack of memory: "
                 "run the same command again with fewer processes to go on"
             ) from None
+
+
+def job_of(references: References, place: int) -> tuple[int, StructureBatch, StructureBatch]:
+    """Index, host and reference of a place."""
+    index = int(references.indices[place])
+    return index, references.hosts[place], references.complete[place]
 
 
 @contextmanager
@@ -64,8 +80,3 @@ def _one_thread() -> None:
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-
-
-def _job(references: References, place: int) -> tuple[int, StructureBatch, StructureBatch]:
-    index = int(references.indices[place])
-    return index, references.hosts[place], references.complete[place]

@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from aiida_hpaint.settings import PotentialSettings, RestorationSettings
+
 HELP = """Measure how often restorations are right.
 
 REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
@@ -75,6 +77,12 @@ RATES = {
     metavar="KEY=VALUE",
     help="Any other setting, like relax_all.fmax=0.02 or sampling.steps=50; may be repeated.",
 )
+@click.option(
+    "--potentials",
+    metavar="NAMES",
+    help="Others that evaluate what was relaxed: names with commas between them, =FILE after those "
+    "that need a model file, or all.",
+)
 @click.option("--unrelaxed", is_flag=True, help="Compare samples as they are drawn, and no more.")
 @click.option("--half", type=click.Choice(["tune", "final"]), help="Only one half of them.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first references.")
@@ -93,6 +101,8 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
 
     if flags["compare"] is not None and flags["generator"] is not None:
         raise click.UsageError("--compare names all generators: leave out --generator")
+    if flags["potentials"] and flags["unrelaxed"]:
+        raise click.UsageError("--potentials evaluate what was relaxed: leave out --unrelaxed")
     settings = load_protocol(flags["protocol"], overrides_from(flags))
     quiet_warnings()
     from aiida_hpaint.benchmark import read_references, run_benchmark, run_comparison, show
@@ -103,12 +113,14 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
         click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
     processes, relaxed = flags["processes"] or cores(), not flags["unrelaxed"]
     names = _names(flags["compare"])
+    others = _others(flags["potentials"], settings)
     with progress_display() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        options: Any = {"relaxed": relaxed, "processes": processes, "progress": progress}
+        options: Any = {"relaxed": relaxed, "processes": processes, "potentials": others}
+        options["progress"] = progress
         if names:
             summaries = run_comparison(chosen, settings, names, output, **options)
         else:
@@ -126,6 +138,21 @@ def _names(compare: str | None) -> list[str]:
     if len(names) < 2:
         raise click.UsageError("--compare takes two names or more, like random,bundled")
     return names
+
+
+def _others(names: str | None, settings: RestorationSettings) -> dict[str, PotentialSettings]:
+    """Potentials to compare; what cannot run here is told and left out."""
+    from aiida_hpaint.benchmark import usable_potentials
+
+    if names is None:
+        return {}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    found, left_out = usable_potentials(wanted, settings.potential)
+    for reason in left_out.values():
+        click.echo(f"Left out: {reason}", err=True)
+    if not found:
+        raise click.UsageError("--potentials: none of them is here besides the one that relaxes")
+    return found
 
 
 def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:

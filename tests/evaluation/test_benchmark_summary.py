@@ -98,7 +98,8 @@ def test_splits_hold_all_hosts_once(rows: list[HostRow]) -> None:
 
 
 def test_failures_have_reasons(rows: list[HostRow]) -> None:
-    drawn = host(4, sample(0, 0, match_unrelaxed=True, **WRONG), sample(1))
+    first = {"match_unrelaxed": True, "energy_sampled": -25.0}
+    drawn = host(4, sample(0, 0, **first, **WRONG), sample(1))
     moved = host(5, sample(0, 0, **{**WRONG, "host_match": False}), sample(1))
     second = host(6, sample(0, 0, **WRONG), sample(1, 1, **RIGHT))
     reasons = {
@@ -110,7 +111,7 @@ def test_failures_have_reasons(rows: list[HostRow]) -> None:
         "mp-3": "no candidate",
         "mp-4": "drawn, but lost in relaxation",
         "mp-5": "host moved away",
-        "mp-6": "found, but not ranked first",
+        "mp-6": "relaxed, but not ranked first",
     }
 
 

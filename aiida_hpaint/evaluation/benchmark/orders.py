@@ -6,6 +6,7 @@ the probability C(K - 1 - i, k - 1) / C(K, k), i from 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import comb
 
 import numpy as np
@@ -50,6 +51,38 @@ def is_success(row: HostRow, sample: SampleRow) -> bool:
     difference = sample.energy_difference
     lower = row.lowest is not None and difference is not None and difference < 0
     return lower or is_match(row, sample)
+
+
+def is_funnel(row: HostRow) -> bool:
+    """Whether candidates were chosen among samples, or proposals added to them."""
+    chosen = any(sample.candidate is not None for sample in row.samples)
+    return chosen or len(row.drawn) < len(row.samples)
+
+
+def candidates(row: HostRow) -> list[SampleRow]:
+    """Distinct samples of a funnel that were relaxed, the one of the lowest score first.
+
+    Where nothing was scored, in the order in which they were drawn or proposed.
+    """
+    relaxed = [
+        sample
+        for sample in row.samples
+        if sample.candidate is not False and sample.same_as == sample.sample
+        if sample.energy is not None
+    ]
+    return sorted(relaxed, key=lambda s: 0.0 if s.energy_scored is None else s.energy_scored)
+
+
+def prefix_lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
+    """For k = 1, 2, ... whether the lowest of the first k candidates passes a test."""
+    found = candidates(row)
+    return [test(row, min(found[:k], key=_place)) for k in range(1, len(found) + 1)]
+
+
+def prefix_any(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
+    """For k = 1, 2, ... whether any of the first k candidates passes a test."""
+    passed = [test(row, sample) for sample in candidates(row)]
+    return [any(passed[:k]) for k in range(1, len(passed) + 1)]
 
 
 def _place(sample: SampleRow) -> tuple[int, float]:

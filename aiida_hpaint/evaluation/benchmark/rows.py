@@ -30,6 +30,10 @@ WITHOUT_NONMETAL = "metallic/complex hydride"
 """The two values of `HostRow.chemistry`: hosts with C, N, O or S, and without."""
 
 
+DRAWN = "drawn"
+"""The `SampleRow.origin` of what the generator drew."""
+
+
 class SampleRow(BaseModel):
     """What came of one sample; distances and matches are with the reference as it was given.
 
@@ -68,6 +72,16 @@ class SampleRow(BaseModel):
         eV, before relaxation.
     energy_difference
         eV per atom, `energy` minus the relaxed reference's.
+    origin
+        'drawn' by the generator; 'symmetrised' or 'wyckoff': a proposal for reasons of symmetry.
+    parent
+        Index of the sample that a symmetrised one comes from; -1 elsewhere.
+    energy_scored
+        eV, after the short relaxation that chooses candidates; None where there was none.
+    candidate
+        Whether it was chosen by that energy; None where there was no choice.
+    space_group
+        Number of the space group at the end; None where it was not looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,6 +102,34 @@ class SampleRow(BaseModel):
     energy: float | None = None
     energy_sampled: float | None = None
     energy_difference: float | None = None
+    origin: str = DRAWN
+    parent: int = -1
+    energy_scored: float | None = None
+    candidate: bool | None = None
+    space_group: int | None = None
+
+
+class PotentialRow(BaseModel):
+    """Energies of the structures of one host with another potential than relaxed them.
+
+    Attributes
+    ----------
+    reference
+        eV, of the relaxed reference; None if it could not be evaluated.
+    energies
+        eV, of each sample at its end, in their order; None where it has no energy.
+    seconds
+        Of one core (process time), for all of them.
+    evaluations
+        Structures evaluated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: float | None
+    energies: tuple[float | None, ...]
+    seconds: float
+    evaluations: int
 
 
 class HostRow(BaseModel):
@@ -117,7 +159,9 @@ class HostRow(BaseModel):
     evaluations
         Evaluations of the potential, structure by structure, without the reference.
     samples
-        One row a sample, in their order.
+        One row a sample, in their order: first those drawn, then proposals.
+    potentials
+        Energies of the same structures with other potentials, by their names.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -135,6 +179,12 @@ class HostRow(BaseModel):
     network_calls: int
     evaluations: int
     samples: tuple[SampleRow, ...]
+    potentials: dict[str, PotentialRow] = {}
+
+    @property
+    def drawn(self) -> list[SampleRow]:
+        """The samples that the generator drew, without proposals."""
+        return [sample for sample in self.samples if sample.origin == DRAWN]
 
     @property
     def lowest(self) -> SampleRow | None:
@@ -181,10 +231,17 @@ def write_samples(rows: Sequence[HostRow], path: Path) -> None:
     """Write a CSV line for each sample of each host."""
     of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
     of_sample = list(SampleRow.model_fields)
+    others = sorted({name for row in rows for name in row.potentials})
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*of_host, *of_sample])
+        writer.writerow([*of_host, *of_sample, *(f"energy {name}" for name in others)])
         for row in rows:
             known = [getattr(row, name) for name in of_host]
-            for sample in row.samples:
-                writer.writerow([*known, *(getattr(sample, name) for name in of_sample)])
+            for place, sample in enumerate(row.samples):
+                theirs = [_energy(row, name, place) for name in others]
+                writer.writerow([*known, *(getattr(sample, name) for name in of_sample), *theirs])
+
+
+def _energy(row: HostRow, potential: str, place: int) -> float | None:
+    found = row.potentials.get(potential)
+    return None if found is None else found.energies[place]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,17 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.evaluation.benchmark.orders import (
     any_of,
+    candidates,
     in_order,
+    is_funnel,
     is_match,
     is_success,
     lowest_of,
+    prefix_any,
+    prefix_lowest,
 )
+from aiida_hpaint.evaluation.benchmark.potentials import compare_potentials
+from aiida_hpaint.evaluation.benchmark.reasons import failure_of
 from aiida_hpaint.evaluation.benchmark.rows import HostRow, SampleRow
 from aiida_hpaint.evaluation.success import success_rate
 from aiida_hpaint.structures.fate import Fate
@@ -27,7 +34,9 @@ SITES = ((1, 10), (11, 20), (21, 40), (41, None))
 INSERTED = ((1, 1), (2, 2), (3, 4), (5, 8), (9, None))
 
 
-def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
+def summarise(
+    rows: Sequence[HostRow], potential: str = "the potential that relaxed"
+) -> dict[str, Any]:
     """All figures of hosts with the same number of samples, as JSON.
 
     `single_sample_match_unrelaxed`, `any_match_unrelaxed`: samples as drawn. `single_sample_match`,
@@ -38,6 +47,13 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
     a bootstrap over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV
     per atom, distances in Å, seconds of one core.
 
+    Proposals for reasons of symmetry count in what is said of the lowest and of any at the end,
+    not in figures of single samples or of samples as drawn. With a funnel, which relaxes the
+    `candidates` of lowest score alone, k counts candidates in the order of their scores; figures
+    of single samples take the others as they were when they were left.
+
+    `potentials`: see `compare_potentials`; `potential` is the name of the one that relaxed.
+
     Of samples that were not relaxed there are only the figures as drawn, and no failures.
 
     Raises
@@ -47,12 +63,14 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
     """
     if not rows:
         raise ValueError("there are no hosts to summarise")
-    counts = {len(row.samples) for row in rows}
+    counts = {len(row.drawn) for row in rows}
     if len(counts) > 1 or counts == {0}:
         raise ValueError(f"hosts have {sorted(counts)} samples: they need the same number, not 0")
     return {
         "hosts": len(rows),
         "samples": counts.pop(),
+        "proposals_per_host": float(np.mean([len(row.samples) - len(row.drawn) for row in rows])),
+        "k": "candidates" if any(is_funnel(row) for row in rows) else "samples",
         **_rates(rows),
         **_by_k(rows),
         "splits": _splits(rows),
@@ -62,35 +80,38 @@ def summarise(rows: Sequence[HostRow]) -> dict[str, Any]:
         "calls": _calls(rows),
         "fates": dict(Counter(s.fate for row in rows for s in row.samples).most_common()),
         "failures": _failures(rows),
+        "potentials": compare_potentials(rows, potential),
     }
 
 
 def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
-    unrelaxed = [[sample.match_unrelaxed for sample in row.samples] for row in rows]
+    unrelaxed = _unrelaxed(rows)
     rates = {
         "single_sample_match_unrelaxed": _rate(unrelaxed),
         "any_match_unrelaxed": _rate([any(found) for found in unrelaxed]),
     }
     if not _relaxed(rows):
         return rates
-    ends = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
+    single = [[is_match(row, row.outcome(sample)) for sample in row.drawn] for row in rows]
+    anywhere = [any(is_match(row, sample) for sample in row.samples) for row in rows]
     stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
     return {
         **rates,
-        "single_sample_match": _rate(ends),
+        "single_sample_match": _rate(single),
         "lowest_match": _rate([_lowest(row, is_match) for row in rows]),
-        "any_match": _rate([any(found) for found in ends]),
+        "any_match": _rate(anywhere),
         "les": _rate([_lowest(row, is_success) for row in rows]),
         "host_match": _rate(stayed),
     }
 
 
 def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
-    chances = lowest_of(len(rows[0].samples))
-    unrelaxed = [[sample.match_unrelaxed for sample in row.samples] for row in rows]
-    drawn = {"any_match_unrelaxed_by_k": _any_curve(unrelaxed)}
+    drawn = {"any_match_unrelaxed_by_k": _any_curve(_unrelaxed(rows))}
     if not _relaxed(rows):
         return drawn
+    if any(is_funnel(row) for row in rows):
+        return {**_by_candidates(rows), **drawn}
+    chances = lowest_of(len(rows[0].drawn))
     matched = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
     succeeded = [[is_success(row, sample) for sample in in_order(row)] for row in rows]
     return {
@@ -99,6 +120,26 @@ def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
         "any_match_by_k": _any_curve(matched),
         **drawn,
     }
+
+
+def _by_candidates(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
+    """Of the k candidates that a funnel would relax first; a host with fewer has them all."""
+    longest = max(len(candidates(row)) for row in rows)
+
+    def curve(test: Callable[[HostRow], list[bool]]) -> list[Figure]:
+        found = [test(row) or [False] for row in rows]
+        padded = [line + line[-1:] * (longest - len(line)) for line in found]
+        return _curve(np.array(padded, dtype=float).reshape(len(rows), -1))
+
+    return {
+        "lowest_match_by_k": curve(partial(prefix_lowest, test=is_match)),
+        "les_by_k": curve(partial(prefix_lowest, test=is_success)),
+        "any_match_by_k": curve(partial(prefix_any, test=is_match)),
+    }
+
+
+def _unrelaxed(rows: Sequence[HostRow]) -> list[list[bool]]:
+    return [[sample.match_unrelaxed for sample in row.drawn] for row in rows]
 
 
 def _splits(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
@@ -146,7 +187,7 @@ def _seconds(rows: Sequence[HostRow]) -> dict[str, float]:
     sampling = float(np.mean([row.seconds_sampling for row in rows]))
     relaxing = float(np.mean([row.seconds_relaxing for row in rows]))
     return {
-        "sampling_per_sample": sampling / len(rows[0].samples),
+        "sampling_per_sample": sampling / len(rows[0].drawn),
         "sampling_per_host": sampling,
         "relaxing_per_host": relaxing,
         "per_host": sampling + relaxing,
@@ -156,7 +197,7 @@ def _seconds(rows: Sequence[HostRow]) -> dict[str, float]:
 def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
     network = float(np.mean([row.network_calls for row in rows]))
     return {
-        "network_per_sample": network / len(rows[0].samples),
+        "network_per_sample": network / len(rows[0].drawn),
         "network_per_host": network,
         "evaluations_per_host": float(np.mean([row.evaluations for row in rows])),
     }
@@ -165,36 +206,8 @@ def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
 def _failures(rows: Sequence[HostRow]) -> list[Figure]:
     if not _relaxed(rows):
         return []
-    return [_failure(row) for row in rows if not _lowest(row, is_match)]
-
-
-def _failure(row: HostRow) -> Figure:
-    """Why the lowest candidate of a host is not the reference."""
-    lowest = row.lowest
-    difference = None if lowest is None else lowest.energy_difference
-    return {
-        "label": row.label,
-        "formula": row.formula,
-        "sites": row.sites,
-        "inserted": row.inserted,
-        "energy_difference": difference,
-        "rmsd_inserted": None if lowest is None else lowest.rmsd_inserted,
-        "reason": _reason(row, lowest, difference),
-    }
-
-
-def _reason(row: HostRow, lowest: SampleRow | None, difference: float | None) -> str:
-    if lowest is None:
-        return "no candidate"
-    if lowest.host_match is False:
-        return "host moved away"
-    if difference is not None and difference < 0:
-        return "lower in energy than the reference"
-    if any(is_match(row, sample) for sample in row.samples):
-        return "found, but not ranked first"
-    if any(sample.match_unrelaxed for sample in row.samples):
-        return "drawn, but lost in relaxation"
-    return "not drawn"
+    found = (failure_of(row) for row in rows)
+    return [failure for failure in found if failure is not None]
 
 
 def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure, FigureBase
 
+from aiida_hpaint.evaluation.report.potentials import draw_potentials, has_potentials
 from aiida_hpaint.evaluation.report.rates import draw_costs, draw_rates, draw_splits
 from aiida_hpaint.evaluation.report.runs import Run
 from aiida_hpaint.evaluation.report.spreads import (
@@ -33,6 +34,7 @@ class Panel:
     height : inches.
     height_of_run : inches more for each generator.
     of_relaxed : whether it shows relaxed samples only.
+    of_potentials : whether it shows several potentials.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Panel:
     height: float
     height_of_run: float = 0.0
     of_relaxed: bool = False
+    of_potentials: bool = False
 
     def inches(self, runs: Sequence[Run]) -> float:
         """Its height for some runs."""
@@ -51,7 +54,8 @@ PANELS = (
     Panel(
         "success",
         "Share of hosts that are right against the number k of samples, expected over the choice "
-        "of k among those drawn; bands are one standard error (bootstrap over hosts).",
+        "of k among those drawn, or, with a funnel, of candidates relaxed in the order of their "
+        "scores; bands are one standard error (bootstrap over hosts).",
         draw_rates,
         2.9,
     ),
@@ -88,13 +92,28 @@ PANELS = (
         3.0,
         of_relaxed=True,
     ),
+    Panel(
+        "potentials",
+        "Energies of all candidates above the reference, by each other potential against the one "
+        "that relaxed them (linear below 1 meV/atom); below the dotted lines a candidate is lower "
+        "than the reference.",
+        draw_potentials,
+        3.0,
+        of_relaxed=True,
+        of_potentials=True,
+    ),
 )
 
 
 def panels_of(runs: Sequence[Run]) -> list[Panel]:
     """The figures that there are for some runs."""
     relaxed = any(run.relaxed for run in runs)
-    return [panel for panel in PANELS if relaxed or not panel.of_relaxed]
+    several = any(has_potentials(run) for run in runs)
+    return [
+        panel
+        for panel in PANELS
+        if (relaxed or not panel.of_relaxed) and (several or not panel.of_potentials)
+    ]
 
 
 def draw(panel: Panel, runs: Sequence[Run]) -> Figure:

@@ -58,8 +58,15 @@ def draw_rates(figure: FigureBase, runs: Sequence[Run]) -> None:
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, 0))
     for axes, (key, title) in zip(panels, kinds, strict=True):
         _draw_lines(axes, curves[key], named=axes is panels[-1])
-        axes.set(title=title, xlabel="samples k")
+        axes.set(title=title, xlabel=f"{_counted(runs, key)} k")
     panels[0].set_ylabel("hosts")
+
+
+def _counted(runs: Sequence[Run], key: str) -> str:
+    """What k counts: samples, or the candidates of a funnel."""
+    if key.endswith("unrelaxed"):
+        return "samples"
+    return " or ".join(dict.fromkeys(str(run.summary.get("k", "samples")) for run in runs))
 
 
 def _draw_lines(axes: Axes, lines: dict[str, list[Rate]], named: bool) -> None:

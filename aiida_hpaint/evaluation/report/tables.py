@@ -34,7 +34,6 @@ FAILURE_HEAD = (
     "formula",
     "inserted / sites",
     "above reference (meV/atom)",
-    "LES",
     "fate of the best sample",
     "farthest inserted site (Å)",
     "reason",
@@ -51,8 +50,9 @@ def headline(runs: Sequence[Run]) -> Rows:
     rates = [[text, *(_rate(run, key) for run in runs)] for key, text in RATES.items()]
     costs = [[text, *(_cost(run, *key) for run in runs)] for key, text in COSTS.items()]
     hosts = ["Hosts", *(str(len(run.rows)) for run in runs)]
-    samples = ["Samples a host (k)", *(str(len(run.rows[0].samples)) for run in runs)]
-    return [row for row in [*rates, *costs, hosts, samples] if set(row[1:]) != {"—"}]
+    samples = ["Samples drawn a host", *(str(len(run.rows[0].drawn)) for run in runs)]
+    relaxed = ["Candidates relaxed a host", *(_candidates(run) for run in runs)]
+    return [row for row in [*rates, *costs, hosts, samples, relaxed] if set(row[1:]) != {"—"}]
 
 
 def failure_rows(failures: Sequence[Failure]) -> Rows:
@@ -63,7 +63,6 @@ def failure_rows(failures: Sequence[Failure]) -> Rows:
             failure.row.formula,
             f"{failure.row.inserted} / {failure.row.sites}",
             _number(failure.above, lambda value: f"{1000 * value:+.1f}"),
-            "yes" if failure.success else "no",
             failure.fate,
             _number(failure.worst, lambda value: f"{value:.2f}"),
             failure.reason,
@@ -100,6 +99,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             flat[f"{prefix}{key}"] = "—" if value is None else text
     return flat
+
+
+def _candidates(run: Run) -> str:
+    """How many a funnel relaxed, on average."""
+    counts = [sum(s.candidate is True for s in row.samples) for row in run.rows]
+    return f"{sum(counts) / len(counts):.1f}" if any(counts) else "—"
 
 
 def _rate(run: Run, key: str) -> str:

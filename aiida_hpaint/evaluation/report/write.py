@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aiida_hpaint.evaluation.report.failures import count_reasons, find_failures
+from aiida_hpaint.evaluation.report.failures import Failure, count_reasons, find_failures
 from aiida_hpaint.evaluation.report.figures import as_svg, draw, draw_page, panels_of, save
 from aiida_hpaint.evaluation.report.markup import (
     document,
@@ -14,6 +14,12 @@ from aiida_hpaint.evaluation.report.markup import (
     paragraph,
     picture,
     table,
+)
+from aiida_hpaint.evaluation.report.potentials import (
+    HEAD,
+    NOTE,
+    has_potentials,
+    potential_rows,
 )
 from aiida_hpaint.evaluation.report.runs import Run, read_run
 from aiida_hpaint.evaluation.report.style import colours
@@ -78,6 +84,7 @@ def report(runs: Sequence[Run]) -> str:
             rates,
             heading("Figures"),
             *pictures,
+            *_potentials(relaxed),
             *_failed(relaxed),
             heading("How it was measured"),
             *_measured(runs),
@@ -85,20 +92,39 @@ def report(runs: Sequence[Run]) -> str:
     )
 
 
+def _potentials(runs: Sequence[Run]) -> list[str]:
+    found = [run for run in runs if has_potentials(run)]
+    tables = [
+        paragraph(run.name) + table(HEAD, potential_rows(run.summary["potentials"]), numbers=True)
+        for run in found
+    ]
+    return [heading("Potentials compared"), *tables, paragraph(NOTE, "note")] if found else []
+
+
 def _failed(runs: Sequence[Run]) -> list[str]:
     if not runs:
         return []
-    parts = (_failures(run, unfolded=place == 0) for place, run in enumerate(runs))
+    parts = (part for place, run in enumerate(runs) for part in _failures(run, place == 0))
     return [heading("Structures that were not restored"), *parts]
 
 
-def _failures(run: Run, unfolded: bool) -> str:
+def _failures(run: Run, first: bool) -> list[str]:
+    """Those that are no LES, and those that differ from their reference and lie below it."""
     failures = find_failures(run)
-    lost = sum(not failure.success for failure in failures)
-    reasons = [f"{reason}: {count}" for reason, count in count_reasons(failures).items()]
-    title = f"{run.name}: {len(failures)} of {len(run.rows)} do not match; {lost} are no LES either"
     if not failures:
-        return paragraph(f"{run.name}: all {len(run.rows)} match.")
+        return [paragraph(f"{run.name}: all {len(run.rows)} match.")]
+    lost = [failure for failure in failures if not failure.success]
+    lower = [failure for failure in failures if failure.success]
+    of = f"of {len(run.rows)}"
+    parts = [
+        (lost, f"{run.name}: {len(lost)} {of} neither match nor are lower (no LES)", first),
+        (lower, f"{run.name}: {len(lower)} {of} are another structure, lower in energy", False),
+    ]
+    return [_folded_failures(some, title, unfolded) for some, title, unfolded in parts if some]
+
+
+def _folded_failures(failures: list[Failure], title: str, unfolded: bool) -> str:
+    reasons = [f"{reason}: {count}" for reason, count in count_reasons(failures).items()]
     text = paragraph("; ".join(reasons).capitalize() + ".", "note")
     return folded(title, text + table(FAILURE_HEAD, failure_rows(failures)), unfolded=unfolded)
 
