@@ -1,0 +1,47 @@
+"""The settings of a count of missing sites: one object for Python, YAML, CLI and provenance."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from aiida_hpaint.settings import (
+    RelaxationSettings,
+    RestorationSettings,
+    SamplingSettings,
+    Settings,
+)
+
+SCREENING = RestorationSettings(
+    sampling=SamplingSettings(samples=5),
+    relax_inserted=RelaxationSettings(
+        moving="inserted", fmax=0.1, max_steps=40, give_up_above=1.0, give_up_after=15
+    ),
+    relax_all=RelaxationSettings(moving="all", fmax=0.1, max_steps=30),
+    keep=1,
+    keep_window=0.0,
+)
+"""A restoration that is good enough to tell one number of sites from another."""
+
+
+class TrustSettings(Settings):
+    """How often each evidence is taken to be wrong; see `aiida_hpaint.counting.ranking`."""
+
+    energy: float = Field(0.3, gt=0, le=1, description="how often the energies mislead")
+    charge: float = Field(0.3, gt=0, le=1, description="how often the oxidation states mislead")
+    valence: float = Field(0.2, gt=0, le=1, description="how often the bond valences mislead")
+
+
+class CountingSettings(Settings):
+    """Which numbers of sites are tried, how, and how what was found is weighed."""
+
+    element: str = Field("H", description="the element that is missing")
+    n_max: int = Field(8, ge=1, description="largest number of missing sites to try")
+    restoration: RestorationSettings = SCREENING
+    chemical_potential: float = Field(
+        0.0,
+        description="of the element, eV per atom above its reference phase (for H: half of H2)",
+    )
+    packaged_phases: bool = Field(
+        True, description="compete with packaged prototypes of elements and simple compounds"
+    )
+    trust: TrustSettings = TrustSettings()
