@@ -7,18 +7,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aiida_hpaint.benchmark.describe import host_row
+from aiida_hpaint.benchmark.collect import network_calls
 from aiida_hpaint.benchmark.potentials import single_points
 from aiida_hpaint.diffusion import generate
 from aiida_hpaint.diffusion.checkpoints import load_model
-from aiida_hpaint.diffusion.schedule import evaluations, path_of
+from aiida_hpaint.evaluation.benchmark.describe import host_row
 from aiida_hpaint.evaluation.benchmark.rows import HostRow
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.relaxation.potentials import get_potential
 from aiida_hpaint.restoration import relax_and_rank
-from aiida_hpaint.settings import PotentialSettings, RestorationSettings, SamplingSettings
+from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.symmetry import propose
 
 
 def measure(
@@ -43,7 +44,7 @@ def measure(
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
-    _load(settings, relaxed, potentials or {})
+    load(settings, relaxed, potentials or {})
     began = time.process_time()
     drawn = generate(host, settings.sampling)
     sampled = time.process_time()
@@ -58,7 +59,7 @@ def measure(
         target,
         seconds_sampling=sampled - began,
         seconds_relaxing=ended - sampled if relaxed else 0.0,
-        network_calls=network_calls(drawn),
+        network_calls=len(drawn) * network_calls(drawn.history),
         evaluations=sum(record.get("evaluations", 0) for record in samples.history),
     )
     if target is None or not potentials:
@@ -73,23 +74,17 @@ def relax_reference(reference: StructureBatch, settings: RestorationSettings) ->
     return relax(start, settings.relax_all, settings.potential)
 
 
-def network_calls(drawn: StructureBatch) -> int:
-    """Evaluations of the network for samples that `generate` has drawn."""
-    settings = SamplingSettings.model_validate(drawn.history[-1]["settings"])
-    if settings.generator == "random":
-        return 0
-    return len(drawn) * evaluations(path_of(settings), settings.corrector_steps or 0)
-
-
-def _load(
-    settings: RestorationSettings, relaxed: bool, potentials: Mapping[str, PotentialSettings]
+def load(
+    settings: RestorationSettings,
+    relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> None:
     """Have model and potentials at hand, so that loading them counts for no host."""
     sampling = settings.sampling
     if sampling.generator != "random":
         load_model(sampling.generator, sampling.device, sampling.precision)
     if relaxed:
-        for potential in (settings.potential, *potentials.values()):
+        for potential in (settings.potential, *(potentials or {}).values()):
             get_potential(potential)
 
 
@@ -101,5 +96,5 @@ def _as_drawn(drawn: StructureBatch) -> StructureBatch:
 def start_of(
     drawn: StructureBatch, samples: StructureBatch, settings: RestorationSettings
 ) -> StructureBatch:
-    """The samples of one host before any relaxation, proposals among them."""
-    return drawn
+    """The samples of one host before any relaxation; proposals are made once more."""
+    return drawn if len(drawn) == len(samples) else propose(drawn, settings.symmetry)

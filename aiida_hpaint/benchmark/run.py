@@ -67,7 +67,7 @@ def run_benchmark(
     todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
     total = len(references.indices)
     _tell(progress, len(rows), total)
-    _mend(folder / ROWS)
+    mend(folder / ROWS)
     with (folder / ROWS).open("a", encoding="utf-8") as file:
         for row in measured(references, todo, settings, processes, relaxed, potentials):
             file.write(row.model_dump_json() + "\n")
@@ -139,7 +139,7 @@ def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
     return {"generator": generator, "potential": potential.get("sha256")}
 
 
-def _mend(path: Path) -> None:
+def mend(path: Path) -> None:
     """Take off a last line that a killed run left behind unfinished."""
     if path.exists():
         text = path.read_bytes()

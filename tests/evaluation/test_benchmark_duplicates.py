@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.benchmark.duplicates import stands_for
+from aiida_hpaint.evaluation.benchmark.duplicates import stands_for
 from aiida_hpaint.structures.batch import StructureBatch
 
 

@@ -8,8 +8,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from ase.formula import Formula
 
-from aiida_hpaint.benchmark.duplicates import stands_for
-from aiida_hpaint.evaluation import compare, host_matches
+from aiida_hpaint.evaluation.benchmark.duplicates import stands_for
 from aiida_hpaint.evaluation.benchmark.rows import (
     DRAWN,
     WITH_NONMETAL,
@@ -17,6 +16,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
     HostRow,
     SampleRow,
 )
+from aiida_hpaint.evaluation.matching import compare, host_matches
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
 
@@ -110,8 +110,18 @@ def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
         "origin": scalars.get("origin", DRAWN),
         "parent": scalars.get("parent", -1),
         "energy_scored": _finite(scalars.get("energy_scored", np.nan)),
+        "candidate": _is_candidate(scalars),
         "space_group": scalars.get("space_group") or None,
     }
+
+
+def _is_candidate(scalars: dict[str, Any]) -> bool | None:
+    """Whether a scored sample was relaxed further: one that was not still has its score."""
+    if "energy_scored" not in scalars:
+        return None
+    fate, scored = Fate(scalars["fate"]), scalars["energy_scored"]
+    held_back = fate in (Fate.OUTCLASSED, Fate.DUPLICATE) and scalars["energy"] == scored
+    return bool(np.isfinite(scored)) and not held_back
 
 
 def _compared(sample: StructureBatch, reference: StructureBatch, suffix: str) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+"""collect_rows: the rows of a benchmark whose hosts were restored elsewhere, all together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.diffusion.schedule import evaluations, path_of
+from aiida_hpaint.evaluation.benchmark.describe import host_row
+from aiida_hpaint.evaluation.benchmark.rows import HostRow
+from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.structures.batch import StructureBatch
+
+SAMPLING = "sample"
+
+
+def collect_rows(
+    references: StructureBatch,
+    start: StructureBatch,
+    samples: StructureBatch,
+    targets: StructureBatch,
+    indices: Sequence[int],
+) -> list[HostRow]:
+    """One row a host, as `measure` would make it.
+
+    Times are not those of a core: each stage's seconds by the clock, of all its jobs, shared among
+    hosts by their sites and the evaluations of their samples.
+
+    Parameters
+    ----------
+    references
+        H complete structures, sites that were taken out marked as inserted.
+    start, samples
+        Samples of all hosts before any relaxation and at the end, in any order; the scalars `host`
+        and `sample` say which they are.
+    targets
+        The references, relaxed; `host` says which they are.
+    indices : (H,)
+        What the rows call them.
+    """
+    start, samples = _sorted(start), _sorted(samples)
+    targets = targets[np.argsort(targets.scalars["host"], kind="stable")]
+    hosts, steps = samples.scalars["host"], samples.scalars["steps"]
+    seconds = _seconds(samples)
+    work = {
+        SAMPLING: np.bincount(start.scalars["host"], start.site_counts, len(references)),
+        "relax": np.bincount(hosts, steps * samples.site_counts, len(references)),
+    }
+    rows = []
+    for host, index in enumerate(indices):
+        of_host = np.flatnonzero(hosts == host)
+        share = {stage: float(w[host] / max(w.sum(), 1.0)) for stage, w in work.items()}
+        row = host_row(
+            index,
+            references[host],
+            start[of_host],
+            samples[of_host],
+            targets[host],
+            seconds_sampling=share[SAMPLING] * seconds[SAMPLING],
+            seconds_relaxing=share["relax"] * seconds["relax"],
+            network_calls=0,
+            evaluations=int(steps[of_host].sum()),
+        )
+        calls = len(row.drawn) * network_calls(samples.history)
+        rows.append(row.model_copy(update={"network_calls": calls}))
+    return rows
+
+
+def network_calls(history: Sequence[Mapping[str, Any]]) -> int:
+    """Evaluations of the network for each sample that a history tells of."""
+    record = next(record for record in history if record.get("stage") == SAMPLING)
+    settings = SamplingSettings.model_validate(record["settings"])
+    if settings.generator == "random":
+        return 0
+    return evaluations(path_of(settings), settings.corrector_steps or 0)
+
+
+def _sorted(samples: StructureBatch) -> StructureBatch:
+    return samples[np.lexsort((samples.scalars["sample"], samples.scalars["host"]))]
+
+
+def _seconds(samples: StructureBatch) -> dict[str, float]:
+    """By the clock, for sampling and for all that is done with a potential."""
+    spent = {SAMPLING: 0.0, "relax": 0.0}
+    for record in samples.history:
+        stage = SAMPLING if record.get("stage") == SAMPLING else "relax"
+        spent[stage] += float(record.get("seconds") or 0.0)
+    return spent
