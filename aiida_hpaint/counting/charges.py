@@ -96,7 +96,7 @@ def _occurrences() -> dict[str, dict[int, int]]:
 
     counts: dict[str, dict[int, int]] = defaultdict(Counter)
     for species, count in PRIOR_PROB.items():
-        counts[species.element.symbol][round(species.oxi_state)] += count
+        counts[species.element.symbol][round(species.oxi_state or 0)] += count
     return dict(counts)
 
 

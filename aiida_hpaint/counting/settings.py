@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aiida_hpaint.settings import (
     RelaxationSettings,
@@ -37,11 +37,19 @@ class CountingSettings(Settings):
     element: str = Field("H", description="the element that is missing")
     n_max: int = Field(8, ge=1, description="largest number of missing sites to try")
     restoration: RestorationSettings = SCREENING
-    chemical_potential: float = Field(
-        0.0,
-        description="of the element, eV per atom above its reference phase (for H: half of H2)",
+    chemical_potential: tuple[float, float] = Field(
+        (-1.5, 0.0),
+        description="range for the element, eV per atom above its reference phase (for H: half of "
+        "H2); -1.2 for H is water and oxygen, 0 hydrogen gas. Twice the same value is that value",
     )
     packaged_phases: bool = Field(
         True, description="compete with packaged prototypes of elements and simple compounds"
     )
     trust: TrustSettings = TrustSettings()
+
+    @field_validator("chemical_potential")
+    @classmethod
+    def _ascending(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] > value[1]:
+            raise ValueError("the lower end of the range comes first")
+        return value

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aiida_hpaint.relaxation import get_potential, relax_with
-from aiida_hpaint.restoration import restore_batch
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.evaluation import host_matches
 from aiida_hpaint.structures import add_sites
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import is_element
 from aiida_hpaint.structures.fate import RELAXED, Fate
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -33,28 +28,58 @@ class Trials:
     bare: StructureBatch
     samples: StructureBatch
 
-    def energies(self) -> dict[int, float]:
-        """Lowest energy in eV of each number of sites that has a relaxed candidate."""
-        found = {}
-        if Fate(str(self.bare.scalars["fate"][0])) in RELAXED:
-            found[0] = float(self.bare.scalars["energy"][0])
-        best = np.flatnonzero(self.samples.scalars["rank"] == 0)
-        counts = self.samples.insert_counts[best]
-        for row, count in sorted(zip(best.tolist(), counts.tolist(), strict=True), key=_second):
-            found[count] = float(self.samples.scalars["energy"][row])
-        return found
+    def outcomes(self, host: StructureBatch) -> dict[int, Outcome]:
+        """The lowest candidate of each number of sites in which the host stayed what it is.
 
-    def best(self, count: int) -> StructureBatch | None:
-        """The lowest candidate with this number of inserted sites."""
+        Where the host fell apart in all of them, the lowest one of all, marked as such.
+
+        Parameters
+        ----------
+        host : StructureBatch
+            As it was given, to compare with.
+        """
+        found: dict[int, Outcome] = {}
+        ranks = self.samples.scalars["rank"]
+        order = [i for i in np.argsort(ranks, kind="stable").tolist() if ranks[i] >= 0]
+        if Fate(str(self.bare.scalars["fate"][0])) in RELAXED:
+            found[0] = Outcome(self.bare, host_matches(self.bare, host))
+        for row in order:
+            one = self.samples[row]
+            count = int(one.insert_counts[0])
+            if count not in found or not found[count].stayed:
+                outcome = Outcome(one, host_matches(one, host))
+                if outcome.stayed or count not in found:
+                    found[count] = outcome
+        return dict(sorted(found.items()))
+
+    def lowest(self, count: int) -> StructureBatch | None:
+        """The lowest candidate with this number of inserted sites, None without one."""
         if count == 0:
             return self.bare
-        chosen = (self.samples.scalars["rank"] == 0) & (self.samples.insert_counts == count)
-        rows = np.flatnonzero(chosen)
+        fits = (self.samples.scalars["rank"] == 0) & (self.samples.insert_counts == count)
+        rows = np.flatnonzero(fits)
         return self.samples[int(rows[0])] if len(rows) else None
 
 
-def _second(pair: tuple[int, int]) -> int:
-    return pair[1]
+@dataclass(frozen=True)
+class Outcome:
+    """The candidate that stands for one number of sites.
+
+    Attributes
+    ----------
+    structure : StructureBatch
+        The candidate, a batch of one.
+    stayed : bool
+        Whether its host is still the one that was given, for StructureMatcher.
+    """
+
+    structure: StructureBatch
+    stayed: bool
+
+    @property
+    def energy(self) -> float:
+        """In eV of the cell."""
+        return float(self.structure.scalars["energy"][0])
 
 
 def trial_hosts(host: StructureBatch, element: str, n_max: int) -> StructureBatch:
@@ -110,32 +135,3 @@ def check_question(host: StructureBatch, element: str, n_max: int) -> None:
         raise ValueError(
             f"{host.labels[0]} has sites without a position: give the host without what is missing"
         )
-
-
-def run_trials(
-    host: StructureBatch,
-    element: str,
-    n_max: int,
-    settings: RestorationSettings,
-    *,
-    progress: Progress | None = None,
-) -> Trials:
-    """Restore the host with every number of sites from 1 to `n_max`, and relax it as it is.
-
-    Raises
-    ------
-    ValueError, HostError
-        See `trial_hosts`.
-    CheckpointError, PotentialError
-        If the model or the potential cannot be had, or does not know an element.
-    """
-    hosts = trial_hosts(host, element, n_max)
-    potential = get_potential(settings.potential)
-    potential.card.check_elements(hosts.numbers)
-    bare = relax_with(bare_host(host), settings.relax_all, potential)
-    return Trials(bare, restore_batch(hosts, settings, progress=progress))
-
-
-def finite_energies(energies: Mapping[int, float]) -> dict[int, float]:
-    """Energies (eV) by count, without those that are no numbers, in the order of the counts."""
-    return {n: energies[n] for n in sorted(energies) if np.isfinite(energies[n])}
