@@ -33,7 +33,14 @@ from aiida_hpaint.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
 from aiida_hpaint.workflows.restore import restore
 
-__all__ = ["CODE_LABEL", "build_restore", "default_code", "find_code", "job_options"]
+__all__ = [
+    "CODE_LABEL",
+    "build_restore",
+    "default_code",
+    "find_code",
+    "job_options",
+    "restore_inputs",
+]
 
 CODE_LABEL = "hpaint-python"
 """Label of the codes that `aiida-hpaint setup` makes."""
@@ -100,16 +107,30 @@ def build_restore(
     if settings is not None and (protocol is not None or overrides):
         raise ValueError("give either settings, or a protocol with overrides, not both")
     settings = settings or load_protocol(protocol, overrides)
-    node = _host_node(hosts, add)
-    _check_hosts(node.batch, settings.sampling.start_time)
+    inputs = restore_inputs(
+        _host_node(hosts, add), settings, code, options, upload_model, chunk_sites
+    )
+    graph = restore.build(**inputs)
+    graph.name = name
+    return graph
+
+
+def restore_inputs(
+    hosts: StructureBatchData,
+    settings: RestorationSettings,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
+) -> dict[str, Any]:
+    """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
+    _check_hosts(hosts.batch, settings.sampling.start_time)
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
     jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
     plan = _plan(settings, codes, jobs, upload_model)
-    chunks = _chunks(node, chunk_sites)
+    chunks = _chunks(hosts, chunk_sites)
     check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
-    graph = restore.build(hosts=node, chunks=chunks, plan=plan)
-    graph.name = name
-    return graph
+    return {"hosts": hosts, "chunks": chunks, "plan": plan}
 
 
 def default_code() -> InstalledCode:

@@ -35,6 +35,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         structures=dynamic(StructureData),
         reports=_REPORTS,
         trajectories=dynamic(DiffusionTrajectoryData),
+        drawn=dynamic(StructureBatchData),
     )
 )
 def restore(
@@ -63,12 +64,14 @@ def restore(
     mapping
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
         the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
-        `trajectories`: of each chunk, where `record` in the settings of sampling asks for them.
+        `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
+        `drawn`: the samples of each chunk before any relaxation.
     """
     graph = get_current_graph()
     samples: dict[str, Any] = {}
     reports: dict[str, dict[str, Any]] = {}
     trajectories: dict[str, Any] = {}
+    drawn: dict[str, Any] = {}
     for key, structures in chunks.items():
         reports[key] = {}
         for stage in STAGES:
@@ -76,6 +79,8 @@ def restore(
             step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
             structures = step.outputs.structures
             reports[key][stage] = step.outputs.report
+            if stage == "sample":
+                drawn[key] = structures
             if stage == "sample" and plan[stage]["settings"].get("record", 0):
                 trajectories[key] = step.outputs.trajectory
         samples[key] = structures
@@ -88,6 +93,7 @@ def restore(
         "structures": structures,
         "reports": reports,
         "trajectories": trajectories,
+        "drawn": drawn,
     }
 
 

@@ -14,6 +14,7 @@ mapping of the generators as they were named, in their order, to the names of th
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -229,17 +230,23 @@ def read_rows(folder: Path) -> list[HostRow]:
 
 def write_samples(rows: Sequence[HostRow], path: Path) -> None:
     """Write a CSV line for each sample of each host."""
+    path.write_text(samples_csv(rows), encoding="utf-8", newline="")
+
+
+def samples_csv(rows: Sequence[HostRow]) -> str:
+    """The text of `write_samples`."""
     of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
     of_sample = list(SampleRow.model_fields)
     others = sorted({name for row in rows for name in row.potentials})
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([*of_host, *of_sample, *(f"energy {name}" for name in others)])
-        for row in rows:
-            known = [getattr(row, name) for name in of_host]
-            for place, sample in enumerate(row.samples):
-                theirs = [_energy(row, name, place) for name in others]
-                writer.writerow([*known, *(getattr(sample, name) for name in of_sample), *theirs])
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([*of_host, *of_sample, *(f"energy {name}" for name in others)])
+    for row in rows:
+        known = [getattr(row, name) for name in of_host]
+        for place, sample in enumerate(row.samples):
+            theirs = [_energy(row, name, place) for name in others]
+            writer.writerow([*known, *(getattr(sample, name) for name in of_sample), *theirs])
+    return buffer.getvalue()
 
 
 def _energy(row: HostRow, potential: str, place: int) -> float | None:

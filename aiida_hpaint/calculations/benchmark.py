@@ -1,0 +1,95 @@
+"""The calcfunctions of a benchmark: take an element out, start references, compare."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import Dict, SinglefileData, Str
+
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures import remove_sites
+from aiida_hpaint.structures.batch import concatenate
+from aiida_hpaint.structures.fate import Fate
+
+__all__ = ["compare_restored", "join_batches", "start_references", "take_out"]
+
+
+@calcfunction
+def take_out(references: StructureBatchData, element: Str) -> dict[str, StructureBatchData]:
+    """Complete structures without an element.
+
+    Returns
+    -------
+    mapping
+        `hosts`, whose sites of that element wait for positions, and `complete`: the same sites in
+        the same order with all positions.
+    """
+    hosts, complete = remove_sites(references.batch, element.value)
+    return {"hosts": StructureBatchData(hosts), "complete": StructureBatchData(complete)}
+
+
+@calcfunction
+def start_references(complete: StructureBatchData) -> StructureBatchData:
+    """Complete structures as samples that are to be relaxed, each its own host."""
+    count = len(complete)
+    return StructureBatchData(
+        complete.batch.with_scalars(
+            host=np.arange(count), sample=np.zeros(count, int), fate=[Fate.SAMPLED.value] * count
+        )
+    )
+
+
+@calcfunction
+def join_batches(**chunks: StructureBatchData) -> StructureBatchData:
+    """All chunks in one node; scalars that not all of them have are left out."""
+    batches = [chunks[key].batch for key in sorted(chunks)]
+    shared = set.intersection(*(set(batch.scalars) for batch in batches))
+    fitting = [
+        replace(batch, scalars={name: batch.scalars[name] for name in sorted(shared)})
+        for batch in batches
+    ]
+    return StructureBatchData(concatenate(fitting))
+
+
+@calcfunction
+def compare_restored(
+    complete: StructureBatchData,
+    start: StructureBatchData,
+    samples: StructureBatchData,
+    targets: StructureBatchData,
+    settings: Dict,
+) -> dict[str, Any]:
+    """What came of each host, beside its reference.
+
+    Parameters
+    ----------
+    complete
+        The references.
+    start, samples
+        All samples before any relaxation, and at the end.
+    targets
+        The references, relaxed.
+    settings
+        What `settings.json` of a benchmark holds, and `indices` of the references.
+
+    Returns
+    -------
+    mapping
+        `rows` (rows.jsonl, a `HostRow` a line), `summary` (Dict) and `table` (samples.csv).
+    """
+    from aiida_hpaint.benchmark.collect import collect_rows
+    from aiida_hpaint.evaluation.benchmark import summarise
+    from aiida_hpaint.evaluation.benchmark.rows import ROWS, SAMPLES, samples_csv
+
+    asked = settings.get_dict()
+    rows = collect_rows(complete.batch, start.batch, samples.batch, targets.batch, asked["indices"])
+    lines = "".join(row.model_dump_json() + "\n" for row in rows)
+    return {
+        "rows": SinglefileData(io.BytesIO(lines.encode()), filename=ROWS),
+        "summary": Dict(summarise(rows, asked["settings"]["potential"]["name"])),
+        "table": SinglefileData(io.BytesIO(samples_csv(rows).encode()), filename=SAMPLES),
+    }
