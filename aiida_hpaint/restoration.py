@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.diffusion import generate, generate_recorded
-from aiida_hpaint.evaluation import rank, screen, select_lowest
+from aiida_hpaint.evaluation import select_lowest
+from aiida_hpaint.funnel import arrange, score, winnow
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.settings import RestorationSettings
@@ -150,11 +151,15 @@ def relax_and_rank(
     drawn: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
     """The rest of the recipe for samples that `generate` has drawn."""
-    samples = screen(drawn)
+    samples = winnow(drawn, settings.symmetry, settings.sift)
+    same = settings.sift.same
+    if settings.score is not None:
+        samples = score(samples, settings.score, settings.potential, progress=progress)
+        samples = select_lowest(samples, settings.candidates, 0.0, same)
     samples = relax(samples, settings.relax_inserted, settings.potential, progress=progress)
-    samples = select_lowest(samples, settings.keep, settings.keep_window)
+    samples = select_lowest(samples, settings.keep, settings.keep_window, same)
     samples = relax(samples, settings.relax_all, settings.potential, progress=progress)
-    return rank(samples)
+    return arrange(samples, settings.symmetry.refine)
 
 
 __all__: Sequence[str] = [

@@ -53,8 +53,10 @@ def test_candidates_are_ordered_by_energy(restoration: Restoration) -> None:
 
 def test_the_history_names_every_stage(restoration: Restoration) -> None:
     stages = [record["stage"] for record in restoration.samples.history]
-    assert stages == ["sample", "relax_inserted", "relax_all"]
-    hashes = [record["model"]["sha256"] for record in restoration.samples.history]
+    assert stages == ["sample", "sift", "relax_inserted", "relax_all"]
+    models = [record["model"] for record in restoration.samples.history if "model" in record]
+    hashes = [model["sha256"] for model in models]
+    assert len(hashes) == 3
     assert all(len(value) == 64 for value in hashes)
 
 
@@ -82,3 +84,35 @@ def test_a_bad_host_ends_before_anything_is_sampled() -> None:
 def test_an_unknown_protocol_is_named() -> None:
     with pytest.raises(ValueError, match="no protocol 'hasty': choose from fast, balanced"):
         restore(BRUCITE, settings="hasty")
+
+
+@pytest.fixture(scope="module")
+def funnel() -> Restoration:
+    overrides = {
+        "sampling": {"samples": 8, "generator": "random"},
+        "score": {"max_steps": 1},
+        "candidates": 2,
+        "keep": 1,
+    }
+    return restore(BRUCITE, settings=load_protocol("fast", overrides))
+
+
+def test_only_the_lowest_scored_are_relaxed(funnel: Restoration) -> None:
+    stages = {record["stage"]: record for record in funnel.samples.history}
+    assert list(stages) == ["sample", "sift", "score", "relax_inserted", "relax_all"]
+    assert stages["relax_inserted"]["samples"] == 2
+    scored, fates = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["fate"]
+    relaxed = np.flatnonzero(np.isin(fates, ["converged", "not converged"]))
+    held_back = fates == "outclassed"
+    assert len(relaxed)
+    lowest_kept = np.sort(scored[np.isfinite(scored)])[1]
+    assert (scored[relaxed] <= lowest_kept).all()
+    assert (scored[held_back & (funnel.samples.scalars["steps"] == 2)] >= lowest_kept).all()
+
+
+def test_the_energy_of_the_drawn_sample_survives_the_score(funnel: Restoration) -> None:
+    scalars = funnel.samples.scalars
+    scored = np.isfinite(scalars["energy_scored"])
+    assert (scalars["energy_scored"][scored] < scalars["energy_sampled"][scored]).all()
+    sifted_out = np.isin(scalars["fate"], ["too close", "implausible"])
+    assert not scored[sifted_out].any()

@@ -47,18 +47,18 @@ def sample_job(
         If package or model are not those that `identity` names.
     """
     from aiida_hpaint.diffusion import generate, generate_recorded
-    from aiida_hpaint.evaluation import screen
+    from aiida_hpaint.evaluation import sift
 
     check_version(identity)
     sampling = SamplingSettings.model_validate(settings)
     check_model(sampling.generator, identity)
     places = structures.scalars.get("host")
     if not sampling.record:
-        return {"structures": _placed(screen(generate(structures, sampling)), places)}
+        return {"structures": _placed(sift(generate(structures, sampling)), places)}
     samples, trajectory = generate_recorded(structures, sampling)
     if places is not None:
         trajectory = replace(trajectory, hosts=places[trajectory.hosts])
-    return {"structures": _placed(screen(samples), places), "trajectory": trajectory}
+    return {"structures": _placed(sift(samples), places), "trajectory": trajectory}
 
 
 def relax_job(

@@ -2,7 +2,7 @@
 
 from aiida_hpaint.evaluation.matching import Comparison, compare, host_matches, matches
 from aiida_hpaint.evaluation.ranking import rank, select_lowest
-from aiida_hpaint.evaluation.screening import screen
+from aiida_hpaint.evaluation.sifting import sift
 from aiida_hpaint.evaluation.success import Rate, lower_energy_or_match, success_rate
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "lower_energy_or_match",
     "matches",
     "rank",
-    "screen",
     "select_lowest",
+    "sift",
     "success_rate",
 ]

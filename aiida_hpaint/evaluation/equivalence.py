@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 SYMMETRY_TOLERANCE = 0.05
 """Å, within which a host is taken to be symmetric."""
 
-_NEIGHBOURS = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
+NEIGHBOURS = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> Flo
     """(n, m) shortest distances in Å between fractional points, over periodic images."""
     shift = right[None] - left[:, None]
     wrapped = shift - np.round(shift)
-    images = (wrapped[:, :, None] + _NEIGHBOURS) @ cell
+    images = (wrapped[:, :, None] + NEIGHBOURS) @ cell
     return np.asarray(np.sqrt((images**2).sum(-1).min(-1)))
 
 

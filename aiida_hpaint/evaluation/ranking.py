@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.evaluation.screening import SAME, find_duplicates
+from aiida_hpaint.evaluation.sifting import find_duplicates
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
 
@@ -13,7 +13,13 @@ SAME_ENERGY = 0.001
 """eV per atom, within which relaxed samples that look alike are the same."""
 
 
-def select_lowest(samples: StructureBatch, keep: int, window: float) -> StructureBatch:
+SAME = 0.3
+"""Å, within which inserted sites of relaxed samples that are the same agree."""
+
+
+def select_lowest(
+    samples: StructureBatch, keep: int, window: float, same: float = SAME
+) -> StructureBatch:
     """Mark all relaxed samples but the lowest of each host as OUTCLASSED, repeats as DUPLICATE.
 
     Parameters
@@ -22,11 +28,13 @@ def select_lowest(samples: StructureBatch, keep: int, window: float) -> Structur
         Distinct samples of each host that stay.
     window
         Samples within this energy of the lowest stay as well, eV per atom, up to twice `keep`.
+    same
+        Within which inserted sites agree in repeats, Å.
     """
     fates = samples.scalars["fate"].astype("U16")
     energies = samples.scalars["energy"] / samples.site_counts
     for members in _relaxed_by_host(samples):
-        repeats = _repeats(samples, members, energies)
+        repeats = _repeats(samples, members, energies, same)
         fates[repeats] = Fate.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]
         for place, index in enumerate(distinct):
@@ -60,7 +68,10 @@ def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
 
 
 def _repeats(
-    samples: StructureBatch, members: NDArray[np.intp], energies: NDArray[np.float64]
+    samples: StructureBatch,
+    members: NDArray[np.intp],
+    energies: NDArray[np.float64],
+    same: float,
 ) -> list[int]:
     """Members that agree with a lower one in energy and arrangement."""
     found: list[int] = []
@@ -68,6 +79,6 @@ def _repeats(
         lower = members[:place]
         alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
         pairs = (np.array([other, index]) for other in alike if other not in found)
-        if any(find_duplicates(samples, pair, SAME) for pair in pairs):
+        if any(find_duplicates(samples, pair, same) for pair in pairs):
             found.append(int(index))
     return found

@@ -38,6 +38,7 @@ def relax(
     settings: RelaxationSettings,
     potential: PotentialSettings,
     *,
+    stage: str | None = None,
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> StructureBatch:
@@ -49,7 +50,12 @@ def relax(
         If the potential cannot be had; nothing else is ever raised for the sake of one sample.
     """
     return relax_with(
-        batch, settings, get_potential(potential), deadline=deadline, progress=progress
+        batch,
+        settings,
+        get_potential(potential),
+        stage=stage,
+        deadline=deadline,
+        progress=progress,
     )
 
 
@@ -58,6 +64,7 @@ def relax_with(
     settings: RelaxationSettings,
     potential: Potential,
     *,
+    stage: str | None = None,
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> StructureBatch:
@@ -77,6 +84,9 @@ def relax_with(
         What moves, how far, how long; `max_steps=0` computes energies only.
     potential : Potential
         What computes energies and forces.
+    stage : string, optional
+        Name of the stage in the history, by which unfinished samples are found again; without
+        it `relax_inserted` or `relax_all`, as what moves says.
     deadline : float, optional
         `time.monotonic()` at which to stop. Samples that have not finished keep their last
         evaluated positions, with fate UNFINISHED.
@@ -90,7 +100,7 @@ def relax_with(
         moving sites), steps (evaluations over all stages) and fate, and one more history record.
     """
     began = time.monotonic()
-    ledger = Ledger.open(batch, f"relax_{settings.moving}")
+    ledger = Ledger.open(batch, stage or f"relax_{settings.moving}")
     hosts = _hosts(batch)
     todo = _sound(batch, ledger)
     evaluator = Evaluator(potential, settings.max_sites_per_batch)
