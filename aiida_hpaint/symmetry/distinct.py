@@ -28,13 +28,22 @@ class Distinct:
     def add(self, frac: FloatArray) -> int | None:
         """Keep an arrangement, or tell the place of the one kept before that it repeats."""
         mark = self._fingerprint(frac)
+        place = self._place(frac, mark)
+        if place is None:
+            self._known.append(frac)
+            self._prints.append(mark)
+        return place
+
+    def find(self, frac: FloatArray) -> int | None:
+        """The place of the arrangement that this one repeats, None if there is none."""
+        return self._place(frac, self._fingerprint(frac))
+
+    def _place(self, frac: FloatArray, mark: FloatArray) -> int | None:
         # An operation of a host that is symmetric within a tolerance alone changes distances too.
         limit = self._tolerance + 0.1
         for place, (other, known) in enumerate(zip(self._prints, self._known, strict=True)):
             if np.abs(mark - other).max(initial=0.0) <= limit and self._same(frac, known):
                 return place
-        self._known.append(frac)
-        self._prints.append(mark)
         return None
 
     def _fingerprint(self, frac: FloatArray) -> FloatArray:

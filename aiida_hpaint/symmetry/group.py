@@ -101,6 +101,14 @@ class Group:
         turned = np.einsum("gab,mb->gma", self.rotations[chosen], frac)
         return np.asarray(turned + self.translations[chosen][:, None])
 
+    def part(self, members: IntArray) -> Group:
+        """The subgroup that has these operations, by index."""
+        places = np.full(len(self), -1)
+        places[members] = np.arange(len(members))
+        products = places[self.products[np.ix_(members, members)]]
+        chosen = self.rotations[members], self.translations[members]
+        return Group(self.cell, self.given, *chosen, products, int(places[self.identity]))
+
     def keeping_cell(self, tolerance: float) -> IntArray:
         """(k,) operations whose rotations keep all products of lattice vectors, relatively."""
         metric = self.cell @ self.cell.T

@@ -8,7 +8,8 @@ import numpy as np
 import spglib
 
 from aiida_hpaint import __version__
-from aiida_hpaint.evaluation.screening import too_close
+from aiida_hpaint.evaluation.sifting.contacts import find_contacts
+from aiida_hpaint.evaluation.sifting.sift import too_close
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.symmetry.average import average
 from aiida_hpaint.symmetry.group import Group
@@ -66,6 +67,10 @@ def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatc
     # Coordinates stay in the cell where they were: only the small shift is taken.
     shift = (result[0] - group.enter(frac)) @ group.given
     refined = structure.with_coords(frac + shift)
-    if too_close(refined) and not too_close(structure):
+    if _clashes(refined) and not _clashes(structure):
         return structure, 0.0
     return refined, result[1]
+
+
+def _clashes(structure: StructureBatch) -> bool:
+    return bool(too_close(find_contacts(structure, np.array([0])))[0])
