@@ -12,6 +12,7 @@ import click
 from aiida_hpaint import __version__
 from aiida_hpaint.cli.benchmark import benchmark
 from aiida_hpaint.cli.demo import demo
+from aiida_hpaint.cli.exchange import exchange
 from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.restore import restore, submit
 from aiida_hpaint.cli.setup import setup
@@ -83,6 +84,7 @@ for command in (
     results,
     trajectory,
     models,
+    exchange,
     train,
     benchmark,
     demo,

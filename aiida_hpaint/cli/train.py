@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
 HELP = """Train a model as CONFIG, a YAML file, says.
 
@@ -72,12 +69,14 @@ def train(
 
 def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
     from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.settings_files import read_settings
     from aiida_hpaint.diffusion import training
     from aiida_hpaint.diffusion.export import export_model
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
     quiet_warnings()
     _quiet_lightning()
-    settings = read_settings(config)
+    settings = read_settings(config, TrainingSettings)
     trained = training.train(settings, resume, deadline)
     if not training.is_first_process():
         return
@@ -94,8 +93,10 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
 
 def _submit(profile: str | None, config: Path, code: str | None, walltime: float | None) -> None:
     from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.settings_files import read_settings
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
-    settings = read_settings(config)
+    settings = read_settings(config, TrainingSettings)
     session.load(profile)
     from aiida.engine import submit
 
@@ -109,25 +110,6 @@ def _submit(profile: str | None, config: Path, code: str | None, walltime: float
     click.echo(f"Submitted as node {node.pk}.")
     click.echo(f"  verdi process report {node.pk}")
     click.echo(f"  verdi process show {node.pk}     # lists its outputs: model, curve, report")
-
-
-def read_settings(config: Path) -> TrainingSettings:
-    """The settings in a YAML file.
-
-    Raises
-    ------
-    ClickException
-        If it is not one.
-    """
-    import yaml
-
-    from aiida_hpaint.diffusion.training_settings import TrainingSettings
-
-    try:
-        values = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{config} is no YAML: {error}") from error
-    return TrainingSettings.model_validate(values)
 
 
 def _quiet_lightning() -> None:

@@ -153,6 +153,7 @@ def test_two_processes_train_like_one_with_the_mean_of_their_gradients(
 
 
 def read(config: Path) -> Any:
-    from aiida_hpaint.cli.train import read_settings
+    from aiida_hpaint.cli.settings_files import read_settings
+    from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
-    return read_settings(config)
+    return read_settings(config, TrainingSettings)
