@@ -15,6 +15,7 @@ from aiida_hpaint.counting.phases import (
     phases_of,
     relax_phases,
 )
+from aiida_hpaint.counting.question import check_phases, elements_of, with_question
 from aiida_hpaint.counting.ranking import assess
 from aiida_hpaint.counting.settings import CountingSettings
 from aiida_hpaint.counting.trials import Trials, bare_host, trial_hosts
@@ -22,7 +23,6 @@ from aiida_hpaint.relaxation import get_potential, relax_with
 from aiida_hpaint.relaxation.potentials import Potential
 from aiida_hpaint.restoration import restore_batch
 from aiida_hpaint.structures import StructureBatch, read_hosts
-from aiida_hpaint.structures.elements import symbol_of
 
 Progress = Callable[[int, int, str], None]
 
@@ -81,28 +81,6 @@ def count_missing(
     return replace(assess(one, trials, competing, settings), trials=trials)
 
 
-def with_question(
-    settings: CountingSettings, element: str | None, n_max: int | None
-) -> CountingSettings:
-    """The settings with another element or largest number.
-
-    Raises
-    ------
-    ValueError
-        If `n_max` is below 1.
-    """
-    if n_max is not None and n_max < 1:
-        raise ValueError(f"n_max is {n_max}: try one missing site at least")
-    given = {"element": element, "n_max": n_max}
-    changed = {name: value for name, value in given.items() if value is not None}
-    return settings.model_copy(update=changed)
-
-
-def elements_of(host: StructureBatch, settings: CountingSettings) -> list[str]:
-    """Elements of the host and the one that is missing, in alphabetical order."""
-    return sorted({*map(symbol_of, host.numbers.tolist()), settings.element})
-
-
 def find_phases(
     host: StructureBatch,
     settings: CountingSettings,
@@ -127,19 +105,5 @@ def find_phases(
         found = phases_of(relax_phases(batch, potential, progress=progress))
     if settings.packaged_phases:
         found += packaged_phases(elements, potential, progress=progress)
-    check_elements_have_phases(elements, found)
+    check_phases(elements, found)
     return found
-
-
-def check_elements_have_phases(elements: Sequence[str], phases: Sequence[Phase]) -> None:
-    """Refuse phases among which an element has none of its own.
-
-    Raises
-    ------
-    ValueError
-        Naming the elements.
-    """
-    alone = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
-    lacking = ", ".join(symbol for symbol in elements if symbol not in alone)
-    if lacking:
-        raise ValueError(f"no phase is {lacking} alone: give one, as a file with --phases")

@@ -3,7 +3,7 @@
 Each evidence gives every number n a weight, and the weights of all n add up to one:
 
 energy
-    The part of the range of chemical potentials in which n is the stable number.
+    The part of the range of chemical potentials in which n is the stable number (n = 0 apart).
 charge
     How common the commonest oxidation states are that make the crystal with n sites neutral.
 valence
@@ -76,8 +76,15 @@ def assess(
 
 
 def energy_weights(open_at: Mapping[int, Window], settings: CountingSettings) -> Weights:
-    """The part of the range of chemical potentials in which each number is stable."""
-    return {n: window.share(*settings.chemical_potential) for n, window in open_at.items()}
+    """The part of the range of chemical potentials that each number is stable in, in all 1.
+
+    Any host is stable as it is where the element is scarce enough: to have nothing added has a
+    weight, and then all of it, only if that is stable at the upper end of the range.
+    """
+    low, high = settings.chemical_potential
+    if 0 in open_at and open_at[0].high >= high:
+        return {0: 1.0}
+    return _normalised({n: window.share(low, high) for n, window in open_at.items() if n})
 
 
 def charge_weights(found: Sequence[Balance]) -> Weights:

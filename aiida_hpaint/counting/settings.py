@@ -38,7 +38,7 @@ class CountingSettings(Settings):
     n_max: int = Field(8, ge=1, description="largest number of missing sites to try")
     restoration: RestorationSettings = SCREENING
     chemical_potential: tuple[float, float] = Field(
-        (-1.5, 0.0),
+        (-2.0, 0.0),
         description="range for the element, eV per atom above its reference phase (for H: half of "
         "H2); -1.2 for H is water and oxygen, 0 hydrogen gas. Twice the same value is that value",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -18,7 +18,7 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Components of a stress in the order of Voigt."""
 
 
-class StrainCalculator(Calculator):  # type: ignore[misc]
+class StrainCalculator(Calculator):
     """Energies and forces of a potential, and stresses from strained copies of a structure.
 
     All registered potentials have energies and forces alone; twelve strained copies, evaluated at
@@ -30,10 +30,10 @@ class StrainCalculator(Calculator):  # type: ignore[misc]
         What computes energies.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012
 
     def __init__(self, potential: Potential) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._potential = potential
 
     def calculate(
@@ -43,8 +43,8 @@ class StrainCalculator(Calculator):  # type: ignore[misc]
         system_changes: Any = all_changes,
     ) -> None:
         """Evaluate a structure: energy (eV), forces (eV/Å) and stress (eV/Å³, Voigt order)."""
-        super().calculate(atoms, properties, system_changes)
-        structure: Atoms = self.atoms
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure: Any = self.atoms
         strains = _strains() if "stress" in properties else np.eye(3)[None]
         cells = structure.cell.array @ strains
         positions = structure.get_scaled_positions(wrap=False)[None] @ cells

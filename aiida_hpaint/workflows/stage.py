@@ -12,6 +12,7 @@ from aiida.orm import AbstractCode, CalcJobNode, Dict, FolderData, Int, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
+from aiida_hpaint.calculations.counting import phases_job
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, relax_job, sample_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -23,8 +24,10 @@ __all__ = ["StageWorkChain"]
 
 _JOBS: dict[str, Callable[..., Any]] = {
     "sample": sample_job,
+    "score": relax_job,
     "relax_inserted": relax_job,
     "relax_all": relax_job,
+    "phases": phases_job,
 }
 
 
@@ -40,7 +43,7 @@ class StageWorkChain(WorkChain):
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.input("stage", valid_type=Str, help="'sample', 'relax_inserted' or 'relax_all'")
+        spec.input("stage", valid_type=Str, help="one of `STAGES`")
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
@@ -93,7 +96,7 @@ class StageWorkChain(WorkChain):
     def inspect_job(self) -> None:
         """Take what the job returned, and decide whether another one follows."""
         job = self.ctx.job
-        problem = _problem(job, self._expected())
+        problem = _problem(job, self._expected(), self._proposes())
         if problem is None:
             self._take(job.outputs.structures)
             self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
@@ -127,6 +130,11 @@ class StageWorkChain(WorkChain):
 
     def _expected(self) -> int:
         return len(self.ctx.current) * (self._samples() or 1)
+
+    def _proposes(self) -> bool:
+        """Whether a job may return more samples than it draws."""
+        symmetry = self.inputs.settings.get("symmetry", None) or {}
+        return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
 
     def _any_alive(self) -> bool:
         return self.inputs.stage.value == "sample" or _count(self.ctx.current, *ALIVE) > 0
@@ -169,13 +177,13 @@ def _evaluations(node: StructureBatchData) -> int:
     return int(np.sum(node.batch.scalars.get("steps", 0)))
 
 
-def _problem(job: CalcJobNode, expected: int) -> str | None:
+def _problem(job: CalcJobNode, expected: int, or_more: bool) -> str | None:
     """Why the job gave no result that can be used, in a few words."""
     if problem := problem_of(job):
         return problem
     structures = job.outputs.structures if "structures" in job.outputs else None
     if not isinstance(structures, StructureBatchData):
         return f"it returned {type(structures).__name__} instead of a StructureBatch"
-    if len(structures) != expected:
+    if len(structures) < expected or (len(structures) > expected and not or_more):
         return f"it returned {len(structures)} structures instead of {expected}"
     return None

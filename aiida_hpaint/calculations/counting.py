@@ -1,0 +1,93 @@
+"""What counts missing sites in jobs and between them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.engine import calcfunction
+from aiida.orm import Dict, SinglefileData, StructureData
+
+from aiida_hpaint.calculations.jobs import check_version
+from aiida_hpaint.counting.counted import Counting
+from aiida_hpaint.counting.phases import phases_of, relax_phases
+from aiida_hpaint.counting.ranking import assess
+from aiida_hpaint.counting.settings import CountingSettings
+from aiida_hpaint.counting.trials import Trials
+from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.settings import PotentialSettings
+from aiida_hpaint.structures.batch import StructureBatch
+
+__all__ = ["phases_job", "rank_counts"]
+
+COUNTS_FILENAME = "counts.csv"
+
+
+def phases_job(
+    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
+) -> dict[str, StructureBatch]:
+    """Relax competing phases and their cells.
+
+    Parameters
+    ----------
+    structures
+        Phases, as `phase_batch` makes them.
+    settings
+        `potential`: `PotentialSettings`.
+    identity
+        What makes the result, for caching: `version` of the package and the model's `sha256`.
+
+    Returns
+    -------
+    mapping
+        `structures`: the relaxed phases with their energies.
+    """
+    from aiida_hpaint.relaxation import get_potential
+
+    check_version(identity)
+    potential = get_potential(PotentialSettings.model_validate(settings["potential"]))
+    return {"structures": relax_phases(structures, potential)}
+
+
+@calcfunction
+def rank_counts(
+    host: StructureBatchData,
+    bare: StructureBatchData,
+    samples: StructureBatchData,
+    phases: StructureBatchData,
+    settings: Dict,
+) -> dict[str, Any]:
+    """Rank the numbers of sites that a host may miss.
+
+    Returns
+    -------
+    mapping
+        `counting` (Dict, see `Counting.as_json`), `table` (a CSV file, one line a number) and
+        `structure`: the lowest candidate with the likeliest number of sites.
+    """
+    chosen = CountingSettings.model_validate(settings.get_dict())
+    trials = Trials(bare.batch, samples.batch)
+    counting = assess(host.batch, trials, phases_of(phases.batch), chosen)
+    found = {
+        "counting": Dict(counting.as_json()),
+        "table": SinglefileData(
+            io.BytesIO(counts_csv(counting).encode()), filename=COUNTS_FILENAME
+        ),
+    }
+    best = trials.lowest(counting.best.count)
+    if best is not None:
+        structure: StructureData = to_structure(best)
+        found["structure"] = structure
+    return found
+
+
+def counts_csv(counting: Counting) -> str:
+    """One line a number of sites, the likeliest first."""
+    rows = [count.as_json() for count in counting.counts]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

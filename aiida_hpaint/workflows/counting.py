@@ -1,0 +1,172 @@
+"""The count WorkGraph: restore a host with every number of sites, and rank the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from aiida.orm import AbstractCode, Dict, SinglefileData, Str, StructureData
+from aiida_workgraph import WorkGraph, dynamic, get_current_graph, namespace, task
+from node_graph.socket_spec import SocketMeta
+
+from aiida_hpaint.calculations.counting import rank_counts
+from aiida_hpaint.calculations.identity import relaxation_identity
+from aiida_hpaint.counting.phases import phase_batch
+from aiida_hpaint.counting.question import elements_of, with_question
+from aiida_hpaint.counting.settings import CountingSettings
+from aiida_hpaint.counting.trials import bare_host, trial_hosts
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures import StructureBatch, read_hosts
+from aiida_hpaint.workflows.build import find_code, job_options, restore_inputs, runs_here
+from aiida_hpaint.workflows.engine import DurableGraph
+from aiida_hpaint.workflows.restore import _PLAN, _STAGE, restore
+from aiida_hpaint.workflows.stage import StageWorkChain
+
+__all__ = ["build_count", "count"]
+
+_STRUCTURE = Annotated[StructureData, SocketMeta(required=False)]
+_RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
+
+
+@task.graph(
+    outputs=namespace(
+        counting=Dict,
+        table=SinglefileData,
+        structure=_STRUCTURE,
+        samples=StructureBatchData,
+        phases=StructureBatchData,
+    )
+)
+def count(
+    host: StructureBatchData,
+    bare: StructureBatchData,
+    phases: StructureBatchData,
+    hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    plan: Annotated[dict[str, Any], _PLAN],
+    relaxing: Annotated[dict[str, Any], _STAGE],
+    competing: Annotated[dict[str, Any], _STAGE],
+    settings: Dict,
+) -> dict[str, Any]:
+    """Count the sites that a host misses; `build_count` makes the inputs.
+
+    Parameters
+    ----------
+    host
+        As it was given.
+    bare
+        The same as a sample, to be relaxed with nothing added.
+    phases
+        Competing phases, to be relaxed.
+    hosts, chunks, plan
+        Inputs of the restore graph: the host with 1, 2, ... sites.
+    relaxing, competing
+        Settings, identity, code and options for the bare host and for the phases.
+    settings
+        `CountingSettings`.
+
+    Returns
+    -------
+    mapping
+        See `rank_counts`; `samples` and `phases` are what it was given.
+    """
+    graph = get_current_graph()
+    alone = graph.add_task(
+        StageWorkChain, name="bare", stage=Str("relax_all"), structures=bare, **relaxing
+    )
+    others = graph.add_task(
+        StageWorkChain, name="phases", stage=Str("phases"), structures=phases, **competing
+    )
+    restored = restore(hosts=hosts, chunks=chunks, plan=plan)
+    ranked = task(outputs=_RANKED)(rank_counts)(
+        host=host,
+        bare=alone.outputs.structures,
+        samples=restored.samples,
+        phases=others.outputs.structures,
+        settings=settings,
+    )
+    return {
+        "counting": ranked.counting,
+        "table": ranked.table,
+        "structure": ranked.structure,
+        "samples": restored.samples,
+        "phases": others.outputs.structures,
+    }
+
+
+count._graph_class = DurableGraph
+
+
+def build_count(
+    host: StructureBatch | StructureData,
+    element: str | None = None,
+    n_max: int | None = None,
+    settings: CountingSettings | None = None,
+    *,
+    phases: Sequence[str | Path | StructureBatch] = (),
+    code: str | AbstractCode | Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    chunk_sites: int = 500,
+    name: str = "count",
+) -> WorkGraph:
+    """A count WorkGraph that is ready for `submit()` or `run()`.
+
+    Parameters
+    ----------
+    host, element, n_max, settings, phases
+        As for `aiida_hpaint.counting.count_missing`.
+    code, options
+        Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
+    chunk_sites
+        Sites of the hosts in one chunk, at most. Chunks run side by side.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    HostError
+        If the host cannot be used, or no more sites fit.
+    ValueError
+        If anything is unknown, missing or out of its range.
+    """
+    settings = with_question(settings or CountingSettings(), element, n_max)
+    one = read_hosts(host)
+    hosts = StructureBatchData(trial_hosts(one, settings.element, settings.n_max))
+    competing = phase_batch(elements_of(one, settings), phases, settings.packaged_phases)
+    if competing is None:
+        raise ValueError("there is no competing phase: give one of each element, with --phases")
+    restoration = settings.restoration
+    inputs = restore_inputs(hosts, restoration, code, options, chunk_sites=chunk_sites)
+    graph = count.build(
+        host=StructureBatchData(one),
+        bare=StructureBatchData(bare_host(one)),
+        phases=StructureBatchData(competing),
+        **inputs,
+        relaxing=_stage(settings, "relaxation", code, options),
+        competing=_stage(settings, "phases", code, options),
+        settings=Dict(settings.model_dump(mode="json")),
+    )
+    graph.name = name
+    return graph
+
+
+def _stage(
+    settings: CountingSettings,
+    kind: str,
+    code: Any,
+    options: Any,
+) -> dict[str, Any]:
+    """Inputs of a stage that relaxes with the potential of the restoration."""
+    chosen = find_code(code.get("relax") if isinstance(code, Mapping) else code)
+    given = options.get("relax") if options and options.keys() <= {"sample", "relax"} else options
+    restoration = settings.restoration
+    values: dict[str, Any] = {"potential": restoration.potential.model_dump(mode="json")}
+    if kind == "relaxation":
+        values["relaxation"] = restoration.relax_all.model_dump(mode="json")
+    return {
+        "settings": Dict(values),
+        "identity": Dict(relaxation_identity(restoration.potential, runs_here(chosen))),
+        "code": chosen,
+        "options": Dict(job_options("relax", given)),
+    }

@@ -1,0 +1,41 @@
+"""A count through a real daemon."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiida_hpaint.counting.settings import SCREENING, CountingSettings
+from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.structures import read_hosts
+
+BRUCITE = Path(__file__).parents[2] / "examples" / "hosts" / "brucite.cif"
+TIMEOUT = 600
+QUICK = CountingSettings(
+    n_max=3,
+    restoration=SCREENING.model_copy(update={"sampling": SamplingSettings(samples=2)}),
+)
+
+
+@pytest.mark.slow
+def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
+    from aiida_hpaint.workflows.counting import build_count
+
+    graph = build_count(read_hosts(BRUCITE), settings=QUICK, name="how many")
+    graph.submit()
+    node = graph.process
+    deadline = time.monotonic() + TIMEOUT
+    while not node.is_terminated:
+        assert time.monotonic() < deadline, "the count is stuck"
+        time.sleep(0.2)
+    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
+    found = node.outputs.counting.get_dict()
+    assert found["best"] == 2
+    assert [row["count"] for row in found["counts"]][0] == 2
+    assert found["votes"] == {"energy": 2, "charge": 2, "valence": 2}
+    assert node.outputs.structure.get_formula() == "H2MgO2"
+    assert len(node.outputs.phases.batch) == len(found["phases"])
+    assert node.outputs.table.get_content().startswith("count,score,")
