@@ -26,8 +26,8 @@ CLOSEST = 1.2
 BOND_WEIGHT = 0.3
 """Worth of a good distance to the host, where a site in every sample is worth 1."""
 
-POINTS = 20000
-"""Images of sampled sites to look at, at most."""
+SAMPLED, IMAGES = 300, 8000
+"""Sampled sites to look at, and their images by all operations, at most."""
 
 ORBITS = 60
 """Orbits to combine, at most."""
@@ -49,7 +49,7 @@ class Orbit:
 
 def find_orbits(group: Group, sites: Sites, reach: float) -> list[Orbit]:
     """Orbits with room for their own points and no more points than sites, the best first."""
-    sites = sites.first(POINTS // len(group))
+    sites = sites.first(min(SAMPLED, IMAGES // len(group)))
     images = group.images(sites.sampled)
     found: list[Orbit] = []
     for point, keeping in _candidates(group, sites, reach):
@@ -59,8 +59,8 @@ def find_orbits(group: Group, sites: Sites, reach: float) -> list[Orbit]:
         length = bonds(group, sites, centre[None])
         if length[0] < SHORTEST or (apart(group, points[:1], points)[0, 1:] < CLOSEST).any():
             continue
-        alike = [other for other in found if len(other) == len(points)]
-        if any(apart(group, points[:1], other.points).min() < SAME for other in alike):
+        alike = [other.points for other in found if len(other) == len(points)]
+        if alike and apart(group, points[:1], np.concatenate(alike)).min() < SAME:
             continue
         worth = min(occupancy, 1.0) + BOND_WEIGHT * float(bond_worth(length)[0])
         found.append(Orbit(points, worth))
