@@ -90,6 +90,10 @@ class RelaxationSettings(Settings):
     max_sites_per_batch: int = Field(400, ge=1, description="sites evaluated at once")
 
 
+DEFAULT_SCORE = RelaxationSettings(max_steps=3)
+"""The score of settings that name `candidates`, or only some values of the score."""
+
+
 class SymmetrySettings(Settings):
     """What the space group of the host is used for."""
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from aiida.engine import calcfunction
-from aiida.orm import Dict, Int, SinglefileData, Str, StructureData
+from aiida.orm import Dict, Float, Int, SinglefileData, Str, StructureData
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.evaluation.ranking import rank
+from aiida_hpaint.funnel import arrange
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.chunks import chunk_by_sites
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
@@ -27,6 +27,12 @@ _NOT_RELAXED: Mapping[str, float | int] = {
     "max_force": np.nan,
     "steps": 0,
 }
+_ELSEWHERE: Mapping[str, float | int | str] = {
+    "energy_scored": np.nan,
+    "origin": "drawn",
+    "parent": -1,
+}
+"""What samples lack whose job died, where other chunks have it."""
 
 
 @calcfunction
@@ -63,8 +69,12 @@ def give_up(structures: StructureBatchData, samples: Int, reason: Str) -> Struct
 
 
 @calcfunction
-def rank_samples(hosts: StructureBatchData, **chunks: StructureBatchData) -> dict[str, Any]:
+def rank_samples(
+    hosts: StructureBatchData, refine: Float | None = None, **chunks: StructureBatchData
+) -> dict[str, Any]:
     """All samples of all chunks in one node, ranked within each host.
+
+    With `refine` (Å) ranked structures within that of a higher symmetry are made symmetric.
 
     Returns
     -------
@@ -72,7 +82,8 @@ def rank_samples(hosts: StructureBatchData, **chunks: StructureBatchData) -> dic
         `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
         (Dict: how many hosts and samples, their fates, hosts without a candidate).
     """
-    ranked = join_chunks([chunks[key].batch for key in sorted(chunks)])
+    tolerance = None if refine is None else refine.value
+    ranked = join_chunks([chunks[key].batch for key in sorted(chunks)], tolerance)
     table = io.BytesIO(table_csv(ranked).encode())
     return {
         "samples": StructureBatchData(ranked),
@@ -98,9 +109,12 @@ def pick_structures(samples: StructureBatchData) -> dict[str, StructureData]:
     return picked
 
 
-def join_chunks(chunks: Sequence[StructureBatch]) -> StructureBatch:
+def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
     """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
-    return rank(concatenate([_complete(chunk) for chunk in chunks]))
+    anywhere = {name for chunk in chunks for name in chunk.scalars}
+    lacking = {name: value for name, value in _ELSEWHERE.items() if name in anywhere}
+    complete = [_complete(chunk, {**_NOT_RELAXED, **lacking}) for chunk in chunks]
+    return arrange(concatenate(complete), refine)
 
 
 def _after_failure(fate: Fate) -> Fate:
@@ -118,10 +132,10 @@ def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
     )
 
 
-def _complete(batch: StructureBatch) -> StructureBatch:
-    """A chunk that failed early lacks the scalars that a relaxation adds."""
-    lacking = _NOT_RELAXED.keys() - batch.scalars.keys()
-    return batch.with_scalars(**{n: np.full(len(batch), _NOT_RELAXED[n]) for n in lacking})
+def _complete(batch: StructureBatch, values: Mapping[str, float | int | str]) -> StructureBatch:
+    """A chunk that failed early lacks the scalars that later stages add."""
+    lacking = values.keys() - batch.scalars.keys()
+    return batch.with_scalars(**{name: np.full(len(batch), values[name]) for name in lacking})
 
 
 def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:

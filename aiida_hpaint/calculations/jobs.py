@@ -9,7 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 from aiida_hpaint import __version__
-from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, SamplingSettings
+from aiida_hpaint.settings import (
+    PotentialSettings,
+    RelaxationSettings,
+    SamplingSettings,
+    SiftSettings,
+    SymmetrySettings,
+)
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.trajectory import Trajectory
 
@@ -24,7 +30,7 @@ Result = dict[str, StructureBatch]
 def sample_job(
     structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
 ) -> dict[str, StructureBatch | Trajectory]:
-    """Draw samples for each host and mark those that are broken or that repeat another.
+    """Draw samples for each host, add proposals, and mark what is not worth a relaxation.
 
     Parameters
     ----------
@@ -32,14 +38,16 @@ def sample_job(
         Hosts with the sites to insert (NaN positions). Its scalar `host`, where there is one,
         becomes that of the samples: the place of a chunk's hosts among all hosts.
     settings
-        `SamplingSettings` as a mapping.
+        `SamplingSettings` as a mapping, with `SymmetrySettings` as `symmetry` and
+        `SiftSettings` as `sift`.
     identity
         What makes the result, for caching: `version` of the package and the model's `sha256`.
 
     Returns
     -------
     mapping
-        `structures`: the samples; and `trajectory`, if `record` in the settings asks for it.
+        `structures`: the samples and, after them, proposals; and `trajectory` of the samples,
+        if `record` in the settings asks for it.
 
     Raises
     ------
@@ -47,18 +55,23 @@ def sample_job(
         If package or model are not those that `identity` names.
     """
     from aiida_hpaint.diffusion import generate, generate_recorded
-    from aiida_hpaint.evaluation import sift
+    from aiida_hpaint.funnel import winnow
 
     check_version(identity)
-    sampling = SamplingSettings.model_validate(settings)
+    values = dict(settings)
+    symmetry = SymmetrySettings.model_validate(values.pop("symmetry", {}))
+    sifting = SiftSettings.model_validate(values.pop("sift", {}))
+    sampling = SamplingSettings.model_validate(values)
     check_model(sampling.generator, identity)
     places = structures.scalars.get("host")
     if not sampling.record:
-        return {"structures": _placed(sift(generate(structures, sampling)), places)}
-    samples, trajectory = generate_recorded(structures, sampling)
+        samples = winnow(generate(structures, sampling), symmetry, sifting)
+        return {"structures": _placed(samples, places)}
+    drawn, trajectory = generate_recorded(structures, sampling)
     if places is not None:
         trajectory = replace(trajectory, hosts=places[trajectory.hosts])
-    return {"structures": _placed(sift(samples), places), "trajectory": trajectory}
+    samples = winnow(drawn, symmetry, sifting)
+    return {"structures": _placed(samples, places), "trajectory": trajectory}
 
 
 def relax_job(
@@ -72,7 +85,8 @@ def relax_job(
         Samples.
     settings
         `relaxation`: `RelaxationSettings`, `potential`: `PotentialSettings` and, where only the
-        lowest samples of each host are to be relaxed, `select`: `keep` and `window` (eV/atom).
+        lowest samples of each host are to be relaxed, `select`: the arguments of
+        `select_lowest`. With `stage` "score" it is the short relaxation that chooses candidates.
     identity
         What makes the result, for caching: `version` of the package and the model's `sha256`.
 
@@ -82,11 +96,14 @@ def relax_job(
         `structures`: the relaxed samples.
     """
     from aiida_hpaint.evaluation import select_lowest
+    from aiida_hpaint.funnel import score
     from aiida_hpaint.relaxation import relax
 
     check_version(identity)
     relaxation = RelaxationSettings.model_validate(settings["relaxation"])
     potential = PotentialSettings.model_validate(settings["potential"])
+    if settings.get("stage") == "score":
+        return {"structures": score(structures, relaxation, potential, deadline=deadline())}
     if settings.get("select") and not _resumes(structures, relaxation):
         structures = select_lowest(structures, **settings["select"])
     return {"structures": relax(structures, relaxation, potential, deadline=deadline())}

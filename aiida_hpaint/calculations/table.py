@@ -13,7 +13,7 @@ __all__ = ["TABLE_FILENAME", "table_csv"]
 
 TABLE_FILENAME = "samples.csv"
 
-_COLUMNS = (
+_ALWAYS = (
     "host",
     "sample",
     "fate",
@@ -24,18 +24,21 @@ _COLUMNS = (
     "max_force",
     "steps",
 )
+_WHERE_PRESENT = ("energy_scored", "origin", "parent", "space_group", "refined_by")
 
 
 def table_csv(samples: StructureBatch) -> str:
     """One line a sample: label, host, sample, fate, rank, energies, force, steps, error.
 
-    Energies are in eV (`energy_above_best` in eV per atom), forces in eV/Å; what is not known is
+    What a score, proposals and a refinement add stands before the error. Energies are in eV
+    (`energy_above_best` in eV per atom), forces in eV/Å, `refined_by` in Å; what is not known is
     empty, and a rank of -1 means not ranked.
     """
+    names = [*_ALWAYS, *(name for name in _WHERE_PRESENT if name in samples.scalars)]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["label", *_COLUMNS, "error"])
-    columns = [map(_text, samples.scalars[name].tolist()) for name in _COLUMNS]
+    writer.writerow(["label", *names, "error"])
+    columns = [map(_text, samples.scalars[name].tolist()) for name in names]
     errors = [str(entry.get("error", "")) for entry in samples.metadata]
     writer.writerows(zip(samples.labels, *columns, errors, strict=True))
     return buffer.getvalue()

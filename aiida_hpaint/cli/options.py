@@ -19,6 +19,13 @@ _HOSTS: tuple[Callable[[Any], Any], ...] = (
 _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent."),
     click.option("--samples", type=int, metavar="N", help="Samples for each host."),
+    click.option(
+        "--candidates",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Relax only the N lowest samples of each host after a short relaxation of all: for "
+        "many samples. --set score.max_steps=0 compares them as they were drawn.",
+    ),
     click.option("--seed", type=int, metavar="N", help="Seed of the noise."),
     click.option(
         "--generator",

@@ -19,15 +19,17 @@ RESTORE = """Restore hosts, wait, and show what was found.
 FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). How
 many H are missing is read from the chemical formula of a CIF, or given with --add.
 
-Samples are drawn, their inserted sites relaxed, then all sites of the lowest, and ranked by
-energy. The work runs in the AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs
-that are written, labels of inserted sites end in i.
+Samples are drawn and sifted, their inserted sites relaxed (with --candidates: of the lowest after
+a short relaxation of all), then all sites of the lowest, and ranked by energy. The work runs in the
+AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs that are written, labels of
+inserted sites end in i.
 
 \b
 Examples:
   aiida-hpaint restore brucite.cif
   aiida-hpaint restore brucite.cif --add H:2 --protocol fast
   aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output found
+  aiida-hpaint restore host.cif --samples 100 --candidates 10
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --way td --steps 50
   aiida-hpaint restore host.cif --record

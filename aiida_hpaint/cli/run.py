@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 TITLES = {
     "sample": "sample",
+    "score": "score",
     "relax_inserted": "relax inserted sites",
     "relax_all": "relax all sites",
 }

@@ -124,15 +124,20 @@ def _show_stages(node: ProcessNode) -> None:
 
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.cli.run import TITLES
-    from aiida_hpaint.workflows.progress import n_chunks, paused_jobs, stage_states
+    from aiida_hpaint.workflows.progress import (
+        n_chunks,
+        paused_jobs,
+        planned_stages,
+        stage_states,
+    )
 
     states = stage_states(node)
     chunks = n_chunks(node)
     table = Table("stage", "begun", "done", "chunks", title=f"Node {node.pk}: {_state(node)}")
-    for stage, title in TITLES.items():
+    for stage in planned_stages(node):
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
-        table.add_row(title, str(len(of_stage)), str(done), str(chunks))
+        table.add_row(TITLES[stage], str(len(of_stage)), str(done), str(chunks))
     console().print(table)
     for state in states:
         if state.trouble:

@@ -17,6 +17,9 @@ from aiida_hpaint.structures.elements import symbol_of
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
+_EXTRA = {"origin": "origin", "space group": "space_group"}
+"""Columns of what only some restorations have: title and scalar."""
+
 
 @dataclass(frozen=True)
 class HostResult:
@@ -80,11 +83,14 @@ def host_table(results: list[HostResult], files: Mapping[int, Path] | None = Non
     table.add_column("inserted")
     for title in ("energy\neV", "next above\nmeV/atom", "max force\neV/Å"):
         table.add_column(title, justify="right")
-    table.add_column("samples", overflow="fold")
+    extra = [title for title, name in _EXTRA.items() if _has(results, name)]
+    for title in (*extra, "samples"):
+        table.add_column(title, overflow="fold")
     if files:
         table.add_column("file", overflow="fold")
     for index, result in enumerate(results):
-        row = [result.label, result.inserted, *_numbers(result), result.fates]
+        more = [_extra(result, _EXTRA[title]) for title in extra]
+        row = [result.label, result.inserted, *_numbers(result), *more, result.fates]
         if files:
             row.append(str(files.get(index, "")))
         table.add_row(*row)
@@ -122,6 +128,22 @@ def without_candidate(results: list[HostResult]) -> list[str]:
         for result in results
         if result.best is None
     ]
+
+
+def _has(results: list[HostResult], name: str) -> bool:
+    return any(name in result.samples.scalars for result in results)
+
+
+def _extra(result: HostResult, name: str) -> str:
+    """Where the lowest candidate comes from, or its space group with its number."""
+    if result.best is None or name not in result.best.scalars:
+        return "-"
+    value = result.best.scalars[name][0].item()
+    if name != "space_group" or not value:
+        return str(value or "-")
+    from pymatgen.symmetry.groups import sg_symbol_from_int_number
+
+    return f"{sg_symbol_from_int_number(value)} ({value})"
 
 
 def _numbers(result: HostResult) -> list[str]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
 
 __all__ = ["list_protocols", "load_protocol"]
 
@@ -31,7 +31,8 @@ def load_protocol(
     name
         A name from `list_protocols`; None means the default protocol, `balanced`.
     overrides
-        Nested mapping of the settings to replace, like `{"sampling": {"samples": 20}}`.
+        Nested mapping of the settings to replace, like `{"sampling": {"samples": 20}}`. To name
+        `candidates` turns scoring on, as `DEFAULT_SCORE`, where the protocol has none.
 
     Raises
     ------
@@ -46,7 +47,9 @@ def load_protocol(
     # The defaults come first: a stage of which only one value is named keeps its other ones,
     # `moving` among them, which differs between the two relaxations.
     defaults = RestorationSettings().model_dump()
-    merged = _merge(_merge(defaults, protocols[name]["settings"]), overrides or {})
+    merged = defaults
+    for layer in (protocols[name]["settings"], overrides or {}):
+        merged = _merge(_scoring(merged, layer), layer)
     unknown = list(_unknown(RestorationSettings, merged))
     if unknown:
         raise ValueError("\n".join(unknown))
@@ -61,6 +64,14 @@ def _restore() -> dict[str, Any]:
     text = files(__name__).joinpath("restore.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
+
+
+def _scoring(base: Mapping[str, Any], layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings below a layer, with a score if the layer takes one for granted."""
+    wanted = isinstance(layer.get("score"), Mapping) or "candidates" in layer
+    if base["score"] is None and wanted:
+        return {**base, "score": DEFAULT_SCORE.model_dump()}
+    return base
 
 
 def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,13 +91,11 @@ def _unknown(model: type[BaseModel], values: Mapping[str, Any], prefix: str = ""
             known = "" if close else f" {', '.join(prefix + name for name in model.model_fields)}"
             yield f"there is no setting {prefix}{key}: {hint}{known}"
             continue
-        nested: Any = entry.annotation
-        if (
-            isinstance(value, Mapping)
-            and isinstance(nested, type)
-            and issubclass(nested, BaseModel)
-        ):
-            yield from _unknown(nested, value, f"{prefix}{key}.")
+        # What may be null has its settings as one of the arguments of a union.
+        for nested in (entry.annotation, *get_args(entry.annotation)):
+            known_type = isinstance(nested, type) and issubclass(nested, BaseModel)
+            if known_type and isinstance(value, Mapping):
+                yield from _unknown(nested, value, f"{prefix}{key}.")
 
 
 def _explain(error: ValidationError) -> str:

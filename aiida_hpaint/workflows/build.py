@@ -13,6 +13,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import (
     AbstractCode,
     Dict,
+    Float,
     FolderData,
     InstalledCode,
     Int,
@@ -251,24 +252,15 @@ def _plan(
     codes: Mapping[str, AbstractCode],
     options: Mapping[str, Mapping[str, Any]],
     upload_model: bool,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, Any]:
     sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
     draw, model = _generator(settings.sampling, codes["sample"], upload_model)
     relaxing = relaxation_identity(settings.potential, runs_here(codes["relax"]))
-    potential = settings.potential.model_dump(mode="json")
-    inserted = settings.relax_inserted.model_dump(mode="json")
-    everything = settings.relax_all.model_dump(mode="json")
-    select = {"keep": settings.keep, "window": settings.keep_window}
     stages = {
-        "sample": ("sample", sampling, draw.model_dump(mode="json")),
-        "relax_inserted": ("relax", relaxing, {"relaxation": inserted, "potential": potential}),
-        "relax_all": (
-            "relax",
-            relaxing,
-            {"relaxation": everything, "potential": potential, "select": select},
-        ),
+        "sample": ("sample", sampling, _drawing(settings, draw)),
+        **{stage: ("relax", relaxing, values) for stage, values in _relaxing(settings).items()},
     }
-    plan: dict[str, dict[str, Any]] = {
+    plan: dict[str, Any] = {
         stage: {
             "settings": Dict(values),
             "identity": Dict(identity),
@@ -278,7 +270,40 @@ def _plan(
         for stage, (kind, identity, values) in stages.items()
     }
     plan["sample"] |= model
+    if settings.symmetry.refine is not None:
+        plan["refine"] = Float(settings.symmetry.refine)
     return plan
+
+
+def _drawing(settings: RestorationSettings, draw: SamplingSettings) -> dict[str, Any]:
+    """What `sample_job` is to know."""
+    # How to refine concerns the end alone, and what is drawn must be found in the cache.
+    symmetry = settings.symmetry.model_dump(mode="json", exclude={"refine"})
+    sift = settings.sift.model_dump(mode="json")
+    return {**draw.model_dump(mode="json"), "symmetry": symmetry, "sift": sift}
+
+
+def _relaxing(settings: RestorationSettings) -> dict[str, dict[str, Any]]:
+    """What `relax_job` is to know, stage by stage."""
+    potential = settings.potential.model_dump(mode="json")
+    same = settings.sift.same
+    lowest = {"keep": settings.keep, "window": settings.keep_window, "same": same}
+    stages: dict[str, dict[str, Any]] = {
+        "relax_inserted": {"relaxation": settings.relax_inserted.model_dump(mode="json")},
+        "relax_all": {
+            "relaxation": settings.relax_all.model_dump(mode="json"),
+            "select": lowest,
+        },
+    }
+    if settings.score is not None:
+        score: dict[str, Any] = {
+            "relaxation": settings.score.model_dump(mode="json"),
+            "stage": "score",
+        }
+        candidates = {"keep": settings.candidates, "window": 0.0, "same": same}
+        stages["relax_inserted"] |= {"select": candidates}
+        stages = {"score": score, **stages}
+    return {stage: {**values, "potential": potential} for stage, values in stages.items()}
 
 
 def _generator(

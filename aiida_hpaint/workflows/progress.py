@@ -18,6 +18,7 @@ __all__ = [
     "get_samples",
     "n_chunks",
     "paused_jobs",
+    "planned_stages",
     "stage_states",
 ]
 
@@ -87,6 +88,12 @@ def stage_states(restoration: ProcessNode) -> list[StageState]:
 def n_chunks(restoration: ProcessNode) -> int:
     """How many chunks the hosts were cut into."""
     return len(list(restoration.inputs.graph_inputs.chunks))
+
+
+def planned_stages(restoration: ProcessNode) -> list[str]:
+    """The stages that each chunk goes through, in order."""
+    plan = restoration.inputs.graph_inputs.plan
+    return [stage for stage in STAGES if stage in plan]
 
 
 def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:

@@ -54,4 +54,5 @@ def _samples(data: DiffusionTrajectoryData) -> StructureBatch:
     if creator is None or "structures" not in creator.outputs:
         raise ValueError(f"trajectory {data.pk} has no job that returned its samples")
     found: StructureBatch = creator.outputs.structures.batch
-    return found
+    # Nothing was recorded of proposals, which come after all that was drawn.
+    return found[: len(data.trajectory)]

@@ -1,10 +1,10 @@
-"""The restore WorkGraph: hosts -> sample -> relax inserted -> relax all -> rank -> structures."""
+"""The restore WorkGraph: hosts -> sample -> score -> relax inserted, all -> rank -> structures."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, FolderData, SinglefileData, Str, StructureData
+from aiida.orm import AbstractCode, Dict, Float, FolderData, SinglefileData, Str, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
@@ -16,12 +16,17 @@ from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["STAGES", "restore"]
 
-STAGES = ("sample", "relax_inserted", "relax_all")
+STAGES = ("sample", "score", "relax_inserted", "relax_all")
+"""Stages in their order; without `score` in the settings there is none."""
 
 _STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
 _MODEL = Annotated[FolderData, SocketMeta(required=False)]
 _SAMPLE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict, model=_MODEL)
-_PLAN = namespace(sample=_SAMPLE, relax_inserted=_STAGE, relax_all=_STAGE)
+_SCORE = Annotated[dict[str, Any], _STAGE, SocketMeta(required=False)]
+_REFINE = Annotated[Float, SocketMeta(required=False)]
+_PLAN = namespace(
+    sample=_SAMPLE, score=_SCORE, relax_inserted=_STAGE, relax_all=_STAGE, refine=_REFINE
+)
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 _REPORTS = dynamic(dynamic(Dict))
 _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
@@ -56,8 +61,8 @@ def restore(
     chunks
         The same hosts, cut into chunks by `split_hosts`.
     plan
-        For each stage its settings, identity, code and scheduler options; `build_restore` makes
-        it from a protocol.
+        For each stage its settings, identity, code and scheduler options, and the tolerance to
+        `refine` within (Å), if any; `build_restore` makes it from a protocol.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def restore(
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
         the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
         `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
-        `drawn`: the samples of each chunk before any relaxation.
+        `drawn`: the samples of each chunk, sifted, before any relaxation.
     """
     graph = get_current_graph()
     samples: dict[str, Any] = {}
@@ -74,7 +79,7 @@ def restore(
     drawn: dict[str, Any] = {}
     for key, structures in chunks.items():
         reports[key] = {}
-        for stage in STAGES:
+        for stage in filter(plan.__contains__, STAGES):
             inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
             step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
             structures = step.outputs.structures
@@ -84,7 +89,8 @@ def restore(
             if stage == "sample" and plan[stage]["settings"].get("record", 0):
                 trajectories[key] = step.outputs.trajectory
         samples[key] = structures
-    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples)
+    refine = {"refine": plan["refine"]} if "refine" in plan else {}
+    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
     structures = task(pick_structures)(samples=ranked.samples)
     return {
         "samples": ranked.samples,

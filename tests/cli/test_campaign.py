@@ -43,11 +43,11 @@ def test_a_campaign_from_a_file(campaign_file: Path) -> None:
 
 
 def test_the_command_line_wins(campaign_file: Path) -> None:
-    flags = {"protocol": "fast", "samples": 3, "add": "H:1", "set_": ("keep=7",)}
+    flags = {"protocol": "fast", "samples": 3, "candidates": 2, "add": "H:1", "set_": ("keep=7",)}
     campaign = read_campaign([str(campaign_file)], flags)
     assert campaign.protocol == "fast"
     assert campaign.add == "H:1"
-    assert campaign.settings == {"sampling": {"samples": 3, "seed": 1}, "keep": 7}
+    assert campaign.settings == {"sampling": {"samples": 3, "seed": 1}, "candidates": 2, "keep": 7}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from aiida_hpaint.protocols import list_protocols, load_protocol
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
 
 
 def test_every_protocol_loads_and_is_described() -> None:
@@ -42,13 +42,24 @@ def test_overrides_replace_single_settings() -> None:
     assert changed.relax_inserted == fast.relax_inserted
 
 
+def test_candidates_are_scored() -> None:
+    settings = load_protocol("fast", {"candidates": 5})
+    assert settings.candidates == 5
+    assert settings.score == DEFAULT_SCORE
+    changed = load_protocol("fast", {"score": {"fmax": 0.2}}).score
+    assert changed == DEFAULT_SCORE.model_copy(update={"fmax": 0.2})
+    assert load_protocol("fast", {"candidates": 5, "score": None}).score is None
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "message"),
     [
         ("quick", {}, "no protocol 'quick': choose from fast, balanced, stringent"),
         ("fast", {"sampling": {"sample": 3}}, "sampling.sample: did you mean sampling.samples?"),
-        ("fast", {"zzz": 3}, "no setting zzz: there is sampling, potential"),
+        ("fast", {"zzz": 3}, "no setting zzz: there is sampling, symmetry"),
         ("fast", {"sampling": {"samples": 0}}, "setting sampling.samples: .*greater.*got 0"),
+        ("fast", {"score": {"max_step": 3}}, "score.max_step: did you mean score.max_steps?"),
+        ("fast", {"candidates": 0}, "setting candidates: .*greater.*got 0"),
         ("fast", {"sampling": 3}, "setting sampling: .*got 3"),
         ("fast", {"relax_all": {"optimizer": "cg"}}, "relax_all.optimizer: .*'bfgs' or 'fire'"),
     ],

@@ -26,13 +26,44 @@ def plan_of(graph: Any) -> dict[str, Any]:
 def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> None:
     plan = plan_of(build(brucite, protocol="fast", overrides={"sampling": {"seed": 3}}))
     fast = load_protocol("fast", {"sampling": {"seed": 3}})
-    assert plan["sample"]["settings"].get_dict() == fast.sampling.model_dump()
+    assert plan["sample"]["settings"].get_dict() == {
+        **fast.sampling.model_dump(),
+        "symmetry": fast.symmetry.model_dump(exclude={"refine"}),
+        "sift": fast.sift.model_dump(),
+    }
     inserted = plan["relax_inserted"]["settings"].get_dict()
     assert inserted["relaxation"] == fast.relax_inserted.model_dump()
     assert inserted["potential"] == fast.potential.model_dump()
     everything = plan["relax_all"]["settings"].get_dict()
     assert everything["relaxation"] == fast.relax_all.model_dump()
-    assert everything["select"] == {"keep": fast.keep, "window": fast.keep_window}
+    assert everything["select"] == {
+        "keep": fast.keep,
+        "window": fast.keep_window,
+        "same": fast.sift.same,
+    }
+    assert "select" not in inserted
+    assert "score" not in plan
+    assert "refine" not in plan
+
+
+def test_a_score_is_a_stage_of_its_own(brucite: StructureBatch) -> None:
+    overrides = {
+        "sampling": {"samples": 50},
+        "symmetry": {"symmetrised": True, "refine": 0.02},
+        "score": {"max_steps": 3},
+        "candidates": 4,
+    }
+    plan = plan_of(build(brucite, overrides=overrides))
+    wanted = load_protocol(overrides=overrides)
+    assert wanted.score is not None
+    score = plan["score"]["settings"].get_dict()
+    assert score["relaxation"] == wanted.score.model_dump()
+    assert (score["stage"], "select" in score) == ("score", False)
+    select = plan["relax_inserted"]["settings"]["select"]
+    assert select == {"keep": 4, "window": 0.0, "same": 0.3}
+    assert plan["sample"]["settings"]["symmetry"]["symmetrised"]
+    assert plan["refine"].value == 0.02
+    assert plan["score"]["identity"].get_dict() == plan["relax_all"]["identity"].get_dict()
 
 
 def test_what_makes_a_result_is_an_input(brucite: StructureBatch) -> None:

@@ -251,11 +251,41 @@ def test_the_same_restoration_is_taken_from_the_cache(brucite: StructureBatch) -
 
 
 @pytest.mark.slow
-def test_the_bundled_model_restores_brucite(brucite: StructureBatch, daemon: Any) -> None:
-    node = submit(brucite, {"sampling": {"samples": 3}}, protocol="fast")
+def test_the_whole_funnel_restores_brucite_as_plain_python_does(
+    brucite: StructureBatch, daemon: Any
+) -> None:
+    from aiida_hpaint.protocols import load_protocol
+    from aiida_hpaint.restoration import restore_batch
+
+    overrides = {
+        "sampling": {"samples": 5, "record": 1, "device": "cpu"},
+        "symmetry": {"symmetrised": True, "wyckoff": 2, "refine": 0.02},
+        "potential": {"device": "cpu"},
+        "score": {"max_steps": 2},
+        "candidates": 2,
+    }
+    node = submit(brucite, overrides, protocol="fast")
     wait(node)
     (structure,) = (node.outputs.structures[key] for key in node.outputs.structures)
     atoms = structure.get_ase()
     bonds = [min(atoms.get_distances(h, [1, 2], mic=True)) for h in (3, 4)]
     # Catti et al. (1995): 0.958 Å by neutron diffraction, uncorrected for thermal motion.
     assert bonds == pytest.approx([0.96, 0.96], abs=0.04)
+
+    ours = node.outputs.samples.batch
+    plain = restore_batch(brucite, load_protocol("fast", overrides))
+    assert set(ours.scalars) == set(plain.scalars) >= {"origin", "energy_scored", "space_group"}
+    for name in ("sample", "origin", "parent", "fate", "rank", "space_group"):
+        assert ours.scalars[name].tolist() == plain.scalars[name].tolist(), name
+    for name in ("energy_sampled", "energy_scored", "energy"):
+        np.testing.assert_allclose(ours.scalars[name], plain.scalars[name], atol=1e-3)
+    assert [record["stage"] for record in ours.history] == [r["stage"] for r in plain.history]
+    assert stage_reports(node)["chunk_0000"]["score"]["status"] == "finished"
+    check_a_recording_beside_proposals(node, len(ours))
+
+
+def check_a_recording_beside_proposals(node: Any, n_samples: int) -> None:
+    from aiida_hpaint.workflows.recordings import find_recordings
+
+    (recording,) = find_recordings(node.pk)
+    assert len(recording) == 5 < n_samples
