@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from aiida_hpaint.benchmark import References
     from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 
 HELP = """Measure how often restorations are right.
@@ -23,7 +24,10 @@ The same command goes on where an earlier one stopped. With --compare each gener
 it, and the report holds them side by side.
 
 --half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
-to tune settings and models on, the other for final figures.
+to tune settings and models on, the other for final figures. With --potentials other potentials
+evaluate what was relaxed, and the report says how they agree and which is right more often.
+
+With --submit the work is done by jobs of AiiDA; --show writes what came of it.
 
 \b
 Examples:
@@ -32,6 +36,9 @@ Examples:
   aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
   aiida-hpaint benchmark references.extxyz --output runs/drawn --unrelaxed
   aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
+  aiida-hpaint benchmark references.extxyz --output runs/ranks --potentials all
+  aiida-hpaint benchmark references.extxyz --submit --code python@cluster
+  aiida-hpaint benchmark --show PK --output runs/cluster
 """
 
 RATES = {
@@ -47,15 +54,11 @@ RATES = {
 
 @click.command(help=HELP)
 @click.argument(
-    "references",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the results.",
 )
@@ -92,34 +95,77 @@ RATES = {
     metavar="N",
     help="Hosts measured side by side; without it, as many as there are cores.",
 )
-def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
+@click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
+@click.option("--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here.")
+@click.option("--upload-model", is_flag=True, help="Send the generator's weights with the jobs.")
+@click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
+@click.pass_obj
+def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **flags: Any) -> None:
     """Measure how often restorations are right."""
-    from aiida_hpaint.cli.campaign import cores, overrides_from
-    from aiida_hpaint.cli.console import console, quiet_warnings
-    from aiida_hpaint.cli.run import progress_display
+    _check(references, flags)
+    profile = (obj or {}).get("profile")
+    if flags["show"] is not None:
+        _show(profile, flags["show"], flags["output"])
+        return
+    from aiida_hpaint.cli.campaign import overrides_from
+    from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.protocols import load_protocol
 
-    if flags["compare"] is not None and flags["generator"] is not None:
-        raise click.UsageError("--compare names all generators: leave out --generator")
-    if flags["potentials"] and flags["unrelaxed"]:
-        raise click.UsageError("--potentials evaluate what was relaxed: leave out --unrelaxed")
     settings = load_protocol(flags["protocol"], overrides_from(flags))
     quiet_warnings()
-    from aiida_hpaint.benchmark import read_references, run_benchmark, run_comparison, show
+    from aiida_hpaint.benchmark import read_references
 
     chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
     if chosen.left_out:
         has = f"no {flags['element']} or nothing else"
         click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
-    processes, relaxed = flags["processes"] or cores(), not flags["unrelaxed"]
-    names = _names(flags["compare"])
-    others = _others(flags["potentials"], settings)
+    if flags["submit"]:
+        _submit(profile, chosen, settings, flags)
+    else:
+        _run(chosen, settings, flags)
+
+
+def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
+    """Refuse flags that contradict each other."""
+    if flags["show"] is not None:
+        if references or flags["submit"] or flags["output"] is None:
+            raise click.UsageError("--show takes --output, and no references")
+        return
+    if not references:
+        raise click.UsageError("Missing argument 'REFERENCES...'.")
+    if flags["compare"] is not None and flags["generator"] is not None:
+        raise click.UsageError("--compare names all generators: leave out --generator")
+    if flags["potentials"] and flags["unrelaxed"]:
+        raise click.UsageError("--potentials evaluate what was relaxed: leave out --unrelaxed")
+    if not flags["submit"]:
+        if flags["code"] is not None or flags["upload_model"]:
+            raise click.UsageError("--code and --upload-model are for --submit")
+        if flags["output"] is None:
+            raise click.UsageError("Missing option '-o' / '--output'.")
+        return
+    here = ("output", "compare", "potentials", "unrelaxed", "processes")
+    given = [f"--{key}" for key in here if flags[key]]
+    if given:
+        raise click.UsageError(f"--submit goes without {', '.join(given)}")
+
+
+def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any]) -> None:
+    from aiida_hpaint.benchmark import run_benchmark, run_comparison, show
+    from aiida_hpaint.cli.campaign import cores
+    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.run import progress_display
+
+    names, output = _names(flags["compare"]), flags["output"]
+    options: Any = {
+        "relaxed": not flags["unrelaxed"],
+        "processes": flags["processes"] or cores(),
+        "potentials": _others(flags["potentials"], settings),
+    }
     with progress_display() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        options: Any = {"relaxed": relaxed, "processes": processes, "potentials": others}
         options["progress"] = progress
         if names:
             summaries = run_comparison(chosen, settings, names, output, **options)
@@ -127,6 +173,46 @@ def benchmark(references: tuple[Path, ...], output: Path, **flags: Any) -> None:
             summary = run_benchmark(chosen, settings, output, **options)
             summaries = {settings.sampling.generator: summary}
     console().print(rates_table(summaries))
+    click.echo(f"Report: {show(output)}")
+
+
+def _submit(
+    profile: str | None, chosen: References, settings: RestorationSettings, flags: dict[str, Any]
+) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaign import cores, fitting_chunk_sites
+
+    session.load(profile)
+    from aiida_hpaint.workflows.build_benchmark import build_benchmark
+
+    graph = build_benchmark(
+        chosen,
+        settings,
+        code=flags["code"],
+        upload_model=flags["upload_model"],
+        chunk_sites=fitting_chunk_sites(chosen.hosts.site_counts.tolist(), cores()),
+        name=f"benchmark {settings.sampling.generator}",
+    )
+    if session.ensure_daemon():
+        click.echo("Started the AiiDA daemon.")
+    graph.submit()
+    pk = graph.process.pk
+    click.echo(f"Submitted as node {pk}: {len(chosen.hosts)} references.")
+    click.echo(f"  verdi process status {pk}")
+    click.echo(f"  aiida-hpaint benchmark --show {pk} --output runs/{pk}")
+
+
+def _show(profile: str | None, identifier: str, output: Path) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import console
+
+    session.load(profile)
+    from aiida_hpaint.benchmark import show
+    from aiida_hpaint.workflows.benchmark_results import load_benchmark, write_benchmark
+
+    node = load_benchmark(identifier)
+    write_benchmark(node, output)
+    console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
     click.echo(f"Report: {show(output)}")
 
 
