@@ -15,6 +15,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
     SUMMARY,
     WITH_NONMETAL,
     WITHOUT_NONMETAL,
+    PotentialRow,
 )
 from aiida_hpaint.evaluation.benchmark.summary import summarise
 from aiida_hpaint.evaluation.report import Run
@@ -110,3 +111,29 @@ def _unrelaxed(row: HostRow, fate: str) -> tuple[SampleRow, ...]:
         SampleRow(fate=fate, **{name: getattr(sample, name) for name in known})
         for sample in row.samples
     )
+
+
+def with_potential(
+    rows: list[HostRow], name: str, shift: float, noise: float, rng: np.random.Generator
+) -> list[HostRow]:
+    """The rows with another potential: energies shifted and, in eV per atom, noisy."""
+    return [_with_potential(row, name, shift, noise, rng) for row in rows]
+
+
+def _with_potential(
+    row: HostRow, name: str, shift: float, noise: float, rng: np.random.Generator
+) -> HostRow:
+    energies = [
+        None
+        if sample.energy is None
+        else sample.energy + row.sites * (shift + noise * rng.standard_normal())
+        for sample in row.samples
+    ]
+    assert row.reference_energy is not None
+    found = PotentialRow(
+        reference=row.reference_energy + row.sites * shift,
+        energies=tuple(energies),
+        seconds=0.1 * len(energies),
+        evaluations=len(energies),
+    )
+    return row.model_copy(update={"potentials": {**row.potentials, name: found}})

@@ -17,7 +17,7 @@ from aiida_hpaint.settings import RestorationSettings
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "references"
 FILES = [EXAMPLES / "brucite.cif", EXAMPLES / "lithium_hydroxide.cif"]
-TIMEOUT = 420
+TIMEOUT = 900
 
 TIMES = ("seconds_sampling", "seconds_relaxing")
 
