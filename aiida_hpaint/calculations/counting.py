@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +10,7 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
 from aiida_hpaint.calculations.jobs import check_version
-from aiida_hpaint.counting.counted import Counting
+from aiida_hpaint.counting.counted import counts_csv
 from aiida_hpaint.counting.phases import phases_of, relax_phases
 from aiida_hpaint.counting.ranking import assess
 from aiida_hpaint.counting.settings import CountingSettings
@@ -73,7 +72,7 @@ def rank_counts(
     found = {
         "counting": Dict(counting.as_json()),
         "table": SinglefileData(
-            io.BytesIO(counts_csv(counting).encode()), filename=COUNTS_FILENAME
+            io.BytesIO(counts_csv(counting.as_json()).encode()), filename=COUNTS_FILENAME
         ),
     }
     best = trials.lowest(counting.best.count)
@@ -81,13 +80,3 @@ def rank_counts(
         structure: StructureData = to_structure(best)
         found["structure"] = structure
     return found
-
-
-def counts_csv(counting: Counting) -> str:
-    """One line a number of sites, the likeliest first."""
-    rows = [count.as_json() for count in counting.counts]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

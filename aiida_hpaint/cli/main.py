@@ -11,6 +11,7 @@ import click
 
 from aiida_hpaint import __version__
 from aiida_hpaint.cli.benchmark import benchmark
+from aiida_hpaint.cli.count import count
 from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.exchange import exchange
 from aiida_hpaint.cli.models import models
@@ -82,6 +83,7 @@ for command in (
     submit,
     status,
     results,
+    count,
     trajectory,
     models,
     exchange,

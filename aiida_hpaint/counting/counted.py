@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -140,3 +143,17 @@ class Counting:
             "counts": [count.as_json() for count in self.counts],
             "phases": [phase.as_json() for phase in self.phases],
         }
+
+
+def counts_csv(found: Mapping[str, Any]) -> str:
+    """One line a number of sites, the likeliest first, from the JSON of a `Counting`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(found["counts"][0]), lineterminator="\n")
+    writer.writeheader()
+    for row in found["counts"]:
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict | list) else value
