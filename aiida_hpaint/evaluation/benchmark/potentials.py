@@ -107,7 +107,15 @@ def _record(hosts: Sequence[Energies]) -> dict[str, Any]:
         "choice_match": _rate(picks),
         "contested": _rate(contested),
         "reference_lowest": _rate([_reference_lowest(host) for host in hosts]),
+        "margin": _margin([host for host in hosts if 0 < host.matched.mean() < 1]),
     }
+
+
+def _margin(contested: Sequence[Energies]) -> dict[str, float] | None:
+    gaps = [
+        host.theirs[~host.matched].min() - host.theirs[host.matched].min() for host in contested
+    ]
+    return {"median": float(np.median(gaps)), "least": float(min(gaps))} if gaps else None
 
 
 def _agreement(hosts: Sequence[Energies]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ HEAD = (
     "its lowest matches",
     "where others do not",
     "none wrong below the reference",
+    "margin: median, least (meV/atom)",
     "another lowest",
     "Kendall's tau",
     "Pearson's r",
@@ -30,7 +31,8 @@ HEAD = (
 NOTE = (
     "The same candidates and references, as the first potential relaxed them, evaluated by all; "
     "that favours the first. “Where others do not”: of hosts with both matching and other "
-    "candidates. “Another lowest”: share of hosts where it chooses another candidate than the "
+    "candidates; of these the margin is how far the lowest wrong candidate is above the lowest "
+    "right one. “Another lowest”: share of hosts where it chooses another candidate than the "
     "first, by more than 1 meV/atom. Tau: of the candidates of one host, averaged; r and rho: of "
     "energies above the reference over all hosts. In brackets 95 % intervals (Wilson's); "
     "correlations with their bootstrap errors."
@@ -96,6 +98,7 @@ def potential_rows(records: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         [
             record["name"],
             *(_rate(record.get(key)) for key in ("choice_match", "contested", "reference_lowest")),
+            _margin(record.get("margin")),
             _rate(record.get("another")),
             *(_number(record.get(key)) for key in ("tau", "pearson", "spearman")),
             _scaled(record.get("deviation"), 1000, ".1f"),
@@ -116,6 +119,10 @@ def _number(entry: Mapping[str, Any] | None) -> str:
     if entry is None or entry["value"] is None:
         return "—"
     return f"{entry['value']:.3f} ± {entry['error']:.3f}"
+
+
+def _margin(entry: Mapping[str, float] | None) -> str:
+    return "—" if entry is None else f"{1000 * entry['median']:.1f}, {1000 * entry['least']:.1f}"
 
 
 def _scaled(value: float | None, factor: float, form: str) -> str:
