@@ -14,6 +14,9 @@ from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.symmetry.average import average
 from aiida_hpaint.symmetry.group import Group
 
+SHARES = (1.0, 0.5, 0.25)
+"""Shares of the tolerance within which spglib looks: with more it may find less."""
+
 METRIC = 1e-3
 """Relative change of the metric of a cell up to which a rotation keeps it."""
 
@@ -58,18 +61,38 @@ def space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
 
 
 def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:
-    cell, frac = structure.cells[0], structure.frac_coords
-    group = Group.of(cell, structure.numbers, frac, tolerance)
-    members = group.keeping_cell(METRIC)
-    result = average(group, members, structure.numbers, group.enter(frac), tolerance)
-    if len(members) == 1 or result is None:
+    """The structure with the most operations that can be had, and how far (Å) its sites moved."""
+    best, moved, size = structure, 0.0, 1
+    for share in SHARES:
+        current = structure
+        # A structure that has some of its operations exactly shows the others more clearly.
+        for _ in range(2):
+            current, members = _averaged(current, share * tolerance, tolerance)
+            shift = (current.frac_coords - structure.frac_coords) @ structure.cells[0]
+            farthest = float(np.linalg.norm(shift, axis=1).max())
+            if members > size and farthest <= tolerance:
+                best, moved, size = current, farthest, members
+    if _clashes(best) and not _clashes(structure):
         return structure, 0.0
+    return best, moved
+
+
+def _averaged(
+    structure: StructureBatch, tolerance: float, reach: float
+) -> tuple[StructureBatch, int]:
+    """The structure averaged over what spglib finds within a tolerance (Å), and how many those are.
+
+    As it is, and 1, where that moves a site farther than `reach` (Å).
+    """
+    frac = structure.frac_coords
+    group = Group.of(structure.cells[0], structure.numbers, frac, tolerance)
+    members = group.keeping_cell(METRIC)
+    result = average(group, members, structure.numbers, group.enter(frac), reach)
+    if result is None:
+        return structure, 1
     # Coordinates stay in the cell where they were: only the small shift is taken.
     shift = (result[0] - group.enter(frac)) @ group.given
-    refined = structure.with_coords(frac + shift)
-    if _clashes(refined) and not _clashes(structure):
-        return structure, 0.0
-    return refined, result[1]
+    return structure.with_coords(frac + shift), len(members)
 
 
 def _clashes(structure: StructureBatch) -> bool:

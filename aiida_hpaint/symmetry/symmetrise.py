@@ -10,6 +10,9 @@ from aiida_hpaint.symmetry.group import FloatArray, Group, IntArray
 SHARES = (1 / 3, 2 / 3, 1.0)
 """Shares of the reach for each of which the largest subgroup is offered."""
 
+TIED = 1e-6
+"""Å, within which operations are as near."""
+
 
 def symmetrise(group: Group, numbers: IntArray, frac: FloatArray, reach: float) -> list[FloatArray]:
     """Versions of an arrangement (m, 3) with more symmetry, the nearest first.
@@ -34,16 +37,19 @@ def _chain(
     """Arrangements invariant under growing subgroups and how far (Å) their sites moved."""
     found = []
     members = np.array([group.identity])
-    for operation in np.argsort(distances, kind="stable"):
-        if np.isinf(distances[operation]):
-            break
-        if operation in members:
+    left = np.isfinite(distances)
+    left[members] = False
+    while left.any():
+        # Rounding must not say which of several operations that are as near comes first.
+        tied = np.flatnonzero(left & (distances <= distances[left].min() + TIED))
+        subgroups = {tuple(group.closure(np.append(members, one))): None for one in tied}
+        allowed = [np.array(one) for one in subgroups if np.isfinite(distances[list(one)]).all()]
+        results = [(average(group, one, numbers, frac, reach), one) for one in allowed]
+        fine = [(result, one) for result, one in results if result is not None]
+        if not fine:
+            left[tied] = False
             continue
-        larger = group.closure(np.append(members, operation))
-        if np.isinf(distances[larger]).any():
-            continue
-        result = average(group, larger, numbers, frac, reach)
-        if result is not None:
-            members = larger
-            found.append(result)
+        best, members = min(fine, key=lambda pair: (-len(pair[1]), pair[0][1]))
+        left[members] = False
+        found.append(best)
     return found
