@@ -26,9 +26,9 @@ SCREENING = RestorationSettings(
 class TrustSettings(Settings):
     """How often each evidence is taken to be wrong; see `aiida_hpaint.counting.ranking`."""
 
-    energy: float = Field(0.3, gt=0, le=1, description="how often the energies mislead")
-    charge: float = Field(0.3, gt=0, le=1, description="how often the oxidation states mislead")
-    valence: float = Field(0.2, gt=0, le=1, description="how often the bond valences mislead")
+    energy: float = Field(0.15, gt=0, le=1, description="how often the energies mislead")
+    charge: float = Field(0.4, gt=0, le=1, description="how often the oxidation states mislead")
+    valence: float = Field(0.15, gt=0, le=1, description="how often the bond valences mislead")
 
 
 class CountingSettings(Settings):

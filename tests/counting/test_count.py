@@ -110,6 +110,7 @@ def test_hosts_that_are_none(brucite_host: StructureBatch) -> None:
         count_missing("nothing.cif")
 
 
+@pytest.mark.slow
 def test_an_element_that_the_potential_does_not_know(brucite_host: StructureBatch) -> None:
     pytest.importorskip("sevenn")
     numbers = brucite_host.numbers.copy()

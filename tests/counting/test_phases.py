@@ -48,10 +48,13 @@ def test_a_cell_relaxes_as_with_ase(copper: Atoms, emt: Any) -> None:
     assert copper.cell.cellpar()[0] == pytest.approx(3.7 / np.sqrt(2))
 
 
-def test_relaxed_phases_are_kept(emt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relaxed_phases_are_kept(
+    copper: Atoms, emt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr("aiida_hpaint.counting.phases.prototypes", lambda _: [copper])
     first = packaged_phases(["Cu"], emt)
-    assert min(first, key=lambda phase: phase.energy).name == "Cu fcc"
+    assert [phase.name for phase in first] == ["Cu fcc"]
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr("aiida_hpaint.counting.phases.relax_cell", None)
     assert packaged_phases(["Cu"], emt) == first
@@ -62,14 +65,14 @@ def test_given_phases_and_packaged_ones_side_by_side(copper: Atoms, emt: Any) ->
     batch = phase_batch(["Cu"], [from_ase([copper, foreign])])
     assert batch is not None
     assert batch.scalars["packaged"].tolist() == [False, True, True, True]
-    found = phases_of(relax_phases(batch, emt))
-    assert [phase.source for phase in found] == ["given", "packaged", "packaged", "packaged"]
+    found = phases_of(relax_phases(batch[:2], emt))
+    assert [phase.source for phase in found] == ["given", "packaged"]
     assert found[0].energy == pytest.approx(found[1].energy, abs=1e-3)
     assert phase_batch(["Cu"], [], packaged=False) is None
 
 
 def test_prototypes_have_sensible_bonds_and_the_right_formula() -> None:
-    elements = ["Al", "B", "C", "Ca", "Fe", "H", "K", "Li", "N", "O", "P", "S", "Sb"]
+    elements = ["Al", "C", "Ca", "Fe", "H", "Li", "O", "P"]
     seen = list(prototypes(elements))
     names = [atoms.info["name"] for atoms in seen]
     assert len(set(names)) == len(names)

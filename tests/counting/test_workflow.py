@@ -34,7 +34,7 @@ def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
     assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
     found = node.outputs.counting.get_dict()
     assert found["best"] == 2
-    assert [row["count"] for row in found["counts"]][0] == 2
+    assert found["counts"][0]["count"] == 2
     assert found["votes"] == {"energy": 2, "charge": 2, "valence": 2}
     assert node.outputs.structure.get_formula() == "H2MgO2"
     assert len(node.outputs.phases.batch) == len(found["phases"])
