@@ -39,6 +39,12 @@ class SamplingSettings(Settings):
         None, ge=0, description="Langevin steps at each noise level"
     )
     snr: float | None = Field(None, gt=0, description="signal-to-noise ratio of the corrector")
+    noise_scale: float | None = Field(
+        None,
+        ge=0,
+        description="of the random kicks of each step; below 1 samples are likelier and less "
+        "different from each other",
+    )
     start_time: float = Field(
         1.0,
         gt=0,

@@ -21,16 +21,23 @@ class AncestralPredictor:
         Noise levels, falling; the last is zero.
     axes : (B, 3, 3)
         Lattice vectors along the axes of the noise, see `Noise.axes`.
+    scale : number
+        Of the kicks of each step. At 1 samples follow the distribution that was learned; below,
+        they gather where it is high (the noise scale of Yim et al., arXiv:2302.02277, section 5).
     """
 
     levels: Tensor
     axes: Tensor
+    scale: float = 1.0
 
     @classmethod
-    def create(cls, crystals: Crystals, times: Tensor, noise: Noise) -> AncestralPredictor:
+    def create(
+        cls, crystals: Crystals, times: Tensor, noise: Noise, scale: float = 1.0
+    ) -> AncestralPredictor:
         """A predictor for crystals in reduced cells; times (steps,) fall within [0, 1]."""
         levels = noise.levels(crystals, times)
-        return cls(torch.cat([levels, torch.zeros_like(levels[:1])]), noise.axes(crystals.cells))
+        falling = torch.cat([levels, torch.zeros_like(levels[:1])])
+        return cls(falling, noise.axes(crystals.cells), scale)
 
     @property
     def timesteps(self) -> range:
@@ -51,7 +58,7 @@ class AncestralPredictor:
         """
         now, after = (self.levels[timestep + k][:, None, None] for k in (0, 1))
         drift = -(now - after.square() / now) * estimate
-        spread = after * torch.sqrt(1 - after.square() / now.square())
+        spread = self.scale * after * torch.sqrt(1 - after.square() / now.square())
         return (
             displace(crystals, drift + spread * kicks, self.axes),
             displace(crystals, drift, self.axes),

@@ -51,6 +51,7 @@ class Sampler:
         assert settings.way
         assert settings.snr
         assert settings.corrector_steps is not None
+        assert settings.noise_scale is not None
         noise = Noise(card.noise)
         times = level_times(settings).to(clean.frac)
         return cls(
@@ -58,7 +59,7 @@ class Sampler:
             clean=clean,
             times=times,
             path=path_of(settings),
-            predictor=AncestralPredictor.create(clean, times, noise),
+            predictor=AncestralPredictor.create(clean, times, noise, settings.noise_scale),
             corrector=LangevinCorrector(settings.snr),
             corrector_steps=settings.corrector_steps,
         )

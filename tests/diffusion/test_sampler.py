@@ -92,6 +92,31 @@ def test_baseline_gives_known_sites_the_noise_of_the_level() -> None:
     )
 
 
+@pytest.mark.parametrize(("scale", "shrinks"), [(1.0, False), (0.7, True)])
+def test_less_noise_gathers_samples_where_they_are_likely(scale: float, shrinks: bool) -> None:
+    width, sites = 0.4, 800
+    frac = np.full((sites, 3), 0.5)
+    clean = collate([np.ones(sites, int)], [frac], [9 * np.eye(3)], [np.ones(sites, bool)])
+    settings = SamplingSettings(steps=60, noise_scale=scale)
+    sampler = Sampler.create(clean, card(), settings)
+    generator = torch.Generator().manual_seed(0)
+
+    def gaussian(crystals: Crystals, told: torch.Tensor) -> torch.Tensor:
+        level = told.max()
+        return (crystals.frac - clean.frac) * 9 * level / (level**2 + width**2)
+
+    def draw() -> torch.Tensor:
+        return torch.randn(clean.frac.shape, dtype=torch.float64, generator=generator)
+
+    state = sampler.start(
+        clean.with_frac(torch.rand(clean.frac.shape, generator=generator).double())
+    )
+    for move in sampler.moves:
+        state, _ = sampler.step(state, move, gaussian, draw)
+    spread = float((9 * (state.frac - clean.frac)).std())
+    assert (spread < 0.8 * width) if shrinks else (spread == pytest.approx(width, rel=0.1))
+
+
 def test_unset_settings_come_from_the_card() -> None:
     recommended = SamplingDefaults(way="pos-only", steps=50, corrector_steps=1, snr=0.4)
     model = card(FractionalNoiseSettings()).model_copy(update={"sampling": recommended})
