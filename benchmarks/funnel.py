@@ -66,7 +66,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of it"
     )
-    parser.add_argument("--samples", type=int, nargs="+", default=[10, 30, 100])
+    parser.add_argument("--samples", type=int, nargs="+", default=[10, 25, 60])
     parser.add_argument("--candidates", type=int, nargs="+", default=[1, 2, 3, 5, 8])
     parser.add_argument(
         "--score-steps", type=int, default=5, help="of the score beside that of samples as drawn"

@@ -68,8 +68,8 @@ def measure_choices(
     ValueError
         If choices score with different numbers of steps.
     """
-    load(settings)
     steps = _score_steps(choices)
+    load(settings)
     sampling = settings.sampling.model_copy(update={"samples": max(c.samples for c in choices)})
     clock = Clock()
     with clock.stage("sample"):
@@ -84,7 +84,8 @@ def measure_choices(
     kept = [_keep(inserted, rows, settings) for rows in chosen]
     with clock.stage("relax_all"):
         final = _relax(inserted, kept, settings.relax_all, settings)
-    bank = Bank(start, scored, inserted, final, clock.stages, sampling.samples, reference)
+    right = _matching(final, np.unique(np.concatenate(kept)), reference)
+    bank = Bank(start, scored, inserted, final, clock.stages, sampling.samples, right)
     target = relax_reference(reference, settings).scalars["energy"][0]
     outcomes = [
         bank.outcome(choice, rows, ends, float(target))
@@ -119,8 +120,8 @@ class Bank:
         Seconds of one core for each of them.
     samples
         Number of samples drawn.
-    reference
-        As it was given.
+    right : (S,)
+        Whether a sample matches the reference at its end, where any choice keeps it.
     """
 
     start: StructureBatch
@@ -129,22 +130,21 @@ class Bank:
     final: StructureBatch
     stages: dict[str, float]
     samples: int
-    reference: StructureBatch
+    right: NDArray[np.bool_]
 
     def outcome(self, choice: Choice, rows: Rows, ends: Rows, target: float) -> Outcome:
         """What comes of a choice that relaxes some rows, and some of them with all sites free."""
         ended = ends[np.isin(self.final.scalars["fate"][ends], [str(fate) for fate in RELAXED])]
         energies = self.final.scalars["energy"][ended]
-        found = [matches(self.final[int(row)], self.reference) for row in ended]
         lowest = int(energies.argmin()) if len(ended) else None
-        match = lowest is not None and found[lowest]
+        match = lowest is not None and bool(self.right[ended[lowest]])
         lower = lowest is not None and bool(energies[lowest] < target)
         seconds, evaluations = self._cost(choice, rows, ends)
         return Outcome(
             choice=choice,
             match=match,
             les=match or lower,
-            any_match=any(found),
+            any_match=bool(self.right[ended].any()),
             seconds=seconds,
             evaluations=evaluations,
         )
@@ -172,6 +172,12 @@ class Bank:
             return 0
         evaluated = self.scored.scalars["steps"][_available(self.start, choice.samples)]
         return int(np.minimum(evaluated, choice.score_steps + 1).sum())
+
+
+def _matching(final: StructureBatch, rows: Rows, reference: StructureBatch) -> NDArray[np.bool_]:
+    found = np.zeros(len(final), dtype=bool)
+    found[rows] = [matches(final[int(row)], reference) for row in rows]
+    return found
 
 
 def _score_steps(choices: Sequence[Choice]) -> int:
