@@ -1,0 +1,159 @@
+"""How often the number of missing H is right: by energy, charge or bond valence alone, and by all.
+
+    python benchmarks/count.py references.extxyz examples/references/*.cif --output runs/count.jsonl
+    python benchmarks/count.py references.extxyz --output runs/oxides.jsonl --sites 14 --with O
+
+The H of every structure is taken out, and the host counted without being told how many there were.
+At most three sites for each site of the host are tried, eight in all, fewer where fewer fit; a
+structure with more H than that is left out. Small structures come first. The same command goes on
+where an earlier one stopped, and prints the table of all rows that there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase.data import atomic_numbers
+from ase.formula import Formula
+
+from aiida_hpaint.counting import CountingSettings, count_missing
+from aiida_hpaint.counting.counted import EVIDENCE
+from aiida_hpaint.counting.trials import trial_hosts
+from aiida_hpaint.evaluation.success import wilson_interval
+from aiida_hpaint.structures import HostError, StructureBatch, read_hosts
+from aiida_hpaint.structures.elements import symbol_of
+
+MOST = 8
+MOST_PER_SITE = 3
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    options = arguments()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    done = rows(options.output)
+    for host, missing, n_max in chosen(options):
+        if host.labels[0] not in {row["label"] for row in done}:
+            done.append(measured(host, missing, n_max))
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            with options.output.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            print(json.dumps(done[-1]), flush=True)
+    print(table(done))
+
+
+def arguments() -> argparse.Namespace:
+    """What the user asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("references", nargs="+", type=Path)
+    parser.add_argument("--output", type=Path, required=True, help="a line of JSON a structure")
+    parser.add_argument("--sites", type=int, default=18, help="of the largest structure, with H")
+    parser.add_argument("--with", dest="element", help="only structures with this element")
+    parser.add_argument("--limit", type=int, help="only the first structures")
+    return parser.parse_args()
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """What was measured before."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def chosen(options: argparse.Namespace) -> list[tuple[StructureBatch, int, int]]:
+    """Hosts, how many H they miss, and the largest number to try; the cheapest first."""
+    found = []
+    for one in read_hosts(options.references):
+        missing = int((one.numbers == 1).sum())
+        sites = one.n_sites - missing
+        wanted = options.element is None or atomic_numbers[options.element] in one.numbers
+        if sites and missing and one.n_sites <= options.sites and wanted:
+            host = without_hydrogen(one)
+            n_max = fitting(host, min(MOST, MOST_PER_SITE * sites))
+            if missing <= n_max:
+                found.append((host, missing, n_max))
+    found.sort(key=lambda case: (case[0].n_sites + case[2] / 2) * case[2])
+    return found[: options.limit]
+
+
+def without_hydrogen(one: StructureBatch) -> StructureBatch:
+    """The other sites, without anything that could tell how many H there were."""
+    left = one.numbers != 1
+    return StructureBatch(
+        labels=one.labels,
+        cells=one.cells,
+        site_counts=np.array([left.sum()]),
+        numbers=one.numbers[left],
+        frac_coords=one.frac_coords[left],
+        inserted=np.zeros(int(left.sum()), dtype=np.bool_),
+    )
+
+
+def fitting(host: StructureBatch, n_max: int) -> int:
+    """The largest number up to `n_max` that fits into the cell; 0 if none does."""
+    for n in range(n_max, 0, -1):
+        try:
+            trial_hosts(host, "H", n)
+        except HostError:
+            continue
+        return n
+    return 0
+
+
+def measured(host: StructureBatch, missing: int, n_max: int) -> dict[str, Any]:
+    """One row."""
+    began = time.process_time()
+    counting = count_missing(host, settings=CountingSettings(n_max=n_max))
+    found = counting.as_json()
+    symbols = [symbol_of(number) for number in host.numbers.tolist()]
+    return {
+        "label": host.labels[0],
+        "host": str(Formula.from_list(symbols).format("hill")),
+        "missing": missing,
+        "n_max": n_max,
+        "combined": found["best"],
+        **{name: found["votes"][name] for name in EVIDENCE},
+        "margin": found["margin"],
+        "seconds": time.process_time() - began,
+    }
+
+
+def table(done: list[dict[str, Any]]) -> str:
+    """Rates with Wilson's 95 % intervals: of all hosts, and of those of which something is said."""
+    lines = ["| evidence | right | of all hosts | speaks of | right where it speaks |"]
+    lines.append("|---|---|---|---|---|")
+    for name in (*EVIDENCE, "combined"):
+        speaks = [row for row in done if row[name] is not None]
+        right = sum(row[name] == row["missing"] for row in speaks)
+        lines.append(
+            f"| {name} | {right} | {rate(right, len(done))} | {len(speaks)} |"
+            f" {rate(right, len(speaks))} |"
+        )
+    agreed = [row for row in done if len({row[n] for n in EVIDENCE if row[n] is not None}) == 1]
+    right = sum(row["combined"] == row["missing"] for row in agreed)
+    lines.append(
+        f"| all that speak agree | {right} | | {len(agreed)} | {rate(right, len(agreed))} |"
+    )
+    seconds = np.array([row["seconds"] for row in done])
+    lines.append(f"\n{len(done)} hosts, {np.mean(seconds):.0f} s of a core each on average.")
+    return "\n".join(lines)
+
+
+def rate(right: int, n: int) -> str:
+    """A rate with its interval, in percent."""
+    if not n:
+        return "-"
+    low, high = wilson_interval(right / n, n)
+    return f"{100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
+
+
+if __name__ == "__main__":
+    main()
