@@ -37,9 +37,6 @@ Examples:
   aiida-hpaint count host.cif --no-aiida
 """
 
-STAGES = 3
-"""Of each chunk of a restoration."""
-
 
 @click.command(help=HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -184,9 +181,10 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     """
     from aiida_hpaint.cli.run import ending, progress_display
     from aiida_hpaint.structures import from_pymatgen
+    from aiida_hpaint.workflows.restore import STAGES
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
-    total = 2 + STAGES * len(list(node.inputs.graph_inputs.chunks))
+    total = 2 + len(STAGES) * len(list(node.inputs.graph_inputs.chunks))
     with progress_display() as show:
         while not node.is_terminated:
             show("stages", _ended_stages(node), total)
