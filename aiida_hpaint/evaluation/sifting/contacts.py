@@ -38,8 +38,8 @@ class Contacts:
         Sites; the first is inserted. A pair of inserted sites is there twice.
     distance : (P,) floats
         In Å.
-    ratio : (P,) floats
-        Distance over the sum of covalent radii (Cordero et al., Dalton Trans. 2008, 2832).
+    radii : (P,) floats
+        Sums of covalent radii (Cordero et al., Dalton Trans. 2008, 2832), in Å.
     """
 
     numbers: IntArray
@@ -49,7 +49,12 @@ class Contacts:
     first: IntArray
     second: IntArray
     distance: FloatArray
-    ratio: FloatArray
+    radii: FloatArray
+
+    @property
+    def ratio(self) -> FloatArray:
+        """(P,) distances as shares of the sums of the radii."""
+        return self.distance / self.radii
 
     def elements(self) -> tuple[IntArray, IntArray]:
         """(P,) atomic numbers of the first and of the second sites."""
@@ -92,8 +97,8 @@ def find_contacts(samples: StructureBatch, members: NDArray[np.intp]) -> Contact
         sample, a, b, image = np.nonzero(distance <= reach[..., None])
         parts.append((sample + start, moved[a], b, distance[sample, a, b, image]))
     sample, first, second, found = (np.concatenate(column) for column in zip(*parts, strict=True))
-    ratio = found / (radii[first] + radii[second])
-    return Contacts(one.numbers, one.inserted, len(members), sample, first, second, found, ratio)
+    sums = radii[first] + radii[second]
+    return Contacts(one.numbers, one.inserted, len(members), sample, first, second, found, sums)
 
 
 def _images(cell: FloatArray, reach: float) -> FloatArray:

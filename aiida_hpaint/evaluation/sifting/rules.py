@@ -19,8 +19,11 @@ Rule = Callable[[Contacts], IntArray]
 SQUEEZED = 0.65
 """Bonds in crystals of the Materials Project are above 0.67, as of uranyl."""
 
-SQUEEZED_HYDROGEN = 0.75
-"""The same for H, whose bonds there are above 0.94."""
+SHORTEST_HYDROGEN = 0.95
+"""The same for bonds to H, which are stiff and close to the sum of the radii."""
+
+ERROR = 0.35
+"""Å, by which a bond to H may be shorter in a sample that a relaxation will set right."""
 
 LONELY = 1.6
 """The closest neighbours of H in crystals of the Materials Project are below 1.32."""
@@ -49,8 +52,8 @@ _SHARE_ONE_H = (6, 7, 8, 9)
 
 def squeezed(contacts: Contacts) -> IntArray:
     """Pairs far below any bond length, though not as close as to be `too close`."""
-    limits = np.where(contacts.with_hydrogen(), SQUEEZED_HYDROGEN, SQUEEZED)
-    return contacts.count(contacts.ratio < limits)
+    hydrogen = contacts.distance < SHORTEST_HYDROGEN * contacts.radii - ERROR
+    return contacts.count(np.where(contacts.with_hydrogen(), hydrogen, contacts.ratio < SQUEEZED))
 
 
 def lonely(contacts: Contacts) -> IntArray:
