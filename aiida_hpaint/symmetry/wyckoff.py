@@ -22,6 +22,9 @@ BOND_WEIGHT = 0.3
 SAME = 0.3
 """Å, within which all sites of two arrangements agree, so that the better one is enough."""
 
+WINDOW = 0.4
+"""By how much an arrangement may be worse than the best one, in shares of agreement."""
+
 COMBINED = 20
 """Combinations under one group, at most."""
 
@@ -54,7 +57,8 @@ def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatA
     for _, points, twins in found:
         if len(scored) < COMPARED and distinct.add(points) is None:
             scored.append((_score(group, sites, points, twins), points))
-    return [points for _, points in sorted(scored, key=lambda pair: -pair[0])[:count]]
+    scored.sort(key=lambda pair: -pair[0])
+    return [points for score, points in scored[:count] if score >= scored[0][0] - WINDOW]
 
 
 def _score(group: Group, sites: Sites, points: FloatArray, twins: IntArray) -> float:
