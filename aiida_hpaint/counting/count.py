@@ -105,5 +105,5 @@ def find_phases(
         found = phases_of(relax_phases(batch, potential, progress=progress))
     if settings.packaged_phases:
         found += packaged_phases(elements, potential, progress=progress)
-    check_phases(elements, found)
+    check_phases(elements, (phase.composition for phase in found))
     return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from aiida_hpaint.counting.phases import Phase
 from aiida_hpaint.counting.settings import CountingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import symbol_of
@@ -32,15 +31,22 @@ def elements_of(host: StructureBatch, settings: CountingSettings) -> list[str]:
     return sorted({*map(symbol_of, host.numbers.tolist()), settings.element})
 
 
-def check_phases(elements: Sequence[str], phases: Sequence[Phase]) -> None:
+def check_phases(elements: Sequence[str], made_of: Iterable[Collection[str]]) -> None:
     """Refuse phases among which an element has none of its own.
+
+    Parameters
+    ----------
+    elements
+        That need one.
+    made_of
+        Elements of each phase.
 
     Raises
     ------
     ValueError
         Naming the elements.
     """
-    alone = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
+    alone = {next(iter(symbols)) for symbols in made_of if len(symbols) == 1}
     lacking = ", ".join(symbol for symbol in elements if symbol not in alone)
     if lacking:
         raise ValueError(f"no phase is {lacking} alone: give one, as a file with --phases")

@@ -13,11 +13,12 @@ from node_graph.socket_spec import SocketMeta
 from aiida_hpaint.calculations.counting import rank_counts
 from aiida_hpaint.calculations.identity import relaxation_identity
 from aiida_hpaint.counting.phases import phase_batch
-from aiida_hpaint.counting.question import elements_of, with_question
+from aiida_hpaint.counting.question import check_phases, elements_of, with_question
 from aiida_hpaint.counting.settings import CountingSettings
 from aiida_hpaint.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.structures import StructureBatch, read_hosts
+from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.workflows.build import find_code, job_options, restore_inputs, runs_here
 from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.restore import _PLAN, _STAGE, restore
@@ -133,11 +134,12 @@ def build_count(
     settings = with_question(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
     hosts = StructureBatchData(trial_hosts(one, settings.element, settings.n_max))
-    competing = phase_batch(elements_of(one, settings), phases, settings.packaged_phases)
+    elements = elements_of(one, settings)
+    competing = phase_batch(elements, phases, settings.packaged_phases)
     if competing is None:
         raise ValueError("there is no competing phase: give one of each element, with --phases")
-    restoration = settings.restoration
-    inputs = restore_inputs(hosts, restoration, code, options, chunk_sites=chunk_sites)
+    check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
+    inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
     graph = count.build(
         host=StructureBatchData(one),
         bare=StructureBatchData(bare_host(one)),

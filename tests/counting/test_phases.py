@@ -108,7 +108,7 @@ def test_an_element_without_a_phase_is_named() -> None:
     with pytest.raises(ValueError, match="no phase is Ca alone"):
         reference_energy("Ca", HULL)
     with pytest.raises(ValueError, match="no phase is Ca, K alone: give one"):
-        check_phases(["Ca", "H", "K"], HULL)
+        check_phases(["Ca", "H", "K"], [phase.composition for phase in HULL])
 
 
 def test_phases_survive_their_batch(rock_salt: StructureBatch) -> None:
