@@ -45,6 +45,12 @@ class SamplingSettings(Settings):
         description="of the random kicks of each step; below 1 samples are likelier and less "
         "different from each other",
     )
+    redraws: int | None = Field(
+        None,
+        ge=0,
+        description="times that a sample with absurd surroundings of its inserted sites is drawn "
+        "again, at most",
+    )
     start_time: float = Field(
         1.0,
         gt=0,

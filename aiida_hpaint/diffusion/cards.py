@@ -49,6 +49,7 @@ class SamplingDefaults(Settings):
     corrector_steps: int = Field(0, ge=0)
     snr: float = Field(0.2, gt=0)
     noise_scale: float = Field(1.0, ge=0)
+    redraws: int = Field(0, ge=0)
 
 
 class ModelCard(Settings):

@@ -20,6 +20,7 @@ from aiida_hpaint.diffusion.recording import assemble
 from aiida_hpaint.diffusion.sampler import resolve
 from aiida_hpaint.diffusion.seeds import sample_rng
 from aiida_hpaint.diffusion.trajectory import refuse_large
+from aiida_hpaint.plausibility import absurd
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate
@@ -82,14 +83,28 @@ def _generate(
         refuse_large(int(_sought(samples).sum()), settings)
     draws = _draws(hosts, settings, model)
     paths = _place(draws, model, settings, progress, record)
+    made, redrawn = _with_positions(samples, draws, paths), 0
+    for _ in range(settings.redraws or 0):
+        again = np.flatnonzero(absurd(made)).tolist()
+        # The random numbers of a draw go on where they were: nothing else decides what comes.
+        fresh = _place([draws[index] for index in again], model, settings, None, record)
+        for index, path in zip(again, fresh, strict=True):
+            paths[index] = path
+        made, redrawn = _with_positions(samples, draws, paths), redrawn + len(again)
+    fates = np.where(made.placed, Fate.SAMPLED.value, Fate.NOT_A_NUMBER.value)
+    seconds = round(time.monotonic() - started, 3)
+    history = _record(settings, model) | {"redrawn": redrawn, "seconds": seconds}
+    made = made.with_scalars(fate=fates).with_history(history)
+    return made, assemble(made, draws, paths, settings)
+
+
+def _with_positions(
+    samples: StructureBatch, draws: Sequence[Draw], paths: Sequence[Path]
+) -> StructureBatch:
     coords, sought = samples.frac_coords.copy(), _sought(samples)
     leave = (draw.frame.leave(path.final) for draw, path in zip(draws, paths, strict=True))
     coords[sought] = np.concatenate(list(leave)) if draws else coords[sought]
-    samples = samples.with_coords(coords)
-    fates = np.where(samples.placed, Fate.SAMPLED.value, Fate.NOT_A_NUMBER.value)
-    seconds = round(time.monotonic() - started, 3)
-    samples = samples.with_scalars(fate=fates).with_history(_record(settings, model, seconds))
-    return samples, assemble(samples, draws, paths, settings)
+    return samples.with_coords(coords)
 
 
 def _model(settings: SamplingSettings) -> Model | None:
@@ -210,7 +225,7 @@ def _chunks(draws: Sequence[Draw], model: Model, max_memory: float) -> list[list
     return chunks
 
 
-def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> dict[str, Any]:
+def _record(settings: SamplingSettings, model: Model | None) -> dict[str, Any]:
     known = {"name": "random"} if model is None else _identity(model)
     return {
         "stage": "sample",
@@ -220,7 +235,6 @@ def _record(settings: SamplingSettings, model: Model | None, seconds: float) -> 
         "settings": settings.model_dump(mode="json", exclude={"record"}),
         "seed": settings.seed,
         "device": "cpu" if model is None else str(model.device),
-        "seconds": seconds,
     }
 
 

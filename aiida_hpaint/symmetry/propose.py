@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint import __version__
-from aiida_hpaint.evaluation.sifting.contacts import find_contacts
-from aiida_hpaint.evaluation.sifting.sift import too_close
+from aiida_hpaint.plausibility import find_contacts, too_close
 from aiida_hpaint.settings import SymmetrySettings
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.fate import Fate

@@ -8,8 +8,7 @@ import numpy as np
 import spglib
 
 from aiida_hpaint import __version__
-from aiida_hpaint.evaluation.sifting.contacts import find_contacts
-from aiida_hpaint.evaluation.sifting.sift import too_close
+from aiida_hpaint.plausibility import find_contacts, too_close
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.symmetry.average import average
 from aiida_hpaint.symmetry.group import Group

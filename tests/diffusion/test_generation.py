@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.diffusion import generate
+from aiida_hpaint.plausibility import absurd
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.fate import Fate
@@ -58,6 +59,21 @@ def test_chunks_do_not_matter(hosts: StructureBatch) -> None:
 def test_more_samples_keep_the_first_ones(hosts: StructureBatch, generator: str) -> None:
     few, many = (generate(hosts[0], settings(generator, samples=n)) for n in (2, 5))
     assert apart(inserted(few), inserted(many[:2])) < 1e-7
+
+
+def test_absurd_samples_are_drawn_again_and_no_other(hosts: StructureBatch) -> None:
+    # So few steps that some samples are absurd.
+    kept, redrawn = (generate(hosts, settings(steps=2, samples=8, redraws=n)) for n in (0, 4))
+    before, after = absurd(kept), absurd(redrawn)
+    assert before.any()
+    assert after.sum() < before.sum()
+    assert redrawn.history[-1]["redrawn"] >= before.sum()
+    for row in range(len(kept)):
+        same = np.array_equal(kept[row].frac_coords, redrawn[row].frac_coords)
+        assert same == (not before[row])
+    alone = generate(hosts[1], settings(steps=2, samples=8, redraws=4))
+    together = redrawn[np.where(redrawn.scalars["host"] == 1)[0]]
+    assert apart(inserted(alone), inserted(together)) < 1e-7
 
 
 @pytest.mark.parametrize("generator", GENERATORS)

@@ -9,18 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
-from aiida_hpaint.evaluation.sifting.contacts import Contacts, find_contacts
 from aiida_hpaint.evaluation.sifting.duplicates import find_duplicates
-from aiida_hpaint.evaluation.sifting.rules import RULES
+from aiida_hpaint.plausibility import RULES, Contacts, find_contacts, too_close
 from aiida_hpaint.settings import SiftSettings
 from aiida_hpaint.structures.batch import BoolArray, IntArray, StructureBatch
 from aiida_hpaint.structures.fate import Fate
-
-CLOSEST_BOND = 0.6
-"""Share of the sum of covalent radii below which two sites cannot be neighbours."""
-
-CLOSEST = 0.5
-"""Å, below which no two sites can be."""
 
 
 def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
@@ -66,13 +59,6 @@ def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> Struc
     }
     marked = replace(samples, metadata=tuple(metadata)).with_scalars(fate=fates)
     return marked.with_history(record)
-
-
-def too_close(contacts: Contacts) -> BoolArray:
-    """(S,) whether an inserted site of a sample is closer to another site than any bond."""
-    other = contacts.first != contacts.second
-    near = (contacts.distance < CLOSEST) | (contacts.ratio < CLOSEST_BOND)
-    return contacts.count(other & near) > 0
 
 
 def implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:

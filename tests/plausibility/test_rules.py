@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_hpaint.evaluation.sifting.contacts import find_contacts
-from aiida_hpaint.evaluation.sifting.rules import RULES
+from aiida_hpaint.plausibility.contacts import find_contacts
+from aiida_hpaint.plausibility.rules import RULES
 from aiida_hpaint.structures import read_hosts, remove_sites
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import symbol_of

@@ -8,7 +8,7 @@ from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.evaluation.sifting.contacts import FARTHEST, HYDROGEN_BOND, find_contacts
+from aiida_hpaint.plausibility.contacts import FARTHEST, HYDROGEN_BOND, find_contacts
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 
 

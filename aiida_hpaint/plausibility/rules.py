@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from aiida_hpaint.evaluation.sifting.contacts import HYDROGEN_BOND, Contacts
+from aiida_hpaint.plausibility.contacts import HYDROGEN_BOND, Contacts
 from aiida_hpaint.structures.batch import BoolArray, IntArray
 
 Rule = Callable[[Contacts], IntArray]
