@@ -6,19 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from aiida.engine import WorkChain, while_
+from aiida.engine import while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import AbstractCode, CalcJobNode, Dict, FolderData, Int, Str
+from aiida.orm import CalcJobNode, Dict, FolderData, Int, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.counting import phases_job
 from aiida_hpaint.calculations.functions import give_up
-from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, relax_job, sample_job
+from aiida_hpaint.calculations.jobs import relax_job, sample_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.structures.fate import ALIVE, Fate
-from aiida_hpaint.workflows.ends import FOR_NOTHING, problem_of, usable_walltime
+from aiida_hpaint.workflows.ends import problem_of
+from aiida_hpaint.workflows.repeating import RepeatingWorkChain
 
 __all__ = ["StageWorkChain"]
 
@@ -31,7 +32,7 @@ _JOBS: dict[str, Callable[..., Any]] = {
 }
 
 
-class StageWorkChain(WorkChain):
+class StageWorkChain(RepeatingWorkChain):
     """Run one stage for one chunk: a PythonJob, again if it was cut short or died.
 
     A chunk that fails must not take the others with it, so this work chain finishes with exit
@@ -47,10 +48,7 @@ class StageWorkChain(WorkChain):
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
-        spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
-        spec.input("options", valid_type=Dict, required=False, help="metadata.options of the job")
         spec.input("model", valid_type=FolderData, required=False, help="sent along as `model/`")
-        spec.input("max_failures", valid_type=Int, default=lambda: Int(2), help="jobs that may die")
         spec.input("max_jobs", valid_type=Int, default=lambda: Int(20), help="jobs in all")
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
@@ -64,16 +62,10 @@ class StageWorkChain(WorkChain):
 
     def start(self) -> None:
         """Nothing has run yet."""
+        self._begin()
         self.ctx.current = self.inputs.structures
-        self.ctx.jobs = 0
-        self.ctx.failures = 0
-        self.ctx.message = ""
         self.ctx.trajectory = None
         self.ctx.status = "running" if self._any_alive() else "nothing to do"
-
-    def has_work(self) -> bool:
-        """Whether another job is to run."""
-        return bool(self.ctx.status == "running")
 
     def run_job(self) -> None:
         """Submit the job; relaxations go on by themselves where the last job had to stop."""
@@ -147,25 +139,6 @@ class StageWorkChain(WorkChain):
         self.report(f"job {self.ctx.job.pk} finished, {left} samples are left")
         if stuck:
             self.ctx.message = f"{left} samples make no progress within the walltime of a job"
-
-    def _count_failure(self, job: CalcJobNode, problem: str) -> None:
-        self.ctx.failures += 1
-        self.ctx.message = f"job {job.pk}: {problem}"
-        self.report(self.ctx.message)
-        hopeless = job.exit_status in FOR_NOTHING
-        if hopeless or self.ctx.failures >= self.inputs.max_failures.value:
-            self.ctx.status = "failed"
-
-    def _metadata(self) -> dict[str, Any]:
-        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
-        seconds = options.get("max_wallclock_seconds")
-        if seconds:
-            variables = {WALLTIME_VARIABLE: f"{usable_walltime(seconds):.0f}"}
-            options["environment_variables"] = {
-                **options.get("environment_variables", {}),
-                **variables,
-            }
-        return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
 
 
 def _count(node: StructureBatchData, *fates: Fate) -> int:

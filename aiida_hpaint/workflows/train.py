@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ExitCode, WorkChain, while_
+from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import (
-    AbstractCode,
     ArrayData,
     CalcJobNode,
     Dict,
@@ -20,15 +19,15 @@ from aiida.orm import (
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
-from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE
 from aiida_hpaint.calculations.models import CURVE, collect_model
 from aiida_hpaint.calculations.training import FOLDER, PREVIOUS, train_job
-from aiida_hpaint.workflows.ends import FOR_NOTHING, problem_of, usable_walltime
+from aiida_hpaint.workflows.ends import problem_of
+from aiida_hpaint.workflows.repeating import RepeatingWorkChain
 
 __all__ = ["TrainWorkChain"]
 
 
-class TrainWorkChain(WorkChain):
+class TrainWorkChain(RepeatingWorkChain):
     """Train a model: a PythonJob, and others that go on where it had to stop or died."""
 
     @classmethod
@@ -40,12 +39,9 @@ class TrainWorkChain(WorkChain):
         spec.input_namespace(
             "files", valid_type=(SinglefileData, FolderData), required=False, help="data, by path"
         )
-        spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
-        spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
         spec.input(
             "previous", valid_type=RemoteData, required=False, help="a job's folder to go on from"
         )
-        spec.input("max_failures", valid_type=Int, default=lambda: Int(2), help="jobs that may die")
         spec.input("max_jobs", valid_type=Int, default=lambda: Int(100), help="jobs in all")
         spec.output("model", valid_type=FolderData, required=False, help="weights and card")
         spec.output("curve", valid_type=ArrayData, required=False, help="step, loss, validation")
@@ -59,16 +55,9 @@ class TrainWorkChain(WorkChain):
 
     def start(self) -> None:
         """Nothing has run yet."""
+        self._begin()
         self.ctx.previous = self.inputs.get("previous")
-        self.ctx.jobs = 0
-        self.ctx.failures = 0
-        self.ctx.message = ""
-        self.ctx.status = "running"
         self.ctx.result = {}
-
-    def has_work(self) -> bool:
-        """Whether another job is to run."""
-        return bool(self.ctx.status == "running")
 
     def run_job(self) -> None:
         """Submit a job that goes on from the last one."""
@@ -126,14 +115,6 @@ class TrainWorkChain(WorkChain):
         elif stuck:
             self._stop("unfinished", f"no step fits into the walltime of job {job.pk}")
 
-    def _count_failure(self, job: CalcJobNode, problem: str) -> None:
-        self.ctx.failures += 1
-        self.ctx.message = f"job {job.pk}: {problem}"
-        self.report(self.ctx.message)
-        hopeless = job.exit_status in FOR_NOTHING
-        if hopeless or self.ctx.failures >= self.inputs.max_failures.value:
-            self.ctx.status = "failed"
-
     def _stop(self, status: str, message: str) -> None:
         self.ctx.status, self.ctx.message = status, message
 
@@ -142,14 +123,3 @@ class TrainWorkChain(WorkChain):
         name = self.inputs.settings["name"]
         kinds = (".safetensors", ".json", ".removed.csv")
         return [f"{FOLDER}/{CURVE}", *(f"{FOLDER}/{name}{kind}" for kind in kinds)]
-
-    def _metadata(self) -> dict[str, Any]:
-        options = self.inputs.options.get_dict() if "options" in self.inputs else {}
-        seconds = options.get("max_wallclock_seconds")
-        if seconds:
-            variables = {WALLTIME_VARIABLE: f"{usable_walltime(seconds):.0f}"}
-            options["environment_variables"] = {
-                **options.get("environment_variables", {}),
-                **variables,
-            }
-        return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
