@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from aiida_hpaint.diffusion.training_files import Sources
 from aiida_hpaint.exchange.groups import GROUPS
 from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, Settings
-from aiida_hpaint.structures.elements import number_of
+from aiida_hpaint.structures.elements import is_element
 
 
 class Swap(Settings):
@@ -35,14 +35,15 @@ class Swap(Settings):
     @field_validator("take")
     @classmethod
     def _element(cls, value: str) -> str:
-        number_of(value)
+        if not is_element(value):
+            raise ValueError(f"{value!r} is no element: write a swap like 'F>H' or 'F>OH:300'")
         return value
 
     @field_validator("put")
     @classmethod
     def _element_or_group(cls, value: str) -> str:
-        if value not in GROUPS:
-            number_of(value)
+        if value not in GROUPS and not is_element(value):
+            raise ValueError(f"{value!r} is neither an element nor one of {', '.join(GROUPS)}")
         return value
 
     def __str__(self) -> str:

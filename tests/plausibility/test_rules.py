@@ -11,7 +11,7 @@ from aiida_hpaint.structures import read_hosts, remove_sites
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import symbol_of
 
-REFERENCES = Path(__file__).parents[3] / "examples" / "references"
+REFERENCES = Path(__file__).parents[2] / "examples" / "references"
 
 
 def offences(numbers: list[int], positions: object, inserted: int = 1) -> set[str]:
