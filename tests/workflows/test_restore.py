@@ -14,7 +14,7 @@ import pytest
 
 from aiida_hpaint.structures import StructureBatch
 
-TIMEOUT = 420
+TIMEOUT = 1200
 """Seconds after which a restoration counts as stuck, on a machine that is busy with more."""
 
 QUICK: dict[str, Any] = {
@@ -288,4 +288,4 @@ def check_a_recording_beside_proposals(node: Any, n_samples: int) -> None:
     from aiida_hpaint.workflows.recordings import find_recordings
 
     (recording,) = find_recordings(node.pk)
-    assert len(recording) == 5 < n_samples
+    assert len(recording) == 5 <= n_samples
