@@ -22,7 +22,13 @@ STAGES = ("sample", "score", "relax_inserted", "relax_all")
 _STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
 _MODEL = Annotated[FolderData, SocketMeta(required=False)]
 _SAMPLE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict, model=_MODEL)
-_SCORE = Annotated[dict[str, Any], _STAGE, SocketMeta(required=False)]
+# That a namespace is not required says nothing of what is in it.
+_SCORE = namespace(
+    settings=Annotated[Dict, SocketMeta(required=False)],
+    identity=Annotated[Dict, SocketMeta(required=False)],
+    code=Annotated[AbstractCode, SocketMeta(required=False)],
+    options=Annotated[Dict, SocketMeta(required=False)],
+)
 _REFINE = Annotated[Float, SocketMeta(required=False)]
 _PLAN = namespace(
     sample=_SAMPLE, score=_SCORE, relax_inserted=_STAGE, relax_all=_STAGE, refine=_REFINE
