@@ -69,8 +69,10 @@ def collect_rows(
 
 
 def network_calls(history: Sequence[Mapping[str, Any]]) -> int:
-    """Evaluations of the network for each sample that a history tells of."""
-    record = next(record for record in history if record.get("stage") == SAMPLING)
+    """Evaluations of the network for each sample that a history tells of; 0 if none were drawn."""
+    record = next((record for record in history if record.get("stage") == SAMPLING), None)
+    if record is None:
+        return 0
     settings = SamplingSettings.model_validate(record["settings"])
     if settings.generator == "random":
         return 0

@@ -108,6 +108,29 @@ def check_provenance(node: Any) -> None:
     assert creator.inputs.complete.creator.inputs.element.value == "H"
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("profile")
+def test_jobs_that_die_leave_hosts_without_candidates(references: References) -> None:
+    from aiida_hpaint.workflows.build_benchmark import build_benchmark
+
+    sampling = {"generator": "random", "samples": 2, "device": "cpu"}
+    settings = load_protocol("fast", {"sampling": sampling})
+    dies = {"relax": {"prepend_text": "exit 1"}}
+    graph = build_benchmark(references, settings, options=dies, chunk_sites=5)
+    graph.run()
+    assert graph.process.is_finished_ok, (graph.process.exit_message, graph.process.exception)
+    outputs = graph.process.outputs
+    assert outputs.summary["les"]["value"] == 0
+    assert outputs.summary["fates"] == {"failed": 4}
+    assert {failure["reason"] for failure in outputs.summary["failures"]} == {"no candidate"}
+    lines = outputs.rows.get_content().splitlines()
+    rows = [HostRow.model_validate_json(line) for line in lines]
+    assert [row.label for row in rows] == list(references.hosts.labels)
+    assert rows[0].reference_energy is None
+    assert rows[0].samples[0].worst_inserted_unrelaxed is not None
+    check_provenance(graph.process)
+
+
 @pytest.mark.usefixtures("profile")
 def test_structures_without_the_element_are_refused(settings: RestorationSettings) -> None:
     from aiida_hpaint.structures import HostError, read_hosts

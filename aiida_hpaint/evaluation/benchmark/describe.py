@@ -69,8 +69,8 @@ def host_row(
 
 
 def _reference_energies(target: StructureBatch | None) -> tuple[float | None, float | None]:
-    """eV, after and before its relaxation."""
-    if target is None:
+    """eV, after and before its relaxation; None for what there is not."""
+    if target is None or "energy" not in target.scalars:
         return None, None
     first = _finite(target.scalars["energy_sampled"][0])
     ended = Fate(str(target.scalars["fate"][0])) in RELAXED
