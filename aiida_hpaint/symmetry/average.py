@@ -36,6 +36,16 @@ def mappings(
     (k,) Å, largest distance between an image and the site of its element that it belongs to,
     infinite where an operation is not near; (k, m) that site for each image.
     """
+    chosen = np.arange(len(group)) if members is None else members
+    blocks = group.blocks(chosen, len(frac))
+    found = [_mapped(group, numbers, frac, limit, block) for block in blocks]
+    distances, partners = zip(*found, strict=True)
+    return np.concatenate(distances), np.concatenate(partners)
+
+
+def _mapped(
+    group: Group, numbers: IntArray, frac: FloatArray, limit: float, members: IntArray
+) -> tuple[FloatArray, IntArray]:
     shifts = wrap(group.images(frac, members)[:, :, None] - frac)
     squares = ((shifts @ group.cell) ** 2).sum(-1)
     squares[:, numbers[:, None] != numbers] = np.inf

@@ -57,12 +57,17 @@ class Distinct:
         return np.concatenate(parts)
 
     def _same(self, left: FloatArray, right: FloatArray) -> bool:
+        every = np.arange(len(self._group))
+        blocks = self._group.blocks(every, len(left))
+        return any(self._same_by(left, right, block) for block in blocks)
+
+    def _same_by(self, left: FloatArray, right: FloatArray, operations: IntArray) -> bool:
         limit = self._tolerance**2
-        shifts = wrap(self._group.images(left)[:, :, None] - right)
+        shifts = wrap(self._group.images(left, operations)[:, :, None] - right)
         squares = ((shifts @ self._group.cell) ** 2).sum(-1)
         squares[:, self._numbers[:, None] != self._numbers] = 1e6
         near = (squares.min(2).max(1) <= limit) & (squares.min(1).max(1) <= limit)
-        for index in np.where(near)[0]:
+        for index in np.flatnonzero(near):
             rows, columns = linear_sum_assignment(squares[index])
             if squares[index][rows, columns].max() <= limit:
                 return True

@@ -17,6 +17,9 @@ BoolArray = NDArray[np.bool_]
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
 """Shares of the tolerance to try until the operations found form a group."""
 
+_LARGEST_BLOCK = 500_000
+"""Distances computed at once."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -115,6 +118,11 @@ class Group:
         turned = self.rotations.transpose(0, 2, 1) @ metric @ self.rotations
         change = np.abs(turned - metric).max((1, 2))
         return np.flatnonzero(change <= tolerance * np.abs(metric).max()).astype(np.int64)
+
+    def blocks(self, members: IntArray, size: int) -> list[IntArray]:
+        """Operations in blocks small enough to compare `size` sites with as many for each."""
+        length = max(1, _LARGEST_BLOCK // max(1, size * size))
+        return [members[start : start + length] for start in range(0, len(members), length)]
 
     def closure(self, members: IntArray) -> IntArray:
         """(k,) the smallest subgroup that has all members, by index, in order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from aiida_hpaint.settings import SymmetrySettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.symmetry.distinct import Distinct
 from aiida_hpaint.symmetry.group import BoolArray, FloatArray, Group, IntArray
-from aiida_hpaint.symmetry.sites import Sites
+from aiida_hpaint.symmetry.sites import Sites, bonds
 from aiida_hpaint.symmetry.special import special_positions
 from aiida_hpaint.symmetry.symmetrise import symmetrise
 from aiida_hpaint.symmetry.wyckoff import wyckoff
@@ -117,9 +117,9 @@ def _candidates(
 
 
 def _sites(host: _Host, arrangements: FloatArray, weights: FloatArray, tolerance: float) -> Sites:
-    order = np.argsort(-weights, kind="stable")
     count = len(host.numbers)
-    return Sites(
+    order = np.argsort(-weights, kind="stable")
+    sites = Sites(
         host.frac,
         host.kinds,
         arrangements[order].reshape(-1, 3),
@@ -128,3 +128,8 @@ def _sites(host: _Host, arrangements: FloatArray, weights: FloatArray, tolerance
         int(host.numbers[0]),
         count,
     )
+    # The order of the sites of a sample says nothing: those near the host come first.
+    lengths = bonds(host.group, sites, sites.sampled).reshape(-1, count)
+    inner = np.argsort(lengths.round(6), axis=1, kind="stable")
+    sampled = np.take_along_axis(arrangements[order], inner[:, :, None], axis=1)
+    return replace(sites, sampled=sampled.reshape(-1, 3))

@@ -51,10 +51,10 @@ def settle(group: Group, point: FloatArray, keeping: BoolArray) -> FloatArray:
 def orbit(group: Group, point: FloatArray, keeping: BoolArray) -> FloatArray:
     """(k, 3) images of a point (3,) with its site symmetry (a mask), the point itself first."""
     cosets = group.products[:, np.flatnonzero(keeping)].min(1)
-    home = cosets[group.identity]
-    others = np.setdiff1d(cosets, home)
-    images = group.images(point[None], np.concatenate([[home], others]))[:, 0]
-    return np.concatenate([point[None], images[1:]])
+    # A coset is named after its first operation.
+    leaders = np.flatnonzero(cosets == np.arange(len(cosets)))
+    others = leaders[leaders != cosets[group.identity]]
+    return np.concatenate([point[None], group.images(point[None], others)[:, 0]])
 
 
 def apart(group: Group, points: FloatArray, others: FloatArray) -> FloatArray:

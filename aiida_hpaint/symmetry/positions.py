@@ -29,6 +29,9 @@ BOND_WEIGHT = 0.3
 SAMPLED, IMAGES = 300, 8000
 """Sampled sites to look at, and their images by all operations, at most."""
 
+SAMPLES = 4
+"""Samples to look at in any case."""
+
 ORBITS = 60
 """Orbits to combine, at most."""
 
@@ -49,7 +52,8 @@ class Orbit:
 
 def find_orbits(group: Group, sites: Sites, reach: float) -> list[Orbit]:
     """Orbits with room for their own points and no more points than sites, the best first."""
-    sites = sites.first(min(SAMPLED, IMAGES // len(group)))
+    most = min(SAMPLED, IMAGES // len(group))
+    sites = sites.first(max(most, SAMPLES * sites.count))
     images = group.images(sites.sampled)
     found: list[Orbit] = []
     for point, keeping in _candidates(group, sites, reach):

@@ -104,3 +104,16 @@ def test_samples_that_are_no_use_have_no_proposals(reference: Read, samples: Mak
     coords[drawn.inserted] = np.concatenate([host[None], crystal.frac_coords[-1:]] * 2)
     close = drawn.with_coords(coords)
     assert len(of(propose(close, SymmetrySettings(symmetrised=True)), "symmetrised")) == 0
+
+
+def test_proposals_with_sites_too_close_are_left_out(reference: Read, samples: Make) -> None:
+    crystal = reference("brucite")
+    # Both H next to one plane of mirrors: their versions on it would sit on each other.
+    frac = crystal.frac_coords.copy()
+    frac[crystal.inserted] = [[0.5, 0.5, 0.56], [0.5, 0.5, 0.44]]
+    drawn = samples(crystal.with_coords(frac), 0.0)
+    found = propose(drawn, SymmetrySettings(symmetrised=True))
+    for structure in of(found, "symmetrised"):
+        first, second = structure.frac_coords[structure.inserted]
+        shift = first - second
+        assert np.linalg.norm((shift - np.rint(shift)) @ crystal.cells[0]) > 0.5
