@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from aiida_hpaint.benchmark import References, read_references
@@ -38,6 +39,7 @@ from aiida_hpaint.settings import RestorationSettings
 def main() -> None:
     """Measure the hosts that are not measured yet, and write table and figure."""
     options = parse_options()
+    torch.set_num_threads(1)  # times are of one core
     settings = load_protocol(options.protocol, overrides_from({"set_": options.set}))
     references = read_references(options.references, half=options.half, limit=options.limit)
     choices = list(choices_of(options))
