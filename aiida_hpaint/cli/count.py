@@ -184,7 +184,8 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.workflows.restore import STAGES
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
-    total = 2 + len(STAGES) * len(list(node.inputs.graph_inputs.chunks))
+    inputs = node.inputs.graph_inputs
+    total = 2 + len(set(STAGES) & set(inputs.plan)) * len(list(inputs.chunks))
     with progress_display() as show:
         while not node.is_terminated:
             show("stages", _ended_stages(node), total)
