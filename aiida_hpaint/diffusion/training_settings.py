@@ -118,7 +118,7 @@ class TrainingSettings(Settings):
             return values
         unset = [key for key in ("network", "noise") if values.get(key, ...) is None]
         values = {key: value for key, value in values.items() if key not in unset}
-        if not values.get("start"):
+        if not values.get("start") or {"network", "noise"} <= values.keys():
             return values
         card = read_card(find_model(str(values["start"])))
         network = {"architecture": card.architecture, **card.network}
