@@ -10,6 +10,7 @@ from aiida_hpaint.evaluation import matches
 from aiida_hpaint.settings import SymmetrySettings
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.symmetry import propose
+from aiida_hpaint.symmetry.host import proposals
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]
@@ -108,12 +109,14 @@ def test_samples_that_are_no_use_have_no_proposals(reference: Read, samples: Mak
 
 def test_proposals_with_sites_too_close_are_left_out(reference: Read, samples: Make) -> None:
     crystal = reference("brucite")
-    # Both H next to one plane of mirrors: their versions on it would sit on each other.
+    # Two H beside one threefold axis, 0.9 Å from each other: on it they would be at 0.3 Å.
     frac = crystal.frac_coords.copy()
-    frac[crystal.inserted] = [[0.5, 0.5, 0.56], [0.5, 0.5, 0.44]]
+    frac[crystal.inserted] = [[0.4133, 0.7667, 0.53], [0.2333, 0.6367, 0.47]]
     drawn = samples(crystal.with_coords(frac), 0.0)
-    found = propose(drawn, SymmetrySettings(symmetrised=True))
-    for structure in of(found, "symmetrised"):
+    settings = SymmetrySettings(symmetrised=True)
+    found = of(propose(drawn, settings), "symmetrised")
+    assert len(proposals(drawn, np.array([True]), settings)) > len(found)
+    for structure in found:
         first, second = structure.frac_coords[structure.inserted]
         shift = first - second
         assert np.linalg.norm((shift - np.rint(shift)) @ crystal.cells[0]) > 0.5
