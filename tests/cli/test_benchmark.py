@@ -36,6 +36,11 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         (["--compare", "random,bundled", "--generator", "random"], "leave out --generator"),
         (["--compare", "random"], "two names or more"),
+        (["--potentials", "all", "--unrelaxed"], "leave out --unrelaxed"),
+        (["--potentials", "nonsense"], "unknown potential 'nonsense'"),
+        (["--submit", "--potentials", "all"], "goes without --output, --potentials"),
+        (["--code", "python@cluster"], "are for --submit"),
+        (["--show", "1"], "no references"),
         (["--element", "Cs"], "no structure of 1 has Cs"),
         (["--half", "tune"], "no structure in the half 'tune' of 1"),
         (["--set", "keeps=3"], "did you mean keep?"),

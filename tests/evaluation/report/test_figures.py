@@ -4,9 +4,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from benchmark_rows import make_run
+from benchmark_rows import make_rows, make_run, with_potential
 from matplotlib.figure import Figure
 
+from aiida_hpaint.evaluation.benchmark import summarise
+from aiida_hpaint.evaluation.report import Run
 from aiida_hpaint.evaluation.report.figures import (
     PANELS,
     Panel,
@@ -15,11 +17,15 @@ from aiida_hpaint.evaluation.report.figures import (
     draw_page,
     panels_of,
 )
+from aiida_hpaint.evaluation.report.potentials import HEAD, potential_rows
 from aiida_hpaint.evaluation.report.spreads import draw_cumulative
 from aiida_hpaint.evaluation.report.style import colours, shown, spread
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+PLAIN = [panel for panel in PANELS if not panel.of_potentials]
+
+
+@pytest.mark.parametrize("panel", PLAIN, ids=lambda panel: panel.name)
 def test_a_figure_is_drawn_for_one_run_and_for_three(panel: Panel) -> None:
     runs = [make_run("bundled", 0.9), make_run("random", 0.3), make_run("a/$b$_c", 0.6)]
     for some in (runs[:1], runs):
@@ -34,8 +40,21 @@ def test_figures_are_the_same_every_time() -> None:
 
 def test_figures_can_be_drawn_when_nothing_survived() -> None:
     nothing = make_run("none", 0.5, fate="too close")
-    for panel in PANELS:
+    for panel in PLAIN:
         assert as_svg(draw(panel, [nothing]))
+
+
+def test_potentials_are_drawn_where_there_are_several() -> None:
+    rows = make_rows(0.6, hosts=8)
+    for name in ("one", "two"):
+        rows = with_potential(rows, name, 0.5, 0.01, np.random.default_rng(1))
+    several, single = Run("bundled", rows, summarise(rows, "base")), make_run("random", 0.3)
+    assert panels_of([single]) == PLAIN
+    (panel,) = [panel for panel in panels_of([several, single]) if panel.of_potentials]
+    drawn = [axes for axes in draw(panel, [several, single]).axes if axes.get_visible()]
+    assert [axes.get_title("left") for axes in drawn] == ["one", "two"]
+    assert len(potential_rows(several.summary["potentials"])) == 3
+    assert {len(row) for row in potential_rows(several.summary["potentials"])} == {len(HEAD)}
 
 
 def test_samples_as_drawn_have_figures_of_their_own() -> None:
