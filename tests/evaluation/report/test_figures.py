@@ -21,7 +21,6 @@ from aiida_hpaint.evaluation.report.potentials import HEAD, potential_rows
 from aiida_hpaint.evaluation.report.spreads import draw_cumulative
 from aiida_hpaint.evaluation.report.style import colours, shown, spread
 
-
 PLAIN = [panel for panel in PANELS if not panel.of_potentials]
 
 
