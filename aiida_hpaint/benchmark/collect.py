@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from aiida_hpaint.diffusion.schedule import evaluations, path_of
 from aiida_hpaint.evaluation.benchmark.describe import host_row
-from aiida_hpaint.evaluation.benchmark.rows import HostRow
+from aiida_hpaint.evaluation.benchmark.rows import DRAWN, HostRow
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
 
@@ -52,31 +51,34 @@ def collect_rows(
     for host, index in enumerate(indices):
         of_host = np.flatnonzero(hosts == host)
         share = {stage: float(w[host] / max(w.sum(), 1.0)) for stage, w in work.items()}
-        row = host_row(
-            index,
-            references[host],
-            start[of_host],
-            samples[of_host],
-            targets[host],
-            seconds_sampling=share[SAMPLING] * seconds[SAMPLING],
-            seconds_relaxing=share["relax"] * seconds["relax"],
-            network_calls=0,
-            evaluations=int(steps[of_host].sum()),
+        rows.append(
+            host_row(
+                index,
+                references[host],
+                start[of_host],
+                samples[of_host],
+                targets[host],
+                seconds_sampling=share[SAMPLING] * seconds[SAMPLING],
+                seconds_relaxing=share["relax"] * seconds["relax"],
+                network_calls=network_calls(samples[of_host]),
+                evaluations=int(steps[of_host].sum()),
+            )
         )
-        calls = len(row.drawn) * network_calls(samples.history)
-        rows.append(row.model_copy(update={"network_calls": calls}))
     return rows
 
 
-def network_calls(history: Sequence[Mapping[str, Any]]) -> int:
-    """Evaluations of the network for each sample that a history tells of; 0 if none were drawn."""
-    record = next((record for record in history if record.get("stage") == SAMPLING), None)
+def network_calls(samples: StructureBatch) -> int:
+    """Evaluations of the network behind some samples, one by one; proposals have none."""
+    record = next((record for record in samples.history if record.get("stage") == SAMPLING), None)
     if record is None:
         return 0
     settings = SamplingSettings.model_validate(record["settings"])
     if settings.generator == "random":
         return 0
-    return evaluations(path_of(settings), settings.corrector_steps or 0)
+    once = evaluations(path_of(settings), settings.corrector_steps or 0)
+    everything = np.ones(len(samples), dtype=np.int64)
+    drawn = samples.scalars.get("origin", np.full(len(samples), DRAWN)) == DRAWN
+    return once * int(samples.scalars.get("draws", everything)[drawn].sum())
 
 
 def _sorted(samples: StructureBatch) -> StructureBatch:

@@ -59,7 +59,7 @@ def measure(
         target,
         seconds_sampling=sampled - began,
         seconds_relaxing=ended - sampled if relaxed else 0.0,
-        network_calls=len(drawn) * network_calls(drawn.history),
+        network_calls=network_calls(drawn),
         evaluations=sum(record.get("evaluations", 0) for record in samples.history),
     )
     if target is None or not potentials:

@@ -35,7 +35,8 @@ def generate(
 ) -> StructureBatch:
     """Samples for each host: `settings.samples` structures with the unplaced sites placed.
 
-    Returns a batch ordered by host, then sample, with the scalars `host`, `sample` and `fate`.
+    Returns a batch ordered by host, then sample, with the scalars `host`, `sample`, `fate`
+    and `draws`: how often the sample was drawn until it was not absurd or `redraws` were over.
     A sample depends on (weights, settings, seed, host, sample index) alone.
 
     Parameters
@@ -83,18 +84,19 @@ def _generate(
         refuse_large(int(_sought(samples).sum()), settings)
     draws = _draws(hosts, settings, model)
     paths = _place(draws, model, settings, progress, record)
-    made, redrawn = _with_positions(samples, draws, paths), 0
+    made, drawn = _with_positions(samples, draws, paths), np.ones(len(draws), dtype=np.int64)
     for _ in range(settings.redraws or 0):
         again = np.flatnonzero(absurd(made)).tolist()
         # The random numbers of a draw go on where they were: nothing else decides what comes.
         fresh = _place([draws[index] for index in again], model, settings, None, record)
         for index, path in zip(again, fresh, strict=True):
             paths[index] = path
-        made, redrawn = _with_positions(samples, draws, paths), redrawn + len(again)
+        made = _with_positions(samples, draws, paths)
+        drawn[again] += 1
     fates = np.where(made.placed, Fate.SAMPLED.value, Fate.NOT_A_NUMBER.value)
     seconds = round(time.monotonic() - started, 3)
-    history = _record(settings, model) | {"redrawn": redrawn, "seconds": seconds}
-    made = made.with_scalars(fate=fates).with_history(history)
+    made = made.with_scalars(fate=fates, draws=drawn)
+    made = made.with_history(_record(settings, model) | {"seconds": seconds})
     return made, assemble(made, draws, paths, settings)
 
 
