@@ -31,6 +31,7 @@ _ELSEWHERE: Mapping[str, float | int | str] = {
     "energy_scored": np.nan,
     "origin": "drawn",
     "parent": -1,
+    "draws": 0,
 }
 """What samples lack whose job died, where other chunks have it."""
 

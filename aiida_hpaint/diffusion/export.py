@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from aiida_hpaint.diffusion.cards import CheckpointError, ModelCard
 from aiida_hpaint.diffusion.checkpoints import save_model
-from aiida_hpaint.diffusion.start import build_network
+from aiida_hpaint.diffusion.start import build_network, new_network
 from aiida_hpaint.diffusion.training_record import read_record
 from aiida_hpaint.diffusion.training_settings import TrainingSettings
 
@@ -47,6 +49,7 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
     network = build_network(settings)
     try:
         network.load_state_dict(weights)
+        _keep_start(network, settings)
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint} is of another network: {error}") from error
     card = ModelCard(
@@ -60,6 +63,20 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
         training=_about_training(settings, record),
     )
     return save_model(network, card, path)
+
+
+def _keep_start(network: nn.Module, settings: TrainingSettings) -> None:
+    """Move the weights of a network towards those of the model that its training started from.
+
+    Averages of a model and what a training on more data made of it are often better than both
+    (Wortsman et al., arXiv:2109.01903, eq. 1).
+    """
+    if not settings.keep_start:
+        return
+    start = new_network(settings).state_dict()
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(start[name].to(value), settings.keep_start)
 
 
 def _about_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:

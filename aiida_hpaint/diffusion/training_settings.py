@@ -60,6 +60,13 @@ class TrainingSettings(Settings):
     start: str | None = Field(
         None, description="model to go on from: a name or path; it gives network and noise, too"
     )
+    keep_start: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the weights of `start` in the finished model: 0.5 is the mean of "
+        "what was there and what was learned (WiSE-FT, arXiv:2109.01903)",
+    )
     network: NetworkChoice = DenseChoice()
     noise: NoiseSettings = CartesianNoiseSettings()
     masks: MaskSettings = MaskSettings()
@@ -126,6 +133,10 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> TrainingSettings:
+        if self.keep_start and self.start is None:
+            raise ValueError(
+                f"there is no start to keep a share of {self.keep_start:g} of: name it in `start`"
+            )
         dense = self.network.architecture == "dense"
         if dense and self.noise.kind == "fractional":
             raise ValueError(

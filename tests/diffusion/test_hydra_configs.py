@@ -32,6 +32,8 @@ def test_the_published_base_model() -> None:
         "steps": 50,
         "corrector_steps": 1,
         "snr": 0.2,
+        "noise_scale": 1.0,
+        "redraws": 0,
     }
     assert found.data == "alex_mp_20"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
 from aiida_hpaint.diffusion import generate, load_model
 from aiida_hpaint.diffusion.cards import CheckpointError, read_card
@@ -182,6 +183,23 @@ def test_a_run_can_start_from_a_model(tmp_path: Path, kind: str) -> None:
     )
     with pytest.raises(CheckpointError, match="another network"):
         new_network(other)
+
+
+def test_a_model_can_keep_a_share_of_its_start(tmp_path: Path) -> None:
+    first = settings(tmp_path / "first", name="first")
+    path = tmp_path / "first.safetensors"
+    export_model(train(first).checkpoint, first, path)
+    second = settings(tmp_path / "second", start=str(path), keep_start=0.25, seed=1)
+    checkpoint = train(second).checkpoint
+    export_model(checkpoint, second, tmp_path / "kept.safetensors")
+    export_model(
+        checkpoint, second.model_copy(update={"keep_start": 0.0}), tmp_path / "new.safetensors"
+    )
+    start, new, kept = (load_file(tmp_path / f"{n}.safetensors") for n in ("first", "new", "kept"))
+    for name, value in kept.items():
+        torch.testing.assert_close(value, 0.75 * new[name] + 0.25 * start[name])
+    with pytest.raises(ValidationError, match="no start to keep a share of 0.25"):
+        settings(tmp_path, keep_start=0.25)
 
 
 def test_missing_models_to_start_from_are_named(tmp_path: Path) -> None:
