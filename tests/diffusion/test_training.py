@@ -198,7 +198,7 @@ def test_a_model_can_keep_a_share_of_its_start(tmp_path: Path) -> None:
     start, new, kept = (load_file(tmp_path / f"{n}.safetensors") for n in ("first", "new", "kept"))
     for name, value in kept.items():
         torch.testing.assert_close(value, 0.75 * new[name] + 0.25 * start[name])
-    with pytest.raises(ValidationError, match="no start to keep a share of 0.25"):
+    with pytest.raises(ValidationError, match="no start to keep a share"):
         settings(tmp_path, keep_start=0.25)
 
 
