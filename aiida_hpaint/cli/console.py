@@ -26,6 +26,8 @@ def console() -> Console:
 def quiet_warnings() -> None:
     """Warnings of other packages do not concern the user; ours are told in one line."""
     warnings.simplefilter("ignore")
+    # spglib writes past Python; it tries several tolerances, and some are meant to fail.
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
     def tell(message: Warning | str, *_: object) -> None:
         click.echo(f"Note: {message}", err=True)
