@@ -25,6 +25,8 @@ SETTINGS: dict[str, Any] = {
         "device": "cpu",
         "record": 1,
     },
+    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},
     "relax_all": {"max_steps": 1},

@@ -19,6 +19,8 @@ TIMEOUT = 1200
 
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
+    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},
     "relax_all": {"max_steps": 1},
