@@ -20,7 +20,9 @@ BRUCITE = EXAMPLES / "hosts" / "brucite.cif"
 
 
 def quick(generator: str = "bundled") -> RestorationSettings:
-    return load_protocol("fast", {"sampling": {"samples": 3, "generator": generator}})
+    plain = {"symmetry": {"wyckoff": 0, "refine": None}, "score": None}
+    sampling = {"samples": 3, "generator": generator}
+    return load_protocol("fast", {"sampling": sampling, **plain})
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,7 @@ def test_an_unknown_protocol_is_named() -> None:
 def funnel() -> Restoration:
     overrides = {
         "sampling": {"samples": 8, "generator": "random"},
+        "symmetry": {"wyckoff": 0, "refine": None},
         "score": {"max_steps": 1},
         "candidates": 2,
         "keep": 1,

@@ -269,7 +269,7 @@ def _lines(indent: str, values: dict[str, Any]) -> list[tuple[str, str]]:
     """Keys and values, nested ones indented; numbers and text as they are."""
     lines = []
     for key, value in values.items():
-        if isinstance(value, dict) and {*value} == {"value", "error", "n"}:
+        if isinstance(value, dict) and {"value", "error", "n"} <= {*value}:
             lines.append((f"{indent}{key}", "{value} ± {error} (of {n})".format(**value)))
         elif isinstance(value, dict):
             lines += [(f"{indent}{key}", ""), *_lines(f"{indent}  ", value)]

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from aiida_hpaint.protocols import list_protocols, load_protocol
-from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
+from aiida_hpaint.settings import RestorationSettings
 
 
 def test_every_protocol_loads_and_is_described() -> None:
@@ -43,11 +43,13 @@ def test_overrides_replace_single_settings() -> None:
 
 
 def test_candidates_are_scored() -> None:
+    fast = load_protocol("fast").score
+    assert fast is not None
     settings = load_protocol("fast", {"candidates": 5})
     assert settings.candidates == 5
-    assert settings.score == DEFAULT_SCORE
+    assert settings.score == fast
     changed = load_protocol("fast", {"score": {"fmax": 0.2}}).score
-    assert changed == DEFAULT_SCORE.model_copy(update={"fmax": 0.2})
+    assert changed == fast.model_copy(update={"fmax": 0.2})
     assert load_protocol("fast", {"candidates": 5, "score": None}).score is None
 
 

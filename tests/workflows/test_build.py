@@ -41,9 +41,9 @@ def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> Non
         "window": fast.keep_window,
         "same": fast.sift.same,
     }
-    assert "select" not in inserted
-    assert "score" not in plan
-    assert "refine" not in plan
+    assert inserted["select"]["keep"] == fast.candidates
+    assert fast.score is not None
+    assert plan["score"]["settings"].get_dict()["relaxation"] == fast.score.model_dump()
 
 
 def test_a_score_is_a_stage_of_its_own(brucite: StructureBatch) -> None:
