@@ -25,13 +25,17 @@ def load_benchmark(identifier: str | int) -> ProcessNode:
         node: Node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}: see `verdi process list -a`") from None
-    if not isinstance(node, ProcessNode) or "complete" not in node.inputs.get("graph_inputs", {}):
+    if not isinstance(node, ProcessNode) or not _is_benchmark(node):
         raise ValueError(f"node {identifier} is no benchmark: give one that --submit named")
     if not node.is_terminated:
         raise ValueError(f"benchmark {identifier} still runs: see `verdi process show {node.pk}`")
     if "rows" not in node.outputs:
         raise ValueError(f"benchmark {identifier} has no result: `verdi process report {node.pk}`")
     return node
+
+
+def _is_benchmark(node: ProcessNode) -> bool:
+    return "graph_inputs" in node.inputs and "complete" in node.inputs.graph_inputs
 
 
 def write_benchmark(node: ProcessNode, folder: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import finished
 
 from aiida_hpaint.counting.settings import SCREENING, CountingSettings
 from aiida_hpaint.settings import SamplingSettings
@@ -26,12 +26,7 @@ def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
 
     graph = build_count(read_hosts(BRUCITE), settings=QUICK, name="how many")
     graph.submit()
-    node = graph.process
-    deadline = time.monotonic() + TIMEOUT
-    while not node.is_terminated:
-        assert time.monotonic() < deadline, "the count is stuck"
-        time.sleep(0.2)
-    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
+    node = finished(graph.process, TIMEOUT)
     found = node.outputs.counting.get_dict()
     assert found["best"] == 2
     assert found["counts"][0]["count"] == 2

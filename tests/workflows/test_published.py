@@ -6,12 +6,12 @@ Its weights are random and its network is narrow: what it draws is nonsense, and
 from __future__ import annotations
 
 import hashlib
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from processes import finished
 
 from aiida_hpaint.structures import Fate, Recording, StructureBatch
 
@@ -40,13 +40,7 @@ def restored(hosts: StructureBatch, **arguments: Any) -> Any:
 
     graph = build_restore(hosts, overrides=SETTINGS, **arguments)
     graph.submit()
-    deadline = time.monotonic() + TIMEOUT
-    while not graph.process.is_terminated:
-        assert time.monotonic() < deadline, f"not restored within {TIMEOUT} s"
-        time.sleep(0.2)
-    node = graph.process
-    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
-    return node
+    return finished(graph.process, TIMEOUT)
 
 
 def jobs_with(attribute: str, value: str) -> list[Any]:

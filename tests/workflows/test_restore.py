@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+from processes import finished, until
 
 from aiida_hpaint.structures import StructureBatch
 
@@ -28,24 +27,12 @@ QUICK: dict[str, Any] = {
 }
 
 
-def until(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, f"no {what} within {TIMEOUT} s"
-        time.sleep(0.05)
-
-
 def submit(hosts: StructureBatch, settings: dict[str, Any] | None = None, **arguments: Any) -> Any:
     from aiida_hpaint.workflows.build import build_restore
 
     graph = build_restore(hosts, overrides=settings or QUICK, **arguments)
     graph.submit()
     return graph.process
-
-
-def wait(node: Any) -> None:
-    until(lambda: node.is_terminated, "end of the restoration")
-    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
 
 
 def stage_reports(node: Any) -> dict[str, dict[str, Any]]:
@@ -67,7 +54,7 @@ def test_a_chunk_that_dies_does_not_take_the_others_with_it(
     killer = "grep -q poison inputs.pickle && kill -9 $$"
     options = {"sample": {"prepend_text": killer}}
     node = submit(two_hosts, options=options, chunk_sites=5, name="half of it")
-    wait(node)
+    finished(node, TIMEOUT)
 
     reports = stage_reports(node)
     assert reports["chunk_0000"]["relax_all"]["status"] == "finished"
@@ -152,9 +139,9 @@ def test_kill_9_of_the_worker_when_a_task_has_just_begun(
     two_hosts: StructureBatch, daemon: Any, moment: str
 ) -> None:
     node = submit(two_hosts, chunk_sites=5)
-    until(lambda: moment in labels(node), moment)
+    until(lambda: moment in labels(node), moment, TIMEOUT)
     kill_worker(daemon)
-    wait(node)
+    finished(node, TIMEOUT)
     assert node.outputs.summary["n_restored"] == 2
     assert len(node.outputs.structures) == 2
 
@@ -164,13 +151,13 @@ def test_kill_9_of_the_daemon_loses_nothing(two_hosts: StructureBatch, daemon: A
     from aiida_hpaint.cli import session
 
     node = submit(two_hosts, chunk_sites=5)
-    until(lambda: "relax_inserted_chunk_0000" in labels(node), "relaxation")
+    until(lambda: "relax_inserted_chunk_0000" in labels(node), "relaxation", TIMEOUT)
     for pid in (daemon.get_daemon_pid(), *daemon_children(daemon)):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not session.is_running(daemon), "end of the daemon")
+    until(lambda: not session.is_running(daemon), "end of the daemon", TIMEOUT)
     assert not node.is_terminated
     assert session.ensure_daemon()
-    wait(node)
+    finished(node, TIMEOUT)
     assert node.outputs.summary["n_restored"] == 2
 
 
@@ -206,7 +193,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
         options=Dict({"max_wallclock_seconds": 40, "resources": {"num_machines": 1}}),
         max_jobs=Int(3),
     )
-    wait(stage)
+    finished(stage, TIMEOUT)
     report = stage.outputs.report.get_dict()
     assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 3, 0)
     assert "unfinished after 3 jobs" in report["message"]
@@ -222,7 +209,7 @@ def test_an_error_of_a_job_is_told_and_not_tried_again(
     if torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
     node = submit(brucite, {**QUICK, "potential": {"device": "cuda"}})
-    wait(node)
+    finished(node, TIMEOUT)
     report = stage_reports(node)["chunk_0000"]["relax_inserted"]
     assert (report["status"], report["jobs"]) == ("failed", 1)
     assert "device 'cuda' was asked for" in report["message"]
@@ -244,7 +231,7 @@ def test_the_same_restoration_is_taken_from_the_cache(brucite: StructureBatch) -
         graph = build_restore(brucite, overrides=overrides)
         with enable_caching():
             graph.run()
-        wait(graph.process)
+        finished(graph.process, TIMEOUT)
         return [n for n in graph.process.called_descendants if isinstance(n, CalcJobNode)]
 
     assert not any(job.base.caching.is_created_from_cache for job in jobs_of(11))
@@ -267,7 +254,7 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
         "candidates": 2,
     }
     node = submit(brucite, overrides, protocol="fast")
-    wait(node)
+    finished(node, TIMEOUT)
     (structure,) = (node.outputs.structures[key] for key in node.outputs.structures)
     atoms = structure.get_ase()
     bonds = [min(atoms.get_distances(h, [1, 2], mic=True)) for h in (3, 4)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from processes import ended
 
 from aiida_hpaint import __version__
 
@@ -31,15 +31,10 @@ def build(run: Any, **arguments: Any) -> Any:
     return build_training(run, **arguments)
 
 
-def finished(builder: Any) -> Any:
+def submitted(builder: Any) -> Any:
     from aiida.engine import submit
 
-    node = submit(builder)
-    end = time.monotonic() + TIMEOUT
-    while not node.is_terminated:
-        assert time.monotonic() < end, f"no end within {TIMEOUT} s"
-        time.sleep(0.1)
-    return node
+    return ended(submit(builder), TIMEOUT)
 
 
 @pytest.mark.usefixtures("profile")
@@ -97,11 +92,11 @@ def test_training_through_the_daemon_gives_what_it_gives_here(daemon: Any, tmp_p
     from aiida_hpaint.diffusion.export import export_model
     from aiida_hpaint.diffusion.training import train
 
-    node = finished(build(settings(holdout=CRYSTALS, holdout_by="structure", steps=1)))
+    node = submitted(build(settings(holdout=CRYSTALS, holdout_by="structure", steps=1)))
     assert node.exit_status == 401
     assert "nothing to learn" in node.exit_message
 
-    node = finished(build(settings(validation=CRYSTALS, validate_every=3, validation_batches=1)))
+    node = submitted(build(settings(validation=CRYSTALS, validate_every=3, validation_batches=1)))
     assert node.is_finished_ok, (node.exit_status, node.exit_message)
     report = node.outputs.report.get_dict()
     assert (report["status"], report["steps"], report["jobs"]) == ("finished", 6, 1)
@@ -128,10 +123,10 @@ def test_training_through_the_daemon_gives_what_it_gives_here(daemon: Any, tmp_p
 @pytest.mark.slow
 def test_a_job_goes_on_from_the_checkpoint_of_one_that_was_killed(daemon: Any) -> None:
     run = settings(steps=200, save_every=50)
-    whole = finished(build(run))
+    whole = submitted(build(run))
     until = "while ! test -e 'training/step=50.ckpt'; do sleep 0.05; done"
     killer = f"test -e previous || ({until}; pkill -9 -P $$) &"
-    node = finished(build(run, options={"prepend_text": killer}))
+    node = submitted(build(run, options={"prepend_text": killer}))
     assert node.is_finished_ok, (node.exit_status, node.exit_message)
     report = node.outputs.report.get_dict()
     assert (report["jobs"], report["failures"], report["steps"]) == (2, 1, 200)

@@ -1,0 +1,28 @@
+"""Waiting for processes that a daemon runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float) -> None:
+    """Return when the condition holds; fail with `what` was missing after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.05)
+
+
+def ended(node: Any, seconds: float) -> Any:
+    """Return the node when its process has ended, well or not."""
+    until(lambda: node.is_terminated, f"end of {node.process_label}", seconds)
+    return node
+
+
+def finished(node: Any, seconds: float) -> Any:
+    """Return the node when its process has finished well."""
+    ended(node, seconds)
+    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
+    return node
