@@ -135,6 +135,86 @@ class SiftSettings(Settings):
     same: float = Field(0.3, gt=0, description="within which inserted sites agree in duplicates, Å")
 
 
+class DftSettings(Settings):
+    """How Quantum ESPRESSO evaluates structures; units are those of pw.x (Ry, bohr)."""
+
+    pseudo_families: tuple[str, ...] = Field(
+        (
+            "SSSP/1.3/PBE/efficiency",
+            "PseudoDojo/0.5/PBE/SR/standard/upf",
+            "PseudoDojo/0.4/PBE/SR/standard/upf",
+        ),
+        min_length=1,
+        description="families of pseudopotentials; the first that is installed is used",
+    )
+    cutoff_wfc: float | None = Field(
+        None, gt=0, description="of wavefunctions, Ry; unset: as the family recommends"
+    )
+    cutoff_rho: float | None = Field(
+        None, gt=0, description="of the density, Ry; unset: as the family, or 4 times `cutoff_wfc`"
+    )
+    kpoints_distance: float = Field(0.15, gt=0, description="between k-points at most, 1/Å")
+    smearing: Literal["cold", "gaussian", "methfessel-paxton", "fermi-dirac"] = "cold"
+    degauss: float = Field(0.02, gt=0, description="width of the smearing, Ry")
+    scf_threshold: float = Field(2e-10, gt=0, description="of self-consistency, Ry per atom")
+    force_threshold: float = Field(1e-4, gt=0, description="largest force at the end, Ry/bohr")
+    energy_threshold: float = Field(
+        1e-5, gt=0, description="largest change of the energy in the last step, Ry per atom"
+    )
+    max_steps: int = Field(100, ge=1, description="steps of a relaxation, at most")
+    spin: Literal["auto", "none", "collinear"] = Field(
+        "auto", description="'auto': collinear where an element is magnetic as a rule"
+    )
+    symmetrise: float | None = Field(
+        0.01, gt=0, description="make structures exactly symmetric where they are within this, Å"
+    )
+
+
+class ValidationSettings(Settings):
+    """Which structures DFT relaxes, with the cell fixed, and how."""
+
+    dft: DftSettings = DftSettings()
+    candidates: int | None = Field(
+        1, ge=1, description="lowest by the potential of each host; null: all that finished"
+    )
+    margin: float = Field(
+        0.03, ge=0, description="candidates farther above the lowest are left out, eV per atom"
+    )
+
+
+class PeaksSettings(Settings):
+    """Where the electrostatic potential offers sites for what is missing."""
+
+    min_to_host: float = Field(0.7, ge=0, description="of a site from any atom, Å")
+    min_between: float = Field(
+        0.5, ge=0, description="of sites from each other, Å; the deeper one stays"
+    )
+    tolerance: float = Field(
+        0.1, gt=0, description="within which sites are equivalent under the host's symmetry, Å"
+    )
+
+
+class PinballSettings(Settings):
+    """How sites are chosen where there are more than are needed."""
+
+    screening: float = Field(
+        1.0, ge=1, description="relative permittivity that divides the protons' repulsion"
+    )
+    keep: int = Field(3, ge=1, description="lowest arrangements that are relaxed")
+    exact_sites: int = Field(
+        60, ge=1, description="sites up to which the choice is exact; above: heuristic"
+    )
+
+
+class RestoreHydrogenSettings(Settings):
+    """The baseline: sites at extrema of the electrostatic potential, relaxed by DFT."""
+
+    dft: DftSettings = DftSettings()
+    peaks: PeaksSettings = PeaksSettings()
+    pinball: PinballSettings = PinballSettings()
+    max_rounds: int = Field(5, ge=1, description="rounds of placing and relaxing, at most")
+
+
 class RestorationSettings(Settings):
     """The whole recipe: sample, sift, score, relax inserted sites, relax all sites, rank."""
 
@@ -156,4 +236,7 @@ class RestorationSettings(Settings):
     )
     keep_window: float = Field(
         0.02, ge=0, description="candidates this close to the lowest are kept too, eV per atom"
+    )
+    validation: ValidationSettings | None = Field(
+        None, description="relax the best with Quantum ESPRESSO; null: do not"
     )

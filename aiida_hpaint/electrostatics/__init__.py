@@ -1,0 +1,1 @@
+"""Electrostatic potentials of hosts: where they would hold a proton, and which arrangement."""
