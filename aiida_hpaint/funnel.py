@@ -12,6 +12,8 @@ from aiida_hpaint.settings import (
     SymmetrySettings,
 )
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.symmetry import propose
+from aiida_hpaint.symmetry import refine as refined
 
 __all__ = ["arrange", "score", "winnow"]
 
@@ -20,11 +22,7 @@ def winnow(
     drawn: StructureBatch, symmetry: SymmetrySettings, sifting: SiftSettings
 ) -> StructureBatch:
     """Samples as drawn and, where asked for, symmetric proposals beside them, sifted."""
-    if symmetry.symmetrised or symmetry.wyckoff:
-        from aiida_hpaint.symmetry import propose
-
-        drawn = propose(drawn, symmetry)
-    return sift(drawn, sifting)
+    return sift(propose(drawn, symmetry), sifting)
 
 
 def score(
@@ -53,6 +51,4 @@ def arrange(samples: StructureBatch, refine: float | None = None) -> StructureBa
     ranked = rank(samples)
     if refine is None:
         return ranked
-    from aiida_hpaint.symmetry import refine as refined
-
     return refined(ranked, refine)

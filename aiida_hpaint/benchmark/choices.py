@@ -19,6 +19,7 @@ from aiida_hpaint.relaxation import relax
 from aiida_hpaint.settings import RelaxationSettings, RestorationSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
+from aiida_hpaint.structures.origin import DRAWN, WYCKOFF
 
 Rows = NDArray[np.intp]
 
@@ -197,9 +198,9 @@ def _available(start: StructureBatch, samples: int) -> Rows:
     A duplicate repeats an earlier row, so that the first samples are sifted among themselves.
     """
     parent = start.scalars.get("parent", np.full(len(start), -1))
-    origin = start.scalars.get("origin", np.full(len(start), "drawn"))
+    origin = start.scalars.get("origin", np.full(len(start), DRAWN))
     number = np.where(parent >= 0, parent, start.scalars["sample"])
-    first = (number < samples) | (origin == "wyckoff")
+    first = (number < samples) | (origin == WYCKOFF)
     return np.flatnonzero(first & _alive(start))
 
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from aiida_hpaint.diffusion.schedule import evaluations, path_of
 from aiida_hpaint.evaluation.benchmark.describe import host_row
-from aiida_hpaint.evaluation.benchmark.rows import DRAWN, HostRow
+from aiida_hpaint.evaluation.benchmark.rows import HostRow
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.origin import DRAWN
 
 SAMPLING = "sample"
 

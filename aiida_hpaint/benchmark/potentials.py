@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aiida_hpaint.evaluation.benchmark.describe import finite
 from aiida_hpaint.evaluation.benchmark.rows import PotentialRow
 from aiida_hpaint.relaxation import get_potential
 from aiida_hpaint.relaxation.evaluator import Evaluator, Structures
@@ -71,8 +72,8 @@ def single_points(
     target = _energies(evaluator, reference)[0]
     seconds = time.process_time() - began
     return PotentialRow(
-        reference=_finite(target),
-        energies=tuple(_finite(energy) for energy in energies),
+        reference=finite(target),
+        energies=tuple(finite(energy) for energy in energies),
         seconds=seconds,
         evaluations=evaluator.structures,
     )
@@ -84,7 +85,3 @@ def _energies(evaluator: Evaluator, structures: StructureBatch) -> FloatArray:
         structures.numbers, structures.cart_coords, structures.cells, structures.site_counts
     )
     return evaluator.evaluate(where)[0]
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

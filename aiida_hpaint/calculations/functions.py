@@ -18,6 +18,7 @@ from aiida_hpaint.funnel import arrange
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.chunks import chunk_by_sites
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
+from aiida_hpaint.structures.origin import DRAWN
 
 __all__ = ["give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 
@@ -29,7 +30,7 @@ _NOT_RELAXED: Mapping[str, float | int] = {
 }
 _ELSEWHERE: Mapping[str, float | int | str] = {
     "energy_scored": np.nan,
-    "origin": "drawn",
+    "origin": DRAWN,
     "parent": -1,
     "draws": 0,
 }

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.images import NEIGHBOURS
 
 FloatArray = NDArray[np.float64]
 
 SYMMETRY_TOLERANCE = 0.05
 """Å, within which a host is taken to be symmetric."""
-
-NEIGHBOURS = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)

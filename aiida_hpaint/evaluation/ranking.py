@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.evaluation.sifting import find_duplicates
+from aiida_hpaint.settings import SiftSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
 
@@ -13,12 +14,8 @@ SAME_ENERGY = 0.001
 """eV per atom, within which relaxed samples that look alike are the same."""
 
 
-SAME = 0.3
-"""Å, within which inserted sites of relaxed samples that are the same agree."""
-
-
 def select_lowest(
-    samples: StructureBatch, keep: int, window: float, same: float = SAME
+    samples: StructureBatch, keep: int, window: float, same: float = SiftSettings().same
 ) -> StructureBatch:
     """Mark all relaxed samples but the lowest of each host as OUTCLASSED, repeats as DUPLICATE.
 

@@ -13,11 +13,10 @@ from aiida_hpaint.exchange.settings import Swap
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import number_of
 from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.structures.images import NEIGHBOURS
 
 REACH = 3.5
 """Å, within which sites turn a group away from them."""
-
-_IMAGES = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def _outwards(
     """(3,) direction from a site away from its neighbours, the nearest of which count most."""
     shift = frac - frac[site]
     shift = shift - np.round(shift)
-    vectors = ((shift[:, None] + _IMAGES) @ cell).reshape(-1, 3)
+    vectors = ((shift[:, None] + NEIGHBOURS) @ cell).reshape(-1, 3)
     lengths = np.linalg.norm(vectors, axis=1)
     near = (lengths > 0.1) & (lengths < REACH)
     return np.asarray(-(vectors[near] / lengths[near, None] ** 3).sum(axis=0))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +12,12 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.training_data import TrainingStructures
-from aiida_hpaint.diffusion.training_files import describe_source, load_structures, read_source
+from aiida_hpaint.diffusion.training_files import (
+    describe_source,
+    load_structures,
+    read_source,
+    source_hash,
+)
 from aiida_hpaint.exchange.build import Blank
 from aiida_hpaint.exchange.sense import different, sensible
 from aiida_hpaint.exchange.settings import ExchangeSettings, Swap
@@ -150,5 +154,5 @@ def _record(
         "potential": {key: card[key] for key in ("name", "package_version", "sha256")},
         "tried": dict(Counter(label.rpartition(":")[2] for label in tried.labels)),
         "kept": dict(by_swap),
-        "sha256": hashlib.sha256((settings.output / RESULT).read_bytes()).hexdigest(),
+        "sha256": source_hash(settings.output / RESULT),
     }

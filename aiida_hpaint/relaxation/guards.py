@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import covalent_radii
 
+from aiida_hpaint.structures.images import NEIGHBOURS
+
 from .ragged import owners_of, site_rows, sums
 
 if TYPE_CHECKING:
@@ -69,8 +71,7 @@ def closest_contacts(
     structure = owners_of(counts)[first]
     between = frac[second] - frac[first]
     between -= np.round(between)
-    images = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    vectors = np.einsum("pka,pab->pkb", between[:, None] + images, cells[structure])
+    vectors = np.einsum("pka,pab->pkb", between[:, None] + NEIGHBOURS, cells[structure])
     distances = np.sqrt((vectors**2).sum(axis=-1).min(axis=1))
     ratios = distances / shortest_allowed(numbers[first], numbers[second])
     closest = np.full(len(counts), np.inf)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from aiida_hpaint.structures.images import NEIGHBOURS
 from aiida_hpaint.symmetry.group import FloatArray, Group, IntArray, wrap
-
-_NEIGHBOURS = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 class Distinct:
@@ -51,7 +50,7 @@ class Distinct:
         for element in np.unique(self._numbers):
             sites = frac[self._numbers == element]
             for host in self._host:
-                images = wrap(sites[:, None] - host)[:, :, None] + _NEIGHBOURS
+                images = wrap(sites[:, None] - host)[:, :, None] + NEIGHBOURS
                 squares = ((images @ self._group.cell) ** 2).sum(-1).min(-1)
                 parts.append(np.sort(np.sqrt(squares).ravel()))
         return np.concatenate(parts)

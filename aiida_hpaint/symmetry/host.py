@@ -9,15 +9,13 @@ import numpy as np
 
 from aiida_hpaint.settings import SymmetrySettings
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.origin import SYMMETRISED, WYCKOFF
 from aiida_hpaint.symmetry.distinct import Distinct
 from aiida_hpaint.symmetry.group import BoolArray, FloatArray, Group, IntArray
 from aiida_hpaint.symmetry.sites import Sites, bonds
 from aiida_hpaint.symmetry.special import special_positions
 from aiida_hpaint.symmetry.symmetrise import symmetrise
 from aiida_hpaint.symmetry.wyckoff import wyckoff
-
-DRAWN, SYMMETRISED, WYCKOFF = "drawn", "symmetrised", "wyckoff"
-"""Values of the scalar `origin`."""
 
 UNMOVED = 0.02
 """Å, within which a proposal is a sample."""

@@ -14,7 +14,8 @@ from aiida_hpaint.plausibility import find_contacts, too_close
 from aiida_hpaint.settings import SymmetrySettings
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.fate import Fate
-from aiida_hpaint.symmetry.host import DRAWN, Proposal, proposals
+from aiida_hpaint.structures.origin import DRAWN
+from aiida_hpaint.symmetry.host import Proposal, proposals
 
 
 def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase.data import covalent_radii
 
+from aiida_hpaint.structures.images import NEIGHBOURS
 from aiida_hpaint.symmetry.group import FloatArray, Group, IntArray, wrap
 
 BOND, BOND_SPREAD = 1.08, 0.25
@@ -15,8 +16,6 @@ worth nothing."""
 
 SHORTEST = 0.65
 """Sums of covalent radii, below which no site is filled."""
-
-_NEIGHBOURS = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Sites:
 
 def bonds(group: Group, sites: Sites, points: FloatArray) -> FloatArray:
     """(n,) distance of points (n, 3) to the nearest site of the host, in sums of radii."""
-    shifts = wrap(points[:, None] - sites.host)[:, :, None] + _NEIGHBOURS
+    shifts = wrap(points[:, None] - sites.host)[:, :, None] + NEIGHBOURS
     lengths = np.sqrt(((shifts @ group.cell) ** 2).sum(-1).min(-1))
     radii = covalent_radii[sites.kind] + covalent_radii[sites.kinds]
     return np.asarray((lengths / radii).min(1))

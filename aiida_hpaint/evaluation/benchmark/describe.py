@@ -10,7 +10,6 @@ from ase.formula import Formula
 
 from aiida_hpaint.evaluation.benchmark.duplicates import stands_for
 from aiida_hpaint.evaluation.benchmark.rows import (
-    DRAWN,
     WITH_NONMETAL,
     WITHOUT_NONMETAL,
     HostRow,
@@ -19,6 +18,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
 from aiida_hpaint.evaluation.matching import compare, host_matches
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import RELAXED, Fate
+from aiida_hpaint.structures.origin import DRAWN
 
 NONMETALS = (6, 7, 8, 16)
 
@@ -72,9 +72,9 @@ def _reference_energies(target: StructureBatch | None) -> tuple[float | None, fl
     """eV, after and before its relaxation; None for what there is not."""
     if target is None or "energy" not in target.scalars:
         return None, None
-    first = _finite(target.scalars["energy_sampled"][0])
+    first = finite(target.scalars["energy_sampled"][0])
     ended = Fate(str(target.scalars["fate"][0])) in RELAXED
-    return (_finite(target.scalars["energy"][0]) if ended else None), first
+    return (finite(target.scalars["energy"][0]) if ended else None), first
 
 
 def _sample_row(
@@ -85,7 +85,7 @@ def _sample_row(
     same_as: int,
 ) -> SampleRow:
     scalars = {name: values[0].item() for name, values in sample.scalars.items()}
-    energy = _finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
+    energy = finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
     values: dict[str, Any] = _compared(start, reference, "_unrelaxed") if start.placed[0] else {}
     if energy is not None:
         values |= _compared(sample, reference, "")
@@ -98,7 +98,7 @@ def _sample_row(
         same_as=same_as,
         rank=scalars["rank"],
         energy=energy,
-        energy_sampled=_finite(scalars["energy_sampled"]),
+        energy_sampled=finite(scalars["energy_sampled"]),
         **values,
         **_of_funnel(scalars),
     )
@@ -109,7 +109,7 @@ def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
     return {
         "origin": scalars.get("origin", DRAWN),
         "parent": scalars.get("parent", -1),
-        "energy_scored": _finite(scalars.get("energy_scored", np.nan)),
+        "energy_scored": finite(scalars.get("energy_scored", np.nan)),
         "candidate": _is_candidate(scalars),
         "space_group": scalars.get("space_group") or None,
     }
@@ -141,5 +141,6 @@ def _chemistry(reference: StructureBatch) -> str:
     return WITH_NONMETAL if np.isin(others, NONMETALS).any() else WITHOUT_NONMETAL
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
+    """The value, or None where there is none."""
     return float(value) if np.isfinite(value) else None

@@ -20,6 +20,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from aiida_hpaint.structures.origin import DRAWN
+
 ROWS = "rows.jsonl"
 SAMPLES = "samples.csv"
 SUMMARY = "summary.json"
@@ -29,10 +31,6 @@ COMPARISON = "comparison.json"
 WITH_NONMETAL = "oxide/organic (C,N,O,S)"
 WITHOUT_NONMETAL = "metallic/complex hydride"
 """The two values of `HostRow.chemistry`: hosts with C, N, O or S, and without."""
-
-
-DRAWN = "drawn"
-"""The `SampleRow.origin` of what the generator drew."""
 
 
 class SampleRow(BaseModel):

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.evaluation.equivalence import NEIGHBOURS, FloatArray, HostSymmetry
+from aiida_hpaint.evaluation.equivalence import FloatArray, HostSymmetry
 from aiida_hpaint.structures.batch import IntArray, StructureBatch
+from aiida_hpaint.structures.images import NEIGHBOURS
 
 _LARGEST_BLOCK = 500_000
 """Distances computed at once."""

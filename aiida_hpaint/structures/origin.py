@@ -1,0 +1,12 @@
+"""Where a sample comes from: values of the scalar `origin`."""
+
+from __future__ import annotations
+
+DRAWN = "drawn"
+"""By the generator."""
+
+SYMMETRISED = "symmetrised"
+"""A sample with more symmetry."""
+
+WYCKOFF = "wyckoff"
+"""On Wyckoff positions of the host."""
