@@ -85,11 +85,14 @@ def _generate(
     draws = _draws(hosts, settings, model)
     paths = _place(draws, model, settings, progress, record)
     made, drawn = _with_positions(samples, draws, paths), np.ones(len(draws), dtype=np.int64)
+    again = np.arange(len(draws))
     for _ in range(settings.redraws or 0):
-        again = np.flatnonzero(absurd(made)).tolist()
+        again = again[absurd(made[again])]
+        if not len(again):
+            break
         # The random numbers of a draw go on where they were: nothing else decides what comes.
         fresh = _place([draws[index] for index in again], model, settings, None, record)
-        for index, path in zip(again, fresh, strict=True):
+        for index, path in zip(again.tolist(), fresh, strict=True):
             paths[index] = path
         made = _with_positions(samples, draws, paths)
         drawn[again] += 1
