@@ -152,6 +152,13 @@ def relax_and_rank(
 ) -> StructureBatch:
     """The rest of the recipe for samples that `generate` has drawn."""
     samples = winnow(drawn, settings.symmetry, settings.sift)
+    return relax_winnowed(samples, settings, progress=progress)
+
+
+def relax_winnowed(
+    samples: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+) -> StructureBatch:
+    """The rest of the recipe for samples that `winnow` has sifted."""
     same = settings.sift.same
     if settings.score is not None:
         samples = score(samples, settings.score, settings.potential, progress=progress)
@@ -165,6 +172,7 @@ def relax_and_rank(
 __all__: Sequence[str] = [
     "Restoration",
     "relax_and_rank",
+    "relax_winnowed",
     "restore",
     "restore_batch",
     "restore_recorded",

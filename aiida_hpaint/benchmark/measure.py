@@ -13,13 +13,13 @@ from aiida_hpaint.diffusion import generate
 from aiida_hpaint.diffusion.checkpoints import load_model
 from aiida_hpaint.evaluation.benchmark.describe import host_row
 from aiida_hpaint.evaluation.benchmark.rows import HostRow
+from aiida_hpaint.funnel import winnow
 from aiida_hpaint.relaxation import relax
 from aiida_hpaint.relaxation.potentials import get_potential
-from aiida_hpaint.restoration import relax_and_rank
+from aiida_hpaint.restoration import relax_winnowed
 from aiida_hpaint.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.fate import Fate
-from aiida_hpaint.symmetry import propose
 
 
 def measure(
@@ -48,13 +48,14 @@ def measure(
     began = time.process_time()
     drawn = generate(host, settings.sampling)
     sampled = time.process_time()
-    samples = relax_and_rank(drawn, settings) if relaxed else _as_drawn(drawn)
+    start = winnow(drawn, settings.symmetry, settings.sift) if relaxed else drawn
+    samples = relax_winnowed(start, settings) if relaxed else _as_drawn(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
     row = host_row(
         index,
         reference,
-        start_of(drawn, samples, settings),
+        start,
         samples,
         target,
         seconds_sampling=sampled - began,
@@ -91,10 +92,3 @@ def load(
 def _as_drawn(drawn: StructureBatch) -> StructureBatch:
     nothing = np.full(len(drawn), np.nan)
     return drawn.with_scalars(rank=np.full(len(drawn), -1), energy=nothing, energy_sampled=nothing)
-
-
-def start_of(
-    drawn: StructureBatch, samples: StructureBatch, settings: RestorationSettings
-) -> StructureBatch:
-    """The samples of one host before any relaxation; proposals are made once more."""
-    return drawn if len(drawn) == len(samples) else propose(drawn, settings.symmetry)

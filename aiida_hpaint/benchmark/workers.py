@@ -43,7 +43,8 @@ def side_by_side(
         If a process dies, mostly of lack of memory.
     """
     if processes == 1 or len(jobs) < 2:
-        yield from (function(*job) for job in jobs)
+        with _single_thread():
+            yield from (function(*job) for job in jobs)
         return
     with _pool(min(processes, len(jobs))) as pool:
         futures: list[Future[Result]] = [pool.submit(function, *job) for job in jobs]
@@ -71,6 +72,19 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _single_thread() -> Iterator[None]:
+    """Have this process compute as those of a pool do, for a while."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _one_thread() -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from aiida_hpaint.benchmark import References, read_references, run_benchmark, run_comparison, show
 from aiida_hpaint.benchmark.compare import folder_names
+from aiida_hpaint.benchmark.workers import side_by_side
 from aiida_hpaint.evaluation.benchmark import HostRow, read_rows
 from aiida_hpaint.evaluation.benchmark.rows import ROWS, SETTINGS
 from aiida_hpaint.protocols import load_protocol
@@ -164,3 +166,13 @@ def test_processes_side_by_side_give_the_same_rows(
     for left, right in zip(ours, theirs, strict=True):
         assert [sample.fate for sample in left.samples] == [s.fate for s in right.samples]
         assert left.reference_energy == pytest.approx(right.reference_energy, abs=1e-4)
+
+
+def test_one_process_computes_with_one_thread_as_those_of_a_pool_do() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        assert list(side_by_side(torch.get_num_threads, [()], 1)) == [1]
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
