@@ -10,7 +10,7 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from aiida_hpaint.calculations.benchmark import compare_restored, join_batches
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import _PLAN, _STAGE, restore
+from aiida_hpaint.workflows.restore import PLAN, STAGE, restore
 from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["benchmark"]
@@ -33,8 +33,8 @@ def benchmark(
     incomplete: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     starts: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], _PLAN],
-    reference_plan: Annotated[dict[str, Any], _STAGE],
+    plan: Annotated[dict[str, Any], PLAN],
+    reference_plan: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
     """Restore what is left of complete structures, and compare.

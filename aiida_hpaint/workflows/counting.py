@@ -11,17 +11,17 @@ from aiida_workgraph import WorkGraph, dynamic, get_current_graph, namespace, ta
 from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.counting import rank_counts
-from aiida_hpaint.calculations.identity import relaxation_identity
 from aiida_hpaint.counting.phases import phase_batch
 from aiida_hpaint.counting.question import check_phases, elements_of, with_question
 from aiida_hpaint.counting.settings import CountingSettings
 from aiida_hpaint.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.relaxation import get_potential
 from aiida_hpaint.structures import StructureBatch, read_hosts
 from aiida_hpaint.structures.elements import symbol_of
-from aiida_hpaint.workflows.build import find_code, job_options, restore_inputs, runs_here
+from aiida_hpaint.workflows.build import restore_inputs, runs_here
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import _PLAN, _STAGE, restore
+from aiida_hpaint.workflows.restore import PLAN, STAGE, restore
 from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["build_count", "count"]
@@ -45,9 +45,9 @@ def count(
     phases: StructureBatchData,
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], _PLAN],
-    relaxing: Annotated[dict[str, Any], _STAGE],
-    competing: Annotated[dict[str, Any], _STAGE],
+    plan: Annotated[dict[str, Any], PLAN],
+    relaxing: Annotated[dict[str, Any], STAGE],
+    competing: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
     """Count the sites that a host misses; `build_count` makes the inputs.
@@ -129,7 +129,8 @@ def build_count(
     HostError
         If the host cannot be used, or no more sites fit.
     ValueError
-        If anything is unknown, missing or out of its range.
+        If anything is unknown, missing or out of its range, or the potential does not know an
+        element (asked where this very Python relaxes).
     """
     settings = with_question(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
@@ -140,35 +141,21 @@ def build_count(
         raise ValueError("there is no competing phase: give one of each element, with --phases")
     check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
+    relax_all = inputs["plan"]["relax_all"]
+    if runs_here(relax_all["code"]):
+        # Phases hold no other elements than the host and what it misses.
+        get_potential(settings.restoration.potential).card.check_elements(hosts.batch.numbers)
+    values = settings.restoration.model_dump(mode="json")
+    potential = {"potential": values["potential"]}
+    relaxation = {**potential, "relaxation": values["relax_all"]}
     graph = count.build(
         host=StructureBatchData(one),
         bare=StructureBatchData(bare_host(one)),
         phases=StructureBatchData(competing),
         **inputs,
-        relaxing=_stage(settings, "relaxation", code, options),
-        competing=_stage(settings, "phases", code, options),
+        relaxing={**relax_all, "settings": Dict(relaxation)},
+        competing={**relax_all, "settings": Dict(potential)},
         settings=Dict(settings.model_dump(mode="json")),
     )
     graph.name = name
     return graph
-
-
-def _stage(
-    settings: CountingSettings,
-    kind: str,
-    code: Any,
-    options: Any,
-) -> dict[str, Any]:
-    """Inputs of a stage that relaxes with the potential of the restoration."""
-    chosen = find_code(code.get("relax") if isinstance(code, Mapping) else code)
-    given = options.get("relax") if options and options.keys() <= {"sample", "relax"} else options
-    restoration = settings.restoration
-    values: dict[str, Any] = {"potential": restoration.potential.model_dump(mode="json")}
-    if kind == "relaxation":
-        values["relaxation"] = restoration.relax_all.model_dump(mode="json")
-    return {
-        "settings": Dict(values),
-        "identity": Dict(relaxation_identity(restoration.potential, runs_here(chosen))),
-        "code": chosen,
-        "options": Dict(job_options("relax", given)),
-    }

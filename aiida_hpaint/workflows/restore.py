@@ -14,12 +14,12 @@ from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.stage import StageWorkChain
 
-__all__ = ["STAGES", "restore"]
+__all__ = ["PLAN", "STAGE", "STAGES", "restore"]
 
 STAGES = ("sample", "score", "relax_inserted", "relax_all")
 """Stages in their order; without `score` in the settings there is none."""
 
-_STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
+STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
 _MODEL = Annotated[FolderData, SocketMeta(required=False)]
 _SAMPLE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict, model=_MODEL)
 # That a namespace is not required says nothing of what is in it.
@@ -30,8 +30,8 @@ _SCORE = namespace(
     options=Annotated[Dict, SocketMeta(required=False)],
 )
 _REFINE = Annotated[Float, SocketMeta(required=False)]
-_PLAN = namespace(
-    sample=_SAMPLE, score=_SCORE, relax_inserted=_STAGE, relax_all=_STAGE, refine=_REFINE
+PLAN = namespace(
+    sample=_SAMPLE, score=_SCORE, relax_inserted=STAGE, relax_all=STAGE, refine=_REFINE
 )
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 _REPORTS = dynamic(dynamic(Dict))
@@ -52,7 +52,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
 def restore(
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], _PLAN],
+    plan: Annotated[dict[str, Any], PLAN],
 ) -> dict[str, Any]:
     """Put the missing sites of hosts back, and rank what was found.
 

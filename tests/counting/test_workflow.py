@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from processes import finished
 
 from aiida_hpaint.counting.settings import SCREENING, CountingSettings
+from aiida_hpaint.relaxation import PotentialCard, PotentialError
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures import read_hosts
 
@@ -18,6 +20,19 @@ QUICK = CountingSettings(
     n_max=3,
     restoration=SCREENING.model_copy(update={"sampling": SamplingSettings(samples=2)}),
 )
+
+
+@pytest.mark.usefixtures("profile")
+def test_an_element_that_the_potential_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from aiida_hpaint.workflows import counting
+
+    elements = frozenset({1, 12})
+    card = PotentialCard("some", "ase", "0", "none", "0" * 64, "cpu", elements=elements)
+    monkeypatch.setattr(counting, "get_potential", lambda settings: SimpleNamespace(card=card))
+    with pytest.raises(PotentialError, match="was not trained on O: choose a potential"):
+        counting.build_count(read_hosts(BRUCITE), settings=QUICK)
 
 
 @pytest.mark.slow
