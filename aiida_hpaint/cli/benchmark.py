@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli import options
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -56,30 +58,17 @@ RATES = {
 @click.argument(
     "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the results.",
-)
+@options.output("the results")
 @click.option(
     "--element", default="H", show_default=True, metavar="EL", help="To take out and put back."
 )
-@click.option(
-    "--generator", metavar="NAME", help="A name from `aiida-hpaint models list`, a path or random."
-)
+@options.generator
 @click.option("--compare", metavar="NAMES", help="Several generators, with commas between them.")
 @click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent.")
-@click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`.")
-@click.option("--samples", type=int, metavar="N", help="Samples for each host.")
-@click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
-@click.option(
-    "--set",
-    "set_",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any other setting, like relax_all.fmax=0.02 or sampling.steps=50; may be repeated.",
-)
+@options.potential
+@options.samples("host")
+@options.seed
+@options.setting("relax_all.fmax=0.02 or sampling.steps=50")
 @click.option(
     "--potentials",
     metavar="NAMES",
@@ -96,7 +85,7 @@ RATES = {
     help="Hosts measured side by side; without it, as many as there are cores.",
 )
 @click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
-@click.option("--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here.")
+@options.code
 @click.option("--upload-model", is_flag=True, help="Send the generator's weights with the jobs.")
 @click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
 @click.pass_obj
@@ -156,7 +145,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
     from aiida_hpaint.cli.run import progress_display
 
     names, output = _names(flags["compare"]), flags["output"]
-    options: Any = {
+    shared: Any = {
         "relaxed": not flags["unrelaxed"],
         "processes": flags["processes"] or cores(),
         "potentials": _others(flags["potentials"], settings),
@@ -166,11 +155,11 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        options["progress"] = progress
+        shared["progress"] = progress
         if names:
-            summaries = run_comparison(chosen, settings, names, output, **options)
+            summaries = run_comparison(chosen, settings, names, output, **shared)
         else:
-            summary = run_benchmark(chosen, settings, output, **options)
+            summary = run_benchmark(chosen, settings, output, **shared)
             summaries = {settings.sampling.generator: summary}
     console().print(rates_table(summaries))
     click.echo(f"Report: {show(output)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import Field, ValidationError
 
+from aiida_hpaint.protocols import load_protocol, merge
 from aiida_hpaint.settings import RestorationSettings, Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
         values = _read_yaml(Path(files[0]))
     named = ("add", "protocol", "code", "upload_model")
     given = {key: flags[key] for key in named if flags.get(key)}
-    overrides = _merge(values.get("settings") or {}, overrides_from(flags))
+    overrides = merge(values.get("settings") or {}, overrides_from(flags))
     try:
         return Campaign.model_validate({**values, **given, "settings": overrides})
     except ValidationError as error:
@@ -69,14 +70,12 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
         nested: Any = value
         for key in reversed(path.split(".")):
             nested = {key: nested}
-        merged = _merge(merged, nested)
+        merged = merge(merged, nested)
     return merged
 
 
 def read_settings(campaign: Campaign) -> RestorationSettings:
     """The settings of a campaign, see `load_protocol`."""
-    from aiida_hpaint.protocols import load_protocol
-
     return load_protocol(campaign.protocol, campaign.settings)
 
 
@@ -155,14 +154,6 @@ def _split(text: str) -> tuple[str, Any]:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError:
         return key.strip(), value
-
-
-def _merge(base: Mapping[str, Any], added: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in added.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
 
 
 def _n_chunks(counts: Sequence[int], max_sites: int) -> int:

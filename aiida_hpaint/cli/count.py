@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli import options
+
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.table import Table
@@ -55,27 +57,14 @@ Examples:
     help="Chemical potential of the element, eV above its reference; twice for a range.",
 )
 @click.option("--protocol", metavar="NAME", help="Of the restorations; without it, a quick one.")
-@click.option("--samples", type=int, metavar="N", help="Samples for each number.")
-@click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
-@click.option("--generator", metavar="NAME", help="See `aiida-hpaint models list`.")
-@click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`.")
-@click.option(
-    "--set",
-    "set_",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any other setting, like trust.charge=0.1 or restoration.keep=2; may be repeated.",
-)
-@click.option("--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("counted"),
-    show_default=True,
-    help="Folder for tables and structure.",
-)
-@click.option("--no-aiida", is_flag=True, help="Plain Python: no daemon and no provenance.")
+@options.samples("number")
+@options.seed
+@options.generator
+@options.potential
+@options.setting("trust.charge=0.1 or restoration.keep=2")
+@options.code
+@options.output("tables and structure", "counted")
+@options.no_aiida
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """How many sites of an element does a host miss?"""
@@ -107,16 +96,16 @@ def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
     """
     from pydantic import ValidationError
 
-    from aiida_hpaint.cli.campaign import _merge, overrides_from
+    from aiida_hpaint.cli.campaign import overrides_from
     from aiida_hpaint.counting.settings import CountingSettings
-    from aiida_hpaint.protocols import load_protocol
+    from aiida_hpaint.protocols import load_protocol, merge
 
     values = CountingSettings().model_dump()
     if flags["protocol"] is not None:
         values["restoration"] = load_protocol(flags["protocol"]).model_dump()
     short = {key: flags[key] for key in ("samples", "seed", "generator", "potential")}
-    values["restoration"] = _merge(values["restoration"], overrides_from(short))
-    values = _merge(values, overrides_from({"set_": flags["set_"]}))
+    values["restoration"] = merge(values["restoration"], overrides_from(short))
+    values = merge(values, overrides_from({"set_": flags["set_"]}))
     values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
     if flags["mu"]:
         if len(flags["mu"]) > 2:

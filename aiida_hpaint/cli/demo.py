@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.options import run_options
+from aiida_hpaint.cli import options
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,15 +33,8 @@ Examples:
 @click.argument(
     "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER"
 )
-@run_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs/demo"),
-    show_default=True,
-    help="Folder for CIFs and tables.",
-)
+@options.restoration
+@options.output("CIFs and tables", "runs/demo")
 @click.pass_obj
 def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> None:
     """Restore crystals whose hydrogen is known, and compare."""

@@ -3,11 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+generator = click.option(
+    "--generator",
+    metavar="NAME",
+    help="A name from `aiida-hpaint models list`, random, or the path of a model.",
+)
+seed = click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
+potential = click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`.")
+code = click.option(
+    "--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here."
+)
+no_aiida = click.option(
+    "--no-aiida", is_flag=True, help="Plain Python: no daemon and no provenance."
+)
+
+
+def samples(each: str) -> Callable[[Function], Function]:
+    """How many samples for each of what."""
+    return click.option("--samples", type=int, metavar="N", help=f"Samples for each {each}.")
+
+
+def setting(examples: str) -> Callable[[Function], Function]:
+    """Settings that have no option of their own."""
+    return click.option(
+        "--set",
+        "set_",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help=f"Any other setting, like {examples}; may be repeated.",
+    )
+
+
+def output(holds: str, default: str | None = None) -> Callable[[Function], Function]:
+    """The folder for what was found."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=default,
+        show_default=default is not None,
+        help=f"Folder for {holds}.",
+    )
+
 
 _HOSTS: tuple[Callable[[Any], Any], ...] = (
     click.argument("files", nargs=-1, required=True, metavar="FILES..."),
@@ -18,7 +62,7 @@ _HOSTS: tuple[Callable[[Any], Any], ...] = (
 )
 _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent."),
-    click.option("--samples", type=int, metavar="N", help="Samples for each host."),
+    samples("host"),
     click.option(
         "--candidates",
         type=click.IntRange(min=1),
@@ -26,12 +70,8 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         help="Relax only the N lowest samples of each host after a short relaxation of all: for "
         "many samples. --set score.max_steps=0 compares them as they were drawn.",
     ),
-    click.option("--seed", type=int, metavar="N", help="Seed of the noise."),
-    click.option(
-        "--generator",
-        metavar="NAME",
-        help="A name from `aiida-hpaint models list` or the path of a model.",
-    ),
+    seed,
+    generator,
     click.option(
         "--way",
         type=click.Choice(["td", "pos-only", "baseline", "repaint"]),
@@ -51,17 +91,9 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         help="Keep how samples were drawn, for `aiida-hpaint trajectory`. "
         "--set sampling.record=10 keeps every tenth step.",
     ),
-    click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`."),
-    click.option(
-        "--set",
-        "set_",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="Any other setting, like relax_all.fmax=0.02 or sampling.snr=0.4; may be repeated.",
-    ),
-    click.option(
-        "--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here."
-    ),
+    potential,
+    setting("relax_all.fmax=0.02 or sampling.snr=0.4"),
+    code,
     click.option(
         "--upload-model",
         is_flag=True,
@@ -77,12 +109,12 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-def host_options(command: Function) -> Function:
+def hosts(command: Function) -> Function:
     """Which hosts."""
     return _decorated(command, _HOSTS)
 
 
-def run_options(command: Function) -> Function:
+def restoration(command: Function) -> Function:
     """How to restore them, and where."""
     return _decorated(command, _SETTINGS)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.options import host_options, run_options
+from aiida_hpaint.cli import options
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -62,17 +62,10 @@ Examples:
 
 
 @click.command(help=RESTORE)
-@host_options
-@run_options
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("restored"),
-    show_default=True,
-    help="Folder for CIFs and tables.",
-)
-@click.option("--no-aiida", is_flag=True, help="Plain Python: no daemon and no provenance.")
+@options.hosts
+@options.restoration
+@options.output("CIFs and tables", "restored")
+@options.no_aiida
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Restore hosts, wait, and show what was found."""
@@ -93,8 +86,8 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
 
 
 @click.command(help=SUBMIT)
-@host_options
-@run_options
+@options.hosts
+@options.restoration
 @click.pass_obj
 def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Submit a restoration to the AiiDA daemon and return."""

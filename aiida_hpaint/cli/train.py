@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from aiida_hpaint.cli import options
+
 HELP = """Train a model as CONFIG, a YAML file, says.
 
 What can be set is listed in the reference of the documentation; `data` and `output` have to be.
@@ -38,7 +40,7 @@ Examples:
     help="Stop after this time, with a checkpoint to go on from.",
 )
 @click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
-@click.option("--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here.")
+@options.code
 @click.option(
     "--walltime",
     type=click.FloatRange(min=0, min_open=True),

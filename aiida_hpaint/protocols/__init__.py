@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
 
-__all__ = ["list_protocols", "load_protocol"]
+__all__ = ["list_protocols", "load_protocol", "merge"]
 
 
 def list_protocols() -> dict[str, str]:
@@ -49,7 +49,7 @@ def load_protocol(
     defaults = RestorationSettings().model_dump()
     merged = defaults
     for layer in (protocols[name]["settings"], overrides or {}):
-        merged = _merge(_scoring(merged, layer), layer)
+        merged = merge(_scoring(merged, layer), layer)
     unknown = list(_unknown(RestorationSettings, merged))
     if unknown:
         raise ValueError("\n".join(unknown))
@@ -74,11 +74,12 @@ def _scoring(base: Mapping[str, Any], layer: Mapping[str, Any]) -> Mapping[str, 
     return base
 
 
-def _merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings with some of their values replaced."""
     merged = dict(base)
     for key, value in overrides.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
+        merged[key] = merge(merged[key], value) if both else value
     return merged
 
 
