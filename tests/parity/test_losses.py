@@ -1,4 +1,4 @@
-"""The loss of the training against the oracle's, of made-up predictions."""
+"""The loss of the training and its targets against the oracle's, of made-up predictions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def test_losses_of_structures() -> None:
         reference["losses"],
         strict=True,
     )
+    exact = 0
     for case, noisy, predicted, theirs in rows:
         crystals = to_crystals([case], torch.float64)
         levels = levels_at([np.full(len(case.numbers), case.time)], crystals)
@@ -40,4 +41,16 @@ def test_losses_of_structures() -> None:
         )
         # the oracle's sum ends three cells away, which bends it where the noise fills the cell
         accuracy = 1e-6 if levels.max() < 0.5 else 0.015
+        exact += bool(levels.max() < 0.5)
         assert float(found) == pytest.approx(float(theirs), rel=accuracy), case.label
+    assert exact >= 2
+
+
+def test_targets_are_wrapped_scores() -> None:
+    reference = load("diffusion")
+    levels = reference["score_levels"].astype(float)
+    target = expected_noise(reference["score_displacements"].astype(float), np.eye(3), levels)
+    wanted = -reference["scores_times_level"].astype(float)
+    np.testing.assert_allclose(target, wanted, atol=2e-4)
+    narrow = levels < 0.2
+    np.testing.assert_allclose(target[narrow], wanted[narrow], atol=1e-10)
