@@ -16,7 +16,7 @@ needs_profile = pytest.mark.usefixtures("profile")
 def test_a_program_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setitem(espresso.EXECUTABLES, "none", "quantumespresso.none")
-    with pytest.raises(click.ClickException, match="no none.x on the PATH.*with --none"):
+    with pytest.raises(click.ClickException, match=r"no none\.x on the PATH.*with --none"):
         espresso.ensure_espresso(session.ensure_computer()[0], "none")
 
 
