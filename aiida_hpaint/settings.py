@@ -157,6 +157,7 @@ class DftSettings(Settings):
     smearing: Literal["cold", "gaussian", "methfessel-paxton", "fermi-dirac"] = "cold"
     degauss: float = Field(0.02, gt=0, description="width of the smearing, Ry")
     scf_threshold: float = Field(2e-10, gt=0, description="of self-consistency, Ry per atom")
+    scf_steps: int = Field(80, ge=1, description="of self-consistency, at most")
     force_threshold: float = Field(1e-4, gt=0, description="largest force at the end, Ry/bohr")
     energy_threshold: float = Field(
         1e-5, gt=0, description="largest change of the energy in the last step, Ry per atom"

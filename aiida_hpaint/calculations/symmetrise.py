@@ -1,0 +1,55 @@
+"""Structures made exactly symmetric before DFT, with the link from one to the other."""
+
+from __future__ import annotations
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import Float, StructureData
+
+from aiida_hpaint.data.structure_batch import to_structure
+from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.convert import from_pymatgen
+from aiida_hpaint.symmetry.cell import symmetrise_cell
+from aiida_hpaint.symmetry.refine import refine
+
+__all__ = ["batch_of", "symmetrise_structure"]
+
+DETAILS = "hpaint"
+"""Attribute of a StructureData that says what we know of it."""
+
+
+@calcfunction
+def symmetrise_structure(structure: StructureData, tolerance: Float) -> StructureData:
+    """The structure, exactly symmetric where it is within a tolerance (Å) of more symmetry.
+
+    Sites move to the mean of their images, the cell takes on the metric that its rotations
+    keep; volume, orientation, order of the sites and what the structure knows of itself stay.
+    A structure without such a symmetry comes back as it was.
+    """
+    batch = batch_of(structure)
+    refined = refine(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)
+    exact = to_structure(symmetrise_cell(refined, tolerance.value))
+    exact.label = structure.label
+    details = structure.base.attributes.get(DETAILS, None)
+    if details is None:
+        exact.base.attributes.delete(DETAILS)
+    else:
+        exact.base.attributes.set(DETAILS, details)
+    return exact
+
+
+def batch_of(structure: StructureData) -> StructureBatch:
+    """A StructureData as a batch of one; its attribute `hpaint` says which sites are inserted."""
+    batch = from_pymatgen([structure.get_pymatgen()])
+    details = structure.base.attributes.get(DETAILS, None) or {}
+    inserted = np.zeros(batch.n_sites, dtype=np.bool_)
+    inserted[details.get("inserted", [])] = True
+    label = str(details.get("label") or structure.label or batch.labels[0])
+    return StructureBatch(
+        labels=(label,),
+        cells=batch.cells,
+        site_counts=batch.site_counts,
+        numbers=batch.numbers,
+        frac_coords=batch.frac_coords,
+        inserted=inserted,
+    )
