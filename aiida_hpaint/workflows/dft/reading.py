@@ -1,0 +1,153 @@
+"""What came of relaxations with pw.x, read from their processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+import numpy as np
+from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, WorkflowNode
+from aiida_quantumespresso.calculations.pw import PwCalculation
+
+__all__ = ["CONVERGED", "FAILED", "NOT_CONVERGED", "Relaxation", "last_words", "read_relaxation"]
+
+CONVERGED, NOT_CONVERGED, FAILED = "converged", "not converged", "failed"
+
+_IONIC = PwCalculation.get_exit_statuses(
+    [
+        "ERROR_IONIC_CONVERGENCE_NOT_REACHED",
+        "ERROR_IONIC_CYCLE_EXCEEDED_NSTEP",
+        "ERROR_IONIC_CYCLE_BFGS_HISTORY_FAILURE",
+    ]
+)
+"""Ends whose last energy is that of a converged scf cycle, for the positions that they reached."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """What a relaxation reached.
+
+    Attributes
+    ----------
+    report
+        `status` (converged, not converged, failed), `message` and `exit_status` of what failed;
+        `energy` (eV) and `energy_per_atom`, where converged or not converged; `max_force` on
+        moving sites (eV/Å); `ionic_steps` (positions evaluated), `scf_iterations`, `jobs` (of pw.x) and `seconds` (of
+        pw.x, wall time) of all jobs together; `kpoints` (mesh), `symmetries` (operations),
+        `magnetisation` and `absolute_magnetisation` (µB a cell, None without spin).
+    structure
+        The last positions, or None if not a single step was done.
+    parameters
+        `output_parameters` of the last job that has some.
+    """
+
+    report: dict[str, Any]
+    structure: StructureData | None
+    parameters: Dict | None
+
+
+def read_relaxation(child: WorkflowNode, fixed: Sequence[bool] | None = None) -> Relaxation:
+    """Read a PwRelaxWorkChain, or a PwBaseWorkChain, that has ended, well or not.
+
+    Parameters
+    ----------
+    fixed : (sites,)
+        True where a site did not move: the largest force is that on the others.
+    """
+    jobs = sorted(filter(_is_pw, child.called_descendants), key=lambda node: node.pk or 0)
+    status, exit_status, message = _end(child, jobs)
+    parameters = _last(jobs, "output_parameters")
+    trajectory = _last(jobs, "output_trajectory")
+    report = {
+        "status": status,
+        "message": message,
+        "exit_status": exit_status,
+        **_energies(parameters if status != FAILED else None),
+        "max_force": None if status == FAILED else _max_force(trajectory, fixed),
+        "jobs": len(jobs),
+        "ionic_steps": sum(map(_ionic_steps, jobs)),
+        "scf_iterations": sum(map(_scf_iterations, jobs)),
+        "seconds": sum(_number(job, "wall_time_seconds") for job in jobs),
+        **_facts(parameters, jobs),
+    }
+    return Relaxation(report, _last(jobs, "output_structure"), parameters)
+
+
+def last_words(process: ProcessNode) -> tuple[int | None, str]:
+    """Exit status of what failed deepest in a process, and what it said."""
+    failed = [node for node in _descendants(process) if _has_failed(node)]
+    jobs = [node for node in failed if isinstance(node, CalcJobNode)]
+    said = jobs or failed or [process]
+    node = max(said, key=lambda one: one.pk or 0)
+    if node.is_excepted or node.is_killed:
+        lines = str(node.exception or "killed").strip().splitlines()
+        return node.exit_status, f"{node.process_label} {node.pk}: {lines[-1]}"
+    told = (node.exit_message or "it failed").strip()
+    return node.exit_status, f"{node.process_label} {node.pk}: {told} (exit {node.exit_status})"
+
+
+def _end(child: WorkflowNode, jobs: list[CalcJobNode]) -> tuple[str, int | None, str]:
+    if child.is_finished_ok:
+        return CONVERGED, 0, ""
+    exit_status, message = last_words(child)
+    usable = bool(jobs) and jobs[-1].exit_status in _IONIC and not child.is_killed
+    return NOT_CONVERGED if usable else FAILED, exit_status, message
+
+
+def _energies(parameters: Dict | None) -> dict[str, float | None]:
+    energy = None if parameters is None else parameters.get("energy", None)
+    sites = None if parameters is None else parameters.get("number_of_atoms", None)
+    return {"energy": energy, "energy_per_atom": energy / sites if energy and sites else None}
+
+
+def _facts(parameters: Dict | None, jobs: list[CalcJobNode]) -> dict[str, Any]:
+    values = {} if parameters is None else parameters.get_dict()
+    spin = values.get("number_of_spin_components", 1) > 1
+    return {
+        "kpoints": jobs[-1].inputs.kpoints.get_kpoints_mesh()[0] if jobs else None,
+        "symmetries": values.get("number_of_symmetries"),
+        "magnetisation": values.get("total_magnetization") if spin else None,
+        "absolute_magnetisation": values.get("absolute_magnetization") if spin else None,
+    }
+
+
+def _max_force(trajectory: Any, fixed: Sequence[bool] | None) -> float | None:
+    if trajectory is None or "forces" not in trajectory.get_arraynames():
+        return None
+    forces = np.linalg.norm(trajectory.get_array("forces")[-1], axis=1)
+    moving = slice(None) if fixed is None else ~np.asarray(fixed, dtype=np.bool_)
+    return float(forces[moving].max(initial=0.0))
+
+
+def _ionic_steps(job: CalcJobNode) -> int:
+    if "output_trajectory" not in job.outputs:
+        return 0
+    return len(job.outputs.output_trajectory.get_array("steps"))
+
+
+def _scf_iterations(job: CalcJobNode) -> int:
+    return int(_number(job, "total_number_of_scf_iterations"))
+
+
+def _number(job: CalcJobNode, name: str) -> float:
+    if "output_parameters" not in job.outputs:
+        return 0.0
+    return float(job.outputs.output_parameters.get(name, 0) or 0)
+
+
+def _last(jobs: list[CalcJobNode], output: str) -> Any:
+    found = [job.outputs[output] for job in jobs if output in job.outputs]
+    return found[-1] if found else None
+
+
+def _is_pw(node: ProcessNode) -> TypeGuard[CalcJobNode]:
+    return isinstance(node, CalcJobNode) and node.process_class is PwCalculation
+
+
+def _descendants(process: ProcessNode) -> list[ProcessNode]:
+    return [process, *(process.called_descendants if isinstance(process, WorkflowNode) else [])]
+
+
+def _has_failed(node: ProcessNode) -> bool:
+    return bool(node.is_excepted or node.is_killed or node.is_failed)

@@ -1,0 +1,99 @@
+"""DftRelaxWorkChain: one structure relaxed by Quantum ESPRESSO, which always ends with a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.engine import ToContext, WorkChain, if_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import AbstractCode, Bool, Dict, Float, List, StructureData
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
+
+from aiida_hpaint.calculations.symmetrise import symmetrise_structure
+from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.workflows.dft.inputs import base_inputs
+from aiida_hpaint.workflows.dft.reading import CONVERGED, FAILED, read_relaxation
+
+__all__ = ["DftRelaxWorkChain"]
+
+
+class DftRelaxWorkChain(WorkChain):
+    """Relax the positions of one structure in its fixed cell, through PwRelaxWorkChain.
+
+    A structure that DFT cannot deal with must not take others with it, so this work chain finishes
+    with exit status 0 whatever pw.x does; the `report` says what came of it. Walltimes, scf
+    cycles that do not converge and relaxations that need more steps are PwBaseWorkChain's, which
+    restarts where a restart makes sense.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outputs and outline."""
+        super().define(spec)
+        spec.input("structure", valid_type=StructureData)
+        spec.input("code", valid_type=AbstractCode, help="pw.x")
+        spec.input("settings", valid_type=Dict, help="`DftSettings`")
+        spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
+        spec.input("charge", valid_type=Float, required=False, help="`tot_charge` of pw.x, e")
+        spec.input("fixed", valid_type=List, required=False, help="one truth value a site")
+        spec.output("structure", valid_type=StructureData, required=False, help="the last one")
+        spec.output("parameters", valid_type=Dict, required=False, help="of the last pw.x job")
+        spec.output("report", valid_type=Dict, help="status, energy, costs; see `Relaxation`")
+        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        here: Any = cls
+        spec.outline(here.start, if_(here.is_ready)(here.relax), here.finish)
+
+    def start(self) -> None:
+        """Prepare inputs; what is wrong with them is a failure of this structure alone."""
+        self.ctx.message = ""
+        settings = DftSettings.model_validate(self.inputs.settings.get_dict())
+        structure = self.inputs.structure
+        # Sites that are fixed have to stay where they are, bit for bit.
+        if settings.symmetrise is not None and "fixed" not in self.inputs:
+            structure = symmetrise_structure(structure, Float(settings.symmetrise))
+        try:
+            inputs = self._base_inputs(structure, settings)
+        except ValueError as error:
+            self.ctx.message = str(error)
+            self.report(self.ctx.message)
+            return
+        inputs["pw"].pop("structure")
+        inputs.pop("clean_workdir", None)
+        self.ctx.relaxation = {"structure": structure, "base_relax": inputs}
+
+    def is_ready(self) -> bool:
+        """Whether there is something that pw.x can begin with."""
+        return not self.ctx.message
+
+    def relax(self) -> Any:
+        """Submit the relaxation."""
+        inputs = {**self.ctx.relaxation, "meta_convergence": Bool(False)}
+        inputs["metadata"] = {"call_link_label": "relax"}
+        return ToContext(child=self.submit(PwRelaxWorkChain, **inputs))
+
+    def finish(self) -> None:
+        """Attach what there is."""
+        if self.ctx.message:
+            self.out("report", Dict({"status": FAILED, "message": self.ctx.message}).store())
+            return
+        fixed = self.inputs.fixed.get_list() if "fixed" in self.inputs else None
+        found = read_relaxation(self.ctx.child, fixed)
+        if found.report["status"] != CONVERGED:
+            self.report(found.report["message"])
+        if found.structure is not None:
+            self.out("structure", found.structure)
+        if found.parameters is not None:
+            self.out("parameters", found.parameters)
+        self.out("report", Dict(found.report).store())
+
+    def _base_inputs(self, structure: StructureData, settings: DftSettings) -> dict[str, Any]:
+        options = self.inputs.options.get_dict() if "options" in self.inputs else None
+        return base_inputs(
+            self.inputs.code,
+            structure,
+            settings,
+            calculation="relax",
+            options=options,
+            charge=self.inputs.charge.value if "charge" in self.inputs else 0.0,
+            fixed=self.inputs.fixed.get_list() if "fixed" in self.inputs else None,
+        )
