@@ -1,12 +1,12 @@
 """How often the number of missing H is right: by energy, charge or bond valence alone, and by all.
 
     python benchmarks/count.py references.extxyz examples/references/*.cif --output runs/count.jsonl
-    python benchmarks/count.py references.extxyz --output runs/oxides.jsonl --sites 14 --with O
+    python benchmarks/count.py references.extxyz --output runs/count.jsonl --with O --limit 10
 
 The H of every structure is taken out, and the host counted without being told how many there were.
 At most three sites for each site of the host are tried, eight in all, fewer where fewer fit; a
 structure with more H than that is left out. Small structures come first. The same command goes on
-where an earlier one stopped, and prints the table of all rows that there are.
+where an earlier one stopped, and prints the tables of all rows that there are.
 """
 
 from __future__ import annotations
@@ -42,12 +42,16 @@ def main() -> None:
     done = rows(options.output)
     for host, missing, n_max in chosen(options):
         if host.labels[0] not in {row["label"] for row in done}:
-            done.append(measured(host, missing, n_max))
+            done.append(measured(host, missing, settings_of(options.generator, n_max)))
             options.output.parent.mkdir(parents=True, exist_ok=True)
             with options.output.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(done[-1]) + "\n")
             print(json.dumps(done[-1]), flush=True)
-    print(table(done))
+    oxides = [row for row in done if "O" in Formula(row["host"]).count()]
+    others = [row for row in done if row not in oxides]
+    for title, some in {"all": done, "with oxygen": oxides, "without oxygen": others}.items():
+        if some:
+            print(f"\n{title}\n\n{table(some)}")
 
 
 def arguments() -> argparse.Namespace:
@@ -58,6 +62,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sites", type=int, default=18, help="of the largest structure, with H")
     parser.add_argument("--with", dest="element", help="only structures with this element")
     parser.add_argument("--limit", type=int, help="only the first structures")
+    parser.add_argument("--generator", default="bundled", help="model of the restorations")
     return parser.parse_args()
 
 
@@ -108,17 +113,24 @@ def fitting(host: StructureBatch, n_max: int) -> int:
     return 0
 
 
-def measured(host: StructureBatch, missing: int, n_max: int) -> dict[str, Any]:
+def settings_of(generator: str, n_max: int) -> CountingSettings:
+    """The settings of `aiida-hpaint count` with a generator."""
+    values = CountingSettings(n_max=n_max).model_dump()
+    values["restoration"]["sampling"]["generator"] = generator
+    return CountingSettings.model_validate(values)
+
+
+def measured(host: StructureBatch, missing: int, settings: CountingSettings) -> dict[str, Any]:
     """One row."""
     began = time.process_time()
-    counting = count_missing(host, settings=CountingSettings(n_max=n_max))
+    counting = count_missing(host, settings=settings)
     found = counting.as_json()
     symbols = [symbol_of(number) for number in host.numbers.tolist()]
     return {
         "label": host.labels[0],
         "host": str(Formula.from_list(symbols).format("hill")),
         "missing": missing,
-        "n_max": n_max,
+        "n_max": settings.n_max,
         "combined": found["best"],
         **{name: found["votes"][name] for name in EVIDENCE},
         "margin": found["margin"],
