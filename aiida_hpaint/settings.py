@@ -163,6 +163,9 @@ class DftSettings(Settings):
         1e-5, gt=0, description="largest change of the energy in the last step, Ry per atom"
     )
     max_steps: int = Field(100, ge=1, description="steps of a relaxation, at most")
+    max_jobs: int = Field(
+        5, ge=1, description="jobs for one structure at most, restarts and other remedies included"
+    )
     spin: Literal["auto", "none", "collinear"] = Field(
         "auto", description="'auto': collinear where an element is magnetic as a rule"
     )
@@ -179,7 +182,9 @@ class ValidationSettings(Settings):
         1, ge=1, description="lowest by the potential of each host; null: all that finished"
     )
     margin: float = Field(
-        0.03, ge=0, description="candidates farther above the lowest are left out, eV per atom"
+        0.03,
+        ge=0,
+        description="with `candidates`, those farther above the lowest are left out, eV per atom",
     )
 
 

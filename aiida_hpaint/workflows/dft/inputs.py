@@ -112,6 +112,7 @@ def _overrides(
     }
     return {
         "kpoints_distance": settings.kpoints_distance,
+        "max_iterations": settings.max_jobs,
         "meta_parameters": {
             "conv_thr_per_atom": settings.scf_threshold,
             "etot_conv_thr_per_atom": settings.energy_threshold,

@@ -33,9 +33,10 @@ class Relaxation:
     report
         `status` (converged, not converged, failed), `message` and `exit_status` of what failed;
         `energy` (eV) and `energy_per_atom`, where converged or not converged; `max_force` on
-        moving sites (eV/Å); `ionic_steps` (positions evaluated), `scf_iterations`, `jobs` (of pw.x) and `seconds` (of
-        pw.x, wall time) of all jobs together; `kpoints` (mesh), `symmetries` (operations),
-        `magnetisation` and `absolute_magnetisation` (µB a cell, None without spin).
+        moving sites (eV/Å); of all jobs together `jobs` (their number), `ionic_steps` (positions
+        evaluated), `scf_iterations` and `seconds` (of pw.x, wall time); `kpoints` (mesh),
+        `symmetries` (operations), `magnetisation` and `absolute_magnetisation` (µB a cell, None
+        without spin).
     structure
         The last positions, or None if not a single step was done.
     parameters

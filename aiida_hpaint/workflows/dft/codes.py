@@ -1,0 +1,52 @@
+"""Codes of Quantum ESPRESSO in the profile."""
+
+from __future__ import annotations
+
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
+
+__all__ = ["find_espresso"]
+
+
+def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> AbstractCode:
+    """The code of a label, or else that of `name`.x on localhost, or the only one that there is.
+
+    Raises
+    ------
+    ValueError
+        If there is none, there are several, or the code runs something else.
+    """
+    plugin = f"quantumespresso.{name}"
+    found = _only(name, plugin) if code is None else _load(code)
+    if found.default_calc_job_plugin not in (plugin, None):
+        raise ValueError(
+            f"code '{found.full_label}' runs {found.default_calc_job_plugin}, not {plugin}: "
+            "name another, or make one with `aiida-hpaint setup dft`"
+        )
+    return found
+
+
+def _load(code: str | AbstractCode) -> AbstractCode:
+    if isinstance(code, AbstractCode):
+        return code
+    try:
+        return load_code(code)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise ValueError(
+            f"code {code!r}: {error}; see `verdi code list`, or run `aiida-hpaint setup dft`"
+        ) from None
+
+
+def _only(name: str, plugin: str) -> AbstractCode:
+    query = QueryBuilder().append(Computer, tag="computer")
+    query.append(
+        InstalledCode, with_computer="computer", filters={"attributes.input_plugin": plugin}
+    )
+    codes: list[InstalledCode] = [code for code in query.all(flat=True) if not code.is_hidden]
+    here = [code for code in codes if code.full_label == f"{name}@localhost"]
+    if len(here or codes) == 1:
+        return (here or codes)[0]
+    if codes:
+        labels = ", ".join(sorted(code.full_label for code in codes))
+        raise ValueError(f"there are several codes for {name}.x: name one of {labels}")
+    raise ValueError(f"there is no code for {name}.x: run `aiida-hpaint setup dft` first")

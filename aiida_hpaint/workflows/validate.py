@@ -1,0 +1,69 @@
+"""The validate WorkGraph: candidates and references relaxed by DFT, and compared."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aiida.orm import AbstractCode, Dict, Float, SinglefileData, StructureData
+from aiida_workgraph import dynamic, get_current_graph, namespace, task
+
+from aiida_hpaint.calculations.symmetrise import DETAILS
+from aiida_hpaint.calculations.validation import compare_validated
+from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
+from aiida_hpaint.workflows.engine import DurableGraph
+
+__all__ = ["DFT", "VALIDATED", "validate"]
+
+DFT = namespace(settings=Dict, code=AbstractCode, options=Dict)
+_COMPARED = namespace(summary=Dict, table=SinglefileData, structures=dynamic(StructureData))
+VALIDATED = namespace(
+    summary=Dict,
+    table=SinglefileData,
+    structures=dynamic(StructureData),
+    reports=dynamic(Dict),
+)
+
+
+@task.graph(outputs=VALIDATED)
+def validate(
+    structures: Annotated[dict[str, Any], dynamic(StructureData)],
+    plan: Annotated[dict[str, Any], DFT],
+) -> dict[str, Any]:
+    """Relax structures with DFT, independently of each other, and compare those of a host.
+
+    A structure whose DFT fails is reported, and the others stand.
+
+    Parameters
+    ----------
+    structures
+        Candidates and references, as `choose_structures` makes them.
+    plan
+        `DftSettings`, the code of pw.x and options of its jobs; `build_validate` makes it.
+
+    Returns
+    -------
+    mapping
+        `summary`, `table` and `structures`: see `compare_validated`; `reports`: what
+        DftRelaxWorkChain reports of each structure.
+    """
+    graph = get_current_graph()
+    reports: dict[str, Any] = {}
+    relaxed: dict[str, Any] = {}
+    for key, structure in structures.items():
+        charge = structure.base.attributes.get(DETAILS, {}).get("charge", 0.0)
+        inputs = {"structure": structure, **plan, **({"charge": Float(charge)} if charge else {})}
+        step = graph.add_task(DftRelaxWorkChain, name=f"dft_{key}", **inputs)
+        reports[key] = step.outputs.report
+        relaxed[f"{key}__start"] = structure
+        relaxed[f"{key}__end"] = step.outputs.structure
+        relaxed[f"{key}__report"] = step.outputs.report
+    compared = task(outputs=_COMPARED)(compare_validated)(relaxed=relaxed)
+    return {
+        "summary": compared.summary,
+        "table": compared.table,
+        "structures": compared.structures,
+        "reports": reports,
+    }
+
+
+validate._graph_class = DurableGraph
