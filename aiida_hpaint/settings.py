@@ -207,6 +207,12 @@ class PinballSettings(Settings):
         1.0, ge=1, description="relative permittivity that divides the protons' repulsion"
     )
     keep: int = Field(3, ge=1, description="lowest arrangements that are relaxed")
+    nudge: float = Field(
+        0.0,
+        ge=0,
+        description="of placed sites before they are relaxed, Å: none then rests on a saddle that "
+        "symmetry makes, and DFT has less symmetry to use",
+    )
     exact_sites: int = Field(
         60, ge=1, description="sites up to which the choice is exact; above: heuristic"
     )

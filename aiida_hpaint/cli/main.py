@@ -16,6 +16,7 @@ from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.exchange import exchange
 from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.restore import restore, submit
+from aiida_hpaint.cli.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.setup import setup
 from aiida_hpaint.cli.status import results, status
 from aiida_hpaint.cli.train import train
@@ -84,6 +85,7 @@ for command in (
     status,
     results,
     count,
+    restore_hydrogen,
     trajectory,
     models,
     exchange,

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
 
-__all__ = ["list_protocols", "load_protocol", "merge"]
+Model = TypeVar("Model", bound=BaseModel)
+
+__all__ = ["checked", "list_protocols", "load_protocol", "merge"]
 
 
 def list_protocols() -> dict[str, str]:
@@ -50,11 +52,23 @@ def load_protocol(
     merged = defaults
     for layer in (protocols[name]["settings"], overrides or {}):
         merged = merge(_scoring(merged, layer), layer)
-    unknown = list(_unknown(RestorationSettings, merged))
+    return checked(RestorationSettings, merged)
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Settings from nested values.
+
+    Raises
+    ------
+    ValueError
+        If a value is unknown or out of its range; the message names the setting and says what
+        there is.
+    """
+    unknown = list(_unknown(model, values))
     if unknown:
         raise ValueError("\n".join(unknown))
     try:
-        return RestorationSettings.model_validate(merged)
+        return model.model_validate(values)
     except ValidationError as error:
         raise ValueError(_explain(error)) from None
 

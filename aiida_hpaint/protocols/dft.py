@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from aiida_hpaint.protocols import _explain, _unknown, merge
-from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.settings import DftSettings, Settings, ValidationSettings
 
-__all__ = ["dft_protocol_values", "list_dft_protocols", "load_dft_protocol"]
+__all__ = ["dft_protocol_values", "list_dft_protocols", "load_dft_protocol", "load_validation"]
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def list_dft_protocols() -> dict[str, str]:
@@ -38,14 +40,28 @@ def load_dft_protocol(
     ValueError
         If the protocol is unknown, or an override is unknown or out of its range.
     """
-    values = merge(dft_protocol_values(name), overrides or {})
-    unknown = list(_unknown(DftSettings, values))
-    if unknown:
-        raise ValueError("\n".join(unknown))
-    try:
-        return DftSettings.model_validate(values)
-    except ValidationError as error:
-        raise ValueError(_explain(error)) from None
+    return _checked(DftSettings, merge(dft_protocol_values(name), overrides or {}))
+
+
+def load_validation(
+    protocol: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> ValidationSettings:
+    """Settings of a validation: `dft` from a protocol, and some of all of them replaced.
+
+    Parameters
+    ----------
+    protocol
+        A name from `list_dft_protocols`; None means the default protocol.
+    overrides
+        Nested mapping, like `{"candidates": 3, "dft": {"kpoints_distance": 0.2}}`.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is unknown, or an override is unknown or out of its range.
+    """
+    values = merge({"dft": dft_protocol_values(protocol)}, overrides or {})
+    return _checked(ValidationSettings, values)
 
 
 def dft_protocol_values(name: str | None = None) -> dict[str, Any]:
@@ -62,6 +78,16 @@ def dft_protocol_values(name: str | None = None) -> dict[str, Any]:
         known = ", ".join(protocols)
         raise ValueError(f"there is no protocol {name!r} of DFT: choose from {known}")
     return dict(protocols[name]["settings"])
+
+
+def _checked(kind: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
+    unknown = list(_unknown(kind, values))
+    if unknown:
+        raise ValueError("\n".join(unknown))
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
 
 
 @cache

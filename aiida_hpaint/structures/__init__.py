@@ -16,7 +16,12 @@ from aiida_hpaint.structures.errors import HostError, HostProblem, IsotopeWarnin
 from aiida_hpaint.structures.extxyz import read_extxyz, write_extxyz
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
 from aiida_hpaint.structures.hosts import partition_hosts, prepare_hosts, read_hosts
-from aiida_hpaint.structures.insertion import add_sites, parse_insert, remove_sites
+from aiida_hpaint.structures.insertion import (
+    add_sites,
+    parse_insert,
+    remove_inserted,
+    remove_sites,
+)
 from aiida_hpaint.structures.missing import count_missing
 from aiida_hpaint.structures.names import safe_name, safe_names
 from aiida_hpaint.structures.npz import load_npz, save_npz
@@ -47,6 +52,7 @@ __all__ = [
     "prepare_hosts",
     "read_extxyz",
     "read_hosts",
+    "remove_inserted",
     "remove_sites",
     "safe_name",
     "safe_names",

@@ -138,6 +138,18 @@ def remove_sites(
     return references.with_coords(coords), references
 
 
+def remove_inserted(structures: StructureBatch) -> StructureBatch:
+    """The hosts alone: what is inserted, or to be inserted, is taken away."""
+    kept = ~structures.inserted
+    return replace(
+        structures,
+        site_counts=structures.site_counts - structures.insert_counts,
+        numbers=structures.numbers[kept],
+        frac_coords=structures.frac_coords[kept],
+        inserted=structures.inserted[kept],
+    )
+
+
 def _check_removal(structures: StructureBatch, removed: BoolArray, symbol: str) -> None:
     counts = np.bincount(structures.owners[removed], minlength=len(structures))
     problems = []

@@ -1,0 +1,108 @@
+"""Inputs of RestoreHydrogenWorkChain from a host, codes and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.engine import ProcessBuilder
+from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData, load_code
+
+from aiida_hpaint.calculations.symmetrise import batch_of
+from aiida_hpaint.data.structure_batch import to_structure
+from aiida_hpaint.electrostatics.placing import place_sites
+from aiida_hpaint.protocols import checked, merge
+from aiida_hpaint.protocols.dft import dft_protocol_values
+from aiida_hpaint.settings import RestoreHydrogenSettings
+from aiida_hpaint.structures import check_hosts, parse_insert
+from aiida_hpaint.workflows.dft.inputs import base_inputs, pw_options
+
+__all__ = ["fill_builder", "hydrogen_settings"]
+
+POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
+"""Bare and Hartree potential, on the grid of the density."""
+
+PLUGINS = ("quantumespresso.pw", "quantumespresso.pp")
+
+
+def hydrogen_settings(
+    protocol: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> RestoreHydrogenSettings:
+    """Settings with the DFT of a protocol, some of them replaced.
+
+    Raises
+    ------
+    ValueError
+        If the protocol or a setting is unknown, or a value is out of its range.
+    """
+    return checked(
+        RestoreHydrogenSettings, merge({"dft": dft_protocol_values(protocol)}, overrides or {})
+    )
+
+
+def fill_builder(
+    builder: ProcessBuilder,
+    codes: tuple[AbstractCode | str, AbstractCode | str],
+    structure: StructureData,
+    insert: tuple[str, int],
+    settings: RestoreHydrogenSettings,
+    options: Mapping[str, Any] | None = None,
+    charge: float = 0,
+) -> None:
+    """Fill in all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
+    pw, pp = (_code(code, plugin) for code, plugin in zip(codes, PLUGINS, strict=True))
+    element, count = _insert(*insert)
+    host = check_hosts(batch_of(structure))
+    # All species are there, of which each calculation takes those that it has.
+    filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
+    complete = to_structure(filled)
+    dft = settings.dft
+    scf = base_inputs(pw, complete, dft, options=options, charge=charge)
+    relax = base_inputs(pw, complete, dft, calculation="relax", options=options, charge=charge)
+    builder.structure = structure
+    builder.count, builder.element = Int(count), Str(element)
+    builder.max_rounds = Int(settings.max_rounds)
+    builder.peaks = Dict(settings.peaks.model_dump(mode="json"))
+    builder.pinball = Dict(settings.pinball.model_dump(mode="json"))
+    if dft.symmetrise is not None:
+        builder.symmetrise = Float(dft.symmetrise)
+    builder.scf = _without_structure(scf)
+    builder.pp = {
+        "code": pp,
+        "parameters": Dict(POTENTIAL),
+        "metadata": {"options": pw_options(pp, options)},
+    }
+    for namespace in ("relax_inserted", "relax_all"):
+        builder[namespace] = {
+            "base_relax": _without_structure(relax),
+            "meta_convergence": Bool(False),
+        }
+
+
+def _without_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    pw = {name: value for name, value in inputs["pw"].items() if name != "structure"}
+    kept = {name: value for name, value in inputs.items() if name != "clean_workdir"}
+    return {**kept, "pw": pw}
+
+
+def _insert(element: str, count: int) -> tuple[str, int]:
+    [(symbol, number)] = parse_insert(f"{element}:{count}").items()
+    if number < 1:
+        raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
+    return symbol, number
+
+
+def _code(code: AbstractCode | str, plugin: str) -> AbstractCode:
+    if isinstance(code, str):
+        try:
+            code = load_code(code)
+        except (NotExistent, MultipleObjectsError, ValueError) as error:
+            raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
+    if code.default_calc_job_plugin not in (None, plugin):
+        raise ValueError(
+            f"code {code.full_label} is for {code.default_calc_job_plugin}, and one for {plugin} "
+            "is needed: `aiida-hpaint setup dft` makes both"
+        )
+    return code

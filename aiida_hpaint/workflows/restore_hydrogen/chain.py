@@ -1,0 +1,270 @@
+"""RestoreHydrogenWorkChain: place what is missing at maxima of the potential, relax, repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.common import AttributeDict
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, append_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import AbstractCode, Dict, Float, Int, ProcessNode, StructureData
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
+
+from aiida_hpaint.calculations.peaks import take_arrangement
+from aiida_hpaint.calculations.symmetrise import symmetrise_structure
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.settings import RestoreHydrogenSettings
+from aiida_hpaint.workflows.dft.reading import Relaxation, read_relaxation
+from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, hydrogen_settings
+from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.rounds import (
+    arrangement_record,
+    cost_of,
+    failure_of,
+    peaks_record,
+)
+from aiida_hpaint.workflows.restore_hydrogen.species import adapted
+
+__all__ = ["RestoreHydrogenWorkChain"]
+
+_PEAKS = PotentialPeaksWorkChain.exit_codes
+
+
+class RestoreHydrogenWorkChain(WorkChain):
+    """Put missing hydrogen back by density-functional theory alone.
+
+    The baseline of Reents et al. (arXiv:2601.01959), section IV.5: the density of the host with
+    the missing electrons, maxima of its electrostatic potential, the pinball choice among too
+    many of them, relaxation of what was placed with the host fixed, and again while sites are
+    missing; at last all positions are relaxed. No reference is needed. Whatever ends it early,
+    what was reached is an output.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outputs, exit codes and outline."""
+        super().define(spec)
+        spec.expose_inputs(PotentialPeaksWorkChain)
+        spec.input("max_rounds", valid_type=Int, default=lambda: Int(5), help="rounds, at most")
+        spec.input(
+            "symmetrise",
+            valid_type=Float,
+            required=False,
+            help="make the host exactly symmetric where it is within this, Å",
+        )
+        for namespace, purpose in (
+            ("relax_inserted", "inserted sites with the host fixed, in each round"),
+            ("relax_all", "all sites, at the end"),
+        ):
+            spec.expose_inputs(
+                PwRelaxWorkChain,
+                namespace=namespace,
+                exclude=("structure", "base_init_relax", "clean_workdir"),
+                namespace_options={"help": f"inputs of the relaxation of {purpose}"},
+            )
+        spec.output("structure", valid_type=StructureData, help="restored, as far as it came")
+        spec.output("parameters", valid_type=Dict, required=False, help="of the last relaxation")
+        spec.output("report", valid_type=Dict, help="round by round: sites, arrangements, costs")
+        spec.output_namespace("arrangements", valid_type=StructureBatchData, dynamic=True)
+        for status, name, message in _EXIT_CODES:
+            spec.exit_code(status, name, message=message)
+        here: Any = cls
+        spec.outline(
+            here.start,
+            while_(here.has_missing)(
+                here.find_sites,
+                here.relax_inserted,
+                here.choose,
+            ),
+            here.relax_all,
+            here.finish,
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        pw_code: AbstractCode | str,
+        pp_code: AbstractCode | str,
+        structure: StructureData,
+        count: int,
+        *,
+        element: str = "H",
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        settings: RestoreHydrogenSettings | None = None,
+        options: Mapping[str, Any] | None = None,
+        charge: float = 0,
+    ) -> ProcessBuilder:
+        """A builder that is ready to be submitted.
+
+        Parameters
+        ----------
+        pw_code, pp_code
+            Codes for pw.x and pp.x, or their labels.
+        structure
+            The host, without what is missing.
+        count, element
+            How many sites of which element are missing.
+        protocol
+            Of DFT: see `aiida_hpaint.protocols.dft.list_dft_protocols`.
+        overrides
+            Of the `RestoreHydrogenSettings`, like `{"dft": {"cutoff_wfc": 40}}`.
+        settings
+            All settings, instead of a protocol with overrides.
+        options
+            `metadata.options` of all jobs.
+        charge
+            Of the complete crystal's cell, in units of e.
+
+        Raises
+        ------
+        ValueError
+            If anything is unknown, missing or out of its range; nothing is submitted then.
+        """
+        if settings is not None and (protocol is not None or overrides):
+            raise ValueError("give either settings, or a protocol with overrides, not both")
+        settings = settings or hydrogen_settings(protocol, overrides)
+        builder = cls.get_builder()
+        codes = (pw_code, pp_code)
+        fill_builder(builder, codes, structure, (element, count), settings, options, charge)
+        return builder
+
+    def start(self) -> None:
+        """All sites are missing yet."""
+        self.ctx.structure = self.inputs.structure
+        if "symmetrise" in self.inputs:
+            self.ctx.structure = symmetrise_structure(self.inputs.structure, self.inputs.symmetrise)
+        self.ctx.missing = self.inputs.count.value
+        self.ctx.rounds = []
+
+    def has_missing(self) -> bool:
+        """Whether another round follows."""
+        return bool(self.ctx.missing > 0)
+
+    def find_sites(self) -> Any:
+        """Ask the potential of what there is."""
+        if len(self.ctx.rounds) >= self.inputs.max_rounds.value:
+            return self._end("ERROR_ROUND_LIMIT", missing=self.ctx.missing)
+        inputs = AttributeDict(self.exposed_inputs(PotentialPeaksWorkChain))
+        inputs.structure = self.ctx.structure
+        inputs.count = Int(self.ctx.missing)
+        inputs.metadata = {"call_link_label": f"peaks_{len(self.ctx.rounds) + 1}"}
+        return ToContext(peaks=self.submit(PotentialPeaksWorkChain, **inputs))
+
+    def relax_inserted(self) -> ExitCode | None:
+        """Relax each arrangement with the host fixed."""
+        peaks = self.ctx.peaks
+        if "sites" in peaks.outputs:
+            self.ctx.rounds.append(peaks_record(peaks))
+        if not peaks.is_finished_ok:
+            return self._without_sites(peaks)
+        number = len(self.ctx.rounds)
+        arrangements = peaks.outputs.arrangements
+        self.out(f"arrangements.round_{number}", arrangements)
+        self.ctx.relaxations = []
+        for row in range(len(arrangements)):
+            structure = take_arrangement(arrangements, Int(row))
+            label = f"round_{number}_arrangement_{row}"
+            self.to_context(relaxations=append_(self._relax(structure, label)))
+        return None
+
+    def choose(self) -> ExitCode | None:
+        """Go on from the lowest."""
+        record = self.ctx.rounds[-1]
+        fixed = self._fixed(self.ctx.relaxations[0].inputs.structure)
+        found = [read_relaxation(node, fixed) for node in self.ctx.relaxations]
+        pinball = self.ctx.peaks.outputs.arrangements.batch.scalars["energy_pinball"].tolist()
+        record["arrangements"] = [
+            arrangement_record(*each)
+            for each in zip(self.ctx.relaxations, found, pinball, strict=True)
+        ]
+        usable = [one for one in found if _is_usable(one)]
+        if not usable:
+            message = found[0].report["message"]
+            return self._end("ERROR_RELAXATION_FAILED", message=message)
+        best = min(usable, key=lambda one: one.report["energy"])
+        record["chosen"] = found.index(best)
+        self.ctx.structure = best.structure
+        self.ctx.missing -= record["placed"]
+        self.report(f"placed {record['placed']}, {self.ctx.missing} are missing")
+        return None
+
+    def relax_all(self) -> Any:
+        """Relax all positions of the complete structure."""
+        return ToContext(final=self._relax(self.ctx.structure, "relax_all"))
+
+    def finish(self) -> ExitCode | None:
+        """Attach what there is."""
+        found = read_relaxation(self.ctx.final)
+        self.ctx.structure = found.structure or self.ctx.structure
+        if found.parameters is not None:
+            self.out("parameters", found.parameters)
+        if not self.ctx.final.is_finished_ok:
+            message = found.report["message"]
+            return self._end("ERROR_FINAL_RELAXATION_FAILED", message=message)
+        self._attach("finished", final=found.report)
+        return None
+
+    def _relax(self, structure: StructureData, label: str) -> ProcessNode:
+        """Submit a relaxation; before the last one only inserted sites move."""
+        last = label == "relax_all"
+        namespace = "relax_all" if last else "relax_inserted"
+        inputs = AttributeDict(self.exposed_inputs(PwRelaxWorkChain, namespace=namespace))
+        fixed = self._fixed(structure)
+        missing = self.inputs.count.value - fixed.count(False)
+        inputs.base_relax = adapted(
+            inputs.base_relax, structure, -float(missing), None if last else fixed
+        )
+        inputs.structure = structure
+        inputs.setdefault("metadata", {})["call_link_label"] = label
+        return self.submit(PwRelaxWorkChain, **inputs)
+
+    def _fixed(self, structure: StructureData) -> list[bool]:
+        """True for sites of the host, which come first."""
+        host = len(self.inputs.structure.sites)
+        return [index < host for index in range(len(structure.sites))]
+
+    def _without_sites(self, peaks: ProcessNode) -> ExitCode:
+        message = failure_of(peaks)
+        if peaks.exit_status == _PEAKS.ERROR_NO_MAXIMA.status:
+            again = len(self.ctx.rounds) > 1
+            return self._end("ERROR_NO_PROGRESS" if again else "ERROR_NO_MAXIMA", message=message)
+        scf = peaks.exit_status == _PEAKS.ERROR_SCF_FAILED.status
+        return self._end("ERROR_SCF_FAILED" if scf else "ERROR_POTENTIAL_FAILED", message=message)
+
+    def _end(self, name: str, **details: Any) -> ExitCode:
+        """End early with what was reached."""
+        code: ExitCode = self.exit_codes[name].format(round=len(self.ctx.rounds), **details)
+        self.report(str(code.message))
+        self._attach("failed", message=code.message)
+        return code
+
+    def _attach(self, status: str, **details: Any) -> None:
+        self.out("structure", self.ctx.structure)
+        report = {
+            "status": status,
+            "element": self.inputs.element.value,
+            "count": self.inputs.count.value,
+            "missing": self.ctx.missing,
+            "rounds": list(self.ctx.rounds),
+            **cost_of(self.node),
+            **details,
+        }
+        self.out("report", Dict(report).store())
+
+
+def _is_usable(found: Relaxation) -> bool:
+    """Relaxations that ran out of steps are; the next one goes on from there."""
+    return found.structure is not None and found.report.get("energy") is not None
+
+
+_EXIT_CODES = (
+    (401, "ERROR_SCF_FAILED", "The density of the host did not converge: {message}"),
+    (402, "ERROR_POTENTIAL_FAILED", "There is no potential: {message}"),
+    (403, "ERROR_NO_MAXIMA", "The potential has no maximum that can hold a site: {message}"),
+    (404, "ERROR_NO_PROGRESS", "Round {round} found no site for what is still missing: {message}"),
+    (405, "ERROR_ROUND_LIMIT", "{missing} sites are still missing after {round} rounds"),
+    (406, "ERROR_RELAXATION_FAILED", "No arrangement of round {round} could be relaxed: {message}"),
+    (407, "ERROR_FINAL_RELAXATION_FAILED", "The last relaxation failed: {message}"),
+)
