@@ -12,8 +12,11 @@ from aiida_hpaint.structures.batch import BoolArray, FloatArray, IntArray, Struc
 from aiida_hpaint.symmetry.group import Group
 from aiida_hpaint.symmetry.orbits import apart, orbit, snap
 
-SAME_ENERGY = 0.05
-"""eV; operations under which the potential at a maximum changes by more are not its own."""
+SAME = 0.02
+"""Share of its spread that a potential may change by, root mean square, under operations of it."""
+
+_PROBES = 500
+"""Grid points to compare at, about."""
 
 _HALVINGS = 30
 
@@ -37,22 +40,21 @@ class Orbits:
     dropped: int
 
 
-def shared_group(
-    grid: PotentialGrid, host: StructureBatch, points: FloatArray, tolerance: float
-) -> Group:
-    """The operations of a host (within the tolerance, Å) that its potential has at points.
+def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> Group:
+    """The operations of a host (within the tolerance, Å) that its potential has too.
 
-    Parameters
-    ----------
-    points : (M, 3)
-        Fractional, in the cell of the host.
+    Compared is the upper half of the potential, between the atoms: near them it is so steep that
+    what symmetry misses by matters.
     """
     known = ~host.inserted
     group = Group.of(host.cells[0], host.numbers[known], host.frac_coords[known], tolerance)
-    images = group.leave(group.images(group.enter(points)))
+    upper = np.argwhere(grid.values >= np.median(grid.values))
+    probes = upper[:: max(1, len(upper) // _PROBES)] / np.array(grid.shape)
+    images = group.leave(group.images(group.enter(probes)))
     coordinates = np.moveaxis(images * np.array(grid.shape), -1, 0)
     found = map_coordinates(grid.values, coordinates, order=3, mode="grid-wrap")
-    same = (np.abs(found - found[group.identity]) <= SAME_ENERGY).all(1)
+    change = np.sqrt(((found - found[group.identity]) ** 2).mean(1))
+    same = change <= SAME * found[group.identity].std()
     # Those that keep the set as it is, when they follow on each of its members, are a group.
     keeping = same[group.products[:, same]].all(1)
     return group.part(np.flatnonzero(keeping).astype(np.int64))

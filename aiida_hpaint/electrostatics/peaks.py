@@ -21,8 +21,7 @@ from aiida_hpaint.symmetry.orbits import apart
 SYMMETRY_TOLERANCE = 0.01
 """Å, within which a host is taken to be symmetric."""
 
-_REACH = 2.0
-"""Longest steps of the grid that a maximum may be from the grid point that is highest."""
+_ROUNDING = 1e-12
 
 
 def find_sites(
@@ -65,7 +64,7 @@ def find_sites(
     points = find_maxima(grid, series)
     energies = series.expand(points).values
     points = points[np.argsort(-energies, kind="stable")]
-    group = shared_group(grid, host, points, symmetry_tolerance)
+    group = shared_group(grid, host, symmetry_tolerance)
     entered = group.enter(points)
     atoms = group.enter(host.frac_coords[~host.inserted])
     free = apart(group, entered, atoms).min(1, initial=np.inf) >= settings.min_to_host
@@ -88,9 +87,9 @@ def find_maxima(grid: PotentialGrid, series: FourierSeries | None = None) -> Flo
     steps = _steps(grid)
     places = _highest(grid.values, steps)
     points = places / np.array(grid.shape)
-    reach = _REACH * float(np.linalg.norm(steps @ grid.voxel, axis=1).max())
+    longest = float(np.linalg.norm(steps @ grid.voxel, axis=1).max())
     series = series or FourierSeries.through(grid.values)
-    refined = refine_maxima(series, grid.cell, points, reach)
+    refined = refine_maxima(series, grid.cell, points, longest)
     return np.asarray(_wrapped(refined))
 
 
@@ -178,6 +177,6 @@ def _ordered(
 
 
 def _wrapped(frac: FloatArray) -> FloatArray:
-    """Coordinates in [0, 1); what rounds to 1 is 0."""
+    """Coordinates in [0, 1); those that miss 1 by rounding are 0."""
     inside = frac - np.floor(frac)
-    return np.asarray(np.where(inside >= 1, 0.0, inside))
+    return np.asarray(np.where(inside > 1 - _ROUNDING, 0.0, inside))

@@ -7,23 +7,24 @@ import numpy as np
 from aiida_hpaint.electrostatics.interpolation import FourierSeries
 from aiida_hpaint.structures.batch import FloatArray
 
-_ROUNDS = 30
+_ROUNDS = 60
 _CONVERGED = 1e-5
 """Å"""
-_LARGEST_STEP = 0.25
-"""Share of the reach."""
-_FLAT = 1e-9
+_FLAT = 1e-6
 """Curvature that counts as none, as a share of the largest one."""
+
+_KICK = 0.1
+"""Share of the longest step that leads away from a saddle."""
 
 
 def refine_maxima(
-    series: FourierSeries, cell: FloatArray, points: FloatArray, reach: float
+    series: FourierSeries, cell: FloatArray, points: FloatArray, longest: float
 ) -> FloatArray:
-    """Maxima of the series near grid points, by Newton's method.
+    """Maxima of the series that lie uphill of grid points, by Newton's method.
 
-    Steps go uphill along every principal axis of the curvature. A point stays where it was if no
-    maximum is found within the reach: then the grid does not resolve it, or there is none because
-    the function is constant along a line.
+    Steps go up along every principal axis of the curvature. Where the function has a maximum the
+    climb ends on it, and a grid point that is highest only because the grid is coarse ends on the
+    maximum of another one. A point stays where it was if its climb does not end.
 
     Parameters
     ----------
@@ -31,8 +32,8 @@ def refine_maxima(
         Lattice vectors as rows, Å.
     points : (M, 3)
         Fractional.
-    reach
-        Farthest that a maximum may be from its grid point, Å.
+    longest
+        Step, Å.
 
     Returns
     -------
@@ -44,26 +45,28 @@ def refine_maxima(
     for _ in range(_ROUNDS):
         if not len(active):
             break
-        steps, peaked = _uphill(series, cell, current[active], _LARGEST_STEP * reach)
+        steps = _uphill(series, cell, current[active], longest)
         current[active] += steps @ np.linalg.inv(cell)
-        near = np.linalg.norm((current[active] - points[active]) @ cell, axis=1) <= reach
         done = np.linalg.norm(steps, axis=1) < _CONVERGED
-        found[active] = done & near & peaked
-        active = active[near & ~done]
+        found[active] = done
+        active = active[~done]
     return np.where(found[:, None], current, points)
 
 
 def _uphill(
     series: FourierSeries, cell: FloatArray, points: FloatArray, longest: float
-) -> tuple[FloatArray, FloatArray]:
-    """(M, 3) Cartesian steps (Å), and whether the function falls in all directions there."""
+) -> FloatArray:
+    """(M, 3) Cartesian steps (Å), zero only where the function rises in no direction."""
     inverse = np.linalg.inv(cell)
     _, gradients, hessians = series.expand(points)
     slopes = gradients @ inverse.T
     curvatures, axes = np.linalg.eigh(inverse @ hessians @ inverse.T)
     least = _FLAT * np.abs(curvatures).max(1, initial=np.finfo(float).tiny)
     along = np.einsum("mc,mca->ma", slopes, axes) / np.maximum(np.abs(curvatures), least[:, None])
+    # On a saddle either way leads up.
+    stuck = (curvatures > least[:, None]) & (np.abs(along) < _CONVERGED)
+    along = np.where(stuck, _KICK * longest, along)
     steps = np.einsum("ma,mca->mc", along, axes)
     lengths = np.linalg.norm(steps, axis=1, keepdims=True)
     steps *= np.minimum(1, longest / np.maximum(lengths, np.finfo(float).tiny))
-    return steps, curvatures.max(1) < -least
+    return np.asarray(steps)
