@@ -59,8 +59,8 @@ COLUMNS = (
 @options.hosts
 @click.option("--protocol", metavar="NAME", help="Of DFT: fast, balanced (default) or paper.")
 @options.setting("pinball.screening=4 or dft.kpoints_distance=0.2")
-@click.option("--pw", metavar="LABEL", default="pw@localhost", show_default=True, help="Code.")
-@click.option("--pp", metavar="LABEL", default="pp@localhost", show_default=True, help="Code.")
+@click.option("--pw", metavar="LABEL", help="Code; without it, pw@localhost.")
+@click.option("--pp", metavar="LABEL", help="Code; without it, pp@localhost.")
 @click.option(
     "--processes", type=click.IntRange(min=1), default=1, metavar="N", help="Of MPI, for each job."
 )

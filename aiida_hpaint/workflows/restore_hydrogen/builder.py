@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.engine import ProcessBuilder
-from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData, load_code
+from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
 from aiida_hpaint.calculations.symmetrise import batch_of
 from aiida_hpaint.data.structure_batch import to_structure
@@ -17,14 +16,13 @@ from aiida_hpaint.protocols import checked, merge
 from aiida_hpaint.protocols.dft import dft_protocol_values
 from aiida_hpaint.settings import RestoreHydrogenSettings
 from aiida_hpaint.structures import check_hosts, parse_insert
+from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.inputs import base_inputs, pw_options
 
 __all__ = ["fill_builder", "hydrogen_settings"]
 
 POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
 """Bare and Hartree potential, on the grid of the density."""
-
-PLUGINS = ("quantumespresso.pw", "quantumespresso.pp")
 
 
 def hydrogen_settings(
@@ -44,7 +42,7 @@ def hydrogen_settings(
 
 def fill_builder(
     builder: ProcessBuilder,
-    codes: tuple[AbstractCode | str, AbstractCode | str],
+    codes: tuple[AbstractCode | str | None, AbstractCode | str | None],
     structure: StructureData,
     insert: tuple[str, int],
     settings: RestoreHydrogenSettings,
@@ -52,7 +50,7 @@ def fill_builder(
     charge: float = 0,
 ) -> None:
     """Fill in all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
-    pw, pp = (_code(code, plugin) for code, plugin in zip(codes, PLUGINS, strict=True))
+    pw, pp = (find_espresso(name, code) for name, code in zip(("pw", "pp"), codes, strict=True))
     element, count = _insert(*insert)
     host = check_hosts(batch_of(structure))
     # All species are there, of which each calculation takes those that it has.
@@ -92,17 +90,3 @@ def _insert(element: str, count: int) -> tuple[str, int]:
     if number < 1:
         raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
     return symbol, number
-
-
-def _code(code: AbstractCode | str, plugin: str) -> AbstractCode:
-    if isinstance(code, str):
-        try:
-            code = load_code(code)
-        except (NotExistent, MultipleObjectsError, ValueError) as error:
-            raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
-    if code.default_calc_job_plugin not in (None, plugin):
-        raise ValueError(
-            f"code {code.full_label} is for {code.default_calc_job_plugin}, and one for {plugin} "
-            "is needed: `aiida-hpaint setup dft` makes both"
-        )
-    return code

@@ -84,8 +84,8 @@ class RestoreHydrogenWorkChain(WorkChain):
     @classmethod
     def get_builder_from_protocol(
         cls,
-        pw_code: AbstractCode | str,
-        pp_code: AbstractCode | str,
+        pw_code: AbstractCode | str | None,
+        pp_code: AbstractCode | str | None,
         structure: StructureData,
         count: int,
         *,
@@ -101,7 +101,7 @@ class RestoreHydrogenWorkChain(WorkChain):
         Parameters
         ----------
         pw_code, pp_code
-            Codes for pw.x and pp.x, or their labels.
+            Codes for pw.x and pp.x, or their labels; None for those of `aiida-hpaint setup dft`.
         structure
             The host, without what is missing.
         count, element

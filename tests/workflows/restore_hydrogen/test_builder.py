@@ -63,5 +63,5 @@ def test_mistakes_are_told(builder: Any, arguments: dict[str, Any], message: str
 
 
 def test_codes_may_not_be_mixed_up(builder: Any, pw_code: Any, pp_code: Any) -> None:
-    with pytest.raises(ValueError, match=r"is for quantumespresso\.pp, and one for quantum"):
+    with pytest.raises(ValueError, match=r"runs quantumespresso\.pp, not quantumespresso\.pw"):
         builder(codes=(pp_code, pw_code))

@@ -1,0 +1,206 @@
+"""Diffusion beside the physics baseline: matches, energies by DFT, and what each costs.
+
+    aiida-hpaint setup dft
+    python benchmarks/baseline.py references.extxyz --max-sites 5 --output runs/baseline.jsonl
+
+The H of each structure is taken out and put back twice: by the diffusion recipe (plain Python,
+protocol `balanced`), and by RestoreHydrogenWorkChain through the daemon of the default profile.
+Both answers and the published structure are relaxed by DFT with the same settings. Seconds are
+those of one core: inside the recipe, and inside pw.x and pp.x; what validates the answer of the
+recipe is not counted. The same command goes on where an earlier one stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from aiida import load_profile
+from aiida.engine import submit
+from aiida.orm import Dict, ProcessNode, StructureData
+
+from aiida_hpaint import restore
+from aiida_hpaint.benchmark import read_references
+from aiida_hpaint.data.structure_batch import to_structure
+from aiida_hpaint.evaluation.matching import matches
+from aiida_hpaint.protocols.dft import load_dft_protocol
+from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
+from aiida_hpaint.structures import StructureBatch, from_pymatgen, remove_inserted
+from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
+from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
+
+
+def main() -> None:
+    """Measure host by host, and print the table."""
+    options = arguments()
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    load_profile()
+    done = rows(options.output)
+    references = read_references(options.references)
+    for host, complete in zip(references.hosts, references.complete, strict=True):
+        wanted = not options.labels or host.labels[0] in options.labels
+        known = {row["label"] for row in done}
+        if wanted and host.n_sites <= options.max_sites and host.labels[0] not in known:
+            done.append(measured(host, complete, options))
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            with options.output.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(done[-1]) + "\n")
+            print(json.dumps(done[-1]), flush=True)
+    print(table(done))
+
+
+def arguments() -> argparse.Namespace:
+    """What the user asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("references", nargs="+", type=Path)
+    parser.add_argument("--output", type=Path, required=True, help="a line of JSON a structure")
+    parser.add_argument("--max-sites", type=int, default=6, help="of the largest structure")
+    parser.add_argument("--labels", nargs="+", help="only these")
+    parser.add_argument("--protocol", default="fast", help="of DFT")
+    parser.add_argument("--cutoff", type=float, help="of wavefunctions, Ry")
+    parser.add_argument("--nudge", type=float, default=0.0, help="see PinballSettings, Å")
+    return parser.parse_args()
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """What was measured before."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def measured(
+    host: StructureBatch, complete: StructureBatch, options: argparse.Namespace
+) -> dict[str, Any]:
+    """One host, restored both ways."""
+    replaced = {"cutoff_wfc": options.cutoff} if options.cutoff else {}
+    dft = load_dft_protocol(options.protocol, replaced)
+    baseline = submit(builder(host, dft, options.nudge))
+    started = time.process_time()
+    found = restore(host)
+    seconds = time.process_time() - started
+    relaxations = [relaxed(found.best, dft), relaxed(complete, dft)]
+    wait([baseline, *relaxations])
+    reference = end(relaxations[1])
+    row: dict[str, Any] = {
+        "label": host.labels[0],
+        "formula": to_structure(complete).get_formula(mode="hill_compact"),
+        "sites": host.n_sites,
+        "missing": int(host.insert_counts[0]),
+        "diffusion": {**compared(end(relaxations[0]), reference), "seconds": round(seconds, 1)},
+    }
+    return {**row, "baseline": {**compared(placed(baseline), reference), **cost(baseline)}}
+
+
+def builder(host: StructureBatch, dft: DftSettings, nudge: float) -> Any:
+    """The baseline for one host, without its H."""
+    settings = RestoreHydrogenSettings(dft=dft).model_dump()
+    settings["pinball"]["nudge"] = nudge
+    return RestoreHydrogenWorkChain.get_builder_from_protocol(
+        None,
+        None,
+        to_structure(remove_inserted(host)),
+        int(host.insert_counts[0]),
+        settings=RestoreHydrogenSettings.model_validate(settings),
+    )
+
+
+def relaxed(structure: StructureBatch, dft: DftSettings) -> ProcessNode:
+    """A DFT relaxation of one structure, submitted."""
+    code = find_espresso("pw")
+    return submit(
+        DftRelaxWorkChain,
+        structure=to_structure(structure),
+        code=code,
+        settings=Dict(dft.model_dump(mode="json")),
+        options=Dict(pw_options(code)),
+    )
+
+
+def wait(nodes: list[ProcessNode]) -> None:
+    """Until all have ended."""
+    while not all(node.is_terminated for node in nodes):
+        time.sleep(1)
+
+
+Answer = tuple[StructureData | None, float | None]
+
+
+def end(node: ProcessNode) -> Answer:
+    """Structure and energy (eV) of a DFT relaxation."""
+    return node.outputs.get("structure"), node.outputs.report.get("energy", None)
+
+
+def placed(node: ProcessNode) -> Answer:
+    """Structure and energy (eV) of the baseline."""
+    if not node.is_finished_ok:
+        return None, None
+    return node.outputs.structure, node.outputs.report["final"]["energy"]
+
+
+def compared(answer: Answer, reference: Answer) -> dict[str, Any]:
+    """Whether an answer matches, and its energy above the reference in meV per atom."""
+    structure, energy = answer
+    if structure is None or reference[0] is None:
+        return {"match": None, "above": None}
+    ours, theirs = (batch(one) for one in (structure, reference[0]))
+    known = energy is not None and reference[1] is not None
+    above = 1000 * (energy - reference[1]) / ours.n_sites if known else None
+    return {"match": bool(matches(ours, theirs)), "above": above}
+
+
+def batch(structure: StructureData) -> StructureBatch:
+    """A StructureData as a batch of one."""
+    return from_pymatgen([structure.get_pymatgen()])
+
+
+def cost(node: ProcessNode) -> dict[str, Any]:
+    """What the baseline did, and what it took."""
+    report = node.outputs.report.get_dict()
+    rounds = report["rounds"]
+    return {
+        "status": node.exit_status,
+        "rounds": len(rounds),
+        "maxima": [one["sites"] for one in rounds],
+        "relaxed": sum(len(one["arrangements"]) for one in rounds),
+        "scf_iterations": report["scf_iterations"],
+        "seconds": report["seconds"],
+    }
+
+
+def table(done: list[dict[str, Any]]) -> str:
+    """A line a host, as Markdown."""
+    lines = [
+        "| host | sites | H | diffusion | meV/atom | s | baseline | meV/atom | maxima | scf | s |",
+        "| --- " * 11 + "|",
+    ]
+    for row in done:
+        ours, theirs = row["diffusion"], row["baseline"]
+        cells = [row["formula"], row["sites"], row["missing"]]
+        cells += [said(ours["match"]), above(ours), ours["seconds"]]
+        cells += [said(theirs["match"]), above(theirs), "+".join(map(str, theirs["maxima"]))]
+        cells += [theirs["scf_iterations"], theirs["seconds"]]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def said(match: bool | None) -> str:
+    """A match in words."""
+    return "failed" if match is None else "match" if match else "other"
+
+
+def above(result: dict[str, Any]) -> str:
+    """An energy above the reference."""
+    return "-" if result["above"] is None else f"{result['above']:+.1f}"
+
+
+if __name__ == "__main__":
+    main()
