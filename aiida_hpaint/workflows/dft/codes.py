@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
 
@@ -14,7 +16,8 @@ def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> A
     Raises
     ------
     ValueError
-        If there is none, there are several, or the code runs something else.
+        If there is none, there are several, or the code runs something else or, on this machine,
+        nothing at all.
     """
     plugin = f"quantumespresso.{name}"
     found = _only(name, plugin) if code is None else _load(code)
@@ -23,7 +26,21 @@ def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> A
             f"code '{found.full_label}' runs {found.default_calc_job_plugin}, not {plugin}: "
             "name another, or make one with `aiida-hpaint setup dft`"
         )
+    _check_executable(found)
     return found
+
+
+def _check_executable(code: AbstractCode) -> None:
+    """Refuse a program of this machine that is not there; other machines cannot be asked here."""
+    if not isinstance(code, InstalledCode) or code.computer.hostname != "localhost":
+        return
+    path = str(code.filepath_executable)
+    # What a prepended text puts on the PATH cannot be seen from here.
+    if path.startswith("/") and shutil.which(path) is None:
+        raise ValueError(
+            f"code '{code.full_label}' runs {path}, which is no program that can be run: make "
+            "another with `aiida-hpaint setup dft`"
+        )
 
 
 def _load(code: str | AbstractCode) -> AbstractCode:
