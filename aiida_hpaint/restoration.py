@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.diffusion import generate, generate_recorded
+from aiida_hpaint.electrostatics.seeds import refine_seeds
 from aiida_hpaint.evaluation import select_lowest
 from aiida_hpaint.funnel import arrange, score, winnow
 from aiida_hpaint.protocols import load_protocol
@@ -147,6 +148,39 @@ def restore_recorded(
     return Restoration(hosts, relax_and_rank(drawn, settings, progress=progress), recording)
 
 
+def restore_from_seeds(
+    hosts: StructureBatch,
+    seeds: StructureBatch,
+    settings: RestorationSettings | str = "balanced",
+    *,
+    progress: Progress | None = None,
+) -> Restoration:
+    """The recipe from samples that are there already, like those at maxima of a potential.
+
+    Parameters
+    ----------
+    hosts
+        With the sites to insert.
+    seeds
+        Samples of the hosts, as `aiida_hpaint.electrostatics.seed_samples` makes them.
+    settings
+        Name of a protocol or settings. With a `sampling.start_time` below 1 the generator draws
+        `sampling.samples` around each seed, and they take the place of the seeds.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is unknown, or there is no seed to draw around.
+    CheckpointError, PotentialError
+        If the model or the potential cannot be had.
+    """
+    if isinstance(settings, str):
+        settings = load_protocol(settings)
+    if settings.sampling.start_time < 1:
+        seeds = refine_seeds(seeds, settings.sampling, progress=progress)
+    return Restoration(hosts, relax_and_rank(seeds, settings, progress=progress))
+
+
 def relax_and_rank(
     drawn: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
@@ -175,5 +209,6 @@ __all__: Sequence[str] = [
     "relax_winnowed",
     "restore",
     "restore_batch",
+    "restore_from_seeds",
     "restore_recorded",
 ]

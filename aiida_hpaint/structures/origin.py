@@ -10,3 +10,6 @@ SYMMETRISED = "symmetrised"
 
 WYCKOFF = "wyckoff"
 """On Wyckoff positions of the host."""
+
+PEAKS = "peaks"
+"""At maxima of the electrostatic potential."""

