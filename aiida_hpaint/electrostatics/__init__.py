@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from aiida_hpaint.electrostatics.arrangements import Arrangements
+from aiida_hpaint.electrostatics.ewald import EwaldEnergies, ewald_energies
 from aiida_hpaint.electrostatics.grid import PotentialGrid, read_cube
 from aiida_hpaint.electrostatics.peaks import find_maxima, find_sites
+from aiida_hpaint.electrostatics.pinball import choose_sites
 from aiida_hpaint.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
 
 __all__ = [
     "NEAR_ATOM",
     "NEAR_SITE",
+    "Arrangements",
+    "EwaldEnergies",
     "PotentialGrid",
     "Sites",
+    "choose_sites",
+    "ewald_energies",
     "find_maxima",
     "find_sites",
     "read_cube",
