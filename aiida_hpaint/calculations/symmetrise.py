@@ -10,6 +10,7 @@ from aiida_hpaint.data.structure_batch import to_structure
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.convert import from_pymatgen
 from aiida_hpaint.symmetry.cell import symmetrise_cell
+from aiida_hpaint.symmetry.commensurate import commensurate
 from aiida_hpaint.symmetry.refine import refine
 
 __all__ = ["batch_of", "symmetrise_structure"]
@@ -23,12 +24,13 @@ def symmetrise_structure(structure: StructureData, tolerance: Float) -> Structur
     """The structure, exactly symmetric where it is within a tolerance (Å) of more symmetry.
 
     Sites move to the mean of their images, the cell takes on the metric that its rotations
-    keep; volume, orientation, order of the sites and what the structure knows of itself stay.
+    keep; volume, orientation, order of the sites and what the structure knows of itself stay. All
+    sites together move to where the operations are commensurate with grids, if they are not.
     A structure without such a symmetry comes back as it was.
     """
     batch = batch_of(structure)
     refined = refine(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)
-    exact = to_structure(symmetrise_cell(refined, tolerance.value))
+    exact = to_structure(commensurate(symmetrise_cell(refined, tolerance.value)))
     exact.label = structure.label
     details = structure.base.attributes.get(DETAILS, None)
     if details is None:

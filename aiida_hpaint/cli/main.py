@@ -21,6 +21,7 @@ from aiida_hpaint.cli.setup import setup
 from aiida_hpaint.cli.status import results, status
 from aiida_hpaint.cli.train import train
 from aiida_hpaint.cli.trajectory import trajectory
+from aiida_hpaint.cli.validate import validate
 
 HELP = """Put missing hydrogen (or any element) back into crystals.
 
@@ -85,6 +86,7 @@ for command in (
     status,
     results,
     count,
+    validate,
     restore_hydrogen,
     trajectory,
     models,

@@ -51,11 +51,14 @@ class DftResult:
 
     @property
     def moved(self) -> float | None:
-        """Å, farthest that a site has moved."""
+        """Å, farthest that a site has moved, a move of all together aside."""
         if self.end is None:
             return None
         shift = self.end.frac_coords - self.start.frac_coords
-        return float(np.linalg.norm((shift - np.rint(shift)) @ self.start.cells[0], axis=1).max())
+        shift = shift - shift[0]
+        shift = shift - np.rint(shift)
+        shift = (shift - shift.mean(0)) @ self.start.cells[0]
+        return float(np.linalg.norm(shift, axis=1).max())
 
     @property
     def kept(self) -> bool | None:

@@ -109,8 +109,9 @@ def test_a_candidate_may_become_the_reference() -> None:
 
 def test_how_far_sites_moved_minds_periodic_images() -> None:
     start, end = crystal(), crystal(shift=0.1)
-    beyond = end.with_coords(end.frac_coords + np.array([1.0, -2.0, 0.0]))
-    assert result(-1.0, start, beyond).moved == pytest.approx(0.1 * np.sqrt(3))
+    beyond = np.array([[1.0, -2.0, 0.0], [0.0, 0.0, 3.0]])
+    moved = end.with_coords(end.frac_coords + beyond + np.array([0.2, 0.3, 0.4]))
+    assert result(-1.0, start, moved).moved == pytest.approx(0.05 * np.sqrt(3))
 
 
 def test_what_failed_is_told_and_the_others_count() -> None:

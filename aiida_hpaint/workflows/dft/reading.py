@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
+from aiida.common.exceptions import NotExistent
 from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, WorkflowNode
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
@@ -85,7 +87,21 @@ def last_words(process: ProcessNode) -> tuple[int | None, str]:
         lines = str(node.exception or "killed").strip().splitlines()
         return node.exit_status, f"{node.process_label} {node.pk}: {lines[-1]}"
     told = (node.exit_message or "it failed").strip()
+    if isinstance(node, CalcJobNode) and (error := _error_of_pw(node)):
+        told = f"{told} pw.x says: {error}"
     return node.exit_status, f"{node.process_label} {node.pk}: {told} (exit {node.exit_status})"
+
+
+def _error_of_pw(job: CalcJobNode) -> str:
+    """What pw.x itself gives as the reason, between two lines of %."""
+    try:
+        text = job.outputs.retrieved.base.repository.get_object_content(
+            str(job.get_option("output_filename"))
+        )
+    except (FileNotFoundError, NotExistent):
+        return ""
+    found = re.search(r"Error in routine (.*?)\n\s*%{10}", str(text), re.DOTALL)
+    return "" if found is None else " ".join(found[1].split())
 
 
 def _end(child: WorkflowNode, jobs: list[CalcJobNode]) -> tuple[str, int | None, str]:

@@ -1,0 +1,137 @@
+"""Inputs of pw.x; what only looks at the profile runs without pw.x."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from aiida_hpaint.protocols.dft import load_dft_protocol
+from aiida_hpaint.settings import DftSettings
+
+needs_profile = pytest.mark.usefixtures("profile")
+
+
+def crystal(atoms: Atoms | None = None) -> Any:
+    from aiida.orm import StructureData
+
+    return StructureData(ase=bulk("LiH", "rocksalt", a=4.02) if atoms is None else atoms)
+
+
+@needs_profile
+def test_families_that_are_not_installed_are_named() -> None:
+    from aiida_hpaint.workflows.dft.families import pick_family
+
+    settings = DftSettings(pseudo_families=("nowhere/1", "nowhere/2"))
+    with pytest.raises(ValueError, match=r"nowhere/1, nowhere/2 is installed.*setup dft"):
+        pick_family(settings, ["H"])
+
+
+@needs_profile
+def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
+    from aiida.orm import InstalledCode
+
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.dft.codes import find_espresso
+
+    with pytest.raises(ValueError, match=r"no Code.*aiida-hpaint setup dft"):
+        find_espresso("pw", "none@localhost")
+    with pytest.raises(ValueError, match=r"runs pythonjob.pythonjob, not quantumespresso.pw"):
+        find_espresso("pw", session.ensure_code(session.ensure_computer()[0])[0])
+    lost = InstalledCode(
+        label="lost",
+        computer=session.ensure_computer()[0],
+        filepath_executable=str(tmp_path / "pw.x"),
+        default_calc_job_plugin="quantumespresso.pw",
+    ).store()
+    lost.is_hidden = True
+    with pytest.raises(ValueError, match=r"'lost@localhost' runs .*pw.x, which is no program"):
+        find_espresso("pw", "lost@localhost")
+
+
+@pytest.mark.parametrize(
+    ("elements", "spin", "magnetic"),
+    [
+        (["Fe", "H"], "auto", True),
+        (["Ti", "H"], "auto", False),
+        (["Ti", "H"], "collinear", True),
+        (["Fe", "H"], "none", False),
+    ],
+)
+def test_spin_follows_the_elements(elements: list[str], spin: Any, magnetic: bool) -> None:
+    from aiida_quantumespresso.common.types import SpinType
+
+    from aiida_hpaint.workflows.dft.magnetism import spin_type
+
+    found = spin_type(DftSettings(spin=spin), elements)
+    assert found is (SpinType.COLLINEAR if magnetic else SpinType.NONE)
+
+
+@pytest.mark.dft
+@pytest.mark.usefixtures("pseudo_family")
+def test_settings_reach_pw(pw_code: Any) -> None:
+    from aiida_hpaint.workflows.dft.inputs import base_inputs
+
+    settings = load_dft_protocol("paper", {"cutoff_wfc": 50, "max_jobs": 2})
+    inputs = base_inputs(
+        pw_code, crystal(), settings, calculation="relax", charge=1, fixed=[True, False]
+    )
+    parameters = inputs["pw"]["parameters"].get_dict()
+    assert parameters["CONTROL"]["calculation"] == "relax"
+    assert parameters["CONTROL"]["forc_conv_thr"] == 1e-4
+    assert parameters["CONTROL"]["etot_conv_thr"] == pytest.approx(2e-5)
+    assert parameters["SYSTEM"]["ecutwfc"] == 50
+    assert parameters["SYSTEM"]["ecutrho"] == 200
+    assert (parameters["SYSTEM"]["smearing"], parameters["SYSTEM"]["degauss"]) == ("cold", 0.02)
+    assert parameters["SYSTEM"]["tot_charge"] == 1
+    assert "nspin" not in parameters["SYSTEM"]
+    assert parameters["ELECTRONS"]["conv_thr"] == pytest.approx(4e-10)
+    assert inputs["kpoints_distance"].value == 0.15
+    assert inputs["max_iterations"].value == 2
+    assert inputs["pw"]["settings"].get_dict() == {"FIXED_COORDS": [[True] * 3, [False] * 3]}
+    assert set(inputs["pw"]["pseudos"]) == {"Li", "H"}
+    with pytest.raises(ValueError, match="1 values of `fixed` for 2 sites"):
+        base_inputs(pw_code, crystal(), settings, fixed=[True])
+
+
+@pytest.mark.dft
+@pytest.mark.usefixtures("pseudo_family")
+def test_magnetic_hosts_start_with_moments(pw_code: Any) -> None:
+    from aiida_hpaint.workflows.dft.inputs import base_inputs
+
+    structure = crystal(bulk("FeH", "rocksalt", a=3.8))
+    inputs = base_inputs(pw_code, structure, load_dft_protocol("fast"))
+    system = inputs["pw"]["parameters"]["SYSTEM"]
+    assert system["nspin"] == 2
+    assert system["starting_magnetization"]["Fe"] > system["starting_magnetization"]["H"]
+    assert structure.get_kind_names() == ["Fe", "H"]
+
+
+@pytest.mark.dft
+def test_a_missing_pseudopotential_is_named(pseudo_family: str) -> None:
+    from aiida_hpaint.workflows.dft.families import pick_family
+
+    settings = DftSettings(pseudo_families=(pseudo_family,))
+    assert pick_family(settings, ["Li", "H"]).label == pseudo_family
+    with pytest.raises(ValueError, match=r"has none for Eu, U: install another family"):
+        pick_family(settings, ["U", "H", "Eu"])
+
+
+@pytest.mark.dft
+def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: Path) -> None:
+    from aiida_pseudo.groups.family import PseudoPotentialFamily
+
+    from aiida_hpaint.cli.espresso import packaged_folder
+    from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
+
+    folder = packaged_folder(pseudo_family)
+    assert folder is not None
+    (tmp_path / "H.upf").write_bytes((folder / "H.upf").read_bytes())
+    PseudoPotentialFamily.create_from_folder(tmp_path, "bare")
+    with pytest.raises(ValueError, match="'bare' recommends no cutoffs: set `cutoff_wfc`"):
+        pick_family(DftSettings(pseudo_families=("bare",)), ["H"])
+    told = DftSettings(pseudo_families=("bare",), cutoff_wfc=30)
+    assert cutoffs(told, pick_family(told, ["H"]), ["H"]) == (30, 120)
