@@ -73,10 +73,18 @@ class Pool:
             self._add(float(energies[place]), np.asarray(sets[place]))
 
     def result(self) -> tuple[FloatArray, IntArray]:
-        """(A,) energies in eV and (A, n) sites, the lowest first."""
+        """(A,) energies in eV and (A, n) sites, ascending, the lowest first."""
         energies = np.array([energy for energy, _ in self._best])
         chosen = [np.frombuffer(key, dtype=_KEY) for _, key in self._best]
         return energies, np.array(chosen, dtype=np.int64)
+
+    def complement(self) -> Pool:
+        """The same for what is left out of each."""
+        other = Pool(self.permutations, self.keep)
+        for energy, sites in zip(*self.result(), strict=True):
+            rest = np.delete(np.arange(self.permutations.shape[1]), sites)
+            other._add(float(energy), rest)
+        return other
 
     def _add(self, energy: float, sites: IntArray) -> None:
         if _keys(sites[None])[0] in self._seen:

@@ -122,7 +122,8 @@ class Search:
             return []
         self.relaxed += 1
         soft = self._soft.after(node.chosen, free)
-        relaxed = relax(soft, self.pool.limit, self._unit, node.start)
+        alone = self.nodes == 1
+        relaxed = relax(soft, self.pool.limit, self._unit, node.start, thorough=alone)
         return self._parts(node, free, relaxed) if relaxed.bound < self.pool.limit else []
 
     def _parts(self, node: Node, free: IntArray, relaxed: Relaxed) -> list[Node]:

@@ -94,7 +94,13 @@ class Relaxed:
         return self.reached.lifted.diagonal()[:-1]
 
 
-def relax(selection: Selection, limit: float, unit: float, start: Start | None = None) -> Relaxed:
+def relax(
+    selection: Selection,
+    limit: float,
+    unit: float,
+    start: Start | None = None,
+    thorough: bool = False,
+) -> Relaxed:
     """Bounds of a selection, as good as they need be to reach a limit, if they can.
 
     Parameters
@@ -105,6 +111,10 @@ def relax(selection: Selection, limit: float, unit: float, start: Start | None =
         Bounds above it are good enough.
     unit
         Energy in which the problem is well scaled; multipliers are in it.
+    start : Start, optional
+        Solution and multipliers of a problem that is close.
+    thorough
+        Go on where little is gained, too.
     """
     size, count = len(selection), selection.count
     cost = selection.lifted() / unit
@@ -121,7 +131,8 @@ def relax(selection: Selection, limit: float, unit: float, start: Start | None =
             found, chosen, left = _row_bound(dual, count)
             inside, outside = np.maximum(inside, chosen), np.maximum(outside, left)
             last, best = best, max(best, found)
-            if best >= wanted or best - last < _WORTH * (wanted - best):
+            slow = best - last < _WORTH * (wanted - best)
+            if best >= wanted or (slow and not thorough):
                 break
         lifted = _polyhedron(definite - cost - multipliers)
         multipliers = multipliers + _OVER * (lifted - definite)

@@ -86,14 +86,17 @@ def choose(selection: Selection, pool: Pool, nodes: int) -> Arrangements:
     selection
         As symmetric as the permutations of the pool.
     pool : Pool
-        Says how many arrangements, and which are equivalent.
+        Empty; says how many arrangements, and which are equivalent.
     nodes
         Relaxations of the search, at most.
     """
-    if selection.count < len(selection):
-        exchange(selection, pool)
-    unknown, ended = Search(selection, pool, nodes).run()
-    energies, chosen = pool.result()
+    fewer = 2 * selection.count <= len(selection) or selection.count == len(selection)
+    # Bounds are best where few are chosen; what is left out is chosen by the same rules.
+    problem = selection if fewer else selection.complement()
+    if problem.count < len(problem):
+        exchange(problem, pool)
+    unknown, ended = Search(problem, pool, nodes).run()
+    energies, chosen = (pool if fewer else pool.complement()).result()
     return Arrangements(chosen, energies, ended, float(min(unknown, energies[0])))
 
 

@@ -45,6 +45,12 @@ class Selection:
         pairs = self.pairs[np.ix_(free, free)]
         return Selection(linear, pairs, self.count - len(chosen), constant)
 
+    def complement(self) -> Selection:
+        """Choose what to leave out instead: the energies stay the same."""
+        fields = self.pairs.sum(1)
+        constant = self.constant + self.linear.sum() + fields.sum() / 2
+        return Selection(-self.linear - fields, self.pairs, len(self) - self.count, float(constant))
+
     def capped(self, most: float) -> Selection:
         """The same with no pair above `most`: nowhere higher than this."""
         return Selection(self.linear, np.minimum(self.pairs, most), self.count, self.constant)
