@@ -108,7 +108,7 @@ def restore(
     HostError
         If a host cannot be used; the message says which site, why and what to do.
     ValueError
-        If the protocol is unknown.
+        If the protocol is unknown, or the settings ask for a validation by DFT.
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
 
@@ -139,6 +139,7 @@ def restore_recorded(
     hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> Restoration:
     """The restoration of checked hosts, with a recording if `sampling.record` asks for it."""
+    _check_plain(settings)
     recording = None
     if settings.sampling.record:
         drawn, trajectory = generate_recorded(hosts, settings.sampling, progress=progress)
@@ -176,6 +177,7 @@ def restore_from_seeds(
     """
     if isinstance(settings, str):
         settings = load_protocol(settings)
+    _check_plain(settings)
     if settings.sampling.start_time < 1:
         seeds = refine_seeds(seeds, settings.sampling, progress=progress)
     return Restoration(hosts, relax_and_rank(seeds, settings, progress=progress))
@@ -193,6 +195,7 @@ def relax_winnowed(
     samples: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
     """The rest of the recipe for samples that `winnow` has sifted."""
+    _check_plain(settings)
     same = settings.sift.same
     if settings.score is not None:
         samples = score(samples, settings.score, settings.potential, progress=progress)
@@ -201,6 +204,14 @@ def relax_winnowed(
     samples = select_lowest(samples, settings.keep, settings.keep_window, same)
     samples = relax(samples, settings.relax_all, settings.potential, progress=progress)
     return arrange(samples, settings.symmetry.refine)
+
+
+def _check_plain(settings: RestorationSettings) -> None:
+    if settings.validation is not None:
+        raise ValueError(
+            "validation by DFT needs AiiDA: leave out --no-aiida, or in Python use build_restore; "
+            "without DFT set `validation` to null"
+        )
 
 
 __all__: Sequence[str] = [

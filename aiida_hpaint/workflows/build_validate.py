@@ -22,7 +22,14 @@ from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
 from aiida_hpaint.workflows.validate import validate
 
-__all__ = ["as_candidates", "build_validate", "check_options", "dft_plan", "for_hosts"]
+__all__ = [
+    "as_candidates",
+    "build_validate",
+    "check_options",
+    "dft_plan",
+    "for_hosts",
+    "validation_plan",
+]
 
 Samples = StructureBatch | StructureBatchData
 
@@ -97,6 +104,25 @@ def dft_plan(
     pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(pw_options(pw, options))}
+
+
+def validation_plan(
+    settings: ValidationSettings,
+    numbers: np.ndarray[Any, Any],
+    code: str | AbstractCode | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The stage of a restoration: `dft_plan`, and which candidates are its business.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or unknown, see `dft_plan`.
+    """
+    return {
+        **dft_plan(settings.dft, numbers, code, options),
+        "choice": Dict(settings.model_dump(mode="json", include={"candidates", "margin"})),
+    }
 
 
 def check_options(options: Mapping[str, Any] | None) -> None:

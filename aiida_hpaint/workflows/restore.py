@@ -9,10 +9,12 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.functions import pick_structures, rank_samples
+from aiida_hpaint.calculations.validation import choose_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.stage import StageWorkChain
+from aiida_hpaint.workflows.validate import validate
 
 __all__ = ["PLAN", "STAGE", "STAGES", "restore"]
 
@@ -30,8 +32,25 @@ _SCORE = namespace(
     options=Annotated[Dict, SocketMeta(required=False)],
 )
 _REFINE = Annotated[Float, SocketMeta(required=False)]
+_VALIDATION = namespace(
+    settings=Annotated[Dict, SocketMeta(required=False)],
+    choice=Annotated[Dict, SocketMeta(required=False)],
+    code=Annotated[AbstractCode, SocketMeta(required=False)],
+    options=Annotated[Dict, SocketMeta(required=False)],
+)
 PLAN = namespace(
-    sample=_SAMPLE, score=_SCORE, relax_inserted=STAGE, relax_all=STAGE, refine=_REFINE
+    sample=_SAMPLE,
+    score=_SCORE,
+    relax_inserted=STAGE,
+    relax_all=STAGE,
+    refine=_REFINE,
+    validation=_VALIDATION,
+)
+_VALIDATED = namespace(
+    summary=Annotated[Dict, SocketMeta(required=False)],
+    table=Annotated[SinglefileData, SocketMeta(required=False)],
+    structures=dynamic(StructureData),
+    reports=dynamic(Dict),
 )
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 _REPORTS = dynamic(dynamic(Dict))
@@ -47,6 +66,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         reports=_REPORTS,
         trajectories=dynamic(DiffusionTrajectoryData),
         drawn=dynamic(StructureBatchData),
+        validation=_VALIDATED,
     )
 )
 def restore(
@@ -67,8 +87,9 @@ def restore(
     chunks
         The same hosts, cut into chunks by `split_hosts`.
     plan
-        For each stage its settings, identity, code and scheduler options, and the tolerance to
-        `refine` within (Å), if any; `build_restore` makes it from a protocol.
+        For each stage its settings, identity, code and scheduler options, the tolerance to `refine`
+        within (Å), if any, and what DFT is to relax, and how, if anything; `build_restore` makes
+        it from a protocol.
 
     Returns
     -------
@@ -76,7 +97,8 @@ def restore(
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
         the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
         `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
-        `drawn`: the samples of each chunk, sifted, before any relaxation.
+        `drawn`: the samples of each chunk, sifted, before any relaxation; `validation`: what
+        `validate` returns, if DFT was asked for.
     """
     graph = get_current_graph()
     samples: dict[str, Any] = {}
@@ -98,6 +120,7 @@ def restore(
     refine = {"refine": plan["refine"]} if "refine" in plan else {}
     ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
     structures = task(pick_structures)(samples=ranked.samples)
+    validated = {"validation": _validated(ranked.samples, plan)} if "validation" in plan else {}
     return {
         "samples": ranked.samples,
         "table": ranked.table,
@@ -106,7 +129,17 @@ def restore(
         "reports": reports,
         "trajectories": trajectories,
         "drawn": drawn,
+        **validated,
     }
 
 
 restore._graph_class = DurableGraph
+
+
+def _validated(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
+    """The chosen samples relaxed by DFT, once they are there."""
+    stage = dict(plan["validation"])
+    choose = task(outputs=dynamic(StructureData))(choose_structures)
+    chosen = choose(samples=samples, choice=stage.pop("choice"))
+    found = validate(structures=chosen, plan=stage)
+    return {name: found[name] for name in ("summary", "table", "structures", "reports")}
