@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from aiida_hpaint import __version__
 from aiida_hpaint.settings import (
     PotentialSettings,
@@ -35,8 +37,9 @@ def sample_job(
     Parameters
     ----------
     structures
-        Hosts with the sites to insert (NaN positions). Its scalar `host`, where there is one,
-        becomes that of the samples: the place of a chunk's hosts among all hosts.
+        Hosts with the sites to insert (NaN positions, or guesses with a `start_time` below 1).
+        Its scalar `host`, where there is one, becomes that of the samples: the place of a
+        chunk's hosts among all hosts. Several guesses may have the same one.
     settings
         `SamplingSettings` as a mapping, with `SymmetrySettings` as `symmetry` and
         `SiftSettings` as `sift`.
@@ -55,6 +58,7 @@ def sample_job(
         If package or model are not those that `identity` names.
     """
     from aiida_hpaint.diffusion import generate, generate_recorded
+    from aiida_hpaint.electrostatics.seeds import renumbered
     from aiida_hpaint.funnel import winnow
 
     check_version(identity)
@@ -64,6 +68,10 @@ def sample_job(
     sampling = SamplingSettings.model_validate(values)
     check_model(sampling.generator, identity)
     places = structures.scalars.get("host")
+    if places is not None and len(np.unique(places)) < len(places):
+        # Several guesses of a host, whose samples are sifted together.
+        drawn = renumbered(_placed(generate(structures, sampling), places))
+        return {"structures": winnow(drawn, symmetry, sifting)}
     if not sampling.record:
         samples = winnow(generate(structures, sampling), symmetry, sifting)
         return {"structures": _placed(samples, places)}

@@ -21,7 +21,7 @@ from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.structures.fate import Fate
 from aiida_hpaint.structures.origin import PEAKS
 
-__all__ = ["join_seeds", "refine_seeds", "seed_samples"]
+__all__ = ["check_seedable", "join_seeds", "known_sites", "refine_seeds", "seed_samples"]
 
 _NO_SITES = "the potential has no maximum that can hold a site"
 
@@ -59,7 +59,7 @@ def seed_samples(
     if len(potentials) != len(hosts):
         raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
     began = time.monotonic()
-    _check(hosts)
+    check_seedable(hosts)
     choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
     arrangements = [
         _arranged(potential, host, peaks, choice)
@@ -90,7 +90,8 @@ def join_seeds(
     Parameters
     ----------
     arrangements
-        For each host a batch as `place_sites` makes it, or None.
+        For each host a batch as `place_sites` makes it, or None. Its host sites may be a little
+        off those of the host, and all together.
     hosts
         With the sites to insert, of one element each.
     reasons
@@ -107,7 +108,7 @@ def join_seeds(
     ValueError
         If the sites to insert of a host are of several elements.
     """
-    _check(hosts)
+    check_seedable(hosts)
     reasons = reasons or [_NO_SITES] * len(hosts)
     batches = []
     for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
@@ -167,7 +168,14 @@ def renumbered(samples: StructureBatch) -> StructureBatch:
     return samples.with_scalars(sample=numbers)
 
 
-def _check(hosts: StructureBatch) -> None:
+def check_seedable(hosts: StructureBatch) -> None:
+    """Refuse hosts whose sites to insert are not of one element.
+
+    Raises
+    ------
+    ValueError
+        If there is such a host; the message names it.
+    """
     for host in hosts:
         kinds = sorted({symbol_of(number) for number in host.numbers[host.inserted].tolist()})
         if len(kinds) != 1:
@@ -196,12 +204,13 @@ def _arranged(
         sites.permutations,
     )
     element = symbol_of(int(host.numbers[host.inserted][0]))
-    known = replace(_known(host), metadata=host.metadata)
+    known = replace(known_sites(host), metadata=host.metadata)
     placed = place_sites(known, sites.frac_coords, chosen.chosen, element, pinball.nudge)
     return placed.with_scalars(energy_pinball=chosen.energies)
 
 
-def _known(host: StructureBatch) -> StructureBatch:
+def known_sites(host: StructureBatch) -> StructureBatch:
+    """One host without its sites to insert."""
     known = ~host.inserted
     return replace(
         host,
@@ -215,12 +224,21 @@ def _known(host: StructureBatch) -> StructureBatch:
 def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
     """The host with the inserted sites of each arrangement."""
     samples = host[np.zeros(len(found), dtype=np.int64)]
-    rows = [_filled(host, one.frac_coords[one.inserted], at) for at, one in enumerate(found)]
+    rows = [
+        _filled(host, one.frac_coords[one.inserted] - _drift(host, one), at)
+        for at, one in enumerate(found)
+    ]
     energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
     return replace(
         samples.with_coords(np.concatenate(rows)),
         scalars={"fate": np.full(len(found), Fate.SAMPLED.value), "energy_pinball": energies},
     )
+
+
+def _drift(host: StructureBatch, one: StructureBatch) -> FloatArray:
+    """(3,) by how much an arrangement is off its host: symmetrised structures may be moved."""
+    shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
+    return np.asarray((shifts - np.rint(shifts)).mean(0)) if len(shifts) else np.zeros(3)
 
 
 def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:

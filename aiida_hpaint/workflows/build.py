@@ -31,6 +31,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.protocols import load_protocol
 from aiida_hpaint.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.structures import StructureBatch, parse_insert
+from aiida_hpaint.workflows.build_validate import validation_plan
 from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
 from aiida_hpaint.workflows.restore import restore
 
@@ -39,8 +40,10 @@ __all__ = [
     "build_restore",
     "default_code",
     "find_code",
+    "host_node",
     "job_options",
     "restore_inputs",
+    "stage_plan",
 ]
 
 CODE_LABEL = "hpaint-python"
@@ -56,6 +59,8 @@ DEFAULT_OPTIONS: Mapping[str, Any] = {
 Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
 ByStage = Mapping[str, Any]
 _STAGE_KEYS = ("sample", "relax")
+_DFT = "dft"
+"""Key of the code and the options of pw.x, beside those of the stages in Python."""
 
 
 def build_restore(
@@ -86,10 +91,11 @@ def build_restore(
         All settings, instead of a protocol.
     code
         Python where aiida-hpaint is installed: a code or its label, or one each for `sample`
-        and `relax`. Without it, the code that `aiida-hpaint setup` made for this Python.
+        and `relax`. Without it, the code that `aiida-hpaint setup` made for this Python. `dft` is
+        that of pw.x, for a validation; without it, `pw@localhost`.
     options
         `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
-        prepend_text, environment_variables, ...), added to `DEFAULT_OPTIONS`.
+        prepend_text, environment_variables, ...), added to `DEFAULT_OPTIONS`, and for `dft`.
     upload_model
         Send the model of sampling along with the jobs, so that it need not be where they run; its
         weights are then a node of the provenance.
@@ -109,7 +115,7 @@ def build_restore(
         raise ValueError("give either settings, or a protocol with overrides, not both")
     settings = settings or load_protocol(protocol, overrides)
     inputs = restore_inputs(
-        _host_node(hosts, add), settings, code, options, upload_model, chunk_sites
+        host_node(hosts, add), settings, code, options, upload_model, chunk_sites
     )
     graph = restore.build(**inputs)
     graph.name = name
@@ -126,12 +132,25 @@ def restore_inputs(
 ) -> dict[str, Any]:
     """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
     _check_hosts(hosts.batch, settings.sampling.start_time)
-    codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
-    jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
-    plan = _plan(settings, codes, jobs, upload_model)
+    plan = stage_plan(settings, code, options, upload_model)
+    if settings.validation is not None:
+        pw = {"code": _of_dft(code), "options": _of_dft(options)}
+        plan["validation"] = validation_plan(settings.validation, hosts.batch.numbers, **pw)
     chunks = _chunks(hosts, chunk_sites)
     check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}
+
+
+def stage_plan(
+    settings: RestorationSettings,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+) -> dict[str, Any]:
+    """The `plan` of the restore graph; see `build_restore`."""
+    codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
+    jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
+    return _plan(settings, codes, jobs, upload_model)
 
 
 def default_code() -> InstalledCode:
@@ -157,12 +176,19 @@ def runs_here(code: AbstractCode) -> bool:
     return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
 
 
+def _of_dft(value: Any) -> Any:
+    """The code or the options of pw.x."""
+    return value.get(_DFT) if isinstance(value, Mapping) else None
+
+
 def _by_stage(name: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return dict.fromkeys(_STAGE_KEYS, value)
-    unknown = sorted(map(str, value.keys() - set(_STAGE_KEYS)))
+    unknown = sorted(map(str, value.keys() - {*_STAGE_KEYS, _DFT}))
     if unknown:
-        raise ValueError(f"{name}: there is no stage {', '.join(unknown)}: use sample and relax")
+        raise ValueError(
+            f"{name}: there is no stage {', '.join(unknown)}: use sample, relax and dft"
+        )
     return {key: value.get(key) for key in _STAGE_KEYS}
 
 
@@ -207,7 +233,16 @@ def job_options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
     return {**DEFAULT_OPTIONS, **given, "environment_variables": variables}
 
 
-def _host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
+def host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
+    """The hosts of `build_restore` as a node.
+
+    Raises
+    ------
+    HostError
+        If a StructureData cannot serve as a host.
+    ValueError
+        If it is not said what to add to StructureData, or said for a batch.
+    """
     structures = [hosts] if isinstance(hosts, StructureData) else hosts
     if isinstance(structures, StructureBatch | StructureBatchData):
         if add is not None:

@@ -1,0 +1,106 @@
+"""build_seeded: the seeded WorkGraph from hosts, protocols, codes and scheduler options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida.orm import AbstractCode, Dict, Int
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.electrostatics.seeds import check_seedable
+from aiida_hpaint.protocols import load_protocol, merge
+from aiida_hpaint.settings import RestorationSettings, RestoreHydrogenSettings
+from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.workflows.build import ByStage, Hosts, host_node, stage_plan
+from aiida_hpaint.workflows.build_validate import check_options
+from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.families import pick_family
+from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
+from aiida_hpaint.workflows.seeded import restore_seeded
+
+__all__ = ["build_seeded"]
+
+
+def build_seeded(
+    hosts: Hosts,
+    *,
+    add: str | Mapping[str, int] | None = None,
+    protocol: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    settings: RestorationSettings | None = None,
+    dft_protocol: str | None = None,
+    dft_overrides: Mapping[str, Any] | None = None,
+    seeds: int = 10,
+    code: str | AbstractCode | ByStage | None = None,
+    pw: str | AbstractCode | None = None,
+    pp: str | AbstractCode | None = None,
+    options: ByStage | None = None,
+    name: str = "restore from peaks",
+) -> WorkGraph:
+    """A seeded restoration that is ready for `submit()` or `run()`.
+
+    pw.x and pp.x compute the electrostatic potential of each host; the missing sites are placed at
+    its maxima, and all that follows is as in `build_restore`.
+
+    Parameters
+    ----------
+    hosts, add, protocol, overrides, settings, code
+        See `build_restore`. With a `sampling.start_time` below 1 the generator draws
+        `sampling.samples` around each seed.
+    dft_protocol, dft_overrides
+        Of the potential and its maxima: see `hydrogen_settings`.
+    seeds
+        Arrangements of each host, at most: the lowest by the pinball model.
+    pw, pp
+        Codes; without them those that `aiida-hpaint setup dft` makes.
+    options
+        `metadata.options` of the jobs for `sample`, `relax` and `dft`.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    HostError
+        If a StructureData cannot serve as a host.
+    ValueError
+        If anything is unknown, missing or out of its range; the message says what and why.
+    """
+    if settings is not None and (protocol is not None or overrides):
+        raise ValueError("give either settings, or a protocol with overrides, not both")
+    settings = settings or load_protocol(protocol, overrides)
+    if settings.sampling.record:
+        raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
+    jobs = dict(options or {})
+    of_dft = jobs.pop("dft", None)
+    keep = {"pinball": {"keep": seeds}}
+    search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
+    node = host_node(hosts, add)
+    check_seedable(node.batch)
+    seeding = _seeding(node, search, pw, pp, of_dft)
+    plan = stage_plan(settings, code, jobs or None)
+    if settings.sampling.start_time >= 1:
+        del plan["sample"]
+    singles = split_hosts(node, Int(1))
+    graph = restore_seeded.build(hosts=node, singles=singles, seeding=seeding, plan=plan)
+    graph.name = name
+    return graph
+
+
+def _seeding(
+    hosts: StructureBatchData,
+    settings: RestoreHydrogenSettings,
+    pw: str | AbstractCode | None,
+    pp: str | AbstractCode | None,
+    options: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    check_options(options)
+    codes = {name: find_espresso(name, code) for name, code in {"pw": pw, "pp": pp}.items()}
+    known = hosts.batch.numbers[~hosts.batch.inserted]
+    pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])
+    values = Dict(settings.model_dump(mode="json"))
+    return {"settings": values, "options": Dict(pw_options(codes["pw"], options)), **codes}
