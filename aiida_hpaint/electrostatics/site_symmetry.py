@@ -16,8 +16,8 @@ _SAME_ENERGY = 1e-3
 _SAME_PLACE = 1e-3
 """Å, within which operations map sites onto each other."""
 
-_UNLIKE = 0.5
-"""eV, by which sites that permutations exchange may differ: more is a mistake."""
+_UNLIKE = 0.1
+"""By which energies that permutations exchange may differ (eV; pairs: relatively)."""
 
 
 def site_permutations(frac_coords: FloatArray, energies: FloatArray, cell: FloatArray) -> IntArray:
@@ -68,15 +68,15 @@ def symmetrised(
     """
     single = energies[permutations].mean(0)
     double = np.zeros_like(pairs)
+    apart, tilted = float(np.abs(energies[permutations] - energies).max()), 0.0
     for moved in permutations:
-        double += pairs[np.ix_(moved, moved)]
-    double /= len(permutations)
-    apart = float(np.abs(energies[permutations] - energies).max())
-    tilted = np.abs(double - pairs)
-    if apart > _UNLIKE or (tilted > _UNLIKE * (1 + np.abs(pairs))).any():
+        images = pairs[np.ix_(moved, moved)]
+        tilted = max(tilted, float((np.abs(images - pairs) / (1 + np.abs(pairs))).max()))
+        double += images / len(permutations)
+    if max(apart, tilted) > _UNLIKE:
         raise ValueError(
             f"the permutations exchange sites that are not alike: their energies differ by "
-            f"{apart:.3g} eV, those of pairs by {tilted.max():.3g} eV; give the permutations of "
+            f"{apart:.3g} eV, those of pairs by {100 * tilted:.0f} %; give the permutations of "
             "these sites in this order"
         )
     return np.asarray(single), np.asarray((double + double.T) / 2)
