@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,9 @@ from aiida_hpaint.settings import PeaksSettings, PinballSettings
 
 __all__ = ["arrange_sites", "find_peaks", "take_arrangement"]
 
+_PARSED = ("data", "voxel", "data_units", "coordinates_units")
+"""Arrays that aiida-quantumespresso parses of what pp.x writes."""
+
 
 @calcfunction
 def find_peaks(structure: StructureData, potential: ArrayData, settings: Dict) -> dict[str, Any]:
@@ -30,9 +34,13 @@ def find_peaks(structure: StructureData, potential: ArrayData, settings: Dict) -
         the highest first, `orbits` (M,) and `permutations` (G, M); its attribute `dropped` says
         how many maxima were left out, and why.
     """
-    grid = PotentialGrid.from_rydberg(potential.get_array("data"), structure.cell)
+    arrays = {name: potential.get_array(name) for name in _PARSED}
+    grid = PotentialGrid.from_pp(**arrays, cell=structure.cell)
     wanted = PeaksSettings.model_validate(settings.get_dict())
-    found = find_sites(grid, batch_of(structure), wanted)
+    batch = batch_of(structure)
+    # What earlier rounds have placed is there.
+    host = replace(batch, inserted=np.zeros(batch.n_sites, dtype=np.bool_))
+    found = find_sites(grid, host, wanted)
     sites = ArrayData()
     for name in ("frac_coords", "energies", "orbits", "permutations"):
         sites.set_array(name, np.asarray(getattr(found, name)))

@@ -39,6 +39,20 @@ def test_samples_of_a_chunk_know_their_host_among_all(brucite: StructureBatch) -
     assert set(samples.scalars["fate"]) <= {"sampled", "too close", "duplicate"}
 
 
+def test_samples_of_several_guesses_of_a_host_are_numbered_and_sifted_together(
+    brucite: StructureBatch,
+) -> None:
+    coords = brucite.frac_coords.copy()
+    coords[brucite.inserted] = [[1 / 3, 2 / 3, 0.42], [2 / 3, 1 / 3, 0.58]]
+    guesses = brucite.with_coords(coords)[[0, 0, 0]].with_scalars(host=[4, 4, 7])
+    settings = SamplingSettings(samples=2, steps=2, start_time=0.01, device="cpu").model_dump()
+    samples = jobs.sample_job(guesses, settings, {"version": __version__})["structures"]
+    assert samples.scalars["host"].tolist() == [4, 4, 4, 4, 7, 7]
+    assert samples.scalars["sample"].tolist() == [0, 1, 2, 3, 0, 1]
+    # The same guess with the same noise is the same sample.
+    assert samples.scalars["fate"].tolist()[2:4] == ["duplicate"] * 2
+
+
 def test_a_recording_knows_its_hosts_and_ends_in_the_samples(brucite: StructureBatch) -> None:
     settings = SamplingSettings(samples=2, steps=3, record=2, device="cpu").model_dump()
     chunk = brucite[[0, 0]].with_scalars(host=[4, 7])
