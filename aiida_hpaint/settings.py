@@ -224,6 +224,18 @@ class RestoreHydrogenSettings(Settings):
     dft: DftSettings = DftSettings()
     peaks: PeaksSettings = PeaksSettings()
     pinball: PinballSettings = PinballSettings()
+    potential_kpoints: float = Field(
+        0.2,
+        gt=0,
+        description="between k-points for the potential, 1/Å, where `dft` has fewer: maxima of a "
+        "flat potential come and go with them",
+    )
+    loosen: float = Field(
+        5.0,
+        ge=1,
+        description="thresholds of force and energy of the rounds, over those of the last "
+        "relaxation",
+    )
     max_rounds: int = Field(5, ge=1, description="rounds of placing and relaxing, at most")
 
 

@@ -14,10 +14,10 @@ from aiida_hpaint.data.structure_batch import to_structure
 from aiida_hpaint.electrostatics.placing import place_sites
 from aiida_hpaint.protocols import checked, merge
 from aiida_hpaint.protocols.dft import dft_protocol_values
-from aiida_hpaint.settings import RestoreHydrogenSettings
+from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_espresso
-from aiida_hpaint.workflows.dft.inputs import base_inputs, pw_options
+from aiida_hpaint.workflows.dft.inputs import Calculation, base_inputs, pw_options
 
 __all__ = ["fill_builder", "hydrogen_settings"]
 
@@ -56,27 +56,43 @@ def fill_builder(
     # All species are there, of which each calculation takes those that it has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
-    dft = settings.dft
-    scf = base_inputs(pw, complete, dft, options=options, charge=charge)
-    relax = base_inputs(pw, complete, dft, calculation="relax", options=options, charge=charge)
+    scf, rounds, last = (
+        base_inputs(pw, complete, dft, calculation=kind, options=options, charge=charge)
+        for kind, dft in _stages(settings)
+    )
     builder.structure = structure
     builder.count, builder.element = Int(count), Str(element)
     builder.max_rounds = Int(settings.max_rounds)
     builder.peaks = Dict(settings.peaks.model_dump(mode="json"))
     builder.pinball = Dict(settings.pinball.model_dump(mode="json"))
-    if dft.symmetrise is not None:
-        builder.symmetrise = Float(dft.symmetrise)
+    if settings.dft.symmetrise is not None:
+        builder.symmetrise = Float(settings.dft.symmetrise)
     builder.scf = _without_structure(scf)
     builder.pp = {
         "code": pp,
         "parameters": Dict(POTENTIAL),
         "metadata": {"options": pw_options(pp, options)},
     }
-    for namespace in ("relax_inserted", "relax_all"):
+    for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):
         builder[namespace] = {
-            "base_relax": _without_structure(relax),
+            "base_relax": _without_structure(inputs),
             "meta_convergence": Bool(False),
         }
+
+
+def _stages(settings: RestoreHydrogenSettings) -> tuple[tuple[Calculation, DftSettings], ...]:
+    """Settings of the density, of the rounds, and of the last relaxation."""
+    dft = settings.dft
+    distance = min(settings.potential_kpoints, dft.kpoints_distance)
+    loose = {
+        name: getattr(dft, name) * settings.loosen
+        for name in ("force_threshold", "energy_threshold")
+    }
+    return (
+        ("scf", dft.model_copy(update={"kpoints_distance": distance})),
+        ("relax", dft.model_copy(update=loose)),
+        ("relax", dft),
+    )
 
 
 def _without_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:

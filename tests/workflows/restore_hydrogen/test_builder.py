@@ -41,7 +41,13 @@ def test_settings_are_inputs(builder: Any) -> None:
     assert set(built.scf.pw.pseudos) == {"Li", "H"}
     assert built.scf.pw.parameters["SYSTEM"]["tot_charge"] == 1
     assert built.relax_all.base_relax.pw.parameters["CONTROL"]["calculation"] == "relax"
-    assert built.scf.kpoints_distance.value == 0.5
+    assert built.scf.kpoints_distance.value == 0.2
+    rounds, last = (
+        built[name].base_relax.pw.parameters for name in ("relax_inserted", "relax_all")
+    )
+    assert rounds["CONTROL"]["forc_conv_thr"] == pytest.approx(5e-3)
+    assert last["CONTROL"]["forc_conv_thr"] == pytest.approx(1e-3)
+    assert built.relax_inserted.base_relax.kpoints_distance.value == 0.5
 
 
 @pytest.mark.parametrize(
