@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import Field, ValidationError
 
+from aiida_hpaint.cli.dft_flags import validation_from, with_dft_code, with_dft_protocol
 from aiida_hpaint.protocols import load_protocol, merge
 from aiida_hpaint.settings import RestorationSettings, Settings
 
@@ -23,9 +24,12 @@ class Campaign(Settings):
     hosts: list[str] = Field(min_length=1, description="files; * and ** as in the shell")
     add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
     protocol: str | None = None
+    dft_protocol: str | None = Field(None, description="of the validation in the settings")
     settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
-    code: str | dict[str, str] | None = Field(None, description="one, or for sample and relax")
-    options: dict[str, dict[str, Any]] = Field({}, description="scheduler, for sample and relax")
+    code: str | dict[str, str] | None = Field(None, description="one, or for sample, relax and dft")
+    options: dict[str, dict[str, Any]] = Field(
+        {}, description="scheduler, for sample, relax and dft"
+    )
     upload_model: bool = Field(False, description="send the generator along with the jobs")
     chunk_sites: int | None = Field(None, ge=1, description="sites of the hosts in one chunk")
     name: str | None = Field(None, description="label of the process")
@@ -42,9 +46,12 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    named = ("add", "protocol", "code", "upload_model")
+    named = ("add", "protocol", "dft_protocol", "code", "upload_model")
     given = {key: flags[key] for key in named if flags.get(key)}
-    overrides = merge(values.get("settings") or {}, overrides_from(flags))
+    if flags.get("dft_code"):
+        given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
+    overrides = merge(values.get("settings") or {}, validation_from(flags))
+    overrides = merge(overrides, overrides_from(flags))
     try:
         return Campaign.model_validate({**values, **given, "settings": overrides})
     except ValidationError as error:
@@ -75,8 +82,9 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_settings(campaign: Campaign) -> RestorationSettings:
-    """The settings of a campaign, see `load_protocol`."""
-    return load_protocol(campaign.protocol, campaign.settings)
+    """The settings of a campaign, see `load_protocol`; a validation has a protocol of its own."""
+    overrides = with_dft_protocol(campaign.settings, campaign.dft_protocol)
+    return load_protocol(campaign.protocol, overrides)
 
 
 def read_hosts(campaign: Campaign, skip_bad: bool) -> StructureBatch:

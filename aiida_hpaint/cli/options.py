@@ -92,8 +92,21 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         "--set sampling.record=10 keeps every tenth step.",
     ),
     potential,
-    setting("relax_all.fmax=0.02 or sampling.snr=0.4"),
+    click.option(
+        "--validate",
+        type=click.Choice(["dft"]),
+        help="Relax the lowest candidate of each host with Quantum ESPRESSO at the end.",
+    ),
+    click.option(
+        "--rank",
+        metavar="dft|dft-top:N",
+        help="Relax with Quantum ESPRESSO all candidates of each host that finished, or the N "
+        "lowest of those within validation.margin, and let DFT choose.",
+    ),
+    click.option("--dft-protocol", metavar="NAME", help="fast, balanced (default) or paper."),
+    setting("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
     code,
+    click.option("--dft-code", metavar="LABEL", help="pw.x to run; without it, pw@localhost."),
     click.option(
         "--upload-model",
         is_flag=True,

@@ -24,6 +24,10 @@ a short relaxation of all), then all sites of the lowest, and ranked by energy. 
 AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs that are written, labels of
 inserted sites end in i.
 
+With --validate dft Quantum ESPRESSO relaxes the lowest candidate of each host at the end, with
+--rank dft all that finished (--set keep=5 for more of them); the lowest by DFT is written beside
+the potential's, as *_dft.cif. `aiida-hpaint setup dft` has to have run once.
+
 \b
 Examples:
   aiida-hpaint restore brucite.cif
@@ -33,6 +37,8 @@ Examples:
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --way td --steps 50
   aiida-hpaint restore host.cif --record
+  aiida-hpaint restore host.cif --validate dft --dft-protocol paper
+  aiida-hpaint restore host.cif --rank dft-top:3 --set keep=5
   aiida-hpaint restore host.cif --no-aiida
 """
 
@@ -46,9 +52,12 @@ FILES are CIF, POSCAR or extxyz files, or one restore.yaml with all there is to 
   protocol: balanced
   settings:                    # what to change in the protocol
     sampling: {samples: 20, way: td, record: 1}
-  code: {sample: python@gpu, relax: python@cluster}
+    validation: {candidates: 3}                # relaxed by DFT at the end
+  dft_protocol: paper
+  code: {sample: python@gpu, relax: python@cluster, dft: pw@cluster}
   options:                     # metadata.options of the jobs
     relax: {max_wallclock_seconds: 3600, queue_name: normal}
+    dft: {resources: {num_machines: 1, num_mpiprocs_per_machine: 16}}
   chunk_sites: 2000            # hosts are cut into chunks of so many sites
   upload_model: true           # send the generator along with the jobs
 
@@ -121,5 +130,16 @@ def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> b
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if node is not None:
+        _report_validation(node, output)
         tell_provenance(node)
     return not failed
+
+
+def _report_validation(node: ProcessNode, output: Path) -> None:
+    """What DFT says, where it was asked."""
+    from aiida_hpaint.workflows.validate_results import is_validated, read_validation
+
+    if is_validated(node):
+        from aiida_hpaint.cli.validation import report_validation
+
+        report_validation(read_validation(node), output)

@@ -153,10 +153,20 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
             states = stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
                 show(TITLES[stage], done, max(chunks, begun))
+            show_dft(node, show)
             _tell_trouble(states, told)
             if over:
                 return
             time.sleep(interval)
+
+
+def show_dft(node: ProcessNode, show: Show) -> None:
+    """Show how many structures DFT has relaxed, if it has begun."""
+    from aiida_hpaint.workflows.validate_results import dft_progress
+
+    progress = dft_progress(node)
+    if progress is not None:
+        show("relax by DFT", *progress)
 
 
 def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:

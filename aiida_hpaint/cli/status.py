@@ -130,6 +130,7 @@ def _show_stages(node: ProcessNode) -> None:
         planned_stages,
         stage_states,
     )
+    from aiida_hpaint.workflows.validate_results import dft_progress
 
     states = stage_states(node)
     chunks = n_chunks(node)
@@ -142,6 +143,9 @@ def _show_stages(node: ProcessNode) -> None:
     for state in states:
         if state.trouble:
             click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
+    progress = dft_progress(node)
+    if progress is not None:
+        click.echo("relax by DFT: {} of {} structures".format(*progress))
     for job in paused_jobs(node):
         click.echo(f"job {job.pk} is paused ({job.process_status}): `verdi process play {job.pk}`")
 

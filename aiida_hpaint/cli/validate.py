@@ -145,17 +145,15 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
     ClickException
         If the user stops watching.
     """
-    from aiida_hpaint.cli.run import progress_display
-    from aiida_hpaint.workflows.validate_results import dft_states
+    from aiida_hpaint.cli.run import progress_display, show_dft
 
     click.echo("It runs in the AiiDA daemon. Ctrl-C stops only the watching.")
-    total = len(list(node.inputs.graph_inputs.structures))
     try:
         with progress_display() as show:
             while not node.is_terminated:
-                show("relax by DFT", sum(one.is_terminated for one in dft_states(node)), total)
+                show_dft(node, show)
                 time.sleep(interval)
-            show("relax by DFT", sum(one.is_terminated for one in dft_states(node)), total)
+            show_dft(node, show)
     except KeyboardInterrupt:
         raise click.ClickException(
             f"node {node.pk} goes on: `aiida-hpaint validate --show {node.pk}` when it has ended"

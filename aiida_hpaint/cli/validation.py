@@ -23,6 +23,9 @@ def report_validation(found: Validation, output: Path) -> bool:
     from aiida_hpaint.cli.console import console
 
     write_validation(found, output)
+    if not found.rows:
+        click.echo("By DFT: there was no candidate to relax.")
+        return True
     console().print(validation_table(found.rows))
     for line in rate_lines(found.summary):
         click.echo(line)
@@ -75,7 +78,7 @@ def rate_lines(summary: Mapping[str, Any]) -> list[str]:
     if summary["first_stays_first"] is not None:
         rate = summary["first_stays_first"]
         lines.append(
-            f"The potential's first is DFT's first for {_percent(rate)} of {rate['n']} hosts"
+            f"The potential's first is DFT's lowest for {_percent(rate)} of {rate['n']} hosts"
         )
     return lines
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.evaluation.matching import matches
+from aiida_hpaint.evaluation.ranking import SAME_ENERGY
 from aiida_hpaint.evaluation.success import lower_energy_or_match, success_rate
 from aiida_hpaint.structures.batch import StructureBatch
 
@@ -163,7 +164,7 @@ def validation_summary(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
         `match_before`, `match`, `les`: rates over judged hosts, None without any;
         `energy_difference`: mean, median, lowest and highest of the lowest candidate minus the
         reference, meV per atom; `first_stays_first`: of hosts with several candidates, the rate
-        at which DFT has the same lowest as the potential; `failed`: label, role, rank, message of
+        at which the potential's first is DFT's lowest (to 1 meV per atom); `failed`: label, role, rank, message of
         each structure that has no energy; `cost`: totals of structures, jobs, ionic steps, scf
         iterations and seconds of pw.x.
     """
@@ -178,7 +179,7 @@ def validation_summary(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
         "match": _rate([bool(h.matches_after(h.candidates[0])) for h in judged]),
         "les": _rate([host.succeeds for host in judged]),
         "energy_difference": _spread([1000 * (host.difference or 0.0) for host in judged]),
-        "first_stays_first": _rate([_lowest_rank(h) == h.candidates[0].rank for h in several]),
+        "first_stays_first": _rate([_first_is_lowest(host) for host in several]),
         "failed": [_failure(result) for result in results if result.energy is None],
         "cost": {"structures": len(results), **_costs(results)},
     }
@@ -196,9 +197,10 @@ def _n_finished(host: ValidatedHost) -> int:
     return sum(result.energy is not None for result in host.candidates)
 
 
-def _lowest_rank(host: ValidatedHost) -> int:
-    """The rank that the potential's first has among those that DFT could relax."""
-    return min(result.rank for result in host.candidates if result.energy is not None)
+def _first_is_lowest(host: ValidatedHost) -> bool:
+    """Whether no candidate is below the potential's first, of those that DFT could relax."""
+    finished = {r.rank: r.energy for r in host.candidates if r.energy is not None}
+    return finished[min(finished)] - min(finished.values()) < SAME_ENERGY
 
 
 def _rate(successes: list[bool]) -> dict[str, float | int] | None:

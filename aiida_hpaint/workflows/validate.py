@@ -26,8 +26,8 @@ VALIDATED = namespace(
 
 @task.graph(outputs=VALIDATED)
 def validate(
-    structures: Annotated[dict[str, Any], dynamic(StructureData)],
     plan: Annotated[dict[str, Any], DFT],
+    structures: Annotated[dict[str, Any] | None, dynamic(StructureData)] = None,
 ) -> dict[str, Any]:
     """Relax structures with DFT, independently of each other, and compare those of a host.
 
@@ -35,10 +35,11 @@ def validate(
 
     Parameters
     ----------
-    structures
-        Candidates and references, as `choose_structures` makes them.
     plan
         `DftSettings`, the code of pw.x and options of its jobs; `build_validate` makes it.
+    structures
+        Candidates and references, as `choose_structures` makes them; None where a restoration
+        found nothing.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def validate(
     graph = get_current_graph()
     reports: dict[str, Any] = {}
     relaxed: dict[str, Any] = {}
-    for key, structure in structures.items():
+    for key, structure in (structures or {}).items():
         charge = structure.base.attributes.get(DETAILS, {}).get("charge", 0.0)
         inputs = {"structure": structure, **plan, **({"charge": Float(charge)} if charge else {})}
         step = graph.add_task(DftRelaxWorkChain, name=f"dft_{key}", **inputs)

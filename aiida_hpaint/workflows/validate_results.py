@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.common.links import LinkType
 from aiida.orm import Node, ProcessNode, QueryBuilder, WorkChainNode, load_node
 
 from aiida_hpaint.calculations.symmetrise import batch_of
@@ -16,7 +17,7 @@ from aiida_hpaint.structures.batch import StructureBatch, concatenate
 
 __all__ = [
     "Validation",
-    "dft_states",
+    "dft_progress",
     "is_validated",
     "load_validation_node",
     "read_validation",
@@ -25,6 +26,9 @@ __all__ = [
 
 STAGE = "validation"
 """Namespace of the outputs of a restoration that holds those of its validation."""
+
+VALIDATE = "validate"
+"""Name of the task that validates in a restoration."""
 
 
 @dataclass(frozen=True)
@@ -109,18 +113,35 @@ def restored_samples(node: ProcessNode) -> tuple[StructureBatchData, StructureBa
     return samples, _part(_graph_inputs(node), "complete")
 
 
-def dft_states(node: ProcessNode) -> list[WorkChainNode]:
-    """The relaxations that a validation has begun, in order."""
+def dft_progress(node: ProcessNode) -> tuple[int, int] | None:
+    """How many structures DFT is done with, and how many there are; None before it has begun.
+
+    Parameters
+    ----------
+    node
+        A validation, or a restoration that has one.
+    """
+    validation = _validation_of(node)
+    if validation is None:
+        return None
     query = QueryBuilder()
-    query.append(ProcessNode, filters={"id": node.pk}, tag="graph")
-    query.append(
-        WorkChainNode,
-        with_incoming="graph",
-        filters={"attributes.process_label": "DftRelaxWorkChain"},
+    query.append(ProcessNode, filters={"id": validation.pk}, tag="graph")
+    relaxing = {"attributes.process_label": "DftRelaxWorkChain"}
+    query.append(WorkChainNode, with_incoming="graph", filters=relaxing)
+    begun: list[WorkChainNode] = query.all(flat=True)
+    total = len(list(_part(_graph_inputs(validation), "structures") or ()))
+    return sum(one.is_terminated for one in begun), total
+
+
+def _validation_of(node: ProcessNode) -> ProcessNode | None:
+    if "structures" in _graph_inputs(node):
+        return node
+    links = node.base.links.get_outgoing(
+        node_class=ProcessNode, link_type=LinkType.CALL_WORK, link_label_filter=VALIDATE
     )
-    query.order_by({WorkChainNode: {"id": "asc"}})
-    found: list[WorkChainNode] = query.all(flat=True)
-    return found
+    called: list[ProcessNode] = [one for one in links.all_nodes() if isinstance(one, ProcessNode)]
+    # A graph that was begun again has a second child of that name.
+    return max(called, key=lambda one: one.pk or 0) if called else None
 
 
 def _outputs(node: ProcessNode) -> Any:
