@@ -14,7 +14,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.settings import RestoreHydrogenSettings
 from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.workflows.dft.inputs import base_inputs, pw_options
-from aiida_hpaint.workflows.restore_hydrogen.builder import POTENTIAL
+from aiida_hpaint.workflows.restore_hydrogen.builder import POTENTIAL, density_settings
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 
@@ -90,7 +90,7 @@ class SeedWorkChain(WorkChain):
         self, structure: StructureData, settings: RestoreHydrogenSettings
     ) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else None
-        scf = base_inputs(self.inputs.pw, structure, settings.dft, options=options)
+        scf = base_inputs(self.inputs.pw, structure, density_settings(settings), options=options)
         scf["pw"].pop("structure")
         scf.pop("clean_workdir", None)
         batch = self.inputs.host.batch

@@ -19,7 +19,7 @@ from aiida_hpaint.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.inputs import Calculation, base_inputs, pw_options
 
-__all__ = ["fill_builder", "hydrogen_settings"]
+__all__ = ["density_settings", "fill_builder", "hydrogen_settings"]
 
 POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
 """Bare and Hartree potential, on the grid of the density."""
@@ -80,16 +80,19 @@ def fill_builder(
         }
 
 
+def density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
+    """Settings of the density whose potential offers sites."""
+    distance = min(settings.potential_kpoints, settings.dft.kpoints_distance)
+    return settings.dft.model_copy(update={"kpoints_distance": distance})
+
+
 def _stages(settings: RestoreHydrogenSettings) -> tuple[tuple[Calculation, DftSettings], ...]:
     """Settings of the density, of the rounds, and of the last relaxation."""
     dft = settings.dft
-    distance = min(settings.potential_kpoints, dft.kpoints_distance)
-    loose = {
-        name: getattr(dft, name) * settings.loosen
-        for name in ("force_threshold", "energy_threshold")
-    }
+    thresholds = ("force_threshold", "energy_threshold")
+    loose = {name: getattr(dft, name) * settings.loosen for name in thresholds}
     return (
-        ("scf", dft.model_copy(update={"kpoints_distance": distance})),
+        ("scf", density_settings(settings)),
         ("relax", dft.model_copy(update=loose)),
         ("relax", dft),
     )
