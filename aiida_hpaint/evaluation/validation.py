@@ -164,9 +164,9 @@ def validation_summary(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
         `match_before`, `match`, `les`: rates over judged hosts, None without any;
         `energy_difference`: mean, median, lowest and highest of the lowest candidate minus the
         reference, meV per atom; `first_stays_first`: of hosts with several candidates, the rate
-        at which the potential's first is DFT's lowest (to 1 meV per atom); `failed`: label, role, rank, message of
-        each structure that has no energy; `cost`: totals of structures, jobs, ionic steps, scf
-        iterations and seconds of pw.x.
+        at which the potential's first is DFT's lowest (to 1 meV per atom); `failed`: label, role,
+        rank and message of each structure that has no energy; `cost`: totals of structures, jobs,
+        ionic steps, scf iterations and seconds of pw.x.
     """
     judged = [host for host in hosts if host.difference is not None]
     several = [host for host in hosts if _n_finished(host) > 1]

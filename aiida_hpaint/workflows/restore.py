@@ -16,7 +16,7 @@ from aiida_hpaint.workflows.engine import DurableGraph
 from aiida_hpaint.workflows.stage import StageWorkChain
 from aiida_hpaint.workflows.validate import validate
 
-__all__ = ["PLAN", "STAGE", "STAGES", "restore"]
+__all__ = ["PLAN", "STAGE", "STAGES", "restore", "validated"]
 
 STAGES = ("sample", "score", "relax_inserted", "relax_all")
 """Stages in their order; without `score` in the settings there is none."""
@@ -120,7 +120,7 @@ def restore(
     refine = {"refine": plan["refine"]} if "refine" in plan else {}
     ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
     structures = task(pick_structures)(samples=ranked.samples)
-    validated = {"validation": _validated(ranked.samples, plan)} if "validation" in plan else {}
+    more = {"validation": validated(ranked.samples, plan)} if "validation" in plan else {}
     return {
         "samples": ranked.samples,
         "table": ranked.table,
@@ -129,14 +129,14 @@ def restore(
         "reports": reports,
         "trajectories": trajectories,
         "drawn": drawn,
-        **validated,
+        **more,
     }
 
 
 restore._graph_class = DurableGraph
 
 
-def _validated(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
+def validated(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """The chosen samples relaxed by DFT, once they are there."""
     stage = dict(plan["validation"])
     choose = task(outputs=dynamic(StructureData))(choose_structures)

@@ -144,8 +144,11 @@ def test_what_failed_is_told_and_the_others_count() -> None:
 def test_agreement_of_potential_and_dft() -> None:
     agreeing = [result(-10.0, rank=0), result(-9.0, rank=1)]
     swapped = [result(-10.0, rank=0, host=1), result(-11.0, rank=1, host=1)]
-    summary = validation_summary(by_host(agreeing + swapped))
-    assert summary["first_stays_first"]["value"] == 0.5
+    alike = [result(-10.0, rank=0, host=2), result(-10.0001, rank=1, host=2)]
+    failing = [result(None, rank=0, host=3), result(-10.0, rank=1, host=3)]
+    summary = validation_summary(by_host(agreeing + swapped + alike + failing))
+    assert summary["first_stays_first"]["n"] == 3
+    assert summary["first_stays_first"]["value"] == pytest.approx(2 / 3)
     assert summary["judged"] == 0
     assert summary["les"] is None
 
