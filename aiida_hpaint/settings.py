@@ -204,7 +204,7 @@ class PinballSettings(Settings):
     """How sites are chosen where there are more than are needed."""
 
     screening: float = Field(
-        1.0, ge=1, description="relative permittivity that divides the protons' repulsion"
+        4.0, ge=1, description="relative permittivity that divides the protons' repulsion"
     )
     keep: int = Field(3, ge=1, description="lowest arrangements that are relaxed")
     nudge: float = Field(
