@@ -15,9 +15,9 @@ from aiida_hpaint.electrostatics.arrangements import Pool
 from aiida_hpaint.electrostatics.selection import Selection
 from aiida_hpaint.structures.batch import FloatArray, IntArray
 
-CHAINS = 16
-STEPS = 120
-_MEMORY = (3, 10)
+CHAINS = 32
+STEPS = 200
+_MEMORY = (3, 8)
 """Steps for which a site that was exchanged stays as it is, drawn from this range."""
 
 _LARGEST_BLOCK = 2_000_000
@@ -73,17 +73,18 @@ def exchange(
 
 
 def _starts(selection: Selection, chains: int, generator: np.random.Generator) -> IntArray:
-    """(chains, n): sites one by one, each the cheapest then; the first at random, but for one."""
+    """(chains, n): half of them at random, half site by site, each the cheapest after a first."""
     size, count = len(selection), selection.count
-    sets = np.empty((chains, count), dtype=np.int64)
-    fields = np.tile(selection.linear, (chains, 1))
-    rows = np.arange(chains)
+    sets = generator.random((chains, size)).argpartition(count - 1, axis=1)[:, :count]
+    grown = sets[: (chains + 1) // 2]
+    grown[0, 0] = selection.linear.argmin()
+    fields = np.tile(selection.linear, (len(grown), 1))
+    rows = np.arange(len(grown))
     for place in range(count):
-        sets[:, place] = fields.argmin(1)
-        if place == 0:
-            sets[1:, 0] = generator.integers(size, size=chains - 1)
-        fields += selection.pairs[sets[:, place]]
-        fields[rows, sets[:, place]] = np.inf
+        if place:
+            grown[:, place] = fields.argmin(1)
+        fields += selection.pairs[grown[:, place]]
+        fields[rows, grown[:, place]] = np.inf
     return sets
 
 
