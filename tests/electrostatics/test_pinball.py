@@ -108,7 +108,7 @@ def test_sixty_sites_are_solved():
 
 def test_more_than_half_of_the_sites():
     frac, energies, cell = random_sites(12, 40)
-    found = choose_sites(frac, energies, cell, 33)
+    found = choose_sites(frac, energies, cell, 33, PinballSettings(screening=1))
     assert found.exact
     ewald = ewald_energies(frac, cell)
     pairs = [ewald.pairs[np.ix_(sites, sites)].sum() / 2 for sites in found.chosen]
@@ -132,7 +132,7 @@ def test_all_of_the_sites():
 
 def test_one_site():
     frac, energies, cell = random_sites(0, 5)
-    found = choose_sites(frac, energies, cell, 1)
+    found = choose_sites(frac, energies, cell, 1, PinballSettings(screening=1))
     assert found.chosen[:, 0].tolist() == np.argsort(-energies)[:3].tolist()
     own = ewald_energies(frac, cell).own
     np.testing.assert_allclose(found.energies, own - np.sort(energies)[::-1][:3])
