@@ -5,8 +5,8 @@
     python benchmarks/pinball.py --only screening --potentials runs/peaks references.extxyz
 
 Seconds are those of the process, on one thread, permutations of the sites and Ewald sums included;
-medians (and the longest) over random cases. Ratios are taken in one run on the same problems. Three
-arrangements are kept unless another number is said. The last command takes the potentials that
+medians (and the longest) over random cases. Three arrangements are kept, and nothing is screened.
+Ratios are taken in one run on the same problems. The last command takes the potentials that
 `benchmarks/peaks.py` left in a folder, with the same references, and says at which place the
 arrangement of the reference comes for several screenings.
 """
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEEP = 3
-SCREENINGS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 1e6)
+SCREENINGS = (1.0, 2.0, 3.0, 4.0, 5.0, 10.0, 1e6)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from aiida_hpaint.electrostatics.site_symmetry import site_permutations
 from aiida_hpaint.settings import PinballSettings
 
 seeds = st.integers(0, 10**6)
+BARE = PinballSettings(screening=1)
 few = settings(max_examples=10, deadline=None)
 
 
@@ -100,7 +101,7 @@ def test_arrangements_without_the_symmetry_of_the_sites():
 
 def test_sixty_sites_are_solved():
     frac, energies, cell = random_sites(11, 60)
-    found = choose_sites(frac, energies, cell, 12)
+    found = choose_sites(frac, energies, cell, 12, BARE)
     assert found.exact
     assert len(found) == 3
     assert found.bound == found.energies[0]
