@@ -31,10 +31,18 @@ from aiida_hpaint.structures.batch import BoolArray, IntArray
 NODES = 5000
 """Relaxations after which a search is given up."""
 
+_MEMORY = 500_000_000
+"""Bytes that starting points of relaxations may take up."""
+
 _DOUBT = 0.1
 """What a site is taken to be missed by at least, as a share of the most."""
 
 _FREE, _CHOSEN, _LEFT_OUT = 0, 1, 2
+
+
+def most_nodes(size: int) -> int:
+    """Relaxations of problems with this many sites that time and memory allow."""
+    return min(NODES, _MEMORY // (16 * (size + 1) ** 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +85,7 @@ class Search:
     pool
         What is known already; the lower, the shorter the search.
     nodes
-        Relaxations, at most.
+        Relaxations, at most; see `most_nodes`.
     """
 
     selection: Selection

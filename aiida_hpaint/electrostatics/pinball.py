@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_hpaint.electrostatics.arrangements import Arrangements, Pool
-from aiida_hpaint.electrostatics.branching import NODES, Search
+from aiida_hpaint.electrostatics.branching import Search, most_nodes
 from aiida_hpaint.electrostatics.ewald import ewald_energies
 from aiida_hpaint.electrostatics.heuristic import exchange
 from aiida_hpaint.electrostatics.selection import Selection
@@ -74,7 +74,7 @@ def choose_sites(
     ewald = ewald_energies(frac, cell)
     linear = ewald.own / settings.screening - heights
     selection = Selection(*symmetrised(linear, ewald.pairs / settings.screening, permutations), n)
-    nodes = NODES if len(frac) <= settings.exact_sites else 1
+    nodes = most_nodes(len(frac)) if len(frac) <= settings.exact_sites else 1
     return choose(selection, Pool(permutations, settings.keep), nodes)
 
 
