@@ -49,25 +49,15 @@ def test_an_electron_is_lowest_at_the_atoms_and_nowhere_else(tmp_path: Path) -> 
     assert site_distances(SKEWED, sites.frac_coords, frac).min() > 1.0
 
 
+@pytest.mark.usefixtures("profile")
 def test_pp_plots_the_fft_grid_as_the_parser_of_aiida_reads_it(tmp_path: Path) -> None:
+    from aiida_quantumespresso.parsers.pp import PpParser
+
     host = host_of(SKEWED, [[0.1, 0.2, 0.3]])
     cube = potential(host, tmp_path, charge=0)
-    arrays = _parsed(cube.read_text("utf-8"))
-    parsed = PotentialGrid.from_pp(**arrays, cell=SKEWED)
-    ours = read_cube(cube)
+    node = PpParser.parse_gaussian(cube.read_text("utf-8"), PpParser.units_dict[11])
+    names = ("data", "voxel", "data_units", "coordinates_units")
+    arrays = {name: node.get_array(name) for name in names}
+    parsed, ours = PotentialGrid.from_pp(**arrays, cell=SKEWED), read_cube(cube)
     np.testing.assert_allclose(parsed.values, ours.values)
     np.testing.assert_allclose(parsed.cell, ours.cell, atol=1e-4)
-
-
-def _parsed(text: str) -> dict[str, np.ndarray]:
-    # Its parser makes a node, which needs a profile; the lines that matter are these.
-    lines = text.splitlines()
-    start = 6 + int(lines[2].split()[0])
-    header = np.array([line.split() for line in lines[3:6]], dtype=float)
-    data = np.array(" ".join(lines[start:]).split(), dtype=float)
-    return {
-        "data": data.reshape(header[:, 0].astype(int)),
-        "voxel": header[:, 1:],
-        "data_units": np.array("Ry"),
-        "coordinates_units": np.array("bohr"),
-    }
