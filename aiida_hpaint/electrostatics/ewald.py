@@ -24,7 +24,7 @@ _MOST_DIRECT = 1.2
 class EwaldEnergies:
     """What unit point charges in a neutralising background cost.
 
-    A cell with charges at the sites S has the energy sum_{i<j in S} pairs_ij + |S| own.
+    A cell with n charges has the energy sum_{i<j} pairs_ij + n own, over those that it has.
 
     Attributes
     ----------
@@ -42,10 +42,10 @@ class EwaldEnergies:
 def ewald_energies(frac_coords: FloatArray, cell: FloatArray) -> EwaldEnergies:
     """Energies of unit charges at M sites of a cell, each neutralised by a uniform background.
 
-    The potential that a charge makes at r is the sum over lattice vectors R of
-    erfc(a |r + R|) / |r + R|, plus 4 pi / V times the sum over reciprocal vectors G (not zero) of
-    exp(-G²/4a²) cos(G r) / G², less pi / (V a²), times e²/(4 pi eps0). For its own site the term
-    of R = 0 is -2 a / sqrt(pi). The energy does not depend on a.
+    The potential that a charge makes at r is the sum over its images, at distances d from there,
+    of erfc(a d) / d, plus 4 pi / V times the sum over reciprocal vectors G (not zero) of
+    exp(-G²/4a²) cos(G r) / G², less pi / (V a²), times e²/(4 pi eps0). At its own site the term
+    of d = 0 is -2 a / sqrt(pi). The energy does not depend on a.
 
     Parameters
     ----------
