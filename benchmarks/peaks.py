@@ -37,6 +37,7 @@ from aiida_hpaint.electrostatics import Sites, find_sites, read_cube  # noqa: E4
 from aiida_hpaint.electrostatics.seeds import refine_seeds, seed_samples  # noqa: E402
 from aiida_hpaint.evaluation.benchmark.describe import host_row  # noqa: E402
 from aiida_hpaint.evaluation.equivalence import site_distances  # noqa: E402
+from aiida_hpaint.evaluation.matching import compare  # noqa: E402
 from aiida_hpaint.funnel import winnow  # noqa: E402
 from aiida_hpaint.protocols import load_protocol  # noqa: E402
 from aiida_hpaint.restoration import relax_winnowed  # noqa: E402
@@ -48,6 +49,9 @@ WAYS = ("random", "bundled", "peaks", "peaks, refined")
 RECORDS = "hosts.jsonl"
 PLAIN = {"symmetry": {"symmetrised": False, "wyckoff": 0}}
 """Without symmetric proposals, which find the answers of small hosts by themselves."""
+
+FIRST = 30
+"""Arrangements among which the first that matches is sought."""
 
 Record = dict[str, Any]
 
@@ -90,6 +94,12 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start-time", type=float, default=0.3, help="noise to refine from")
     parser.add_argument("--nudge", type=float, default=0.1, help="of sites before relaxation, Å")
+    parser.add_argument(
+        "--screening",
+        type=float,
+        default=PinballSettings().screening,
+        help="of the repulsion between sites",
+    )
     parser.add_argument("--cutoff", type=float, default=40.0, help="of pw.x, Ry")
     parser.add_argument("--kpoints-distance", type=float, default=0.5, help="1/Å")
     return parser.parse_args()
@@ -133,6 +143,7 @@ def measure(
         "seconds_dft": float((folder / "seconds").read_text("utf-8")),
         "seconds_sites": cpu() - began,
         **compare_sites(sites, reference),
+        "first": first_match(sites, host, reference, options),
         "ways": {},
     }
     target = relax_reference(reference, settings)
@@ -179,9 +190,10 @@ def draw(
     if way in ("random", "bundled"):
         return generate(host, sampling.model_copy(update={"generator": way}))
     if way == "peaks":
-        pinball = PinballSettings(nudge=options.nudge)
+        pinball = PinballSettings(nudge=options.nudge, screening=options.screening)
         return seed_samples([sites], host, sampling.samples, pinball=pinball)
-    seeds = seed_samples([sites], host, max(1, sampling.samples // 2))
+    pinball = PinballSettings(screening=options.screening)
+    seeds = seed_samples([sites], host, max(1, sampling.samples // 2), pinball=pinball)
     each = max(1, sampling.samples // len(seeds))
     changed = {"start_time": options.start_time, "samples": each}
     return refine_seeds(seeds, sampling.model_copy(update=changed))
@@ -205,6 +217,16 @@ def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
         "below_best": float(sites.energies[0] - sites.energies[nearest].min()),
         "nearest_atom": float(to_atoms),
     }
+
+
+def first_match(
+    sites: Sites, host: StructureBatch, reference: StructureBatch, options: argparse.Namespace
+) -> int | None:
+    """Place (from 1) of the first arrangement that matches as it is."""
+    pinball = PinballSettings(screening=options.screening)
+    seeds = seed_samples([sites], host, FIRST, pinball=pinball)
+    found = [compare(seed, reference).match for seed in seeds if seed.placed[0]]
+    return found.index(True) + 1 if any(found) else None
 
 
 def cpu() -> float:
@@ -231,14 +253,13 @@ def report(records: list[Record], folder: Path) -> None:
 
 def site_table(records: list[Record]) -> Iterator[str]:
     """One line a host."""
-    yield "| host | H | sites | orbits | H to a site (Å) | orbit | site to an atom (Å) | pw.x (s) |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    yield "| host | sites | orbits | H to a site (Å) | site to an atom (Å) | first | pw.x (s) |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
     for one in records:
-        distances = (f"{one[key]:.2f}" if key in one else "-" for key in ("worst", "nearest_atom"))
-        worst, atom = distances
-        cells = (one["formula"], one["inserted"], one["sites"], one["orbits"], worst)
-        more = (one.get("orbit", "-"), atom, f"{one['seconds_dft']:.0f}")
-        yield f"| {' | '.join(map(str, (*cells, *more)))} |"
+        distances = [f"{one[key]:.2f}" if key in one else "-" for key in ("worst", "nearest_atom")]
+        seconds = f"{one['seconds_dft']:.0f}"
+        cells = (one["formula"], one["sites"], one["orbits"], *distances, one["first"] or "-")
+        yield f"| {' | '.join(map(str, (*cells, seconds)))} |"
 
 
 def way_table(records: list[Record]) -> Iterator[str]:

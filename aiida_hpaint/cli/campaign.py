@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from pydantic import Field, ValidationError
@@ -24,7 +24,12 @@ class Campaign(Settings):
     hosts: list[str] = Field(min_length=1, description="files; * and ** as in the shell")
     add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
     protocol: str | None = None
-    dft_protocol: str | None = Field(None, description="of the validation in the settings")
+    dft_protocol: str | None = Field(
+        None, description="of the validation in the settings, or of the seeds"
+    )
+    seeds: Literal["peaks"] | None = Field(
+        None, description="'peaks': begin with maxima of electrostatic potentials"
+    )
     settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
     code: str | dict[str, str] | None = Field(None, description="one, or for sample, relax and dft")
     options: dict[str, dict[str, Any]] = Field(
@@ -46,7 +51,7 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    named = ("add", "protocol", "dft_protocol", "code", "upload_model")
+    named = ("add", "protocol", "dft_protocol", "seeds", "code", "upload_model")
     given = {key: flags[key] for key in named if flags.get(key)}
     if flags.get("dft_code"):
         given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
@@ -83,7 +88,8 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_settings(campaign: Campaign) -> RestorationSettings:
     """The settings of a campaign, see `load_protocol`; a validation has a protocol of its own."""
-    overrides = with_dft_protocol(campaign.settings, campaign.dft_protocol)
+    protocol = None if campaign.seeds else campaign.dft_protocol
+    overrides = with_dft_protocol(campaign.settings, protocol)
     return load_protocol(campaign.protocol, overrides)
 
 

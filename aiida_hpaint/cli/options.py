@@ -103,6 +103,12 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         help="Relax with Quantum ESPRESSO all candidates of each host that finished, or the N "
         "lowest of those within validation.margin, and let DFT choose.",
     ),
+    click.option(
+        "--seeds",
+        type=click.Choice(["peaks"]),
+        help="Begin with maxima of the electrostatic potential, by pw.x and pp.x, instead of drawn "
+        "samples. With --set sampling.start_time=0.3 the generator draws --samples around each.",
+    ),
     click.option("--dft-protocol", metavar="NAME", help="fast, balanced (default) or paper."),
     setting("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
     code,

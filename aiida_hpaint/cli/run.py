@@ -22,6 +22,7 @@ from aiida_hpaint.cli.campaign import (
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
+    from aiida_workgraph import WorkGraph
     from rich.progress import Progress
 
     from aiida_hpaint.restoration import Restoration
@@ -66,6 +67,8 @@ def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
 
     quiet_warnings()
     campaign = read_campaign(files, flags)
+    if campaign.seeds and flags.get("no_aiida"):
+        raise ValueError("--seeds peaks runs pw.x through AiiDA: leave --no-aiida out")
     settings = read_settings(campaign)
     hosts = read_hosts(campaign, bool(flags.get("skip_bad")))
     jobs = flags.get("jobs") or cores()
@@ -90,22 +93,31 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
     from aiida_hpaint.cli import session
 
     session.load(profile)
-    from aiida_hpaint.workflows.build import build_restore
-
-    graph = build_restore(
-        task.hosts,
-        settings=task.settings,
-        code=task.campaign.code,
-        options=task.campaign.options or None,
-        upload_model=task.campaign.upload_model,
-        chunk_sites=task.chunk_sites,
-        name=task.campaign.name or _title(task.hosts),
-    )
+    graph = _graph(task)
     if session.ensure_daemon():
         click.echo("Started the AiiDA daemon.")
     graph.submit()
     node: ProcessNode = graph.process
     return node
+
+
+def _graph(task: Task) -> WorkGraph:
+    campaign = task.campaign
+    arguments: dict[str, Any] = {
+        "settings": task.settings,
+        "code": campaign.code,
+        "options": campaign.options or None,
+        "upload_model": campaign.upload_model,
+        "chunk_sites": task.chunk_sites,
+        "name": campaign.name or _title(task.hosts),
+    }
+    if campaign.seeds:
+        from aiida_hpaint.workflows.build_seeded import build_seeded
+
+        return build_seeded(task.hosts, dft_protocol=campaign.dft_protocol, **arguments)
+    from aiida_hpaint.workflows.build import build_restore
+
+    return build_restore(task.hosts, **arguments)
 
 
 def _title(hosts: StructureBatch) -> str:

@@ -40,8 +40,10 @@ __all__ = [
     "build_restore",
     "default_code",
     "find_code",
+    "host_chunks",
     "host_node",
     "job_options",
+    "of_dft",
     "restore_inputs",
     "stage_plan",
 ]
@@ -134,9 +136,9 @@ def restore_inputs(
     _check_hosts(hosts.batch, settings.sampling.start_time)
     plan = stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
-        pw = {"code": _of_dft(code), "options": _of_dft(options)}
+        pw = {"code": of_dft(code), "options": of_dft(options)}
         plan["validation"] = validation_plan(settings.validation, hosts.batch.numbers, **pw)
-    chunks = _chunks(hosts, chunk_sites)
+    chunks = host_chunks(hosts, chunk_sites)
     check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}
 
@@ -176,7 +178,7 @@ def runs_here(code: AbstractCode) -> bool:
     return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
 
 
-def _of_dft(value: Any) -> Any:
+def of_dft(value: Any) -> Any:
     """The code or the options of pw.x."""
     return value.get(_DFT) if isinstance(value, Mapping) else None
 
@@ -260,7 +262,7 @@ def host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBat
     return node
 
 
-def _chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
+def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
     """The hosts themselves where one chunk holds them all."""
     if hosts.batch.n_sites <= chunk_sites:
         return {"chunk_0000": hosts}

@@ -15,7 +15,14 @@ from aiida_hpaint.electrostatics.seeds import check_seedable
 from aiida_hpaint.protocols import load_protocol, merge
 from aiida_hpaint.settings import RestorationSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures.elements import symbol_of
-from aiida_hpaint.workflows.build import ByStage, Hosts, host_node, stage_plan
+from aiida_hpaint.workflows.build import (
+    ByStage,
+    Hosts,
+    host_chunks,
+    host_node,
+    of_dft,
+    stage_plan,
+)
 from aiida_hpaint.workflows.build_validate import check_options
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.families import pick_family
@@ -40,6 +47,8 @@ def build_seeded(
     pw: str | AbstractCode | None = None,
     pp: str | AbstractCode | None = None,
     options: ByStage | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
     name: str = "restore from peaks",
 ) -> WorkGraph:
     """A seeded restoration that is ready for `submit()` or `run()`.
@@ -49,7 +58,7 @@ def build_seeded(
 
     Parameters
     ----------
-    hosts, add, protocol, overrides, settings, code
+    hosts, add, protocol, overrides, settings, code, upload_model, chunk_sites
         See `build_restore`. With a `sampling.start_time` below 1 the generator draws
         `sampling.samples` around each seed.
     dft_protocol, dft_overrides
@@ -73,22 +82,31 @@ def build_seeded(
     if settings is not None and (protocol is not None or overrides):
         raise ValueError("give either settings, or a protocol with overrides, not both")
     settings = settings or load_protocol(protocol, overrides)
-    if settings.sampling.record:
-        raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
-    jobs = dict(options or {})
-    of_dft = jobs.pop("dft", None)
+    _check(settings)
     keep = {"pinball": {"keep": seeds}}
     search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
     node = host_node(hosts, add)
     check_seedable(node.batch)
-    seeding = _seeding(node, search, pw, pp, of_dft)
-    plan = stage_plan(settings, code, jobs or None)
+    seeding = _seeding(node, search, of_dft(code) or pw, pp, of_dft(options))
+    plan = stage_plan(settings, code, options, upload_model)
     if settings.sampling.start_time >= 1:
         del plan["sample"]
-    singles = split_hosts(node, Int(1))
-    graph = restore_seeded.build(hosts=node, singles=singles, seeding=seeding, plan=plan)
+    graph = restore_seeded.build(
+        hosts=node,
+        chunks=host_chunks(node, chunk_sites),
+        singles=split_hosts(node, Int(1)),
+        seeding=seeding,
+        plan=plan,
+    )
     graph.name = name
     return graph
+
+
+def _check(settings: RestorationSettings) -> None:
+    if settings.sampling.record:
+        raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
+    if settings.validation is not None:
+        raise ValueError("a validation is not part of this: use `build_validate` on its samples")
 
 
 def _seeding(

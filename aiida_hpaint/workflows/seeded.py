@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from aiida.orm import (
     AbstractCode,
     Bool,
@@ -40,6 +41,8 @@ _REFINE = Annotated[Float, SocketMeta(required=False)]
 _PLAN = namespace(
     sample=_OPTIONAL, score=_OPTIONAL, relax_inserted=STAGE, relax_all=STAGE, refine=_REFINE
 )
+# A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
+_REPORTS = dynamic(dynamic(Dict))
 _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
 
 
@@ -49,13 +52,14 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         table=SinglefileData,
         summary=Dict,
         structures=dynamic(StructureData),
-        seeds=StructureBatchData,
+        seeds=dynamic(StructureBatchData),
         seeding=dynamic(Dict),
-        reports=dynamic(Dict),
+        reports=_REPORTS,
     )
 )
 def restore_seeded(
     hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     singles: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     seeding: Annotated[dict[str, Any], SEEDING],
     plan: Annotated[dict[str, Any], _PLAN],
@@ -66,8 +70,10 @@ def restore_seeded(
     ----------
     hosts
         All hosts with the sites to insert.
+    chunks
+        The same hosts, cut into chunks by `split_hosts`.
     singles
-        The same hosts, one by one.
+        The same hosts, one by one, in their order.
     seeding
         `RestoreHydrogenSettings`, codes of pw.x and pp.x and options of their jobs.
     plan
@@ -77,33 +83,47 @@ def restore_seeded(
     Returns
     -------
     mapping
-        `structures`, `samples`, `table` and `summary`: as for `restore`; `seeds` of all hosts;
-        `seeding`: what SeedWorkChain reports of each; `reports` of the stages.
+        `structures`, `samples`, `table`, `summary` and `reports`: as for `restore`; `seeds` of
+        each chunk; `seeding`: what SeedWorkChain reports of each host.
     """
     graph = get_current_graph()
-    found: dict[str, Any] = {}
     told: dict[str, Any] = {}
-    for key, host in singles.items():
-        step = graph.add_task(SeedWorkChain, name=f"seed_{key}", host=host, **seeding)
-        found[key], told[key] = step.outputs.seeds, step.outputs.report
-    collected = task(collect_seeds)(to_refine=Bool("sample" in plan), seeds=found)
-    structures, reports = collected.result, {}
-    for stage in filter(plan.__contains__, STAGES):
-        inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
-        step = graph.add_task(StageWorkChain, name=stage, **inputs)
-        structures, reports[stage] = step.outputs.structures, step.outputs.report
+    seeds: dict[str, Any] = {}
+    samples: dict[str, Any] = {}
+    reports: dict[str, dict[str, Any]] = {}
+    alone = [singles[key] for key in sorted(singles)]
+    for key, chunk in chunks.items():
+        found: dict[str, Any] = {}
+        for place in _places(chunk):
+            name = f"host_{place:05d}"
+            step = graph.add_task(SeedWorkChain, name=f"seed_{name}", host=alone[place], **seeding)
+            found[name], told[name] = step.outputs.seeds, step.outputs.report
+        refined = Bool("sample" in plan)
+        seeds[key] = task(collect_seeds)(to_refine=refined, seeds=found).result
+        structures, reports[key] = seeds[key], {}
+        for stage in filter(plan.__contains__, STAGES):
+            inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
+            step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
+            structures, reports[key][stage] = step.outputs.structures, step.outputs.report
+        samples[key] = structures
     refine = {"refine": plan["refine"]} if "refine" in plan else {}
-    chunks = {"chunk_0000": structures}
-    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=chunks, **refine)
+    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
     return {
         "samples": ranked.samples,
         "table": ranked.table,
         "summary": ranked.summary,
         "structures": task(pick_structures)(samples=ranked.samples),
-        "seeds": collected.result,
+        "seeds": seeds,
         "seeding": told,
         "reports": reports,
     }
 
 
 restore_seeded._graph_class = DurableGraph
+
+
+def _places(chunk: StructureBatchData) -> list[int]:
+    """Which hosts a chunk holds; one that holds all does not say."""
+    batch = chunk.batch
+    places: list[int] = batch.scalars.get("host", np.arange(len(batch))).tolist()
+    return places

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.cli.campaign import fitting_chunk_sites, overrides_from, read_campaign
+from aiida_hpaint.cli.campaign import (
+    fitting_chunk_sites,
+    overrides_from,
+    read_campaign,
+    read_settings,
+)
+from aiida_hpaint.cli.run import prepare
 from aiida_hpaint.structures import StructureBatch, chunk_by_sites
 
 YAML = """
@@ -48,6 +54,18 @@ def test_the_command_line_wins(campaign_file: Path) -> None:
     assert campaign.protocol == "fast"
     assert campaign.add == "H:1"
     assert campaign.settings == {"sampling": {"samples": 3, "seed": 1}, "candidates": 2, "keep": 7}
+
+
+def test_seeds_have_a_protocol_of_dft_without_a_validation(campaign_file: Path) -> None:
+    flags = {"seeds": "peaks", "dft_protocol": "fast"}
+    campaign = read_campaign([str(campaign_file)], flags)
+    assert (campaign.seeds, campaign.dft_protocol) == ("peaks", "fast")
+    assert read_settings(campaign).validation is None
+
+
+def test_seeds_need_aiida(campaign_file: Path) -> None:
+    with pytest.raises(ValueError, match="leave --no-aiida out"):
+        prepare([str(campaign_file)], {"seeds": "peaks", "no_aiida": True})
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     lithium: StructureBatch, broken: StructureBatch, pw_code: Any, pp_code: Any
 ) -> None:
     from aiida_hpaint.workflows.build_seeded import build_seeded
+    from aiida_hpaint.workflows.progress import get_samples, n_chunks, stage_states
 
     hosts = concatenate([broken, lithium])
     graph = build_seeded(hosts, overrides=QUICK, dft_overrides=DFT, seeds=2, pw=pw_code, pp=pp_code)
@@ -69,7 +70,10 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     assert site_distances(FCC, hydrogen, LITHIUM[None] + 0.5).max() < 1e-3
     (structure,) = (node.outputs.structures[key] for key in node.outputs.structures)
     assert structure.get_formula() == "HLi"
-    assert list(node.outputs.reports) == ["relax_inserted", "relax_all"]
+    assert list(node.outputs.reports.chunk_0000) == ["relax_inserted", "relax_all"]
+    assert get_samples(node).equals(samples)
+    assert n_chunks(node) == 1
+    assert [state.stage for state in stage_states(node)] == ["relax_inserted", "relax_all"]
 
 
 @pytest.mark.usefixtures("profile")
@@ -102,3 +106,5 @@ def test_what_cannot_be_seeded_is_refused(lithium: StructureBatch) -> None:
         build_seeded(host_of(FCC, [LITHIUM]))
     with pytest.raises(ValueError, match=r"sampling\.record"):
         build_seeded(lithium, overrides={"sampling": {"record": 1}})
+    with pytest.raises(ValueError, match="build_validate"):
+        build_seeded(lithium, overrides={"validation": {}})
