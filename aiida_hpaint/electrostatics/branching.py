@@ -144,12 +144,14 @@ class Search:
             return []
         undecided = ~(inside | outside)
         if not undecided.any():
-            return [self._part(node, free, relaxed, inside, outside)]
+            return [self._part(node, free, relaxed, inside, outside, relaxed.bound)]
         site = _site_to_decide(relaxed, labels, undecided)
         one = np.arange(len(free)) == site
+        others = outside | (labels == labels[site])
+        with_it, without = relaxed.inside[site], relaxed.outside[site]
         return [
-            self._part(node, free, relaxed, inside | one, outside),
-            self._part(node, free, relaxed, inside, outside | (labels == labels[site])),
+            self._part(node, free, relaxed, inside | one, outside, with_it),
+            self._part(node, free, relaxed, inside, others, without),
         ]
 
     def _part(
@@ -159,6 +161,7 @@ class Search:
         relaxed: Relaxed,
         inside: BoolArray,
         outside: BoolArray,
+        bound: float,
     ) -> Node:
         """A node in which more of the free sites are decided (masks of them)."""
         states = node.states.copy()
@@ -166,7 +169,7 @@ class Search:
         states[free[outside]] = _LEFT_OUT
         count = self.selection.count - int((states == _CHOSEN).sum())
         start = relaxed.reached.after(inside, ~(inside | outside), max(count, 0))
-        return Node(max(node.bound, relaxed.bound), states, start)
+        return Node(max(node.bound, float(bound)), states, start)
 
     def _orbits(self, states: IntArray) -> IntArray:
         """(M,) the first of the sites that operations which keep the states bring each site to."""

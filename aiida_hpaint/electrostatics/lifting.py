@@ -16,7 +16,6 @@ bound from Z takes the sum of the rest of each row into account, as P. C. Gilmor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -119,13 +118,13 @@ def relax(
     size, count = len(selection), selection.count
     cost = selection.lifted() / unit
     wanted = (limit - selection.constant) / unit
-    basis = _basis(size, count)
+    normal = np.append(np.ones(size), -float(count)) / np.sqrt(size + count**2)
     start = start or Start.flat(size, count)
     lifted, multipliers = start.lifted, start.multipliers
     best = -np.inf
     inside = outside = np.full(size, -np.inf)
     for step in range(1, _ROUNDS + 1):
-        definite = basis @ _positive(basis.T @ (lifted + multipliers) @ basis) @ basis.T
+        definite = _positive(_projected(lifted + multipliers, normal))
         if step % _CHECK == 0:
             dual = cost + multipliers + lifted - definite
             found, chosen, left = _row_bound(dual, count)
@@ -162,6 +161,13 @@ def _row_bound(dual: FloatArray, count: int) -> tuple[float, FloatArray, FloatAr
     beyond = ordered[count] if count < size else np.inf
     inside = bound + np.maximum(rows - ordered[count - 1], 0)
     return bound, inside, bound + np.maximum(beyond - rows, 0)
+
+
+def _projected(matrix: FloatArray, normal: FloatArray) -> FloatArray:
+    """A symmetric matrix in the space that a unit vector is normal to."""
+    column = matrix @ normal
+    column -= normal * (normal @ column) / 2
+    return np.asarray(matrix - np.outer(normal, column) - np.outer(column, normal))
 
 
 def _positive(matrix: FloatArray) -> FloatArray:
@@ -204,14 +210,3 @@ def _lift(weights: FloatArray, pairs: FloatArray, count: int) -> FloatArray:
     lifted *= count * (count - 1) / max(lifted.sum(), _SMALL)
     _border(lifted, np.minimum(weights * count / weights.sum(), 1))
     return lifted
-
-
-@lru_cache(maxsize=512)
-def _basis(size: int, count: int) -> FloatArray:
-    """(m+1, m) orthonormal basis of what (1,...,1,-count) is normal to."""
-    normal = np.append(np.ones(size), -float(count))
-    # A reflection that brings the last axis to the normal brings the others to its complement.
-    mirror = normal / np.linalg.norm(normal)
-    mirror[-1] -= 1
-    mirror /= np.linalg.norm(mirror)
-    return np.asarray((np.eye(size + 1) - 2 * np.outer(mirror, mirror))[:, :size])
