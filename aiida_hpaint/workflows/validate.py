@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from aiida.orm import AbstractCode, Dict, Float, SinglefileData, StructureData
@@ -31,7 +33,8 @@ def validate(
 ) -> dict[str, Any]:
     """Relax structures with DFT, independently of each other, and compare those of a host.
 
-    A structure whose DFT fails is reported, and the others stand.
+    A structure whose DFT fails is reported, and the others stand. Where there is no batch system,
+    structures wait for free cores.
 
     Parameters
     ----------
@@ -48,12 +51,17 @@ def validate(
         DftRelaxWorkChain reports of each structure.
     """
     graph = get_current_graph()
+    lanes = side_by_side(plan["code"], plan["options"].get_dict())
+    steps: list[Any] = []
     reports: dict[str, Any] = {}
     relaxed: dict[str, Any] = {}
     for key, structure in (structures or {}).items():
         charge = structure.base.attributes.get(DETAILS, {}).get("charge", 0.0)
         inputs = {"structure": structure, **plan, **({"charge": Float(charge)} if charge else {})}
         step = graph.add_task(DftRelaxWorkChain, name=f"dft_{key}", **inputs)
+        if lanes is not None and len(steps) >= lanes:
+            step.waiting_on.add(steps[-lanes])
+        steps.append(step)
         reports[key] = step.outputs.report
         relaxed[f"{key}__start"] = structure
         relaxed[f"{key}__end"] = step.outputs.structure
@@ -68,3 +76,18 @@ def validate(
 
 
 validate._graph_class = DurableGraph
+
+
+def side_by_side(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
+    """How many structures may be relaxed at once; None: as many as there are.
+
+    Batch systems queue what does not fit. Where jobs begin as soon as they are submitted, as many
+    run as there are cores for: those of this machine, else those that AiiDA knows of.
+    """
+    if code.computer is None or code.computer.scheduler_type != "core.direct":
+        return None
+    resources = options.get("resources", {})
+    each = resources.get("tot_num_mpiprocs") or resources.get("num_mpiprocs_per_machine") or 1
+    here = code.computer.hostname == "localhost"
+    cores = os.cpu_count() if here else code.computer.get_default_mpiprocs_per_machine()
+    return max(1, (cores or 1) // int(each))
