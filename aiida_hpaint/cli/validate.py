@@ -37,7 +37,7 @@ Examples:
   aiida-hpaint validate 1234 --candidates 5 --set margin=0.05
   aiida-hpaint validate restored/*.cif --references known/*.cif --protocol paper
   aiida-hpaint validate found.cif --set dft.kpoints_distance=0.2 --set dft.cutoff_wfc=60
-  aiida-hpaint validate 1234 --code pw@cluster --processes 16 --submit
+  aiida-hpaint validate 1234 --code pw@cluster --processes 16 --walltime 7200 --submit
   aiida-hpaint validate --show 1300
 """
 
@@ -65,6 +65,9 @@ Examples:
     type=click.IntRange(min=1),
     metavar="N",
     help="MPI processes of each job of pw.x; 1 without it.",
+)
+@click.option(
+    "--walltime", type=click.IntRange(min=60), metavar="S", help="Of each job, in seconds."
 )
 @options.output("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return.")
@@ -107,7 +110,7 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
         references,
         settings,
         code=flags["code"],
-        options=_options(flags["processes"]),
+        options=_options(flags["processes"], flags["walltime"]),
         name=f"validate {sources[0]}",
     )
     if session.ensure_daemon():
@@ -131,10 +134,12 @@ def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Sampl
     return samples, given or known
 
 
-def _options(processes: int | None) -> dict[str, Any] | None:
-    if processes is None:
-        return None
-    return {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": processes}}
+def _options(processes: int | None, walltime: int | None) -> dict[str, Any]:
+    machine = {"num_machines": 1, "num_mpiprocs_per_machine": processes}
+    return {
+        **({"resources": machine} if processes else {}),
+        **({"max_wallclock_seconds": walltime} if walltime else {}),
+    }
 
 
 def watch(node: ProcessNode, interval: float = 1.0) -> None:
