@@ -107,7 +107,10 @@ def test_each_stage_may_run_elsewhere(brucite: StructureBatch) -> None:
         ({"overrides": {"sampling": {"generator": "best"}}}, "no model 'best'"),
         ({"overrides": {"potential": {"name": "dft"}}}, "no potential 'dft'"),
         ({"code": "nowhere@localhost"}, "code 'nowhere@localhost': .*verdi code list"),
-        ({"code": {"relaxation": "x"}}, "code: there is no stage relaxation: use sample and relax"),
+        (
+            {"code": {"relaxation": "x"}},
+            "code: there is no stage relaxation: use sample, relax and dft",
+        ),
         ({"options": {"gpu": {}}}, "options: there is no stage gpu"),
         (
             {"options": {"relax": {"queue": "long"}}},
