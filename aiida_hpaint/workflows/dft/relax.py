@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ToContext, WorkChain, if_
+from aiida.engine import ToContext, WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Bool, Dict, Float, List, StructureData
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
@@ -41,35 +41,22 @@ class DftRelaxWorkChain(WorkChain):
         spec.output("report", valid_type=Dict, help="status, energy, costs; see `Relaxation`")
         # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
         here: Any = cls
-        spec.outline(here.start, if_(here.is_ready)(here.relax), here.finish)
+        spec.outline(here.start, here.relax, here.finish)
 
     def start(self) -> None:
-        """Prepare inputs; what is wrong with them is a failure of this structure alone."""
+        """Nothing has run yet."""
         self.ctx.message = ""
-        settings = DftSettings.model_validate(self.inputs.settings.get_dict())
-        structure = self.inputs.structure
-        # Sites that are fixed have to stay where they are, bit for bit.
-        if settings.symmetrise is not None and "fixed" not in self.inputs:
-            structure = symmetrise_structure(structure, Float(settings.symmetrise))
-        try:
-            inputs = self._base_inputs(structure, settings)
-        except ValueError as error:
-            self.ctx.message = str(error)
-            self.report(self.ctx.message)
-            return
-        inputs["pw"].pop("structure")
-        inputs.pop("clean_workdir", None)
-        self.ctx.relaxation = {"structure": structure, "base_relax": inputs}
-
-    def is_ready(self) -> bool:
-        """Whether there is something that pw.x can begin with."""
-        return not self.ctx.message
 
     def relax(self) -> Any:
-        """Submit the relaxation."""
-        inputs = {**self.ctx.relaxation, "meta_convergence": Bool(False)}
-        inputs["metadata"] = {"call_link_label": "relax"}
-        return ToContext(child=self.submit(PwRelaxWorkChain, **inputs))
+        """Submit the relaxation; what is wrong with its inputs fails this structure alone."""
+        try:
+            inputs = self._relaxation()
+            return ToContext(child=self.submit(PwRelaxWorkChain, **inputs))
+        except Exception as error:  # whatever it is, the other structures go on
+            known = isinstance(error, ValueError)
+            self.ctx.message = str(error) if known else f"{type(error).__name__}: {error}"
+            self.report(self.ctx.message)
+            return None
 
     def finish(self) -> None:
         """Attach what there is."""
@@ -85,6 +72,22 @@ class DftRelaxWorkChain(WorkChain):
         if found.parameters is not None:
             self.out("parameters", found.parameters)
         self.out("report", Dict(found.report).store())
+
+    def _relaxation(self) -> dict[str, Any]:
+        settings = DftSettings.model_validate(self.inputs.settings.get_dict())
+        structure = self.inputs.structure
+        # Sites that are fixed have to stay where they are, bit for bit.
+        if settings.symmetrise is not None and "fixed" not in self.inputs:
+            structure = symmetrise_structure(structure, Float(settings.symmetrise))
+        inputs = self._base_inputs(structure, settings)
+        inputs["pw"].pop("structure")
+        inputs.pop("clean_workdir", None)
+        return {
+            "structure": structure,
+            "base_relax": inputs,
+            "meta_convergence": Bool(False),
+            "metadata": {"call_link_label": "relax"},
+        }
 
     def _base_inputs(self, structure: StructureData, settings: DftSettings) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else None
