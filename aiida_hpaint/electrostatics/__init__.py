@@ -7,6 +7,7 @@ from aiida_hpaint.electrostatics.ewald import EwaldEnergies, ewald_energies
 from aiida_hpaint.electrostatics.grid import PotentialGrid, read_cube
 from aiida_hpaint.electrostatics.peaks import find_maxima, find_sites
 from aiida_hpaint.electrostatics.pinball import choose_sites
+from aiida_hpaint.electrostatics.seeds import join_seeds, refine_seeds, seed_samples
 from aiida_hpaint.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
 
 __all__ = [
@@ -20,5 +21,8 @@ __all__ = [
     "ewald_energies",
     "find_maxima",
     "find_sites",
+    "join_seeds",
     "read_cube",
+    "refine_seeds",
+    "seed_samples",
 ]
