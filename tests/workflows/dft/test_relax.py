@@ -62,7 +62,7 @@ def test_how_relaxations_end(pw_code: Any) -> None:
         "overlapping": submit(pw_code, overlapping),
         "unknown": submit(pw_code, Atoms("EuH", cell=[4, 4, 4], pbc=True)),
         "slow": submit(
-            pw_code, displaced(0.1), options=short, cutoff_wfc=80, kpoints_distance=0.12, max_jobs=2
+            pw_code, displaced(0.1), options=short, cutoff_wfc=80, kpoints_distance=0.2, max_jobs=2
         ),
     }
     reports = {name: report_of(node) for name, node in nodes.items()}
