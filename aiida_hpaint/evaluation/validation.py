@@ -14,6 +14,8 @@ from aiida_hpaint.evaluation.ranking import SAME_ENERGY
 from aiida_hpaint.evaluation.success import lower_energy_or_match, success_rate
 from aiida_hpaint.structures.batch import StructureBatch
 
+__all__ = ["DftResult", "ValidatedHost", "by_host", "rows_for_dft", "validation_summary"]
+
 Role = Literal["candidate", "reference"]
 
 
