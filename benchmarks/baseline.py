@@ -136,7 +136,8 @@ Answer = tuple[StructureData | None, float | None]
 
 def end(node: ProcessNode) -> Answer:
     """Structure and energy (eV) of a DFT relaxation."""
-    return node.outputs.get("structure"), node.outputs.report.get("energy", None)
+    structure = node.outputs.structure if "structure" in node.outputs else None
+    return structure, node.outputs.report.get("energy", None)
 
 
 def placed(node: ProcessNode) -> Answer:
