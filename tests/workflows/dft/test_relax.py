@@ -58,6 +58,7 @@ def test_how_relaxations_end(pw_code: Any) -> None:
     nodes = {
         "good": submit(pw_code, displaced(0.002), scf_threshold=1e-7),
         "odd": submit(pw_code, bulk("Li", "bcc", a=3.44), scf_threshold=1e-7),
+        "magnetic": submit(pw_code, bulk("Fe", "bcc", a=2.83), scf_threshold=1e-6),
         "restless": submit(pw_code, displaced(0.1), scf_steps=2, max_jobs=2),
         "overlapping": submit(pw_code, overlapping),
         "unknown": submit(pw_code, Atoms("EuH", cell=[4, 4, 4], pbc=True)),
@@ -80,6 +81,10 @@ def test_how_relaxations_end(pw_code: Any) -> None:
     odd = reports["odd"]
     assert odd["status"] == "converged"
     assert nodes["odd"].outputs.parameters["number_of_electrons"] % 2 == 1
+
+    # Two Bohr magnetons and a bit, as iron has; non-magnetic ones report none.
+    assert 1.5 < reports["magnetic"]["magnetisation"] < 3
+    assert odd["magnetisation"] is None
 
     restless = reports["restless"]
     assert (restless["status"], restless["jobs"], restless["energy"]) == ("failed", 2, None)
