@@ -216,7 +216,7 @@ def said(match: bool | None) -> str:
 
 def above(result: dict[str, Any]) -> str:
     """An energy above the reference."""
-    return "-" if result["above"] is None else f"{result['above']:+.1f}"
+    return "-" if result["above"] is None else f"{round(result['above'], 1) + 0.0:.1f}"
 
 
 if __name__ == "__main__":
