@@ -37,12 +37,11 @@ from aiida_hpaint.electrostatics.branching import NODES, Search
 from aiida_hpaint.electrostatics.ewald import ewald_energies
 from aiida_hpaint.electrostatics.heuristic import exchange
 from aiida_hpaint.electrostatics.placing import place_sites
-from aiida_hpaint.electrostatics.seeds import known_sites
 from aiida_hpaint.electrostatics.selection import Selection
 from aiida_hpaint.electrostatics.site_symmetry import site_permutations, symmetrised
 from aiida_hpaint.evaluation.matching import matches
 from aiida_hpaint.settings import PinballSettings
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.structures import StructureBatch, remove_inserted
 from aiida_hpaint.structures.elements import symbol_of
 
 if TYPE_CHECKING:
@@ -351,7 +350,7 @@ def rank(sites: Sites, host: StructureBatch, reference: StructureBatch, value: f
         sites.frac_coords, sites.energies, host.cells[0], count, settings, sites.permutations
     )
     element = symbol_of(int(reference.numbers[reference.inserted][0]))
-    placed = place_sites(known_sites(host), sites.frac_coords, found.chosen, element)
+    placed = place_sites(remove_inserted(host), sites.frac_coords, found.chosen, element)
     for place in range(len(placed)):
         if matches(placed[place], reference):
             return place + 1

@@ -9,18 +9,20 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import ArrayData, Dict, Int, Str, StructureData
 
-from aiida_hpaint.calculations.symmetrise import batch_of
-from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of, to_structure
+from aiida_hpaint.electrostatics import placing
 from aiida_hpaint.electrostatics.grid import PotentialGrid
 from aiida_hpaint.electrostatics.peaks import find_sites
-from aiida_hpaint.electrostatics.pinball import choose_sites
-from aiida_hpaint.electrostatics.placing import place_sites
+from aiida_hpaint.electrostatics.sites import Sites
 from aiida_hpaint.settings import PeaksSettings, PinballSettings
 
 __all__ = ["arrange_sites", "find_peaks", "take_arrangement"]
 
 _PARSED = ("data", "voxel", "data_units", "coordinates_units")
 """Arrays that aiida-quantumespresso parses of what pp.x writes."""
+
+_SITES = ("frac_coords", "energies", "orbits", "permutations")
+"""Arrays of `Sites`, in the order of its fields."""
 
 
 @calcfunction
@@ -42,7 +44,7 @@ def find_peaks(structure: StructureData, potential: ArrayData, settings: Dict) -
     host = replace(batch, inserted=np.zeros(batch.n_sites, dtype=np.bool_))
     found = find_sites(grid, host, wanted)
     sites = ArrayData()
-    for name in ("frac_coords", "energies", "orbits", "permutations"):
+    for name in _SITES:
         sites.set_array(name, np.asarray(getattr(found, name)))
     sites.base.attributes.set("dropped", {key: int(n) for key, n in found.dropped.items()})
     return {"sites": sites}
@@ -57,26 +59,15 @@ def arrange_sites(
     Returns
     -------
     mapping
-        `arrangements`, a StructureBatchData with a structure for each, the lowest first. Scalars:
-        `energy_pinball` (eV) and `exact`, whether it is proved that none is missing between them.
+        `arrangements`, a StructureBatchData with a structure for each, the lowest first; see
+        `aiida_hpaint.electrostatics.placing.arrange_sites`.
     """
-    positions = sites.get_array("frac_coords")
+    places = Sites(*(sites.get_array(name) for name in _SITES))
     pinball = PinballSettings.model_validate(settings.get_dict())
-    chosen = choose_sites(
-        positions,
-        sites.get_array("energies"),
-        np.asarray(structure.cell),
-        min(count.value, len(positions)),
-        pinball,
-        sites.get_array("permutations"),
-    )
-    samples = place_sites(
-        batch_of(structure), positions, chosen.chosen, element.value, pinball.nudge
-    )
-    exact = np.full(len(samples), chosen.exact)
+    host = batch_of(structure)
     return {
         "arrangements": StructureBatchData(
-            samples.with_scalars(energy_pinball=chosen.energies, exact=exact)
+            placing.arrange_sites(host, places, element.value, count.value, pinball)
         )
     }
 

@@ -6,9 +6,10 @@ from aiida.engine import calcfunction
 from aiida.orm import Bool, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.electrostatics.seeds import join_seeds, known_sites
+from aiida_hpaint.electrostatics.seeds import join_seeds
 from aiida_hpaint.structures.batch import concatenate
 from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.structures.insertion import remove_inserted
 
 __all__ = ["bare_structure", "collect_seeds", "take_seeds"]
 
@@ -16,7 +17,7 @@ __all__ = ["bare_structure", "collect_seeds", "take_seeds"]
 @calcfunction
 def bare_structure(host: StructureBatchData) -> StructureData:
     """The one host of a batch without the sites that are to be inserted."""
-    return to_structure(known_sites(host.batch))
+    return to_structure(remove_inserted(host.batch))
 
 
 @calcfunction

@@ -6,17 +6,12 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Float, StructureData
 
-from aiida_hpaint.data.structure_batch import to_structure
-from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.structures.convert import from_pymatgen
+from aiida_hpaint.data.structure_batch import DETAILS, batch_of, to_structure
 from aiida_hpaint.symmetry.cell import symmetrise_cell
 from aiida_hpaint.symmetry.commensurate import commensurate
 from aiida_hpaint.symmetry.refine import refine
 
-__all__ = ["batch_of", "symmetrise_structure"]
-
-DETAILS = "hpaint"
-"""Attribute of a StructureData that says what we know of it."""
+__all__ = ["symmetrise_structure"]
 
 
 @calcfunction
@@ -38,20 +33,3 @@ def symmetrise_structure(structure: StructureData, tolerance: Float) -> Structur
     else:
         exact.base.attributes.set(DETAILS, details)
     return exact
-
-
-def batch_of(structure: StructureData) -> StructureBatch:
-    """A StructureData as a batch of one; its attribute `hpaint` says which sites are inserted."""
-    batch = from_pymatgen([structure.get_pymatgen()])
-    details = structure.base.attributes.get(DETAILS, None) or {}
-    inserted = np.zeros(batch.n_sites, dtype=np.bool_)
-    inserted[details.get("inserted", [])] = True
-    label = str(details.get("label") or structure.label or batch.labels[0])
-    return StructureBatch(
-        labels=(label,),
-        cells=batch.cells,
-        site_counts=batch.site_counts,
-        numbers=batch.numbers,
-        frac_coords=batch.frac_coords,
-        inserted=inserted,
-    )

@@ -10,8 +10,7 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
-from aiida_hpaint.calculations.symmetrise import DETAILS, batch_of
-from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.data.structure_batch import DETAILS, StructureBatchData, batch_of, to_structure
 from aiida_hpaint.evaluation.validation import (
     DftResult,
     ValidatedHost,

@@ -16,9 +16,13 @@ from ase.data import chemical_symbols
 
 from aiida_hpaint.data.caching import ContentCaching
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.convert import from_pymatgen
 from aiida_hpaint.structures.npz import load_npz, save_npz
 
-__all__ = ["StructureBatchData", "content_sha256", "to_node"]
+__all__ = ["DETAILS", "StructureBatchData", "batch_of", "content_sha256", "to_node"]
+
+DETAILS = "hpaint"
+"""Attribute of a StructureData that says what we know of it."""
 
 LABEL_LIMIT = 1000
 """Labels that are stored as attributes, for queries; all of them are in the file."""
@@ -124,8 +128,25 @@ def to_structure(single: StructureBatch) -> StructureData:
     structure.label = single.labels[0][:255]
     details = {name: _plain(values[0]) for name, values in single.scalars.items()}
     details |= {"label": single.labels[0], "inserted": np.flatnonzero(single.inserted).tolist()}
-    structure.base.attributes.set("hpaint", details)
+    structure.base.attributes.set(DETAILS, details)
     return structure
+
+
+def batch_of(structure: StructureData) -> StructureBatch:
+    """A StructureData as a batch of one; its attribute `hpaint` says which sites are inserted."""
+    batch = from_pymatgen([structure.get_pymatgen()])
+    details = structure.base.attributes.get(DETAILS, None) or {}
+    inserted = np.zeros(batch.n_sites, dtype=np.bool_)
+    inserted[details.get("inserted", [])] = True
+    label = str(details.get("label") or structure.label or batch.labels[0])
+    return StructureBatch(
+        labels=(label,),
+        cells=batch.cells,
+        site_counts=batch.site_counts,
+        numbers=batch.numbers,
+        frac_coords=batch.frac_coords,
+        inserted=inserted,
+    )
 
 
 def content_sha256(batch: StructureBatch) -> str:

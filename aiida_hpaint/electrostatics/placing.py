@@ -4,14 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
+from aiida_hpaint.electrostatics.pinball import choose_sites
+from aiida_hpaint.electrostatics.sites import Sites
+from aiida_hpaint.settings import PinballSettings
 from aiida_hpaint.structures.batch import FloatArray, IntArray, StructureBatch, concatenate
 from aiida_hpaint.structures.elements import number_of
 from aiida_hpaint.structures.fate import Fate
 
-__all__ = ["place_sites"]
+__all__ = ["arrange_sites", "place_sites"]
 
 SEED = 20260103
 """Of the directions of nudges."""
+
+
+def arrange_sites(
+    host: StructureBatch, sites: Sites, element: str, count: int, settings: PinballSettings
+) -> StructureBatch:
+    """The lowest arrangements of `count` of the sites, or of all of them where there are fewer.
+
+    Returns
+    -------
+    StructureBatch
+        As `place_sites`, with the scalars `energy_pinball` (eV) and `exact`, whether it is proved
+        that no arrangement is missing between them.
+
+    Raises
+    ------
+    ValueError
+        If there is no site, or not exactly one host.
+    """
+    found = choose_sites(
+        sites.frac_coords,
+        sites.energies,
+        host.cells[0],
+        min(count, len(sites)),
+        settings,
+        sites.permutations,
+    )
+    samples = place_sites(host, sites.frac_coords, found.chosen, element, settings.nudge)
+    exact = np.full(len(samples), found.exact)
+    return samples.with_scalars(energy_pinball=found.energies, exact=exact)
 
 
 def place_sites(

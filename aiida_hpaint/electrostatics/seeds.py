@@ -12,16 +12,16 @@ import numpy as np
 from aiida_hpaint import __version__
 from aiida_hpaint.electrostatics.grid import PotentialGrid
 from aiida_hpaint.electrostatics.peaks import find_sites
-from aiida_hpaint.electrostatics.pinball import choose_sites
-from aiida_hpaint.electrostatics.placing import place_sites
+from aiida_hpaint.electrostatics.placing import arrange_sites
 from aiida_hpaint.electrostatics.sites import Sites
 from aiida_hpaint.settings import PeaksSettings, PinballSettings, SamplingSettings
 from aiida_hpaint.structures.batch import FloatArray, StructureBatch, concatenate
 from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.structures.insertion import remove_inserted
 from aiida_hpaint.structures.origin import PEAKS
 
-__all__ = ["check_seedable", "join_seeds", "known_sites", "refine_seeds", "seed_samples"]
+__all__ = ["check_seedable", "join_seeds", "refine_seeds", "seed_samples"]
 
 _NO_SITES = "the potential has no maximum that can hold a site"
 
@@ -194,31 +194,9 @@ def _arranged(
     sites = potential if isinstance(potential, Sites) else find_sites(potential, host, peaks)
     if not len(sites):
         return None
-    wanted = min(int(host.inserted.sum()), len(sites))
-    chosen = choose_sites(
-        sites.frac_coords,
-        sites.energies,
-        host.cells[0],
-        wanted,
-        pinball,
-        sites.permutations,
-    )
     element = symbol_of(int(host.numbers[host.inserted][0]))
-    known = replace(known_sites(host), metadata=host.metadata)
-    placed = place_sites(known, sites.frac_coords, chosen.chosen, element, pinball.nudge)
-    return placed.with_scalars(energy_pinball=chosen.energies)
-
-
-def known_sites(host: StructureBatch) -> StructureBatch:
-    """One host without its sites to insert."""
-    known = ~host.inserted
-    return replace(
-        host,
-        site_counts=np.array([known.sum()]),
-        numbers=host.numbers[known],
-        frac_coords=host.frac_coords[known],
-        inserted=host.inserted[known],
-    )
+    count = int(host.insert_counts[0])
+    return arrange_sites(remove_inserted(host), sites, element, count, pinball)
 
 
 def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:

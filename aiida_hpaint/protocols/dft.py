@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from aiida_hpaint.protocols import _explain, _unknown, merge
-from aiida_hpaint.settings import DftSettings, Settings, ValidationSettings
+from aiida_hpaint.protocols import checked, merge
+from aiida_hpaint.settings import DftSettings, ValidationSettings
 
 __all__ = ["dft_protocol_values", "list_dft_protocols", "load_dft_protocol", "load_validation"]
-
-AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 def list_dft_protocols() -> dict[str, str]:
@@ -40,7 +37,7 @@ def load_dft_protocol(
     ValueError
         If the protocol is unknown, or an override is unknown or out of its range.
     """
-    return _checked(DftSettings, merge(dft_protocol_values(name), overrides or {}))
+    return checked(DftSettings, merge(dft_protocol_values(name), overrides or {}))
 
 
 def load_validation(
@@ -61,7 +58,7 @@ def load_validation(
         If the protocol is unknown, or an override is unknown or out of its range.
     """
     values = merge({"dft": dft_protocol_values(protocol)}, overrides or {})
-    return _checked(ValidationSettings, values)
+    return checked(ValidationSettings, values)
 
 
 def dft_protocol_values(name: str | None = None) -> dict[str, Any]:
@@ -78,16 +75,6 @@ def dft_protocol_values(name: str | None = None) -> dict[str, Any]:
         known = ", ".join(protocols)
         raise ValueError(f"there is no protocol {name!r} of DFT: choose from {known}")
     return dict(protocols[name]["settings"])
-
-
-def _checked(kind: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
-    unknown = list(_unknown(kind, values))
-    if unknown:
-        raise ValueError("\n".join(unknown))
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise ValueError(_explain(error)) from None
 
 
 @cache

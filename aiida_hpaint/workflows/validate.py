@@ -9,8 +9,8 @@ from typing import Annotated, Any
 from aiida.orm import AbstractCode, Dict, Float, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
-from aiida_hpaint.calculations.symmetrise import DETAILS
 from aiida_hpaint.calculations.validation import compare_validated
+from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.engine import DurableGraph
 

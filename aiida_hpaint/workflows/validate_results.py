@@ -11,8 +11,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.common.links import LinkType
 from aiida.orm import Node, ProcessNode, QueryBuilder, WorkChainNode, load_node
 
-from aiida_hpaint.calculations.symmetrise import batch_of
-from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 
 __all__ = [

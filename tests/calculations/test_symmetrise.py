@@ -11,7 +11,8 @@ pytestmark = pytest.mark.usefixtures("profile")
 def test_a_nearly_symmetric_structure_becomes_so_and_keeps_what_it_knows() -> None:
     from aiida.orm import Float, StructureData
 
-    from aiida_hpaint.calculations.symmetrise import batch_of, symmetrise_structure
+    from aiida_hpaint.calculations.symmetrise import symmetrise_structure
+    from aiida_hpaint.data.structure_batch import batch_of
 
     atoms = bulk("LiH", "rocksalt", a=4.02)
     rng = np.random.default_rng(4)

@@ -9,8 +9,7 @@ import numpy as np
 from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
-from aiida_hpaint.calculations.symmetrise import batch_of
-from aiida_hpaint.data.structure_batch import to_structure
+from aiida_hpaint.data.structure_batch import batch_of, to_structure
 from aiida_hpaint.electrostatics.placing import place_sites
 from aiida_hpaint.protocols import checked, merge
 from aiida_hpaint.protocols.dft import dft_protocol_values
