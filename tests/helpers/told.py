@@ -12,8 +12,21 @@ import numpy as np
 from aiida_hpaint.structures import StructureBatch
 from aiida_hpaint.structures.batch import concatenate
 
-IDENTITY = {"version": "0.1.0", "model": {"name": "m", "sha256": "0f" * 32}, "seed": 7}
-POTENTIAL = {"version": "0.1.0", "model": {"name": "p", "package": "q", "package_version": "1"}}
+IDENTITY: dict[str, Any] = {
+    "version": "0.1.0",
+    "model": {"name": "m", "sha256": "0f" * 32},
+    "seed": 7,
+}
+POTENTIAL: dict[str, Any] = {
+    "version": "0.1.0",
+    "model": {"name": "p", "package": "q", "package_version": "1"},
+}
+
+
+def default_code() -> Any:
+    from aiida_hpaint.workflows.build import default_code
+
+    return default_code()
 
 
 def process(kind: Any, label: str, inputs: Mapping[str, Any], **attributes: Any) -> Any:
@@ -53,7 +66,6 @@ def stage(name: str, structures: Any, batch: StructureBatch, identity: Mapping[s
     from aiida.orm import CalcJobNode, Dict, WorkChainNode
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.build import default_code
 
     code = default_code()
     chain = process(WorkChainNode, f"Stage<{name}>", {"structures": structures}, exit_status=0)
@@ -164,8 +176,6 @@ def benchmarked(rows: list[Any]) -> Any:
 def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
     """What DftRelaxWorkChain returns of a structure: relaxed, if it has an energy, and a report."""
     from aiida.orm import CalcJobNode, Dict, WorkChainNode
-
-    from aiida_hpaint.workflows.build import default_code
 
     settings = Dict({"cutoff_wfc": 30})
     inputs = {"structure": start, "settings": settings}
