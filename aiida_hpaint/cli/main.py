@@ -14,6 +14,7 @@ from aiida_hpaint.cli.benchmark import benchmark
 from aiida_hpaint.cli.count import count
 from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.exchange import exchange
+from aiida_hpaint.cli.export import export
 from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.provenance import provenance
 from aiida_hpaint.cli.restore import restore, submit
@@ -91,6 +92,7 @@ for command in (
     validate,
     restore_hydrogen,
     trajectory,
+    export,
     models,
     exchange,
     train,

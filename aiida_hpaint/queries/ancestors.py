@@ -7,10 +7,11 @@ from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.orm import CalcJobNode, Computer, Data, Node, QueryBuilder
+from aiida.orm.implementation import StorageBackend
 
 from aiida_hpaint.queries.story import Job
 
-__all__ = ["jobs_behind"]
+__all__ = ["all_jobs", "jobs_behind"]
 
 CACHED = "extras._aiida_cached_from"
 _CALL = LinkType.CALL_CALC.value
@@ -34,20 +35,35 @@ def jobs_behind(nodes: Collection[int]) -> list[Job]:
         return []
     query = QueryBuilder()
     query.append(Data, filters={"id": {"in": list(nodes)}}, tag="end")
-    wanted = ["id", "uuid", "ctime", "attributes.process_label", "attributes.exit_status", CACHED]
-    query.append(CalcJobNode, with_descendants="end", project=wanted, tag="job")
+    query.append(CalcJobNode, with_descendants="end", project=_OF_JOB, tag="job")
+    return _read(query)
+
+
+def all_jobs(backend: StorageBackend | None = None) -> list[Job]:
+    """All jobs of a profile, or of an archive whose backend this is, the oldest first."""
+    query = QueryBuilder(backend=backend)
+    query.append(CalcJobNode, project=_OF_JOB, tag="job")
+    return _read(query, backend)
+
+
+_OF_JOB = ["id", "uuid", "ctime", "attributes.process_label", "attributes.exit_status", CACHED]
+
+
+def _read(query: QueryBuilder, backend: StorageBackend | None = None) -> list[Job]:
     query.append(Computer, with_node="job", project="label", outerjoin=True)
     found = {row[0]: row for row in query.all()}
-    around = _around(found) if found else {}
+    around = _around(found, backend) if found else {}
     rows = sorted(found.values(), key=lambda row: row[2])
     return [_job(row, around.get(row[0], {})) for row in rows]
 
 
-def _around(jobs: Iterable[int]) -> dict[int, dict[str, Mapping[str, Any]]]:
+def _around(
+    jobs: Iterable[int], backend: StorageBackend | None
+) -> dict[int, dict[str, Mapping[str, Any]]]:
     """Of each job its caller, code, settings and pseudopotentials: attributes and label."""
     labels = ["code", *_SETTINGS, _IDENTITY]
     edges = [{"label": {"in": labels}}, {"label": {"like": f"{_PSEUDO}%"}}, {"type": _CALL}]
-    query = QueryBuilder()
+    query = QueryBuilder(backend=backend)
     query.append(CalcJobNode, filters={"id": {"in": list(jobs)}}, project="id", tag="job")
     query.append(
         Node,
