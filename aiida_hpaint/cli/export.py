@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,8 @@ def export(
     from aiida_hpaint.publication import readme, write_archive
     from aiida_hpaint.publication.archive import ARCHIVE
 
+    # AiiDA would list all rules of traversal.
+    logging.getLogger("aiida.export").setLevel(logging.WARNING)
     nodes = _processes(sources)
     kinds = [_kind(node) for node in nodes]
     output.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiida.orm import ProcessNode
+from aiida.orm import CalcJobNode, Data, ProcessNode, QueryBuilder
 from aiida.tools.archive import create_archive
 from aiida.tools.archive.abstract import get_format
 
@@ -22,7 +22,14 @@ _WITHOUT_WEIGHTS = frozenset({"random", "peaks"})
 """Generators that have none."""
 
 _PYTHON = frozenset({"sample", "score", "relax_inserted", "relax_all", "phases"})
-_PSEUDO_STAGES = frozenset({"scf", "nscf", "relax", "vc-relax"})
+_PW = frozenset({"scf", "nscf", "relax", "vc-relax"})
+_PP = frozenset({"potential"})
+_STRUCTURES = (
+    (_PYTHON, "function_inputs__structures"),
+    (_PW, "structure"),
+    (_PP, "parent_folder"),
+)
+"""What the jobs of a stage begin with, by the labels of links."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,10 @@ def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
         jobs = all_jobs(backend)
         uuids = archive.querybuilder().append(ProcessNode, project="uuid").all(flat=True)
         gaps = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
-        gaps += [f"job {job.uuid} ({job.stage}): {gap}" for job in jobs for gap in _gaps(job)]
+        given = _links(archive.querybuilder())
+        for job in jobs:
+            lacks = [*_gaps(job), *_without_input(job, given.get(job.uuid, set()))]
+            gaps += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
         batches = archive.querybuilder().append(StructureBatchData).all(flat=True)
         gaps += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
         models = [model for node in batches for model in node.base.attributes.get("models", [])]
@@ -92,16 +102,32 @@ def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
     return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(gaps))
 
 
+def _links(query: QueryBuilder) -> dict[str, set[str]]:
+    """Labels of the inputs of each job, by its UUID."""
+    query.append(CalcJobNode, project="uuid", tag="job")
+    query.append(Data, with_outgoing="job", edge_project="label")
+    found: dict[str, set[str]] = {}
+    for uuid, label in query.all():
+        found.setdefault(uuid, set()).add(label)
+    return found
+
+
+def _without_input(job: Job, labels: set[str]) -> Iterator[str]:
+    for stages, label in _STRUCTURES:
+        if job.stage in stages and label not in labels:
+            yield f"it has no input {label}"
+
+
 def _gaps(job: Job) -> Iterator[str]:
     if job.code is None:
         yield "it has no code"
     if job.computer is None:
         yield "it has no computer"
-    if not job.settings:
+    if not job.settings and job.stage in _PYTHON | _PW | _PP:
         yield "it has no settings"
     if job.stage in _PYTHON:
         yield from _unnamed(job)
-    if job.stage in _PSEUDO_STAGES and not job.pseudopotentials:
+    if job.stage in _PW and not job.pseudopotentials:
         yield "it has no pseudopotentials"
     for element, pseudo in job.pseudopotentials.items():
         if not pseudo["md5"] or not pseudo["filename"]:

@@ -17,6 +17,7 @@ IDENTITY: dict[str, Any] = {
     "model": {"name": "m", "sha256": "0f" * 32},
     "seed": 7,
 }
+SETTINGS = {"settings": {"sampling": {"generator": "m", "samples": 4}}}
 POTENTIAL: dict[str, Any] = {
     "version": "0.1.0",
     "model": {"name": "p", "package": "q", "package_version": "1"},
@@ -52,6 +53,7 @@ def made(node: Any, caller: Any, outputs: Mapping[str, Any]) -> None:
     for name, value in outputs.items():
         value.base.links.add_incoming(node, LinkType.CREATE, name)
         value.store()
+    node.seal()
 
 
 def returned(node: Any, outputs: Mapping[str, Any]) -> None:
@@ -80,6 +82,8 @@ def stage(name: str, structures: Any, batch: StructureBatch, identity: Mapping[s
     job.computer = code.computer
     found = StructureBatchData(batch)
     made(job, chain, {"structures": found})
+    returned(chain, {"structures": found})
+    chain.seal()
     return found
 
 
@@ -95,8 +99,9 @@ def restored(hosts: StructureBatch, lost: tuple[str, ...] = (), name: str = "res
     ranked = rank_samples(hosts=node, **chunks)
     graph = process(WorkflowNode, f"WorkGraph<{name}>", {"graph_inputs__hosts": node})
     graph.store()
+    graph.label = name
     returned(graph, {**ranked, **_named(pick_structures(ranked["samples"]))})
-    return graph
+    return graph.seal()
 
 
 def _named(structures: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,23 +159,48 @@ def validated(samples: Any, references: StructureBatch, energies: Mapping[str, f
     graph = process(WorkflowNode, "WorkGraph<validate>", {"graph_inputs__structures": samples})
     graph.store()
     lowest = _named(compared.pop("structures", {}))
+    graph.label = "validate"
     returned(graph, {**compared, **lowest})
-    return graph
+    return graph.seal()
 
 
-def benchmarked(rows: list[Any]) -> Any:
+def benchmarked(rows: list[Any], complete: StructureBatch) -> Any:
     """A benchmark with these rows."""
     from aiida.common.links import LinkType
-    from aiida.orm import CalcFunctionNode, SinglefileData, WorkflowNode
+    from aiida.orm import CalcFunctionNode, Dict, SinglefileData, WorkflowNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.evaluation.benchmark import summarise
+    from aiida_hpaint.evaluation.benchmark.rows import samples_csv
 
     function = process(CalcFunctionNode, "compare_restored", {}, function_name="compare_restored")
     function.store()
     lines = "".join(row.model_dump_json() + "\n" for row in rows)
-    node = SinglefileData(io.BytesIO(lines.encode()), filename="rows.jsonl")
-    node.base.links.add_incoming(function, LinkType.CREATE, "rows")
-    graph = process(WorkflowNode, "WorkGraph<benchmark>", {}).store()
-    returned(graph, {"rows": node.store()})
-    return graph
+    outputs = {
+        "rows": SinglefileData(io.BytesIO(lines.encode()), filename="rows.jsonl"),
+        "table": SinglefileData(io.BytesIO(samples_csv(rows).encode()), filename="samples.csv"),
+        "summary": Dict(summarise(rows)),
+    }
+    for name, value in outputs.items():
+        value.base.links.add_incoming(function, LinkType.CREATE, name)
+        value.store()
+    function.seal()
+    inputs = {
+        "graph_inputs__complete": StructureBatchData(complete),
+        "graph_inputs__settings": Dict(SETTINGS),
+    }
+    graph = process(WorkflowNode, "WorkGraph<benchmark>", inputs).store()
+    graph.label = "../benchmark"
+    returned(graph, outputs)
+    return graph.seal()
+
+
+def pseudopotential(symbol: str) -> Any:
+    from aiida_pseudo.data.pseudo.upf import UpfData
+
+    header = f'<PP_HEADER element="{symbol}" z_valence="1.0"/>'
+    text = f'<UPF version="2.0.1">{header}</UPF>'
+    return UpfData(io.BytesIO(text.encode()), filename=f"{symbol}.upf")
 
 
 def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
@@ -183,6 +213,7 @@ def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
     parameters = Dict({"CONTROL": {"calculation": "relax"}})
     code = default_code()
     given = {"structure": start, "parameters": parameters, "code": code}
+    given |= {f"pseudos__{symbol}": pseudopotential(symbol) for symbol in start.get_symbols_set()}
     job = process(CalcJobNode, "PwCalculation", given, exit_status=0)
     job.computer = code.computer
     end = start.clone()
@@ -193,4 +224,5 @@ def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
         told = {"status": "converged", "message": "", "energy": energy, "max_force": 0.01}
     report = Dict(told).store()
     returned(chain, {"report": report} | ({} if energy is None else {"structure": end}))
+    chain.seal()
     return (None if energy is None else end), report

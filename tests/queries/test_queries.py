@@ -167,13 +167,13 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     assert below in hosts_below_reference(0.05)
 
 
-def test_benchmarks_are_asked_too() -> None:
+def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
     from benchmark_rows import make_rows
 
     from aiida_hpaint.queries import hosts_below_reference
 
     rows = make_rows(0.5)
-    graph = told.benchmarked(rows)
+    graph = told.benchmarked(rows, samples)
     lowest = {row.label: row.lowest.energy_difference for row in rows if row.lowest is not None}
     wanted = {
         label: -value for label, value in lowest.items() if value is not None and value < -0.001
