@@ -34,6 +34,13 @@ BENCHMARK, RESTORATION, VALIDATION, STRUCTURE = (
     "validation",
     "structure",
 )
+RESULTS = {
+    BENCHMARK: "rows",
+    RESTORATION: "samples",
+    VALIDATION: "table",
+    STRUCTURE: "structure",
+}
+"""Outputs that there is nothing to publish without."""
 
 
 @click.command(help=HELP)
@@ -62,10 +69,10 @@ def export(
     from aiida_hpaint.publication import readme, write_archive
     from aiida_hpaint.publication.archive import ARCHIVE
 
-    # AiiDA would list all rules of traversal.
-    logging.getLogger("aiida.export").setLevel(logging.WARNING)
     nodes = _processes(sources)
     kinds = [_kind(node) for node in nodes]
+    # AiiDA would list its rules of traversal; opening the database undoes this.
+    logging.getLogger("aiida.export").setLevel(logging.WARNING)
     output.mkdir(parents=True, exist_ok=True)
     archive = write_archive(nodes, output / ARCHIVE)
     names = _folders(nodes, kinds)
@@ -115,12 +122,21 @@ def _kind(node: ProcessNode) -> str:
     Raises
     ------
     ClickException
-        If it is nothing that is published, or has not ended.
+        If it is nothing that is published, has not ended, or has no result.
     """
     if not node.is_terminated:
         raise click.ClickException(
             f"node {node.pk} has not ended yet: `verdi process show {node.pk}`"
         )
+    kind = _known_kind(node)
+    if RESULTS[kind] not in node.outputs:
+        raise click.ClickException(
+            f"{kind} {node.pk} has no {RESULTS[kind]}: `verdi process report {node.pk}` says why"
+        )
+    return kind
+
+
+def _known_kind(node: ProcessNode) -> str:
     if node.process_label == "RestoreHydrogenWorkChain":
         return STRUCTURE
     inputs = node.inputs.graph_inputs if "graph_inputs" in node.inputs else {}
@@ -161,11 +177,8 @@ def _write(node: ProcessNode, kind: str, folder: Path) -> None:
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.cli.tables import by_host, write_files
-    from aiida_hpaint.workflows.progress import get_samples
 
-    samples = get_samples(node)
-    if samples is None:
-        raise click.ClickException(f"restoration {node.pk} has no samples: nothing to publish")
+    samples = node.outputs.samples.batch
     write_files(by_host(samples), samples, folder)
 
 
@@ -173,8 +186,6 @@ def _write_structure(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.calculations.symmetrise import batch_of
     from aiida_hpaint.structures import safe_name, write_cif
 
-    if "structure" not in node.outputs:
-        raise click.ClickException(f"node {node.pk} has no structure: nothing to publish")
     batch = batch_of(node.outputs.structure)
     folder.mkdir(parents=True, exist_ok=True)
     label = node.inputs.structure.label or batch.labels[0]

@@ -62,7 +62,6 @@ _COMMANDS = {
     "restoration": "results {uuid} --output {name}",
     "benchmark": "benchmark --show {uuid} --output {name}",
     "validation": "validate --show {uuid} --output {name}",
-    "structure": "provenance {uuid}",
 }
 
 
@@ -74,7 +73,8 @@ def _again(folders: Mapping[str, tuple[str, str]]) -> list[str]:
         f"$ verdi archive import {ARCHIVE}",
     ]
     for name, (what, uuid) in folders.items():
-        lines.append(f"$ aiida-hpaint {_COMMANDS[what].format(uuid=uuid, name=name)}")
+        if what in _COMMANDS:
+            lines.append(f"$ aiida-hpaint {_COMMANDS[what].format(uuid=uuid, name=name)}")
     return [*lines, "```", "", "Any structure of the archive: `aiida-hpaint provenance UUID`."]
 
 

@@ -107,6 +107,8 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
     Group(label="nothing").store()
     running = told.process(WorkflowNode, "WorkGraph<restore>", {}, process_state="running").store()
     other = told.process(WorkflowNode, "Other", {}).store()
+    hosts = {"graph_inputs__hosts": restoration.inputs.graph_inputs.hosts}
+    died = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
     output = tmp_path / "out"
     for source, message in (
         (123456789, "there is no node and no group 123456789"),
@@ -114,6 +116,7 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
         ("nothing", "nothing is no process, and no group with processes"),
         (samples.pk, f"{samples.pk} is no process"),
         (running.pk, "has not ended yet"),
+        (died.pk, f"restoration {died.pk} has no samples"),
         (other.pk, "(Other) is no restoration, validation or benchmark"),
     ):
         result = run(source, "-o", output)
