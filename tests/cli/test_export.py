@@ -16,10 +16,11 @@ from benchmark_rows import make_rows
 from click.testing import CliRunner, Result
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.structures import StructureBatch, add_sites, read_hosts
 
 pytestmark = pytest.mark.usefixtures("profile")
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 HOSTILE = ("../../<script>alert(1)</script>", "x\x1b[31m`rm`\n## c")
 
 
@@ -27,8 +28,9 @@ def run(*arguments: Any) -> Result:
     return CliRunner().invoke(main, ["export", *map(str, arguments)])
 
 
-@pytest.fixture
-def restoration(brucite: StructureBatch) -> Any:
+@pytest.fixture(scope="module")
+def restoration(profile: Any) -> Any:
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
     return told.restored(replace(brucite[[0, 0]], labels=HOSTILE), name="../a `b`\nc")
 
 

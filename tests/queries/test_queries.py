@@ -209,12 +209,36 @@ def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
 def test_the_number_of_queries_does_not_grow_with_hosts(brucite: StructureBatch) -> None:
     from aiida_hpaint.queries import failed_hosts, trace
 
-    few = told.restored(replace(brucite[[0, 0]], labels=("a", "b")), lost=("b",))
-    labels = tuple(f"h{i}" for i in range(6))
-    many = told.restored(replace(brucite[[0] * 6], labels=labels), lost=labels[1:3])
-    stories = [few.outputs.structures.host_00000, many.outputs.structures.host_00004]
+    few = told.restored(brucite)
+    labels = tuple(f"h{i}" for i in range(4))
+    many = told.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
+    stories = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
     assert len({count(lambda one=one: trace(one)) for one in stories}) == 1
     assert count(lambda: failed_hosts(few.pk)) == count(lambda: failed_hosts(many.pk))
+
+
+def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBatch) -> None:
+    """Of a restoration from maxima of potentials, whose hosts share a chunk."""
+    from aiida.orm import Bool
+
+    from aiida_hpaint.calculations.seeding import collect_seeds
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.queries.restored import _jobs
+
+    sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
+    seeds = {
+        f"host_{place:05d}": told.stage(
+            f"scf_{place}",
+            StructureBatchData(brucite).store(),
+            sample.with_scalars(host=[place], sample=[0], fate=["sampled"]),
+            {},
+        )
+        for place in (0, 1)
+    }
+    chunk = collect_seeds(to_refine=Bool(False), **seeds)
+    relaxed = told.stage("relax_all", chunk, chunk.batch, told.POTENTIAL)
+    assert [job.stage for job in _jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
+    assert [job.stage for job in _jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
 
 
 def count(ask: Any) -> int:
