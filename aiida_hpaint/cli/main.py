@@ -14,7 +14,9 @@ from aiida_hpaint.cli.benchmark import benchmark
 from aiida_hpaint.cli.count import count
 from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.exchange import exchange
+from aiida_hpaint.cli.export import export
 from aiida_hpaint.cli.models import models
+from aiida_hpaint.cli.provenance import provenance
 from aiida_hpaint.cli.restore import restore, submit
 from aiida_hpaint.cli.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.setup import setup
@@ -85,10 +87,12 @@ for command in (
     submit,
     status,
     results,
+    provenance,
     count,
     validate,
     restore_hydrogen,
     trajectory,
+    export,
     models,
     exchange,
     train,

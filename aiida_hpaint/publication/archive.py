@@ -1,0 +1,160 @@
+"""An AiiDA archive, and what a walk through it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiida.orm import CalcJobNode, Data, ProcessNode, QueryBuilder
+from aiida.tools.archive import create_archive
+from aiida.tools.archive.abstract import get_format
+
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.queries.ancestors import all_jobs
+from aiida_hpaint.queries.story import Job
+
+__all__ = ["ARCHIVE", "Archive", "walk", "write_archive"]
+
+ARCHIVE = "archive.aiida"
+
+_WITHOUT_WEIGHTS = frozenset({"random", "peaks"})
+"""Generators that have none."""
+
+_PYTHON = frozenset({"sample", "score", "relax_inserted", "relax_all", "phases"})
+_PW = frozenset({"scf", "nscf", "relax", "vc-relax"})
+_PP = frozenset({"potential"})
+_STRUCTURES = (
+    (_PYTHON, "function_inputs__structures"),
+    (_PW, "structure"),
+    (_PP, "parent_folder"),
+)
+"""What the jobs of a stage begin with, by the labels of links."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What an archive holds.
+
+    Attributes
+    ----------
+    path
+        The file.
+    jobs
+        All jobs in it, the oldest first.
+    weights
+        Name and sha256 of all models and potentials that tell one.
+    gaps
+        What a reader would miss, in words; none where the archive is complete.
+    """
+
+    path: Path
+    jobs: tuple[Job, ...]
+    weights: tuple[tuple[str, str], ...]
+    gaps: tuple[str, ...]
+
+
+def write_archive(processes: Sequence[ProcessNode], path: Path) -> Archive:
+    """Write processes with all that they called, used and made, and walk through what was written.
+
+    Parameters
+    ----------
+    processes
+        That have ended.
+    path
+        Of the file; there must be none.
+
+    Raises
+    ------
+    ValueError
+        If a process has not ended.
+    """
+    for node in processes:
+        if not node.is_terminated or not node.is_sealed:
+            raise ValueError(f"node {node.pk} ({node.process_label}) has not ended yet")
+    create_archive(processes, filename=path)
+    return walk(path, [node.uuid for node in processes])
+
+
+def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
+    """What an archive holds and lacks: settings, hashes, codes, computers, pseudopotentials, files.
+
+    Parameters
+    ----------
+    path
+        Of the archive.
+    processes
+        UUIDs of processes that have to be in it.
+    """
+    with get_format().open(path, "r") as archive:
+        backend = archive.get_backend()
+        jobs = all_jobs(backend)
+        uuids = archive.querybuilder().append(ProcessNode, project="uuid").all(flat=True)
+        gaps = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
+        given = _links(archive.querybuilder())
+        for job in jobs:
+            lacks = [*_gaps(job), *_without_input(job, given.get(job.uuid, set()))]
+            gaps += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
+        batches = archive.querybuilder().append(StructureBatchData).all(flat=True)
+        gaps += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
+        models = [model for node in batches for model in node.base.attributes.get("models", [])]
+    weights = {(model["name"], model["sha256"]) for model in models if "sha256" in model}
+    return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(gaps))
+
+
+def _links(query: QueryBuilder) -> dict[str, set[str]]:
+    """Labels of the inputs of each job, by its UUID."""
+    query.append(CalcJobNode, project="uuid", tag="job")
+    query.append(Data, with_outgoing="job", edge_project="label")
+    found: dict[str, set[str]] = {}
+    for uuid, label in query.all():
+        found.setdefault(uuid, set()).add(label)
+    return found
+
+
+def _without_input(job: Job, labels: set[str]) -> Iterator[str]:
+    for stages, label in _STRUCTURES:
+        if job.stage in stages and label not in labels:
+            yield f"it has no input {label}"
+
+
+def _gaps(job: Job) -> Iterator[str]:
+    if job.code is None:
+        yield "it has no code"
+    if job.computer is None:
+        yield "it has no computer"
+    if not job.settings and job.stage in _PYTHON | _PW | _PP:
+        yield "it has no settings"
+    if job.stage in _PYTHON:
+        yield from _unnamed(job)
+    if job.stage in _PW and not job.pseudopotentials:
+        yield "it has no pseudopotentials"
+    for element, pseudo in job.pseudopotentials.items():
+        if not pseudo["md5"] or not pseudo["filename"]:
+            yield f"the pseudopotential of {element} has no name or no hash"
+
+
+def _unnamed(job: Job) -> Iterator[str]:
+    """What an identity does not say."""
+    model = job.identity.get("model", {})
+    if not job.identity.get("version"):
+        yield "nothing says which version of aiida-hpaint it ran"
+    if not model.get("name"):
+        yield "nothing says which model it ran"
+    elif not {"sha256", "package_version"} & model.keys() and model["name"] not in _WITHOUT_WEIGHTS:
+        yield f"model {model['name']} has neither a sha256 nor the version of a package"
+
+
+def _unread(node: StructureBatchData) -> Iterator[str]:
+    """Whether the content of a batch is there."""
+    names = node.base.repository.list_object_names()
+    if StructureBatchData.FILENAME not in names:
+        yield f"its file {StructureBatchData.FILENAME} is missing"
+        return
+    try:
+        count = len(node.batch)
+    except Exception as error:  # whatever is wrong with a file, the walk goes on
+        yield f"its file {StructureBatchData.FILENAME} cannot be read: {error}"
+        return
+    if count != len(node):
+        yield f"it holds {count} structures instead of {len(node)}"

@@ -1,0 +1,158 @@
+"""What made a sample: its host, the generator, the potential and their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from aiida.orm import CalcFunctionNode, Data, QueryBuilder, StructureData, load_node
+
+from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
+from aiida_hpaint.queries.ancestors import jobs_behind
+from aiida_hpaint.queries.links import inputs_of, made_by, returned_by
+from aiida_hpaint.queries.samples import Ranking, read_sample
+from aiida_hpaint.queries.story import Job, Model, Origin, Story
+
+__all__ = ["of_sample"]
+
+
+def of_sample(story: Story, details: Mapping[str, Any], samples: int) -> Story:
+    """A story with all that is known of the sample that its structure is.
+
+    Parameters
+    ----------
+    story
+        So far.
+    details
+        Attribute `hpaint` of the structure: `host` and `row` say which sample it is.
+    samples
+        PK of the samples. If no restoration ranked them, they were given complete.
+    """
+    ranking = made_by(samples)
+    if ranking is None or ranking.function != "rank_samples":
+        return replace(story, jobs=tuple(jobs_behind([samples])))
+    inputs = inputs_of(ranking.pk)
+    place, row = int(details["host"]), int(details["row"])
+    hosts = inputs.pop("hosts")[0]
+    chunk = _chunk_of(place, str(details["label"]), [pk for pk, _ in inputs.values()])
+    jobs = _jobs(chunk.pk or 0, place)
+    workflow = next(iter(returned_by([samples]).get(samples, ())), None)
+    node = _batch(samples)
+    return replace(
+        story,
+        host=_origin(hosts, place),
+        sample=read_sample(Ranking(node, workflow), node.batch, row),
+        settings={job.stage: job.settings for job in jobs if job.identity},
+        jobs=tuple(jobs),
+        **_made_with(chunk, jobs),
+    )
+
+
+def _chunk_of(place: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
+    """The chunk with a host; of those whose labels have it, one says that it is there."""
+    known = {"or": [{"attributes.labels": {"contains": [label]}}, _CUT_OFF]}
+    query = QueryBuilder()
+    query.append(StructureBatchData, filters={"id": {"in": list(chunks)}, **known})
+    for chunk in query.all(flat=True):
+        if np.any(chunk.batch.scalars["host"] == place):
+            found: StructureBatchData = chunk
+            return found
+    raise ValueError(f"no chunk of the restoration has host {place} ({label})")
+
+
+_CUT_OFF = {"attributes.labels": {"of_length": LABEL_LIMIT}}
+
+
+def _jobs(chunk: int, place: int) -> list[Job]:
+    """Jobs behind a chunk, without those of the potentials of other hosts."""
+    jobs = jobs_behind([chunk])
+    seeds = _seeds_behind(chunk)
+    own = seeds.pop(f"host_{place:05d}", None)
+    if own is None or not seeds:
+        return jobs
+    ours = {job.pk for job in jobs_behind([own])}
+    theirs = {job.pk for job in jobs_behind(list(seeds.values()))} - ours
+    return [job for job in jobs if job.pk not in theirs]
+
+
+def _seeds_behind(chunk: int) -> dict[str, int]:
+    """PKs of what the potentials of hosts offered, where samples began with that."""
+    query = QueryBuilder()
+    query.append(Data, filters={"id": chunk}, tag="chunk")
+    collect = {"attributes.function_name": "collect_seeds"}
+    query.append(CalcFunctionNode, filters=collect, with_descendants="chunk", tag="collect")
+    query.append(StructureBatchData, with_outgoing="collect", project="id", edge_project="label")
+    return {label: pk for pk, label in query.all()}
+
+
+def _origin(hosts: int, place: int) -> Origin:
+    node = _batch(hosts)
+    batch = node.batch
+    return Origin(
+        label=batch.labels[place],
+        place=place,
+        pk=hosts,
+        uuid=node.uuid,
+        source={key: value for key, value in batch.metadata[place].items() if value},
+        structure=_structure(hosts, place),
+    )
+
+
+def _batch(pk: int) -> StructureBatchData:
+    node: Any = load_node(pk)
+    found: StructureBatchData = node
+    return found
+
+
+def _structure(hosts: int, place: int) -> int | None:
+    """The StructureData that a host was, if `collect_hosts` made a batch of it."""
+    query = QueryBuilder()
+    query.append(Data, filters={"id": hosts}, tag="hosts")
+    collect = {"attributes.function_name": "collect_hosts"}
+    query.append(CalcFunctionNode, filters=collect, with_outgoing="hosts", tag="collect")
+    query.append(
+        StructureData,
+        with_outgoing="collect",
+        edge_filters={"label": f"structure_{place:05d}"},
+        project="id",
+    )
+    found: int | None = query.first(flat=True)
+    return found
+
+
+def _made_with(chunk: StructureBatchData, jobs: Sequence[Job]) -> dict[str, Any]:
+    """Version, seed, generator and potential: of the history, or else as the jobs were told."""
+    drawn: dict[str, Any] = {}
+    relaxed: dict[str, Any] = {}
+    version: str | None = None
+    for record in [*(_as_record(job) for job in jobs if job.identity), *chunk.batch.history]:
+        stage = str(record.get("stage"))
+        version = record.get("version") or version
+        if stage == "sample":
+            drawn = {**drawn, **_without_none(record)}
+        elif stage.startswith(("relax", "score")) and record.get("model"):
+            relaxed = {**relaxed, **record["model"]}
+    seed = drawn.get("seed")
+    return {
+        "version": version,
+        "seed": None if seed is None else int(seed),
+        "model": _model(drawn.get("model", {})),
+        "potential": _model(relaxed),
+    }
+
+
+def _as_record(job: Job) -> dict[str, Any]:
+    return {"stage": job.stage, **job.identity}
+
+
+def _without_none(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if value is not None}
+
+
+def _model(card: Mapping[str, Any]) -> Model | None:
+    if not card.get("name"):
+        return None
+    package = " ".join(str(card[key]) for key in ("package", "package_version") if card.get(key))
+    return Model(str(card["name"]), card.get("sha256"), package or None)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("aiida")
+
+from aiida_hpaint.publication import Archive, readme
+from aiida_hpaint.queries import Job
+
+JOB = Job(
+    pk=1,
+    uuid="u",
+    stage="relax",
+    code="pw",
+    computer="cluster",
+    exit_status=0,
+    cached_from=None,
+    settings={"CONTROL": {}},
+    identity={},
+    pseudopotentials={"H": {"element": "H", "filename": "H.upf", "md5": "0a"}},
+)
+
+
+def archive(*jobs: Job) -> Archive:
+    return Archive(Path("archive.aiida"), jobs, (), ())
+
+
+def test_what_dft_did_is_cited_and_its_pseudopotentials_are_named() -> None:
+    text = readme(archive(JOB), {"a": ("restoration", "u")}, "CC0", "T")
+    assert "- pseudopotential: `H: H.upf MD5 0a`" in text
+    assert "Quantum ESPRESSO" in text
+    assert "Quantum ESPRESSO" not in readme(archive(replace(JOB, pseudopotentials={})), {}, "", "")
+
+
+@given(text=st.text())
+def test_text_of_others_stays_within_its_line(text: str) -> None:
+    job = replace(JOB, code=text, computer=text)
+    lines = readme(archive(job), {}, text, text).splitlines()
+    plain = readme(archive(JOB), {}, "t", "t").splitlines()
+    assert len(lines) <= len(plain)
+    assert headings(lines)[1:] == headings(plain)[1:]
+    bare = [line for line in lines if "`" not in line]
+    assert not any("<" in line.replace("\\<", "") for line in bare)
+
+
+def headings(lines: list[str]) -> list[str]:
+    return [line for line in lines if line.startswith("#")]

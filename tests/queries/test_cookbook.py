@@ -1,0 +1,59 @@
+"""Every block of the cookbook runs, and the hand-made queries find what is there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import told
+
+from aiida_hpaint.structures import add_sites, read_hosts
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "how-to" / "queries.md").read_text("utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+QUERIES = [block for block in BLOCKS if block.startswith("query =")]
+
+
+@pytest.fixture(scope="module")
+def known(profile: Any) -> dict[str, Any]:
+    from aiida.orm import CalcJobNode, Dict, WorkChainNode
+
+    brucite = add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
+    hosts = replace(brucite[[0, 0]], labels=("mp-626151", "poison"))
+    restoration = told.restored(hosts, lost=("poison",))
+    samples = restoration.outputs.samples
+    references = replace(samples.batch[[0]], scalars={}).with_scalars(host=[0])
+    energies = {"host_00000_rank_000": -21.0, "host_00000_reference": -20.0}
+    told.validated(samples, references, energies)
+    stage = told.process(WorkChainNode, "Stage<sample>", {}).store()
+    told.returned(stage, {"report": Dict({"status": "failed", "jobs": 2, "message": "m"}).store()})
+    died = told.process(CalcJobNode, "PythonJob<sample_job>", {}, exit_status=310)
+    died.computer = told.default_code().computer
+    died.store()
+    structure = restoration.outputs.structures.host_00000.pk
+    names: dict[str, Any] = {"STRUCTURE": structure, "SHA256": told.IDENTITY["model"]["sha256"]}
+    exec(BLOCKS[0], names)
+    return names
+
+
+def test_there_are_blocks() -> None:
+    assert len(QUERIES) >= 8
+
+
+@pytest.mark.parametrize("block", QUERIES)
+def test_queries_find_what_is_there(block: str, known: dict[str, Any]) -> None:
+    names = dict(known)
+    exec(block, names)
+    assert names["query"].count() > 0
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS[1:] if block not in QUERIES])
+def test_functions_tell_something(
+    block: str, known: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    exec(block, dict(known))
+    assert capsys.readouterr().out or "print" not in block

@@ -1,0 +1,330 @@
+"""Questions to the database: first of what was made up, then of a restoration that ran."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import told
+
+from aiida_hpaint.structures import StructureBatch, add_sites, read_hosts
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LABELS = ("mp-1 <b>\x1b[31m", "../poison", "c")
+
+QUICK: dict[str, Any] = {
+    "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
+    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "score": None,
+    "potential": {"device": "cpu"},
+    "relax_inserted": {"max_steps": 2},
+    "relax_all": {"max_steps": 1},
+    "keep": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def restoration(profile: Any) -> Any:
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    return told.restored(replace(brucite[[0, 0, 0]], labels=LABELS), lost=LABELS[1:2])
+
+
+def references(restoration: Any, places: list[int]) -> StructureBatch:
+    batch = restoration.outputs.samples.batch
+    ranked = [int(np.flatnonzero(batch.scalars["host"] == place)[0]) for place in places]
+    return replace(batch[ranked], scalars={}).with_scalars(host=places)
+
+
+def test_a_restored_structure_knows_all_that_made_it(restoration: Any) -> None:
+    from aiida_hpaint.queries import trace
+
+    structure = restoration.outputs.structures.host_00002
+    story = trace(structure)
+    assert trace(structure.pk) == trace(structure.uuid) == story
+    assert (story.label, story.role, story.process) == ("c", "candidate", restoration.pk)
+    assert story.host is not None
+    assert (story.host.place, story.host.pk) == (2, restoration.inputs.graph_inputs.hosts.pk)
+    assert story.host.source["source"] == "brucite.cif"
+    assert story.sample is not None
+    assert (story.sample.number, story.sample.fate, story.sample.rank) == (0, "converged", 0)
+    assert story.sample.energy == -20.0
+    assert story.inserted == {"H": 2}
+    assert (story.seed, story.version) == (7, "0.1.0")
+    assert story.model is not None
+    assert (story.model.name, story.model.sha256) == ("m", "0f" * 32)
+    assert story.potential is not None
+    assert (story.potential.package, story.potential.sha256) == ("q 1", "1e" * 32)
+    assert story.settings == {"sample": {"about": "sample"}, "relax_all": {"about": "relax_all"}}
+    # Only the jobs of its own chunk, and not those of the hosts beside it.
+    assert [job.stage for job in story.jobs] == ["sample", "relax_all"]
+    assert {(job.code, job.computer, job.exit_status) for job in story.jobs} == {
+        ("hpaint-python", "localhost", 0)
+    }
+    assert story.computers == ["localhost"]
+    others = trace(restoration.outputs.structures.host_00000)
+    assert not {job.pk for job in story.jobs} & {job.pk for job in others.jobs}
+
+
+def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
+    from aiida.orm import Dict
+
+    from aiida_hpaint.calculations.hosts import collect_hosts
+    from aiida_hpaint.data.structure_batch import to_structure
+    from aiida_hpaint.electrostatics.seeds import known_sites
+    from aiida_hpaint.queries.restored import _structure
+
+    given = to_structure(known_sites(brucite))
+    node = collect_hosts(add=Dict({"H": 2}), structure_00000=given)
+    assert _structure(node.pk, 0) == given.pk
+
+
+def test_samples_of_a_host_with_their_fates(restoration: Any) -> None:
+    from aiida_hpaint.queries import samples_of
+
+    found = samples_of(LABELS[0], restoration.pk)
+    assert [(one.number, one.fate, one.rank) for one in found] == [
+        (0, "converged", 0),
+        (1, "too close", None),
+    ]
+    assert {(one.place, one.process) for one in found} == {(0, restoration.pk)}
+    lost = samples_of(LABELS[1], restoration.pk)
+    assert {one.fate for one in lost} == {"failed"}
+    assert all("ended without a result" in one.error for one in lost)
+    assert len(samples_of(LABELS[0])) >= 2
+    with pytest.raises(ValueError, match="no restoration has samples of a host 'nowhere'"):
+        samples_of("nowhere")
+    with pytest.raises(ValueError, match="process 1234567 has no samples"):
+        samples_of(LABELS[0], 1234567)
+
+
+def test_hosts_that_failed_by_reason(restoration: Any) -> None:
+    from aiida_hpaint.queries import by_reason, failed_hosts
+
+    (failed,) = failed_hosts(restoration.pk)
+    assert (failed.label, failed.place, dict(failed.fates)) == ("../poison", 1, {"failed": 2})
+    assert failed.process == restoration.pk
+    everywhere = failed_hosts()
+    assert failed in everywhere
+    # The number of the job is no part of the reason.
+    assert len(by_reason(everywhere)["it ended without a result"]) == len(everywhere)
+
+
+def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
+    from aiida.orm import WorkChainNode
+
+    from aiida_hpaint.queries import failed_hosts
+
+    structure = restoration.outputs.structures.host_00000
+    message = "The potential has no maximum that can hold a site: none"
+    chain = told.process(
+        WorkChainNode,
+        "RestoreHydrogenWorkChain",
+        {"structure": structure},
+        exit_status=403,
+        exit_message=message,
+    ).store()
+    (failed,) = failed_hosts(chain.pk)
+    assert (failed.label, failed.reason) == (structure.label, message)
+
+
+def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
+    from aiida_hpaint.queries import hosts_below_reference, trace
+
+    given = references(restoration, [0, 2])
+    energies = {"host_00000_rank_000": -20.5, "host_00000_reference": -20.0}
+    energies |= {"host_00002_rank_000": -20.0, "host_00002_reference": -20.4}
+    graph = told.validated(restoration.outputs.samples, given, energies)
+    lowest = trace(graph.outputs.structures.host_00000)
+    assert lowest.process == graph.pk
+    assert lowest.dft is not None
+    assert (lowest.dft.status, lowest.dft.energy) == ("converged", -20.5)
+    assert lowest.dft.settings == {"cutoff_wfc": 30}
+    assert [job.stage for job in lowest.jobs] == ["sample", "relax_all", "relax"]
+    assert lowest.host is not None
+    assert lowest.host.label == LABELS[0]
+    assert lowest.sample is not None
+    assert lowest.sample.samples == restoration.outputs.samples.pk
+
+    compared = graph.outputs.summary.creator.inputs
+    relaxed = trace(compared.host_00000_rank_000__end)
+    assert (relaxed.dft, relaxed.jobs) == (lowest.dft, lowest.jobs)
+    start = trace(compared.host_00002_rank_000__start)
+    assert start.dft is None
+    assert [job.stage for job in start.jobs] == ["sample", "relax_all"]
+    reference = trace(compared.host_00000_reference__end)
+    assert (reference.role, reference.host, len(reference.jobs)) == ("reference", None, 1)
+
+    (below,) = hosts_below_reference(process=graph.pk)
+    assert (below.label, below.dft, below.process) == (LABELS[0], True, graph.pk)
+    assert below.by == pytest.approx(0.1)
+    assert below.matches is True
+    assert hosts_below_reference(0.11, graph.pk) == []
+    assert below in hosts_below_reference(0.05)
+
+
+def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
+    from benchmark_rows import make_rows
+
+    from aiida_hpaint.queries import hosts_below_reference
+
+    rows = make_rows(0.5)
+    graph = told.benchmarked(rows, samples)
+    lowest = {row.label: row.lowest.energy_difference for row in rows if row.lowest is not None}
+    wanted = {
+        label: -value for label, value in lowest.items() if value is not None and value < -0.001
+    }
+    found = hosts_below_reference(0.001, graph.pk)
+    assert {host.label: host.by for host in found} == wanted
+    assert not any(host.dft for host in found)
+    assert [host.by for host in found] == sorted(wanted.values(), reverse=True)
+
+
+@pytest.mark.parametrize("what", ["process", "batch", "stranger", "nothing"])
+def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
+    from aiida_hpaint.data.structure_batch import to_structure
+    from aiida_hpaint.queries import trace
+
+    sample = restoration.outputs.samples
+    given = {
+        "process": lambda: restoration.pk,
+        "batch": lambda: sample.pk,
+        "stranger": lambda: to_structure(sample.batch[0]).store().pk,
+        "nothing": lambda: 123456789,
+    }[what]()
+    message = {
+        "process": "is a process: give one of its structures: .*(c)",
+        "batch": "is no structure, but StructureBatchData",
+        "stranger": "was neither restored nor relaxed",
+        "nothing": "there is no node 123456789",
+    }[what]
+    with pytest.raises(ValueError, match=message):
+        trace(given)
+
+
+def test_the_number_of_queries_does_not_grow_with_hosts(brucite: StructureBatch) -> None:
+    from aiida_hpaint.queries import failed_hosts, trace
+
+    few = told.restored(brucite)
+    labels = tuple(f"h{i}" for i in range(4))
+    many = told.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
+    stories = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
+    assert len({count(lambda one=one: trace(one)) for one in stories}) == 1
+    assert count(lambda: failed_hosts(few.pk)) == count(lambda: failed_hosts(many.pk))
+
+
+def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBatch) -> None:
+    """Of a restoration from maxima of potentials, whose hosts share a chunk."""
+    from aiida.orm import Bool
+
+    from aiida_hpaint.calculations.seeding import collect_seeds
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.queries.restored import _jobs
+
+    sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
+    seeds = {
+        f"host_{place:05d}": told.stage(
+            f"scf_{place}",
+            StructureBatchData(brucite).store(),
+            sample.with_scalars(host=[place], sample=[0], fate=["sampled"]),
+            {},
+        )
+        for place in (0, 1)
+    }
+    chunk = collect_seeds(to_refine=Bool(False), **seeds)
+    relaxed = told.stage("relax_all", chunk, chunk.batch, told.POTENTIAL)
+    assert [job.stage for job in _jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
+    assert [job.stage for job in _jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
+
+
+def count(ask: Any) -> int:
+    """How many statements a question takes."""
+    from aiida.manage import get_manager
+    from sqlalchemy import event
+
+    engine = get_manager().get_profile_storage().get_session().get_bind()
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+@pytest.mark.slow
+def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> None:
+    from aiida.orm import CalcJobNode
+
+    from aiida_hpaint.queries import failed_hosts, samples_of, trace
+    from aiida_hpaint.queries.words import tell
+    from aiida_hpaint.workflows.build import build_restore
+
+    hosts = replace(brucite[[0, 0]], labels=LABELS[:2])
+    dies = {"sample": {"prepend_text": "grep -q poison inputs.pickle && kill -9 $$"}}
+    graph = build_restore(hosts, overrides=QUICK, options=dies, chunk_sites=5)
+    graph.run()
+    node = graph.process
+    assert node.is_finished_ok, (node.exit_message, node.exception)
+
+    story = trace(node.outputs.structures.host_00000)
+    stages = ["sample", "relax_inserted", "relax_all"]
+    assert [job.stage for job in story.jobs] == stages == list(story.settings)
+    ran = {one.pk for one in node.called_descendants if isinstance(one, CalcJobNode)}
+    assert {job.pk for job in story.jobs} < ran
+    assert story.model is not None
+    assert (story.model.name, story.seed) == ("random", 0)
+    assert story.potential is not None
+    assert story.potential.name == "sevennet-0"
+    assert len(story.potential.sha256 or "") == 64
+    assert story.settings["relax_all"]["relaxation"]["max_steps"] == 1
+    assert story.process == node.pk
+    assert story.sample is not None
+    known = node.outputs.samples.batch[story.sample.row]
+    assert story.sample.energy == known.scalars["energy"][0]
+    assert "Jobs: 3, on localhost" in tell(story)
+
+    assert [one.number for one in samples_of(LABELS[0], node.pk)] == [0, 1]
+    (failed,) = failed_hosts(node.pk)
+    assert failed.label == LABELS[1]
+    assert failed.reason.startswith("it ended without a result")
+
+
+@pytest.mark.dft
+@pytest.mark.usefixtures("pw_code", "pp_code", "pseudo_family")
+def test_hydrogen_that_dft_restored_knows_its_jobs_and_pseudopotentials() -> None:
+    from aiida.engine import run_get_node
+    from aiida.orm import StructureData
+    from ase.build import bulk
+
+    from aiida_hpaint.queries import trace
+    from aiida_hpaint.queries.words import tell
+    from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
+
+    lithium = StructureData(ase=bulk("Li", "fcc", a=4.08))
+    lithium.label = "LiH"
+    dft = {"cutoff_wfc": 30, "kpoints_distance": 0.5, "scf_threshold": 1e-6}
+    builder = RestoreHydrogenWorkChain.get_builder_from_protocol(
+        None, None, lithium, 1, protocol="fast", overrides={"dft": dft, "pinball": {"keep": 1}}
+    )
+    _, node = run_get_node(builder)
+    assert node.is_finished_ok, node.exit_message
+    story = trace(node.outputs.structure)
+    assert (story.label, story.inserted, story.process) == ("LiH", {"H": 1}, node.pk)
+    assert story.host is not None
+    assert story.host.structure == node.inputs.structure.pk
+    assert story.dft is not None
+    assert (story.dft.status, set(story.dft.settings)) == ("converged", {"peaks", "pinball"})
+    assert [job.stage for job in story.jobs] == ["scf", "potential", "relax", "relax"]
+    assert set(story.jobs[-1].pseudopotentials) == {"H", "Li"}
+    assert "DFT alone restored it" in tell(story)
+    assert "Pseudopotential of Li: Li.upf, MD5 " in tell(story)
