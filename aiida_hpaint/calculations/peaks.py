@@ -62,7 +62,8 @@ def arrange_sites(
         `arrangements`, a StructureBatchData with a structure for each, the lowest first; see
         `aiida_hpaint.electrostatics.placing.arrange_sites`.
     """
-    places = Sites(*(sites.get_array(name) for name in _SITES))
+    frac_coords, energies, orbits, permutations = map(sites.get_array, _SITES)
+    places = Sites(frac_coords, energies, orbits, permutations)
     pinball = PinballSettings.model_validate(settings.get_dict())
     host = batch_of(structure)
     return {

@@ -183,7 +183,7 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.calculations.symmetrise import batch_of
+    from aiida_hpaint.data.structure_batch import batch_of
     from aiida_hpaint.structures import safe_name, write_cif
 
     batch = batch_of(node.outputs.structure)

@@ -10,7 +10,7 @@ from typing import Any
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import Node, ProcessNode, QueryBuilder, StructureData, load_node
 
-from aiida_hpaint.calculations.symmetrise import DETAILS
+from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.queries.ancestors import jobs_behind
 from aiida_hpaint.queries.by_dft import alone_by_dft, relaxed_by_dft
 from aiida_hpaint.queries.links import inputs_of, made_by, returned_by
