@@ -75,10 +75,10 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
 
     from aiida_hpaint.calculations.hosts import collect_hosts
     from aiida_hpaint.data.structure_batch import to_structure
-    from aiida_hpaint.electrostatics.seeds import known_sites
     from aiida_hpaint.queries.restored import _structure
+    from aiida_hpaint.structures import remove_inserted
 
-    given = to_structure(known_sites(brucite))
+    given = to_structure(remove_inserted(brucite))
     node = collect_hosts(add=Dict({"H": 2}), structure_00000=given)
     assert _structure(node.pk, 0) == given.pk
 
