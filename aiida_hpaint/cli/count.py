@@ -170,7 +170,7 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     """
     from aiida_hpaint.cli.run import ending, progress_display
     from aiida_hpaint.structures import from_pymatgen
-    from aiida_hpaint.workflows.restore import STAGES
+    from aiida_hpaint.workflows.chunks import STAGES
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     inputs = node.inputs.graph_inputs

@@ -9,8 +9,9 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.benchmark import compare_restored, join_batches
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.chunks import STAGE
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import PLAN, STAGE, restore
+from aiida_hpaint.workflows.restore import PLAN, restore
 from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["benchmark"]

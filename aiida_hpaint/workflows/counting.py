@@ -20,8 +20,9 @@ from aiida_hpaint.relaxation import get_potential
 from aiida_hpaint.structures import StructureBatch, read_hosts
 from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.workflows.build import restore_inputs, runs_here
+from aiida_hpaint.workflows.chunks import STAGE
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import PLAN, STAGE, restore
+from aiida_hpaint.workflows.restore import PLAN, restore
 from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["build_count", "count"]

@@ -10,7 +10,7 @@ from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, Wor
 from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.workflows.restore import STAGES
+from aiida_hpaint.workflows.chunks import STAGES
 
 __all__ = [
     "StageState",

@@ -4,57 +4,53 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, Float, FolderData, SinglefileData, Str, StructureData
-from aiida_workgraph import dynamic, get_current_graph, namespace, task
-from node_graph.socket_spec import SocketMeta
+from aiida.orm import AbstractCode, Dict, FolderData, SinglefileData, StructureData
+from aiida_workgraph import dynamic, namespace, task
 
-from aiida_hpaint.calculations.functions import pick_structures, rank_samples
 from aiida_hpaint.calculations.validation import choose_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
+from aiida_hpaint.workflows.chunks import (
+    OPTIONAL_STAGE,
+    REFINE,
+    REPORTS,
+    STAGE,
+    optional,
+    rank_chunks,
+    run_stages,
+)
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.stage import StageWorkChain
 from aiida_hpaint.workflows.validate import validate
 
-__all__ = ["PLAN", "STAGE", "STAGES", "restore", "validated"]
+__all__ = ["PLAN", "restore", "validated"]
 
-STAGES = ("sample", "score", "relax_inserted", "relax_all")
-"""Stages in their order; without `score` in the settings there is none."""
-
-STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
-_MODEL = Annotated[FolderData, SocketMeta(required=False)]
-_SAMPLE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict, model=_MODEL)
-# That a namespace is not required says nothing of what is in it.
-_SCORE = namespace(
-    settings=Annotated[Dict, SocketMeta(required=False)],
-    identity=Annotated[Dict, SocketMeta(required=False)],
-    code=Annotated[AbstractCode, SocketMeta(required=False)],
-    options=Annotated[Dict, SocketMeta(required=False)],
+_SAMPLE = namespace(
+    settings=Dict,
+    identity=Dict,
+    code=AbstractCode,
+    options=Dict,
+    model=optional(FolderData),
 )
-_REFINE = Annotated[Float, SocketMeta(required=False)]
 _VALIDATION = namespace(
-    settings=Annotated[Dict, SocketMeta(required=False)],
-    choice=Annotated[Dict, SocketMeta(required=False)],
-    code=Annotated[AbstractCode, SocketMeta(required=False)],
-    options=Annotated[Dict, SocketMeta(required=False)],
+    settings=optional(Dict),
+    choice=optional(Dict),
+    code=optional(AbstractCode),
+    options=optional(Dict),
 )
 PLAN = namespace(
     sample=_SAMPLE,
-    score=_SCORE,
+    score=OPTIONAL_STAGE,
     relax_inserted=STAGE,
     relax_all=STAGE,
-    refine=_REFINE,
+    refine=REFINE,
     validation=_VALIDATION,
 )
 _VALIDATED = namespace(
-    summary=Annotated[Dict, SocketMeta(required=False)],
-    table=Annotated[SinglefileData, SocketMeta(required=False)],
+    summary=optional(Dict),
+    table=optional(SinglefileData),
     structures=dynamic(StructureData),
     reports=dynamic(Dict),
 )
-# A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
-_REPORTS = dynamic(dynamic(Dict))
-_RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
 
 
 @task.graph(
@@ -63,7 +59,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         table=SinglefileData,
         summary=Dict,
         structures=dynamic(StructureData),
-        reports=_REPORTS,
+        reports=REPORTS,
         trajectories=dynamic(DiffusionTrajectoryData),
         drawn=dynamic(StructureBatchData),
         validation=_VALIDATED,
@@ -100,35 +96,15 @@ def restore(
         `drawn`: the samples of each chunk, sifted, before any relaxation; `validation`: what
         `validate` returns, if DFT was asked for.
     """
-    graph = get_current_graph()
-    samples: dict[str, Any] = {}
-    reports: dict[str, dict[str, Any]] = {}
-    trajectories: dict[str, Any] = {}
-    drawn: dict[str, Any] = {}
-    for key, structures in chunks.items():
-        reports[key] = {}
-        for stage in filter(plan.__contains__, STAGES):
-            inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
-            step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
-            structures = step.outputs.structures
-            reports[key][stage] = step.outputs.report
-            if stage == "sample":
-                drawn[key] = structures
-            if stage == "sample" and plan[stage]["settings"].get("record", 0):
-                trajectories[key] = step.outputs.trajectory
-        samples[key] = structures
-    refine = {"refine": plan["refine"]} if "refine" in plan else {}
-    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
-    structures = task(pick_structures)(samples=ranked.samples)
-    more = {"validation": validated(ranked.samples, plan)} if "validation" in plan else {}
+    steps = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
+    sampling = {key: each["sample"].outputs for key, each in steps.items()}
+    recorded = plan["sample"]["settings"].get("record", 0)
+    ranked = rank_chunks(plan, hosts, steps)
+    more = {"validation": validated(ranked["samples"], plan)} if "validation" in plan else {}
     return {
-        "samples": ranked.samples,
-        "table": ranked.table,
-        "summary": ranked.summary,
-        "structures": structures,
-        "reports": reports,
-        "trajectories": trajectories,
-        "drawn": drawn,
+        **ranked,
+        "trajectories": {key: of.trajectory for key, of in sampling.items() if recorded},
+        "drawn": {key: of.structures for key, of in sampling.items()},
         **more,
     }
 

@@ -5,45 +5,40 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from aiida.orm import (
-    AbstractCode,
-    Bool,
-    Dict,
-    Float,
-    FolderData,
-    SinglefileData,
-    Str,
-    StructureData,
-)
+from aiida.orm import AbstractCode, Bool, Dict, FolderData, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
-from node_graph.socket_spec import SocketMeta
 
-from aiida_hpaint.calculations.functions import pick_structures, rank_samples
 from aiida_hpaint.calculations.seeding import collect_seeds
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.chunks import (
+    OPTIONAL_STAGE,
+    REFINE,
+    REPORTS,
+    STAGE,
+    optional,
+    rank_chunks,
+    run_stages,
+)
 from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import STAGE, STAGES
 from aiida_hpaint.workflows.seed import SeedWorkChain
-from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["SEEDING", "restore_seeded"]
 
 SEEDING = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
-# That a namespace is not required says nothing of what is in it.
-_OPTIONAL = namespace(
-    settings=Annotated[Dict, SocketMeta(required=False)],
-    identity=Annotated[Dict, SocketMeta(required=False)],
-    code=Annotated[AbstractCode, SocketMeta(required=False)],
-    options=Annotated[Dict, SocketMeta(required=False)],
-    model=Annotated[FolderData, SocketMeta(required=False)],
+_SAMPLE = namespace(
+    settings=optional(Dict),
+    identity=optional(Dict),
+    code=optional(AbstractCode),
+    options=optional(Dict),
+    model=optional(FolderData),
 )
-_REFINE = Annotated[Float, SocketMeta(required=False)]
 _PLAN = namespace(
-    sample=_OPTIONAL, score=_OPTIONAL, relax_inserted=STAGE, relax_all=STAGE, refine=_REFINE
+    sample=_SAMPLE,
+    score=OPTIONAL_STAGE,
+    relax_inserted=STAGE,
+    relax_all=STAGE,
+    refine=REFINE,
 )
-# A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
-_REPORTS = dynamic(dynamic(Dict))
-_RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
 
 
 @task.graph(
@@ -54,7 +49,7 @@ _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Di
         structures=dynamic(StructureData),
         seeds=dynamic(StructureBatchData),
         seeding=dynamic(Dict),
-        reports=_REPORTS,
+        reports=REPORTS,
     )
 )
 def restore_seeded(
@@ -89,8 +84,7 @@ def restore_seeded(
     graph = get_current_graph()
     told: dict[str, Any] = {}
     seeds: dict[str, Any] = {}
-    samples: dict[str, Any] = {}
-    reports: dict[str, dict[str, Any]] = {}
+    steps: dict[str, dict[str, Any]] = {}
     alone = [singles[key] for key in sorted(singles)]
     for key, chunk in chunks.items():
         found: dict[str, Any] = {}
@@ -100,23 +94,8 @@ def restore_seeded(
             found[name], told[name] = step.outputs.seeds, step.outputs.report
         refined = Bool("sample" in plan)
         seeds[key] = task(collect_seeds)(to_refine=refined, seeds=found).result
-        structures, reports[key] = seeds[key], {}
-        for stage in filter(plan.__contains__, STAGES):
-            inputs = {"stage": Str(stage), "structures": structures, **plan[stage]}
-            step = graph.add_task(StageWorkChain, name=f"{stage}_{key}", **inputs)
-            structures, reports[key][stage] = step.outputs.structures, step.outputs.report
-        samples[key] = structures
-    refine = {"refine": plan["refine"]} if "refine" in plan else {}
-    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
-    return {
-        "samples": ranked.samples,
-        "table": ranked.table,
-        "summary": ranked.summary,
-        "structures": task(pick_structures)(samples=ranked.samples),
-        "seeds": seeds,
-        "seeding": told,
-        "reports": reports,
-    }
+        steps[key] = run_stages(plan, key, seeds[key])
+    return {**rank_chunks(plan, hosts, steps), "seeds": seeds, "seeding": told}
 
 
 restore_seeded._graph_class = DurableGraph
