@@ -1,0 +1,90 @@
+"""remote_requirements: the packages that jobs need, from the metadata of this one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from importlib import metadata
+
+DISTRIBUTION = "aiida-hpaint"
+DAEMON_ONLY = frozenset(
+    {
+        "aiida-core",
+        "aiida-pseudo",
+        "aiida-pythonjob",
+        "aiida-quantumespresso",
+        "aiida-workgraph",
+        "matplotlib",
+        "scikit-image",
+    }
+)
+"""What no job imports; reports and peaks of potentials are made where the daemon runs."""
+
+JOB_SCRIPT = ("cloudpickle",)
+"""What the script of a PythonJob imports beside node-graph."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_EXTRA = re.compile(r"""\(?\s*(?:and\s+)?extra\s*==\s*['"]([\w.-]+)['"]\s*\)?""")
+
+
+def remote_requirements(
+    extras: Iterable[str] = ("ml",), leave_out: Iterable[str] = ()
+) -> list[str]:
+    """What to install beside `pip install --no-deps aiida-hpaint` where only jobs run.
+
+    Parameters
+    ----------
+    extras
+        Extras of aiida-hpaint: "ml" for all jobs, "sampling" where only samples are drawn, none
+        where only relaxations run with a potential that is installed by hand.
+    leave_out
+        Names of packages that are not wanted, such as "nequip" where another potential relaxes.
+
+    Returns
+    -------
+    list of strings
+        Requirements as pip takes them, sorted, markers of other Python versions included.
+
+    Raises
+    ------
+    ValueError
+        If there is no such extra.
+    """
+    wanted, unwanted = set(extras), DAEMON_ONLY | {normal_name(name) for name in leave_out}
+    _check_extras(wanted)
+    found = set(JOB_SCRIPT) - unwanted
+    for line in metadata.requires(DISTRIBUTION) or ():
+        requirement, extra = _without_extra(line)
+        if extra is not None and extra not in wanted:
+            continue
+        if required_name(requirement) not in unwanted:
+            found.add(requirement)
+    return sorted(found)
+
+
+def required_name(requirement: str) -> str:
+    """The normalised name of the package that a requirement names."""
+    found = _NAME.match(requirement)
+    return normal_name(found[0]) if found else ""
+
+
+def normal_name(name: str) -> str:
+    """The name of a package as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _check_extras(wanted: set[str]) -> None:
+    known = sorted(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ())
+    for name in sorted(wanted.difference(known)):
+        raise ValueError(f"aiida-hpaint has no extra {name!r}: there are {', '.join(known)}")
+
+
+def _without_extra(line: str) -> tuple[str, str | None]:
+    """A requirement without the part of its marker that names an extra, and that extra."""
+    requirement, _, marker = line.partition(";")
+    extra = _EXTRA.search(marker)
+    left = _EXTRA.sub("", marker).strip()
+    if left.endswith(" and"):
+        left = left.removesuffix(" and")
+    whole = f"{requirement.strip()}; {left}" if left else requirement.strip()
+    return whole, extra[1] if extra else None
