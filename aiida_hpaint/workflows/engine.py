@@ -9,19 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 from aiida.common.links import LinkType
-from aiida.engine import ProcessState, run_get_node
+from aiida.engine import Process, run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
-from aiida.orm import CalcFunctionNode, ProcessNode, WorkFunctionNode
+from aiida.orm import ProcessNode
 from aiida_workgraph import WorkGraph
 from aiida_workgraph.engine.workgraph import WorkGraphEngine
 from aiida_workgraph.enums import TaskState
 from node_graph.config import BUILTIN_TASKS
 
+from aiida_hpaint.workflows.adopt import is_dead
+
 __all__ = ["DurableEngine", "DurableGraph"]
 
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
-_FIRST_STATES = (None, ProcessState.CREATED)
 
 
 class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
@@ -43,6 +44,14 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
         if "_wgdata" in self.ctx:
             self._take_up_children()
 
+    def submit(
+        self, process: type[Process], inputs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> ProcessNode:
+        """Submit a child; a graph within this one runs in an engine like this one."""
+        engine = DurableEngine if process is WorkGraphEngine else process
+        node: ProcessNode = super().submit(engine, inputs, **kwargs)
+        return node
+
     def _take_up_children(self) -> None:
         """Wait for children that the checkpoint does not know, and note those that ended."""
         manager = self.task_manager
@@ -52,7 +61,7 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
             if name in BUILTIN_TASKS or name in self.ctx._executed_tasks:
                 continue
             child = children.get(name)
-            if child is None or _is_dead(child):
+            if child is None or is_dead(child):
                 self._plan_again(name)
                 continue
             self.ctx._executed_tasks.append(name)
@@ -73,22 +82,6 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
         states = self.task_manager.state_manager
         if states.get_task_runtime_info(name, "state") in (TaskState.CREATED, TaskState.RUNNING):
             states.set_task_runtime_info(name, "state", TaskState.PLANNED)
-
-
-def _is_dead(child: ProcessNode) -> bool:
-    """Whether a child died with the worker; it is then sealed, so that nothing waits for it.
-
-    A function ran in the worker itself. A process in its first state may lack its checkpoint or
-    its place in the queue.
-    """
-    in_worker = isinstance(child, CalcFunctionNode | WorkFunctionNode)
-    in_the_making = child.process_state in (None, ProcessState.CREATED)
-    if child.is_terminated or not (in_worker or in_the_making):
-        return False
-    child.set_process_status("its worker died; another process has taken its place")
-    child.set_process_state(ProcessState.KILLED)
-    child.seal()
-    return True
 
 
 class DurableGraph(WorkGraph):  # type: ignore[misc]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import WorkChain
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, CalcJobNode, Dict, Int
 
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE
+from aiida_hpaint.workflows.adopt import AdoptingWorkChain
 from aiida_hpaint.workflows.ends import FOR_NOTHING, usable_walltime
 
 __all__ = ["RepeatingWorkChain"]
 
 
-class RepeatingWorkChain(WorkChain):
+class RepeatingWorkChain(AdoptingWorkChain):
     """Base of work chains that submit another job where the last one was cut short or died.
 
     Its context holds `status` ("running" while another job is to follow), `message`, and the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, WorkChain
+from aiida.engine import ExitCode
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import ArrayData, Dict, Int, ProcessNode, Str, StructureData
 from aiida_quantumespresso.calculations.pp import PpCalculation
@@ -13,13 +13,14 @@ from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_hpaint.calculations.peaks import arrange_sites, find_peaks
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.adopt import AdoptingWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 from aiida_hpaint.workflows.restore_hydrogen.species import adapted
 
 __all__ = ["PotentialPeaksWorkChain"]
 
 
-class PotentialPeaksWorkChain(WorkChain):
+class PotentialPeaksWorkChain(AdoptingWorkChain):
     """Fill the maxima of the electrostatic potential of a host with what is missing.
 
     pw.x gets the electrons of the missing sites too (`tot_charge` is minus their number), pp.x

@@ -1,0 +1,66 @@
+"""Children that a process submitted in an earlier life, taken up instead of submitted again.
+
+A process writes a checkpoint after each step. If its worker dies between the submission of a child
+and that checkpoint, the step runs again, and would submit the child a second time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.common.links import LinkType
+from aiida.engine import Process, ProcessState, WorkChain
+from aiida.orm import CalcFunctionNode, ProcessNode, WorkFunctionNode
+
+__all__ = ["AdoptingWorkChain", "find_child", "is_dead"]
+
+_CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+_DEAD = "its worker died; another process has taken its place"
+
+
+class AdoptingWorkChain(WorkChain):
+    """Base of work chains that submit no child twice, whenever their worker dies.
+
+    Children have to have call link labels of their own.
+    """
+
+    def submit(
+        self, process: type[Process], inputs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> ProcessNode:
+        """Submit a child, or find the one that was submitted under its label."""
+        label = {**(inputs or {}), **kwargs}.get("metadata", {}).get("call_link_label")
+        child = find_child(self.node, label) if label else None
+        if child is not None:
+            self.report(f"{child.process_label} {child.pk} was submitted before: waiting for it")
+            return child
+        return super().submit(process, inputs, **kwargs)
+
+
+def find_child(process: ProcessNode, label: str) -> ProcessNode | None:
+    """The child of a process with a call link label, if it was submitted before.
+
+    A child that died in the making is sealed, and does not count.
+    """
+    links = process.base.links.get_outgoing(link_type=_CALLS).all()
+    children = {link.node.pk or 0: link.node for link in links if link.link_label == label}
+    for _, child in sorted(children.items(), reverse=True):
+        if isinstance(child, ProcessNode) and not is_dead(child):
+            return child
+    return None
+
+
+def is_dead(child: ProcessNode) -> bool:
+    """Whether a child died with the worker; it is then sealed, so that nothing waits for it.
+
+    A function ran in the worker itself. A process in its first state may lack its checkpoint or
+    its place in the queue.
+    """
+    if child.is_terminated:
+        return bool(child.process_status == _DEAD)
+    in_worker = isinstance(child, CalcFunctionNode | WorkFunctionNode)
+    if not in_worker and child.process_state not in (None, ProcessState.CREATED):
+        return False
+    child.set_process_status(_DEAD)
+    child.set_process_state(ProcessState.KILLED)
+    child.seal()
+    return True
