@@ -12,10 +12,11 @@ from aiida.common.links import LinkType
 from aiida.engine import Process, ProcessState, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode, WorkFunctionNode
 
-__all__ = ["AdoptingWorkChain", "find_child", "is_dead"]
+__all__ = ["DEAD", "AdoptingWorkChain", "find_child", "is_dead"]
 
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
-_DEAD = "its worker died; another process has taken its place"
+DEAD = "its worker died; another process has taken its place"
+"""Process status of a child that died in the making."""
 
 
 class AdoptingWorkChain(WorkChain):
@@ -56,11 +57,11 @@ def is_dead(child: ProcessNode) -> bool:
     its place in the queue.
     """
     if child.is_terminated:
-        return bool(child.process_status == _DEAD)
+        return bool(child.process_status == DEAD)
     in_worker = isinstance(child, CalcFunctionNode | WorkFunctionNode)
     if not in_worker and child.process_state not in (None, ProcessState.CREATED):
         return False
-    child.set_process_status(_DEAD)
+    child.set_process_status(DEAD)
     child.set_process_state(ProcessState.KILLED)
     child.seal()
     return True
