@@ -15,10 +15,11 @@ DAEMON_ONLY = frozenset(
         "aiida-quantumespresso",
         "aiida-workgraph",
         "matplotlib",
+        "packaging",
         "scikit-image",
     }
 )
-"""What no job imports; reports and peaks of potentials are made where the daemon runs."""
+"""What jobs do not need; reports and peaks of potentials are made where the daemon runs."""
 
 JOB_SCRIPT = ("cloudpickle",)
 """What the script of a PythonJob imports beside node-graph."""
