@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, Float, SinglefileData, Str
+from aiida.orm import AbstractCode, Bool, Dict, Float, SinglefileData, Str
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
@@ -15,6 +15,7 @@ from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = [
     "OPTIONAL_STAGE",
+    "PICK",
     "REFINE",
     "REPORTS",
     "STAGE",
@@ -42,6 +43,9 @@ OPTIONAL_STAGE: Any = namespace(
     options=optional(Dict),
 )
 REFINE: Any = optional(Float)
+PICK: Any = optional(Bool)
+"""Whether each host gets a StructureData; without it, yes."""
+
 # A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
 REPORTS = dynamic(dynamic(Dict))
 _RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
@@ -77,11 +81,12 @@ def rank_chunks(
     samples = {key: list(each.values())[-1].outputs.structures for key, each in steps.items()}
     refine = {"refine": plan["refine"]} if "refine" in plan else {}
     ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
+    picks = "pick" not in plan or bool(plan["pick"].value)
     return {
         "samples": ranked.samples,
         "table": ranked.table,
         "summary": ranked.summary,
-        "structures": task(pick_structures)(samples=ranked.samples),
+        "structures": task(pick_structures)(samples=ranked.samples) if picks else {},
         "reports": {
             key: {stage: step.outputs.report for stage, step in each.items()}
             for key, each in steps.items()

@@ -12,6 +12,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.chunks import (
     OPTIONAL_STAGE,
+    PICK,
     REFINE,
     REPORTS,
     STAGE,
@@ -43,6 +44,7 @@ PLAN = namespace(
     relax_inserted=STAGE,
     relax_all=STAGE,
     refine=REFINE,
+    pick=PICK,
     validation=_VALIDATION,
 )
 _VALIDATED = namespace(
@@ -84,8 +86,9 @@ def restore(
         The same hosts, cut into chunks by `split_hosts`.
     plan
         For each stage its settings, identity, code and scheduler options, the tolerance to `refine`
-        within (Å), if any, and what DFT is to relax, and how, if anything; `build_restore` makes
-        it from a protocol.
+        within (Å), if any, whether to `pick` a StructureData for each host (yes, if it does not
+        say), and what DFT is to relax, and how, if anything; `build_restore` makes it from a
+        protocol.
 
     Returns
     -------

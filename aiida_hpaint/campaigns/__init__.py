@@ -1,0 +1,1 @@
+"""Campaigns: thousands of hosts, chunk by chunk, resumed without repeating."""

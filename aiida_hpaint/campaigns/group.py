@@ -1,0 +1,63 @@
+"""CampaignGroup: the restorations of a campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.common.exceptions import NotExistent
+from aiida.orm import Group, QueryBuilder
+
+__all__ = ["ELSEWHERE", "CampaignGroup", "find_campaign", "list_campaigns", "make_campaign"]
+
+ELSEWHERE = "hpaint_elsewhere"
+"""Extra: hosts that a restoration outside of the campaign knew already, by its UUID."""
+
+
+class CampaignGroup(Group):
+    """The restorations of a campaign, one for each chunk; its label is the campaign's name."""
+
+    @property
+    def elsewhere(self) -> Mapping[str, list[int]]:
+        """Places of hosts of the campaign in restorations outside of it, by their UUIDs."""
+        found: dict[str, list[int]] = self.base.extras.get(ELSEWHERE, {})
+        return found
+
+
+def find_campaign(name: str) -> CampaignGroup | None:
+    """The campaign of a name, a PK or a UUID; None if there is none."""
+    either: list[dict[str, Any]] = [{"label": name}, {"uuid": name}]
+    if name.isdigit():
+        either.append({"id": int(name)})
+    query = QueryBuilder().append(CampaignGroup, filters={"or": either})
+    found: list[CampaignGroup] = query.all(flat=True)
+    # A name wins over a PK that looks the same.
+    return next((one for one in found if one.label == name), found[0] if found else None)
+
+
+def list_campaigns() -> list[CampaignGroup]:
+    """All campaigns of the profile, the latest first."""
+    query = QueryBuilder().append(CampaignGroup, tag="group")
+    found: list[CampaignGroup] = query.order_by({"group": {"id": "desc"}}).all(flat=True)
+    return found
+
+
+def make_campaign(name: str) -> CampaignGroup:
+    """The campaign of a name, made if it is not there.
+
+    Raises
+    ------
+    ValueError
+        If another group has that name.
+    """
+    try:
+        found: Any = CampaignGroup.collection.get(label=name)
+    except NotExistent:
+        if QueryBuilder().append(Group, filters={"label": name}).count():
+            raise ValueError(
+                f"campaign {name!r}: there is a group of that name, which is no campaign: "
+                "choose another name"
+            ) from None
+        found = CampaignGroup(label=name).store()
+    campaign: CampaignGroup = found
+    return campaign

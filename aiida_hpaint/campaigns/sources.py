@@ -1,0 +1,147 @@
+"""Hosts of a campaign: from files, a group or an archive, each known by where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiida.orm import CifData, Data, Group, QueryBuilder, StructureData
+from aiida.tools.archive.abstract import get_format
+
+from aiida_hpaint.calculations.campaigns import Add, bare, hosts_of
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
+
+__all__ = ["Origin", "Sources", "from_archive", "from_files", "from_group", "joined"]
+
+_KINDS: tuple[type[Data], ...] = (StructureData, CifData, StructureBatchData)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The node that a host comes from, and which of its hosts it is.
+
+    Attributes
+    ----------
+    uuid
+        Of the StructureData, CifData or StructureBatchData; None for a file.
+    row
+        Among the hosts of the node that can serve.
+    """
+
+    uuid: str | None
+    row: int
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Hosts with the sites to insert.
+
+    Attributes
+    ----------
+    hosts
+        All of them; None if there is none that can serve.
+    origins
+        Where each comes from.
+    problems
+        What is wrong with others.
+    """
+
+    hosts: StructureBatch | None
+    origins: tuple[Origin, ...]
+    problems: tuple[HostProblem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.origins)
+
+
+def from_files(paths: Sequence[str], add: Add) -> Sources:
+    """Hosts from CIF, POSCAR, extxyz, ... files."""
+    hosts, problems = prepare_hosts(list(paths), add)
+    found = () if hosts is None else tuple(Origin(None, row) for row in range(len(hosts)))
+    return Sources(None if hosts is None else bare(hosts), found, problems)
+
+
+def from_group(label: str, add: Add) -> Sources:
+    """Hosts from the StructureData, CifData and StructureBatchData of a group.
+
+    Raises
+    ------
+    ValueError
+        If there is no such group, or nothing of the kind in it.
+    """
+    query = QueryBuilder()
+    query.append(Group, filters={"or": [{"label": label}, {"uuid": label}]}, tag="group")
+    if not query.count():
+        raise ValueError(f"group: there is no group {label!r}: see `verdi group list --all`")
+    query.append(_KINDS, with_group="group", tag="node").order_by({"node": "id"})
+    return _from_nodes(query.all(flat=True), add, f"group {label!r}")
+
+
+def from_archive(path: Path, add: Add, group: str | None = None) -> Sources:
+    """Hosts from an archive, which is read and not imported.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    add
+        Sites to insert.
+    group
+        Label of a group in it; without one, all StructureData, CifData and batches of hosts.
+
+    Raises
+    ------
+    ValueError
+        If it is no archive, or has nothing of the kind.
+    """
+    try:
+        reader = get_format().open(path, "r")
+    except Exception as error:  # whatever is wrong with a file that is none
+        raise ValueError(f"archive: {path} cannot be read: {error}") from None
+    with reader as archive:
+        query = archive.querybuilder()
+        if group is None:
+            query.append(_KINDS, tag="node")
+        else:
+            query.append(Group, filters={"label": group}, tag="group")
+            query.append(_KINDS, with_group="group", tag="node")
+        nodes = query.order_by({"node": "id"}).all(flat=True)
+        where = f"group {group!r} of {path}" if group else str(path)
+        if group is None:
+            nodes = [node for node in nodes if _may_serve(node)]
+        return _from_nodes(nodes, add, where)
+
+
+def joined(sources: Iterable[Sources]) -> Sources:
+    """All of them, one after the other."""
+    found = list(sources)
+    batches = [each.hosts for each in found if each.hosts is not None]
+    return Sources(
+        concatenate(batches) if batches else None,
+        tuple(origin for each in found for origin in each.origins),
+        tuple(problem for each in found for problem in each.problems),
+    )
+
+
+def _may_serve(node: Data) -> bool:
+    """Samples and candidates are batches, too, and no hosts."""
+    if not isinstance(node, StructureBatchData):
+        return True
+    return "fates" not in node.base.attributes.all
+
+
+def _from_nodes(nodes: Sequence[Any], add: Add, where: str) -> Sources:
+    if not nodes:
+        raise ValueError(f"{where} has no StructureData, CifData or StructureBatchData")
+    return joined(_from_node(node, add) for node in nodes)
+
+
+def _from_node(node: Data, add: Add) -> Sources:
+    hosts, problems = hosts_of(node, add)
+    if hosts is None:
+        return Sources(None, (), problems)
+    origins = tuple(Origin(node.uuid, row) for row in range(len(hosts)))
+    return Sources(hosts, origins, problems)

@@ -1,0 +1,264 @@
+"""From hosts and settings to a campaign: what is new, what is known, and what is to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from aiida.engine import submit as submit_process
+from aiida.orm import Bool, Dict, Int, Node, ProcessNode, QueryBuilder, Str, load_node
+from aiida.tools.archive import import_archive
+
+from aiida_hpaint.calculations.campaigns import Add, gather_hosts
+from aiida_hpaint.campaigns.group import ELSEWHERE, CampaignGroup, make_campaign
+from aiida_hpaint.campaigns.keys import host_keys, plan_contents, plan_key
+from aiida_hpaint.campaigns.known import (
+    FAILED,
+    FINISHED,
+    RUNNING,
+    WAITING,
+    WITHOUT,
+    Known,
+    find_known,
+)
+from aiida_hpaint.campaigns.sources import Sources
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.structures import chunk_by_sites
+from aiida_hpaint.workflows.build import check_hosts, stage_plan
+from aiida_hpaint.workflows.campaign import MAX_JOBS, CampaignWorkChain
+
+__all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
+
+Again = Literal["none", "failed", "unrestored", "all"]
+AGAIN: Mapping[str, frozenset[str]] = {
+    "none": frozenset(),
+    "failed": frozenset({FAILED}),
+    "unrestored": frozenset({FAILED, WITHOUT}),
+    "all": frozenset({FAILED, *FINISHED}),
+}
+"""States of known hosts that are restored again, by the word that asks for it."""
+
+_PROCESSES_EACH = 3
+"""Processes that a chunk keeps in the daemon: restoration, stage and job."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a submission is to do.
+
+    Attributes
+    ----------
+    name
+        Of the campaign.
+    sources
+        All hosts that were given.
+    keys
+        Of each host.
+    known
+        What the profile knows of them, by key.
+    rows
+        Hosts to restore now, as rows of all of them.
+    same
+        Hosts that were given before in the same submission: the row of each, and of the first.
+    plan
+        Nodes for the restorations, not stored yet.
+    chunk_sites, max_jobs
+        Sites of a chunk, and chunks at once, at most.
+    """
+
+    name: str
+    sources: Sources
+    keys: Sequence[str]
+    known: Mapping[str, Known]
+    rows: Sequence[int]
+    same: Mapping[int, int]
+    plan: Mapping[str, Any]
+    chunk_sites: int
+    max_jobs: int
+
+    def counts(self) -> dict[str, int]:
+        """How many different hosts are new, known in which state, and to be restored again."""
+        chosen = set(self.rows)
+        found = dict.fromkeys(("new", "again", *FINISHED, RUNNING, WAITING, FAILED), 0)
+        for row, key in enumerate(self.keys):
+            if row in self.same:
+                continue
+            state = self.known[key].state if key in self.known else "new"
+            found["again" if row in chosen and state != "new" else state] += 1
+        return found
+
+    def chunks(self) -> int:
+        """How many chunks the hosts to restore make."""
+        hosts = self.sources.hosts
+        if hosts is None or not self.rows:
+            return 0
+        return len(chunk_by_sites(hosts[list(self.rows)], self.chunk_sites))
+
+
+def make_order(
+    name: str,
+    sources: Sources,
+    settings: RestorationSettings,
+    *,
+    code: Any = None,
+    options: Mapping[str, Any] | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 2000,
+    max_jobs: int = 10,
+    again: Again = "failed",
+) -> Order:
+    """Find out which hosts are to be restored; nothing is stored or submitted.
+
+    Parameters
+    ----------
+    name
+        Of the campaign, which need not be there yet.
+    sources
+        Hosts with the sites to insert.
+    settings, code, options, upload_model
+        As for `build_restore`.
+    chunk_sites, max_jobs
+        Sites of a chunk, and chunks at once, at most.
+    again
+        Which of the hosts that are known are restored again: none, those that failed (their jobs
+        died), those that are unrestored for whatever reason, or all that do not run.
+
+    Raises
+    ------
+    ValueError
+        If settings, options or hosts cannot be; the message says what and why.
+    """
+    if settings.validation is not None:
+        raise ValueError(
+            "settings.validation: DFT takes a job for each structure, more than max_jobs allows: "
+            "leave it out, and run `aiida-hpaint validate PK` on what was restored"
+        )
+    if sources.hosts is None:
+        raise ValueError("there is no host: give at least one")
+    _check_slots(max_jobs)
+    plan = {**stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
+    check_hosts(sources.hosts, settings.sampling.start_time)
+    keys = host_keys(sources.hosts)
+    known = find_known(plan_key(plan_contents(plan)))
+    first: dict[str, int] = {}
+    same = {row: at for row, key in enumerate(keys) if (at := first.setdefault(key, row)) != row}
+    rows = [
+        row
+        for row, key in enumerate(keys)
+        if row not in same and (key not in known or known[key].state in AGAIN[again])
+    ]
+    return Order(name, sources, keys, known, rows, same, plan, chunk_sites, max_jobs)
+
+
+def submit_order(
+    order: Order, archive: Path | None = None, add: Add = None
+) -> tuple[CampaignGroup, ProcessNode | None]:
+    """Make the campaign, if it is not there, and submit what there is to do.
+
+    Parameters
+    ----------
+    order
+        Of `make_order`.
+    archive
+        Imported first, if any of the hosts comes from it.
+    add
+        As it was given for the sources, for the provenance of hosts from nodes.
+
+    Returns
+    -------
+    group, process
+        The campaign, and what restores the hosts, chunk by chunk; None where all are known.
+    """
+    group = make_campaign(order.name)
+    group.base.extras.set(MAX_JOBS, order.max_jobs)
+    _note_elsewhere(group, order)
+    if not order.rows:
+        return group, None
+    process: ProcessNode = submit_process(
+        CampaignWorkChain,
+        hosts=_hosts(order, archive, add),
+        plan=dict(order.plan),
+        chunk_sites=Int(order.chunk_sites),
+        max_jobs=Int(order.max_jobs),
+        campaign=Str(group.uuid),
+        metadata={"label": order.name},
+    )
+    return group, process
+
+
+def _note_elsewhere(group: CampaignGroup, order: Order) -> None:
+    """Hosts that are known are part of the campaign, wherever they were restored."""
+    members = set(_members(group))
+    noted = {uuid: set(places) for uuid, places in group.elsewhere.items()}
+    chosen = set(order.rows)
+    uuids: dict[int, str] = {}
+    for row, key in enumerate(order.keys):
+        if row in chosen or key not in order.known:
+            continue
+        known = order.known[key]
+        if known.process not in members and known.state != WAITING:
+            uuid = uuids.setdefault(known.process, "") or load_node(known.process).uuid
+            uuids[known.process] = uuid
+            noted.setdefault(uuid, set()).add(known.place)
+    if noted:
+        group.base.extras.set(ELSEWHERE, {uuid: sorted(places) for uuid, places in noted.items()})
+
+
+def _members(group: CampaignGroup) -> list[int]:
+    query = QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
+    found: list[int] = query.append(Node, with_group="group", project="id").all(flat=True)
+    return found
+
+
+def _hosts(order: Order, archive: Path | None, add: Add) -> StructureBatchData:
+    """The hosts to restore as one node, with links to the nodes that they come from."""
+    assert order.sources.hosts is not None
+    batch, origins = order.sources.hosts, order.sources.origins
+    files = [row for row in order.rows if origins[row].uuid is None]
+    if len(files) == len(order.rows):
+        return StructureBatchData(batch[files])
+    uuids = [uuid for row in order.rows if (uuid := origins[row].uuid) is not None]
+    wanted = list(dict.fromkeys(uuids))
+    if archive is not None and _missing(wanted):
+        import_archive(archive, create_group=False)
+    rows: dict[str, list[int]] = {uuid: [] for uuid in wanted}
+    for row in order.rows:
+        if (uuid := origins[row].uuid) is not None:
+            rows[uuid].append(origins[row].row)
+    nodes = _load(wanted)
+    named = {f"source_{i:06d}": nodes[uuid] for i, uuid in enumerate(wanted)}
+    chosen = {name: rows[node.uuid] for name, node in named.items()}
+    if files:
+        named["files"] = StructureBatchData(batch[files])
+    insert = add if add is None or isinstance(add, str) else dict(add)
+    found: StructureBatchData = gather_hosts(
+        add=Dict({"insert": insert}), rows=Dict(chosen), **named
+    )
+    return found
+
+
+def _load(uuids: Iterable[str]) -> dict[str, Any]:
+    query = QueryBuilder().append(Node, filters={"uuid": {"in": list(uuids)}})
+    return {node.uuid: node for node in query.all(flat=True)}
+
+
+def _missing(uuids: Sequence[str]) -> bool:
+    query = QueryBuilder().append(Node, filters={"uuid": {"in": list(uuids)}})
+    return query.count() < len(uuids)
+
+
+def _check_slots(max_jobs: int) -> None:
+    """Refuse more chunks than the daemon has room for: they would wait for each other for ever."""
+    from aiida.manage.configuration import get_config_option
+
+    slots = int(get_config_option("daemon.worker_process_slots"))
+    workers = max(1, int(get_config_option("daemon.default_workers")))
+    most = (slots * workers - 1) // _PROCESSES_EACH
+    if max_jobs > most:
+        raise ValueError(
+            f"max_jobs {max_jobs}: the daemon has room for {most} chunks at once: "
+            "`verdi config set daemon.worker_process_slots N` and restart it"
+        )

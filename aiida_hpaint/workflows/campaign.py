@@ -1,0 +1,242 @@
+"""CampaignWorkChain: the chunks of a campaign as restorations of their own, so many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from aiida.common.links import LinkType
+from aiida.engine import ProcessState, WorkChain, while_
+from aiida.engine.processes.workchains.awaitable import construct_awaitable
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import (
+    CalcFunctionNode,
+    Dict,
+    Group,
+    Int,
+    ProcessNode,
+    QueryBuilder,
+    Str,
+    WorkChainNode,
+    WorkflowNode,
+    load_group,
+    load_node,
+)
+
+from aiida_hpaint.calculations.campaigns import cut_hosts
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.adopt import DEAD, is_dead
+from aiida_hpaint.workflows.engine import DurableEngine
+from aiida_hpaint.workflows.outcomes import (
+    OUTCOMES,
+    PLAN,
+    note_outcomes,
+    plan_contents,
+    plan_key,
+    summarise,
+)
+from aiida_hpaint.workflows.restore import restore
+
+__all__ = ["ALL_BEGUN", "MAX_JOBS", "CampaignWorkChain", "controllers_of"]
+
+MAX_JOBS = "hpaint_max_jobs"
+"""Extra of the group of a campaign: how many chunks may be alive; it may change at any time."""
+
+ALL_BEGUN = "hpaint_all_begun"
+"""Extra of a controller that has no chunk left to begin."""
+
+ENDED = [
+    state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)
+]
+
+
+class CampaignWorkChain(WorkChain):
+    """Restore chunks of hosts, at most `max_jobs` at once: as one ends the next begins.
+
+    What there is to do is read from the database at each step, so that the death of its worker
+    loses nothing and begins nothing twice. A chunk that fails does not stop the others. Where
+    several run for one campaign, a later one begins chunks when the earlier ones have begun all
+    of theirs, and all count towards `max_jobs`.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outputs and outline."""
+        super().define(spec)
+        spec.input("hosts", valid_type=StructureBatchData, help="with the sites to insert")
+        spec.input_namespace("plan", dynamic=True, help="as of the restore WorkGraph")
+        spec.input("chunk_sites", valid_type=Int, help="sites of the hosts in a chunk, at most")
+        spec.input("max_jobs", valid_type=Int, help="chunks at once; the group may say otherwise")
+        spec.input("campaign", valid_type=Str, help="UUID of the group of restorations")
+        spec.output("summary", valid_type=Dict, help="counts, and labels of hosts by reason")
+        here: Any = cls
+        spec.outline(here.cut, while_(here.goes_on)(here.advance), here.finish)
+
+    def load_instance_state(self, saved_state: Any, load_context: Any) -> None:
+        """Load a checkpoint; children may be newer than it."""
+        self._watched: set[int] = set()
+        super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
+
+    def cut(self) -> None:
+        """Cut the hosts into chunks, if an earlier life of this process has not."""
+        if not self._chunks():
+            cut_hosts(self.inputs.hosts, self.inputs.chunk_sites)
+
+    def goes_on(self) -> bool:
+        """Whether a chunk is alive or yet to begin."""
+        return not self.ctx.get("over", False)
+
+    def advance(self) -> None:
+        """Begin as many chunks as may be alive, and wait for any of them to end."""
+        self._take_up()
+        chunks, begun = self._chunks(), self._begun()
+        left = [label for label in chunks if label not in begun]
+        alive, earlier = self._alive(), self._earlier() if left else []
+        free = 0 if earlier else max(0, self._max_jobs() - len(alive))
+        for label in left[:free]:
+            begun[label] = self._begin(label, chunks[label])
+            alive.append(begun[label])
+        left = left[free:]
+        if not left:
+            self.node.base.extras.set(ALL_BEGUN, True)
+            # Nobody waits for chunks of others but to get their places.
+            alive = [pk for pk in alive if pk in begun.values()]
+        self.set_status(f"{len(begun)} of {len(chunks)} chunks begun, waiting for {len(alive)}")
+        self._awaitables.extend(construct_awaitable(_load(pk)) for pk in (*alive, *earlier))
+        self.ctx.over = not self._awaitables
+
+    def finish(self) -> None:
+        """Count what became of the hosts."""
+        self._note_ended()
+        restorations = [_load(pk) for pk in sorted(self._begun().values())]
+        self.out("summary", Dict(summarise(restorations)).store())
+
+    def _action_awaitables(self) -> None:
+        """Watch each child once, however often this process goes through its step."""
+        watched: set[int] = self.__dict__.setdefault("_watched", set())
+        for awaitable in self._awaitables:
+            if awaitable.pk not in watched:
+                watched.add(awaitable.pk)
+                callback = partial(self.call_soon, self._one_ended, awaitable.pk)
+                self.runner.call_on_process_finish(awaitable.pk, callback)
+
+    def _one_ended(self, pk: int) -> None:
+        """Go on as soon as one of those that we wait for has ended."""
+        self._watched.discard(pk)
+        if self.state == ProcessState.WAITING:
+            self.resume()
+
+    def _take_up(self) -> None:
+        """Settle, once in each life, what an earlier life of this process left half done."""
+        if self.__dict__.get("_is_taken_up"):
+            self._note_ended()
+            return
+        self._is_taken_up = True
+        for pk in self._begun().values():
+            child = _load(pk)
+            if not is_dead(child):
+                self._enrol(child)
+        self._note_ended()
+
+    def _begin(self, label: str, chunk: int) -> int:
+        """Submit the restoration of a chunk."""
+        hosts = _load(chunk)
+        plan = _plain(self.inputs.plan)
+        graph = restore.build(hosts=hosts, chunks={"chunk_0000": hosts}, plan=plan)
+        graph.name = f"{self._group().label} {label}"
+        graph.check_before_run()
+        inputs = graph.to_engine_inputs({"call_link_label": label})
+        child: ProcessNode = self.submit(DurableEngine, inputs)
+        self._enrol(child)
+        return child.pk or 0
+
+    def _enrol(self, child: ProcessNode) -> None:
+        if PLAN not in child.base.extras:
+            child.base.extras.set(PLAN, plan_key(plan_contents(self.inputs.plan)))
+        self._group().add_nodes(child)
+
+    def _group(self) -> Group:
+        found: Group = load_group(uuid=self.inputs.campaign.value)
+        return found
+
+    def _max_jobs(self) -> int:
+        return int(self._group().base.extras.get(MAX_JOBS, self.inputs.max_jobs.value))
+
+    def _chunks(self) -> dict[str, int]:
+        """PKs of the chunks by their labels."""
+        query = QueryBuilder()
+        query.append(WorkChainNode, filters={"id": self.node.pk}, tag="me")
+        finished = {"attributes.exit_status": 0}
+        query.append(CalcFunctionNode, with_incoming="me", filters=finished, tag="cut")
+        query.append(StructureBatchData, with_incoming="cut", project="id", edge_project="label")
+        return {label: pk for pk, label in sorted(query.all(), key=lambda row: str(row[1]))}
+
+    def _begun(self) -> dict[str, int]:
+        """PKs of the restorations by the labels of their chunks, without those that died unborn."""
+        query = self._children(["id", "attributes.process_status"])
+        return {label: pk for pk, status, label in query.all() if status != DEAD}
+
+    def _note_ended(self) -> None:
+        """Note what became of the hosts of chunks that have ended since."""
+        new = {"attributes.process_state": {"in": ENDED}, "extras": {"!has_key": OUTCOMES}}
+        for pk, _ in self._children(["id"], new).all():
+            note_outcomes(_load(pk))
+
+    def _children(self, project: list[str], filters: dict[str, Any] | None = None) -> QueryBuilder:
+        query = QueryBuilder()
+        query.append(WorkChainNode, filters={"id": self.node.pk}, tag="me")
+        query.append(
+            WorkflowNode,
+            with_incoming="me",
+            edge_filters={"type": LinkType.CALL_WORK.value},
+            edge_project="label",
+            filters=filters or {},
+            project=project,
+            tag="child",
+        )
+        return query.order_by({"child": "id"})
+
+    def _alive(self) -> list[int]:
+        """PKs of all restorations of the campaign that have not ended."""
+        query = QueryBuilder()
+        query.append(Group, filters={"uuid": self.inputs.campaign.value}, tag="group")
+        alive = {"attributes.process_state": {"!in": ENDED}}
+        query.append(WorkflowNode, with_group="group", filters=alive, project="id")
+        return sorted(query.all(flat=True))
+
+    def _earlier(self) -> list[int]:
+        """PKs of those that run for this campaign already and have chunks left to begin."""
+        filters = {
+            "id": {"<": self.node.pk},
+            "attributes.process_state": {"!in": ENDED},
+            "extras": {"!has_key": ALL_BEGUN},
+        }
+        found: list[int] = controllers_of(self.inputs.campaign.value, filters, "id").all(flat=True)
+        return found
+
+
+def controllers_of(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
+    """A query for the CampaignWorkChains of the group with this UUID, the oldest first."""
+    query = QueryBuilder()
+    query.append(Str, filters={"attributes.value": campaign}, tag="campaign")
+    query.append(
+        WorkChainNode,
+        with_incoming="campaign",
+        edge_filters={"label": "campaign"},
+        filters=dict(filters),
+        project=list(project),
+        tag="controller",
+    )
+    return query.order_by({"controller": "id"})
+
+
+def _load(pk: int) -> Any:
+    return load_node(pk)
+
+
+def _plain(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _plain(value) if isinstance(value, Mapping) else value
+        for name, value in namespace.items()
+    }
