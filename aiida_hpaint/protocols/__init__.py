@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
@@ -15,7 +15,7 @@ from aiida_hpaint.settings import DEFAULT_SCORE, RestorationSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["checked", "list_protocols", "load_protocol", "merge"]
+__all__ = ["checked", "either", "list_protocols", "load_protocol", "merge"]
 
 
 def list_protocols() -> dict[str, str]:
@@ -53,6 +53,26 @@ def load_protocol(
     for layer in (protocols[name]["settings"], overrides or {}):
         merged = merge(_scoring(merged, layer), layer)
     return checked(RestorationSettings, merged)
+
+
+def either(
+    settings: Model | None,
+    load: Callable[[str | None, Mapping[str, Any] | None], Model],
+    protocol: str | None,
+    overrides: Mapping[str, Any] | None,
+) -> Model:
+    """The settings that are given, or else those of a protocol.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or `load` finds something unknown or out of its range.
+    """
+    if settings is None:
+        return load(protocol, overrides)
+    if protocol is not None or overrides:
+        raise ValueError("give either settings, or a protocol with overrides, not both")
+    return settings
 
 
 def checked(model: type[Model], values: Mapping[str, Any]) -> Model:

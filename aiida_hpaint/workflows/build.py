@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,18 @@ from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.protocols import load_protocol
+from aiida_hpaint.protocols import either, load_protocol
 from aiida_hpaint.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.build_validate import validation_plan
 from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
+from aiida_hpaint.workflows.options import check_options
 from aiida_hpaint.workflows.restore import restore
 
 __all__ = [
     "CODE_LABEL",
     "build_restore",
+    "check_hosts",
     "default_code",
     "find_code",
     "host_chunks",
@@ -113,9 +114,7 @@ def build_restore(
     ValueError
         If anything is unknown, missing or out of its range; the message says what and why.
     """
-    if settings is not None and (protocol is not None or overrides):
-        raise ValueError("give either settings, or a protocol with overrides, not both")
-    settings = settings or load_protocol(protocol, overrides)
+    settings = either(settings, load_protocol, protocol, overrides)
     inputs = restore_inputs(
         host_node(hosts, add), settings, code, options, upload_model, chunk_sites
     )
@@ -133,7 +132,7 @@ def restore_inputs(
     chunk_sites: int = 500,
 ) -> dict[str, Any]:
     """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
-    _check_hosts(hosts.batch, settings.sampling.start_time)
+    check_hosts(hosts.batch, settings.sampling.start_time)
     plan = stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
         pw = {"code": of_dft(code), "options": of_dft(options)}
@@ -221,13 +220,7 @@ def job_options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
         If an option is unknown.
     """
     given = given or {}
-    known = PythonJob.spec().inputs["metadata"]["options"]
-    for key in given.keys() - set(known):
-        close = get_close_matches(key, known, n=1)
-        hint = (
-            f"did you mean {close[0]}?" if close else "see `verdi plugin list aiida.calculations`"
-        )
-        raise ValueError(f"options of {stage}: there is no option {key!r}: {hint}")
+    check_options(stage, given, PythonJob)
     variables = {
         **DEFAULT_OPTIONS["environment_variables"],
         **given.get("environment_variables", {}),
@@ -270,7 +263,14 @@ def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, Struct
     return chunks
 
 
-def _check_hosts(hosts: StructureBatch, start_time: float) -> None:
+def check_hosts(hosts: StructureBatch, start_time: float) -> None:
+    """Refuse hosts without sites to insert, or without the guesses that `start_time` needs.
+
+    Raises
+    ------
+    ValueError
+        If there is one, or no host at all; the message names the first.
+    """
     if not len(hosts):
         raise ValueError("there is no host: give at least one")
     if start_time < 1:

@@ -12,7 +12,7 @@ from aiida_workgraph import WorkGraph
 from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.electrostatics.seeds import check_seedable
-from aiida_hpaint.protocols import load_protocol, merge
+from aiida_hpaint.protocols import either, load_protocol, merge
 from aiida_hpaint.settings import RestorationSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.workflows.build import (
@@ -23,7 +23,6 @@ from aiida_hpaint.workflows.build import (
     of_dft,
     stage_plan,
 )
-from aiida_hpaint.workflows.build_validate import check_options
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
@@ -79,9 +78,7 @@ def build_seeded(
     ValueError
         If anything is unknown, missing or out of its range; the message says what and why.
     """
-    if settings is not None and (protocol is not None or overrides):
-        raise ValueError("give either settings, or a protocol with overrides, not both")
-    settings = settings or load_protocol(protocol, overrides)
+    settings = either(settings, load_protocol, protocol, overrides)
     _check(settings)
     keep = {"pinball": {"keep": seeds}}
     search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
@@ -116,9 +113,9 @@ def _seeding(
     pp: str | AbstractCode | None,
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    check_options(options)
     codes = {name: find_espresso(name, code) for name, code in {"pw": pw, "pp": pp}.items()}
+    jobs = pw_options(codes["pw"], options)
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))
-    return {"settings": values, "options": Dict(pw_options(codes["pw"], options)), **codes}
+    return {"settings": values, "options": Dict(jobs), **codes}

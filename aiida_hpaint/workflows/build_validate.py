@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from aiida.orm import AbstractCode, Dict, StructureData
-from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_workgraph import WorkGraph
 
 from aiida_hpaint.calculations.validation import choose_structures, structures_for_dft
@@ -25,7 +23,6 @@ from aiida_hpaint.workflows.validate import validate
 __all__ = [
     "as_candidates",
     "build_validate",
-    "check_options",
     "dft_plan",
     "for_hosts",
     "validation_plan",
@@ -99,11 +96,11 @@ def dft_plan(
     ValueError
         If the code, a pseudopotential for an element or an option is missing or unknown.
     """
-    check_options(options)
     pw = find_espresso("pw", code)
+    jobs = pw_options(pw, options)
     pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
-    return {"settings": values, "code": pw, "options": Dict(pw_options(pw, options))}
+    return {"settings": values, "code": pw, "options": Dict(jobs)}
 
 
 def validation_plan(
@@ -123,23 +120,6 @@ def validation_plan(
         **dft_plan(settings.dft, numbers, code, options),
         "choice": Dict(settings.model_dump(mode="json", include={"candidates", "margin"})),
     }
-
-
-def check_options(options: Mapping[str, Any] | None) -> None:
-    """Refuse options that no scheduler knows.
-
-    Raises
-    ------
-    ValueError
-        If there is one; the message names it.
-    """
-    known = PwCalculation.spec().inputs["metadata"]["options"]
-    for key in (options or {}).keys() - set(known):
-        close = get_close_matches(key, known, n=1)
-        hint = (
-            f"did you mean {close[0]}?" if close else "see `verdi plugin list aiida.calculations`"
-        )
-        raise ValueError(f"options of dft: there is no option {key!r}: {hint}")
 
 
 def as_candidates(samples: Samples) -> StructureBatchData:

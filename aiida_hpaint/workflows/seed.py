@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ToContext, WorkChain, if_
+from aiida.engine import ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Dict, Float, Int, Str, StructureData
 
@@ -13,15 +13,16 @@ from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.settings import RestoreHydrogenSettings
 from aiida_hpaint.structures.elements import symbol_of
-from aiida_hpaint.workflows.dft.inputs import base_inputs, pw_options
-from aiida_hpaint.workflows.restore_hydrogen.builder import POTENTIAL, density_settings
+from aiida_hpaint.workflows.adopt import AdoptingWorkChain
+from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
+from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, potential_inputs
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 
 __all__ = ["SeedWorkChain"]
 
 
-class SeedWorkChain(WorkChain):
+class SeedWorkChain(AdoptingWorkChain):
     """Place the missing sites of one host at maxima of its electrostatic potential.
 
     A host whose DFT fails must not take others with it, so this work chain finishes with exit
@@ -91,21 +92,12 @@ class SeedWorkChain(WorkChain):
     ) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else None
         scf = base_inputs(self.inputs.pw, structure, density_settings(settings), options=options)
-        scf["pw"].pop("structure")
-        scf.pop("clean_workdir", None)
         batch = self.inputs.host.batch
-        pp = self.inputs.pp
         return {
             "structure": structure,
             "count": Int(int(batch.insert_counts[0])),
             "element": Str(symbol_of(int(batch.numbers[batch.inserted][0]))),
-            "peaks": Dict(settings.peaks.model_dump(mode="json")),
-            "pinball": Dict(settings.pinball.model_dump(mode="json")),
-            "scf": scf,
-            "pp": {
-                "code": pp,
-                "parameters": Dict(POTENTIAL),
-                "metadata": {"options": pw_options(pp, options)},
-            },
+            "scf": without_structure(scf),
+            **potential_inputs(self.inputs.pp, settings, options),
             "metadata": {"call_link_label": "peaks"},
         }

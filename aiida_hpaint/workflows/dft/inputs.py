@@ -6,13 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from aiida.orm import AbstractCode, Dict, StructureData
+from aiida.plugins import CalculationFactory
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_hpaint.settings import DftSettings
 from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
 from aiida_hpaint.workflows.dft.magnetism import spin_type
+from aiida_hpaint.workflows.options import check_options
 
-__all__ = ["Calculation", "base_inputs", "pick_family", "pw_options"]
+__all__ = ["Calculation", "base_inputs", "pick_family", "pw_options", "without_structure"]
 
 Calculation = Literal["scf", "relax"]
 
@@ -67,11 +69,25 @@ def base_inputs(
     return inputs
 
 
+def without_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What a work chain that sets the structure itself takes of `base_inputs`."""
+    pw = {name: value for name, value in inputs["pw"].items() if name != "structure"}
+    kept = {name: value for name, value in inputs.items() if name != "clean_workdir"}
+    return {**kept, "pw": pw}
+
+
 def pw_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """`metadata.options` of pw.x and pp.x jobs: one process on one machine unless said otherwise.
 
     MPI is used where the code asks for it or there is more than one process.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown.
     """
+    plugin = code.default_calc_job_plugin or "quantumespresso.pw"
+    check_options("dft", given, CalculationFactory(plugin))
     given = dict(given or {})
     resources = given.get("resources") or {"num_machines": 1, "num_mpiprocs_per_machine": 1}
     processes = resources.get("tot_num_mpiprocs") or (

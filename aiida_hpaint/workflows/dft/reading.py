@@ -12,7 +12,15 @@ from aiida.common.exceptions import NotExistent
 from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, WorkflowNode
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
-__all__ = ["CONVERGED", "FAILED", "NOT_CONVERGED", "Relaxation", "last_words", "read_relaxation"]
+__all__ = [
+    "CONVERGED",
+    "FAILED",
+    "NOT_CONVERGED",
+    "Relaxation",
+    "costs",
+    "last_words",
+    "read_relaxation",
+]
 
 CONVERGED, NOT_CONVERGED, FAILED = "converged", "not converged", "failed"
 
@@ -68,13 +76,20 @@ def read_relaxation(child: WorkflowNode, fixed: Sequence[bool] | None = None) ->
         "exit_status": exit_status,
         **_energies(parameters if status != FAILED else None),
         "max_force": None if status == FAILED else _max_force(trajectory, fixed),
-        "jobs": len(jobs),
+        **costs(jobs),
         "ionic_steps": sum(map(_ionic_steps, jobs)),
-        "scf_iterations": sum(map(_scf_iterations, jobs)),
-        "seconds": sum(_number(job, "wall_time_seconds") for job in jobs),
         **_facts(parameters, jobs),
     }
     return Relaxation(report, _last(jobs, "output_structure"), parameters)
+
+
+def costs(jobs: Sequence[CalcJobNode]) -> dict[str, Any]:
+    """Number of jobs, self-consistent iterations, and seconds of wall time inside the codes."""
+    return {
+        "jobs": len(jobs),
+        "scf_iterations": int(sum(_number(job, "total_number_of_scf_iterations") for job in jobs)),
+        "seconds": round(sum(_number(job, "wall_time_seconds") for job in jobs), 2),
+    }
 
 
 def last_words(process: ProcessNode) -> tuple[int | None, str]:
@@ -141,10 +156,6 @@ def _ionic_steps(job: CalcJobNode) -> int:
     if "output_trajectory" not in job.outputs:
         return 0
     return len(job.outputs.output_trajectory.get_array("steps"))
-
-
-def _scf_iterations(job: CalcJobNode) -> int:
-    return int(_number(job, "total_number_of_scf_iterations"))
 
 
 def _number(job: CalcJobNode, name: str) -> float:

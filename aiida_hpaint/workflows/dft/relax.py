@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ToContext, WorkChain
+from aiida.engine import ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Bool, Dict, Float, List, StructureData
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.settings import DftSettings
-from aiida_hpaint.workflows.dft.inputs import base_inputs
+from aiida_hpaint.workflows.adopt import AdoptingWorkChain
+from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
 from aiida_hpaint.workflows.dft.reading import CONVERGED, FAILED, read_relaxation
 
 __all__ = ["DftRelaxWorkChain"]
 
 
-class DftRelaxWorkChain(WorkChain):
+class DftRelaxWorkChain(AdoptingWorkChain):
     """Relax the positions of one structure in its fixed cell, through PwRelaxWorkChain.
 
     A structure that DFT cannot deal with must not take others with it, so this work chain finishes
@@ -79,12 +80,9 @@ class DftRelaxWorkChain(WorkChain):
         # Sites that are fixed have to stay where they are, bit for bit.
         if settings.symmetrise is not None and "fixed" not in self.inputs:
             structure = symmetrise_structure(structure, Float(settings.symmetrise))
-        inputs = self._base_inputs(structure, settings)
-        inputs["pw"].pop("structure")
-        inputs.pop("clean_workdir", None)
         return {
             "structure": structure,
-            "base_relax": inputs,
+            "base_relax": without_structure(self._base_inputs(structure, settings)),
             "meta_convergence": Bool(False),
             "metadata": {"call_link_label": "relax"},
         }

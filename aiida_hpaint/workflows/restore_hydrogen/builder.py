@@ -16,11 +16,16 @@ from aiida_hpaint.protocols.dft import dft_protocol_values
 from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_espresso
-from aiida_hpaint.workflows.dft.inputs import Calculation, base_inputs, pw_options
+from aiida_hpaint.workflows.dft.inputs import (
+    Calculation,
+    base_inputs,
+    pw_options,
+    without_structure,
+)
 
-__all__ = ["density_settings", "fill_builder", "hydrogen_settings"]
+__all__ = ["density_settings", "fill_builder", "hydrogen_settings", "potential_inputs"]
 
-POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
+_POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
 """Bare and Hartree potential, on the grid of the density."""
 
 
@@ -62,21 +67,31 @@ def fill_builder(
     builder.structure = structure
     builder.count, builder.element = Int(count), Str(element)
     builder.max_rounds = Int(settings.max_rounds)
-    builder.peaks = Dict(settings.peaks.model_dump(mode="json"))
-    builder.pinball = Dict(settings.pinball.model_dump(mode="json"))
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
-    builder.scf = _without_structure(scf)
-    builder.pp = {
-        "code": pp,
-        "parameters": Dict(POTENTIAL),
-        "metadata": {"options": pw_options(pp, options)},
-    }
+    builder.scf = without_structure(scf)
+    for namespace, value in potential_inputs(pp, settings, options).items():
+        builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):
         builder[namespace] = {
-            "base_relax": _without_structure(inputs),
+            "base_relax": without_structure(inputs),
             "meta_convergence": Bool(False),
         }
+
+
+def potential_inputs(
+    pp: AbstractCode, settings: RestoreHydrogenSettings, options: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Inputs of PotentialPeaksWorkChain that come after the density."""
+    return {
+        "peaks": Dict(settings.peaks.model_dump(mode="json")),
+        "pinball": Dict(settings.pinball.model_dump(mode="json")),
+        "pp": {
+            "code": pp,
+            "parameters": Dict(_POTENTIAL),
+            "metadata": {"options": pw_options(pp, options)},
+        },
+    }
 
 
 def density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
@@ -95,12 +110,6 @@ def _stages(settings: RestoreHydrogenSettings) -> tuple[tuple[Calculation, DftSe
         ("relax", dft.model_copy(update=loose)),
         ("relax", dft),
     )
-
-
-def _without_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    pw = {name: value for name, value in inputs["pw"].items() if name != "structure"}
-    kept = {name: value for name, value in inputs.items() if name != "clean_workdir"}
-    return {**kept, "pw": pw}
 
 
 def _insert(element: str, count: int) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida.common import AttributeDict
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, WorkChain, append_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, append_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Dict, Float, Int, ProcessNode, StructureData
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
@@ -14,7 +14,9 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 from aiida_hpaint.calculations.peaks import take_arrangement
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.protocols import either
 from aiida_hpaint.settings import RestoreHydrogenSettings
+from aiida_hpaint.workflows.adopt import AdoptingWorkChain
 from aiida_hpaint.workflows.dft.reading import Relaxation, read_relaxation
 from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, hydrogen_settings
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
@@ -31,7 +33,7 @@ __all__ = ["RestoreHydrogenWorkChain"]
 _PEAKS = PotentialPeaksWorkChain.exit_codes
 
 
-class RestoreHydrogenWorkChain(WorkChain):
+class RestoreHydrogenWorkChain(AdoptingWorkChain):
     """Put missing hydrogen back by density-functional theory alone.
 
     The baseline of Reents et al. (arXiv:2601.01959), section IV.5: the density of the host with
@@ -122,9 +124,7 @@ class RestoreHydrogenWorkChain(WorkChain):
         ValueError
             If anything is unknown, missing or out of its range; nothing is submitted then.
         """
-        if settings is not None and (protocol is not None or overrides):
-            raise ValueError("give either settings, or a protocol with overrides, not both")
-        settings = settings or hydrogen_settings(protocol, overrides)
+        settings = either(settings, hydrogen_settings, protocol, overrides)
         builder = cls.get_builder()
         codes = (pw_code, pp_code)
         fill_builder(builder, codes, structure, (element, count), settings, options, charge)

@@ -7,7 +7,7 @@ from typing import Any
 from aiida.orm import CalcJobNode, ProcessNode, WorkflowNode
 from aiida_quantumespresso.calculations.pw import PwCalculation
 
-from aiida_hpaint.workflows.dft.reading import Relaxation, last_words
+from aiida_hpaint.workflows.dft.reading import Relaxation, costs, last_words
 
 __all__ = ["arrangement_record", "cost_of", "failure_of", "peaks_record"]
 
@@ -41,11 +41,4 @@ def failure_of(node: ProcessNode) -> str:
 def cost_of(node: WorkflowNode) -> dict[str, Any]:
     """Jobs, self-consistent iterations and seconds of Quantum ESPRESSO below a process."""
     jobs = [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
-    told = [job.outputs.output_parameters for job in jobs if "output_parameters" in job.outputs]
-    iterations = (one.get("total_number_of_scf_iterations", 0) or 0 for one in told)
-    return {
-        "jobs": len(jobs),
-        "pw_jobs": sum(job.process_class is PwCalculation for job in jobs),
-        "scf_iterations": int(sum(iterations)),
-        "seconds": round(float(sum(one.get("wall_time_seconds", 0) or 0 for one in told)), 2),
-    }
+    return {**costs(jobs), "pw_jobs": sum(job.process_class is PwCalculation for job in jobs)}
