@@ -182,10 +182,7 @@ def _submit(
         chunk_sites=fitting_chunk_sites(chosen.hosts.site_counts.tolist(), cores()),
         name=f"benchmark {settings.sampling.generator}",
     )
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    graph.submit()
-    pk = graph.process.pk
+    pk = session.submit(graph).pk
     click.echo(f"Submitted as node {pk}: {len(chosen.hosts)} references.")
     click.echo(f"  verdi process status {pk}")
     click.echo(f"  aiida-hpaint benchmark --show {pk} --output runs/{pk}")

@@ -49,18 +49,20 @@ def refuse(problems: tuple[HostProblem, ...]) -> click.ClickException:
     return error
 
 
-def tell_provenance(node: ProcessNode) -> None:
-    """Say which node holds the provenance, and how to look at it."""
+def tell_provenance(node: ProcessNode, results: bool = True) -> None:
+    """Say which node holds the provenance, and how to look at it; some have no `results`."""
     pk = node.pk
     click.echo(f"\nProvenance: node {pk} ({node.uuid}) holds how every structure came to be.")
     if sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
         click.echo(f"  source {sys.prefix}/bin/activate")
     if "AIIDA_PATH" in os.environ:
         click.echo(f"  export AIIDA_PATH={os.environ['AIIDA_PATH']}")
-    for command, meaning in (
+    commands = [
         (f"verdi process status {pk}", "the tree of its processes"),
         (f"verdi node show {pk}", "inputs and outputs"),
         (f"verdi node graph generate {pk}", "a picture of the graph"),
-        (f"aiida-hpaint results {pk}", "table and CIFs again"),
-    ):
+    ]
+    if results:
+        commands.append((f"aiida-hpaint results {pk}", "table and CIFs again"))
+    for command, meaning in commands:
         click.echo(f"  {command:<34} {meaning}")

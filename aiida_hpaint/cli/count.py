@@ -153,11 +153,7 @@ def _submit(
         chunk_sites=fitting_chunk_sites(sizes, cores()),
         name=f"count {settings.element} in {one.labels[0]}",
     )
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    graph.submit()
-    node: ProcessNode = graph.process
-    return node
+    return session.submit(graph)
 
 
 def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:

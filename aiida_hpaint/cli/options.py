@@ -127,6 +127,18 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     ),
 )
 
+_JOBS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--processes",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="MPI processes of each job of Quantum ESPRESSO; 1 without it.",
+    ),
+    click.option(
+        "--walltime", type=click.IntRange(min=60), metavar="S", help="Of each job, in seconds."
+    ),
+)
+
 
 def hosts(command: Function) -> Function:
     """Which hosts."""
@@ -136,6 +148,20 @@ def hosts(command: Function) -> Function:
 def restoration(command: Function) -> Function:
     """How to restore them, and where."""
     return _decorated(command, _SETTINGS)
+
+
+def jobs(command: Function) -> Function:
+    """How many processes the jobs of Quantum ESPRESSO have, and for how long."""
+    return _decorated(command, _JOBS)
+
+
+def job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
+    """`metadata.options` of jobs of Quantum ESPRESSO, as far as flags say them."""
+    machine = {"num_machines": 1, "num_mpiprocs_per_machine": processes}
+    return {
+        **({"resources": machine} if processes else {}),
+        **({"max_wallclock_seconds": walltime} if walltime else {}),
+    }
 
 
 def _decorated(command: Function, decorators: tuple[Callable[[Any], Any], ...]) -> Function:

@@ -61,12 +61,7 @@ COLUMNS = (
 @options.setting("pinball.screening=4 or dft.kpoints_distance=0.2")
 @click.option("--pw", metavar="LABEL", help="Code; without it, pw@localhost.")
 @click.option("--pp", metavar="LABEL", help="Code; without it, pp@localhost.")
-@click.option(
-    "--processes", type=click.IntRange(min=1), default=1, metavar="N", help="Of MPI, for each job."
-)
-@click.option(
-    "--walltime", type=click.IntRange(min=60), metavar="S", help="Of each job, in seconds."
-)
+@options.jobs
 @click.option("--submit", is_flag=True, help="Return at once.")
 @options.output("CIFs and table", "restored-by-dft")
 @click.pass_obj
@@ -89,7 +84,7 @@ def restore_hydrogen(
     _write(rows, nodes, output)
     console().print(_table(rows))
     click.echo(f"CIFs and hosts.csv are in {output}")
-    tell_provenance(nodes[0])
+    tell_provenance(nodes[0], results=False)
     if any(row["status"] != "finished" for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -101,16 +96,12 @@ def _submit(
     from aiida_hpaint.cli.campaign import overrides_from
 
     session.load(profile)
-    from aiida.engine import submit
-
     from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
 
     settings = hydrogen_settings(flags["protocol"], overrides_from({"set_": flags["set_"]}))
     # All are made, and so checked, before the first is submitted.
     builders = [_builder(host, settings, flags) for host in hosts]
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    return [submit(builder) for builder in builders]
+    return [session.submit(builder) for builder in builders]
 
 
 def _builder(
@@ -128,7 +119,7 @@ def _builder(
         count,
         element=element,
         settings=settings,
-        options=_options(flags),
+        options=options.job_options(flags["processes"], flags["walltime"]),
     )
     builder.metadata.label = f"restore {element} of {host.labels[0]}"[:255]
     return builder
@@ -142,12 +133,6 @@ def _missing(host: StructureBatch) -> tuple[str, int]:
         asked = ", ".join(sorted(elements))
         raise click.ClickException(f"{host.labels[0]}: one element at a time, not {asked}")
     return elements.pop(), int(host.insert_counts[0])
-
-
-def _options(flags: Mapping[str, Any]) -> dict[str, Any]:
-    machine = {"num_machines": 1, "num_mpiprocs_per_machine": flags["processes"]}
-    walltime = {"max_wallclock_seconds": flags["walltime"]} if flags["walltime"] else {}
-    return {"resources": machine, **walltime}
 
 
 def _watch(nodes: Sequence[ProcessNode]) -> None:

@@ -94,11 +94,7 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
 
     session.load(profile)
     graph = _graph(task)
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    graph.submit()
-    node: ProcessNode = graph.process
-    return node
+    return session.submit(graph)
 
 
 def _graph(task: Task) -> WorkGraph:

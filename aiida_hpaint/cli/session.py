@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
     from aiida.engine.daemon.client import DaemonClient
     from aiida.manage.configuration import Profile
-    from aiida.orm import Computer, InstalledCode
+    from aiida.orm import Computer, InstalledCode, ProcessNode
+    from aiida_workgraph import WorkGraph
 
 PROFILE = "hpaint"
 """Name of the profile that `setup` makes where there is none."""
@@ -144,6 +146,20 @@ def ensure_daemon() -> bool:
     except DaemonException as error:
         raise click.ClickException(f"the AiiDA daemon does not start: {error}") from None
     return True
+
+
+def submit(what: WorkGraph | ProcessBuilder) -> ProcessNode:
+    """Submit to the daemon, which is started if need be."""
+    from aiida.engine import ProcessBuilder
+    from aiida.engine import submit as submit_builder
+
+    if ensure_daemon():
+        click.echo("Started the AiiDA daemon.")
+    if isinstance(what, ProcessBuilder):
+        return submit_builder(what)
+    what.submit()
+    node: ProcessNode = what.process
+    return node
 
 
 def is_running(client: DaemonClient) -> bool:

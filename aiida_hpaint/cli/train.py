@@ -100,15 +100,11 @@ def _submit(profile: str | None, config: Path, code: str | None, walltime: float
 
     settings = read_settings(config, TrainingSettings)
     session.load(profile)
-    from aiida.engine import submit
-
     from aiida_hpaint.workflows.build_training import build_training
 
     options = {} if walltime is None else {"max_wallclock_seconds": round(3600 * walltime)}
     builder = build_training(settings, code=code, options=options)
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    node = submit(builder)
+    node = session.submit(builder)
     click.echo(f"Submitted as node {node.pk}.")
     click.echo(f"  verdi process report {node.pk}")
     click.echo(f"  verdi process show {node.pk}     # lists its outputs: model, curve, report")

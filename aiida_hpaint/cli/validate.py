@@ -60,15 +60,7 @@ Examples:
 )
 @options.setting("dft.kpoints_distance=0.2 or margin=0.05")
 @click.option("--code", metavar="LABEL", help="pw.x to run; without it, pw@localhost.")
-@click.option(
-    "--processes",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="MPI processes of each job of pw.x; 1 without it.",
-)
-@click.option(
-    "--walltime", type=click.IntRange(min=60), metavar="S", help="Of each job, in seconds."
-)
+@options.jobs
 @options.output("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return.")
 @click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
@@ -110,14 +102,10 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
         references,
         settings,
         code=flags["code"],
-        options=_options(flags["processes"], flags["walltime"]),
+        options=options.job_options(flags["processes"], flags["walltime"]),
         name=f"validate {sources[0]}",
     )
-    if session.ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
-    graph.submit()
-    node: ProcessNode = graph.process
-    return node
+    return session.submit(graph)
 
 
 def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Samples, Samples | None]:
@@ -132,14 +120,6 @@ def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Sampl
         raise click.ClickException(f"there is no file {sources[0]}")
     samples, known = restored_samples(load_validation_node(sources[0]))
     return samples, given or known
-
-
-def _options(processes: int | None, walltime: int | None) -> dict[str, Any]:
-    machine = {"num_machines": 1, "num_mpiprocs_per_machine": processes}
-    return {
-        **({"resources": machine} if processes else {}),
-        **({"max_wallclock_seconds": walltime} if walltime else {}),
-    }
 
 
 def watch(node: ProcessNode, interval: float = 1.0) -> None:
