@@ -20,7 +20,7 @@ from aiida_hpaint.structures.chunks import chunk_by_sites
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
 from aiida_hpaint.structures.origin import DRAWN
 
-__all__ = ["give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
+__all__ = ["alike", "give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 
 _NOT_RELAXED: Mapping[str, float | int] = {
     "energy": np.nan,
@@ -35,6 +35,8 @@ _ELSEWHERE: Mapping[str, float | int | str] = {
     "draws": 0,
 }
 """What samples lack whose job died, where other chunks have it."""
+_UNKNOWN: Mapping[str, float | int] = {"f": np.nan, "i": -1, "b": False}
+"""The same of any other scalar, by the kind of its type."""
 
 
 @calcfunction
@@ -113,10 +115,16 @@ def pick_structures(samples: StructureBatchData) -> dict[str, StructureData]:
 
 def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
     """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
-    anywhere = {name for chunk in chunks for name in chunk.scalars}
-    lacking = {name: value for name, value in _ELSEWHERE.items() if name in anywhere}
-    complete = [_complete(chunk, {**_NOT_RELAXED, **lacking}) for chunk in chunks]
-    return arrange(concatenate(complete), refine)
+    complete = [_complete(chunk, _NOT_RELAXED) for chunk in chunks]
+    return arrange(concatenate(alike(complete)), refine)
+
+
+def alike(batches: Sequence[StructureBatch]) -> list[StructureBatch]:
+    """The batches with the scalars of each other; those of failed jobs lack some."""
+    kinds = {n: values.dtype.kind for batch in batches for n, values in batch.scalars.items()}
+    known = {**_NOT_RELAXED, **_ELSEWHERE}
+    lacking = {name: known.get(name, _UNKNOWN.get(kind, "")) for name, kind in kinds.items()}
+    return [_complete(batch, lacking) for batch in batches]
 
 
 def _after_failure(fate: Fate) -> Fate:

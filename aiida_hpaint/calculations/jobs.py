@@ -21,12 +21,16 @@ from aiida_hpaint.settings import (
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.trajectory import Trajectory
 
-__all__ = ["WALLTIME_VARIABLE", "relax_job", "sample_job"]
+__all__ = ["WALLTIME_VARIABLE", "MismatchError", "relax_job", "sample_job"]
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
 """Environment variable with the seconds that the scheduler gives the job."""
 
 Result = dict[str, StructureBatch]
+
+
+class MismatchError(RuntimeError):
+    """The package or a model is not the one that provenance and caching would name."""
 
 
 def sample_job(
@@ -50,14 +54,15 @@ def sample_job(
     -------
     mapping
         `structures`: the samples and, after them, proposals; and `trajectory` of the samples,
-        if `record` in the settings asks for it.
+        if `record` in the settings asks for it. Hosts for which the walltime is too short are
+        not among them, unless a trajectory is recorded, which is of all hosts or none.
 
     Raises
     ------
-    RuntimeError
+    MismatchError
         If package or model are not those that `identity` names.
     """
-    from aiida_hpaint.diffusion import generate, generate_recorded
+    from aiida_hpaint.diffusion import generate_recorded
     from aiida_hpaint.electrostatics.seeds import renumbered
     from aiida_hpaint.funnel import winnow
 
@@ -70,10 +75,11 @@ def sample_job(
     places = structures.scalars.get("host")
     if places is not None and len(np.unique(places)) < len(places):
         # Several guesses of a host, whose samples are sifted together.
-        drawn = renumbered(_placed(generate(structures, sampling), places))
-        return {"structures": winnow(drawn, symmetry, sifting)}
+        drawn = renumbered(_placed(_drawn(structures, sampling), places))
+        return {"structures": winnow(drawn, symmetry, sifting) if len(drawn) else drawn}
     if not sampling.record:
-        samples = winnow(generate(structures, sampling), symmetry, sifting)
+        drawn = _drawn(structures, sampling)
+        samples = winnow(drawn, symmetry, sifting) if len(drawn) else drawn
         return {"structures": _placed(samples, places)}
     drawn, trajectory = generate_recorded(structures, sampling)
     if places is not None:
@@ -122,12 +128,12 @@ def check_version(identity: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    RuntimeError
+    MismatchError
         If the versions differ.
     """
     wanted = identity["version"]
     if wanted != __version__:
-        raise RuntimeError(
+        raise MismatchError(
             f"aiida-hpaint {wanted} submitted this job, and its Python here has {__version__}:"
             " install the same version on both sides"
         )
@@ -138,7 +144,7 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    RuntimeError
+    MismatchError
         If the model of that name or path has another sha256 here.
     """
     from aiida_hpaint.diffusion import find_model
@@ -149,7 +155,7 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
         return
     found = read_card(find_model(generator)).sha256
     if found != wanted:
-        raise RuntimeError(
+        raise MismatchError(
             f"model '{generator}' has the sha256 {found[:12]}... where the job runs, and "
             f"{wanted[:12]}... where it was submitted: fetch the same revision on both sides, or "
             "send the model along with --upload-model"
@@ -160,6 +166,14 @@ def deadline() -> float | None:
     """Value of `time.monotonic()` at which the scheduler's time is used up; None without limit."""
     seconds = os.environ.get(WALLTIME_VARIABLE)
     return None if seconds is None else time.monotonic() + float(seconds)
+
+
+def _drawn(hosts: StructureBatch, settings: SamplingSettings) -> StructureBatch:
+    """Samples of all hosts, or of those that the walltime is long enough for."""
+    from aiida_hpaint.diffusion import generate, generate_until
+
+    until = deadline()
+    return generate(hosts, settings) if until is None else generate_until(hosts, settings, until)
 
 
 def _placed(samples: StructureBatch, places: Any) -> StructureBatch:

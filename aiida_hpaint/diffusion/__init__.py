@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.diffusion.conversion import convert_checkpoint
     from aiida_hpaint.diffusion.generation import generate, generate_recorded
     from aiida_hpaint.diffusion.hub import fetch_model
+    from aiida_hpaint.diffusion.timed import generate_until
 
 __all__ = [
     "CheckpointError",
@@ -22,6 +23,7 @@ __all__ = [
     "find_model",
     "generate",
     "generate_recorded",
+    "generate_until",
     "list_models",
     "load_model",
     "models_folder",
@@ -33,6 +35,7 @@ _LAZY = {
     "fetch_model": "hub",
     "generate": "generation",
     "generate_recorded": "generation",
+    "generate_until": "timed",
     "load_model": "checkpoints",
 }
 

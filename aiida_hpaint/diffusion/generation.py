@@ -28,10 +28,15 @@ from aiida_hpaint.structures.trajectory import Trajectory
 
 FloatArray = NDArray[np.float64]
 Progress = Callable[[int, int, str], None]
+Show = Callable[[float, int], None]
 
 
 def generate(
-    hosts: StructureBatch, settings: SamplingSettings, *, progress: Progress | None = None
+    hosts: StructureBatch,
+    settings: SamplingSettings,
+    *,
+    progress: Progress | None = None,
+    tick: Tick | None = None,
 ) -> StructureBatch:
     """Samples for each host: `settings.samples` structures with the unplaced sites placed.
 
@@ -44,6 +49,10 @@ def generate(
     hosts
         Structures whose inserted sites have no position yet; with a `start_time` below 1 their
         positions are guesses to refine.
+    progress
+        Called with samples done, samples in all and a word.
+    tick
+        Called with the fraction of the work that is done, redraws aside; more often.
 
     Raises
     ------
@@ -52,7 +61,7 @@ def generate(
     CheckpointError
         If the model cannot be loaded.
     """
-    return _generate(hosts, settings, progress, record=0)[0]
+    return _generate(hosts, settings, _shown(progress, tick), record=0)[0]
 
 
 def generate_recorded(
@@ -68,11 +77,23 @@ def generate_recorded(
     """
     if settings.generator == "random":
         raise ValueError("random placement has no trajectory: choose a model as the generator")
-    return _generate(hosts, settings, progress, record=settings.record or 1)
+    return _generate(hosts, settings, _shown(progress, None), record=settings.record or 1)
+
+
+def _shown(progress: Progress | None, tick: Tick | None) -> Show:
+    """One function of (done, total) that tells both; a part of a sample may be done."""
+
+    def show(done: float, total: int) -> None:
+        if progress is not None:
+            progress(int(done), total, "sampling")
+        if tick is not None:
+            tick(done / total)
+
+    return show
 
 
 def _generate(
-    hosts: StructureBatch, settings: SamplingSettings, progress: Progress | None, record: int
+    hosts: StructureBatch, settings: SamplingSettings, show: Show | None, record: int
 ) -> tuple[StructureBatch, Trajectory]:
     _check(hosts, settings)
     started = time.monotonic()
@@ -83,7 +104,7 @@ def _generate(
     if record:
         refuse_large(int(_sought(samples).sum()), settings)
     draws = _draws(hosts, settings, model)
-    paths = _place(draws, model, settings, progress, record)
+    paths = _place(draws, model, settings, show, record)
     made, drawn = _with_positions(samples, draws, paths), np.ones(len(draws), dtype=np.int64)
     again = np.arange(len(draws))
     for _ in range(settings.redraws or 0):
@@ -167,18 +188,18 @@ def _place(
     draws: Sequence[Draw],
     model: Model | None,
     settings: SamplingSettings,
-    progress: Progress | None,
+    show: Show | None,
     record: int,
 ) -> list[Path]:
     if model is None:
-        return _at_random(draws, progress)
+        return _at_random(draws, show)
     placed: dict[int, Path] = {}
     limit = settings.max_memory or memory_limit(model.device)
     for chunk in _chunks(draws, model, limit):
 
         def tick(fraction: float, done: int = len(placed), size: int = len(chunk)) -> None:
-            if progress is not None:
-                progress(done + int(fraction * size), len(draws), "sampling")
+            if show is not None:
+                show(done + fraction * size, len(draws))
 
         members = [draws[index] for index in chunk]
         found = _sample(members, model, settings, record, tick)
@@ -186,12 +207,12 @@ def _place(
     return [placed[index] for index in range(len(draws))]
 
 
-def _at_random(draws: Sequence[Draw], progress: Progress | None) -> list[Path]:
+def _at_random(draws: Sequence[Draw], show: Show | None) -> list[Path]:
     paths = []
     for done, d in enumerate(draws):
         paths.append(Path(place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng)))
-        if progress is not None:
-            progress(done + 1, len(draws), "sampling")
+        if show is not None:
+            show(done + 1, len(draws))
     return paths
 
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from aiida.orm import CalcJobNode
 
-FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328})
+FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328, 329})
 """Exit codes of jobs whose Python raised an error: to try again would raise it again."""
+
+_RAISED = 326
+"""Exit code of a job whose function raised an error."""
+
+_OF_THE_COMPUTER = (
+    "MismatchError",
+    "CheckpointError",
+    "PotentialError",
+    "ImportError",
+    "ModuleNotFoundError",
+)
+"""Errors that no structure is to blame for: what is installed, or a model, is not as it should."""
 
 _NO_RESULT = 310
 """Exit code of a job that left no file with results."""
@@ -16,10 +28,21 @@ def usable_walltime(walltime: float) -> float:
     return walltime - min(max(0.1 * walltime, 60.0), 0.5 * walltime)
 
 
+def may_be_structures(job: CalcJobNode) -> bool:
+    """Whether structures may be why a job failed, so that others would do better without them."""
+    if job.exit_status not in FOR_NOTHING:
+        return True
+    lines = (job.exit_message or "").strip().splitlines()
+    # A traceback ends with the error.
+    error = lines[-1].partition(":")[0].rpartition(".")[2] if lines else ""
+    return job.exit_status == _RAISED and error not in _OF_THE_COMPUTER
+
+
 def problem_of(job: CalcJobNode) -> str | None:
     """Why a job ended without results, in a few words; None where it has some."""
     if job.is_excepted or job.is_killed:
-        return job.exception or "killed"
+        lines = (job.exception or "killed").strip().splitlines()
+        return f"its results cannot be read: {lines[-1]}" if job.is_excepted else lines[-1]
     if not job.is_finished_ok:
         return f"{_last_words(job)} (exit status {job.exit_status})"
     return None
@@ -31,5 +54,7 @@ def _last_words(job: CalcJobNode) -> str:
         told = f": {said[-1]}" if said else ""
         return f"it ended without a result, killed or out of memory or time{told}"
     lines = (job.exit_message or "it failed").strip().splitlines()
-    # The first line of an exit message says that Python failed, the second how.
-    return lines[1] if len(lines) > 1 and job.exit_status in FOR_NOTHING else lines[0]
+    if len(lines) < 2 or job.exit_status not in FOR_NOTHING:
+        return lines[0]
+    # The first line of an exit message says that Python failed, the second how, if at all.
+    return lines[1] or lines[-1]

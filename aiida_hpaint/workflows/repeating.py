@@ -9,7 +9,7 @@ from aiida.orm import AbstractCode, CalcJobNode, Dict, Int
 
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE
 from aiida_hpaint.workflows.adopt import AdoptingWorkChain
-from aiida_hpaint.workflows.ends import FOR_NOTHING, usable_walltime
+from aiida_hpaint.workflows.ends import FOR_NOTHING, may_be_structures, usable_walltime
 
 __all__ = ["RepeatingWorkChain"]
 
@@ -17,17 +17,22 @@ __all__ = ["RepeatingWorkChain"]
 class RepeatingWorkChain(AdoptingWorkChain):
     """Base of work chains that submit another job where the last one was cut short or died.
 
-    Its context holds `status` ("running" while another job is to follow), `message`, and the
-    numbers of `jobs` and `failures` so far.
+    Its context holds `status` ("running" while another job is to follow), `message`, the numbers
+    of `jobs` and `failures` so far, and whether smaller jobs might do better (`divisible`).
     """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
-        """Declare where and how jobs run, and how many may die."""
+        """Declare where and how jobs run, and how many may die in a row."""
         super().define(spec)
         spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
-        spec.input("max_failures", valid_type=Int, default=lambda: Int(2), help="jobs that may die")
+        spec.input(
+            "max_failures",
+            valid_type=Int,
+            default=lambda: Int(2),
+            help="jobs that may die one after the other",
+        )
 
     def has_work(self) -> bool:
         """Whether another job is to run."""
@@ -37,15 +42,22 @@ class RepeatingWorkChain(AdoptingWorkChain):
         """Nothing has run yet."""
         self.ctx.jobs = 0
         self.ctx.failures = 0
+        self.ctx.in_a_row = 0
         self.ctx.message = ""
         self.ctx.status = "running"
+        self.ctx.divisible = False
+
+    def _count_success(self) -> None:
+        self.ctx.in_a_row = 0
 
     def _count_failure(self, job: CalcJobNode, problem: str) -> None:
         self.ctx.failures += 1
+        self.ctx.in_a_row += 1
         self.ctx.message = f"job {job.pk}: {problem}"
         self.report(self.ctx.message)
+        self.ctx.divisible = may_be_structures(job)
         hopeless = job.exit_status in FOR_NOTHING
-        if hopeless or self.ctx.failures >= self.inputs.max_failures.value:
+        if hopeless or self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status = "failed"
 
     def _metadata(self) -> dict[str, Any]:

@@ -6,15 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from aiida.engine import while_
+from aiida.engine import ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import CalcJobNode, Dict, FolderData, Int, Str
+from aiida.orm import CalcJobNode, Dict, FolderData, Int, List, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.counting import phases_job
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.jobs import relax_job, sample_job
+from aiida_hpaint.calculations.parts import host_places, join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.structures.fate import ALIVE, Fate
@@ -37,7 +38,8 @@ class StageWorkChain(RepeatingWorkChain):
 
     A chunk that fails must not take the others with it, so this work chain finishes with exit
     status 0 whatever its jobs do: samples of a job that died hold the fate `failed`, and the
-    `report` says why.
+    `report` says why. Nor must a host take the others of its chunk with it: where jobs keep dying,
+    SplitWorkChain looks for the host that kills them.
     """
 
     @classmethod
@@ -50,12 +52,20 @@ class StageWorkChain(RepeatingWorkChain):
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
         spec.input("model", valid_type=FolderData, required=False, help="sent along as `model/`")
         spec.input("max_jobs", valid_type=Int, default=lambda: Int(20), help="jobs in all")
+        spec.input(
+            "is_part", valid_type=bool, non_db=True, default=False, help="of a chunk that was split"
+        )
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
         # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
         here: Any = cls
-        spec.outline(here.start, while_(here.has_work)(here.run_job, here.inspect_job), here.finish)
+        spec.outline(
+            here.start,
+            while_(here.has_work)(here.run_job, here.inspect_job),
+            if_(here.may_be_split)(here.split),
+            here.finish,
+        )
 
     def _build_process_label(self) -> str:
         return f"Stage<{self.inputs.stage.value}>"
@@ -64,11 +74,12 @@ class StageWorkChain(RepeatingWorkChain):
         """Nothing has run yet."""
         self._begin()
         self.ctx.current = self.inputs.structures
+        self.ctx.drawn = []
         self.ctx.trajectory = None
         self.ctx.status = "running" if self._any_alive() else "nothing to do"
 
     def run_job(self) -> None:
-        """Submit the job; relaxations go on by themselves where the last job had to stop."""
+        """Submit the job; it goes on where the last one had to stop."""
         self.ctx.jobs += 1
         inputs = prepare_pythonjob_inputs(
             _JOBS[self.inputs.stage.value],
@@ -88,26 +99,69 @@ class StageWorkChain(RepeatingWorkChain):
     def inspect_job(self) -> None:
         """Take what the job returned, and decide whether another one follows."""
         job = self.ctx.job
-        problem = _problem(job, self._expected(), self._proposes())
-        if problem is None:
-            self._take(job.outputs.structures)
-            self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
-        else:
+        problem = self._problem(job)
+        if problem is not None:
             self._count_failure(job, problem)
+        else:
+            self._count_success()
+            take = self._take_drawn if self._draws() else self._take
+            take(job.outputs.structures)
+            self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
         if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
             self.ctx.status = "unfinished"
             self.ctx.message = f"some samples are unfinished after {self.ctx.jobs} jobs"
 
+    def may_be_split(self) -> bool:
+        """Whether the hosts are to be tried in smaller jobs."""
+        if self.ctx.status != "failed" or not self.ctx.divisible or self.inputs.is_part:
+            return False
+        if self.inputs.stage.value == "phases":  # which are no hosts
+            return False
+        return len(set(host_places(self.ctx.current.batch).tolist())) > 1
+
+    def split(self) -> Any:
+        """Look for the hosts that are to blame."""
+        # It runs stages itself.
+        from aiida_hpaint.workflows.split import SplitWorkChain
+
+        self.report(f"{self.ctx.message}: halving the hosts to find out which are to blame")
+        inputs = {
+            name: self.inputs[name]
+            for name in SplitWorkChain.spec().inputs
+            if name in self.inputs and name != "metadata"
+        }
+        inputs |= {"structures": self.ctx.current, "metadata": {"call_link_label": "split"}}
+        return ToContext(parts=self.submit(SplitWorkChain, **inputs))
+
     def finish(self) -> None:
         """Attach what there is."""
-        structures = self.ctx.current
-        if self.ctx.status == "failed":
-            structures = give_up(structures, Int(self._samples()), Str(self.ctx.message))
+        last = self._last()
+        parts = [*self.ctx.drawn, *([] if last is None else [last])]
+        named = {f"part_{i:05d}": part for i, part in enumerate(parts)}
+        whole = len(parts) == 1
+        structures = parts[0] if whole else join_parts(self.inputs.structures, **named)
         details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
         self.out("structures", structures)
         if self.ctx.trajectory is not None:
             self.out("trajectory", self.ctx.trajectory)
         self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
+
+    def _last(self) -> StructureBatchData | None:
+        """What became of `ctx.current`; None where all samples are drawn."""
+        if "parts" in self.ctx and self.ctx.parts.is_finished_ok:
+            told = self.ctx.parts.outputs.report
+            self.ctx.jobs += told["jobs"]
+            self.ctx.failures += told["failures"]
+            self.ctx.status, self.ctx.message = told["status"], told["message"]
+            split: StructureBatchData = self.ctx.parts.outputs.structures
+            return split
+        left = self._draws() and self.ctx.status != "finished"
+        if self.ctx.status == "failed" or left:
+            lost: StructureBatchData = give_up(
+                self.ctx.current, Int(self._samples()), Str(self.ctx.message)
+            )
+            return lost
+        return None if self._draws() else self.ctx.current
 
     def _job_outputs(self) -> Any:
         # Without a recording the job has the outputs, and so the hash, that it always had.
@@ -115,21 +169,14 @@ class StageWorkChain(RepeatingWorkChain):
             return namespace(structures=Any, trajectory=Any)
         return namespace(structures=Any)
 
+    def _draws(self) -> bool:
+        return bool(self.inputs.stage.value == "sample")
+
     def _samples(self) -> int:
-        if self.inputs.stage.value != "sample":
-            return 0
-        return int(self.inputs.settings["samples"])
-
-    def _expected(self) -> int:
-        return len(self.ctx.current) * (self._samples() or 1)
-
-    def _proposes(self) -> bool:
-        """Whether a job may return more samples than it draws."""
-        symmetry = self.inputs.settings.get("symmetry", None) or {}
-        return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
+        return int(self.inputs.settings["samples"]) if self._draws() else 0
 
     def _any_alive(self) -> bool:
-        return self.inputs.stage.value == "sample" or _count(self.ctx.current, *ALIVE) > 0
+        return self._draws() or _count(self.ctx.current, *ALIVE) > 0
 
     def _take(self, structures: StructureBatchData) -> None:
         left = _count(structures, Fate.UNFINISHED)
@@ -140,6 +187,43 @@ class StageWorkChain(RepeatingWorkChain):
         if stuck:
             self.ctx.message = f"{left} samples make no progress within the walltime of a job"
 
+    def _take_drawn(self, structures: StructureBatchData) -> None:
+        """Keep the samples of hosts that are done; the others are left to another job."""
+        places = host_places(self.ctx.current.batch)
+        left = list(dict.fromkeys(places[~np.isin(places, host_places(structures.batch))].tolist()))
+        if len(structures):
+            self.ctx.drawn.append(structures)
+            self.ctx.status = "running" if left else "finished"
+        else:
+            self.ctx.status = "unfinished"
+            self.ctx.message = f"the samples of one host take longer than job {self.ctx.job.pk} had"
+        self.report(f"job {self.ctx.job.pk} finished, {len(left)} hosts are left")
+        if left and len(structures):
+            self.ctx.current = take_hosts(self.ctx.current, List(left))
+
+    def _problem(self, job: CalcJobNode) -> str | None:
+        """Why the job gave no result that can be used, in a few words."""
+        if problem := problem_of(job):
+            return problem
+        found = job.outputs.structures if "structures" in job.outputs else None
+        if not isinstance(found, StructureBatchData):
+            return f"it returned {type(found).__name__} instead of a StructureBatch"
+        expected = self._expected(found)
+        if len(found) < expected or (len(found) > expected and not self._proposes()):
+            return f"it returned {len(found)} structures instead of {expected}"
+        return None
+
+    def _expected(self, found: StructureBatchData) -> int:
+        if not self._draws():
+            return len(self.ctx.current)
+        done = np.isin(host_places(self.ctx.current.batch), host_places(found.batch))
+        return int(done.sum()) * self._samples()
+
+    def _proposes(self) -> bool:
+        """Whether a job may return more samples than it draws."""
+        symmetry = self.inputs.settings.get("symmetry", None) or {}
+        return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
+
 
 def _count(node: StructureBatchData, *fates: Fate) -> int:
     found = node.base.attributes.get("fates", {})
@@ -148,15 +232,3 @@ def _count(node: StructureBatchData, *fates: Fate) -> int:
 
 def _evaluations(node: StructureBatchData) -> int:
     return int(np.sum(node.batch.scalars.get("steps", 0)))
-
-
-def _problem(job: CalcJobNode, expected: int, or_more: bool) -> str | None:
-    """Why the job gave no result that can be used, in a few words."""
-    if problem := problem_of(job):
-        return problem
-    structures = job.outputs.structures if "structures" in job.outputs else None
-    if not isinstance(structures, StructureBatchData):
-        return f"it returned {type(structures).__name__} instead of a StructureBatch"
-    if len(structures) < expected or (len(structures) > expected and not or_more):
-        return f"it returned {len(structures)} structures instead of {expected}"
-    return None

@@ -83,6 +83,7 @@ class TrainWorkChain(RepeatingWorkChain):
         if "remote_folder" in job.outputs:
             self.ctx.previous = job.outputs.remote_folder
         if problem is None:
+            self._count_success()
             self._take(job)
         else:
             self._count_failure(job, problem)

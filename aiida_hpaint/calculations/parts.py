@@ -1,0 +1,58 @@
+"""The calcfunctions that take a chunk apart by hosts, and put it together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import List
+
+from aiida_hpaint.calculations.functions import alike
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures.batch import IntArray, StructureBatch, concatenate
+from aiida_hpaint.structures.origin import DRAWN
+
+__all__ = ["host_places", "join_parts", "take_hosts"]
+
+
+def host_places(batch: StructureBatch) -> IntArray:
+    """(S,) the host of each structure: its scalar `host`, without one its row."""
+    return np.asarray(batch.scalars.get("host", np.arange(len(batch))), dtype=np.int64)
+
+
+@calcfunction
+def take_hosts(structures: StructureBatchData, hosts: List) -> StructureBatchData:
+    """The structures of some hosts, in their order; each has the scalar `host`."""
+    batch = structures.batch
+    places = host_places(batch)
+    rows = np.flatnonzero(np.isin(places, hosts.get_list()))
+    return StructureBatchData(batch.with_scalars(host=places)[rows])
+
+
+@calcfunction
+def join_parts(structures: StructureBatchData, **parts: StructureBatchData) -> StructureBatchData:
+    """What became of all parts of some structures, in the order of one part.
+
+    Samples stand where they stood. Samples that were drawn for hosts are ordered by host, and
+    proposals follow after all of them.
+    """
+    return StructureBatchData(joined(structures.batch, [parts[key].batch for key in sorted(parts)]))
+
+
+def joined(structures: StructureBatch, parts: Sequence[StructureBatch]) -> StructureBatch:
+    """See `join_parts`."""
+    together = concatenate(alike(parts))
+    rows = {key: row for row, key in enumerate(_keys(together))}
+    if sorted(rows) == sorted(_keys(structures)):
+        return together[[rows[key] for key in _keys(structures)]]
+    places = host_places(structures).tolist()
+    order = {host: place for place, host in enumerate(dict.fromkeys(places))}
+    of_host = np.array([order[host] for host in together.scalars["host"].tolist()])
+    origin = together.scalars.get("origin", np.full(len(together), DRAWN))
+    return together[np.lexsort((of_host, origin != DRAWN))]
+
+
+def _keys(batch: StructureBatch) -> list[tuple[int, int]]:
+    numbers = batch.scalars.get("sample", np.full(len(batch), -1))
+    return list(zip(host_places(batch).tolist(), numbers.tolist(), strict=True))
