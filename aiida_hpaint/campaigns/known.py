@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from aiida.orm import Group, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode, load_node
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.campaign import ENDED, controllers_of
+from aiida_hpaint.workflows.controllers import ENDED, controllers_of
 from aiida_hpaint.workflows.outcomes import (
     FAILED,
     KEYS,
@@ -25,6 +26,7 @@ from aiida_hpaint.workflows.outcomes import (
 __all__ = [
     "FAILED",
     "FINISHED",
+    "NEVER_BEGUN",
     "RESTORED",
     "RUNNING",
     "WAITING",
@@ -42,6 +44,9 @@ RUNNING, WAITING = "running", "waiting"
 """A host whose restoration has begun, or is to begin, beside those that outcomes have."""
 
 FINISHED = frozenset({RESTORED, WITHOUT})
+
+NEVER_BEGUN = "it was never begun: the process of the campaign ended before"
+"""Reason of hosts whose turn did not come."""
 
 _RANKS = {RESTORED: 2, WITHOUT: 1}
 
@@ -68,25 +73,56 @@ class Known:
 
 @dataclass(frozen=True)
 class Found:
-    """A restoration, or a campaign's process, with its hosts."""
+    """A restoration, or a campaign's process, with its hosts.
+
+    Attributes
+    ----------
+    pk, uuid
+        Of the process.
+    ended
+        Whether it has.
+    keys, sites
+        Of its hosts, and how many sites they have together.
+    times
+        When it began, and when it last changed.
+    plan
+        Its `plan_key`; None where it has not been worked out.
+    outcomes
+        Its note, see `workflows.outcomes`; None where there is none (yet).
+    begun
+        Whether its hosts are being restored, or wait for that.
+    places
+        Which of its hosts count; None: all.
+    """
 
     pk: int
     uuid: str
     ended: bool
     keys: list[str]
+    sites: int
+    times: tuple[datetime, datetime]
     plan: str | None
     outcomes: dict[str, Any] | None
     begun: bool = True
+    places: Sequence[int] | None = None
 
     def known(self) -> Iterator[tuple[str, Known]]:
         """Its hosts by their keys."""
+        places = range(len(self.keys)) if self.places is None else self.places
         if self.outcomes is None:
-            state = RUNNING if self.begun else WAITING
-            yield from ((key, Known(state, self.pk, place)) for place, key in enumerate(self.keys))
+            state, reason = self._as_one()
+            for place in places:
+                yield self.keys[place], Known(state, self.pk, place, reason)
             return
-        reasons = self.outcomes["reasons"]
-        for place, (key, state) in enumerate(zip(self.keys, self.outcomes["states"], strict=True)):
-            yield key, Known(state, self.pk, place, reasons.get(str(place), ""))
+        states, reasons = self.outcomes["states"], self.outcomes["reasons"]
+        for place in places:
+            found = Known(states[place], self.pk, place, reasons.get(str(place), ""))
+            yield self.keys[place], found
+
+    def _as_one(self) -> tuple[str, str]:
+        if self.begun:
+            return RUNNING, ""
+        return (FAILED, NEVER_BEGUN) if self.ended else (WAITING, "")
 
 
 def find_known(plan: str) -> dict[str, Known]:
@@ -142,8 +178,10 @@ def _found(
     kind: type[ProcessNode], label: str, filters: dict[str, Any], group: str | None = None
 ) -> list[Found]:
     query = QueryBuilder()
-    query.append(StructureBatchData, project=["id", f"extras.{KEYS}"], tag="hosts")
-    columns = ["id", "uuid", "attributes.process_state", f"extras.{PLAN}", f"extras.{OUTCOMES}"]
+    of_hosts = ["id", f"extras.{KEYS}", "attributes.n_sites"]
+    query.append(StructureBatchData, project=of_hosts, tag="hosts")
+    columns = ["id", "uuid", "ctime", "mtime", "attributes.process_state"]
+    columns += [f"extras.{PLAN}", f"extras.{OUTCOMES}"]
     query.append(
         kind,
         with_incoming="hosts",
@@ -159,7 +197,7 @@ def _found(
 
 
 def _read(row: list[Any], label: str) -> Found:
-    hosts, keys, pk, uuid, state, plan, outcomes = row
+    hosts, keys, sites, pk, uuid, begun, changed, state, plan, outcomes = row
     ended = state in ENDED
     if keys is None:
         batch: Any = load_node(hosts)
@@ -168,7 +206,8 @@ def _read(row: list[Any], label: str) -> Found:
         process: Any = load_node(pk)
         note_outcomes(process)
         outcomes = process.base.extras.get(OUTCOMES)
-    return Found(pk, uuid, ended, keys, plan, outcomes, begun=label != "hosts")
+    times = (begun, changed)
+    return Found(pk, uuid, ended, keys, sites, times, plan, outcomes, begun=label != "hosts")
 
 
 def _rank(known: Known) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from aiida.orm import CifData, Data, Group, QueryBuilder, StructureData
 from aiida.tools.archive.abstract import get_format
 
@@ -14,7 +15,7 @@ from aiida_hpaint.calculations.campaigns import Add, bare, hosts_of
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 
-__all__ = ["Origin", "Sources", "from_archive", "from_files", "from_group", "joined"]
+__all__ = ["Origin", "Sources", "from_archive", "from_files", "from_group", "joined", "to_fill"]
 
 _KINDS: tuple[type[Data], ...] = (StructureData, CifData, StructureBatchData)
 
@@ -145,3 +146,20 @@ def _from_node(node: Data, add: Add) -> Sources:
         return Sources(None, (), problems)
     origins = tuple(Origin(node.uuid, row) for row in range(len(hosts)))
     return Sources(hosts, origins, problems)
+
+
+def to_fill(sources: Sources) -> Sources:
+    """Without hosts that lack nothing, which become problems."""
+    hosts = sources.hosts
+    if hosts is None or not hosts.placed.any():
+        return sources
+    kept = np.flatnonzero(~hosts.placed)
+    whole = tuple(
+        HostProblem(hosts.labels[row], "it lacks no site", "Say what to add")
+        for row in np.flatnonzero(hosts.placed).tolist()
+    )
+    return Sources(
+        hosts[kept] if len(kept) else None,
+        tuple(sources.origins[row] for row in kept.tolist()),
+        (*sources.problems, *whole),
+    )

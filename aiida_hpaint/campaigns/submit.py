@@ -28,7 +28,8 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import chunk_by_sites
 from aiida_hpaint.workflows.build import check_hosts, stage_plan
-from aiida_hpaint.workflows.campaign import MAX_JOBS, CampaignWorkChain
+from aiida_hpaint.workflows.campaign import CampaignWorkChain
+from aiida_hpaint.workflows.controllers import MAX_JOBS
 
 __all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from aiida_hpaint.cli.dft_flags import validation_from, with_dft_code, with_dft_protocol
 from aiida_hpaint.protocols import load_protocol, merge
@@ -16,6 +16,12 @@ from aiida_hpaint.settings import RestorationSettings, Settings
 
 if TYPE_CHECKING:
     from aiida_hpaint.structures import StructureBatch
+
+
+CHUNK_SITES = 5000
+"""Sites of the hosts in a chunk of a campaign: jobs of minutes to hours, and few of them."""
+
+_OF_LARGE = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
 
 
 class Campaign(Settings):
@@ -40,8 +46,27 @@ class Campaign(Settings):
     name: str | None = Field(None, description="label of the process")
 
 
+class LargeCampaign(Campaign):
+    """The same with a name under which it grows: what `submit` makes of the key `campaign`."""
+
+    campaign: str = Field(min_length=1, description="name; hosts given later join those before")
+    hosts: list[str] = Field([], description="files and folders; * and ** as in the shell")
+    group: str | None = Field(None, description="label of a group with hosts")
+    archive: str | None = Field(None, description="AiiDA archive with hosts, or with that group")
+    max_jobs: int = Field(10, ge=1, description="chunks at once, each of which runs one job")
+    chunk_sites: int | None = Field(CHUNK_SITES, ge=1, description="sites of the hosts in a chunk")
+
+    @model_validator(mode="after")
+    def _has_hosts(self) -> LargeCampaign:
+        if not (self.hosts or self.group or self.archive):
+            raise ValueError("give hosts, a group or an archive")
+        return self
+
+
 def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     """The campaign that the arguments describe; what is given on the command line wins.
+
+    With a name (the key `campaign`) it is a `LargeCampaign`.
 
     Raises
     ------
@@ -51,17 +76,20 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    named = ("add", "protocol", "dft_protocol", "seeds", "code", "upload_model")
+    named = ("add", "protocol", "dft_protocol", "seeds", "code", "upload_model", *_OF_LARGE)
     given = {key: flags[key] for key in named if flags.get(key)}
     if flags.get("dft_code"):
         given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
     overrides = merge(values.get("settings") or {}, validation_from(flags))
     overrides = merge(overrides, overrides_from(flags))
+    merged = {**values, **given, "settings": overrides}
+    model = LargeCampaign if "campaign" in merged else Campaign
     try:
-        return Campaign.model_validate({**values, **given, "settings": overrides})
+        return model.model_validate(merged)
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
-        raise ValueError(f"{files[0]}: " + "; ".join(lines)) from None
+        where = f"{files[0]}: " if files else ""
+        raise ValueError(where + "; ".join(line.removeprefix(": ") for line in lines)) from None
 
 
 def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,12 +172,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: keys and values are needed, such as `hosts: [host.cif]`")
     hosts = values.get("hosts")
     patterns = [hosts] if isinstance(hosts, str) else hosts or []
-    return {**values, "hosts": [name for p in patterns for name in _expand(path.parent, str(p))]}
+    found = [name for p in patterns for name in _expand(path.parent, str(p))]
+    archive = values.get("archive")
+    more = {"archive": str(path.parent / str(archive))} if archive else {}
+    return {**values, **more, "hosts": found}
 
 
 def _expand(folder: Path, pattern: str) -> list[str]:
     if not any(sign in pattern for sign in "*?["):
-        return [str(folder / pattern)]
+        if not (folder / pattern).is_dir():
+            return [str(folder / pattern)]
+        folder, pattern = folder / pattern, "*.cif"
     if Path(pattern).is_absolute():
         folder, pattern = Path(Path(pattern).anchor), str(Path(pattern).relative_to("/"))
     found = sorted(str(path) for path in folder.glob(pattern))

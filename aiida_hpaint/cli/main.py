@@ -17,10 +17,11 @@ from aiida_hpaint.cli.exchange import exchange
 from aiida_hpaint.cli.export import export
 from aiida_hpaint.cli.models import models
 from aiida_hpaint.cli.provenance import provenance
-from aiida_hpaint.cli.restore import restore, submit
+from aiida_hpaint.cli.restore import restore
 from aiida_hpaint.cli.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.setup import setup
 from aiida_hpaint.cli.status import results, status
+from aiida_hpaint.cli.submit import submit
 from aiida_hpaint.cli.train import train
 from aiida_hpaint.cli.trajectory import trajectory
 from aiida_hpaint.cli.validate import validate

@@ -1,4 +1,4 @@
-"""aiida-hpaint restore and submit."""
+"""aiida-hpaint restore."""
 
 from __future__ import annotations
 
@@ -42,33 +42,6 @@ Examples:
   aiida-hpaint restore host.cif --no-aiida
 """
 
-SUBMIT = """Submit a restoration to the AiiDA daemon and return.
-
-FILES are CIF, POSCAR or extxyz files, or one restore.yaml with all there is to say:
-
-\b
-  hosts: [hosts/*.cif]
-  add: H:4                     # without it: from the formulas of the CIFs
-  protocol: balanced
-  settings:                    # what to change in the protocol
-    sampling: {samples: 20, way: td, record: 1}
-    validation: {candidates: 3}                # relaxed by DFT at the end
-  dft_protocol: paper
-  code: {sample: python@gpu, relax: python@cluster, dft: pw@cluster}
-  options:                     # metadata.options of the jobs
-    relax: {max_wallclock_seconds: 3600, queue_name: normal}
-    dft: {resources: {num_machines: 1, num_mpiprocs_per_machine: 16}}
-  chunk_sites: 2000            # hosts are cut into chunks of so many sites
-  upload_model: true           # send the generator along with the jobs
-
-\b
-Examples:
-  aiida-hpaint submit hosts/*.cif --protocol stringent
-  aiida-hpaint submit restore.yaml
-  aiida-hpaint status PK
-  aiida-hpaint results PK
-"""
-
 
 @click.command(help=RESTORE)
 @options.hosts
@@ -92,21 +65,6 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         _tell_recording(recording, flags["output"], node)
     if not restored:
         raise click.exceptions.Exit(1)
-
-
-@click.command(help=SUBMIT)
-@options.hosts
-@options.restoration
-@click.pass_obj
-def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
-    """Submit a restoration to the AiiDA daemon and return."""
-    from aiida_hpaint.cli.run import prepare, submit_task
-
-    task = prepare(files, flags)
-    node = submit_task(obj["profile"], task)
-    click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
-    click.echo(f"  aiida-hpaint status {node.pk}")
-    click.echo(f"  aiida-hpaint results {node.pk}")
 
 
 def _tell_recording(recording: Recording | None, output: Path, node: ProcessNode | None) -> None:

@@ -10,12 +10,19 @@ import click
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-STATUS = """Show how far restorations are.
+    from aiida_hpaint.campaigns.group import CampaignGroup
+
+STATUS = """Show how far campaigns and restorations are.
+
+Of a campaign: hosts done, running, waiting and failed, by reason and with what to do; its jobs,
+those that AiiDA has paused among them; and the time that is left.
 
 \b
 Examples:
-  aiida-hpaint status          the last ten
-  aiida-hpaint status PK       one, stage by stage
+  aiida-hpaint status               campaigns, and the last ten restorations
+  aiida-hpaint status NAME          a campaign
+  aiida-hpaint status NAME --watch  again and again, until it ends
+  aiida-hpaint status PK            a restoration, stage by stage
 """
 
 RESULTS = """Show what a restoration found, and write it to files.
@@ -32,18 +39,26 @@ Examples:
 
 
 @click.command(help=STATUS)
-@click.argument("pk", required=False, metavar="[PK]")
+@click.argument("pk", required=False, metavar="[NAME|PK]")
+@click.option("--watch", is_flag=True, help="Follow a campaign until it ends.")
 @click.pass_obj
-def status(obj: dict[str, Any], pk: str | None) -> None:
-    """Show how far restorations are."""
+def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
+    """Show how far campaigns and restorations are."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import quiet_warnings
 
     quiet_warnings()
     session.load(obj["profile"])
     _warn_about_daemon()
-    if pk is None:
-        _list_restorations()
+    from aiida_hpaint.cli.campaign_status import list_campaigns, show_campaign, watch_campaign
+
+    group = None if pk is None else find_group(pk)
+    if watch and group is None:
+        raise click.UsageError("--watch follows a campaign: give its name")
+    if group is not None:
+        watch_campaign(group) if watch else show_campaign(group)
+    elif pk is None:
+        _list_restorations(list_campaigns())
     else:
         _show_stages(find(pk))
 
@@ -101,13 +116,29 @@ def find(identifier: str) -> ProcessNode:
     return node
 
 
-def _list_restorations() -> None:
+def find_group(name: str) -> CampaignGroup | None:
+    """The campaign of a name, a PK or a UUID, unless a restoration has that PK."""
+    from aiida_hpaint.campaigns.group import find_campaign
+
+    group = find_campaign(name)
+    if group is None or group.label == name or not name.isdigit():
+        return group
+    try:
+        find(name)
+    except click.ClickException:
+        return group
+    return None
+
+
+def _list_restorations(are_campaigns: bool) -> None:
     from rich.table import Table
 
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.workflows.progress import find_restorations
 
     nodes = find_restorations()
+    if not nodes and are_campaigns:
+        return
     if not nodes:
         click.echo("There is no restoration yet: aiida-hpaint restore host.cif")
         return

@@ -1,7 +1,27 @@
 """Workflows: restorations as AiiDA processes."""
 
-from aiida_hpaint.workflows.build import build_restore
-from aiida_hpaint.workflows.progress import find_restorations, get_samples
-from aiida_hpaint.workflows.stage import StageWorkChain
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.progress import find_restorations, get_samples
+    from aiida_hpaint.workflows.stage import StageWorkChain
 
 __all__ = ["StageWorkChain", "build_restore", "find_restorations", "get_samples"]
+
+# To look at processes is quick only where the engine is not loaded for it.
+_LAZY = {
+    "StageWorkChain": "stage",
+    "build_restore": "build",
+    "find_restorations": "progress",
+    "get_samples": "progress",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

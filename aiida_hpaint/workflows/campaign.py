@@ -27,8 +27,10 @@ from aiida.orm import (
 from aiida_hpaint.calculations.campaigns import cut_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.adopt import DEAD, is_dead
+from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, controllers_of
 from aiida_hpaint.workflows.engine import DurableEngine
 from aiida_hpaint.workflows.outcomes import (
+    CHUNK_OF,
     OUTCOMES,
     PLAN,
     note_outcomes,
@@ -38,17 +40,7 @@ from aiida_hpaint.workflows.outcomes import (
 )
 from aiida_hpaint.workflows.restore import restore
 
-__all__ = ["ALL_BEGUN", "MAX_JOBS", "CampaignWorkChain", "controllers_of"]
-
-MAX_JOBS = "hpaint_max_jobs"
-"""Extra of the group of a campaign: how many chunks may be alive; it may change at any time."""
-
-ALL_BEGUN = "hpaint_all_begun"
-"""Extra of a controller that has no chunk left to begin."""
-
-ENDED = [
-    state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)
-]
+__all__ = ["CampaignWorkChain"]
 
 
 class CampaignWorkChain(WorkChain):
@@ -153,7 +145,8 @@ class CampaignWorkChain(WorkChain):
 
     def _enrol(self, child: ProcessNode) -> None:
         if PLAN not in child.base.extras:
-            child.base.extras.set(PLAN, plan_key(plan_contents(self.inputs.plan)))
+            key = plan_key(plan_contents(self.inputs.plan))
+            child.base.extras.set_many({PLAN: key, CHUNK_OF: self.inputs.campaign.value})
         self._group().add_nodes(child)
 
     def _group(self) -> Group:
@@ -214,21 +207,6 @@ class CampaignWorkChain(WorkChain):
         }
         found: list[int] = controllers_of(self.inputs.campaign.value, filters, "id").all(flat=True)
         return found
-
-
-def controllers_of(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
-    """A query for the CampaignWorkChains of the group with this UUID, the oldest first."""
-    query = QueryBuilder()
-    query.append(Str, filters={"attributes.value": campaign}, tag="campaign")
-    query.append(
-        WorkChainNode,
-        with_incoming="campaign",
-        edge_filters={"label": "campaign"},
-        filters=dict(filters),
-        project=list(project),
-        tag="controller",
-    )
-    return query.order_by({"controller": "id"})
 
 
 def _load(pk: int) -> Any:

@@ -21,6 +21,7 @@ from aiida_hpaint.structures.fate import Fate
 from aiida_hpaint.structures.keys import host_keys
 
 __all__ = [
+    "CHUNK_OF",
     "FAILED",
     "KEYS",
     "OUTCOMES",
@@ -40,6 +41,9 @@ __all__ = [
 KEYS, OUTCOMES, PLAN = "hpaint_host_keys", "hpaint_outcomes", "hpaint_plan_key"
 """Extras: of the hosts, of a restoration that has ended, of a restoration."""
 
+CHUNK_OF = "hpaint_chunk_of"
+"""Extra of a restoration: UUID of the campaign that it is a chunk of."""
+
 RESTORED, WITHOUT, FAILED = "r", "w", "f"
 """A host has a candidate; honestly has none; or its jobs came to nothing."""
 
@@ -48,7 +52,7 @@ _UNFINISHED = "unfinished within the walltime of its jobs"
 _LATER = frozenset({"validation", "pick"})
 """What comes after the ranking."""
 
-_ELSEWHERE = frozenset({"device", "max_memory", "max_sites_per_batch", "record"})
+_ELSEWHERE = frozenset({"device", "max_memory", "max_sites_per_batch", "record", "trust"})
 """Settings of where and how fast: results do not depend on them."""
 
 
@@ -94,9 +98,7 @@ def plan_contents(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def plan_keys(
-    processes: Iterable[int], prefix: str = "graph_inputs__plan__"
-) -> dict[int, str]:
+def plan_keys(processes: Iterable[int], prefix: str = "graph_inputs__plan__") -> dict[int, str]:
     """`plan_key` of restorations by their PKs, in one query.
 
     Parameters
@@ -229,9 +231,11 @@ def _ending(process: ProcessNode) -> str:
 
 
 def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
-    identity = dict(values.get("identity", {}))
+    # A version is enough to know hosts again, also of a package under development.
+    identity = {k: v for k, v in values.get("identity", {}).items() if k != "source"}
     model = dict(identity.get("model", {}))
     hashed = "sha256" in model
+    identity.pop("source", None)
     for name in ("name", "file", "source_sha256") if hashed else ():
         model.pop(name, None)
     found = {**values, "identity": {**identity, "model": model}}

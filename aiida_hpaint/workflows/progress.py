@@ -11,6 +11,7 @@ from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.workflows.chunks import STAGES
+from aiida_hpaint.workflows.outcomes import CHUNK_OF
 
 __all__ = [
     "StageState",
@@ -56,14 +57,15 @@ class StageState:
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:
-    """The restorations in this profile, the latest first."""
+    """The restorations in this profile, the latest first, without the chunks of campaigns."""
+    label = {"attributes.process_label": {"like": "WorkGraph<%"}}
     query = QueryBuilder()
     query.append(StructureBatchData, tag="hosts")
     query.append(
         WorkflowNode,
         with_incoming="hosts",
         edge_filters={"label": "graph_inputs__hosts"},
-        filters={"attributes.process_label": {"like": "WorkGraph<%"}},
+        filters={**label, "extras": {"!has_key": CHUNK_OF}},
         tag="graph",
     )
     query.order_by({"graph": {"id": "desc"}}).limit(limit)

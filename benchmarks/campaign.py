@@ -1,0 +1,329 @@
+"""What a campaign costs besides its science: database, memory and time for thousands of hosts.
+
+    python benchmarks/campaign.py --hosts 10000 --output runs/campaign_10000.json
+
+Makes as many crystals, each another one (fcc metals and alloys with four sites and room for one H,
+of different lattice constants), writes them as CIFs, and has `aiida-hpaint submit` restore them in
+a profile of its own, through a real daemon: generator random, one sample, energies only. Then it
+looks at the database, and asks for the status, for the same submission again, and for the results.
+Beside the wall time the processor time of client, daemon and jobs is measured; the seconds that
+sampling and relaxation took, by the history of the samples, are the science's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+METALS = ("Pd", "Ni", "Cu", "Ag", "Pt", "Al", "Rh", "Ir", "Au", "Co")
+
+SETTINGS = """
+campaign: bench
+hosts: [hosts]
+add: H:1
+settings:
+  sampling: {{generator: random, samples: 1, device: cpu}}
+  symmetry: {{symmetrised: false, wyckoff: 0, refine: null}}
+  sift: {{plausible: false}}
+  score: null
+  potential: {{name: sevennet-0, device: cpu}}
+  relax_inserted: {{max_steps: 0}}
+  relax_all: {{max_steps: 0}}
+  keep: 1
+options:
+  sample: {{append_text: "times > times.txt"}}
+  relax: {{append_text: "times > times.txt"}}
+chunk_sites: {chunk_sites}
+max_jobs: {max_jobs}
+"""
+
+
+def main() -> None:
+    """Measure, print and write."""
+    options = arguments()
+    folder = Path(tempfile.mkdtemp(prefix="hpaint-campaign-"))
+    os.environ |= {"AIIDA_PATH": str(folder), "OMP_NUM_THREADS": "1"}
+    os.environ.pop("AIIDA_PROFILE", None)
+    try:
+        found = measured(folder, options)
+    finally:
+        command(folder, "daemon", "stop", program="verdi")
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    text = json.dumps(found, indent=2)
+    print(text)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(text + "\n", encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    """What the user asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hosts", type=int, default=100)
+    parser.add_argument("--chunk-sites", type=int, default=5000)
+    parser.add_argument("--max-jobs", type=int, default=2)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--keep", action="store_true", help="leave the profile for a look")
+    return parser.parse_args()
+
+
+def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """All figures."""
+    write_hosts(folder / "hosts", options.hosts)
+    settings = SETTINGS.format(chunk_sites=options.chunk_sites, max_jobs=options.max_jobs)
+    (folder / "campaign.yaml").write_text(settings, encoding="utf-8")
+    command(folder, "setup")
+    before = sizes(folder)
+    watcher = Watcher()
+    begun = time.perf_counter()
+    submitted = command(folder, "submit", "campaign.yaml")
+    asked = [wait(folder)]
+    wall = time.perf_counter() - begun
+    watcher.stop()
+    asked += [command(folder, "status", "bench") for _ in range(2)]
+    again = command(folder, "submit", "campaign.yaml")
+    results = command(folder, "results", "bench", "--output", "found")
+    database = looked_at(folder)
+    after = sizes(folder)
+    jobs = job_times(folder)
+    return {
+        "command": " ".join(["python", "benchmarks/campaign.py", *sys.argv[1:]]),
+        "hosts": options.hosts,
+        "chunks": database["chunks"],
+        "wall_s": round(wall, 1),
+        **database,
+        "database_bytes": {name: after[name] - before[name] for name in after},
+        "client_submit": submitted,
+        "client_status": asked[-1],
+        "client_submit_again": again,
+        "client_results": results,
+        "daemon": watcher.found(),
+        "jobs": jobs,
+        **per_host(options, wall, submitted, watcher.found(), jobs, after, before, database),
+    }
+
+
+def per_host(
+    options: argparse.Namespace,
+    wall: float,
+    client: dict[str, Any],
+    daemon: dict[str, Any],
+    jobs: dict[str, Any],
+    after: dict[str, int],
+    before: dict[str, int],
+    database: dict[str, Any],
+) -> dict[str, Any]:
+    """What each host costs."""
+    n = options.hosts
+    at_once = min(options.max_jobs, database["chunks"])
+    cpu = client["cpu_s"] + daemon["cpu_s"]
+    total = sum(after.values()) - sum(before.values())
+    return {
+        "per_host": {
+            "wall_ms": round(1e3 * wall / n, 2),
+            "science_ms": round(1e3 * jobs["science_s"] / n, 2),
+            "overhead_wall_ms": round(1e3 * (wall - jobs["science_s"] / at_once) / n, 2),
+            "client_cpu_ms": round(1e3 * client["cpu_s"] / n, 2),
+            "daemon_cpu_ms": round(1e3 * daemon["cpu_s"] / n, 2),
+            "client_and_daemon_cpu_ms": round(1e3 * cpu / n, 2),
+            "job_start_cpu_ms": round(1e3 * max(0, jobs["cpu_s"] - jobs["science_s"]) / n, 2),
+            "bytes": round(total / n),
+            "nodes": round(database["nodes"] / n, 4),
+            "links": round(database["links"] / n, 4),
+        }
+    }
+
+
+def write_hosts(folder: Path, count: int) -> None:
+    """CIFs of fcc crystals of two metals, no two the same."""
+    import numpy as np
+
+    from aiida_hpaint.structures import StructureBatch, write_cif
+    from aiida_hpaint.structures.elements import number_of
+
+    folder.mkdir(parents=True)
+    pairs = list(product(METALS, METALS))
+    sites = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    for index in range(count):
+        first, second = pairs[index % len(pairs)]
+        constant = 3.7 + 0.5 * (index // len(pairs)) / max(1, count // len(pairs))
+        host = StructureBatch(
+            labels=(f"{first}{second}-{index:05d}",),
+            cells=constant * np.eye(3)[None],
+            site_counts=np.array([4]),
+            numbers=np.array([number_of(first)] * 2 + [number_of(second)] * 2),
+            frac_coords=sites,
+            inserted=np.zeros(4, dtype=bool),
+        )
+        write_cif(host, folder / f"{host.labels[0]}.cif")
+
+
+def command(folder: Path, *words: str, program: str = "aiida-hpaint") -> dict[str, Any]:
+    """Run a command, and what it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    path = Path(sys.executable).parent / program
+    process = subprocess.Popen(
+        [path, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    output = process.stdout.read() if process.stdout else ""
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - begun
+    print(f"$ {program} {' '.join(words)}  ({wall:.1f} s)\n{output}", flush=True)
+    if status and program != "verdi":
+        raise SystemExit(f"{words} failed")
+    del before
+    cpu = usage.ru_utime + usage.ru_stime
+    return {
+        "wall_s": round(wall, 2),
+        "cpu_s": round(cpu, 2),
+        "max_rss_mb": round(usage.ru_maxrss / 1024),
+    }
+
+
+def wait(folder: Path) -> dict[str, Any]:
+    """Wait for the end of the campaign, by its status."""
+    script = (
+        "from aiida import load_profile; load_profile()\n"
+        "import time\n"
+        "from aiida.orm import QueryBuilder, WorkChainNode\n"
+        "while True:\n"
+        "    query = QueryBuilder().append(WorkChainNode, project='attributes.process_state',\n"
+        "        filters={'attributes.process_label': 'CampaignWorkChain'})\n"
+        "    states = query.all(flat=True)\n"
+        "    if states and set(states) <= {'finished', 'excepted', 'killed'}: break\n"
+        "    time.sleep(2)\n"
+    )
+    return command(folder, "-c", script, program="python")
+
+
+class Watcher:
+    """Largest memory and processor time of the processes of the daemon."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._rss: dict[str, float] = {}
+        self._cpu: dict[int, float] = {}
+        self._begun: dict[int, float] = {}
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching."""
+        self._over.set()
+        self._thread.join()
+
+    def found(self) -> dict[str, Any]:
+        """Memory (MB) by role, and processor time (s) of all since the watching began."""
+        cpu = sum(self._cpu[pid] - self._begun[pid] for pid in self._cpu)
+        rss = {name: round(value) for name, value in self._rss.items()}
+        return {"max_rss_mb": rss, "cpu_s": round(cpu, 2)}
+
+    def _watch(self) -> None:
+        while not self._over.wait(1.0):
+            for process in psutil.process_iter(["pid", "cmdline"]):
+                words = " ".join(process.info["cmdline"] or ())
+                role = _role(words)
+                if role is None or not _is_ours(process):
+                    continue
+                try:
+                    times = process.cpu_times()
+                    rss = process.memory_info().rss / 2**20
+                except psutil.Error:
+                    continue
+                cpu = times.user + times.system
+                self._begun.setdefault(process.pid, cpu)
+                self._cpu[process.pid] = cpu
+                self._rss[role] = max(self._rss.get(role, 0), rss)
+
+
+def _role(words: str) -> str | None:
+    if "verdi" not in words:
+        return None
+    roles = {"daemon worker": "worker", "broker": "broker", "start-circus": "circus"}
+    return next((role for part, role in roles.items() if part in words), None)
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    try:
+        return process.environ().get("AIIDA_PATH") == os.environ["AIIDA_PATH"]
+    except psutil.Error:
+        return False
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of the database and of the repository."""
+    database = sum(path.stat().st_size for path in folder.rglob("database.sqlite*"))
+    containers = [path for path in folder.rglob("container") if path.is_dir()]
+    files = [p for container in containers for p in container.rglob("*") if p.is_file()]
+    return {"database": database, "repository": sum(path.stat().st_size for path in files)}
+
+
+def looked_at(folder: Path) -> dict[str, Any]:
+    """Nodes, links, and the attributes of the processes of the chunks."""
+    (path,) = folder.rglob("database.sqlite")
+    base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+
+    def one(query: str) -> int:
+        return int(base.execute(query).fetchone()[0] or 0)
+
+    graphs = "from db_dbnode where node_type like 'process.workflow.work%graph%'"
+    kinds = base.execute("select node_type, count(*) from db_dbnode group by 1 order by 2 desc")
+    controller = "from db_dbnode where attributes like '%CampaignWorkChain%'"
+    nodes, links = one("select count(*) from db_dbnode"), one("select count(*) from db_dblink")
+    chunks = one(f"select count(*) {graphs}")
+    return {
+        "chunks": chunks,
+        "nodes": nodes,
+        "links": links,
+        "nodes_per_chunk": round(nodes / max(1, chunks), 1),
+        "links_per_chunk": round(links / max(1, chunks), 1),
+        "kinds": {kind.strip(".").split(".")[-1]: count for kind, count in kinds},
+        "graph_attributes_bytes": one(f"select max(length(attributes)) {graphs}"),
+        "controller_attributes_bytes": one(f"select max(length(attributes)) {controller}"),
+        "largest_attributes_bytes": one("select max(length(attributes)) from db_dbnode"),
+        "largest_extras_bytes": one("select max(length(extras)) from db_dbnode"),
+    }
+
+
+def job_times(folder: Path) -> dict[str, Any]:
+    """Processor time of the jobs, by their shells, and what the science took of it."""
+    cpu = 0.0
+    count = 0
+    for path in (folder / "scratch").rglob("times.txt"):
+        count += 1
+        for word in path.read_text().split():
+            minutes, _, seconds = word.rstrip("s").partition("m")
+            cpu += 60 * float(minutes) + float(seconds)
+    script = (
+        "from aiida import load_profile; load_profile()\n"
+        "from aiida.orm import QueryBuilder, CalcJobNode, Data\n"
+        "from aiida_hpaint.data.structure_batch import StructureBatchData\n"
+        "query = QueryBuilder().append(CalcJobNode, tag='job')\n"
+        "query.append(StructureBatchData, with_incoming='job')\n"
+        "last = [node.batch.history[-1] for node in query.all(flat=True)]\n"
+        "print('SCIENCE', sum(float(r.get('seconds', 0)) for r in last))\n"
+    )
+    python = Path(sys.executable)
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
+    science = float(done.stdout.split("SCIENCE")[1])
+    return {"jobs": count, "cpu_s": round(cpu, 1), "science_s": round(science, 1)}
+
+
+if __name__ == "__main__":
+    main()
