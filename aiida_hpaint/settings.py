@@ -83,6 +83,7 @@ class PotentialSettings(Settings):
 
     name: str = Field("sevennet-0", description="a name from `aiida-hpaint models list`")
     model: str | None = Field(None, description="model file, for potentials that need one")
+    trust: bool = Field(False, description="run the code that a model file can hold")
     device: Device = "auto"
 
 

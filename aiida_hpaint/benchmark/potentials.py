@@ -43,7 +43,9 @@ def usable_potentials(
     left_out: dict[str, str] = {}
     for entry in dict.fromkeys(wanted):
         name, _, file = entry.partition("=")
-        settings = PotentialSettings(name=name, model=file or None, device=beside.device)
+        settings = PotentialSettings(
+            name=name, model=file or None, device=beside.device, trust=beside.trust
+        )
         if name not in known:
             raise PotentialError(f"unknown potential {name!r}: choose from {', '.join(known)}")
         if (settings.name, settings.model) == (beside.name, beside.model):

@@ -32,7 +32,8 @@ Examples:
   aiida-hpaint models list
   aiida-hpaint restore host.cif --generator mattergen/base
   aiida-hpaint restore host.cif --potential sevennet-l3i5
-  aiida-hpaint restore host.cif --potential mace --set potential.model=small.model
+  aiida-hpaint restore host.cif --potential mace --set potential.model=small.model \\
+      --set potential.trust=true
 """
 
 FETCH_HELP = """Fetch the published model NAME from the Hugging Face hub and convert it.

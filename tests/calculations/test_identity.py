@@ -14,8 +14,9 @@ from aiida_hpaint.diffusion.cards import card_hash, read_card
 from aiida_hpaint.settings import PotentialSettings, SamplingSettings
 
 
-def test_the_bundled_model_is_named_by_its_weights() -> None:
+def test_the_bundled_model_is_named_by_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     card = load_model("bundled", "cpu").card
+    monkeypatch.setattr("aiida_hpaint.calculations.identity.is_release", lambda: True)
     assert sampling_identity(SamplingSettings(seed=5)) == {
         "version": __version__,
         "model": {"name": card.name, "sha256": card.sha256, "card": card_hash(card)},
@@ -63,7 +64,8 @@ def test_a_bundled_potential_is_named_by_its_package() -> None:
 def test_a_model_file_is_named_by_its_content(tmp_path: Path) -> None:
     file = tmp_path / "own.pth"
     file.write_bytes(b"weights")
-    model = relaxation_identity(PotentialSettings(name="sevennet", model=str(file)))["model"]
+    settings = PotentialSettings(name="sevennet", model=str(file), trust=True)
+    model = relaxation_identity(settings)["model"]
     assert model["sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert model["file"] == "own.pth"
 
@@ -89,7 +91,7 @@ def test_a_generator_that_is_not_there() -> None:
 
 
 def test_elsewhere_may_be_what_is_not_here() -> None:
-    potential = PotentialSettings(name="mattersim", model="there.pth")
+    potential = PotentialSettings(name="mattersim", model="there.pth", trust=True)
     assert relaxation_identity(potential, here=False)["model"] == {
         "name": "mattersim",
         "package": "mattersim",

@@ -31,6 +31,10 @@ def run(folder, command, *words):
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
 
 
+def trusting(model):
+    return PotentialSettings(name="nequip", model=str(model), device="cpu", trust=True)
+
+
 @pytest.fixture(autouse=True)
 def _precision():
     """nequip's own calculator wants double precision as the default, and sets it only once."""
@@ -74,7 +78,7 @@ def compare(potential, calculator):
 def test_a_package_equals_the_calculator_of_nequip(package):
     from nequip.integrations.ase import NequIPCalculator
 
-    settings = PotentialSettings(name="nequip", model=str(package), device="cpu")
+    settings = trusting(package)
     potential = get_potential(settings)
     assert potential.card.model == "tiny.nequip.zip"
     assert potential.card.elements == {1, 46}
@@ -102,7 +106,7 @@ def test_relaxation_with_a_package_follows_ase(package):
 
     calculator = NequIPCalculator._from_saved_model(package, chemical_species_to_atom_type_map=True)
     settings = RelaxationSettings(fmax=0.01, max_steps=6, give_up_above=None)
-    potential = PotentialSettings(name="nequip", model=str(package), device="cpu")
+    potential = trusting(package)
     result = relax(batch_of(structures()), settings, potential)
     for index, atoms in enumerate(structures()):
         atoms.calc = calculator
@@ -113,7 +117,7 @@ def test_relaxation_with_a_package_follows_ase(package):
 
 
 def test_elements_that_the_model_does_not_know(package):
-    potential = get_potential(PotentialSettings(name="nequip", model=str(package), device="cpu"))
+    potential = get_potential(trusting(package))
     with pytest.raises(PotentialError, match="not trained on O, Mg"):
         potential.evaluate(*arguments([brucite()]))
 
@@ -141,4 +145,4 @@ def test_a_model_for_another_device(package, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(PotentialError, match=r"cannot load other\.nequip\.pt2 on cpu"):
-            get_potential(PotentialSettings(name="nequip", model=str(broken), device="cpu"))
+            get_potential(trusting(broken))

@@ -13,7 +13,7 @@ from aiida_hpaint.settings import PotentialSettings
 
 
 def ask(name, model=None, device="cpu"):
-    return get_potential(PotentialSettings(name=name, model=model, device=device))
+    return get_potential(PotentialSettings(name=name, model=model, device=device, trust=True))
 
 
 def test_the_list_says_what_is_there():

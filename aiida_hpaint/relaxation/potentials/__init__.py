@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import Evaluation, Potential, PotentialCard, PotentialError
-from .registry import PotentialInfo, get_potential, list_potentials
+from .registry import PotentialInfo, check_trust, get_potential, list_potentials
 
 __all__ = [
     "Evaluation",
@@ -11,6 +11,7 @@ __all__ = [
     "PotentialCard",
     "PotentialError",
     "PotentialInfo",
+    "check_trust",
     "get_potential",
     "list_potentials",
 ]

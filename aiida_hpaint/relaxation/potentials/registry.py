@@ -107,7 +107,7 @@ def get_potential(settings: PotentialSettings) -> Potential:
     ------
     PotentialError
         If the name is unknown, the package is not installed, or the model file is missing,
-        unreadable or not wanted.
+        not trusted, unreadable or not wanted.
     """
     info = _find(settings.name)
     if not info.installed:
@@ -115,8 +115,28 @@ def get_potential(settings: PotentialSettings) -> Potential:
             f"{info.name} needs the package {info.package!r}, which is not installed: "
             f"{info.install}"
         )
+    if settings.model and Path(settings.model).expanduser().is_file():
+        check_trust(info, settings)
     device = resolve_device(info.name, settings.device)
     return _load(info, settings.model, device, _stamp(settings.model))
+
+
+def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
+    """Refuse a model file of which nobody said that its code may run.
+
+    All formats hold code: pickles (sevennet, mace, mattersim), Python modules or a compiled library
+    (nequip); the packages that read them run it.
+
+    Raises
+    ------
+    PotentialError
+        If the potential takes a file and `trust` is not set; nothing of the file was read.
+    """
+    if info.needs_file and not settings.trust:
+        raise PotentialError(
+            f"{info.name}: whoever made {settings.model} can have it run any code when it is read: "
+            "if you know where it is from, add --set potential.trust=true"
+        )
 
 
 def _find(name: str) -> PotentialInfo:
