@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from aiida_hpaint.cli.options import Function
+from aiida_hpaint.cli.setup_codes import check, codes, requirements
 from aiida_hpaint.cli.setup_computer import computer
 
 HELP = """Set up AiiDA on this machine: profile, computer, code and daemon.
@@ -23,6 +24,7 @@ Examples:
   aiida-hpaint -p campaign setup      a profile of its own
   aiida-hpaint setup dft              Quantum ESPRESSO too: codes and pseudopotentials
   aiida-hpaint setup computer NAME    another computer, by ssh; see its --help
+  aiida-hpaint setup codes NAME       its programs, checked by a short job; see its --help
   AIIDA_PATH=$PWD aiida-hpaint setup  everything inside this folder
 """
 
@@ -118,4 +120,5 @@ def _tell(what: str, name: str, is_new: bool) -> None:
     click.echo(f"{what:<9} {name}{', made now' if is_new else ''}")
 
 
-setup.add_command(computer)
+for command in (computer, codes, check, requirements):
+    setup.add_command(command)

@@ -18,7 +18,16 @@ Answer = Mapping[str, Any]
 def judge_machine(answer: Answer, wanted: Wanted) -> list[Finding]:
     """GPUs as torch sees them, cores and memory of the job, free room for its files."""
     torch = [_judge_torch(answer, wanted)] if "torch" in answer else []
-    return [*torch, _judge_cores(answer), _judge_disk(answer)]
+    return [*torch, _judge_cores(answer), _judge_disk(answer), *_judge_paths(answer)]
+
+
+def _judge_paths(answer: Answer) -> list[Finding]:
+    """What hides the packages of the environment itself."""
+    path = (answer.get("environment") or {}).get("PYTHONPATH")
+    if not path:
+        return []
+    told = "packages in these folders come before those of the environment"
+    return [Finding("PYTHONPATH", str(path), "", "note", False, told)]
 
 
 def _judge_torch(answer: Answer, wanted: Wanted) -> Finding:

@@ -111,12 +111,29 @@ def question(wanted: Wanted) -> dict[str, Any]:
     files = [chosen.model for chosen in wanted.potentials if chosen.model and infos]
     return {
         "asked": datetime.now(timezone.utc).isoformat(),
+        "wanted": {
+            "stages": list(wanted.stages),
+            "generators": list(wanted.generators),
+            "potentials": [one.model_dump(mode="json") for one in wanted.potentials],
+            "gpus": wanted.gpus,
+        },
         "packages": ["aiida-hpaint", *requirements_by_name(wanted)],
         "modules": [*_modules(wanted)],
         "generators": list(wanted.models),
         "weights": sorted({info.package for info in infos if not info.needs_file}),
         "files": files,
     }
+
+
+def wanted_of(question: Mapping[str, Any]) -> Wanted:
+    """What was wanted when a question was asked."""
+    values = question["wanted"]
+    return Wanted(
+        stages=tuple(values["stages"]),
+        generators=tuple(values["generators"]),
+        potentials=tuple(map(PotentialSettings.model_validate, values["potentials"])),
+        gpus=int(values["gpus"]),
+    )
 
 
 def _modules(wanted: Wanted) -> list[str]:
