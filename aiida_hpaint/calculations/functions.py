@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from aiida.engine import calcfunction
-from aiida.orm import Dict, Float, Int, SinglefileData, Str, StructureData
+from aiida.orm import Dict, Float, Int, List, SinglefileData, Str, StructureData
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
@@ -97,15 +97,21 @@ def rank_samples(
 
 
 @calcfunction
-def pick_structures(samples: StructureBatchData) -> dict[str, StructureData]:
+def pick_structures(
+    samples: StructureBatchData, hosts: List | None = None
+) -> dict[str, StructureData]:
     """The lowest sample of each host that has one: `host_00000` and so on.
 
     The label of a structure is its host's. Its attribute `hpaint` holds the label in full, which
-    sites are inserted, the sample's scalars, and the row of the samples that it is.
+    sites are inserted, the sample's scalars, and the row of the samples that it is. With `hosts`
+    only those at these places are picked.
     """
     batch = samples.batch
     picked = {}
-    for row in np.flatnonzero(batch.scalars["rank"] == 0).tolist():
+    lowest = batch.scalars["rank"] == 0
+    if hosts is not None:
+        lowest &= np.isin(batch.scalars["host"], hosts.get_list())
+    for row in np.flatnonzero(lowest).tolist():
         structure = to_structure(batch[row])
         details = structure.base.attributes.get("hpaint") | {"row": row}
         structure.base.attributes.set("hpaint", details)

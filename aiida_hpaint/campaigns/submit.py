@@ -42,8 +42,9 @@ AGAIN: Mapping[str, frozenset[str]] = {
 }
 """States of known hosts that are restored again, by the word that asks for it."""
 
-_PROCESSES_EACH = 3
-"""Processes that a chunk keeps in the daemon: restoration, stage and job."""
+_PROCESSES_EACH = 8
+"""Processes that a chunk keeps in the daemon: restoration, stage and job, or where a stage looks
+for the host that killed its job, restoration, stage, split, and some stages and jobs."""
 
 
 @dataclass(frozen=True)

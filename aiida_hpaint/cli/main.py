@@ -16,6 +16,7 @@ from aiida_hpaint.cli.demo import demo
 from aiida_hpaint.cli.exchange import exchange
 from aiida_hpaint.cli.export import export
 from aiida_hpaint.cli.models import models
+from aiida_hpaint.cli.pick import pick
 from aiida_hpaint.cli.provenance import provenance
 from aiida_hpaint.cli.restore import restore
 from aiida_hpaint.cli.restore_hydrogen import restore_hydrogen
@@ -88,6 +89,7 @@ for command in (
     submit,
     status,
     results,
+    pick,
     provenance,
     count,
     validate,

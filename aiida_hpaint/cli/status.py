@@ -25,7 +25,7 @@ Examples:
   aiida-hpaint status PK            a restoration, stage by stage
 """
 
-RESULTS = """Show what a restoration found, and write it to files.
+RESULTS = """Show what a campaign or a restoration found, and write it to files.
 
 The best candidate of each host as CIF (labels of inserted sites end in i), all candidates as
 extxyz and all samples as CSV. Works while a restoration runs and after a failure, too: with what
@@ -33,6 +33,7 @@ is there.
 
 \b
 Examples:
+  aiida-hpaint results NAME    all chunks of a campaign in one folder
   aiida-hpaint results PK
   aiida-hpaint results PK --output found
 """
@@ -64,22 +65,29 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 
 
 @click.command(help=RESULTS)
-@click.argument("pk", metavar="PK")
+@click.argument("pk", metavar="NAME|PK")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for CIFs and tables.  [default: restored-PK]",
+    help="Folder for CIFs and tables.  [default: restored-NAME or -PK]",
 )
 @click.pass_obj
 def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
-    """Show what a restoration found, and write it to files."""
+    """Show what a campaign or a restoration found, and write it to files."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.cli.restore import report
 
     quiet_warnings()
     session.load(obj["profile"])
+    group = find_group(pk)
+    if group is not None:
+        from aiida_hpaint.cli.campaign_results import report_campaign
+        from aiida_hpaint.structures import safe_name
+
+        report_campaign(group, output or Path(f"restored-{safe_name(group.label)}"))
+        return
     node = find(pk)
     from aiida_hpaint.workflows.progress import get_samples
 

@@ -96,8 +96,17 @@ def _origin(hosts: int, place: int) -> Origin:
         pk=hosts,
         uuid=node.uuid,
         source={key: value for key, value in batch.metadata[place].items() if value},
-        structure=_structure(hosts, place),
+        structure=_structure(hosts, place) or _noted(batch.metadata[place].get("uuid")),
     )
+
+
+def _noted(uuid: str | None) -> int | None:
+    """The StructureData of a UUID that the metadata of a host of a campaign hold."""
+    if uuid is None:
+        return None
+    query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
+    found: int | None = query.first(flat=True)
+    return found
 
 
 def _batch(pk: int) -> StructureBatchData:
