@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import click
@@ -63,11 +64,18 @@ class ComputerSettings(Settings):
         """A command as one string, quoted as a shell wants it; YAML files may hold a list."""
         if isinstance(value, list):
             return shlex.join(map(str, value))
-        if isinstance(value, str):
-            try:
-                return shlex.join(shlex.split(value))
-            except ValueError as error:
-                raise ValueError(f"{value!r}: {error}") from None
+        try:
+            return shlex.join(shlex.split(value)) if isinstance(value, str) else value
+        except ValueError as error:
+            raise ValueError(f"{value!r}: {error}") from None
+
+    @field_validator("mpirun_command")
+    @classmethod
+    def _has_names_in_braces(cls, value: str | None) -> str | None:
+        """What is in braces is replaced by name; AiiDA looks whether it knows the name."""
+        for _, name, _, _ in Formatter().parse(value or ""):
+            if name is not None and not name.isidentifier():
+                raise ValueError(f"{value!r}: name what is in braces, like {{tot_num_mpiprocs}}")
         return value
 
     @field_validator("connection")

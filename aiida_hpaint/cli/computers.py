@@ -66,8 +66,9 @@ def _new(label: str, settings: ComputerSettings) -> Computer:
     )
     computer.set_default_mpiprocs_per_machine(1)
     _set_plain(computer, settings)
-    _store(computer)
-    connect(computer, {**_usual_connection(computer), **settings.connection})
+    _validate(computer)
+    parameters = checked(computer, {**_usual_connection(computer), **settings.connection})
+    computer.store().configure(**parameters)
     return computer
 
 
@@ -97,20 +98,21 @@ def _refuse_another(computer: Computer, settings: ComputerSettings) -> None:
 
 
 def _update(computer: Computer, settings: ComputerSettings) -> list[str]:
+    known = computer.get_configuration() if computer.is_configured else _usual_connection(computer)
+    wanted = checked(computer, {**known, **settings.connection})
     changes = _set_plain(computer, settings)
     if changes:
-        _store(computer)
-    known = computer.get_configuration() if computer.is_configured else _usual_connection(computer)
-    wanted = {**known, **settings.connection}
+        _validate(computer)
+        computer.store()
     if not computer.is_configured or wanted != known:
-        connect(computer, wanted)
+        computer.configure(**wanted)
         told = {key: value for key, value in wanted.items() if known.get(key) != value}
         changes += [f"connection: {key} is now {value}" for key, value in told.items()]
     return changes
 
 
-def connect(computer: Computer, parameters: Mapping[str, Any]) -> None:
-    """Store how the transport is to connect.
+def checked(computer: Computer, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of the transport in the types that it declares.
 
     Raises
     ------
@@ -124,9 +126,7 @@ def connect(computer: Computer, parameters: Mapping[str, Any]) -> None:
                 f"{computer.transport_type} has no parameter {name!r}: there are "
                 f"{', '.join(options)}"
             )
-    computer.configure(
-        **{name: _converted(name, options[name], value) for name, value in parameters.items()}
-    )
+    return {name: _converted(name, options[name], value) for name, value in parameters.items()}
 
 
 def _usual_connection(computer: Computer) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _usual_connection(computer: Computer) -> dict[str, Any]:
 
 def _converted(name: str, option: Mapping[str, Any], value: Any) -> Any:
     """A parameter in the type that the transport declares, checked as it checks it."""
-    kind = click.BOOL if option.get("switch") else option.get("type", str)
+    kind = click.BOOL if option.get("switch") else option.get("type", click.UNPROCESSED)
     parameter = click.Option([f"--{name}"], type=kind)
     try:
         converted = parameter.type_cast_value(click.Context(click.Command("setup")), value)
@@ -169,12 +169,12 @@ def _read(computer: Computer, name: str) -> Any:
     return _GETTERS[name](computer)
 
 
-def _store(computer: Computer) -> None:
+def _validate(computer: Computer) -> None:
     from aiida.common.exceptions import ValidationError
 
     try:
-        computer.store()
-    except (ValidationError, IndexError) as error:
+        computer.validate()
+    except ValidationError as error:
         raise click.ClickException(f"computer {computer.label!r}: {error}") from None
 
 

@@ -56,6 +56,7 @@ def test_an_unknown_extra_is_refused() -> None:
         remote_requirements(("mlp",))
 
 
+@pytest.mark.slow
 def test_jobs_import_nothing_that_is_left_out() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", JOBS], capture_output=True, text=True, check=True
