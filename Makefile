@@ -16,6 +16,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
 DFT_STAMP := $(VENV)/.installed-dft
+# The Python of the other side, where jobs run that `make test-hpc` dispatches.
+REMOTE := .venv-remote
 
 # Two small models on two cores: threads inside an operation only cost.
 export OMP_NUM_THREADS ?= 1
@@ -52,11 +54,11 @@ demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 
 .PHONY: test
 test: $(STAMP) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m "not slow and not dft" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow and not dft and not hpc" $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
-	$(BIN)/python -m pytest -m "slow and not dft" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "slow and not dft and not hpc" $(PYTEST_ARGS)
 
 .PHONY: test-dft
 test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
@@ -64,9 +66,19 @@ test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp
 	  echo "there is no pw.x or no pp.x on the PATH: apt-get install quantum-espresso" >&2; exit 1; }
 	$(BIN)/python -m pytest -m dft $(PYTEST_ARGS)
 
+# If the tests are killed, what they started has to go all the same.
+.PHONY: test-hpc
+test-hpc: $(DFT_STAMP) ## run the tests over SSH and Slurm, on this machine (as root)
+	@bash .ci/hpc/packages
+	@bash .ci/hpc/environment "$(REMOTE)" "$(BIN)/python" "$(TORCH)"
+	@bash .ci/hpc/wheel "$(REMOTE)" "$(BIN)/python"
+	@HPAINT_CLUSTER=$$(mktemp -d); export HPAINT_CLUSTER; \
+	  trap 'bash .ci/hpc/cluster stop "$$HPAINT_CLUSTER"' EXIT; trap 'exit 1' INT TERM; \
+	  $(BIN)/python -m pytest -m hpc tests/hpc $(PYTEST_ARGS)
+
 .PHONY: test-all
-test-all: $(DFT_STAMP) ## run all tests
-	$(BIN)/python -m pytest -m "slow or not slow" $(PYTEST_ARGS)
+test-all: $(DFT_STAMP) ## run all tests but those of test-hpc
+	$(BIN)/python -m pytest -m "not hpc" $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(STAMP) ## check style, types and the layers
@@ -101,5 +113,5 @@ clean: ## remove what was built, the demo's profile and caches (not .venv)
 	  .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: distclean
-distclean: clean ## remove .venv and .oracle too
-	rm -rf $(VENV) .oracle
+distclean: clean ## remove .venv, .venv-remote and .oracle too
+	rm -rf $(VENV) $(REMOTE) .oracle
