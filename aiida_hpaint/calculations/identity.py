@@ -5,7 +5,9 @@ Nothing here imports AiiDA, torch or a potential.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,18 +16,20 @@ from typing import Any
 from aiida_hpaint import __version__
 from aiida_hpaint.diffusion.cards import CheckpointError, card_hash, read_card
 from aiida_hpaint.diffusion.library import find_model
-from aiida_hpaint.relaxation.potentials import PotentialInfo, list_potentials
+from aiida_hpaint.relaxation.potentials import PotentialInfo, check_trust, list_potentials
 from aiida_hpaint.relaxation.potentials.files import sha256_of
+from aiida_hpaint.remote.probe import source_hash
 from aiida_hpaint.settings import PotentialSettings, SamplingSettings
 
-__all__ = ["relaxation_identity", "sampling_identity"]
+__all__ = ["is_kept", "is_proved", "is_release", "relaxation_identity", "sampling_identity"]
 
 
 def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str, Any]:
     """Package version, seed, the generator's name and the sha256 of its weights and of its card.
 
-    Of the card only counts what changes samples. A model that was converted is also known by the
-    sha256 of the file that it was published in.
+    Of a package that is no release there is also `source`, the sha256 of its files. Of the card
+    only counts what changes samples. A model that was converted is also known by the sha256 of the
+    file that it was published in.
 
     Parameters
     ----------
@@ -44,7 +48,7 @@ def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str
         model |= _weights(settings.generator, here)
     if here and find_spec("torch") is None:
         raise ValueError("sampling needs the package torch: pip install aiida-hpaint[sampling]")
-    return {"version": __version__, "model": model, "seed": settings.seed}
+    return {**_package(here), "model": model, "seed": settings.seed}
 
 
 def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     Raises
     ------
     ValueError
-        If there is no such potential, its package is missing, or its file is.
+        If there is no such potential, its package is missing, or its file is, or is not trusted.
     """
     info = _potential(settings.name)
     if here and not info.installed:
@@ -73,9 +77,60 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     if info.installed:
         model["package_version"] = _version(info)
     file = _model_file(info, settings.model, here)
+    check_trust(info, settings)
     if file is not None:
         model |= {"file": file.name, "sha256": sha256_of(file)}
-    return {"version": __version__, "model": model}
+    return {**_package(here), "model": model}
+
+
+def is_proved(identity: Mapping[str, Any]) -> bool:
+    """Whether an identity settles what a job computes, so that an equal one may be taken instead.
+
+    It does if it names the code, by the version of a release or by the hash of its files, and the
+    weights, by their hash or by the version of the wheel that holds them.
+    """
+    if "version" not in identity or identity.get("source", "") is None:
+        return False
+    model = identity.get("model", {})
+    known = {info.name: info for info in list_potentials()}
+    in_wheel = model.get("name") in known and not known[model["name"]].needs_file
+    bundled = bool(in_wheel and model.get("package_version"))
+    return model.get("name") == "random" or "sha256" in model or bundled
+
+
+def is_kept(identity: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a result was made with what the identity of its job names, as its history tells.
+
+    A package may be of another version where the job ran; what its results say is the truth.
+    """
+    named = identity.get("model", {})
+    made: Mapping[str, Any] = next((r["model"] for r in reversed(history) if r.get("model")), {})
+    shared = {"package_version", "sha256"} & named.keys() & made.keys()
+    return all(named[key] == made[key] for key in shared)
+
+
+@lru_cache(maxsize=1)
+def is_release() -> bool:
+    """Whether this package was installed from an index, where a version is one set of files.
+
+    pip notes where anything else came from: a folder, a repository, a file.
+    """
+    try:
+        return metadata.distribution("aiida-hpaint").read_text("direct_url.json") is None
+    except metadata.PackageNotFoundError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _source() -> str | None:
+    return source_hash("aiida_hpaint")
+
+
+def _package(here: bool) -> dict[str, str | None]:
+    """What is known of the code: elsewhere files under development may be any."""
+    if is_release():
+        return {"version": __version__}
+    return {"version": __version__, "source": _source() if here else None}
 
 
 def _weights(generator: str, here: bool) -> dict[str, str]:

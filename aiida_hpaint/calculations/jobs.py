@@ -108,6 +108,11 @@ def relax_job(
     -------
     mapping
         `structures`: the relaxed samples.
+
+    Raises
+    ------
+    MismatchError
+        If the package, or the potential's file, is not the one that `identity` names.
     """
     from aiida_hpaint.evaluation import select_lowest
     from aiida_hpaint.funnel import score
@@ -116,6 +121,7 @@ def relax_job(
     check_version(identity)
     relaxation = RelaxationSettings.model_validate(settings["relaxation"])
     potential = PotentialSettings.model_validate(settings["potential"])
+    check_potential(potential, identity)
     if settings.get("stage") == "score":
         return {"structures": score(structures, relaxation, potential, deadline=deadline())}
     if settings.get("select") and not _resumes(structures, relaxation):
@@ -159,6 +165,28 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
             f"model '{generator}' has the sha256 {found[:12]}... where the job runs, and "
             f"{wanted[:12]}... where it was submitted: fetch the same revision on both sides, or "
             "send the model along with --upload-model"
+        )
+
+
+def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -> None:
+    """Refuse to relax with another file than the one that provenance and caching will name.
+
+    Raises
+    ------
+    MismatchError
+        If the potential's file has another sha256 here.
+    """
+    from aiida_hpaint.relaxation import get_potential
+
+    wanted = identity.get("model", {}).get("sha256")
+    if wanted is None:
+        return
+    found = get_potential(potential).card.sha256
+    if found != wanted:
+        raise MismatchError(
+            f"potential '{potential.name}': the file {potential.model} has the sha256 "
+            f"{found[:12]}... where the job runs, and {wanted[:12]}... where it was submitted: "
+            "copy the same file to both sides"
         )
 
 

@@ -70,4 +70,9 @@ class RepeatingWorkChain(AdoptingWorkChain):
                 **options.get("environment_variables", {}),
                 **variables,
             }
-        return {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
+        metadata = {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
+        return metadata if self._may_be_cached() else {**metadata, "disable_cache": True}
+
+    def _may_be_cached(self) -> bool:
+        """Whether inputs settle what a job computes."""
+        return False

@@ -14,6 +14,7 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.counting import phases_job
 from aiida_hpaint.calculations.functions import give_up
+from aiida_hpaint.calculations.identity import is_kept, is_proved
 from aiida_hpaint.calculations.jobs import relax_job, sample_job
 from aiida_hpaint.calculations.parts import host_places, join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -104,6 +105,8 @@ class StageWorkChain(RepeatingWorkChain):
             self._count_failure(job, problem)
         else:
             self._count_success()
+            if not is_kept(self.inputs.identity.get_dict(), job.outputs.structures.batch.history):
+                job.base.caching.is_valid_cache = False
             take = self._take_drawn if self._draws() else self._take
             take(job.outputs.structures)
             self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
@@ -168,6 +171,9 @@ class StageWorkChain(RepeatingWorkChain):
         if self.inputs.settings.get("record", 0):
             return namespace(structures=Any, trajectory=Any)
         return namespace(structures=Any)
+
+    def _may_be_cached(self) -> bool:
+        return is_proved(self.inputs.identity.get_dict())
 
     def _draws(self) -> bool:
         return bool(self.inputs.stage.value == "sample")

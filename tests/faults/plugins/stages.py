@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from aiida_hpaint.structures import StructureBatch
@@ -30,8 +29,7 @@ def stage_inputs(
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.workflows.build import default_code, job_options
 
-    variables = {"PYTHONPATH": str(Path(__file__).parent), "HPAINT_FAULT": fault}
-    given = {"environment_variables": variables if fault else {}, **options}
+    given = {"environment_variables": {"HPAINT_FAULT": fault} if fault else {}, **options}
     return {
         "stage": Str(stage),
         "structures": StructureBatchData(structures),
