@@ -267,7 +267,8 @@ def _role(words: str) -> str | None:
 
 def _is_ours(process: psutil.Process) -> bool:
     try:
-        return process.environ().get("AIIDA_PATH") == os.environ["AIIDA_PATH"]
+        path = str(process.environ().get("AIIDA_PATH", ""))
+        return path.startswith(os.environ["AIIDA_PATH"])
     except psutil.Error:
         return False
 
@@ -311,19 +312,20 @@ def job_times(folder: Path) -> dict[str, Any]:
     """Processor time of the jobs, by their shells, and what the science took of it."""
     cpu = 0.0
     count = 0
-    for path in (folder / "scratch").rglob("times.txt"):
+    for path in folder.glob(".aiida/scratch/**/times.txt"):
         count += 1
         for word in path.read_text().split():
             minutes, _, seconds = word.rstrip("s").partition("m")
             cpu += 60 * float(minutes) + float(seconds)
     script = (
         "from aiida import load_profile; load_profile()\n"
-        "from aiida.orm import QueryBuilder, CalcJobNode, Data\n"
+        "from aiida.orm import QueryBuilder, CalcFunctionNode\n"
         "from aiida_hpaint.data.structure_batch import StructureBatchData\n"
-        "query = QueryBuilder().append(CalcJobNode, tag='job')\n"
-        "query.append(StructureBatchData, with_incoming='job')\n"
-        "last = [node.batch.history[-1] for node in query.all(flat=True)]\n"
-        "print('SCIENCE', sum(float(r.get('seconds', 0)) for r in last))\n"
+        "query = QueryBuilder().append(CalcFunctionNode, tag='rank')\n"
+        "label = {'label': 'samples'}\n"
+        "query.append(StructureBatchData, with_incoming='rank', edge_filters=label)\n"
+        "stages = [r for node in query.all(flat=True) for r in node.batch.history]\n"
+        "print('SCIENCE', sum(float(r.get('seconds', 0)) for r in stages))\n"
     )
     python = Path(sys.executable)
     done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)

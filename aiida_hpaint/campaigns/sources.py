@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from aiida.common.exceptions import AiidaException
 from aiida.orm import CifData, Data, Group, QueryBuilder, StructureData
 from aiida.tools.archive.abstract import get_format
 
@@ -98,22 +99,23 @@ def from_archive(path: Path, add: Add, group: str | None = None) -> Sources:
     ValueError
         If it is no archive, or has nothing of the kind.
     """
+    where = f"group {group!r} of {path}" if group else str(path)
     try:
-        reader = get_format().open(path, "r")
-    except Exception as error:  # whatever is wrong with a file that is none
+        with get_format().open(path, "r") as archive:
+            nodes = _in_archive(archive.querybuilder(), group)
+            return _from_nodes(nodes, add, where)
+    except (AiidaException, OSError) as error:
         raise ValueError(f"archive: {path} cannot be read: {error}") from None
-    with reader as archive:
-        query = archive.querybuilder()
-        if group is None:
-            query.append(_KINDS, tag="node")
-        else:
-            query.append(Group, filters={"label": group}, tag="group")
-            query.append(_KINDS, with_group="group", tag="node")
-        nodes = query.order_by({"node": "id"}).all(flat=True)
-        where = f"group {group!r} of {path}" if group else str(path)
-        if group is None:
-            nodes = [node for node in nodes if _may_serve(node)]
-        return _from_nodes(nodes, add, where)
+
+
+def _in_archive(query: QueryBuilder, group: str | None) -> list[Data]:
+    if group is None:
+        query.append(_KINDS, tag="node").order_by({"node": "id"})
+        return [node for node in query.all(flat=True) if _may_serve(node)]
+    query.append(Group, filters={"label": group}, tag="group")
+    query.append(_KINDS, with_group="group", tag="node").order_by({"node": "id"})
+    found: list[Data] = query.all(flat=True)
+    return found
 
 
 def joined(sources: Iterable[Sources]) -> Sources:

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiida_hpaint.campaigns.keys import host_key, host_keys, plan_key
+from aiida_hpaint.structures import StructureBatch, concatenate
+
+HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_rng(seed)))
+
+
+def make_host(random: np.random.Generator) -> StructureBatch:
+    """A host of one to six sites in a random cell, with up to three to insert."""
+    known, missing = int(random.integers(1, 7)), int(random.integers(1, 4))
+    coords = random.uniform(-1, 2, (known + missing, 3))
+    coords[known:] = np.nan
+    return StructureBatch(
+        labels=("a",),
+        cells=random.normal(size=(1, 3, 3)) + 4 * np.eye(3),
+        site_counts=np.array([known + missing]),
+        numbers=random.integers(1, 10, known + missing),
+        frac_coords=coords,
+        inserted=np.arange(known + missing) >= known,
+    )
+
+
+def reordered(host: StructureBatch, order: np.ndarray) -> StructureBatch:
+    return replace(
+        host,
+        numbers=host.numbers[order],
+        frac_coords=host.frac_coords[order],
+        inserted=host.inserted[order],
+    )
+
+
+@given(HOSTS, st.randoms(use_true_random=False), st.text(max_size=5))
+def test_label_metadata_and_order_do_not_count(host: StructureBatch, order, label: str) -> None:
+    sites = list(range(host.n_sites))
+    order.shuffle(sites)
+    other = replace(reordered(host, np.array(sites)), labels=(label,), metadata=({"file": label},))
+    assert host_key(other.with_scalars(host=[7])) == host_key(host)
+
+
+@given(HOSTS, HOSTS)
+def test_a_key_does_not_depend_on_the_rest_of_the_batch(
+    one: StructureBatch, other: StructureBatch
+) -> None:
+    assert host_keys(concatenate([one, other])) == [host_key(one), host_key(other)]
+
+
+@settings(max_examples=50)
+@given(HOSTS, st.data())
+def test_any_change_of_content_is_another_host(host: StructureBatch, data) -> None:
+    site = data.draw(st.integers(0, int((~host.inserted).sum()) - 1))
+    missing = data.draw(st.integers(int((~host.inserted).sum()), host.n_sites - 1))
+    axis = data.draw(st.integers(0, 2))
+    cells, coords, numbers = host.cells.copy(), host.frac_coords.copy(), host.numbers.copy()
+    cells[0, axis, 0] = np.nextafter(cells[0, axis, 0], 99)
+    coords[site, axis] = np.nextafter(coords[site, axis], 99)
+    numbers[site] += 1
+    other = host.numbers.copy()
+    other[missing] += 1
+    guess = host.frac_coords.copy()
+    guess[missing] = 0.5
+    changed = [
+        replace(host, cells=cells),
+        replace(host, frac_coords=coords),
+        replace(host, numbers=numbers),
+        replace(host, numbers=other),
+        replace(host, frac_coords=guess),
+        replace(host, inserted=np.zeros(host.n_sites, dtype=bool)),
+    ]
+    keys = [host_key(each) for each in changed]
+    assert len({host_key(host), *keys}) == len(changed) + 1
+
+
+def test_zero_has_one_sign(brucite: StructureBatch) -> None:
+    negative = np.where(brucite.frac_coords == 0, -0.0, brucite.frac_coords)
+    assert np.signbit(negative[brucite.frac_coords == 0]).all()
+    assert host_key(replace(brucite, frac_coords=negative)) == host_key(brucite)
+
+
+def test_one_host_at_a_time(brucite: StructureBatch) -> None:
+    with pytest.raises(ValueError, match="one host is needed, got 2"):
+        host_key(brucite[[0, 0]])
+
+
+PLAN = {
+    "sample": {
+        "settings": {"generator": "/a/model.safetensors", "samples": 3, "device": "cpu"},
+        "identity": {"version": "1", "model": {"name": "m", "sha256": "0f", "card": "1"}},
+    },
+    "relax_all": {
+        "settings": {
+            "relaxation": {"max_steps": 3, "max_sites_per_batch": 400},
+            "potential": {"name": "sevennet-0", "model": None, "device": "auto"},
+        },
+        "identity": {"version": "1", "model": {"name": "sevennet-0", "package_version": "2"}},
+    },
+    "refine": {"": {"value": 0.02}},
+}
+
+
+def changed(path: str, value: object) -> dict:
+    import copy
+
+    plan = copy.deepcopy(PLAN)
+    *keys, last = path.split("/")
+    where = plan
+    for key in keys:
+        where = where[key]
+    where[last] = value
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("sample/settings/generator", "model/model.safetensors"),
+        ("sample/settings/device", "cuda"),
+        ("sample/identity/model/name", "renamed"),
+        ("relax_all/settings/relaxation/max_sites_per_batch", 10),
+        ("relax_all/settings/potential/device", "cuda"),
+        ("validation", {"settings": {"candidates": 3}}),
+        ("pick", {"": {"value": False}}),
+    ],
+)
+def test_how_and_where_jobs_run_does_not_count(path: str, value: object) -> None:
+    assert plan_key(changed(path, value)) == plan_key(PLAN)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("sample/settings/samples", 4),
+        ("sample/identity/model/sha256", "1f"),
+        ("sample/identity/version", "2"),
+        ("relax_all/settings/relaxation/max_steps", 4),
+        ("relax_all/settings/potential/name", "mace"),
+        ("relax_all/identity/model/package_version", "3"),
+        ("refine/", {"value": 0.03}),
+        ("score", {"settings": {}, "identity": {}}),
+    ],
+)
+def test_settings_and_models_count(path: str, value: object) -> None:
+    assert plan_key(changed(path, value)) != plan_key(PLAN)

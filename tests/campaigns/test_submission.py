@@ -1,0 +1,235 @@
+"""What a submission finds out before anything runs; restorations here are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from campaigns import QUICK, ranked, restoration, variants
+
+from aiida_hpaint.structures import StructureBatch, remove_inserted
+from aiida_hpaint.structures.convert import to_ase
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+LOST = "job 12: it ended without a result, killed or out of memory or time"
+
+
+@pytest.fixture
+def seed() -> int:
+    """Settings that no other test has: restorations stay in the profile."""
+    return uuid4().int % 2**31
+
+
+@pytest.fixture
+def settings(seed: int) -> Any:
+    from aiida_hpaint.protocols import load_protocol
+
+    return load_protocol(None, {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}})
+
+
+@pytest.fixture
+def plan(settings: Any) -> Any:
+    from aiida_hpaint.workflows.build import stage_plan
+
+    return stage_plan(settings)
+
+
+@pytest.fixture
+def hosts(brucite: StructureBatch) -> StructureBatch:
+    return variants(brucite, ["a", "b", "c", "d", "e"])
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    return iter([f"campaign {uuid4()}"]).__next__()
+
+
+def sources_of(hosts: StructureBatch) -> Any:
+    from aiida_hpaint.campaigns.sources import Origin, Sources
+
+    return Sources(hosts, tuple(Origin(None, row) for row in range(len(hosts))))
+
+
+def order_of(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> Any:
+    from aiida_hpaint.campaigns.submit import make_order
+
+    return make_order(name, sources_of(hosts), settings, **more)
+
+
+def test_hosts_are_known_by_content_wherever_they_were_restored(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    fates = ["converged", "collapsed", "failed"]
+    samples = ranked(hosts[:3], fates, ["", "", LOST])
+    done = restoration(hosts[:3], plan, samples, "finished")
+    running = restoration(hosts[3], plan, None, "running")
+    renamed = replace(hosts, labels=("v", "w", "x", "y", "z"))
+
+    chosen = {
+        "none": [4],
+        "failed": [2, 4],
+        "unrestored": [1, 2, 4],
+        "all": [0, 1, 2, 4],
+    }
+    for again, rows in chosen.items():
+        assert list(order_of(name, renamed, settings, again=again).rows) == rows
+    order = order_of(name, renamed, settings)
+    counts = {"new": 1, "again": 1, "r": 1, "w": 1, "f": 0, "running": 1, "waiting": 0}
+    assert order.counts() == counts
+    assert [order.known[key].process for key in order.keys[:4]] == [done.pk] * 3 + [running.pk]
+
+
+def test_other_settings_make_all_hosts_new(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    restoration(hosts, plan, ranked(hosts, ["converged"] * 5), "finished")
+    assert order_of(name, hosts, settings).rows == []
+    other = settings.model_copy(update={"keep": 7})
+    assert len(order_of(name, hosts, other).rows) == 5
+
+
+def test_a_killed_restoration_is_repeated(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    restoration(hosts, plan, None, "killed")
+    assert len(order_of(name, hosts, settings).rows) == 5
+
+
+def test_a_host_that_is_given_twice_is_restored_once(
+    name: str, hosts: StructureBatch, settings: Any
+) -> None:
+    twice = replace(hosts[[0, 1, 0, 1, 2]], labels=("a", "b", "a again", "b again", "c"))
+    order = order_of(name, twice, settings)
+    assert list(order.rows) == [0, 1, 4]
+    assert order.same == {2: 0, 3: 1}
+    assert order.counts()["new"] == 3
+
+
+def test_chunks_are_counted_before_they_are_cut(
+    name: str, hosts: StructureBatch, settings: Any
+) -> None:
+    assert order_of(name, hosts, settings, chunk_sites=10).chunks() == 3
+    assert order_of(name, hosts, settings, chunk_sites=1).chunks() == 5
+
+
+def test_what_is_refused(name: str, hosts: StructureBatch, settings: Any) -> None:
+    from aiida_hpaint.settings import ValidationSettings
+
+    with pytest.raises(ValueError, match=r"max_jobs 9999: the daemon has room for \d+ chunks"):
+        order_of(name, hosts, settings, max_jobs=9999)
+    validated = settings.model_copy(update={"validation": ValidationSettings()})
+    with pytest.raises(ValueError, match="run `aiida-hpaint validate PK`"):
+        order_of(name, hosts, validated)
+    with pytest.raises(ValueError, match="there is no site to insert"):
+        order_of(name, remove_inserted(hosts), settings)
+
+
+def test_known_hosts_belong_to_the_campaign(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    from aiida_hpaint.campaigns.picking import pick
+    from aiida_hpaint.campaigns.results import campaign_samples
+    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.submit import submit_order
+
+    fates = ["converged", "collapsed", "converged", "converged", "converged"]
+    node = restoration(hosts, plan, ranked(hosts, fates), "finished")
+    order = order_of(name, hosts[:3], settings)
+    group, process = submit_order(order)
+    assert process is None
+    state = campaign_state(group)
+    assert (state.restored, state.without, state.total) == (2, 1, 3)
+    samples = campaign_samples(group)
+    assert samples is not None
+    assert samples.labels == ("a", "b", "c")
+    assert samples.scalars["host"].tolist() == [0, 1, 2]
+
+    (first,) = pick(node, ["a"])
+    assert first.get_formula() == "H2MgO2"
+    assert first.base.attributes.get("hpaint")["label"] == "a"
+    assert pick(node, ["a"])[0].uuid == first.uuid
+    assert pick(node, ["b"]) == []
+    assert len(pick(node)) == 4
+
+
+def test_a_name_that_another_group_has(name: str) -> None:
+    from aiida.orm import Group
+
+    from aiida_hpaint.campaigns.group import find_campaign, make_campaign
+
+    Group(label=name).store()
+    with pytest.raises(ValueError, match="which is no campaign: choose another name"):
+        make_campaign(name)
+    assert find_campaign(name) is None
+
+
+@pytest.fixture
+def structures(hosts: StructureBatch) -> list[Any]:
+    """Hosts without their H, as nodes of three kinds."""
+    from io import BytesIO
+
+    from aiida.orm import CifData, StructureData
+    from pymatgen.io.cif import CifWriter
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.structures.convert import to_pymatgen
+
+    bare = remove_inserted(hosts)
+    first = StructureData(ase=to_ase(bare[0])[0])
+    first.label = "first"
+    text = str(CifWriter(to_pymatgen(bare[1])[0]))
+    second = CifData(file=BytesIO(text.encode()), filename="second.cif")
+    return [first.store(), second.store(), StructureBatchData(hosts[2:]).store()]
+
+
+def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> None:
+    from aiida.orm import Group
+
+    from aiida_hpaint.calculations.campaigns import gather_hosts
+    from aiida_hpaint.campaigns.keys import host_keys
+    from aiida_hpaint.campaigns.sources import from_group
+
+    Group(label=name).store().add_nodes(structures)
+    found = from_group(name, "H:2")
+    assert found.hosts is not None
+    assert found.hosts.labels == ("first", "second", "c", "d", "e")
+    assert [origin.row for origin in found.origins] == [0, 0, 0, 1, 2]
+
+    from aiida.orm import Dict
+
+    named = {f"source_{i}": node for i, node in enumerate(structures)}
+    rows = Dict({"source_2": [0, 2]})
+    batch = gather_hosts(add=Dict({"insert": "H:2"}), rows=rows, **named).batch
+    keys = host_keys(found.hosts)
+    assert host_keys(batch) == [keys[0], keys[1], keys[2], keys[4]]
+    with pytest.raises(ValueError, match="there is no group 'none of that name'"):
+        from_group("none of that name", None)
+
+
+def test_hosts_from_an_archive_are_read_without_an_import(
+    structures: list[Any], tmp_path: Path, name: str
+) -> None:
+    from aiida.orm import Group
+    from aiida.tools.archive import create_archive
+
+    from aiida_hpaint.campaigns.sources import from_archive, from_group
+
+    group = Group(label=name).store()
+    group.add_nodes(structures)
+    archive = tmp_path / "hosts.aiida"
+    create_archive([group], filename=archive)
+    for found in (from_archive(archive, "H:2"), from_archive(archive, "H:2", name)):
+        ours = from_group(name, "H:2")
+        assert found.hosts is not None
+        assert ours.hosts is not None
+        assert found.origins == ours.origins
+        assert found.hosts.equals(ours.hosts)
+    with pytest.raises(ValueError, match="cannot be read"):
+        from_archive(Path(__file__), None)
+    with pytest.raises(ValueError, match="has no StructureData"):
+        from_archive(archive, None, "another")

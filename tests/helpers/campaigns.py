@@ -1,0 +1,101 @@
+"""Hosts, settings and restorations for the tests of campaigns, without jobs or with cheap ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.structures import StructureBatch, concatenate
+
+PLUGINS = Path(__file__).parents[1] / "faults" / "plugins"
+
+QUICK: dict[str, Any] = {
+    "sampling": {"generator": "random", "samples": 1, "device": "cpu"},
+    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "sift": {"plausible": False},
+    "score": None,
+    "potential": {"device": "cpu"},
+    "relax_inserted": {"max_steps": 1},
+    "relax_all": {"max_steps": 1},
+    "keep": 1,
+}
+
+
+def cheap_options(**more: Any) -> dict[str, dict[str, Any]]:
+    """Options of jobs with a potential that takes no time; see `tests/faults/plugins`."""
+    variables = {"HPAINT_FAULT": "none", "PYTHONPATH": str(PLUGINS)}
+    options = {"environment_variables": variables, **more}
+    return {"sample": options, "relax": options}
+
+
+def variants(host: StructureBatch, labels: Sequence[str]) -> StructureBatch:
+    """The same crystal, a little larger each time."""
+    return concatenate(
+        [
+            replace(host, cells=host.cells * (1 + 0.01 * i), labels=(label,))
+            for i, label in enumerate(labels)
+        ]
+    )
+
+
+def ranked(hosts: StructureBatch, fates: Sequence[str], errors: Sequence[str] = ()) -> Any:
+    """Ranked samples of hosts, one each: those that are converged have a rank.
+
+    Errors that begin with "job" are those of jobs that died.
+    """
+    errors = errors or [""] * len(fates)
+    coords = np.where(np.isnan(hosts.frac_coords), 0.3, hosts.frac_coords)
+    converged = np.array([fate == "converged" for fate in fates])
+    reasons = dict.fromkeys(error for error in errors if error.startswith("job"))
+    return replace(
+        hosts,
+        frac_coords=coords,
+        metadata=tuple({"error": error} if error else {} for error in errors),
+        history=tuple({"stage": "give_up", "reason": reason} for reason in reasons),
+    ).with_scalars(
+        host=np.arange(len(hosts)),
+        sample=np.zeros(len(hosts), dtype=int),
+        fate=np.array(fates),
+        rank=np.where(converged, 0, -1),
+        energy=np.where(converged, -1.0, np.nan),
+        energy_above_best=np.where(converged, 0.0, np.nan),
+        energy_sampled=np.where(converged, -1.0, np.nan),
+        max_force=np.where(converged, 0.01, np.nan),
+        steps=np.ones(len(hosts), dtype=int),
+    )
+
+
+def restoration(
+    hosts: StructureBatch, plan: dict[str, Any], samples: StructureBatch | None, state: str
+) -> Any:
+    """The node of a restoration that nobody has run, with hosts, plan and samples."""
+    from aiida.common.links import LinkType
+    from aiida.orm import Data
+    from aiida_workgraph.orm.workgraph import WorkGraphNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = WorkGraphNode()
+    node.set_process_label("WorkGraph<made up>")
+    node.label = "made up"
+    inputs: dict[str, Data] = {"hosts": StructureBatchData(hosts).store()}
+    for stage, nodes in plan.items():
+        named = {f"plan__{stage}": nodes} if isinstance(nodes, Data) else {}
+        named |= {} if named else {f"plan__{stage}__{part}": nodes[part] for part in nodes}
+        inputs |= {name: data if data.is_stored else data.store() for name, data in named.items()}
+    for name, data in inputs.items():
+        node.base.links.add_incoming(data, LinkType.INPUT_WORK, f"graph_inputs__{name}")
+    node.set_process_state(state)
+    node.store()
+    if samples is not None:
+        found = StructureBatchData(samples).store()
+        found.base.links.add_incoming(node, LinkType.RETURN, "samples")
+    if state in ("finished", "killed", "excepted"):
+        if state == "finished":
+            node.set_exit_status(0)
+        node.seal()
+    return node
