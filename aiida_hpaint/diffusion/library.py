@@ -43,7 +43,7 @@ def stored_model(name: str) -> Path:
     CheckpointError
         If it cannot be a name, which is one or two words with a slash between them.
     """
-    if not _is_name(name):
+    if not is_model_name(name):
         raise CheckpointError(
             f"'{name}' cannot be the name of a model: use letters, digits and . _ -, with at most "
             "one slash, like 'mine' or 'group/mine'"
@@ -79,7 +79,7 @@ def find_model(name: str) -> Path:
     CheckpointError
         If there is no such model.
     """
-    if _is_name(name):
+    if is_model_name(name):
         candidates = (_bundled() / f"{name}.safetensors", stored_model(name))
         for candidate in candidates:
             if candidate.is_file():
@@ -123,7 +123,8 @@ def _converted(path: Path) -> Path:
     return converted(path)
 
 
-def _is_name(name: str) -> bool:
+def is_model_name(name: str) -> bool:
+    """Whether this is a name, and no path: one or two words with a slash between them."""
     return _NAME.fullmatch(name) is not None and not name.endswith(_FILES)
 
 

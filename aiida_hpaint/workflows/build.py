@@ -31,8 +31,15 @@ from aiida_hpaint.protocols import either, load_protocol
 from aiida_hpaint.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.build_validate import validation_plan
-from aiida_hpaint.workflows.generators import check_recording, model_folder, reachable
+from aiida_hpaint.workflows.code_options import with_remembered
+from aiida_hpaint.workflows.generators import (
+    check_recording,
+    model_folder,
+    reachable,
+    reachable_potential,
+)
 from aiida_hpaint.workflows.options import check_options
+from aiida_hpaint.workflows.places import runs_on_this_machine
 from aiida_hpaint.workflows.restore import restore
 
 __all__ = [
@@ -98,7 +105,8 @@ def build_restore(
         that of pw.x, for a validation; without it, `pw@localhost`.
     options
         `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
-        prepend_text, environment_variables, ...), added to `DEFAULT_OPTIONS`, and for `dft`.
+        prepend_text, environment_variables, ...), and for `dft`. They win over those that
+        `aiida-hpaint setup codes` noted with the codes, and these over `DEFAULT_OPTIONS`.
     upload_model
         Send the model of sampling along with the jobs, so that it need not be where they run; its
         weights are then a node of the provenance.
@@ -150,7 +158,8 @@ def stage_plan(
 ) -> dict[str, Any]:
     """The `plan` of the restore graph; see `build_restore`."""
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
-    jobs = {key: job_options(key, value) for key, value in _by_stage("options", options).items()}
+    given = _by_stage("options", options)
+    jobs = {key: job_options(key, given[key], code) for key, code in codes.items()}
     return _plan(settings, codes, jobs, upload_model)
 
 
@@ -171,7 +180,7 @@ def default_code() -> InstalledCode:
 
 def runs_here(code: AbstractCode) -> bool:
     """Whether a code runs this very Python environment."""
-    if not isinstance(code, InstalledCode) or code.computer.hostname != "localhost":
+    if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
         return False
     # python, python3 and python3.11 of one environment are the same.
     return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
@@ -211,15 +220,17 @@ def find_code(code: str | AbstractCode | None) -> AbstractCode:
         raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
 
 
-def job_options(stage: str, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`DEFAULT_OPTIONS` and what is given for a stage.
+def job_options(
+    stage: str, given: Mapping[str, Any] | None, code: AbstractCode | None = None
+) -> dict[str, Any]:
+    """`DEFAULT_OPTIONS`, what the code of a stage remembers, and what is given for the stage.
 
     Raises
     ------
     ValueError
         If an option is unknown.
     """
-    given = given or {}
+    given = dict(given or {}) if code is None else with_remembered(code, given)
     check_options(stage, given, PythonJob)
     variables = {
         **DEFAULT_OPTIONS["environment_variables"],
@@ -292,7 +303,9 @@ def _plan(
 ) -> dict[str, Any]:
     sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
     draw, model = _generator(settings.sampling, codes["sample"], upload_model)
-    relaxing = relaxation_identity(settings.potential, runs_here(codes["relax"]))
+    potential = reachable_potential(settings.potential, codes["relax"])
+    relaxing = relaxation_identity(potential, runs_here(codes["relax"]))
+    settings = settings.model_copy(update={"potential": potential})
     stages = {
         "sample": ("sample", sampling, _drawing(settings, draw)),
         **{stage: ("relax", relaxing, values) for stage, values in _relaxing(settings).items()},
@@ -349,5 +362,4 @@ def _generator(
     if upload:
         settings, folder = model_folder(settings)
         return settings, {"model": folder}
-    computer = code.computer
-    return reachable(settings, computer is not None and computer.hostname == "localhost"), {}
+    return reachable(settings, code), {}

@@ -63,14 +63,18 @@ def build_benchmark(
     inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
     starts = split_hosts(start_references(complete), Int(chunk_sites))
     values = settings.model_dump(mode="json")
-    relaxation = {"relaxation": values["relax_all"], "potential": values["potential"]}
+    relax_all = inputs["plan"]["relax_all"]
+    relaxation = {
+        "relaxation": values["relax_all"],
+        "potential": relax_all["settings"]["potential"],
+    }
     graph = benchmark.build(
         complete=complete,
         incomplete=hosts,
         chunks=inputs["chunks"],
         starts=starts,
         plan=inputs["plan"],
-        reference_plan={**inputs["plan"]["relax_all"], "settings": Dict(relaxation)},
+        reference_plan={**relax_all, "settings": Dict(relaxation)},
         settings=Dict({"version": __version__, **asked, "settings": values, "relaxed": True}),
     )
     graph.name = name

@@ -23,6 +23,7 @@ from aiida_hpaint.workflows.build import (
     of_dft,
     stage_plan,
 )
+from aiida_hpaint.workflows.code_options import with_remembered
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
@@ -114,7 +115,7 @@ def _seeding(
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     codes = {name: find_espresso(name, code) for name, code in {"pw": pw, "pp": pp}.items()}
-    jobs = pw_options(codes["pw"], options)
+    jobs = pw_options(codes["pw"], with_remembered(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))

@@ -15,6 +15,7 @@ from aiida_hpaint.evaluation.validation import rows_for_dft
 from aiida_hpaint.settings import DftSettings, ValidationSettings
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.workflows.code_options import with_remembered
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
@@ -97,7 +98,7 @@ def dft_plan(
         If the code, a pseudopotential for an element or an option is missing or unknown.
     """
     pw = find_espresso("pw", code)
-    jobs = pw_options(pw, options)
+    jobs = pw_options(pw, with_remembered(pw, options))
     pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(jobs)}

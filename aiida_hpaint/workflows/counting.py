@@ -147,7 +147,7 @@ def build_count(
         # Phases hold no other elements than the host and what it misses.
         get_potential(settings.restoration.potential).card.check_elements(hosts.batch.numbers)
     values = settings.restoration.model_dump(mode="json")
-    potential = {"potential": values["potential"]}
+    potential = {"potential": relax_all["settings"]["potential"]}
     relaxation = {**potential, "relaxation": values["relax_all"]}
     graph = count.build(
         host=StructureBatchData(one),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aiida.orm import FolderData, QueryBuilder
+from aiida.orm import AbstractCode, FolderData, QueryBuilder
 
 from aiida_hpaint.diffusion.cards import CheckpointError, card_hash, read_card
-from aiida_hpaint.diffusion.library import find_model
+from aiida_hpaint.diffusion.library import find_model, is_model_name
 from aiida_hpaint.diffusion.trajectory import refuse_large
-from aiida_hpaint.settings import SamplingSettings
+from aiida_hpaint.settings import PotentialSettings, SamplingSettings
 from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.workflows.places import runs_on_this_machine
 
-__all__ = ["check_recording", "model_folder", "reachable"]
+__all__ = ["check_recording", "model_folder", "reachable", "reachable_potential"]
 
 _FOLDER = "model"
 """Where a job finds the model that was sent along, in its working directory."""
@@ -20,14 +21,52 @@ _FOLDER = "model"
 _COME_ALONG = ("bundled", "random")
 
 
-def reachable(settings: SamplingSettings, same_machine: bool) -> SamplingSettings:
+def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
     """The settings with the path of a model that jobs on this machine can follow from anywhere.
 
     Elsewhere the name or path stays as it is: it has to be valid there.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model on this machine.
+    ValueError
+        If it is a relative path of another machine.
     """
-    if settings.generator in _COME_ALONG or not same_machine:
+    if settings.generator in _COME_ALONG:
         return settings
-    return settings.model_copy(update={"generator": str(find_model(settings.generator).absolute())})
+    if runs_on_this_machine(code):
+        path = find_model(settings.generator).absolute()
+        return settings.model_copy(update={"generator": str(path)})
+    if not is_model_name(settings.generator):
+        _refuse_relative("generator", settings.generator, code, ", or send it with --upload-model")
+    return settings
+
+
+def reachable_potential(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
+    """The settings with the path of a model file that jobs of a code can follow from anywhere.
+
+    Raises
+    ------
+    ValueError
+        If it is a relative path of another machine.
+    """
+    if settings.model is None:
+        return settings
+    if runs_on_this_machine(code):
+        path = Path(settings.model).expanduser().absolute()
+        return settings.model_copy(update={"model": str(path)})
+    _refuse_relative("potential", settings.model, code)
+    return settings
+
+
+def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") -> None:
+    """Jobs run in folders of their own, where a relative path leads to nothing."""
+    if not path.startswith(("/", "~")):
+        raise ValueError(
+            f"{what} {path}: the jobs run on {code.computer.label}, where a relative path leads "
+            f"nowhere: give the absolute path that it has there{way}"
+        )
 
 
 def model_folder(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:

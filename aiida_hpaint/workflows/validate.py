@@ -13,6 +13,7 @@ from aiida_hpaint.calculations.validation import compare_validated
 from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.engine import DurableGraph
+from aiida_hpaint.workflows.places import is_this_machine
 
 __all__ = ["DFT", "VALIDATED", "validate"]
 
@@ -88,6 +89,9 @@ def side_by_side(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
         return None
     resources = options.get("resources", {})
     each = resources.get("tot_num_mpiprocs") or resources.get("num_mpiprocs_per_machine") or 1
-    here = code.computer.hostname == "localhost"
-    cores = os.cpu_count() if here else code.computer.get_default_mpiprocs_per_machine()
+    cores = (
+        os.cpu_count()
+        if is_this_machine(code.computer)
+        else code.computer.get_default_mpiprocs_per_machine()
+    )
     return max(1, (cores or 1) // int(each))

@@ -113,3 +113,60 @@ def test_a_model_elsewhere_has_its_card_there(brucite: StructureBatch) -> None:
 
     settings = SamplingSettings(generator="there.safetensors", record=1)
     check_recording(settings, [brucite])
+
+
+def test_over_ssh_even_this_host_is_another_machine(
+    brucite: StructureBatch, own_model: str
+) -> None:
+    from aiida.orm import Computer, InstalledCode
+
+    computer = Computer(
+        label="tunnel",
+        hostname="localhost",
+        transport_type="core.ssh_async",
+        scheduler_type="core.slurm",
+    ).store()
+    code = InstalledCode(label="there", computer=computer, filepath_executable="/opt/python")
+    with pytest.raises(ValueError, match="the jobs run on tunnel, where a relative path"):
+        plan_of(brucite, own_model, code={"sample": code.store()})
+
+
+def test_a_relative_path_leads_nowhere_elsewhere(
+    brucite: StructureBatch, own_model: str, remote: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"generator models/mine\.safetensors: .* --upload-model"):
+        plan_of(brucite, own_model, code={"sample": remote})
+    with pytest.raises(
+        ValueError, match=r"potential models/mine\.nequip\.zip: the jobs run on gpu"
+    ):
+        relaxing(brucite, "models/mine.nequip.zip", remote)
+
+
+def relaxing(hosts: StructureBatch, model: str, code: Any) -> dict[str, Any]:
+    from aiida_hpaint.workflows.build import build_restore
+
+    potential = {"name": "nequip", "model": model}
+    graph = build_restore(hosts, overrides={"potential": potential}, code={"relax": code})
+    plan: dict[str, Any] = graph.inputs.plan._value
+    return plan["relax_all"]["settings"]["potential"]
+
+
+def test_files_of_potentials_are_found_from_any_folder(
+    brucite: StructureBatch, own_model: str, tmp_path: Path, remote: Any
+) -> None:
+    (tmp_path / "models" / "mine.nequip.zip").write_bytes(b"model")
+    found = relaxing(brucite, "models/mine.nequip.zip", None)
+    assert found["model"] == str(tmp_path / "models" / "mine.nequip.zip")
+    assert relaxing(brucite, "~/mine.nequip.zip", remote)["model"] == "~/mine.nequip.zip"
+
+
+def test_codes_remember_the_options_of_their_jobs(brucite: StructureBatch, remote: Any) -> None:
+    from aiida_hpaint.workflows.code_options import remember_options
+
+    remember_options(remote, {"queue_name": "gpu", "account": "mat1"})
+    plan = plan_of(brucite, "bundled", code={"sample": remote})
+    assert plan["options"]["queue_name"] == "gpu"
+    options = {"sample": {"queue_name": "long"}}
+    plan = plan_of(brucite, "bundled", code={"sample": remote}, options=options)
+    assert (plan["options"]["queue_name"], plan["options"]["account"]) == ("long", "mat1")
+    assert plan["options"]["withmpi"] is False

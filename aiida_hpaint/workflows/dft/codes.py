@@ -7,6 +7,8 @@ import shutil
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
 
+from aiida_hpaint.workflows.places import runs_on_this_machine
+
 __all__ = ["find_espresso"]
 
 
@@ -32,7 +34,7 @@ def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> A
 
 def _check_executable(code: AbstractCode) -> None:
     """Refuse a program of this machine that is not there; other machines cannot be asked here."""
-    if not isinstance(code, InstalledCode) or code.computer.hostname != "localhost":
+    if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
         return
     path = str(code.filepath_executable)
     # What a prepended text puts on the PATH cannot be seen from here.

@@ -15,6 +15,7 @@ from aiida_hpaint.protocols import checked, merge
 from aiida_hpaint.protocols.dft import dft_protocol_values
 from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures import check_hosts, parse_insert
+from aiida_hpaint.workflows.code_options import with_remembered
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
@@ -60,8 +61,9 @@ def fill_builder(
     # All species are there, of which each calculation takes those that it has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
+    jobs = with_remembered(pw, options)
     scf, rounds, last = (
-        base_inputs(pw, complete, dft, calculation=kind, options=options, charge=charge)
+        base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
         for kind, dft in _stages(settings)
     )
     builder.structure = structure
@@ -70,7 +72,8 @@ def fill_builder(
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
     builder.scf = without_structure(scf)
-    for namespace, value in potential_inputs(pp, settings, options).items():
+    potential = potential_inputs(pp, settings, with_remembered(pp, options))
+    for namespace, value in potential.items():
         builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):
         builder[namespace] = {
