@@ -31,16 +31,16 @@ class Cluster:
 
     @property
     def disk(self) -> Path:
-        """A folder with room for 4 kB, if `hides`."""
+        """A file system that is full."""
         return self.folder / "disk"
 
     @property
-    def hides(self) -> bool:
-        """Whether mounting is permitted, so that jobs do not see the folders of the tests."""
-        return (self.folder / "state" / "hides").exists()
+    def marks(self) -> Path:
+        """Where jobs and tests leave each other signs."""
+        return self.folder / "state"
 
     def start(self, *hidden: Path) -> None:
-        """Start all services; jobs shall not see these folders."""
+        """Start all services; for jobs, these folders are empty."""
         self._call("start", *map(str, hidden))
 
     def stop(self) -> None:

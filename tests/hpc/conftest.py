@@ -129,3 +129,11 @@ def make_code(computer: Any, label: str, path: Any, plugin: str) -> Any:
         default_calc_job_plugin=plugin,
         prepend_text="export OMP_NUM_THREADS=1",
     ).store()
+
+
+@pytest.fixture(scope="session")
+def faulty(cluster: Cluster, code: Any) -> dict[str, Any]:
+    """What has faults; it begins with the first test, because it takes minutes of mere waiting."""
+    from faulty import submit_endless, submit_faulty
+
+    return {"hosts": submit_faulty(cluster, code), "endless": submit_endless(code)}
