@@ -8,6 +8,7 @@ import io
 import numpy as np
 
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.names import for_tables
 
 __all__ = ["TABLE_FILENAME", "table_csv"]
 
@@ -40,7 +41,8 @@ def table_csv(samples: StructureBatch) -> str:
     writer.writerow(["label", *names, "error"])
     columns = [map(_text, samples.scalars[name].tolist()) for name in names]
     errors = [str(entry.get("error", "")) for entry in samples.metadata]
-    writer.writerows(zip(samples.labels, *columns, errors, strict=True))
+    lines = zip(samples.labels, *columns, errors, strict=True)
+    writer.writerows(map(for_tables, line) for line in lines)
     return buffer.getvalue()
 
 

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 
 def console() -> Console:
-    """A console for tables and progress; as wide as a table needs where there is no terminal."""
+    """A console for tables and progress; as wide as a table needs where there is no terminal.
+
+    Names of hosts are text: no markup in them is looked for.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    width = None if sys.stdout.isatty() else 120
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def quiet_warnings() -> None:

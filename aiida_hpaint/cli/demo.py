@@ -11,6 +11,7 @@ from aiida_hpaint.cli import options
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from aiida_hpaint.cli.tables import HostResult
     from aiida_hpaint.evaluation import Comparison
@@ -91,9 +92,15 @@ def comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> Table:
         best = result.best
         energy = "-" if best is None else f"{best.scalars['energy'][0]:.3f}"
         distances = "-" if found is None else " ".join(f"{d:.2f}" for d in found.site_distances)
-        match = "-" if found is None else "[green]yes[/]" if found.match else "[red]no[/]"
+        match = "-" if found is None else _yes(found.match)
         table.add_row(result.label, result.inserted, energy, distances, match)
     return table
+
+
+def _yes(match: bool) -> Text:
+    from rich.text import Text
+
+    return Text("yes", style="green") if match else Text("no", style="red")
 
 
 def _cifs(folder: Path) -> list[Path]:

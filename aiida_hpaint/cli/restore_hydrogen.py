@@ -177,13 +177,14 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
 
 
 def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], folder: Path) -> None:
-    from aiida_hpaint.structures import from_pymatgen, safe_names, write_cif
+    from aiida_hpaint.structures import for_tables, from_pymatgen, safe_names, write_cif
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({name: for_tables(value) for name, value in row.items()})
     names = safe_names(row["label"] for row in rows)
     for row, node, name in zip(rows, nodes, names, strict=True):
         if row["status"] == "finished":

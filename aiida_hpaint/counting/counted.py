@@ -15,6 +15,7 @@ from aiida_hpaint.counting.phases import Phase
 from aiida_hpaint.counting.trials import Trials
 from aiida_hpaint.counting.windows import Window
 from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.structures.names import for_tables
 
 EVIDENCE = ("energy", "charge", "valence")
 
@@ -156,4 +157,4 @@ def counts_csv(found: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else value
+    return json.dumps(value) if isinstance(value, dict | list) else for_tables(value)

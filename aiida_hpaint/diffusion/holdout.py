@@ -16,6 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.diffusion.prototypes import prototype_label
 from aiida_hpaint.diffusion.training_data import TrainingCrystal, TrainingStructures
+from aiida_hpaint.structures.names import for_tables
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def write_removals(removals: list[Removal], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["removed", "like", "by"])
-        writer.writerows([removal.label, removal.held_out, removal.reason] for removal in removals)
+        for removal in removals:
+            told = (removal.label, removal.held_out, removal.reason)
+            writer.writerow(map(for_tables, told))
 
 
 class _Finder:

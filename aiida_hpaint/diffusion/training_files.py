@@ -18,6 +18,7 @@ from aiida_hpaint.diffusion.training_data import (
     join_structures,
 )
 from aiida_hpaint.settings import Settings
+from aiida_hpaint.structures.archives import check_npz
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.cif_read import iter_cif
 from aiida_hpaint.structures.errors import HostError
@@ -134,6 +135,7 @@ def _reader(path: Path) -> Callable[[Path], TrainingStructures]:
 
 
 def _read_npz(path: Path) -> TrainingStructures:
+    check_npz(path, limit=None)
     with np.load(path, allow_pickle=False) as data:
         missing = [key for key in NPZ_KEYS if key not in data]
         if missing:

@@ -59,6 +59,8 @@ def plot_deviations(
         known = ~np.isnan(found.means[row])
         steps, means = found.steps[known], found.means[row, known]
         axes.plot(steps, means, color=colour, linewidth=2.0, label=label)
+    # Names are text: a $ in one begins no formula.
+    axes.title.set_parse_math(False)
     axes.set_xlim(0, found.steps[-1])
     axes.set_ylim(bottom=0)
     if len(labels) <= NAMED:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiida_hpaint.evaluation.validation import COSTS, DftResult, ValidatedHost
+from aiida_hpaint.structures.names import for_tables
 
 VALIDATION_FILENAME = "validation.csv"
 
@@ -51,8 +52,12 @@ def validation_csv(hosts: Sequence[ValidatedHost]) -> str:
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in validation_rows(hosts):
-        writer.writerow({name: "" if value is None else value for name, value in row.items()})
+        writer.writerow({name: _cell(value) for name, value in row.items()})
     return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else for_tables(value)
 
 
 def _rows(host: ValidatedHost) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from aiida_hpaint.structures.insertion import (
     remove_sites,
 )
 from aiida_hpaint.structures.missing import count_missing
-from aiida_hpaint.structures.names import safe_name, safe_names
+from aiida_hpaint.structures.names import for_tables, safe_name, safe_names, shown
 from aiida_hpaint.structures.npz import load_npz, save_npz
 from aiida_hpaint.structures.trajectory import Recording, Trajectory
 
@@ -44,6 +44,7 @@ __all__ = [
     "concatenate",
     "count_missing",
     "find_problems",
+    "for_tables",
     "from_ase",
     "from_pymatgen",
     "load_npz",
@@ -57,6 +58,7 @@ __all__ = [
     "safe_name",
     "safe_names",
     "save_npz",
+    "shown",
     "split_hosts",
     "to_ase",
     "to_pymatgen",

@@ -78,11 +78,16 @@ def split_hosts(
     return batch[np.array(good, dtype=np.int64)], tuple(itertools.chain.from_iterable(found))
 
 
+LONGEST_NAME = 200
+"""Characters of a label; a label of AiiDA holds 255, and says more than the host."""
+
+
 def find_problems(
     one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> Iterator[HostProblem]:
     """What is wrong with a single structure; nothing if it can serve as a host."""
     label = one.labels[0]
+    yield from _name_problems(label)
     if not np.any(~one.inserted):
         yield HostProblem(label, "it has no host site", "Give a structure with sites")
         return
@@ -93,6 +98,16 @@ def find_problems(
     if not cell_problems and not site_problems:
         yield from find_crowding(one, limits)
         yield from _overlaps(one, limits)
+
+
+def _name_problems(label: str) -> Iterator[HostProblem]:
+    """Names go to terminals, tables, files and databases; what acts there is no name."""
+    remedy = "Rename it: the file, the block of the CIF, or the label"
+    if not label.isprintable():
+        yield HostProblem(label, "its name holds characters that cannot be printed", remedy)
+    if len(label) > LONGEST_NAME:
+        reason = f"its name has {len(label)} characters, and {LONGEST_NAME} are the most"
+        yield HostProblem(f"{label[:40]}...", reason, remedy)
 
 
 def _cell_problems(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:

@@ -16,6 +16,9 @@ from aiida_hpaint.structures.elements import symbol_of
 from aiida_hpaint.structures.errors import problem, site_name
 from aiida_hpaint.structures.names import safe_name
 
+_LONGEST = 1000
+"""Characters of a value; a line of a CIF has 2048 at most."""
+
 _COLUMNS = (
     "label",
     "type_symbol",
@@ -107,4 +110,5 @@ def _quoted(value: Any) -> str:
         return repr(value)
     # CIF 1 is ASCII, and a line break or quote would end the value.
     text = str(value).encode("ascii", "replace").decode()
-    return "'" + re.sub(r"['\"\s]+", " ", text).strip() + "'"
+    plain = "".join(char if char.isprintable() and char not in "'\"" else " " for char in text)
+    return f"'{' '.join(plain.split())[:_LONGEST]}'"

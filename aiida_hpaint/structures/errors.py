@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from aiida_hpaint.structures.names import shown
+
 
 class IsotopeWarning(UserWarning):
     """Deuterium or tritium was read and is treated as hydrogen."""
@@ -33,7 +35,7 @@ class HostProblem:
 
     def __str__(self) -> str:
         where = self.label if self.site is None else f"{self.label}, {self.site}"
-        return f"{where}: {self.reason}. {self.remedy}."
+        return shown(f"{where}: {self.reason}. {self.remedy}.")
 
 
 class HostError(ValueError):

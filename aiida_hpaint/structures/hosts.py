@@ -200,11 +200,19 @@ def _read_path(path: Path) -> Iterator[Outcome]:
     elif name.endswith((".extxyz", ".xyz")):
         yield from iter_extxyz(path)
     elif name.endswith(".npz"):
-        yield from load_npz(path)
+        yield from _read_npz(path)
     elif name.endswith((".vasp", ".poscar")) or name.startswith(("poscar", "contcar")):
         yield _read_poscar(path)
     else:
         yield from _read_with_ase(path)
+
+
+def _read_npz(path: Path) -> StructureBatch:
+    try:
+        return load_npz(path)
+    except (ValueError, KeyError, TypeError) as error:  # what a damaged header makes of it
+        remedy = "Write it again with save_npz"
+        raise problem(path.name, f"it is no batch of structures ({error})", remedy) from error
 
 
 def _read_poscar(path: Path) -> StructureBatch:
@@ -229,7 +237,7 @@ def _read_with_ase(path: Path) -> Iterator[Outcome]:
     import ase.io
 
     try:
-        frames = ase.io.read(path, index=":")
+        frames = ase.io.read(path, index=":", do_not_split_by_at_sign=True)
     except Exception as error:  # any of some eighty parsers
         remedy = "Convert it to CIF, POSCAR or extended XYZ"
         raise problem(path.name, f"its format cannot be read ({error})", remedy) from error

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from typing import Any
 
 _OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 80
+# Devices of Windows, whatever the suffix; and what DFT's files beside a host's end in.
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|.*_dft", re.IGNORECASE)
 
 
 def safe_name(label: str, taken: Collection[str] = ()) -> str:
@@ -15,12 +18,32 @@ def safe_name(label: str, taken: Collection[str] = ()) -> str:
     Names that differ in case only count as the same, as some file systems have it.
     """
     stem = _OTHERS.sub("_", label).strip("_-")[:_LONGEST] or "structure"
+    if _RESERVED.fullmatch(stem):
+        stem += "_"
     used = {name.lower() for name in taken}
     name, count = stem, 1
     while name.lower() in used:
         count += 1
         name = f"{stem}_{count}"
     return name
+
+
+def shown(text: str) -> str:
+    """Text of others for a terminal or a message: what would act there stands as an escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def for_tables(value: Any) -> Any:
+    """A value for CSV: text that a spreadsheet would run as a formula begins with an apostrophe.
+
+    What cannot be printed stands as an escape, but for line breaks, which CSV quotes.
+    """
+    if not isinstance(value, str):
+        return value
+    text = "\n".join(map(shown, value.split("\n")))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def safe_names(labels: Iterable[str]) -> list[str]:

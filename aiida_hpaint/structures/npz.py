@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.structures.archives import check_npz
 from aiida_hpaint.structures.batch import StructureBatch
 
 Target = str | PathLike[str] | IO[bytes]
@@ -62,8 +63,9 @@ def load_npz(source: Target) -> StructureBatch:
     Raises
     ------
     ValueError
-        If the file is not such a file, or of another version.
+        If the file is not such a file, of another version, or too large: see `check_npz`.
     """
+    check_npz(source)
     loaded = np.load(source, allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         raise ValueError(f"{source} holds a bare array: save_npz writes an archive of them")

@@ -12,6 +12,7 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.structures.archives import check_npz
 from aiida_hpaint.structures.batch import StructureBatch
 from aiida_hpaint.structures.npz import load_npz, save_npz
 
@@ -86,8 +87,9 @@ class Trajectory:
         Raises
         ------
         ValueError
-            If an array is missing.
+            If an array is missing, or the file is too large: see `check_npz`.
         """
+        check_npz(source)
         with np.load(source, allow_pickle=False) as arrays:
             missing = [field.name for field in fields(cls) if field.name not in arrays]
             if missing:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from aiida_hpaint.structures.names import for_tables
 from aiida_hpaint.structures.origin import DRAWN
 
 ROWS = "rows.jsonl"
@@ -243,7 +244,8 @@ def samples_csv(rows: Sequence[HostRow]) -> str:
         known = [getattr(row, name) for name in of_host]
         for place, sample in enumerate(row.samples):
             theirs = [_energy(row, name, place) for name in others]
-            writer.writerow([*known, *(getattr(sample, name) for name in of_sample), *theirs])
+            ours = [getattr(sample, name) for name in of_sample]
+            writer.writerow(map(for_tables, [*known, *ours, *theirs]))
     return buffer.getvalue()
 
 

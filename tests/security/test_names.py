@@ -1,0 +1,270 @@
+"""Names of others are text wherever they go: paths, tables, structures, HTML, terminals."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import ase.io
+import numpy as np
+import pytest
+from benchmark_rows import make_rows, write_folder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nasty import NASTY, names
+from pymatgen.core import Structure
+from pymatgen.io.cif import CifFile
+
+from aiida_hpaint.calculations.table import table_csv
+from aiida_hpaint.evaluation.report.markup import (
+    document,
+    folded,
+    heading,
+    paragraph,
+    picture,
+    table,
+)
+from aiida_hpaint.structures import (
+    HostError,
+    StructureBatch,
+    read_hosts,
+    safe_name,
+    safe_names,
+    shown,
+    write_cif,
+)
+from aiida_hpaint.structures.batch import concatenate
+from aiida_hpaint.structures.extxyz import read_extxyz, write_extxyz
+
+some = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+WINDOWS = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(10))}
+
+
+def ranked(labels: list[str]) -> StructureBatch:
+    """One finished sample for each label."""
+    one = StructureBatch(
+        labels=("x",),
+        cells=4.0 * np.eye(3)[None],
+        site_counts=np.array([2]),
+        numbers=np.array([3, 1]),
+        frac_coords=np.array([[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]),
+        inserted=np.array([False, True]),
+    )
+    batch = concatenate([replace(one, labels=(label,)) for label in labels])
+    count = len(labels)
+    scalars: dict[str, Any] = {"host": range(count), "sample": [0] * count, "rank": [0] * count}
+    scalars |= {"fate": ["converged"] * count, "energy": [-1.0] * count, "steps": [1] * count}
+    scalars |= {"energy_above_best": [0.0] * count, "energy_sampled": [0.0] * count}
+    return batch.with_scalars(**scalars, max_force=[0.0] * count)
+
+
+@some
+@given(labels=st.lists(names, min_size=1, max_size=6))
+def test_names_of_files_are_plain_and_distinct(labels: list[str]) -> None:
+    found = safe_names(labels)
+    assert len({name.lower() for name in found}) == len(labels)
+    for name in found:
+        assert PLAIN.fullmatch(name)
+        assert len(name) < 100
+        assert name.lower() not in WINDOWS
+        assert not name.lower().endswith("_dft")  # what DFT found is written beside
+
+
+@few
+@given(labels=st.lists(names, min_size=1, max_size=4))
+def test_results_stay_in_their_folder(labels: list[str]) -> None:
+    from aiida_hpaint.cli.tables import by_host, write_files
+
+    # Such labels are refused when hosts are read; UTF-8 has no lone surrogates.
+    labels = [label.encode("utf-8", "replace").decode() for label in labels]
+    samples = ranked(labels)
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "deep" / "out"
+        files = write_files(by_host(samples), samples, output)
+        assert os.listdir(folder) == ["deep"]
+        assert os.listdir(output.parent) == ["out"]
+        expected = {"samples.csv", "candidates.extxyz", *(path.name for path in files.values())}
+        assert set(os.listdir(output)) == expected
+        assert len(expected) == 2 + len(labels)
+        assert len(ase.io.read(output / "candidates.extxyz", ":")) == len(labels)
+
+
+@some
+@given(label=names)
+def test_a_cif_holds_one_block_whatever_its_name(label: str) -> None:
+    one = ranked([label])[0].with_scalars(origin=[label[:50].replace("\x00", "")])
+    text = write_cif(one)
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) < 2048  # CIF 1.1
+    assert all(char.isprintable() or char == "\n" for char in text)
+    blocks = CifFile.from_str(text).data
+    assert len(blocks) == 1
+    assert set(CifFile.from_str(write_cif(ranked(["x"]))).data["x"].data) <= set(
+        next(iter(blocks.values())).data
+    )
+    structure = Structure.from_str(text, "cif")
+    assert structure.composition.formula == "Li1 H1"
+    assert len(ase.io.read(io.BytesIO(text.encode()), format="cif")) == 2
+
+
+@some
+@given(labels=st.lists(names, min_size=1, max_size=3))
+def test_extxyz_keeps_names_and_frames(labels: list[str]) -> None:
+    batch = ranked([label.rstrip("\x00") for label in labels])
+    text = io.StringIO()
+    write_extxyz(batch, text)
+    found = read_extxyz(io.StringIO(text.getvalue()))
+    assert found.labels == batch.labels
+    np.testing.assert_array_equal(found.frac_coords, batch.frac_coords)
+    frames: Any = ase.io.read(io.StringIO(text.getvalue()), ":", format="extxyz")
+    assert [len(frame) for frame in frames] == [2] * len(labels)
+    for frame in frames:
+        np.testing.assert_allclose(frame.cell, 4.0 * np.eye(3))
+
+
+@some
+@given(label=names)
+def test_no_cell_of_a_table_is_a_formula(label: str) -> None:
+    rows = list(csv.reader(io.StringIO(table_csv(ranked([label, "b"])), newline="")))
+    assert [len(row) for row in rows] == [len(rows[0])] * 3
+    found = rows[1][0]
+    assert not found.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert all(char.isprintable() or char == "\n" for char in found)
+    if label.isprintable():
+        assert found.removeprefix("'") == label.removeprefix("'")
+
+
+@pytest.mark.parametrize("name", [name for name in NASTY if name and "/" not in name])
+def test_files_with_such_names_are_read_or_refused(
+    name: str, tmp_path: Path, brucite: StructureBatch
+) -> None:
+    bare = brucite[0].with_coords(np.nan_to_num(brucite.frac_coords, nan=0.37))
+    path = tmp_path / f"{name}.extxyz"
+    try:
+        write_extxyz(bare, path)
+    except (OSError, ValueError):
+        pytest.skip("the file system does not take it")
+    harmless(path)
+    cif = tmp_path / f"{name}.cif"
+    cif.write_text(write_cif(bare), encoding="utf-8")
+    harmless(cif)
+
+
+@pytest.mark.parametrize("name", [name for name in NASTY if "\ud800" not in name])
+def test_blocks_with_such_names_are_read_or_refused(
+    name: str, tmp_path: Path, brucite: StructureBatch
+) -> None:
+    bare = brucite[0].with_coords(np.nan_to_num(brucite.frac_coords, nan=0.37))
+    text = write_cif(bare)
+    first = text.replace("data_brucite", f"data_{name}")
+    path = tmp_path / "two.cif"
+    path.write_text(first + "\n" + text.replace("data_brucite", "data_second"), encoding="utf-8")
+    harmless(path)
+
+
+def harmless(path: Path) -> None:
+    """Hosts whose names can be shown, or an error that can."""
+    labels: tuple[str, ...] = ()
+    said = ""
+    try:
+        labels = read_hosts(path).labels
+    except HostError as error:
+        said = str(error)
+    assert labels or said
+    assert all(label.isprintable() and len(label) <= 200 for label in labels)
+    assert all(char.isprintable() or char == "\n" for char in said)
+
+
+@some
+@given(text=names)
+def test_what_is_shown_does_nothing_to_a_terminal(text: str) -> None:
+    assert shown(text).isprintable()
+    if text.isprintable():
+        assert shown(text) == text
+
+
+@pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", ":smile:", "[link=https://a.org]x[/link]"])
+def test_tables_look_for_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.tables import by_host, host_table
+
+    samples = ranked([name])
+    console().print(host_table(by_host(samples), {0: Path(safe_name(name))}))
+    said = "".join(line[1:30].strip(" │┃") for line in capsys.readouterr().out.splitlines())
+    assert name in said.replace(" ", "")
+
+
+class Elements(HTMLParser):
+    """Which elements with which attributes a page has, and where attributes lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: Counter[tuple[str, ...]] = Counter()
+        self.links: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found[(tag, *(name for name, _ in attrs))] += 1
+        self.links |= {str(value)[:11] for name, value in attrs if name in ("src", "href")}
+
+
+def elements(page: str) -> Elements:
+    parser = Elements()
+    parser.feed(page)
+    parser.close()
+    return parser
+
+
+@some
+@given(text=names)
+def test_pieces_of_html_keep_text_as_text(text: str) -> None:
+    assert pieces(text).found == pieces("x").found
+    assert pieces(text).links == {"data:image/"}
+
+
+def pieces(text: str) -> Elements:
+    rows = table([text, "a"], [[text, text]], dots=["red"], strong=[0])
+    body = [rows, picture(b"<svg/>", text), heading(text), paragraph(text, "note")]
+    return elements(document(text, [*body, folded(text, rows)]))
+
+
+@pytest.mark.slow
+def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
+    from aiida_hpaint.evaluation.report import write_report
+
+    labels = [text.encode("utf-8", "replace").decode() for text in NASTY]
+    pages = []
+    for place, hosts in enumerate([[f"mp-{i}" for i in range(len(labels))], labels]):
+        rows = [
+            row.model_copy(update={"label": label, "formula": label})
+            for row, label in zip(make_rows(0.5, hosts=len(labels)), hosts, strict=True)
+        ]
+        folders: dict[str, Path] = {}
+        for name in (hosts[20], hosts[-1]):
+            chosen = {"settings": {"sampling": {"generator": name, "samples": 4}}}
+            folders[name] = write_folder(tmp_path / f"{place}-{len(folders)}", rows, chosen)
+        write_report(folders, tmp_path / "report.html")
+        pages.append(elements((tmp_path / "report.html").read_text("utf-8")))
+    plain, ours = pages
+    assert ours.found == plain.found
+    assert ours.links == {"data:image/"}
+
+
+@pytest.mark.parametrize("name", ["$\\frac{", "$x$", "<svg onload=alert(1)>", "a\nb"])
+def test_figures_take_names_as_text(name: str, recording: Any, tmp_path: Path) -> None:
+    from aiida_hpaint.evaluation.trajectories import deviations
+    from aiida_hpaint.evaluation.trajectory_plot import plot_deviations
+
+    known = recording[[0, 1]]
+    labels = [f"sample {i}" for i in range(2)]
+    plot_deviations(deviations(known), labels, tmp_path / "plot.svg", name)
+    assert "<svg onload" not in (tmp_path / "plot.svg").read_text("utf-8")
