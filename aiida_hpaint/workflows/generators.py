@@ -64,7 +64,7 @@ def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") ->
     """Jobs run in folders of their own, where a relative path leads to nothing."""
     if not path.startswith(("/", "~")):
         raise ValueError(
-            f"{what} {path}: the jobs run on {code.computer.label}, where a relative path leads "
+            f"{what} {path}: the jobs run with {code.full_label}, where a relative path leads "
             f"nowhere: give the absolute path that it has there{way}"
         )
 

@@ -89,9 +89,6 @@ def side_by_side(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
         return None
     resources = options.get("resources", {})
     each = resources.get("tot_num_mpiprocs") or resources.get("num_mpiprocs_per_machine") or 1
-    cores = (
-        os.cpu_count()
-        if is_this_machine(code.computer)
-        else code.computer.get_default_mpiprocs_per_machine()
-    )
+    here = is_this_machine(code.computer)
+    cores = os.cpu_count() if here else code.computer.get_default_mpiprocs_per_machine()
     return max(1, (cores or 1) // int(each))

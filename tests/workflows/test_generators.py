@@ -115,9 +115,7 @@ def test_a_model_elsewhere_has_its_card_there(brucite: StructureBatch) -> None:
     check_recording(settings, [brucite])
 
 
-def test_over_ssh_even_this_host_is_another_machine(
-    brucite: StructureBatch, own_model: str
-) -> None:
+def test_over_ssh_localhost_is_elsewhere(brucite: StructureBatch, own_model: str) -> None:
     from aiida.orm import Computer, InstalledCode
 
     computer = Computer(
@@ -127,7 +125,7 @@ def test_over_ssh_even_this_host_is_another_machine(
         scheduler_type="core.slurm",
     ).store()
     code = InstalledCode(label="there", computer=computer, filepath_executable="/opt/python")
-    with pytest.raises(ValueError, match="the jobs run on tunnel, where a relative path"):
+    with pytest.raises(ValueError, match="the jobs run with there@tunnel, where a relative path"):
         plan_of(brucite, own_model, code={"sample": code.store()})
 
 
@@ -136,19 +134,18 @@ def test_a_relative_path_leads_nowhere_elsewhere(
 ) -> None:
     with pytest.raises(ValueError, match=r"generator models/mine\.safetensors: .* --upload-model"):
         plan_of(brucite, own_model, code={"sample": remote})
-    with pytest.raises(
-        ValueError, match=r"potential models/mine\.nequip\.zip: the jobs run on gpu"
-    ):
+    with pytest.raises(ValueError, match=r"potential models/mine\.nequip\.zip: the jobs run with"):
         relaxing(brucite, "models/mine.nequip.zip", remote)
 
 
 def relaxing(hosts: StructureBatch, model: str, code: Any) -> dict[str, Any]:
     from aiida_hpaint.workflows.build import build_restore
 
-    potential = {"name": "nequip", "model": model}
+    potential = {"name": "nequip", "model": model, "trust": True}
     graph = build_restore(hosts, overrides={"potential": potential}, code={"relax": code})
     plan: dict[str, Any] = graph.inputs.plan._value
-    return plan["relax_all"]["settings"]["potential"]
+    found: dict[str, Any] = plan["relax_all"]["settings"]["potential"]
+    return found
 
 
 def test_files_of_potentials_are_found_from_any_folder(
