@@ -1,53 +1,23 @@
-"""What counts missing sites in jobs and between them."""
+"""What counts missing sites between the jobs."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from typing import Any
 
 from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
-from aiida_hpaint.calculations.jobs import check_version
 from aiida_hpaint.counting.counted import counts_csv
-from aiida_hpaint.counting.phases import phases_of, relax_phases
+from aiida_hpaint.counting.phases import phases_of
 from aiida_hpaint.counting.ranking import assess
 from aiida_hpaint.counting.settings import CountingSettings
 from aiida_hpaint.counting.trials import Trials
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.settings import PotentialSettings
-from aiida_hpaint.structures.batch import StructureBatch
 
-__all__ = ["phases_job", "rank_counts"]
+__all__ = ["rank_counts"]
 
 COUNTS_FILENAME = "counts.csv"
-
-
-def phases_job(
-    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
-) -> dict[str, StructureBatch]:
-    """Relax competing phases and their cells.
-
-    Parameters
-    ----------
-    structures
-        Phases, as `phase_batch` makes them.
-    settings
-        `potential`: `PotentialSettings`.
-    identity
-        What makes the result, for caching: `version` of the package and the model's `sha256`.
-
-    Returns
-    -------
-    mapping
-        `structures`: the relaxed phases with their energies.
-    """
-    from aiida_hpaint.relaxation import get_potential
-
-    check_version(identity)
-    potential = get_potential(PotentialSettings.model_validate(settings["potential"]))
-    return {"structures": relax_phases(structures, potential)}
 
 
 @calcfunction

@@ -19,6 +19,13 @@ import aiida_hpaint.diffusion, aiida_hpaint.relaxation
 aiida_hpaint.diffusion.generate, aiida_hpaint.relaxation.relax
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
+BODIES = """
+import sys
+from aiida_hpaint.calculations.jobs import relax_job, sample_job
+from aiida_hpaint.calculations.phases import phases_job
+from aiida_hpaint.calculations.training import train_job
+print(*sys.modules)
+"""
 MODULES = {"scikit-image": "skimage"}
 """Top modules that are not called as their distribution."""
 
@@ -63,3 +70,16 @@ def test_jobs_import_nothing_that_is_left_out() -> None:
     )
     unwanted = {MODULES.get(name, name.replace("-", "_")) for name in DAEMON_ONLY}
     assert unwanted.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.usefixtures("profile")
+def test_bodies_of_jobs_come_from_modules_without_aiida() -> None:
+    from aiida_hpaint.calculations.training import train_job
+    from aiida_hpaint.workflows.stage import _JOBS
+
+    for body in (*_JOBS.values(), train_job):
+        assert f"from {body.__module__} import" in BODIES
+        assert body.__name__ in BODIES
+    command = [sys.executable, "-W", "ignore", "-c", BODIES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not [name for name in done.stdout.split() if name.startswith(("aiida.", "aiida_work"))]

@@ -1,0 +1,39 @@
+"""phases_job: the body of the PythonJob that relaxes competing phases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida_hpaint.calculations.jobs import check_version
+from aiida_hpaint.counting.phases import relax_phases
+from aiida_hpaint.settings import PotentialSettings
+from aiida_hpaint.structures.batch import StructureBatch
+
+__all__ = ["phases_job"]
+
+
+def phases_job(
+    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
+) -> dict[str, StructureBatch]:
+    """Relax competing phases and their cells.
+
+    Parameters
+    ----------
+    structures
+        Phases, as `phase_batch` makes them.
+    settings
+        `potential`: `PotentialSettings`.
+    identity
+        What makes the result, for caching: `version` of the package and the model's `sha256`.
+
+    Returns
+    -------
+    mapping
+        `structures`: the relaxed phases with their energies.
+    """
+    from aiida_hpaint.relaxation import get_potential
+
+    check_version(identity)
+    potential = get_potential(PotentialSettings.model_validate(settings["potential"]))
+    return {"structures": relax_phases(structures, potential)}
