@@ -74,8 +74,11 @@ def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
     if "program" in asked:
         found = Finding(f"{asked['program']}.x", str(answer["version"]), "")
         return [found], []
+    # What the code calls may be a script around the interpreter; commands are to go through it.
+    program = str(node.inputs.code.filepath_executable)
+    answer["python"]["executable"] = program
     findings = judge(answer, wanted_of(asked))
-    return findings, remedies(findings, answer["python"]["executable"])
+    return findings, remedies(findings, program)
 
 
 def show_check(node: CalcJobNode) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from aiida.orm import CalcJobNode, InstalledCode
+    from aiida.orm import CalcJobNode, Computer, InstalledCode
 
     from aiida_hpaint.remote.wanted import Wanted
 
@@ -135,6 +135,8 @@ def codes(
     **flags: Any,
 ) -> None:
     """Set up the programs of a computer, and check them with a short job."""
+    from aiida.plugins import CalculationFactory
+
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.codes import PLUGINS, ensure_code, find_computer
     from aiida_hpaint.cli.computer_settings import read_text
@@ -144,15 +146,20 @@ def codes(
         raise click.UsageError("say which programs to set up: --python, --pw or --pp")
     wanted = _wanted(flags)
     session.load(obj["profile"])
+    from aiida_hpaint.workflows.options import check_options
+
     place, look = find_computer(computer), not no_check
     if look:
         session.ensure_daemon()
+    jobs = _options(place, flags)
+    for kind in paths:
+        check_options(f"{kind}@{place.label}", jobs, CalculationFactory(PLUGINS[kind]), place)
     found = []
     for kind, path in paths.items():
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
         code, is_new = ensure_code(place, kind, name, path, read_text(prepend), look)
         click.echo(f"code      {code.full_label} ({path}){', made now' if is_new else ''}")
-        _remember(code, flags)
+        _remember(code, jobs)
         found.append(code)
     if look and not _check(found, wanted):
         raise click.exceptions.Exit(1)
@@ -208,8 +215,8 @@ def _wanted(flags: Mapping[str, Any]) -> Wanted:
     return Wanted(**values)
 
 
-def _options(code: InstalledCode, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What flags say of jobs, added to what the code remembers."""
+def _options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What flags say of jobs, as `metadata.options`."""
     import yaml
 
     from aiida_hpaint.cli.codes import gpu_options
@@ -223,18 +230,12 @@ def _options(code: InstalledCode, flags: Mapping[str, Any]) -> dict[str, Any]:
         raise click.ClickException("--options: write keys and values, like 'qos: high'")
     names = {"queue": "queue_name", "account": "account", "walltime": "max_wallclock_seconds"}
     given |= {option: flags[flag] for flag, option in names.items() if flags.get(flag)}
-    return gpu_options(code.computer, flags.get("gpus") or 0, given)
+    return gpu_options(computer, flags.get("gpus") or 0, given)
 
 
-def _remember(code: InstalledCode, flags: Mapping[str, Any]) -> None:
-    from aiida.plugins import CalculationFactory
-
+def _remember(code: InstalledCode, given: Mapping[str, Any]) -> None:
     from aiida_hpaint.workflows.code_options import remember_options, remembered_options
-    from aiida_hpaint.workflows.options import check_options
 
-    given = _options(code, flags)
-    plugin = str(code.default_calc_job_plugin)
-    check_options(code.full_label, given, CalculationFactory(plugin))
     if given:
         remember_options(code, given)
     for name, value in remembered_options(code).items():
@@ -250,7 +251,7 @@ def _check(
 
     nodes = []
     for code in codes:
-        given = {**remembered_options(code), **(_options(code, flags) if flags else {})}
+        given = {**remembered_options(code), **(_options(code.computer, flags) if flags else {})}
         nodes.append(submit_check(code, wanted, given))
     click.echo(f"Checking {', '.join(code.full_label for code in codes)} with a short job each")
     wait_for(nodes)

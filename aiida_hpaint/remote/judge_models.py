@@ -23,7 +23,7 @@ def judge_models(answer: Answer, wanted: Wanted) -> list[Finding]:
     """Generators, those nobody asked for included, weights of packages, and files of potentials."""
     return [
         *_judge_generators(answer, wanted),
-        *(_judge_weights(answer, name) for name in _present(answer)),
+        *(_judge_weights(answer, name, wanted) for name in _present(answer)),
         *(_judge_file(answer, name) for name in answer.get("files") or {}),
     ]
 
@@ -78,19 +78,21 @@ def _fetch(answer: Answer, name: str) -> str:
     return f"copy its .safetensors and .json into {folder} there, or submit with --upload-model"
 
 
-def _judge_weights(answer: Answer, package: str) -> Finding:
+def _judge_weights(answer: Answer, package: str, wanted: Wanted) -> Finding:
     there, here = answer["weights"][package], weights(package)
-    title = f"weights of {package}"
+    names = (info.name for info in wanted.infos if info.package == package)
+    title = f"potential {', '.join(dict.fromkeys(names))}"
     if isinstance(there, dict) and "error" in there:
         return Finding(title, str(there["error"]), "", "broken", remedy=f"install {package} again")
     if not there:
-        return Finding(title, "", f"{len(here)} files", "missing", remedy=f"install {package}")
+        remedy = install_command(answer["python"]["executable"], [package])
+        return Finding(title, "", f"{package} with weights", "missing", remedy=remedy)
     different = [name for name, digest in here.items() if there.get(name, digest) != digest]
     if None in there.values() or different:
         version = answer["packages"].get(package)
         again = ["--force-reinstall", "--no-deps", f"{package}=={version}"]
         remedy = install_command(answer["python"]["executable"], again)
-        return Finding(title, "other files", f"{len(here)} files", "differs", remedy=remedy)
+        return Finding(title, "other weights", f"those of {package}", "differs", remedy=remedy)
     return Finding(title, f"{len(there)} files", "as here" if here else "")
 
 

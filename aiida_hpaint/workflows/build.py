@@ -231,7 +231,7 @@ def job_options(
         If an option is unknown.
     """
     given = dict(given or {}) if code is None else with_remembered(code, given)
-    check_options(stage, given, PythonJob)
+    check_options(stage, given, PythonJob, code.computer if code is not None else None)
     variables = {
         **DEFAULT_OPTIONS["environment_variables"],
         **given.get("environment_variables", {}),

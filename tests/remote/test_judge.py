@@ -158,9 +158,9 @@ def test_published_generators_are_fetched_there(answer: dict[str, Any]) -> None:
 def test_weights_of_packages_are_compared(answer: dict[str, Any]) -> None:
     name = next(iter(answer["weights"]["sevenn"]))
     answer["weights"]["sevenn"][name] = "0" * 64
-    assert bad(answer) == {"weights of sevenn"}
+    assert bad(answer) == {"potential sevennet-0"}
     answer["weights"]["sevenn"] = {}
-    assert by_what(answer)["weights of sevenn"].verdict == "missing"
+    assert by_what(answer)["potential sevennet-0"].verdict == "missing"
 
 
 def test_files_of_potentials_are_compared(answer: dict[str, Any], tmp_path: Any) -> None:

@@ -87,7 +87,7 @@ def pw_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> di
         If an option is unknown.
     """
     plugin = code.default_calc_job_plugin or "quantumespresso.pw"
-    check_options("dft", given, CalculationFactory(plugin))
+    check_options("dft", given, CalculationFactory(plugin), code.computer)
     given = dict(given or {})
     resources = given.get("resources") or {"num_machines": 1, "num_mpiprocs_per_machine": 1}
     processes = resources.get("tot_num_mpiprocs") or (
