@@ -66,15 +66,12 @@ test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp
 	  echo "there is no pw.x or no pp.x on the PATH: apt-get install quantum-espresso" >&2; exit 1; }
 	$(BIN)/python -m pytest -m dft $(PYTEST_ARGS)
 
-# If the tests are killed, what they started has to go all the same.
 .PHONY: test-hpc
 test-hpc: $(DFT_STAMP) ## run the tests over SSH and Slurm, on this machine (as root)
 	@bash .ci/hpc/packages
 	@bash .ci/hpc/environment "$(REMOTE)" "$(BIN)/python" "$(TORCH)"
 	@bash .ci/hpc/wheel "$(REMOTE)" "$(BIN)/python"
-	@HPAINT_CLUSTER=$$(mktemp -d); export HPAINT_CLUSTER; \
-	  trap 'bash .ci/hpc/cluster stop "$$HPAINT_CLUSTER"' EXIT; trap 'exit 1' INT TERM; \
-	  $(BIN)/python -m pytest -m hpc tests/hpc $(PYTEST_ARGS)
+	bash .ci/hpc/run $(BIN)/python -m pytest -m hpc tests/hpc $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: $(DFT_STAMP) ## run all tests but those of test-hpc

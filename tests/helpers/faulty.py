@@ -34,7 +34,11 @@ if is greedy && first greedy; then
 fi
 if is narrow; then ulimit -v 400000; fi
 if is full; then ln -s DISK/results.pickle results.pickle; fi
-if is late && first late; then sleep 300; fi
+if is late && first late; then
+  # Slurm counts walltimes in minutes, and jobs of a busy machine may need more than one.
+  scontrol update JobId="$SLURM_JOB_ID" TimeLimit=1
+  sleep 300
+fi
 """
 _AFTER = """
 if is truncated && first truncated; then truncate -s 100 results.pickle; fi
@@ -51,7 +55,7 @@ def submit_faulty(cluster: Cluster, code: Any) -> Any:
     sample = {
         "prepend_text": before,
         "append_text": _AFTER,
-        "max_wallclock_seconds": 60,
+        "max_wallclock_seconds": 900,
         "max_memory_kb": 700 * 1024,
     }
     return submit(replace(HOST[[0] * len(labels)], labels=labels), code, {"sample": sample})
@@ -87,6 +91,6 @@ def submit_endless(code: Any) -> Any:
         settings=Dict({"relaxation": relaxation, "potential": {"device": "cpu"}}),
         identity=Dict(identity),
         code=code,
-        options=Dict({"max_wallclock_seconds": 100, "resources": {"num_machines": 1}}),
+        options=Dict({"max_wallclock_seconds": 120, "resources": {"num_machines": 1}}),
         max_jobs=Int(2),
     )

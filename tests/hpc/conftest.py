@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ def cluster() -> Iterator[Cluster]:
     """A cluster that runs as long as the tests do."""
     if not PYTHON.exists():
         pytest.fail(f"there is no {PYTHON}: `make test-hpc` makes it", pytrace=False)
+    # Whoever ends the tests wants the daemon to end, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = os.environ.get("HPAINT_CLUSTER") or tempfile.mkdtemp(prefix="hpaint-hpc-")
     cluster = Cluster(Path(folder))
     try:

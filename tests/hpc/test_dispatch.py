@@ -87,7 +87,6 @@ def submitted(
     return {
         "funnel": funnel(code),
         "validated": validated(code, pw),
-        "uploaded": uploaded(code),
         "paramiko": paramiko(old_code),
         "hydrogen": hydrogen(pw, pp),
     }
@@ -103,31 +102,41 @@ def submit(hosts: StructureBatch, settings: dict[str, Any], **arguments: Any) ->
 
 def funnel(code: Any) -> Any:
     hosts = concatenate([example("brucite"), example("lithium_hydroxide")])
-    return submit(hosts, FUNNEL, protocol="fast", code=code, options=OPTIONS, chunk_sites=5)
+    return submit(hosts, FUNNEL, protocol="fast", code=code, options=OPTIONS)
 
 
 def validated(code: Any, pw: Any) -> Any:
+    """Samples of a model that is only here, proposals on symmetric sites, and DFT."""
     settings = {
         **QUICK,
-        "sampling": {**QUICK["sampling"], "samples": 1},
+        "sampling": {"generator": str(CHECKPOINT), "samples": 1, "steps": 3, "device": "cpu"},
         "symmetry": {"symmetrised": False, "wyckoff": 4, "refine": 0.02},
         "relax_inserted": {"max_steps": 1, "give_up_above": None},
-        "relax_all": {"max_steps": 0},
         "validation": {"candidates": 1, "dft": CHEAP},
     }
     codes = {"sample": code, "relax": code, "dft": pw}
-    return submit(add_sites(metal(), "H:1"), settings, code=codes, options=OPTIONS)
-
-
-def uploaded(code: Any) -> Any:
-    sampling = {**QUICK["sampling"], "generator": str(CHECKPOINT), "steps": 3}
-    settings = {**QUICK, "sampling": sampling}
-    return submit(example("brucite"), settings, code=code, upload_model=True)
+    host = add_sites(metal(), "H:1")
+    return submit(host, settings, code=codes, options=OPTIONS, upload_model=True)
 
 
 def paramiko(code: Any) -> Any:
-    settings = {**QUICK, "sampling": {**QUICK["sampling"], "samples": 1}}
-    return submit(example("brucite"), settings, code=code)
+    """One stage alone."""
+    from aiida.engine import submit as submit_process
+    from aiida.orm import Dict, Str
+
+    from aiida_hpaint import __version__
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.workflows.stage import StageWorkChain
+
+    return submit_process(
+        StageWorkChain,
+        stage=Str("sample"),
+        structures=StructureBatchData(example("brucite")),
+        settings=Dict({"generator": "random", "samples": 2, "device": "cpu"}),
+        identity=Dict({"version": __version__}),
+        code=code,
+        options=Dict({"resources": {"num_machines": 1}}),
+    )
 
 
 def hydrogen(pw: Any, pp: Any) -> Any:
@@ -180,7 +189,7 @@ def script_of(job: Any) -> str:
 
 def test_each_stage_has_queue_account_walltime_and_devices_of_its_own(submitted: Any) -> None:
     node = finished(submitted["funnel"], TIMEOUT)
-    (job, _) = jobs_of_stage(node, "sample")
+    (job,) = jobs_of_stage(node, "sample")
     for line in ("partition=short", "account=samplers", "time=00:20:00", "gres=gpu:1"):
         assert f"#SBATCH --{line}\n" in script_of(job)
     assert "--mem" not in script_of(job)
@@ -189,7 +198,7 @@ def test_each_stage_has_queue_account_walltime_and_devices_of_its_own(submitted:
     assert environment["SLURM_JOB_ACCOUNT"] == "samplers"
     assert environment["SLURM_GPUS_ON_NODE"] == "1"
     for stage in ("score", "relax_inserted", "relax_all"):
-        job = jobs_of_stage(node, stage)[0]
+        (job,) = jobs_of_stage(node, stage)
         for line in ("partition=long", "account=relaxers", "time=00:50:00", "mem=4096"):
             assert f"#SBATCH --{line}\n" in script_of(job)
         assert "gres" not in script_of(job)
@@ -242,20 +251,23 @@ def test_dft_validates_what_was_restored(submitted: Any) -> None:
 
 
 def test_a_model_that_is_only_here_is_sent_along(submitted: Any) -> None:
-    node = finished(submitted["uploaded"], TIMEOUT)
+    node = finished(submitted["validated"], TIMEOUT)
     (job,) = jobs_of_stage(node, "sample")
-    (name,) = job.inputs.upload_files
-    sent = job.inputs.upload_files[name].base.repository.list_object_names()
+    (folder,) = job.inputs.upload_files.values()
+    sent = folder.base.repository.list_object_names()
     assert sorted(Path(file).suffix for file in sent) == [".json", ".safetensors"]
-    assert sorted(path.name for path in Path(job.get_remote_workdir(), "model").iterdir()) == sent
+    there = Path(job.get_remote_workdir(), "model")
+    assert sorted(path.name for path in there.iterdir()) == sorted(sent)
     models = node.outputs.samples.base.attributes.get("models")
     assert job.inputs.function_inputs.identity["model"]["sha256"] in [m["sha256"] for m in models]
-    assert node.outputs.samples.batch.scalars["sample"].tolist() == [0, 1]
 
 
 def test_the_older_transport_does_too(submitted: Any) -> None:
     node = finished(submitted["paramiko"], TIMEOUT)
-    assert node.outputs.summary["n_restored"] == 1
+    assert node.outputs.report["status"] == "finished"
+    assert len(node.outputs.structures) == 2
+    (job,) = node.called
+    assert job.computer.transport_type == "core.ssh"
 
 
 def test_the_electrostatic_baseline_finds_hydrogen(submitted: Any) -> None:
