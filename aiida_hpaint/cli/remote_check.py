@@ -18,8 +18,22 @@ PROGRAMS = {"quantumespresso.pw": "pw", "quantumespresso.pp": "pp"}
 """Plugins of programs that say their version and nothing more."""
 
 
-def submit_check(code: InstalledCode, wanted: Wanted, options: Mapping[str, Any]) -> CalcJobNode:
-    """Submit the job that asks the computer of a code."""
+LONGEST = 1800
+"""Walltime of a check, s: short jobs wait less."""
+
+
+def submit_check(code: InstalledCode, wanted: Wanted, given: Mapping[str, Any]) -> CalcJobNode:
+    """Submit the job that asks the computer of a code.
+
+    Parameters
+    ----------
+    code
+        What is checked.
+    wanted
+        What its jobs are to do.
+    given
+        Options, beside those that the code remembers.
+    """
     from aiida.engine import submit
     from aiida.orm import Dict
 
@@ -32,13 +46,30 @@ def submit_check(code: InstalledCode, wanted: Wanted, options: Mapping[str, Any]
         asked = {"asked": asked["asked"], "program": program}
     # Settings that cache jobs must never bring up an old answer.
     metadata = {
-        "options": dict(options),
+        "options": check_job_options(code, given),
         "label": f"check {code.full_label}",
         "disable_cache": True,
     }
     node: Any = submit(CheckCalculation, code=code, question=Dict(asked), metadata=metadata)
     checked: CalcJobNode = node
     return checked
+
+
+def check_job_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`metadata.options` of a check: those of the jobs of a code, on one core for programs."""
+    from aiida_hpaint.workflows.build import job_options
+    from aiida_hpaint.workflows.code_options import with_remembered
+    from aiida_hpaint.workflows.dft.inputs import pw_options
+
+    label = f"the check of {code.full_label}"
+    if code.default_calc_job_plugin in PROGRAMS:
+        known = with_remembered(code, given)
+        known.pop("resources", None)
+        options = pw_options(code, known)
+    else:
+        options = job_options(label, given, code)
+    walltime = options.get("max_wallclock_seconds") or LONGEST
+    return {**options, "max_wallclock_seconds": min(walltime, LONGEST)}
 
 
 def wait_for(nodes: Sequence[CalcJobNode], interval: float = 0.5) -> None:

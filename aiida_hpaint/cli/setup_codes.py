@@ -247,12 +247,11 @@ def _check(
 ) -> bool:
     """Submit the checks of codes, wait, and show them; whether all is well."""
     from aiida_hpaint.cli.remote_check import show_check, submit_check, wait_for
-    from aiida_hpaint.workflows.code_options import remembered_options
 
-    nodes = []
-    for code in codes:
-        given = {**remembered_options(code), **(_options(code.computer, flags) if flags else {})}
-        nodes.append(submit_check(code, wanted, given))
+    nodes = [
+        submit_check(code, wanted, _options(code.computer, flags) if flags else {})
+        for code in codes
+    ]
     click.echo(f"Checking {', '.join(code.full_label for code in codes)} with a short job each")
     wait_for(nodes)
     shown = [show_check(node) for node in nodes]

@@ -36,7 +36,7 @@ def place(profile: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.usefixtures("daemon")
 def test_this_python_has_what_it_needs(place: str) -> None:
     arguments = ("--python", sys.executable, "--stage", "sample", "--label", "mine")
-    result = setup("codes", place, *arguments, "--walltime", "3600")
+    result = setup("codes", place, *arguments, "--walltime", "900")
     assert result.exit_code == 0, result.output
     assert "made now" in result.output
     assert "generator bundled" in result.output
@@ -45,7 +45,8 @@ def test_this_python_has_what_it_needs(place: str) -> None:
     assert code.default_calc_job_plugin == "pythonjob.pythonjob"
     check = code.base.links.get_outgoing().all_nodes()[-1]
     assert check.process_type == "aiida.calculations:hpaint.check"
-    assert check.get_option("max_wallclock_seconds") == 3600
+    assert check.get_option("max_wallclock_seconds") == 900
+    assert check.get_option("environment_variables")["OMP_NUM_THREADS"] == "1"
     again = setup("check", str(check.pk))
     assert again.exit_code == 0
     assert "generator bundled" in again.output
