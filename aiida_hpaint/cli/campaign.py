@@ -84,12 +84,21 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     overrides = merge(overrides, overrides_from(flags))
     merged = {**values, **given, "settings": overrides}
     model = LargeCampaign if "campaign" in merged else Campaign
+    if model is Campaign:
+        _refuse_of_campaigns(flags)
     try:
         return model.model_validate(merged)
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
         where = f"{files[0]}: " if files else ""
         raise ValueError(where + "; ".join(line.removeprefix(": ") for line in lines)) from None
+
+
+def _refuse_of_campaigns(flags: Mapping[str, Any]) -> None:
+    for name in ("group", "archive", "max_jobs", "dry_run"):
+        if flags.get(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} is for campaigns: name one with --campaign")
 
 
 def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:

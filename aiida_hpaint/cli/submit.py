@@ -101,9 +101,6 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
     if isinstance(campaign, LargeCampaign):
         _submit_campaign(obj["profile"], campaign, flags)
         return
-    for name in ("dry_run", "max_jobs", "group", "archive"):
-        if flags[name]:
-            raise click.UsageError(f"--{name.replace('_', '-')} is for campaigns: add --campaign")
     from aiida_hpaint.cli.run import prepare, submit_task
 
     task = prepare(files, flags)

@@ -127,7 +127,9 @@ class CampaignWorkChain(WorkChain):
         self._is_taken_up = True
         for pk in self._begun().values():
             child = _load(pk)
-            if not is_dead(child):
+            if is_dead(child):
+                self._group().remove_nodes(child)
+            else:
                 self._enrol(child)
         self._note_ended()
 

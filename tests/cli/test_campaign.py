@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.cli.campaign import (
+    LargeCampaign,
     fitting_chunk_sites,
     overrides_from,
     read_campaign,
@@ -68,9 +69,35 @@ def test_seeds_need_aiida(campaign_file: Path) -> None:
         prepare([str(campaign_file)], {"seeds": "peaks", "no_aiida": True})
 
 
+def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:
+    assert not isinstance(read_campaign([str(campaign_file)], {}), LargeCampaign)
+    (campaign_file.parent / "more").mkdir()
+    for name in ("c.cif", "notes.txt"):
+        (campaign_file.parent / "more" / name).touch()
+    text = "campaign: hydrides\nhosts: [more]\nadd: H:1\narchive: a.aiida\nmax_jobs: 3\n"
+    campaign_file.write_text(text, "utf-8")
+    campaign = read_campaign([str(campaign_file)], {"max_jobs": 4, "group": "mine"})
+    assert isinstance(campaign, LargeCampaign)
+    folder = campaign_file.parent
+    assert campaign.hosts == [str(folder / "more" / "c.cif")]
+    assert campaign.archive == str(folder / "a.aiida")
+    assert (campaign.max_jobs, campaign.group, campaign.campaign) == (4, "mine", "hydrides")
+    assert campaign.chunk_sites == 5000
+
+
+def test_a_campaign_from_flags_alone() -> None:
+    campaign = read_campaign([], {"campaign": "hydrides", "group": "mine"})
+    assert isinstance(campaign, LargeCampaign)
+    with pytest.raises(ValueError, match="give hosts, a group or an archive"):
+        read_campaign([], {"campaign": "hydrides"})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("campaign: a\nhosts: [a.cif]\nmax_jobs: 0", "max_jobs: input should be greater"),
+        ("max_jobs: 3\nhosts: [a.cif]", "max_jobs: extra inputs"),
+        ("campaign: ''\nhosts: [a.cif]", "campaign: string should have at least 1"),
         ("host: [a.cif]", "hosts: field required|hosts: list should have"),
         ("hosts: [a.cif]\nprotocl: fast", "protocl: extra inputs"),
         ("hosts: [a.cif]\nchunk_sites: 0", "chunk_sites: input should be greater"),
