@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.export_files import (
+    BENCHMARK,
+    RESTORATION,
+    STRUCTURE,
+    VALIDATION,
+    write_process,
+)
+from aiida_hpaint.structures.names import shown
+
 if TYPE_CHECKING:
-    from aiida.orm import ProcessNode
+    from aiida.orm import Group, Node, ProcessNode
 
 HELP = """Write what goes beside a paper: an AiiDA archive, tables, CIFs and a README.
 
@@ -22,18 +32,20 @@ pseudopotentials, content of nodes. Each process gets a folder with its tables a
 its report too; the README says how to read it all again, names licence and citation; SHA256SUMS
 has the digest of each file. The exit status is 1 where something is missing.
 
+What still runs is refused. What ended early, or lost some of its hosts, is written as far as it
+came, and the README says what failed.
+
+--check FILE walks through an archive that someone else made, without importing it.
+
 \b
 Examples:
   aiida-hpaint export 1234 --output published
   aiida-hpaint export hydrides --output published --title "Hydrogen in hydrides"
+  aiida-hpaint export 1234 5678 --output published --author "A. Author (Institute)" \\
+      --description "What DFT says of 80 hydrides" --reference "arXiv:2601.01959"
+  aiida-hpaint export --check downloaded.aiida
 """
 
-BENCHMARK, RESTORATION, VALIDATION, STRUCTURE = (
-    "benchmark",
-    "restoration",
-    "validation",
-    "structure",
-)
 RESULTS = {
     BENCHMARK: "rows",
     RESTORATION: "samples",
@@ -44,76 +56,151 @@ RESULTS = {
 
 
 @click.command(help=HELP)
-@click.argument("sources", nargs=-1, required=True, metavar="PK|GROUP...")
+@click.argument("sources", nargs=-1, metavar="PK|GROUP...")
 @click.option(
     "-o",
     "--output",
-    required=True,
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder, which is not there yet or empty.",
 )
+@click.option(
+    "--check",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Only walk through an archive that is there; nothing is imported.",
+)
 @click.option("--licence", default="CC-BY-4.0", show_default=True, help="Of the data.")
 @click.option("--title", default="Restored crystal structures", help="Of the README.")
+@click.option("--author", "authors", multiple=True, metavar="NAME", help="May be repeated.")
+@click.option("--description", default="", metavar="TEXT", help="What the data are.")
+@click.option("--keyword", "keywords", multiple=True, metavar="WORD", help="May be repeated.")
+@click.option(
+    "--reference", "references", multiple=True, metavar="TEXT", help="A paper; may be repeated."
+)
 @click.pass_obj
 def export(
-    obj: dict[str, Any], sources: tuple[str, ...], output: Path, licence: str, title: str
+    obj: dict[str, Any],
+    /,
+    sources: tuple[str, ...],
+    output: Path | None,
+    check: Path | None,
+    **flags: Any,
 ) -> None:
     """Write what goes beside a paper."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import quiet_warnings
 
     quiet_warnings()
-    if output.exists() and any(output.iterdir()):
+    if (check is None) != bool(sources):
+        raise click.UsageError("give either PKs and groups, or an archive with --check FILE")
+    if check is None and output is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
+    if output is not None and output.exists() and any(output.iterdir()):
         raise click.UsageError(f"{output} is not empty: give a new folder")
     session.load(obj["profile"])
-    from aiida_hpaint.publication import readme, write_archive
-    from aiida_hpaint.publication.archive import ARCHIVE
-
-    nodes = _processes(sources)
-    kinds = [_kind(node) for node in nodes]
-    # AiiDA would list its rules of traversal; opening the database undoes this.
-    logging.getLogger("aiida.export").setLevel(logging.WARNING)
-    output.mkdir(parents=True, exist_ok=True)
-    archive = write_archive(nodes, output / ARCHIVE)
-    names = _folders(nodes, kinds)
-    for node, kind, name in zip(nodes, kinds, names, strict=True):
-        _write(node, kind, output / name)
-    told = {name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)}
-    (output / "README.md").write_text(readme(archive, told, licence, title), encoding="utf-8")
-    _write_sums(output)
-    for gap in archive.gaps:
-        click.echo(f"Missing: {gap}", err=True)
-    click.echo(f"{len(nodes)} processes with {len(archive.jobs)} jobs are in {output}")
-    if archive.gaps:
+    if check is not None:
+        gaps = _check(check)
+    else:
+        assert output is not None
+        gaps = _export(sources, output, flags)
+    if gaps:
         raise click.exceptions.Exit(1)
 
 
-def _processes(sources: Sequence[str]) -> list[ProcessNode]:
-    """Processes of PKs, UUIDs and labels of groups, each once.
+def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> Sequence[str]:
+    """Write everything; what is missing."""
+    from aiida_hpaint.publication import About, readme, write_archive
+    from aiida_hpaint.publication.archive import ARCHIVE
+    from aiida_hpaint.publication.shortfalls import shortfalls
+
+    nodes, groups = _processes(sources)
+    kinds = [_kind(node) for node in nodes]
+    # AiiDA would list its rules of traversal; opening the database undoes this.
+    logging.getLogger("aiida.export").setLevel(logging.WARNING)
+    failed = [shortfalls(node) for node in nodes]
+    output.mkdir(parents=True, exist_ok=True)
+    archive = write_archive(nodes, output / ARCHIVE, groups)
+    names = _folders(nodes, kinds)
+    for node, kind, name in zip(nodes, kinds, names, strict=True):
+        write_process(node, kind, output / name)
+    told = {name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)}
+    about = About(**{field.name: flags[field.name] for field in fields(About)})
+    lines = dict(zip(names, failed, strict=True))
+    text = readme(archive, told, flags["licence"], flags["title"], about, lines)
+    (output / "README.md").write_text(text, encoding="utf-8")
+    _write_sums(output)
+    for name, each in lines.items():
+        for line in each:
+            click.echo(f"{name}: {line}", err=True)
+    _tell_gaps(archive.gaps)
+    click.echo(f"{len(nodes)} processes with {len(archive.jobs)} jobs are in {output}")
+    return archive.gaps
+
+
+def _check(path: Path) -> Sequence[str]:
+    """Walk through an archive of anyone; what is missing."""
+    from aiida.common.exceptions import AiidaException
+
+    from aiida_hpaint.publication import walk
+
+    try:
+        archive = walk(path)
+    except AiidaException as error:
+        raise click.ClickException(
+            f"{path} cannot be read ({error}): see `verdi archive migrate`"
+        ) from None
+    _tell_gaps(archive.gaps)
+    click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.gaps)} things are missing")
+    for name, sha256 in archive.weights:
+        click.echo(f"  {shown(name)}: weights with the sha256 {shown(sha256)}")
+    return archive.gaps
+
+
+def _tell_gaps(gaps: Sequence[str]) -> None:
+    for gap in gaps:
+        click.echo(f"Missing: {shown(gap)}", err=True)
+
+
+def _processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Group]]:
+    """Processes of PKs, UUIDs and labels of groups, each once, and the groups.
 
     Raises
     ------
     ClickException
         If something is neither, or a group has none.
     """
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-    from aiida.orm import Node, ProcessNode, load_group, load_node
+    from aiida.orm import ProcessNode
 
     found: dict[str, ProcessNode] = {}
+    groups: list[Group] = []
     for source in sources:
-        nodes: list[Node] = []
-        try:
-            nodes = [load_node(source)]
-        except (NotExistent, MultipleObjectsError, ValueError):
-            try:
-                nodes = list(load_group(source).nodes)
-            except (NotExistent, MultipleObjectsError, ValueError):
-                raise click.ClickException(f"there is no node and no group {source}") from None
+        nodes, group = _load(source)
         processes = [node for node in nodes if isinstance(node, ProcessNode)]
         if not processes:
             raise click.ClickException(f"{source} is no process, and no group with processes")
         found |= {node.uuid: node for node in processes}
-    return list(found.values())
+        groups += [] if group is None else [group]
+    return list(found.values()), groups
+
+
+def _load(source: str) -> tuple[list[Node], Group | None]:
+    """What a PK, a UUID or a label of a group stands for."""
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+    from aiida.orm import load_group, load_node
+
+    from aiida_hpaint.campaigns.group import CampaignGroup
+
+    try:
+        return [load_node(source)], None
+    except (NotExistent, MultipleObjectsError, ValueError):
+        pass
+    try:
+        group = load_group(source)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        raise click.ClickException(f"there is no node and no group {source}") from None
+    # A campaign leaves out hosts that were restored already: that is part of it.
+    elsewhere = group.elsewhere if isinstance(group, CampaignGroup) else {}
+    return [*group.nodes, *(load_node(uuid) for uuid in elsewhere)], group
 
 
 def _kind(node: ProcessNode) -> str:
@@ -129,11 +216,20 @@ def _kind(node: ProcessNode) -> str:
             f"node {node.pk} has not ended yet: `verdi process show {node.pk}`"
         )
     kind = _known_kind(node)
-    if RESULTS[kind] not in node.outputs:
+    if not _has_result(node, kind):
         raise click.ClickException(
             f"{kind} {node.pk} has no {RESULTS[kind]}: `verdi process report {node.pk}` says why"
         )
     return kind
+
+
+def _has_result(node: ProcessNode, kind: str) -> bool:
+    """Whether there is something to publish; of a restoration also what came before its end."""
+    if kind != RESTORATION:
+        return RESULTS[kind] in node.outputs
+    from aiida_hpaint.workflows.progress import get_samples
+
+    return get_samples(node) is not None
 
 
 def _known_kind(node: ProcessNode) -> str:
@@ -154,48 +250,6 @@ def _folders(nodes: Sequence[ProcessNode], kinds: Sequence[str]) -> list[str]:
     # PKs differ from profile to profile, labels are for the reader.
     pairs = zip(kinds, nodes, strict=True)
     return safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
-
-
-def _write(node: ProcessNode, kind: str, folder: Path) -> None:
-    """The files that the commands of each kind write."""
-    if kind == BENCHMARK:
-        from aiida_hpaint.benchmark import show
-        from aiida_hpaint.workflows.benchmark_results import load_benchmark, write_benchmark
-
-        write_benchmark(load_benchmark(node.uuid), folder)
-        show(folder)
-    elif kind == STRUCTURE:
-        _write_structure(node, folder)
-    elif kind == RESTORATION:
-        _write_restoration(node, folder)
-    if kind == VALIDATION or (kind == RESTORATION and _validated(node)):
-        from aiida_hpaint.cli.validation import write_validation
-        from aiida_hpaint.workflows.validate_results import read_validation
-
-        write_validation(read_validation(node), folder)
-
-
-def _write_restoration(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.cli.tables import by_host, write_files
-
-    samples = node.outputs.samples.batch
-    write_files(by_host(samples), samples, folder)
-
-
-def _write_structure(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.data.structure_batch import batch_of
-    from aiida_hpaint.structures import safe_name, write_cif
-
-    batch = batch_of(node.outputs.structure)
-    folder.mkdir(parents=True, exist_ok=True)
-    label = node.inputs.structure.label or batch.labels[0]
-    write_cif(batch, folder / f"{safe_name(label)}.cif")
-
-
-def _validated(node: ProcessNode) -> bool:
-    from aiida_hpaint.workflows.validate_results import is_validated
-
-    return is_validated(node)
 
 
 def _write_sums(folder: Path) -> None:

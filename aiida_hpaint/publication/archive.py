@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiida.orm import CalcJobNode, Data, ProcessNode, QueryBuilder
+from aiida.orm import (
+    CalcJobNode,
+    Data,
+    Group,
+    ProcessNode,
+    QueryBuilder,
+    StructureData,
+    WorkChainNode,
+    WorkflowNode,
+)
 from aiida.tools.archive import create_archive
 from aiida.tools.archive.abstract import get_format
 
@@ -24,12 +34,19 @@ _WITHOUT_WEIGHTS = frozenset({"random", "peaks"})
 _PYTHON = frozenset({"sample", "score", "relax_inserted", "relax_all", "phases"})
 _PW = frozenset({"scf", "nscf", "relax", "vc-relax"})
 _PP = frozenset({"potential"})
-_STRUCTURES = (
-    (_PYTHON, "function_inputs__structures"),
-    (_PW, "structure"),
-    (_PP, "parent_folder"),
+_INPUTS = (
+    (_PYTHON, ("function_inputs__structures",)),
+    (_PW, ("structure", "kpoints")),
+    (_PP, ("parent_folder",)),
 )
 """What the jobs of a stage begin with, by the labels of links."""
+
+_CHAINS = {
+    "DftRelaxWorkChain": ("structure", "settings"),
+    "PotentialPeaksWorkChain": ("structure", "count", "peaks", "pinball"),
+    "RestoreHydrogenWorkChain": ("structure", "count", "element", "peaks", "pinball"),
+}
+"""What says how a structure was relaxed or restored, beside its jobs."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,9 @@ class Archive:
     gaps: tuple[str, ...]
 
 
-def write_archive(processes: Sequence[ProcessNode], path: Path) -> Archive:
+def write_archive(
+    processes: Sequence[ProcessNode], path: Path, groups: Sequence[Group] = ()
+) -> Archive:
     """Write processes with all that they called, used and made, and walk through what was written.
 
     Parameters
@@ -63,16 +82,22 @@ def write_archive(processes: Sequence[ProcessNode], path: Path) -> Archive:
         That have ended.
     path
         Of the file; there must be none.
+    groups
+        Groups of some of the processes, which are to be there again.
 
     Raises
     ------
     ValueError
-        If a process has not ended.
+        If a process, or one that it called, has not ended.
     """
     for node in processes:
-        if not node.is_terminated or not node.is_sealed:
-            raise ValueError(f"node {node.pk} ({node.process_label}) has not ended yet")
-    create_archive(processes, filename=path)
+        for one in (node, *_called(node)):
+            if not one.is_terminated or not one.is_sealed:
+                raise ValueError(
+                    f"node {node.pk} cannot be exported: {one.process_label} {one.pk} has not "
+                    "ended yet; see `verdi process list`"
+                )
+    create_archive([*processes, *groups], filename=path)
     return walk(path, [node.uuid for node in processes])
 
 
@@ -92,14 +117,81 @@ def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
         uuids = archive.querybuilder().append(ProcessNode, project="uuid").all(flat=True)
         gaps = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
         given = _links(archive.querybuilder())
+        kinds = _kinds(archive.querybuilder())
         for job in jobs:
             lacks = [*_gaps(job), *_without_input(job, given.get(job.uuid, set()))]
+            lacks += _without_pseudo(job, kinds.get(job.uuid, set()))
             gaps += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
         batches = archive.querybuilder().append(StructureBatchData).all(flat=True)
         gaps += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
+        gaps += _open_processes(archive.querybuilder())
+        gaps += _bare_chains(archive.querybuilder())
+        gaps += _wrong_pseudos(archive.querybuilder())
         models = [model for node in batches for model in node.base.attributes.get("models", [])]
     weights = {(model["name"], model["sha256"]) for model in models if "sha256" in model}
     return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(gaps))
+
+
+def _called(node: ProcessNode) -> list[ProcessNode]:
+    return node.called_descendants if isinstance(node, WorkflowNode) else []
+
+
+def _open_processes(query: QueryBuilder) -> Iterator[str]:
+    """Processes that a daemon would take up; an honest archive has none."""
+    query.append(ProcessNode, project=["uuid", "attributes.sealed", "attributes.checkpoints"])
+    for uuid, sealed, checkpoint in query.all():
+        if not sealed or checkpoint is not None:
+            yield f"process {uuid} has not ended, and would go on: do not import it"
+
+
+def _bare_chains(query: QueryBuilder) -> Iterator[str]:
+    """Work chains of DFT that do not say what they were asked."""
+    query.append(
+        WorkChainNode,
+        filters={"attributes.process_label": {"in": list(_CHAINS)}},
+        project=["uuid", "attributes.process_label"],
+        tag="chain",
+    )
+    query.append(Data, with_outgoing="chain", edge_project="label", outerjoin=True)
+    found: dict[tuple[str, str], set[str]] = {}
+    for uuid, label, link in query.all():
+        found.setdefault((uuid, label), set()).add(link)
+    for (uuid, label), links in found.items():
+        for name in _CHAINS[label]:
+            if name not in links:
+                yield f"{label} {uuid}: it has no input {name}"
+
+
+def _kinds(query: QueryBuilder) -> dict[str, set[str]]:
+    """Names of the kinds of sites of each job's structure, by its UUID."""
+    query.append(CalcJobNode, project="uuid", tag="job")
+    query.append(
+        StructureData,
+        with_outgoing="job",
+        edge_filters={"label": "structure"},
+        project="attributes.kinds",
+    )
+    return {uuid: {kind["name"] for kind in kinds} for uuid, kinds in query.all()}
+
+
+def _without_pseudo(job: Job, kinds: set[str]) -> Iterator[str]:
+    if job.stage in _PW and job.pseudopotentials:
+        for kind in sorted(kinds - job.pseudopotentials.keys()):
+            yield f"it has no pseudopotential of {kind}"
+
+
+def _wrong_pseudos(query: QueryBuilder) -> Iterator[str]:
+    """Pseudopotentials whose file is another one than their hash says."""
+    query.append(CalcJobNode, tag="job")
+    query.append(Data, with_outgoing="job", edge_filters={"label": {"like": "pseudos__%"}})
+    for node in query.distinct().all(flat=True):
+        name, told = (node.base.attributes.get(key, "") for key in ("filename", "md5"))
+        if name not in node.base.repository.list_object_names():
+            yield f"node {node.uuid}: the file of the pseudopotential {name} is missing"
+            continue
+        content = node.base.repository.get_object_content(name, mode="rb")
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != told:
+            yield f"node {node.uuid}: the pseudopotential {name} is another one than its MD5 says"
 
 
 def _links(query: QueryBuilder) -> dict[str, set[str]]:
@@ -113,9 +205,9 @@ def _links(query: QueryBuilder) -> dict[str, set[str]]:
 
 
 def _without_input(job: Job, labels: set[str]) -> Iterator[str]:
-    for stages, label in _STRUCTURES:
-        if job.stage in stages and label not in labels:
-            yield f"it has no input {label}"
+    for stages, needed in _INPUTS:
+        if job.stage in stages:
+            yield from (f"it has no input {label}" for label in needed if label not in labels)
 
 
 def _gaps(job: Job) -> Iterator[str]:

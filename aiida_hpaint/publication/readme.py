@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from aiida_hpaint import __version__
 from aiida_hpaint.publication.archive import ARCHIVE, Archive
 from aiida_hpaint.queries.story import Job
 
-__all__ = ["readme"]
+__all__ = ["About", "readme"]
 
 METHOD = (
     "T. Reents, A. Cantarella, M. Bercx, P. Bonfà and G. Pizzi, *Score-based diffusion models for "
@@ -22,8 +23,42 @@ ESPRESSO = (
 )
 
 
+LICENCES = {
+    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
+    "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
+    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
+    "MIT": "https://opensource.org/license/mit",
+}
+"""Where the text of licences is that the Materials Cloud Archive offers."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What an archive of publications asks, beside title and licence.
+
+    Attributes
+    ----------
+    authors
+        Names, with affiliations where there are any.
+    description
+        What the data are.
+    keywords, references
+        Words; papers, preprints and sites that belong to the data.
+    """
+
+    authors: tuple[str, ...] = ()
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+
+
 def readme(
-    archive: Archive, folders: Mapping[str, tuple[str, str]], licence: str, title: str
+    archive: Archive,
+    folders: Mapping[str, tuple[str, str]],
+    licence: str,
+    title: str,
+    about: About = About(),
+    failed: Mapping[str, Sequence[str]] = {},
 ) -> str:
     """Markdown: what there is, how to read it again, what made it, licence and citation.
 
@@ -37,18 +72,60 @@ def readme(
         Of the data, like CC-BY-4.0.
     title
         Of the page, one line.
+    about
+        Authors and so on.
+    failed
+        What was not reached, by folder: see `shortfalls`.
     """
     sections = {
+        **_about(about),
         "Files": _files(folders),
         "Read it again": _again(folders),
         "What made it": _made_by(archive),
+        **_failed(failed),
         "What is missing": [f"- {gap}" for gap in archive.gaps] or ["Nothing that was looked for."],
-        "Licence": [f"The data are under {_line(licence)}."],
-        "Citation": _citation(archive.jobs),
+        "Licence": _licence(licence),
+        "Citation": [*_record(about, title), *_citation(archive.jobs)],
     }
     parts = [f"# {_line(title)}"]
     parts += [f"## {name}\n\n" + "\n".join(lines) for name, lines in sections.items()]
     return "\n\n".join(parts) + "\n"
+
+
+def _about(about: About) -> dict[str, list[str]]:
+    """Sections of what is known."""
+    listed = {"Authors": about.authors, "Keywords": about.keywords, "References": about.references}
+    found = {name: [f"- {_line(one)}" for one in values] for name, values in listed.items()}
+    found["Description"] = [_line(about.description)] if about.description else []
+    order = ("Authors", "Description", "Keywords", "References")
+    return {name: found[name] for name in order if found[name]}
+
+
+def _failed(failed: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    lines = [f"- `{name}/`: {_line(line)}" for name, each in failed.items() for line in each]
+    return {"What failed": lines} if lines else {}
+
+
+def _licence(licence: str) -> list[str]:
+    address = LICENCES.get(licence)
+    where = f", {address}" if address else ""
+    return [
+        f"The data are under {_line(licence)}{where}.",
+        "Pseudopotentials and weights of models keep the licences that they came with.",
+    ]
+
+
+def _record(about: About, title: str) -> list[str]:
+    """How the data themselves are cited, once they have a DOI."""
+    authors = f"{', '.join(_line(one) for one in about.authors)}, " if about.authors else ""
+    return [
+        "Please cite the data, with the DOI that they got where you have them from:",
+        "",
+        f"- {authors}*{_line(title)}*, Materials Cloud Archive",
+        "",
+        "and what they were made with:",
+        "",
+    ]
 
 
 def _files(folders: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -131,10 +131,162 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
     assert "is not empty" in result.output
 
 
+def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> None:
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    node = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    result = run(node.pk, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "restoration_cut_short: it ended early: it was killed" in result.output
+    assert "restoration_cut_short: host sampled: no sample became a candidate" in result.output
+    written = files(tmp_path / "out")
+    assert {"restoration_cut_short/done.cif", "restoration_cut_short/samples.csv"} <= set(written)
+    assert "restoration_cut_short/sampled.cif" not in written
+    readme = written["README.md"].decode()
+    assert "## What failed" in readme
+    assert "- `restoration_cut_short/`: it ended early: it was killed" in readme
+
+
+def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
+    node = told.restored_by_dft(host(), "1 sites are still missing after 5 rounds")
+    result = run(node.pk, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "exit status 405: 1 sites are still missing after 5 rounds" in result.output
+    assert "405" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert (tmp_path / "out" / "structure" / "host.cif").exists()
+
+
+def test_a_child_that_runs_is_named(tmp_path: Path) -> None:
+    from aiida.common.links import LinkType
+    from aiida.orm import WorkChainNode, WorkflowNode
+
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    restored = told.restored(brucite)
+    hosts = {"graph_inputs__hosts": restored.inputs.graph_inputs.hosts}
+    graph = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
+    child = told.process(WorkChainNode, "Stage<sample>", {}, process_state="waiting")
+    child.base.links.add_incoming(graph, LinkType.CALL_WORK, "sample_chunk_0000")
+    child.store()
+    told.returned(graph, {"samples": restored.outputs.samples})
+    result = run(graph.seal().pk, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"Stage<sample> {child.pk} has not ended yet" in result.output
+    child.seal()
+
+
+def test_who_made_it_stands_in_the_readme(restoration: Any, tmp_path: Path) -> None:
+    said = ["--author", "A. B. (<i>Lab</i>)", "--author", "C. D.", "--description", "Hydrides."]
+    said += ["--keyword", "hydrogen", "--reference", "doi:10.1000/1"]
+    result = run(restoration.pk, "-o", tmp_path, *said)
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert (
+        "## Authors\n\n- A. B. (\\<i\\>Lab\\</i\\>)\n- C. D.\n\n## Description\n\nHydrides.\n"
+        in text
+    )
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+    assert "C. D., *Restored crystal structures*, Materials Cloud Archive" in text
+
+
+def test_campaigns_are_published_with_what_they_found_elsewhere(
+    restoration: Any, tmp_path: Path
+) -> None:
+    from aiida_hpaint.campaigns.group import ELSEWHERE, make_campaign
+    from aiida_hpaint.publication import walk
+
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    chunk = told.restored(brucite, name="$(x) <b> chunk_0000")
+    group = make_campaign("../$(x) <b>")
+    group.add_nodes([chunk])
+    group.base.extras.set(ELSEWHERE, {restoration.uuid: [0]})
+    result = run("../$(x) <b>", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "2 processes" in result.output
+    assert os.listdir(tmp_path) == ["out"]
+    found = walk(tmp_path / "out" / "archive.aiida", [chunk.uuid, restoration.uuid])
+    assert found.gaps == ()
+
+
+def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> None:
+    from aiida.orm import Dict, WorkChainNode
+    from aiida.tools.archive import create_archive
+
+    good = tmp_path / "good.aiida"
+    create_archive([restoration], filename=good)
+    result = run("--check", good)
+    assert result.exit_code == 0, result.output
+    assert "4 jobs, 0 things are missing" in result.output
+    assert f"p: weights with the sha256 {'1e' * 32}" in result.output
+
+    # What others forge: a process that a daemon would go on with.
+    chain = told.process(WorkChainNode, "Any", {}, process_state="waiting").store()
+    chain.base.attributes.set("checkpoints", "!!python/object/apply:os.system [ls]")
+    told.returned(chain, {"d": Dict({}).store()})
+    chain.seal()
+    bad = tmp_path / "bad.aiida"
+    create_archive([chain], filename=bad, strip_checkpoints=False)
+    result = run("--check", bad)
+    assert result.exit_code == 1
+    assert f"process {chain.uuid} has not ended, and would go on: do not import it" in result.output
+
+    (tmp_path / "no.aiida").write_bytes(b"no archive")
+    result = run("--check", tmp_path / "no.aiida")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+    assert run("--check", good, restoration.pk).exit_code == 2
+    assert run("-o", tmp_path / "x").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("pseudos__Mg", "it has no pseudopotential of Mg"),
+        ("kpoints", "it has no input kpoints"),
+        ("code", "it has no code"),
+        ("parameters", "it has no settings"),
+    ],
+)
+def test_what_dft_lacks_is_told(
+    lost: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = told.process
+
+    def without(kind: Any, label: str, inputs: dict[str, Any], **attributes: Any) -> Any:
+        kept = {name: value for name, value in inputs.items() if name != lost}
+        return process(kind, label, kept, **attributes)
+
+    monkeypatch.setattr(told, "process", without)
+    result = run(told.restored_by_dft(host()).pk, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_a_pseudopotential_that_is_another_one_is_told(tmp_path: Path) -> None:
+    from aiida.orm import CalcJobNode
+
+    node = told.restored_by_dft(host())
+    [job] = [one for one in node.called_descendants if isinstance(one, CalcJobNode)]
+    job.inputs.pseudos.Mg.backend_entity.set_attribute("md5", "0" * 32)
+    result = run(node.pk, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "the pseudopotential Mg.upf is another one than its MD5 says" in result.output
+
+
+def host() -> Any:
+    from aiida.orm import StructureData
+
+    structure = StructureData(cell=[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]])
+    structure.append_atom(position=(0.0, 0.0, 0.0), symbols="Mg")
+    structure.append_atom(position=(2.0, 2.0, 2.0), symbols="O")
+    structure.label = "host"
+    return structure
+
+
 @pytest.mark.slow
 def test_an_empty_profile_reproduces_every_table(
     restoration: Any, samples: StructureBatch, tmp_path: Path
 ) -> None:
+    from aiida.orm import Group
+
     batch = restoration.outputs.samples.batch
     references = replace(batch[[0]], scalars={}).with_scalars(host=[0])
     energies = {f"host_0000{i}_rank_000": -21.0 for i in (0, 1)} | {"host_00000_reference": -20.0}
@@ -142,7 +294,12 @@ def test_an_empty_profile_reproduces_every_table(
     rows = make_rows(0.6, hosts=4)
     rows[0] = rows[0].model_copy(update={"label": HOSTILE[0]})
     benchmark = told.benchmarked(rows, samples)
-    nodes = [restoration.uuid, validation.uuid, benchmark.uuid]
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    partial = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    by_dft = told.restored_by_dft(host())
+    group = Group(label="published").store()
+    group.add_nodes([restoration, partial])
+    nodes = ["published", validation.uuid, benchmark.uuid, by_dft.uuid]
     result = run(*nodes, "-o", tmp_path / "here")
     assert result.exit_code == 0, result.output
     written = files(tmp_path / "here")

@@ -63,14 +63,24 @@ def returned(node: Any, outputs: Mapping[str, Any]) -> None:
         value.base.links.add_incoming(node, LinkType.RETURN, name)
 
 
-def stage(name: str, structures: Any, batch: StructureBatch, identity: Mapping[str, Any]) -> Any:
+def stage(
+    name: str,
+    structures: Any,
+    batch: StructureBatch,
+    identity: Mapping[str, Any],
+    caller: Any = None,
+    chunk: str = "chunk_0000",
+) -> Any:
     """What one stage makes of a chunk, by a job on localhost."""
+    from aiida.common.links import LinkType
     from aiida.orm import CalcJobNode, Dict, WorkChainNode
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     code = default_code()
     chain = process(WorkChainNode, f"Stage<{name}>", {"structures": structures}, exit_status=0)
+    if caller is not None:
+        chain.base.links.add_incoming(caller, LinkType.CALL_WORK, f"{name}_{chunk}")
     chain.store()
     inputs = {
         "function_inputs__structures": structures,
@@ -82,9 +92,65 @@ def stage(name: str, structures: Any, batch: StructureBatch, identity: Mapping[s
     job.computer = code.computer
     found = StructureBatchData(batch)
     made(job, chain, {"structures": found})
-    returned(chain, {"structures": found})
+    report = Dict({"stage": name, "status": "finished", "message": ""}).store()
+    returned(chain, {"structures": found, "report": report})
     chain.seal()
     return found
+
+
+def died(hosts: StructureBatch, place: int = 0) -> Any:
+    """A restoration of two hosts that was killed when one was restored and the other sampled."""
+    from aiida.orm import Int, WorkflowNode
+
+    from aiida_hpaint.calculations.functions import split_hosts
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = StructureBatchData(hosts).store()
+    inputs = {"graph_inputs__hosts": node}
+    graph = process(WorkflowNode, "WorkGraph<restore>", inputs, process_state="killed").store()
+    graph.label = "cut short"
+    for key, chunk in split_hosts(node, Int(1)).items():
+        drawn = stage("sample", chunk, _drawn(chunk.batch), IDENTITY, graph, key)
+        if key == f"chunk_{place:04d}":
+            stage("relax_all", drawn, _relaxed(drawn.batch), POTENTIAL, graph, key)
+    return graph.seal()
+
+
+def restored_by_dft(host: Any, message: str | None = None) -> Any:
+    """What RestoreHydrogenWorkChain returns of a StructureData; with a message it ended early."""
+    from aiida.orm import Dict, Int, Str, StructureData, WorkChainNode
+    from ase import Atom
+
+    inputs = {
+        "structure": host if host.is_stored else host.store(),
+        "count": Int(1),
+        "element": Str("H"),
+        "peaks": Dict({"level": 0.0}),
+        "pinball": Dict({"keep": 3}),
+    }
+    told = {"exit_status": 0} if message is None else {"exit_status": 405, "exit_message": message}
+    chain = process(WorkChainNode, "RestoreHydrogenWorkChain", inputs, **told).store()
+    filled = host.get_ase()
+    filled.append(Atom("H", (0.1, 0.2, 0.3)))
+    structure = one_job(chain, host, StructureData(ase=filled))
+    returned(chain, {"structure": structure, "report": Dict({"status": "finished"}).store()})
+    return chain.seal()
+
+
+def one_job(chain: Any, start: Any, end: Any) -> Any:
+    """What pw.x makes of a structure."""
+    from aiida.orm import CalcJobNode, Dict, KpointsData
+
+    kpoints = KpointsData()
+    kpoints.set_kpoints_mesh([2, 2, 2])
+    parameters = Dict({"CONTROL": {"calculation": "relax"}})
+    code = default_code()
+    given = {"structure": start, "parameters": parameters, "code": code, "kpoints": kpoints}
+    given |= {f"pseudos__{symbol}": pseudopotential(symbol) for symbol in start.get_symbols_set()}
+    job = process(CalcJobNode, "PwCalculation", given, exit_status=0)
+    job.computer = code.computer
+    made(job, chain, {} if end is None else {"output_structure": end})
+    return end
 
 
 def restored(hosts: StructureBatch, lost: tuple[str, ...] = (), name: str = "restore") -> Any:
@@ -97,7 +163,8 @@ def restored(hosts: StructureBatch, lost: tuple[str, ...] = (), name: str = "res
     node = StructureBatchData(hosts).store()
     chunks = {key: _chunk(chunk, lost) for key, chunk in split_hosts(node, Int(1)).items()}
     ranked = rank_samples(hosts=node, **chunks)
-    graph = process(WorkflowNode, f"WorkGraph<{name}>", {"graph_inputs__hosts": node})
+    inputs = {"graph_inputs__hosts": node}
+    graph = process(WorkflowNode, f"WorkGraph<{name}>", inputs, exit_status=0)
     graph.store()
     graph.label = name
     returned(graph, {**ranked, **_named(pick_structures(ranked["samples"]))})
@@ -156,7 +223,8 @@ def validated(samples: Any, references: StructureBatch, energies: Mapping[str, f
         relaxed |= {f"{key}__start": start, f"{key}__report": report}
         relaxed |= {} if end is None else {f"{key}__end": end}
     compared = compare_validated(**relaxed)
-    graph = process(WorkflowNode, "WorkGraph<validate>", {"graph_inputs__structures": samples})
+    given = {"graph_inputs__structures": samples}
+    graph = process(WorkflowNode, "WorkGraph<validate>", given, exit_status=0)
     graph.store()
     lowest = _named(compared.pop("structures", {}))
     graph.label = "validate"
@@ -189,7 +257,7 @@ def benchmarked(rows: list[Any], complete: StructureBatch) -> Any:
         "graph_inputs__complete": StructureBatchData(complete),
         "graph_inputs__settings": Dict(SETTINGS),
     }
-    graph = process(WorkflowNode, "WorkGraph<benchmark>", inputs).store()
+    graph = process(WorkflowNode, "WorkGraph<benchmark>", inputs, exit_status=0).store()
     graph.label = "../benchmark"
     returned(graph, outputs)
     return graph.seal()
@@ -205,20 +273,14 @@ def pseudopotential(symbol: str) -> Any:
 
 def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
     """What DftRelaxWorkChain returns of a structure: relaxed, if it has an energy, and a report."""
-    from aiida.orm import CalcJobNode, Dict, WorkChainNode
+    from aiida.orm import Dict, WorkChainNode
 
     settings = Dict({"cutoff_wfc": 30})
     inputs = {"structure": start, "settings": settings}
     chain = process(WorkChainNode, "DftRelaxWorkChain", inputs, exit_status=0).store()
-    parameters = Dict({"CONTROL": {"calculation": "relax"}})
-    code = default_code()
-    given = {"structure": start, "parameters": parameters, "code": code}
-    given |= {f"pseudos__{symbol}": pseudopotential(symbol) for symbol in start.get_symbols_set()}
-    job = process(CalcJobNode, "PwCalculation", given, exit_status=0)
-    job.computer = code.computer
     end = start.clone()
     end.base.attributes.delete("hpaint")
-    made(job, chain, {} if energy is None else {"output_structure": end})
+    one_job(chain, start, None if energy is None else end)
     told = {"status": "failed", "message": "job 5: it overlaps"}
     if energy is not None:
         told = {"status": "converged", "message": "", "energy": energy, "max_force": 0.01}
