@@ -24,7 +24,7 @@ from aiida_hpaint.workflows.build import (
     stage_plan,
 )
 from aiida_hpaint.workflows.code_options import with_remembered
-from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
 from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
@@ -114,7 +114,7 @@ def _seeding(
     pp: str | AbstractCode | None,
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    codes = {name: find_espresso(name, code) for name, code in {"pw": pw, "pp": pp}.items()}
+    codes = dict(zip(("pw", "pp"), find_both(pw, pp), strict=True))
     jobs = pw_options(codes["pw"], with_remembered(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])

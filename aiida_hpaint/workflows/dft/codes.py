@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
@@ -9,11 +10,42 @@ from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_
 
 from aiida_hpaint.workflows.places import runs_on_this_machine
 
-__all__ = ["find_espresso"]
+__all__ = ["find_both", "find_espresso"]
 
 
-def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> AbstractCode:
+def find_both(
+    pw: str | AbstractCode | None, pp: str | AbstractCode | None
+) -> tuple[AbstractCode, AbstractCode]:
+    """The codes of pw.x and of pp.x, which reads what pw.x wrote: on the same computer.
+
+    Raises
+    ------
+    ValueError
+        If there is none, see `find_espresso`, or they are on two computers.
+    """
+    first = find_espresso("pw", pw)
+    second = find_espresso("pp", pp, first.computer)
+    if first.computer is not None and second.computer != first.computer:
+        raise ValueError(
+            f"code '{second.full_label}' cannot read what '{first.full_label}' writes: pp.x has to "
+            "be on the computer of pw.x"
+        )
+    return first, second
+
+
+def find_espresso(
+    name: str = "pw", code: str | AbstractCode | None = None, beside: Computer | None = None
+) -> AbstractCode:
     """The code of a label, or else that of `name`.x on localhost, or the only one that there is.
+
+    Parameters
+    ----------
+    name
+        "pw" or "pp".
+    code
+        The code or its label.
+    beside
+        The computer on which it has to be where no code is named.
 
     Raises
     ------
@@ -22,7 +54,7 @@ def find_espresso(name: str = "pw", code: str | AbstractCode | None = None) -> A
         nothing at all.
     """
     plugin = f"quantumespresso.{name}"
-    found = _only(name, plugin) if code is None else _load(code)
+    found = _only(name, plugin, beside) if code is None else _load(code)
     if found.default_calc_job_plugin not in (plugin, None):
         raise ValueError(
             f"code '{found.full_label}' runs {found.default_calc_job_plugin}, not {plugin}: "
@@ -56,8 +88,9 @@ def _load(code: str | AbstractCode) -> AbstractCode:
         ) from None
 
 
-def _only(name: str, plugin: str) -> AbstractCode:
-    query = QueryBuilder().append(Computer, tag="computer")
+def _only(name: str, plugin: str, beside: Computer | None) -> AbstractCode:
+    where = {} if beside is None else {"id": beside.pk}
+    query = QueryBuilder().append(Computer, filters=where, tag="computer")
     query.append(
         InstalledCode, with_computer="computer", filters={"attributes.input_plugin": plugin}
     )
@@ -68,4 +101,9 @@ def _only(name: str, plugin: str) -> AbstractCode:
     if codes:
         labels = ", ".join(sorted(code.full_label for code in codes))
         raise ValueError(f"there are several codes for {name}.x: name one of {labels}")
+    if beside is not None and beside.label != "localhost":
+        raise ValueError(
+            f"there is no code for {name}.x on {beside.label}: run "
+            f"`aiida-hpaint setup codes {shlex.quote(beside.label)} --{name} PATH` first"
+        )
     raise ValueError(f"there is no code for {name}.x: run `aiida-hpaint setup dft` first")

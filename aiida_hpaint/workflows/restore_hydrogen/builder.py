@@ -16,7 +16,7 @@ from aiida_hpaint.protocols.dft import dft_protocol_values
 from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.code_options import with_remembered
-from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
     base_inputs,
@@ -55,7 +55,7 @@ def fill_builder(
     charge: float = 0,
 ) -> None:
     """Fill in all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
-    pw, pp = (find_espresso(name, code) for name, code in zip(("pw", "pp"), codes, strict=True))
+    pw, pp = find_both(*codes)
     element, count = _insert(*insert)
     host = check_hosts(batch_of(structure))
     # All species are there, of which each calculation takes those that it has.

@@ -135,3 +135,36 @@ def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: P
         pick_family(DftSettings(pseudo_families=("bare",)), ["H"])
     told = DftSettings(pseudo_families=("bare",), cutoff_wfc=30)
     assert cutoffs(told, pick_family(told, ["H"]), ["H"]) == (30, 120)
+
+
+def test_pp_reads_what_pw_wrote_on_its_computer(profile: Any) -> None:
+    from aiida.orm import Computer, InstalledCode
+
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.dft.codes import find_both
+
+    cluster = Computer(
+        label="both",
+        hostname="cluster",
+        transport_type="core.ssh_async",
+        scheduler_type="core.slurm",
+    ).store()
+
+    def code(computer: Any, name: str) -> Any:
+        return InstalledCode(
+            label=f"{name}-both",
+            computer=computer,
+            filepath_executable="/bin/sh",
+            default_calc_job_plugin=f"quantumespresso.{name}",
+        ).store()
+
+    here, pw = code(session.ensure_computer()[0], "pp"), code(cluster, "pw")
+    here.is_hidden = True
+    with pytest.raises(ValueError, match=r"no code for pp\.x on both: .*setup codes both --pp"):
+        find_both("pw-both@both", None)
+    with pytest.raises(ValueError, match=r"pp-both@localhost' cannot read what 'pw-both@both'"):
+        find_both(pw, here)
+    pp = code(cluster, "pp")
+    assert find_both(pw, None)[1].uuid == pp.uuid
+    for one in (pw, pp):
+        one.is_hidden = True
