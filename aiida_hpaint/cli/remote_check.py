@@ -116,6 +116,7 @@ def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; whether nothing required is missing."""
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.remote.findings import problems
+    from aiida_hpaint.structures.names import shown
 
     findings, commands = findings_of(node)
     console().print(_table(node, findings))
@@ -124,7 +125,7 @@ def show_check(node: CalcJobNode) -> bool:
     name = node.inputs.code.computer.label
     click.echo(f"What to do on {name}:")
     for command in commands:
-        click.echo(f"  {command}")
+        click.echo(f"  {shown(command)}")
     return False
 
 
@@ -132,17 +133,19 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
+    from aiida_hpaint.structures.names import shown
+
     table = Table(title=Text(f"{node.inputs.code.full_label}, checked by node {node.pk}"))
     for title in ("what", "there", "needed"):
         table.add_column(title, overflow="fold")
     table.add_column("", no_wrap=True)
     for found in findings:
         style = "bold red" if found.is_problem else "green" if found.verdict == "ok" else "yellow"
-        # What other machines say is text, never markup.
-        cells = (found.what, found.there or "-", found.needed)
-        table.add_row(*map(Text, cells), Text(found.verdict, style))
+        # What other machines say is text, and never acts on a terminal.
+        cells = (Text(shown(cell)) for cell in (found.what, found.there or "-", found.needed))
+        table.add_row(*cells, Text(found.verdict, style))
         if found.remedy and not found.is_problem and found.verdict != "ok":
-            table.add_row("", Text(found.remedy, "dim"), "", "")
+            table.add_row("", Text(shown(found.remedy), "dim"), "", "")
     return table
 
 

@@ -148,14 +148,16 @@ def _passes(computer: Any) -> bool:
     """Test a computer, tell each step, and say what to do where one fails."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.computer_tests import try_computer
+    from aiida_hpaint.structures.names import shown
 
     if computer.transport_type != "core.local" and session.ensure_daemon():
         # Asynchronous transports talk through the runner, whose broker is the daemon's.
         click.echo("daemon    started")
     all_well = True
     for step in try_computer(computer):
-        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{step.found}")
+        told = shown(step.found)
+        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{told}")
         if not step.is_ok:
             all_well = False
-            click.echo(f"{'':<10}{step.remedy}")
+            click.echo(f"{'':<10}{shown(step.remedy)}")
     return all_well

@@ -168,3 +168,23 @@ def test_computers_and_checks_that_are_not_there() -> None:
 def test_requirements_are_printed_as_pip_takes_them() -> None:
     printed = setup("requirements", "--stage", "sample").output.splitlines()
     assert printed == remote_requirements(("sampling",))
+
+
+def test_what_other_machines_say_does_nothing_to_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from types import SimpleNamespace
+
+    from aiida_hpaint.cli import remote_check
+    from aiida_hpaint.remote.findings import Finding
+
+    evil = "\x1b[2J\x07[bold]x[/bold]\nnext"
+    found = Finding("torch", evil, evil, "broken", remedy=evil)
+    monkeypatch.setattr(remote_check, "findings_of", lambda node: ([found], [evil]))
+    code = SimpleNamespace(full_label="a@b", computer=SimpleNamespace(label="b"))
+    node: Any = SimpleNamespace(pk=1, inputs=SimpleNamespace(code=code))
+    assert not remote_check.show_check(node)
+    printed = capsys.readouterr().out
+    assert "\x1b[2J" not in printed
+    assert "\x07" not in printed
+    assert "[bold]" in printed
