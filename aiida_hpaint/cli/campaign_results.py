@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_hpaint.structures.names import quoted
+
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup
 
@@ -31,7 +33,7 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     state = campaign_state(group, with_jobs=False)
     if samples is None:
         raise click.ClickException(
-            f"campaign {group.label} has no samples yet: aiida-hpaint status '{group.label}'"
+            f"campaign {group.label} has no samples yet: aiida-hpaint status {quoted(group.label)}"
         )
     results = by_host(samples)
     files = write_files(results, samples, output)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_hpaint.structures.names import quoted
+
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup
     from aiida_hpaint.campaigns.jobs import Job
@@ -78,7 +80,7 @@ def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
         try:
             time.sleep(interval)
         except KeyboardInterrupt:
-            click.echo(f"It goes on: aiida-hpaint status '{state.name}'")
+            click.echo(f"It goes on: aiida-hpaint status {quoted(state.name)}")
             return
 
 
@@ -146,7 +148,7 @@ def _next(state: CampaignState) -> list[str]:
     if state.failed and not state.alive:
         return ["Submit it again to restore the hosts that failed: aiida-hpaint submit FILE.yaml"]
     if state.done and not state.alive:
-        return [f"What was found: aiida-hpaint results '{state.name}'"]
+        return [f"What was found: aiida-hpaint results {quoted(state.name)}"]
     return []
 
 

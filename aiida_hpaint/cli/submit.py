@@ -9,6 +9,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.campaign import LargeCampaign, read_campaign, read_settings
+from aiida_hpaint.structures.names import quoted
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import Sources
@@ -146,8 +147,8 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
         click.echo("There is nothing to do.")
     else:
         click.echo(f"Submitted to campaign {order.name} as node {node.pk}.")
-    click.echo(f"  aiida-hpaint status '{order.name}'")
-    click.echo(f"  aiida-hpaint results '{order.name}'")
+    click.echo(f"  aiida-hpaint status {quoted(order.name)}")
+    click.echo(f"  aiida-hpaint results {quoted(order.name)}")
 
 
 def _read_sources(campaign: LargeCampaign, skip_bad: bool) -> Sources:

@@ -23,7 +23,7 @@ from aiida_hpaint.structures.insertion import (
     remove_sites,
 )
 from aiida_hpaint.structures.missing import count_missing
-from aiida_hpaint.structures.names import for_tables, safe_name, safe_names, shown
+from aiida_hpaint.structures.names import for_tables, quoted, safe_name, safe_names, shown
 from aiida_hpaint.structures.npz import load_npz, save_npz
 from aiida_hpaint.structures.trajectory import Recording, Trajectory
 
@@ -51,6 +51,7 @@ __all__ = [
     "parse_insert",
     "partition_hosts",
     "prepare_hosts",
+    "quoted",
     "read_extxyz",
     "read_hosts",
     "remove_inserted",

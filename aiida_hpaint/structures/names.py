@@ -35,6 +35,11 @@ def shown(text: str) -> str:
     )
 
 
+def quoted(text: str) -> str:
+    """Text of others within a command that is shown to be copied into a shell."""
+    return "'" + shown(text).replace("'", "'\"'\"'") + "'"
+
+
 def for_tables(value: Any) -> Any:
     """A value for CSV: text that a spreadsheet would run as a formula begins with an apostrophe.
 

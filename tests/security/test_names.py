@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import re
+import shlex
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -35,6 +36,7 @@ from aiida_hpaint.evaluation.report.markup import (
 from aiida_hpaint.structures import (
     HostError,
     StructureBatch,
+    quoted,
     read_hosts,
     safe_name,
     safe_names,
@@ -191,6 +193,16 @@ def test_what_is_shown_does_nothing_to_a_terminal(text: str) -> None:
     assert shown(text).isprintable()
     if text.isprintable():
         assert shown(text) == text
+
+
+@some
+@given(text=names)
+def test_what_is_quoted_is_one_word_of_a_shell(text: str) -> None:
+    assert shlex.split(f"aiida-hpaint status {quoted(text)}") == [
+        "aiida-hpaint",
+        "status",
+        shown(text),
+    ]
 
 
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", ":smile:", "[link=https://a.org]x[/link]"])
