@@ -50,11 +50,17 @@ def problem_of(job: CalcJobNode) -> str | None:
 
 def _last_words(job: CalcJobNode) -> str:
     if job.exit_status == _NO_RESULT:
-        said = (job.get_scheduler_stderr() or "").strip().splitlines()
-        told = f": {said[-1]}" if said else ""
-        return f"it ended without a result, killed or out of memory or time{told}"
+        said = _of_note((job.get_scheduler_stderr() or "").strip().splitlines())
+        return f"it ended without a result, killed or out of memory or time{said and ': '}{said}"
     lines = (job.exit_message or "it failed").strip().splitlines()
     if len(lines) < 2 or job.exit_status not in FOR_NOTHING:
         return lines[0]
     # The first line of an exit message says that Python failed, the second how, if at all.
     return lines[1] or lines[-1]
+
+
+def _of_note(lines: list[str]) -> str:
+    """What tells most: the last errors, or else the last line."""
+    # Schedulers say why they end a job before or after the shell says that it was ended.
+    errors = dict.fromkeys(line.strip() for line in lines if "error" in line.lower())
+    return "; ".join(list(errors)[-3:] or lines[-1:])

@@ -30,7 +30,7 @@ is() { grep -q "fault-$1" inputs.pickle; }
 first() { mkdir "MARKS/$1" 2>/dev/null; }
 if is cancelled && first cancelled; then scancel "$SLURM_JOB_ID"; sleep 30; fi
 if is greedy && first greedy; then
-  PYTHON -c "import time; x = b'x' * (900 << 20); time.sleep(30)"; kill -9 $$
+  PYTHON -c "import time; x = b'x' * (1500 << 20); time.sleep(60)"; kill -9 $$
 fi
 if is narrow; then ulimit -v 400000; fi
 if is full; then ln -s DISK/results.pickle results.pickle; fi
@@ -56,7 +56,7 @@ def submit_faulty(cluster: Cluster, code: Any) -> Any:
         "prepend_text": before,
         "append_text": _AFTER,
         "max_wallclock_seconds": 900,
-        "max_memory_kb": 700 * 1024,
+        "max_memory_kb": 1000 * 1024,
     }
     return submit(replace(HOST[[0] * len(labels)], labels=labels), code, {"sample": sample})
 

@@ -54,7 +54,7 @@ def test_a_host_with_a_fault_is_all_that_a_fault_costs(faulty: dict[str, Any]) -
     ("name", "words"),
     [
         ("cancelled", ("CANCELLED",)),
-        ("greedy", ("memory",)),
+        ("greedy", ("exceeded memory limit", "Exceeded job memory limit")),
         ("truncated", ("truncated", "Ran out of input")),
         ("late", ("DUE TO TIME LIMIT",)),
         ("narrow", ("MemoryError", "allocate", "failed to map", "memory")),
