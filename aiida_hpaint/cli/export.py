@@ -18,7 +18,6 @@ from aiida_hpaint.cli.export_files import (
     VALIDATION,
     write_process,
 )
-from aiida_hpaint.structures.names import shown
 
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
@@ -142,6 +141,7 @@ def _check(path: Path) -> Sequence[str]:
     from aiida.common.exceptions import AiidaException
 
     from aiida_hpaint.publication import walk
+    from aiida_hpaint.structures import shown
 
     try:
         archive = walk(path)
@@ -157,6 +157,8 @@ def _check(path: Path) -> Sequence[str]:
 
 
 def _tell_gaps(gaps: Sequence[str]) -> None:
+    from aiida_hpaint.structures import shown
+
     for gap in gaps:
         click.echo(f"Missing: {shown(gap)}", err=True)
 

@@ -9,7 +9,6 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.campaign import LargeCampaign, read_campaign, read_settings
-from aiida_hpaint.structures.names import quoted
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import Sources
@@ -123,6 +122,7 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
     settings = read_settings(campaign)
     session.load(profile)
     from aiida_hpaint.campaigns.submit import make_order, submit_order
+    from aiida_hpaint.structures import quoted
 
     order = make_order(
         campaign.campaign,
