@@ -103,7 +103,7 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
         settings,
         code=flags["code"],
         options=options.job_options(flags["processes"], flags["walltime"]),
-        name=f"validate {sources[0]}",
+        name=f"validate {sources[0]}"[:255],
     )
     return session.submit(graph)
 
