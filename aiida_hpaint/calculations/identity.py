@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint import __version__
-from aiida_hpaint.diffusion.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.diffusion.cards import (
+    ARCHITECTURES,
+    CheckpointError,
+    ModelCard,
+    card_hash,
+    read_card,
+)
 from aiida_hpaint.diffusion.library import find_model
 from aiida_hpaint.relaxation.potentials import PotentialInfo, check_trust, list_potentials
 from aiida_hpaint.relaxation.potentials.files import sha256_of
@@ -141,9 +147,25 @@ def _weights(generator: str, here: bool) -> dict[str, str]:
             raise
         return {}
     card = read_card(path)
-    found = {"name": card.name, "sha256": sha256_of(path), "card": card_hash(card)}
+    digest = sha256_of(path)
+    _check_whole(path, card, digest)
+    found = {"name": card.name, "sha256": digest, "card": card_hash(card)}
     source = card.data.get("source_sha256")
     return {**found, "source_sha256": str(source)} if source else found
+
+
+def _check_whole(path: Path, card: ModelCard, digest: str) -> None:
+    """Refuse, before anything is submitted, what jobs would refuse one by one."""
+    if digest != card.sha256:
+        raise CheckpointError(
+            f"{path} does not have the sha256 of its card ({card.sha256[:12]}...): "
+            "fetch or export it again"
+        )
+    if card.architecture not in ARCHITECTURES:
+        raise CheckpointError(
+            f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
+            f"{', '.join(ARCHITECTURES)}: update aiida-hpaint or choose another model"
+        )
 
 
 def _potential(name: str) -> PotentialInfo:

@@ -124,8 +124,13 @@ def ensure_code(computer: Computer) -> tuple[InstalledCode, bool]:
     return code, True
 
 
-def ensure_daemon() -> bool:
+def ensure_daemon(mend: bool = False) -> bool:
     """Have a daemon run this environment's code; whether it had to be started.
+
+    Parameters
+    ----------
+    mend
+        Start it anew where a process never began, so that it is put into the queue again.
 
     Raises
     ------
@@ -134,12 +139,17 @@ def ensure_daemon() -> bool:
     """
     from aiida.engine.daemon.client import DaemonException, get_daemon_client
 
+    from aiida_hpaint.cli.orphans import stop_orphans
+    from aiida_hpaint.workflows.stuck import find_stuck
+
     client = get_daemon_client()
     try:
-        if is_running(client) and is_current(client):
+        if is_running(client) and is_current(client) and not (mend and find_stuck()):
             return False
         if is_running(client):
             client.stop_daemon(wait=True, timeout=TIMEOUT)
+        # Also where only the supervisor was killed: what it left works for the same profile.
+        stop_orphans(client.profile.name, DYING)
         _forget_dead_broker()
         _repair(client.profile.name)
         client.start_daemon(timeout=TIMEOUT)

@@ -111,7 +111,7 @@ def _base(obj: dict[str, str | None]) -> Any:
     _tell("computer", computer.label, is_new)
     code, is_new = session.ensure_code(computer)
     _tell("code", f"{code.full_label} ({code.filepath_executable})", is_new)
-    started = session.ensure_daemon()
+    started = session.ensure_daemon(mend=True)
     click.echo(f"daemon    {'started' if started else 'running'}")
     return computer
 

@@ -48,6 +48,29 @@ def test_a_model_is_what_its_card_says_as_well(
     assert (found[0] != found[1]) == matters
 
 
+@pytest.mark.parametrize(
+    ("cut", "change", "message"),
+    [
+        (1000, {}, "does not have the sha256 of its card"),
+        (
+            None,
+            {"sha256": "0f" * 32},
+            r"sha256 of its card \(0f0f0f0f0f0f\.\.\.\): fetch",
+        ),
+        (None, {"architecture": "newer"}, "is of architecture 'newer'; this version knows"),
+    ],
+)
+def test_a_model_that_jobs_would_refuse_is_refused_before(
+    tmp_path: Path, cut: int | None, change: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "copy.safetensors"
+    path.write_bytes(find_model("bundled").read_bytes()[:cut])
+    card = read_card(find_model("bundled")).model_dump(mode="json")
+    path.with_suffix(".json").write_text(json.dumps({**card, **change}))
+    with pytest.raises(ValueError, match=message):
+        sampling_identity(SamplingSettings(generator=str(path)))
+
+
 def test_random_placement_has_no_weights() -> None:
     found = sampling_identity(SamplingSettings(generator="random"))
     assert found["model"] == {"name": "random"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -22,8 +23,15 @@ def hundred(brucite: StructureBatch) -> StructureBatch:
     return replace(brucite[[0] * 100], labels=tuple(labels))
 
 
-def poisoned(hosts: StructureBatch, row: int) -> StructureBatch:
-    """The same with helium in one of them."""
+def samples_of(hosts: StructureBatch, row: int) -> StructureBatch:
+    """A sample of each host, with helium in one of them."""
+    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.settings import SamplingSettings
+
+    return generate(with_helium(hosts, row), SamplingSettings(generator="random", samples=1))
+
+
+def with_helium(hosts: StructureBatch, row: int) -> StructureBatch:
     numbers = hosts.numbers.copy()
     sites = np.flatnonzero((hosts.owners == row) & ~hosts.inserted)
     numbers[sites[0]] = 2
@@ -38,6 +46,87 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
 
     node = submit(StageWorkChain, **stage_inputs(stage, structures, fault, **more))
     return finished(node, TIMEOUT)
+
+
+@pytest.mark.parametrize(
+    ("fault", "fate", "reason"),
+    [
+        ("nan", "not a number", "the potential returned NaN"),
+        ("explode", "absurd energy", "a force beyond any chemistry"),
+        ("raise", "failed", "ArithmeticError: helium"),
+        ("oom", "failed", "MemoryError"),
+        ("cuda-oom", "failed", "CUDA out of memory"),
+    ],
+)
+def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
+    hundred: StructureBatch, fault: str, fate: str, reason: str
+) -> None:
+    from poisoned import PoisonedPotential
+
+    from aiida_hpaint.relaxation.relax import relax_with
+    from aiida_hpaint.settings import RelaxationSettings
+
+    potential = PoisonedPotential(fault)
+    settings = RelaxationSettings(moving="inserted", max_steps=3)
+    found = relax_with(samples_of(hundred, 61), settings, potential)
+    fates = found.scalars["fate"].tolist()
+    assert fates[61] == fate
+    assert reason in found.metadata[61]["error"]
+    assert set(fates[:61] + fates[62:]) <= {"converged", "not converged"}
+    if "oom" in fault:
+        # Half the structures at a time, down to one.
+        calls = potential.calls
+        assert calls[0] > 1
+        assert all(b <= a for a, b in itertools.pairwise(calls[:5]))
+        assert calls.count(1) == 100
+
+
+def test_a_host_without_volume_or_with_a_position_that_is_no_number(
+    hundred: StructureBatch,
+) -> None:
+    from poisoned import PoisonedPotential
+
+    from aiida_hpaint.relaxation.relax import relax_with
+    from aiida_hpaint.settings import RelaxationSettings
+
+    samples = samples_of(hundred, 61)
+    coords, cells = samples.frac_coords.copy(), samples.cells.copy()
+    coords[samples.offsets[7]] = np.nan
+    cells[30, 2] = cells[30, 1]
+    samples = replace(samples, frac_coords=coords, cells=cells)
+    settings = RelaxationSettings(moving="inserted", max_steps=3)
+    fates = relax_with(samples, settings, PoisonedPotential("none")).scalars["fate"].tolist()
+    assert (fates[7], fates[30]) == ("not a number", "failed")
+    assert {fate for i, fate in enumerate(fates) if i not in (7, 30)} <= {
+        "converged",
+        "not converged",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("daemon")
+def test_memory_that_the_kernel_takes_back_costs_one_host(hundred: StructureBatch) -> None:
+    samples = samples_of(hundred[:4], 2)
+    node = run_stage("relax_inserted", samples, "kill")
+    report = node.outputs.report.get_dict()
+    assert report["status"] == "failed in part"
+    assert (report["jobs"], report["failures"]) == (2 + 4, 2 + 2)
+    batch = node.outputs.structures.batch
+    fates = batch.scalars["fate"].tolist()
+    assert batch.labels == samples.labels
+    assert fates[2] == "failed"
+    assert {fates[i] for i in (0, 1, 3)} <= {"converged", "not converged"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("daemon")
+def test_where_no_host_is_to_blame_the_search_ends_soon(hundred: StructureBatch) -> None:
+    node = run_stage("sample", hundred, prepend_text="kill -9 $$")
+    report = node.outputs.report.get_dict()
+    assert report["status"] == "failed"
+    assert (report["jobs"], report["failures"]) == (2 + 2 + 4, 2 + 2 + 4)
+    assert report["message"].startswith("100 of 100 hosts failed: ")
+    assert set(node.outputs.structures.batch.scalars["fate"].tolist()) == {"failed"}
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ class PoisonedPotential:
         if self.fault == "nan":
             energies[owners[poison]] = np.nan
         if self.fault == "explode":
-            forces[poison] = 1e12
+            forces[np.isin(owners, owners[poison])] = 1e12
         return Evaluation(energies, forces)
 
     def _break(self, poisoned: bool, structures: int) -> None:

@@ -1,0 +1,116 @@
+"""Daemons that die in part, or that are stopped in the second of a submission."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from typing import Any
+
+import psutil
+import pytest
+from processes import finished, until
+
+from aiida_hpaint.structures import StructureBatch
+
+TIMEOUT = 300
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("daemon")]
+
+
+def submit_stage(host: StructureBatch) -> Any:
+    from aiida.engine import submit
+    from stages import stage_inputs
+
+    from aiida_hpaint.workflows.stage import StageWorkChain
+
+    return submit(StageWorkChain, **stage_inputs("sample", host))
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def jobs(node: Any) -> list[Any]:
+    """Jobs of a process that a scheduler has seen."""
+    from aiida.orm import CalcJobNode
+
+    found = [one for one in node.called_descendants if isinstance(one, CalcJobNode)]
+    return [job for job in found if job.get_job_id() is not None]
+
+
+def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
+    host: StructureBatch, daemon: Any
+) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.orphans import find_orphans
+
+    circus = psutil.Process(daemon.get_daemon_pid())
+    left = circus.children()
+    assert {process.pid for process in find_orphans("another")} == set()
+    node = submit_stage(host)
+    until(lambda: node.called, "job", TIMEOUT)
+    os.kill(circus.pid, signal.SIGKILL)
+    until(lambda: not session.is_running(daemon), "end of the supervisor", TIMEOUT)
+    assert any(map(is_alive, left))
+
+    assert session.ensure_daemon()
+    assert not any(map(is_alive, left))
+    found = {process.pid for process in find_orphans("hpaint")}
+    new = psutil.Process(daemon.get_daemon_pid())
+    assert found <= {new.pid, *(child.pid for child in new.children())}
+    finished(node, TIMEOUT)
+    assert len(jobs(node)) == 1
+
+
+def test_a_daemon_that_is_stopped_in_the_second_of_a_submission(
+    host: StructureBatch, daemon: Any
+) -> None:
+    from aiida_hpaint.cli import session
+
+    first = submit_stage(host)
+    until(lambda: first.called, "job", TIMEOUT)
+    second = submit_stage(host)
+    daemon.stop_daemon(wait=True, timeout=session.TIMEOUT)
+    assert not second.is_terminated
+    assert session.ensure_daemon()
+    for node in (first, second):
+        finished(node, TIMEOUT)
+        assert node.outputs.report["status"] == "finished"
+        assert len(jobs(node)) == 1
+
+
+def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
+    host: StructureBatch, daemon: Any
+) -> None:
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+    from stages import stage_inputs
+
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.stuck import find_stuck
+
+    # As a client does that is killed before it sends the message.
+    runner: Any = get_manager().get_runner()
+    process = instantiate_process(runner, StageWorkChain, **stage_inputs("sample", host))
+    runner.persister.save_checkpoint(process)
+    process.close()
+    assert process.node.pk not in [node.pk for node in find_stuck()]
+    assert process.node.pk in [node.pk for node in find_stuck(0)]
+    assert not session.ensure_daemon()
+    assert mended(0)
+    finished(process.node, TIMEOUT)
+    assert find_stuck(0) == []
+
+
+def mended(seconds: float) -> bool:
+    """What `aiida-hpaint setup` does, as if so much time had passed."""
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows import stuck
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stuck, "find_stuck", partial(stuck.find_stuck, seconds))
+        return session.ensure_daemon(mend=True)
