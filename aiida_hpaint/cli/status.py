@@ -161,11 +161,11 @@ def _list_restorations(are_campaigns: bool) -> None:
 def _show_stages(node: ProcessNode) -> None:
     from rich.table import Table
 
+    from aiida_hpaint.campaigns.jobs import jobs_below
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.cli.run import TITLES
     from aiida_hpaint.workflows.progress import (
         n_chunks,
-        paused_jobs,
         planned_stages,
         stage_states,
     )
@@ -185,8 +185,10 @@ def _show_stages(node: ProcessNode) -> None:
     progress = dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))
-    for job in paused_jobs(node):
-        click.echo(f"job {job.pk} is paused ({job.process_status}): `verdi process play {job.pk}`")
+    for job in jobs_below([node.pk or 0]):
+        if job.state == "paused":
+            play = f"`verdi process play {job.pk}`"
+            click.echo(f"{job.label} {job.pk} is paused ({job.status}): {play}")
 
 
 def _state(node: ProcessNode) -> str:

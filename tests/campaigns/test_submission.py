@@ -233,3 +233,32 @@ def test_hosts_from_an_archive_are_read_without_an_import(
         from_archive(Path(__file__), None)
     with pytest.raises(ValueError, match="has no StructureData"):
         from_archive(archive, None, "another")
+
+
+def test_an_archive_is_imported_once_its_hosts_are_wanted(
+    structures: list[Any],
+    settings: Any,
+    tmp_path: Path,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from aiida.orm import load_node
+    from aiida.tools import delete_nodes
+    from aiida.tools.archive import create_archive
+
+    from aiida_hpaint.campaigns import submit
+    from aiida_hpaint.campaigns.sources import from_archive
+
+    archive = tmp_path / "hosts.aiida"
+    create_archive(structures, filename=archive)
+    uuids = [node.uuid for node in structures]
+    delete_nodes([node.pk for node in structures], dry_run=False)
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(submit, "submit_process", lambda _, **inputs: given.update(inputs))
+    sources = from_archive(archive, "H:2")
+    order = submit.make_order(name, sources, settings)
+    submit.submit_order(order, archive, "H:2")
+    hosts = given["hosts"]
+    assert hosts.batch.labels == ("first", "second", "c", "d", "e")
+    assert {link.node.uuid for link in hosts.creator.base.links.get_incoming().all()} >= set(uuids)
+    assert load_node(uuids[0]).label == "first"

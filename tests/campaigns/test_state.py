@@ -1,0 +1,154 @@
+"""How far a campaign is, by processes that nobody has run."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from campaigns import QUICK, ranked, restoration, variants
+
+from aiida_hpaint.structures import StructureBatch
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+LOST = "job 12: it ended without a result, killed or out of memory or time"
+
+
+@pytest.fixture
+def plan() -> Any:
+    from aiida_hpaint.protocols import load_protocol
+    from aiida_hpaint.workflows.build import stage_plan
+
+    seed = uuid4().int % 2**31
+    return stage_plan(
+        load_protocol(None, {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}})
+    )
+
+
+@pytest.fixture
+def group() -> Any:
+    from aiida_hpaint.campaigns.group import make_campaign
+
+    return make_campaign(f"campaign {uuid4()}")
+
+
+@pytest.fixture
+def hosts(brucite: StructureBatch) -> StructureBatch:
+    return variants(brucite, ["a", "b", "c", "d", "e"])
+
+
+def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiting") -> Any:
+    """The node of a CampaignWorkChain that nobody runs."""
+    from aiida.common.links import LinkType
+    from aiida.orm import Str, WorkChainNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = WorkChainNode()
+    node.set_process_label("CampaignWorkChain")
+    inputs = {"hosts": StructureBatchData(hosts), "campaign": Str(group.uuid)}
+    for stage, nodes in plan.items():
+        inputs |= {f"plan__{stage}__{part}": nodes[part] for part in nodes}
+    for name, data in inputs.items():
+        node.base.links.add_incoming(
+            data if data.is_stored else data.store(), LinkType.INPUT_WORK, name
+        )
+    node.set_process_state(state)
+    return node.store()
+
+
+def test_hosts_are_counted_once_by_what_happened_to_them(
+    hosts: StructureBatch, plan: Any, group: Any
+) -> None:
+    from aiida_hpaint.campaigns.state import campaign_state
+
+    controller(hosts, plan, group)
+    fates = ["converged", "collapsed", "failed"]
+    done = restoration(hosts[:3], plan, ranked(hosts[:3], fates, ["", "", LOST]), "finished")
+    running = restoration(hosts[3], plan, None, "waiting")
+    group.add_nodes([done, running])
+    state = campaign_state(group)
+    assert (state.restored, state.without, state.failed) == (1, 1, 1)
+    assert (state.running, state.waiting, state.total) == (1, 1, 5)
+    assert (state.chunks, state.chunks_ended) == (2, 1)
+    (failure,) = state.failures
+    assert (failure.reason, failure.processes) == (LOST.removeprefix("job 12: "), (done.pk,))
+
+    # Repeated, it is restored.
+    again = restoration(hosts[2], plan, ranked(hosts[2], ["converged"]), "finished")
+    group.add_nodes(again)
+    assert campaign_state(group).failed == 0
+
+
+def test_hosts_of_a_campaign_that_was_killed_were_never_begun(
+    hosts: StructureBatch, plan: Any, group: Any
+) -> None:
+    from aiida_hpaint.campaigns.state import campaign_state
+
+    controller(hosts, plan, group, "killed")
+    state = campaign_state(group)
+    assert (state.failed, state.alive) == (5, ())
+    assert state.failures[0].reason.startswith("it was never begun")
+
+
+def test_the_latest_settings_count(hosts: StructureBatch, plan: Any, group: Any) -> None:
+    from aiida.orm import Float
+
+    from aiida_hpaint.campaigns.results import campaign_samples
+    from aiida_hpaint.campaigns.state import campaign_state
+
+    first = restoration(hosts, plan, ranked(hosts, ["converged"] * 5), "finished")
+    second = restoration(
+        hosts[:1], {**plan, "refine": Float(0.1)}, ranked(hosts[:1], ["converged"]), "finished"
+    )
+    group.add_nodes([first, second])
+    controller(hosts[:1], plan, group, "finished")
+    assert campaign_state(group).restored == 5
+    other = {**plan, "sample": {**plan["sample"], "settings": _changed(plan)}}
+    controller(hosts[:2], other, group)
+    assert (campaign_state(group).restored, campaign_state(group).waiting) == (0, 2)
+    assert campaign_samples(group) is None
+
+
+def _changed(plan: Any) -> Any:
+    from aiida.orm import Dict
+
+    return Dict({**plan["sample"]["settings"].get_dict(), "samples": 7})
+
+
+def test_jobs_are_found_at_any_depth(hosts: StructureBatch, plan: Any) -> None:
+    from aiida.common.links import LinkType
+    from aiida.orm import CalcJobNode, Computer, WorkChainNode, load_computer
+
+    from aiida_hpaint.campaigns.jobs import jobs_below
+
+    root = restoration(hosts, plan, None, "waiting")
+    computer: Computer = load_computer("localhost")
+    caller = root
+    for _ in range(4):
+        inner = WorkChainNode()
+        inner.base.links.add_incoming(caller, LinkType.CALL_WORK, "inner")
+        inner.set_process_state("waiting")
+        caller = inner.store()
+    for status in ("paused", "queued"):
+        job = CalcJobNode(computer=computer)
+        job.set_process_label("PwCalculation")
+        job.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 1})
+        job.base.links.add_incoming(caller, LinkType.CALL_CALC, status)
+        job.set_process_state("waiting")
+        if status == "paused":
+            job.pause()
+            job.set_process_status("Pausing after 5 failures")
+        else:
+            job.base.attributes.set("scheduler_state", "queued")
+        job.store()
+    found = jobs_below([root.pk])
+    assert [(job.state, job.label) for job in found] == [
+        ("paused", "PwCalculation"),
+        ("queued", "PwCalculation"),
+    ]
+    assert found[0].status == "Pausing after 5 failures"
+    assert jobs_below([found[0].pk]) == [found[0]]
+    other = restoration(hosts, plan, None, "waiting")
+    assert jobs_below([other.pk]) == []
