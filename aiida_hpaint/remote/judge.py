@@ -14,8 +14,14 @@ from aiida_hpaint import __version__
 from aiida_hpaint.remote.findings import OK, Finding, Verdict, install_ours
 from aiida_hpaint.remote.judge_machine import judge_machine
 from aiida_hpaint.remote.judge_models import judge_models
-from aiida_hpaint.remote.probe import source_hash
-from aiida_hpaint.remote.wanted import OPTIONAL, Wanted, python_needed, requirements_by_name
+from aiida_hpaint.remote.probe import source_hash, versions
+from aiida_hpaint.remote.wanted import (
+    OPTIONAL,
+    Wanted,
+    other_packages,
+    python_needed,
+    requirements_by_name,
+)
 
 Answer = Mapping[str, Any]
 _MODULES = {"mace-torch": "mace", "pyyaml": "yaml"}
@@ -43,6 +49,7 @@ def judge(answer: Answer, wanted: Wanted) -> list[Finding]:
         *_judge_imports(answer),
         *judge_machine(answer, wanted),
         *judge_models(answer, wanted),
+        *_judge_others(answer, other_packages(wanted)),
     ]
 
 
@@ -82,6 +89,16 @@ def _judge_package(answer: Answer, name: str, lines: list[Requirement]) -> Findi
     remedy = "" if required else "only `aiida-hpaint models fetch`, run there, needs it"
     verdict: Verdict = "missing" if found is None else "differs"
     return Finding(name, found or "", needed, verdict, required, remedy, (f"{name}{specifier}",))
+
+
+def _judge_others(answer: Answer, names: list[str]) -> list[Finding]:
+    """Packages of other potentials that one side has."""
+    here, there = versions(names), answer["packages"]
+    return [
+        Finding(name, there.get(name) or "", here[name] or "", "note", False)
+        for name in names
+        if there.get(name) != here[name]
+    ]
 
 
 def _judge_imports(answer: Answer) -> list[Finding]:

@@ -100,6 +100,12 @@ def requirements_by_name(wanted: Wanted) -> dict[str, list[Requirement]]:
     return found
 
 
+def other_packages(wanted: Wanted) -> list[str]:
+    """Packages of potentials that nobody asked for."""
+    packages = {info.package for info in list_potentials()} if "relax" in wanted.stages else set()
+    return sorted(packages - requirements_by_name(wanted).keys())
+
+
 def python_needed() -> str:
     """Versions of Python that this package runs with, as a specifier."""
     return str(metadata.metadata("aiida-hpaint")["Requires-Python"])
@@ -117,7 +123,7 @@ def question(wanted: Wanted) -> dict[str, Any]:
             "potentials": [one.model_dump(mode="json") for one in wanted.potentials],
             "gpus": wanted.gpus,
         },
-        "packages": ["aiida-hpaint", *requirements_by_name(wanted)],
+        "packages": ["aiida-hpaint", *requirements_by_name(wanted), *other_packages(wanted)],
         "modules": [*_modules(wanted)],
         "generators": list(wanted.models),
         "weights": sorted({info.package for info in infos if not info.needs_file}),

@@ -176,6 +176,12 @@ def test_files_of_potentials_are_compared(answer: dict[str, Any], tmp_path: Any)
         assert found.is_problem is (verdict != "ok")
 
 
+def test_packages_of_other_potentials_are_told(answer: dict[str, Any]) -> None:
+    answer["packages"]["nequip"] = None
+    assert by_what(answer)["nequip"].verdict == "note"
+    assert bad(answer) == set()
+
+
 def test_a_full_disk_is_a_problem(answer: dict[str, Any]) -> None:
     answer["disk"]["free"] = 1000
     assert bad(answer) == {"disk"}
