@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_hpaint.cli.advice import advice
 from aiida_hpaint.structures.names import quoted
 
 if TYPE_CHECKING:
@@ -21,17 +22,6 @@ BAR = 40
 
 SHOWN = 8
 """Reasons and jobs that are shown; the others are counted."""
-
-_WALLTIME = "ask for a longer max_wallclock_seconds (options), or smaller chunk_sites"
-_MEMORY = "ask for more memory or walltime (options), or smaller chunk_sites"
-_PYTHON = "mend what the message says"
-_ADVICE = (
-    ("within the walltime", _WALLTIME),
-    ("out of memory or time", _MEMORY),
-    ("killed", "it was killed"),
-    ("never begun", "it was stopped"),
-    ("install the same version", "install the same version on both sides"),
-)
 
 
 def list_campaigns() -> bool:
@@ -113,11 +103,6 @@ def bar(state: CampaignState) -> str:
         before += count
         drawn += sign * (round(BAR * before / total) - len(drawn))
     return f"[{drawn:<{BAR}}]"
-
-
-def advice(reason: str) -> str:
-    """What to do about hosts that failed, in words."""
-    return next((words for part, words in _ADVICE if part in reason), _PYTHON)
 
 
 def _failures(state: CampaignState) -> list[str]:

@@ -162,6 +162,7 @@ def _show_stages(node: ProcessNode) -> None:
     from rich.table import Table
 
     from aiida_hpaint.campaigns.jobs import jobs_below
+    from aiida_hpaint.cli.advice import advice
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.cli.run import TITLES
     from aiida_hpaint.workflows.progress import (
@@ -182,6 +183,7 @@ def _show_stages(node: ProcessNode) -> None:
     for state in states:
         if state.trouble:
             click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
+            click.echo(f"  what to do: {advice(state.trouble)}")
     progress = dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))
@@ -203,6 +205,14 @@ def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
     from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.stuck import find_stuck
 
     if not session.is_running(get_daemon_client()):
-        click.echo("The daemon is not running: `verdi daemon start` lets the work go on.", err=True)
+        click.echo("The daemon is not running: `aiida-hpaint setup` lets the work go on.", err=True)
+    elif stuck := find_stuck():
+        pks = ", ".join(str(node.pk) for node in stuck[:8])
+        click.echo(
+            f"{len(stuck)} processes never began ({pks}): `aiida-hpaint setup` puts them back "
+            "into the queue.",
+            err=True,
+        )

@@ -52,8 +52,9 @@ class StageState:
             return None
         if not self.node.is_finished_ok:
             return f"process {self.node.pk}: {self.node.exception or self.node.process_state}"
-        message: str = self.node.outputs.report["message"]
-        return message if self.node.outputs.report["status"] in ("failed", "unfinished") else None
+        report = self.node.outputs.report
+        fine = report["status"] in ("finished", "nothing to do")
+        return None if fine else str(report["message"])
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:
@@ -100,12 +101,18 @@ def planned_stages(restoration: ProcessNode) -> list[str]:
 
 def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
     """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
-    query = QueryBuilder()
-    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph")
-    query.append(WorkChainNode, with_incoming="graph", tag="stage")
-    query.append(CalcJobNode, with_incoming="stage", filters={"attributes.paused": True})
+    query = QueryBuilder().append(CalcJobNode, filters={"attributes.paused": True})
     found: list[CalcJobNode] = query.all(flat=True)
-    return found
+    # Few jobs are paused, and a job may be any number of processes below its restoration.
+    return [job for job in found if restoration.pk in _callers(job)]
+
+
+def _callers(process: ProcessNode) -> set[int | None]:
+    callers = set()
+    while (caller := process.caller) is not None:
+        callers.add(caller.pk)
+        process = caller
+    return callers
 
 
 def get_samples(restoration: ProcessNode) -> StructureBatch | None:

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.campaign_status import advice, bar, described
+from aiida_hpaint.cli.advice import advice
+from aiida_hpaint.cli.campaign_status import bar, described
 
 
 def state(**more: Any) -> Any:
@@ -69,7 +70,7 @@ def test_what_failed_why_and_what_to_do() -> None:
     [
         ("unfinished within the walltime of its jobs", "max_wallclock_seconds"),
         ("it was never begun: the process of the campaign ended before", "it was stopped"),
-        ("RuntimeError: device 'cuda' was asked for", "mend what the message says"),
+        ("RuntimeError: device 'cuda' was asked for", "ask for a GPU"),
     ],
 )
 def test_advice(reason: str, words: str) -> None:

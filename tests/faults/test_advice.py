@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.mark.usefixtures("profile")
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
@@ -34,6 +33,6 @@ import pytest
     ],
 )  # fmt: skip
 def test_a_reason_has_advice(reason: str, words: str) -> None:
-    from aiida_hpaint.workflows.advice import advice
+    from aiida_hpaint.cli.advice import advice
 
     assert words in advice(reason)

@@ -74,7 +74,7 @@ def test_a_truncated_output_file_is_a_failure_of_the_job_alone(
 
 
 def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: StructureBatch) -> None:
-    from aiida_hpaint.workflows.advice import advice
+    from aiida_hpaint.cli.advice import advice
 
     identity = {"version": __version__, "model": {"name": "bundled", "sha256": "0f" * 32}}
     node = run("sample", three, settings={"generator": "bundled"}, identity=identity)
@@ -86,8 +86,8 @@ def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: Struc
 
 
 def test_a_corrupt_checkpoint_is_told_at_once(three: StructureBatch, tmp_path: Path) -> None:
+    from aiida_hpaint.cli.advice import advice
     from aiida_hpaint.diffusion import find_model
-    from aiida_hpaint.workflows.advice import advice
 
     bundled = find_model("bundled")
     path = tmp_path / "cut.safetensors"
