@@ -1,0 +1,24 @@
+"""A graph with a graph inside, as benchmarks and validations have it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aiida_workgraph import dynamic, namespace, task
+
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.engine import DurableGraph
+from aiida_hpaint.workflows.restore import PLAN, restore
+
+
+@task.graph(outputs=namespace(samples=StructureBatchData))
+def outer(
+    hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    plan: Annotated[dict[str, Any], PLAN],
+) -> dict[str, Any]:
+    found = restore(hosts=hosts, chunks=chunks, plan=plan)
+    return {"samples": found.samples}
+
+
+outer._graph_class = DurableGraph
