@@ -52,10 +52,19 @@ def _is_part(process: psutil.Process, profile: str) -> bool:
     command = process.cmdline()
     if any(_STATISTICS in argument for argument in command):
         # It does not say whose it is; without its supervisor it is nobody's.
-        return bool(process.ppid() == 1)
+        return not _has_supervisor(process)
     return any(command[i : i + 3] == ["-p", profile, "daemon"] for i in _verdi(command)) and any(
         part in command for part in _PARTS
     )
+
+
+def _has_supervisor(process: psutil.Process) -> bool:
+    try:
+        parent = process.parent()
+        # One that has been killed has no command any more, even while it is torn down.
+        return parent is not None and "start-circus" in parent.cmdline()
+    except psutil.Error:
+        return False
 
 
 def _verdi(command: Sequence[str]) -> list[int]:
