@@ -212,7 +212,7 @@ def _warn_about_daemon() -> None:
     elif stuck := find_stuck():
         pks = ", ".join(str(node.pk) for node in stuck[:8])
         click.echo(
-            f"{len(stuck)} processes never began ({pks}): `aiida-hpaint setup` puts them back "
-            "into the queue.",
+            f"{len(stuck)} processes have not begun for a minute ({pks}): unless the daemon is "
+            "busy, `aiida-hpaint setup` puts them back into its queue.",
             err=True,
         )
