@@ -16,7 +16,7 @@ from aiida_hpaint.structures import HostError, HostProblem, prepare_hosts, safe_
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.chunks import chunk_by_sites
 
-__all__ = ["bare", "cut_hosts", "gather_hosts", "hosts_of"]
+__all__ = ["bare", "cut_hosts", "gather_hosts", "hosts_of", "join_hosts"]
 
 Add = str | Mapping[str, int] | None
 
@@ -44,6 +44,12 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
             raise HostError(problems)
         found.append(hosts)
     return StructureBatchData(concatenate(found))
+
+
+@calcfunction
+def join_hosts(**parts: StructureBatchData) -> StructureBatchData:
+    """The hosts of several nodes in one, in the order of their names."""
+    return StructureBatchData(concatenate([bare(parts[name].batch) for name in sorted(parts)]))
 
 
 @calcfunction

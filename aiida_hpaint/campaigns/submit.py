@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from aiida.engine import submit as submit_process
-from aiida.orm import Bool, Dict, Int, Node, ProcessNode, QueryBuilder, Str, load_node
-from aiida.tools.archive import import_archive
+from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, load_node
 
-from aiida_hpaint.calculations.campaigns import Add, gather_hosts
+from aiida_hpaint.calculations.campaigns import Add
+from aiida_hpaint.campaigns.gathering import gathered
 from aiida_hpaint.campaigns.group import ELSEWHERE, CampaignGroup, make_campaign
 from aiida_hpaint.campaigns.keys import host_keys, plan_contents, plan_key
 from aiida_hpaint.campaigns.known import (
@@ -24,7 +24,6 @@ from aiida_hpaint.campaigns.known import (
     find_known,
 )
 from aiida_hpaint.campaigns.sources import Sources
-from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import chunk_by_sites
 from aiida_hpaint.workflows.build import check_hosts, stage_plan
@@ -181,7 +180,7 @@ def submit_order(
         return group, None
     process: ProcessNode = submit_process(
         CampaignWorkChain,
-        hosts=_hosts(order, archive, add),
+        hosts=gathered(order.sources, order.rows, archive, add),
         plan=dict(order.plan),
         chunk_sites=Int(order.chunk_sites),
         max_jobs=Int(order.max_jobs),
@@ -213,43 +212,6 @@ def _members(group: CampaignGroup) -> list[int]:
     query = QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
     found: list[int] = query.append(Node, with_group="group", project="id").all(flat=True)
     return found
-
-
-def _hosts(order: Order, archive: Path | None, add: Add) -> StructureBatchData:
-    """The hosts to restore as one node, with links to the nodes that they come from."""
-    assert order.sources.hosts is not None
-    batch, origins = order.sources.hosts, order.sources.origins
-    files = [row for row in order.rows if origins[row].uuid is None]
-    if len(files) == len(order.rows):
-        return StructureBatchData(batch[files])
-    uuids = [uuid for row in order.rows if (uuid := origins[row].uuid) is not None]
-    wanted = list(dict.fromkeys(uuids))
-    if archive is not None and _missing(wanted):
-        import_archive(archive, create_group=False)
-    rows: dict[str, list[int]] = {uuid: [] for uuid in wanted}
-    for row in order.rows:
-        if (uuid := origins[row].uuid) is not None:
-            rows[uuid].append(origins[row].row)
-    nodes = _load(wanted)
-    named = {f"source_{i:06d}": nodes[uuid] for i, uuid in enumerate(wanted)}
-    chosen = {name: rows[node.uuid] for name, node in named.items()}
-    if files:
-        named["files"] = StructureBatchData(batch[files])
-    insert = add if add is None or isinstance(add, str) else dict(add)
-    found: StructureBatchData = gather_hosts(
-        add=Dict({"insert": insert}), rows=Dict(chosen), **named
-    )
-    return found
-
-
-def _load(uuids: Iterable[str]) -> dict[str, Any]:
-    query = QueryBuilder().append(Node, filters={"uuid": {"in": list(uuids)}})
-    return {node.uuid: node for node in query.all(flat=True)}
-
-
-def _missing(uuids: Sequence[str]) -> bool:
-    query = QueryBuilder().append(Node, filters={"uuid": {"in": list(uuids)}})
-    return query.count() < len(uuids)
 
 
 def _check_slots(max_jobs: int) -> None:
