@@ -104,11 +104,14 @@ class StageWorkChain(RepeatingWorkChain):
         if problem is not None:
             self._count_failure(job, problem)
         else:
-            self._count_success()
             if not is_kept(self.inputs.identity.get_dict(), job.outputs.structures.batch.history):
                 job.base.caching.is_valid_cache = False
             take = self._take_drawn if self._draws() else self._take
-            take(job.outputs.structures)
+            idle = take(job.outputs.structures)
+            if idle is None:
+                self._count_success()
+            else:
+                self._count_idle(idle)
             self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
         if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
             self.ctx.status = "unfinished"
@@ -184,28 +187,34 @@ class StageWorkChain(RepeatingWorkChain):
     def _any_alive(self) -> bool:
         return self._draws() or _count(self.ctx.current, *ALIVE) > 0
 
-    def _take(self, structures: StructureBatchData) -> None:
+    def _take(self, structures: StructureBatchData) -> str | None:
+        """Go on from relaxed samples; why there is nothing new in them, if so."""
         left = _count(structures, Fate.UNFINISHED)
-        stuck = left and _evaluations(structures) == _evaluations(self.ctx.current)
+        idle = left and _evaluations(structures) == _evaluations(self.ctx.current)
         self.ctx.current = structures
-        self.ctx.status = "unfinished" if stuck else "running" if left else "finished"
+        self.ctx.status = "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {left} samples are left")
-        if stuck:
-            self.ctx.message = f"{left} samples make no progress within the walltime of a job"
+        return f"{left} samples make no progress within the walltime of a job" if idle else None
 
-    def _take_drawn(self, structures: StructureBatchData) -> None:
-        """Keep the samples of hosts that are done; the others are left to another job."""
+    def _take_drawn(self, structures: StructureBatchData) -> str | None:
+        """Keep the samples of hosts that are done; why there are none, if so."""
         places = host_places(self.ctx.current.batch)
-        left = list(dict.fromkeys(places[~np.isin(places, host_places(structures.batch))].tolist()))
-        if len(structures):
-            self.ctx.drawn.append(structures)
-            self.ctx.status = "running" if left else "finished"
-        else:
-            self.ctx.status = "unfinished"
-            self.ctx.message = f"the samples of one host take longer than job {self.ctx.job.pk} had"
+        done = np.isin(places, host_places(structures.batch))
+        left = list(dict.fromkeys(places[~done].tolist()))
+        self.ctx.status = "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {len(left)} hosts are left")
-        if left and len(structures):
+        if not len(structures):
+            return f"the samples of one host take longer than job {self.ctx.job.pk} had"
+        self.ctx.drawn.append(structures)
+        if left:
             self.ctx.current = take_hosts(self.ctx.current, List(left))
+        return None
+
+    def _count_idle(self, message: str) -> None:
+        """A job without progress may have met a busy node; several of them have not."""
+        self.ctx.in_a_row += 1
+        if self.ctx.in_a_row >= self.inputs.max_failures.value:
+            self.ctx.status, self.ctx.message = "unfinished", message
 
     def _problem(self, job: CalcJobNode) -> str | None:
         """Why the job gave no result that can be used, in a few words."""

@@ -57,6 +57,16 @@ def test_sampling_that_the_walltime_cuts_short_goes_on_with_the_hosts_that_are_l
     np.testing.assert_allclose(found.frac_coords, plain.frac_coords, atol=1e-9)
 
 
+def test_a_host_that_takes_longer_than_a_job_may_is_unfinished(three: StructureBatch) -> None:
+    node = run("sample", three[:1], "stalled", settings=SETTINGS, max_wallclock_seconds=3600)
+    report = node.outputs.report.get_dict()
+    assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 2, 0)
+    assert "take longer than" in report["message"]
+    batch = node.outputs.structures.batch
+    assert batch.scalars["fate"].tolist() == ["failed", "failed"]
+    assert "take longer than" in batch.metadata[0]["error"]
+
+
 def test_a_truncated_output_file_is_a_failure_of_the_job_alone(
     three: StructureBatch, tmp_path: Path
 ) -> None:
