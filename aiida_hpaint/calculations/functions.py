@@ -150,7 +150,7 @@ def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
 
 def _complete(batch: StructureBatch, values: Mapping[str, float | int | str]) -> StructureBatch:
     """A chunk that failed early lacks the scalars that later stages add."""
-    lacking = values.keys() - batch.scalars.keys()
+    lacking = [name for name in values if name not in batch.scalars]
     return batch.with_scalars(**{name: np.full(len(batch), values[name]) for name in lacking})
 
 

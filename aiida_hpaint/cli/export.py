@@ -202,7 +202,9 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
         raise click.ClickException(f"there is no node and no group {source}") from None
     # A campaign leaves out hosts that were restored already: that is part of it.
     elsewhere = group.elsewhere if isinstance(group, CampaignGroup) else {}
-    return [*group.nodes, *(load_node(uuid) for uuid in elsewhere)], group
+    nodes = [*group.nodes, *(load_node(uuid) for uuid in elsewhere)]
+    # PKs, and so the order of a group, are others where it was imported.
+    return sorted(nodes, key=lambda node: (node.ctime, node.uuid)), group
 
 
 def _kind(node: ProcessNode) -> str:

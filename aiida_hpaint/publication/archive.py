@@ -129,7 +129,7 @@ def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
         gaps += _wrong_pseudos(archive.querybuilder())
         models = [model for node in batches for model in node.base.attributes.get("models", [])]
     weights = {(model["name"], model["sha256"]) for model in models if "sha256" in model}
-    return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(gaps))
+    return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(sorted(gaps)))
 
 
 def _called(node: ProcessNode) -> list[ProcessNode]:

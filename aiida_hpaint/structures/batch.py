@@ -179,9 +179,10 @@ def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
     """
     if not batches:
         raise ValueError("nothing to concatenate: give at least one StructureBatch")
-    names = set(batches[0].scalars)
+    # Their order goes into files, which are to be the same bytes each time.
+    names = tuple(batches[0].scalars)
     for batch in batches[1:]:
-        if set(batch.scalars) != names:
+        if set(batch.scalars) != set(names):
             raise ValueError(f"scalars differ: {sorted(names)} and {sorted(batch.scalars)}")
     history: list[Mapping[str, Json]] = []
     for batch in batches:

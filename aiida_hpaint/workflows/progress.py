@@ -79,7 +79,8 @@ def stage_states(restoration: ProcessNode) -> list[StageState]:
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
     query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
-    query.order_by({"s": "id"})
+    # In a profile into which they were imported, PKs have another order.
+    query.order_by({"s": ["ctime", "id"]})
     found = {}
     for row in query.iterall():
         label = next(entry for entry in row if isinstance(entry, str))

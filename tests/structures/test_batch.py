@@ -117,3 +117,11 @@ def test_a_site_range_beyond_the_end_is_an_error(rock_salt: StructureBatch) -> N
     assert rock_salt.sites(-1) == slice(0, 8)
     with pytest.raises(IndexError):
         rock_salt.sites(1)
+
+
+def test_scalars_keep_their_order(rock_salt: StructureBatch) -> None:
+    # Which goes into files: the order of a set differs from one run of Python to the next.
+    names = [f"scalar_{i}" for i in range(12)]
+    batch = rock_salt.with_scalars(**dict.fromkeys(names, np.zeros(len(rock_salt))))
+    order = list(batch.scalars)
+    assert list(concatenate([batch, batch]).scalars) == order
