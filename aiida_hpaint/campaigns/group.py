@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida.common.exceptions import NotExistent
-from aiida.orm import Group, QueryBuilder
+from aiida.orm import Group, QueryBuilder, Str, WorkChainNode
 
 __all__ = ["ELSEWHERE", "CampaignGroup", "find_campaign", "list_campaigns", "make_campaign"]
 
@@ -25,14 +25,24 @@ class CampaignGroup(Group):
 
 
 def find_campaign(name: str) -> CampaignGroup | None:
-    """The campaign of a name, a PK or a UUID; None if there is none."""
+    """The campaign of a name, a UUID, or a process that runs it (PK); None if there is none."""
     either: list[dict[str, Any]] = [{"label": name}, {"uuid": name}]
-    if name.isdigit():
-        either.append({"id": int(name)})
+    either += [{"uuid": uuid} for uuid in _run_by(name)]
     query = QueryBuilder().append(CampaignGroup, filters={"or": either})
     found: list[CampaignGroup] = query.all(flat=True)
-    # A name wins over a PK that looks the same.
+    # A name wins over a number that looks the same.
     return next((one for one in found if one.label == name), found[0] if found else None)
+
+
+def _run_by(pk: str) -> list[str]:
+    if not pk.isdigit():
+        return []
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters={"id": int(pk)}, tag="process")
+    label = {"label": "campaign"}
+    query.append(Str, with_outgoing="process", edge_filters=label, project="attributes.value")
+    found: list[str] = query.all(flat=True)
+    return found
 
 
 def list_campaigns() -> list[CampaignGroup]:

@@ -64,10 +64,11 @@ def _restorations(source: str) -> list[ProcessNode]:
     """The restoration of a PK, or those of a campaign that hold what counts of its hosts."""
     from aiida.orm import load_node
 
+    from aiida_hpaint.campaigns.group import find_campaign
     from aiida_hpaint.campaigns.state import campaign_hosts
-    from aiida_hpaint.cli.status import find, find_group
+    from aiida_hpaint.cli.status import find
 
-    group = find_group(source)
+    group = find_campaign(source)
     if group is None:
         return [find(source)]
     processes: list[Any] = [

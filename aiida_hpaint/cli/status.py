@@ -10,8 +10,6 @@ import click
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-    from aiida_hpaint.campaigns.group import CampaignGroup
-
 STATUS = """Show how far campaigns and restorations are.
 
 Of a campaign: hosts done, running, waiting and failed, by reason and with what to do; its jobs,
@@ -50,10 +48,12 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 
     quiet_warnings()
     session.load(obj["profile"])
+    from aiida_hpaint.campaigns.group import find_campaign
+
     _warn_about_daemon()
     from aiida_hpaint.cli.campaign_status import list_campaigns, show_campaign, watch_campaign
 
-    group = None if pk is None else find_group(pk)
+    group = None if pk is None else find_campaign(pk)
     if watch and group is None:
         raise click.UsageError("--watch follows a campaign: give its name")
     if group is not None:
@@ -81,7 +81,9 @@ def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
 
     quiet_warnings()
     session.load(obj["profile"])
-    group = find_group(pk)
+    from aiida_hpaint.campaigns.group import find_campaign
+
+    group = find_campaign(pk)
     if group is not None:
         from aiida_hpaint.cli.campaign_results import report_campaign
         from aiida_hpaint.structures import safe_name
@@ -122,20 +124,6 @@ def find(identifier: str) -> ProcessNode:
             f"node {identifier} is no restoration: `aiida-hpaint status` lists them"
         )
     return node
-
-
-def find_group(name: str) -> CampaignGroup | None:
-    """The campaign of a name, a PK or a UUID, unless a restoration has that PK."""
-    from aiida_hpaint.campaigns.group import find_campaign
-
-    group = find_campaign(name)
-    if group is None or group.label == name or not name.isdigit():
-        return group
-    try:
-        find(name)
-    except click.ClickException:
-        return group
-    return None
 
 
 def _list_restorations(are_campaigns: bool) -> None:

@@ -61,9 +61,15 @@ def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiti
 def test_hosts_are_counted_once_by_what_happened_to_them(
     hosts: StructureBatch, plan: Any, group: Any
 ) -> None:
+    from aiida_hpaint.campaigns.group import find_campaign
     from aiida_hpaint.campaigns.state import campaign_state
 
-    controller(hosts, plan, group)
+    process = controller(hosts, plan, group)
+    for name in (group.label, group.uuid, str(process.pk)):
+        found = find_campaign(name)
+        assert found is not None
+        assert found.uuid == group.uuid
+    assert find_campaign("123456789") is None
     fates = ["converged", "collapsed", "failed"]
     done = restoration(hosts[:3], plan, ranked(hosts[:3], fates, ["", "", LOST]), "finished")
     running = restoration(hosts[3], plan, None, "waiting")
