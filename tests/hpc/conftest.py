@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cluster import PYTHON, Cluster
 
+ONE_THREAD = "export OMP_NUM_THREADS=1"
 ATTEMPTS = 4
 """Of AiiDA at what needs a connection, 1, 2 and 4 s apart, before it pauses the job."""
 
@@ -113,16 +114,16 @@ def old_code(old_computer: Any) -> Any:
 @pytest.fixture(scope="session")
 def pw(computer: Any) -> Any:
     """pw.x on the remote side."""
-    return make_code(computer, "pw", shutil.which("pw.x"), "quantumespresso.pw")
+    return make_code(computer, "pw", shutil.which("pw.x"), "quantumespresso.pw", ONE_THREAD)
 
 
 @pytest.fixture(scope="session")
 def pp(computer: Any) -> Any:
     """pp.x on the remote side."""
-    return make_code(computer, "pp", shutil.which("pp.x"), "quantumespresso.pp")
+    return make_code(computer, "pp", shutil.which("pp.x"), "quantumespresso.pp", ONE_THREAD)
 
 
-def make_code(computer: Any, label: str, path: Any, plugin: str) -> Any:
+def make_code(computer: Any, label: str, path: Any, plugin: str, prepend: str = "") -> Any:
     from aiida.orm import InstalledCode
 
     return InstalledCode(
@@ -130,7 +131,7 @@ def make_code(computer: Any, label: str, path: Any, plugin: str) -> Any:
         computer=computer,
         filepath_executable=str(path),
         default_calc_job_plugin=plugin,
-        prepend_text="export OMP_NUM_THREADS=1",
+        prepend_text=prepend,
     ).store()
 
 

@@ -20,7 +20,7 @@ from aiida_hpaint.structures.batch import concatenate
 
 pytestmark = pytest.mark.hpc
 
-TIMEOUT = 900
+TIMEOUT = 1800
 CHECKPOINT = ROOT / "tests" / "parity" / "data" / "oracle-pos-only"
 
 LOOK = f"""

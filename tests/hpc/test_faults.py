@@ -18,7 +18,7 @@ from processes import finished, until
 
 pytestmark = pytest.mark.hpc
 
-TIMEOUT = 600
+TIMEOUT = 1800
 WAIT = """
 echo run >> runs.txt
 if grep -q relax_inserted inputs.pickle; then stage=relax_all; else stage=relax_inserted; fi
