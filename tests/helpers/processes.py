@@ -7,17 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float) -> None:
+def until(condition: Callable[[], Any], what: str, seconds: float, interval: float = 0.05) -> None:
     """Return when the condition holds; fail with `what` was missing after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"no {what} within {seconds} s"
-        time.sleep(0.05)
+        time.sleep(interval)
 
 
 def ended(node: Any, seconds: float) -> Any:
     """Return the node when its process has ended, well or not."""
-    until(lambda: node.is_terminated, f"end of {node.process_label}", seconds)
+    # Many a look at the database would slow down what is waited for.
+    until(lambda: node.is_terminated, f"end of {node.process_label}", seconds, 0.25)
     return node
 
 

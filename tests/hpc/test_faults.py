@@ -93,31 +93,31 @@ def waiting(faulty: dict[str, Any], cluster: Cluster, code: Any) -> Any:
 def test_jobs_outlive_a_computer_that_cannot_be_reached(waiting: Any, cluster: Cluster) -> None:
     from aiida_hpaint.workflows.progress import paused_jobs
 
-    until(running(waiting, "relax_inserted"), "relaxations in Slurm", TIMEOUT)
+    until(running(waiting, "relax_inserted"), "relaxations in Slurm", TIMEOUT, 0.5)
     cluster.down("sshd")
     try:
-        until(lambda: len(paused_jobs(waiting)) == 2, "two paused jobs", TIMEOUT)
+        until(lambda: len(paused_jobs(waiting)) == 2, "two paused jobs", TIMEOUT, 0.5)
         paused = paused_jobs(waiting)
         shown = CliRunner().invoke(cli(), ["status", str(waiting.pk)]).output
         for job in paused:
             assert f"verdi process play {job.pk}" in shown
         go(cluster, "relax_inserted")
-        until(lambda: not cluster.slurm("squeue", "--noheader"), "end of the jobs", TIMEOUT)
+        until(lambda: not cluster.slurm("squeue", "--noheader"), "end of the jobs", TIMEOUT, 0.5)
     finally:
         cluster.up("sshd")
     for job in paused:
         subprocess.run(["verdi", "process", "play", str(job.pk)], check=True, capture_output=True)
-    until(lambda: all(job.is_finished_ok for job in paused), "results", TIMEOUT)
+    until(lambda: all(job.is_finished_ok for job in paused), "results", TIMEOUT, 0.5)
 
 
 def test_a_node_that_dies_takes_no_host_with_it(waiting: Any, cluster: Cluster) -> None:
-    until(running(waiting, "relax_all"), "relaxations in Slurm", TIMEOUT)
+    until(running(waiting, "relax_all"), "relaxations in Slurm", TIMEOUT, 0.5)
     name = cluster.slurm("sinfo", "--noheader", "--format=%n").split()[0]
     cluster.down("slurmd")
     cluster.slurm("scontrol", "update", f"NodeName={name}", "State=DOWN", "Reason=test")
     go(cluster, "relax_all")
     queued = "squeue", "--noheader", "--states=PENDING"
-    until(lambda: len(cluster.slurm(*queued).splitlines()) == 2, "new jobs in Slurm", TIMEOUT)
+    until(lambda: len(cluster.slurm(*queued).splitlines()) == 2, "new jobs in Slurm", TIMEOUT, 0.5)
     # It registers again, and is in service (`ReturnToService`).
     cluster.up("slurmd")
     finished(waiting, TIMEOUT)
