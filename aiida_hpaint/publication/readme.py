@@ -135,6 +135,9 @@ def _files(folders: Mapping[str, tuple[str, str]]) -> list[str]:
     ]
 
 
+_LISTED = 20
+"""Processes that still fit on a command line."""
+
 _COMMANDS = {
     "restoration": "results {uuid} --output {name}",
     "benchmark": "benchmark --show {uuid} --output {name}",
@@ -152,7 +155,11 @@ def _again(folders: Mapping[str, tuple[str, str]]) -> list[str]:
     for name, (what, uuid) in folders.items():
         if what in _COMMANDS:
             lines.append(f"$ aiida-hpaint {_COMMANDS[what].format(uuid=uuid, name=name)}")
-    return [*lines, "```", "", "Any structure of the archive: `aiida-hpaint provenance UUID`."]
+    if 0 < len(folders) <= _LISTED:
+        uuids = " ".join(uuid for _, uuid in folders.values())
+        lines.append(f"$ aiida-hpaint export {uuids} --output again     # all of it")
+    lines += ["```", "", "The tables and structures are the same byte for byte."]
+    return [*lines, "Any structure of the archive: `aiida-hpaint provenance UUID`."]
 
 
 def _made_by(archive: Archive) -> list[str]:
