@@ -76,7 +76,7 @@ def test_pairs_are_those_that_pymatgen_finds(seed: int, skew: float, sites: int)
     pairs = overlapping_pairs(coords, numbers, cell, limits)
     radii = covalent_radii[numbers]
     structure = Structure(Lattice(cell), ["H"] * sites, coords)
-    centers, others, _, distances = structure.get_neighbor_list(2.0, exclude_self=True)
+    centers, others, _, distances = structure.get_neighbor_list(2.5, exclude_self=True)
     expected: dict[tuple[int, int], float] = {}
     for i, j, distance in zip(centers, others, distances, strict=True):
         if i <= j and distance < max(0.5, 0.4 * (radii[i] + radii[j])):
