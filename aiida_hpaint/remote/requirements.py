@@ -16,6 +16,7 @@ DAEMON_ONLY = frozenset(
         "aiida-workgraph",
         "matplotlib",
         "packaging",
+        "psutil",
         "scikit-image",
     }
 )

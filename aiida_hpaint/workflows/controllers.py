@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aiida.engine import ProcessState
 from aiida.orm import QueryBuilder, Str, WorkChainNode
-from plumpy.process_states import ProcessState
 
 __all__ = ["ALL_BEGUN", "ENDED", "MAX_JOBS", "controllers_of"]
 
