@@ -1,0 +1,61 @@
+"""A whole restoration with one poisoned host in its chunk, and what can be seen of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from processes import finished
+
+from aiida_hpaint.structures import StructureBatch
+
+TIMEOUT = 900
+QUICK: dict[str, Any] = {
+    "sampling": {"generator": "random", "samples": 2},
+    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "score": None,
+    "potential": {"device": "cpu"},
+    "relax_inserted": {"max_steps": 1, "give_up_above": None},
+    "relax_all": {"max_steps": 1},
+    "keep": 1,
+}
+OPTIONS = {
+    "sample": {"prepend_text": "grep -q poison inputs.pickle && kill -9 $$"},
+    "relax": {"environment_variables": {"HPAINT_FAULT": "none"}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("daemon")
+def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
+    brucite: StructureBatch,
+) -> None:
+    from aiida_hpaint.cli import main
+    from aiida_hpaint.queries import failed_hosts
+    from aiida_hpaint.workflows.build import build_restore
+
+    hosts = replace(brucite[[0, 0, 0]], labels=("one", "poison", "two"))
+    graph = build_restore(hosts, overrides=QUICK, options=OPTIONS)
+    graph.submit()
+    node = finished(graph.process, TIMEOUT)
+    report = node.outputs.reports["chunk_0000"]["sample"].get_dict()
+    assert report["status"] == "failed in part"
+    # Two of the chunk; one | poison, two; and then poison | two.
+    assert (report["jobs"], report["failures"]) == (2 + 2 + 2, 2 + 1 + 1)
+    assert node.outputs.summary["without_candidate"] == ["poison"]
+    found = {node.outputs.structures[key].label: key for key in node.outputs.structures}
+    assert set(found) == {"one", "two"}
+
+    (failed,) = failed_hosts(node.pk)
+    assert failed.label == "poison"
+    assert "without a result" in failed.reason
+    runner = CliRunner()
+    told = runner.invoke(main, ["status", str(node.pk)]).output
+    assert "1 of 3 hosts failed" in told
+    assert "what to do: ask for more memory or walltime" in told
+    restored = node.outputs.structures[found["two"]]
+    story = runner.invoke(main, ["provenance", str(restored.pk)])
+    assert story.exit_code == 0, story.output
+    assert "two" in story.output
