@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiida.engine import submit as submit_process
-from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, load_node
+from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, WorkflowNode, load_node
 
 from aiida_hpaint.calculations.campaigns import Add
 from aiida_hpaint.campaigns.gathering import gathered
@@ -28,7 +28,7 @@ from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import chunk_by_sites
 from aiida_hpaint.workflows.build import check_hosts, stage_plan
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
-from aiida_hpaint.workflows.controllers import MAX_JOBS
+from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
 
 __all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
 
@@ -209,9 +209,12 @@ def _note_elsewhere(group: CampaignGroup, order: Order) -> None:
 
 
 def _members(group: CampaignGroup) -> list[int]:
+    """PKs of the restorations of a campaign, those among them that are not in its group yet."""
     query = QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
-    found: list[int] = query.append(Node, with_group="group", project="id").all(flat=True)
-    return found
+    query.append(Node, with_group="group", project="id")
+    called = controllers_of(group.uuid, {})
+    called.append(WorkflowNode, with_incoming="controller", project="id")
+    return [*query.all(flat=True), *called.all(flat=True)]
 
 
 def _check_slots(max_jobs: int) -> None:

@@ -203,8 +203,22 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
     # A campaign leaves out hosts that were restored already: that is part of it.
     elsewhere = group.elsewhere if isinstance(group, CampaignGroup) else {}
     nodes = [*group.nodes, *(load_node(uuid) for uuid in elsewhere)]
+    if isinstance(group, CampaignGroup):
+        nodes = [node for node in nodes if not _is_void(node)]
     # PKs, and so the order of a group, are others where it was imported.
     return sorted(nodes, key=lambda node: (node.ctime, node.uuid)), group
+
+
+def _is_void(node: Node) -> bool:
+    """Whether a chunk of a campaign died without a sample; the hosts are in another one."""
+    from aiida.orm import ProcessNode
+
+    if not isinstance(node, ProcessNode) or not node.is_terminated:
+        return False
+    if _has_result(node, RESTORATION):
+        return False
+    click.echo(f"Left out: restoration {node.pk} ended without a sample", err=True)
+    return True
 
 
 def _kind(node: ProcessNode) -> str:
