@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from campaigns import QUICK, ranked, restoration, variants
+from campaigns import QUICK, controller, ranked, restoration, variants
 
 from aiida_hpaint.structures import StructureBatch
 
@@ -36,26 +36,6 @@ def group() -> Any:
 @pytest.fixture
 def hosts(brucite: StructureBatch) -> StructureBatch:
     return variants(brucite, ["a", "b", "c", "d", "e"])
-
-
-def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiting") -> Any:
-    """The node of a CampaignWorkChain that nobody runs."""
-    from aiida.common.links import LinkType
-    from aiida.orm import Str, WorkChainNode
-
-    from aiida_hpaint.data.structure_batch import StructureBatchData
-
-    node = WorkChainNode()
-    node.set_process_label("CampaignWorkChain")
-    inputs = {"hosts": StructureBatchData(hosts), "campaign": Str(group.uuid)}
-    for stage, nodes in plan.items():
-        inputs |= {f"plan__{stage}__{part}": nodes[part] for part in nodes}
-    for name, data in inputs.items():
-        node.base.links.add_incoming(
-            data if data.is_stored else data.store(), LinkType.INPUT_WORK, name
-        )
-    node.set_process_state(state)
-    return node.store()
 
 
 def test_hosts_are_counted_once_by_what_happened_to_them(

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from campaigns import QUICK, ranked, restoration, variants
+from campaigns import QUICK, controller, ranked, restoration, variants
 
 from aiida_hpaint.structures import StructureBatch, remove_inserted
 from aiida_hpaint.structures.convert import to_ase
@@ -155,6 +155,22 @@ def test_known_hosts_belong_to_the_campaign(
     assert pick(node, ["a"])[0].uuid == first.uuid
     assert pick(node, ["b"]) == []
     assert len(pick(node)) == 4
+
+
+def test_chunks_that_are_on_their_way_into_the_group_are_not_elsewhere(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    from aiida_hpaint.campaigns.group import make_campaign
+    from aiida_hpaint.campaigns.submit import submit_order
+
+    group = make_campaign(name)
+    caller = controller(hosts, plan, group)
+    chunk = restoration(hosts[:2], plan, None, "created", caller)
+    order = order_of(name, hosts, settings)
+    assert [order.known[key].state for key in order.keys] == ["running"] * 2 + ["waiting"] * 3
+    assert order.known[order.keys[0]].process == chunk.pk
+    assert submit_order(order)[1] is None
+    assert group.elsewhere == {}
 
 
 def test_a_name_that_another_group_has(name: str) -> None:

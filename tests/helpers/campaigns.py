@@ -70,7 +70,11 @@ def ranked(hosts: StructureBatch, fates: Sequence[str], errors: Sequence[str] = 
 
 
 def restoration(
-    hosts: StructureBatch, plan: dict[str, Any], samples: StructureBatch | None, state: str
+    hosts: StructureBatch,
+    plan: dict[str, Any],
+    samples: StructureBatch | None,
+    state: str,
+    caller: Any = None,
 ) -> Any:
     """The node of a restoration that nobody has run, with hosts, plan and samples."""
     from aiida.common.links import LinkType
@@ -89,6 +93,8 @@ def restoration(
         inputs |= {name: data if data.is_stored else data.store() for name, data in named.items()}
     for name, data in inputs.items():
         node.base.links.add_incoming(data, LinkType.INPUT_WORK, f"graph_inputs__{name}")
+    if caller is not None:
+        node.base.links.add_incoming(caller, LinkType.CALL_WORK, "chunk_0000")
     node.set_process_state(state)
     node.store()
     if samples is not None:
@@ -99,3 +105,23 @@ def restoration(
             node.set_exit_status(0)
         node.seal()
     return node
+
+
+def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiting") -> Any:
+    """The node of a CampaignWorkChain that nobody runs."""
+    from aiida.common.links import LinkType
+    from aiida.orm import Str, WorkChainNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = WorkChainNode()
+    node.set_process_label("CampaignWorkChain")
+    inputs = {"hosts": StructureBatchData(hosts), "campaign": Str(group.uuid)}
+    for stage, nodes in plan.items():
+        inputs |= {f"plan__{stage}__{part}": nodes[part] for part in nodes}
+    for name, data in inputs.items():
+        node.base.links.add_incoming(
+            data if data.is_stored else data.store(), LinkType.INPUT_WORK, name
+        )
+    node.set_process_state(state)
+    return node.store()
