@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterable
 from typing import Any
 
@@ -37,7 +38,7 @@ def shown(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Text of others within a command that is shown to be copied into a shell."""
-    return "'" + shown(text).replace("'", "'\"'\"'") + "'"
+    return shlex.quote(shown(text))
 
 
 def for_tables(value: Any) -> Any:

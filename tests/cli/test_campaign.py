@@ -13,10 +13,13 @@ from aiida_hpaint.cli.campaign import (
     fitting_chunk_sites,
     overrides_from,
     read_campaign,
+    read_hosts,
     read_settings,
 )
 from aiida_hpaint.cli.run import prepare
 from aiida_hpaint.structures import StructureBatch, chunk_by_sites
+
+ROOT = Path(__file__).parents[2]
 
 YAML = """
 hosts: ["*.cif", sub/b.cif]
@@ -83,6 +86,12 @@ def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:
     assert campaign.archive == str(folder / "a.aiida")
     assert (campaign.max_jobs, campaign.group, campaign.campaign) == (4, "mine", "hydrides")
     assert campaign.chunk_sites == 5000
+
+
+def test_the_example_names_hosts_that_are_there() -> None:
+    campaign = read_campaign([str(ROOT / "examples" / "campaign.yaml")], {})
+    assert isinstance(campaign, LargeCampaign)
+    assert len(read_hosts(campaign, skip_bad=False)) == 7
 
 
 def test_a_campaign_from_flags_alone() -> None:
