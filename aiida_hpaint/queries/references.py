@@ -25,7 +25,7 @@ class HostBelow:
     Attributes
     ----------
     label
-        Of the host.
+        Of the host, as the table of the validation or the benchmark has it.
     by
         eV per atom that the candidate is lower by.
     matches

@@ -11,6 +11,7 @@ import pytest
 import told
 
 from aiida_hpaint.structures import StructureBatch, add_sites, read_hosts
+from aiida_hpaint.structures.names import shown
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -160,7 +161,7 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     assert (reference.role, reference.host, len(reference.jobs)) == ("reference", None, 1)
 
     (below,) = hosts_below_reference(process=graph.pk)
-    assert (below.label, below.dft, below.process) == (LABELS[0], True, graph.pk)
+    assert (below.label, below.dft, below.process) == (shown(LABELS[0]), True, graph.pk)
     assert below.by == pytest.approx(0.1)
     assert below.matches is True
     assert hosts_below_reference(0.11, graph.pk) == []

