@@ -114,7 +114,7 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
     output = tmp_path / "out"
     for source, message in (
         (123456789, "there is no node and no group 123456789"),
-        ("nowhere", "there is no node and no group nowhere"),
+        ("never-made", "there is no node and no group never-made"),
         ("nothing", "nothing is no process, and no group with processes"),
         (samples.pk, f"{samples.pk} is no process"),
         (running.pk, "has not ended yet"),

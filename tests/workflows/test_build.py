@@ -106,7 +106,7 @@ def test_each_stage_may_run_elsewhere(brucite: StructureBatch) -> None:
         ({"overrides": {"samplin": {}}}, "no setting samplin: did you mean sampling?"),
         ({"overrides": {"sampling": {"generator": "best"}}}, "no model 'best'"),
         ({"overrides": {"potential": {"name": "dft"}}}, "no potential 'dft'"),
-        ({"code": "nowhere@localhost"}, "code 'nowhere@localhost': .*verdi code list"),
+        ({"code": "never-made@localhost"}, "code 'never-made@localhost': .*verdi code list"),
         (
             {"code": {"relaxation": "x"}},
             "code: there is no stage relaxation: use sample, relax and dft",
