@@ -128,7 +128,7 @@ def test_a_compiled_model_equals_the_package(package, target):
     compiled = package.with_name(f"{target}.nequip.pt2")
     mode = ["--mode", "aotinductor", "--device", "cpu", "--target", target]
     run(package.parent, "nequip-compile", *mode, package.name, compiled.name)
-    settings = PotentialSettings(name="nequip", device="cpu")
+    settings = PotentialSettings(name="nequip", device="cpu", trust=True)
     ours, theirs = (
         get_potential(settings.model_copy(update={"model": str(path)})).evaluate(
             *arguments(structures())
