@@ -1,4 +1,4 @@
-"""The calcfunctions of campaigns: hosts from nodes, cut into chunks, and structures on request."""
+"""The calcfunctions of campaigns: hosts from nodes, joined, and cut into chunks."""
 
 from __future__ import annotations
 

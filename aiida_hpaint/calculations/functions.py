@@ -18,6 +18,7 @@ from aiida_hpaint.funnel import arrange
 from aiida_hpaint.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.structures.chunks import chunk_by_sites
 from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
+from aiida_hpaint.structures.hosts_of_samples import host_places
 from aiida_hpaint.structures.origin import DRAWN
 
 __all__ = ["alike", "give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
@@ -142,7 +143,7 @@ def _after_failure(fate: Fate) -> Fate:
 def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
     rows = np.repeat(np.arange(len(hosts)), samples)
     return hosts[rows].with_scalars(
-        host=hosts.scalars.get("host", np.arange(len(hosts)))[rows],
+        host=host_places(hosts)[rows],
         sample=np.tile(np.arange(samples), len(hosts)),
         fate=[Fate.SAMPLED.value] * len(rows),
     )

@@ -10,15 +10,11 @@ from aiida.orm import List
 
 from aiida_hpaint.calculations.functions import alike
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures.batch import IntArray, StructureBatch, concatenate
+from aiida_hpaint.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.structures.hosts_of_samples import host_places
 from aiida_hpaint.structures.origin import DRAWN
 
-__all__ = ["host_places", "join_parts", "take_hosts"]
-
-
-def host_places(batch: StructureBatch) -> IntArray:
-    """(S,) the host of each structure: its scalar `host`, without one its row."""
-    return np.asarray(batch.scalars.get("host", np.arange(len(batch))), dtype=np.int64)
+__all__ = ["join_parts", "take_hosts"]
 
 
 @calcfunction

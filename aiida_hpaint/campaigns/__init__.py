@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup, find_campaign, list_campaigns
-    from aiida_hpaint.campaigns.keys import host_key, host_keys, plan_key
     from aiida_hpaint.campaigns.picking import pick
     from aiida_hpaint.campaigns.results import campaign_samples
     from aiida_hpaint.campaigns.sources import from_archive, from_files, from_group
     from aiida_hpaint.campaigns.state import CampaignState, campaign_state
     from aiida_hpaint.campaigns.submit import Order, make_order, submit_order
+    from aiida_hpaint.structures.keys import host_key, host_keys
+    from aiida_hpaint.workflows.outcomes import plan_key
 
 __all__ = [
     "CampaignGroup",
@@ -34,13 +35,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "group": ("CampaignGroup", "find_campaign", "list_campaigns"),
-    "keys": ("host_key", "host_keys", "plan_key"),
-    "picking": ("pick",),
-    "results": ("campaign_samples",),
-    "sources": ("from_archive", "from_files", "from_group"),
-    "state": ("CampaignState", "campaign_state"),
-    "submit": ("Order", "make_order", "submit_order"),
+    "campaigns.group": ("CampaignGroup", "find_campaign", "list_campaigns"),
+    "campaigns.picking": ("pick",),
+    "campaigns.results": ("campaign_samples",),
+    "campaigns.sources": ("from_archive", "from_files", "from_group"),
+    "campaigns.state": ("CampaignState", "campaign_state"),
+    "campaigns.submit": ("Order", "make_order", "submit_order"),
+    "structures.keys": ("host_key", "host_keys"),
+    "workflows.outcomes": ("plan_key",),
 }
 
 # The status of a campaign is quick only where nothing else is loaded for it.
@@ -49,5 +51,5 @@ _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+        return getattr(import_module(f"aiida_hpaint.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,6 @@ from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, WorkflowN
 from aiida_hpaint.calculations.campaigns import Add
 from aiida_hpaint.campaigns.gathering import gathered
 from aiida_hpaint.campaigns.group import ELSEWHERE, CampaignGroup, make_campaign
-from aiida_hpaint.campaigns.keys import host_keys, plan_contents, plan_key
 from aiida_hpaint.campaigns.known import (
     FAILED,
     FINISHED,
@@ -26,9 +25,11 @@ from aiida_hpaint.campaigns.known import (
 from aiida_hpaint.campaigns.sources import Sources
 from aiida_hpaint.settings import RestorationSettings
 from aiida_hpaint.structures import chunk_by_sites
+from aiida_hpaint.structures.keys import host_keys
 from aiida_hpaint.workflows.build import check_hosts, stage_plan
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
 from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
+from aiida_hpaint.workflows.outcomes import plan_contents, plan_key
 
 __all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
 

@@ -11,7 +11,7 @@ _MEMORY = (
 )
 _DISK = "free space on the disk of that computer, or move its work directory; then submit again"
 _MODEL = "fetch the model again where the job runs (`aiida-hpaint models fetch`), or send it along"
-_SAME = "install the same version on both sides; `aiida-hpaint setup computer` checks it"
+_SAME = "install the same version on both sides; `aiida-hpaint setup check CODE` tells"
 _HOST = "look at the host: sites may overlap, or the potential may not know its elements"
 
 _KNOWN = (
@@ -25,10 +25,11 @@ _KNOWN = (
             "take longer than",
             "unfinished after",
             "not enough",
+            "ran out of walltime",
+            "no step fits",
         ),
         _WALLTIME,
     ),
-    (("ran out of walltime", "no step fits", "were not enough"), _WALLTIME),
     (
         ("out of memory or time",),
         "ask for more memory or walltime (options), or smaller chunk_sites; a host that fails "
@@ -43,11 +44,11 @@ _KNOWN = (
     (("'cuda'",), "ask for a GPU (options), or set the device to auto"),
     (
         ("No module named", "cannot import", "needs the package"),
-        "install what is missing there: `aiida-hpaint setup computer` says what",
+        "install what is missing there: `aiida-hpaint setup check CODE` says what",
     ),
     (("no chemistry", "any chemistry", "NaN", "collapsed", "no position"), _HOST),
     (("no volume",), "mend the cell of the host"),
-    (("was killed", "killed"), "somebody killed it: submit it again if that was not meant"),
+    (("killed",), "somebody killed it: submit it again if that was not meant"),
     (("never begun", "stopped"), "it was stopped: submit it again"),
 )
 

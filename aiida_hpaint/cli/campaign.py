@@ -115,7 +115,7 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
     pairs = [(path, flags[key]) for key, path in short.items() if flags.get(key) is not None]
     pairs += [("sampling.record", 1)] if flags.get("record") else []
     merged: dict[str, Any] = {}
-    for path, value in [*pairs, *map(_split, flags.get("set_", ()))]:
+    for path, value in [*pairs, *map(_set, flags.get("set_", ()))]:
         nested: Any = value
         for key in reversed(path.split(".")):
             nested = {key: nested}
@@ -200,12 +200,23 @@ def _expand(folder: Path, pattern: str) -> list[str]:
     return found
 
 
-def _split(text: str) -> tuple[str, Any]:
+def _set(text: str) -> tuple[str, Any]:
+    return key_value(text, f"--set {text}: write key=value, like relax_all.fmax=0.02")
+
+
+def key_value(text: str, otherwise: str) -> tuple[str, Any]:
+    """The parts of KEY=VALUE, with the value as YAML reads it.
+
+    Raises
+    ------
+    ValueError
+        With the message `otherwise`, if there is no key or no value.
+    """
     import yaml
 
     key, sign, value = text.partition("=")
     if not sign or not key:
-        raise ValueError(f"--set {text}: write key=value, like relax_all.fmax=0.02")
+        raise ValueError(otherwise)
     try:
         return key.strip(), yaml.safe_load(value)
     except yaml.YAMLError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -55,10 +56,10 @@ def show_campaign(group: CampaignGroup) -> CampaignState:
 
 def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
     """Print it again and again until nothing runs any more; Ctrl-C ends the watching alone."""
+    from aiida_hpaint.campaigns.state import campaign_state
+
     before = 0
     while True:
-        from aiida_hpaint.campaigns.state import campaign_state
-
         state = campaign_state(group)
         lines = [line[: _width()] for line in described(state)]
         if sys.stdout.isatty() and before:
@@ -149,6 +150,4 @@ def _counted(jobs: Sequence[Job]) -> str:
 
 
 def _width() -> int:
-    import shutil
-
     return shutil.get_terminal_size((200, 24)).columns

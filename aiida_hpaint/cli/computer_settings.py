@@ -12,6 +12,7 @@ from typing import Any
 import click
 from pydantic import Field, ValidationError, field_validator
 
+from aiida_hpaint.cli.campaign import key_value
 from aiida_hpaint.settings import Settings
 
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]*")
@@ -151,21 +152,10 @@ def read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
 
     Raises
     ------
-    ClickException
+    ValueError
         If one of them has no value.
     """
-    import yaml
-
-    found = {}
-    for pair in pairs:
-        key, sign, value = pair.partition("=")
-        if not sign or not key:
-            raise click.ClickException(f"{pair!r}: write KEY=VALUE, like compress=true")
-        try:
-            found[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            found[key.strip()] = value
-    return found
+    return dict(key_value(pair, f"{pair!r}: write KEY=VALUE, like compress=true") for pair in pairs)
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -142,17 +142,17 @@ _JOBS: tuple[Callable[[Any], Any], ...] = (
 
 def hosts(command: Function) -> Function:
     """Which hosts."""
-    return _decorated(command, _HOSTS)
+    return with_options(_HOSTS)(command)
 
 
 def restoration(command: Function) -> Function:
     """How to restore them, and where."""
-    return _decorated(command, _SETTINGS)
+    return with_options(_SETTINGS)(command)
 
 
 def jobs(command: Function) -> Function:
     """How many processes the jobs of Quantum ESPRESSO have, and for how long."""
-    return _decorated(command, _JOBS)
+    return with_options(_JOBS)(command)
 
 
 def job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
@@ -164,7 +164,12 @@ def job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
     }
 
 
-def _decorated(command: Function, decorators: tuple[Callable[[Any], Any], ...]) -> Function:
-    for decorate in reversed(decorators):
-        command = decorate(command)
-    return command
+def with_options(*groups: Sequence[Callable[[Any], Any]]) -> Callable[[Function], Function]:
+    """A decorator that gives a command the options of all groups, in their order."""
+
+    def decorated(command: Function) -> Function:
+        for option in reversed([option for group in groups for option in group]):
+            command = option(command)
+        return command
+
+    return decorated

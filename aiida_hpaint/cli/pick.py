@@ -47,9 +47,11 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
     if group and found:
         from aiida.orm import Group
 
+        from aiida_hpaint.structures import quoted
+
         target, _ = Group.collection.get_or_create(label=group)
         target.add_nodes(found)
-        click.echo(f"In group {group}: `verdi group show '{group}'`")
+        click.echo(f"In group {group}: `verdi group show {quoted(group)}`")
     if set(hosts) - set(labels) or not found:
         raise click.exceptions.Exit(1)
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.codes import PLUGINS
+
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, InstalledCode
 
     from aiida_hpaint.remote.findings import Finding
     from aiida_hpaint.remote.wanted import Wanted
 
-PROGRAMS = {"quantumespresso.pw": "pw", "quantumespresso.pp": "pp"}
+PROGRAMS = {plugin: kind for kind, plugin in PLUGINS.items() if kind != "python"}
 """Plugins of programs that say their version and nothing more."""
-
 
 LONGEST = 1800
 """Walltime of a check, s: short jobs wait less."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.options import with_options
+
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, Computer, InstalledCode
 
@@ -28,8 +30,8 @@ It is a node (hpaint.check), so that what was found where can be asked for later
 
 \b
 Examples:
-  aiida-hpaint setup codes gpu --python /work/me/hpaint/bin/python --queue gpu --gpus 1
-  aiida-hpaint setup codes cluster --python /work/me/hpaint/bin/python --account mat123 \\
+  aiida-hpaint setup codes gpu --python /opt/hpaint/bin/python --queue gpu --gpus 1
+  aiida-hpaint setup codes cluster --python /opt/hpaint/bin/python --account mat123 \\
       --walltime 3600 --generator xtalpaint/td-pos-only --potential sevennet-0
   aiida-hpaint setup codes cluster --pw /opt/qe/bin/pw.x --prepend 'module load QuantumESPRESSO'
   aiida-hpaint setup check python@gpu            check again
@@ -94,36 +96,27 @@ _JOBS = (
 )
 
 
-def _decorate(command: Any, *groups: Sequence[Any]) -> Any:
-    for group in reversed(groups):
-        for option in reversed(group):
-            command = option(command)
-    return command
-
-
-def _codes(command: Any) -> Any:
-    programs = (
-        click.option("--python", metavar="PATH", help="Interpreter there."),
-        click.option("--pw", metavar="PATH", help="pw.x there."),
-        click.option("--pp", metavar="PATH", help="pp.x there."),
-        click.option(
-            "--label",
-            metavar="NAME",
-            help="Of the code; without it, python, pw and pp, with it NAME, NAME-pw and NAME-pp.",
-        ),
-        click.option(
-            "--prepend",
-            metavar="FILE|TEXT",
-            help="Lines of job scripts before these programs: `module load ...`.",
-        ),
-    )
-    end = (click.option("--no-check", is_flag=True, help="Make codes without a look."),)
-    return _decorate(command, programs, _JOBS, _WANTED, end)
+_PROGRAMS = (
+    click.option("--python", metavar="PATH", help="Interpreter there."),
+    click.option("--pw", metavar="PATH", help="pw.x there."),
+    click.option("--pp", metavar="PATH", help="pp.x there."),
+    click.option(
+        "--label",
+        metavar="NAME",
+        help="Of the code; without it, python, pw and pp, with it NAME, NAME-pw and NAME-pp.",
+    ),
+    click.option(
+        "--prepend",
+        metavar="FILE|TEXT",
+        help="Lines of job scripts before these programs: `module load ...`.",
+    ),
+)
+_NO_CHECK = (click.option("--no-check", is_flag=True, help="Make codes without a look."),)
 
 
 @click.command(help=CODES)
 @click.argument("computer")
-@_codes
+@with_options(_PROGRAMS, _JOBS, _WANTED, _NO_CHECK)
 @click.pass_obj
 def codes(
     obj: dict[str, str | None],
@@ -168,7 +161,7 @@ def codes(
 
 @click.command(help=CHECK)
 @click.argument("what", nargs=-1, required=True)
-@lambda command: _decorate(command, _JOBS, _WANTED)
+@with_options(_JOBS, _WANTED)
 @click.pass_obj
 def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) -> None:
     """Check codes with a short job each, or show what a check found."""
@@ -177,8 +170,10 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
 
     wanted = _wanted(flags)
     session.load(obj["profile"])
+    from aiida_hpaint.workflows.build import find_code
+
     checks = [_load_check(int(one)) for one in what if one.isdigit()]
-    codes = [_load_code(one) for one in what if not one.isdigit()]
+    codes: list[Any] = [find_code(one) for one in what if not one.isdigit()]
     if codes:
         session.ensure_daemon()
     well = not codes or _check(codes, wanted, flags)
@@ -189,7 +184,7 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
 
 
 @click.command(help=REQUIREMENTS)
-@lambda command: _decorate(command, _WANTED)
+@with_options(_WANTED)
 def requirements(**flags: Any) -> None:
     """Print what a computer needs on which only jobs run."""
     from aiida_hpaint.remote.wanted import requirements_for
@@ -256,14 +251,6 @@ def _check(
     wait_for(nodes)
     shown = [show_check(node) for node in nodes]
     return all(shown)
-
-
-def _load_code(label: str) -> InstalledCode:
-    from aiida_hpaint.workflows.build import find_code
-
-    code: Any = find_code(label)
-    found: InstalledCode = code
-    return found
 
 
 def _load_check(pk: int) -> CalcJobNode:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from aiida_hpaint.cli.options import with_options
+
 HELP = """Set up a computer that jobs run on, and test it.
 
 NAME is what AiiDA calls it. HOST is what `ssh HOST` takes: user, port, key and jump hosts belong to
@@ -22,10 +24,10 @@ computing centres offer; both may be in one.
 
 \b
 Examples:
-  aiida-hpaint setup computer cluster --host cluster.example.org --work-dir /work/{username}/aiida
-  aiida-hpaint setup computer gpu --host gpu --work-dir /work/me --prepend 'module load cuda'
+  aiida-hpaint setup computer cluster --host cluster.example.org --work-dir /scratch/{username}
+  aiida-hpaint setup computer gpu --host gpu --work-dir /scratch/me --prepend 'module load cuda'
   aiida-hpaint setup computer cluster --yaml cluster.yaml --mpirun 'srun -n {tot_num_mpiprocs}'
-  aiida-hpaint setup computer me --transport core.local --scheduler core.direct --work-dir /tmp/me
+  aiida-hpaint setup computer me --transport core.local --scheduler core.direct --work-dir /scratch
   aiida-hpaint setup computer cluster            test it again
 """
 
@@ -91,15 +93,9 @@ _OPTIONS = (
 )
 
 
-def _with_options(command: Any) -> Any:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
 @click.command(help=HELP)
 @click.argument("name")
-@_with_options
+@with_options(_OPTIONS)
 @click.pass_obj
 def computer(
     obj: dict[str, str | None],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
-from aiida_hpaint.cli.campaign import LargeCampaign, read_campaign, read_settings
+from aiida_hpaint.cli.campaign import CHUNK_SITES, LargeCampaign, read_campaign, read_settings
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import Sources
@@ -131,7 +131,7 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
         code=campaign.code,
         options=campaign.options or None,
         upload_model=campaign.upload_model,
-        chunk_sites=campaign.chunk_sites or 5000,
+        chunk_sites=campaign.chunk_sites or CHUNK_SITES,
         max_jobs=campaign.max_jobs,
         again=flags["again"],
     )

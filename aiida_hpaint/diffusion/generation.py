@@ -93,7 +93,7 @@ def _shown(progress: Progress | None, tick: Tick | None) -> Show:
 
 
 def _generate(
-    hosts: StructureBatch, settings: SamplingSettings, show: Show | None, record: int
+    hosts: StructureBatch, settings: SamplingSettings, show: Show, record: int
 ) -> tuple[StructureBatch, Trajectory]:
     _check(hosts, settings)
     started = time.monotonic()
@@ -112,7 +112,9 @@ def _generate(
         if not len(again):
             break
         # The random numbers of a draw go on where they were: nothing else decides what comes.
-        fresh = _place([draws[index] for index in again], model, settings, None, record)
+        fresh = _place(
+            [draws[index] for index in again], model, settings, _shown(None, None), record
+        )
         for index, path in zip(again.tolist(), fresh, strict=True):
             paths[index] = path
         made = _with_positions(samples, draws, paths)
@@ -188,7 +190,7 @@ def _place(
     draws: Sequence[Draw],
     model: Model | None,
     settings: SamplingSettings,
-    show: Show | None,
+    show: Show,
     record: int,
 ) -> list[Path]:
     if model is None:
@@ -198,8 +200,7 @@ def _place(
     for chunk in _chunks(draws, model, limit):
 
         def tick(fraction: float, done: int = len(placed), size: int = len(chunk)) -> None:
-            if show is not None:
-                show(done + fraction * size, len(draws))
+            show(done + fraction * size, len(draws))
 
         members = [draws[index] for index in chunk]
         found = _sample(members, model, settings, record, tick)
@@ -207,12 +208,11 @@ def _place(
     return [placed[index] for index in range(len(draws))]
 
 
-def _at_random(draws: Sequence[Draw], show: Show | None) -> list[Path]:
+def _at_random(draws: Sequence[Draw], show: Show) -> list[Path]:
     paths = []
     for done, d in enumerate(draws):
         paths.append(Path(place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng)))
-        if show is not None:
-            show(done + 1, len(draws))
+        show(done + 1, len(draws))
     return paths
 
 

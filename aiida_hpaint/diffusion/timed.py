@@ -10,6 +10,7 @@ import numpy as np
 from aiida_hpaint.diffusion.generation import generate
 from aiida_hpaint.settings import SamplingSettings
 from aiida_hpaint.structures.batch import IntArray, StructureBatch, concatenate
+from aiida_hpaint.structures.hosts_of_samples import host_places
 
 __all__ = ["generate_until"]
 
@@ -44,7 +45,7 @@ def generate_until(
     deadline
         Value of `clock` at which to stop.
     """
-    places = hosts.scalars.get("host", np.arange(len(hosts)))
+    places = host_places(hosts)
     waiting = [np.array(list(dict.fromkeys(places.tolist())))]
     done: list[StructureBatch] = []
     while waiting:

@@ -235,7 +235,6 @@ def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
     identity = {k: v for k, v in values.get("identity", {}).items() if k != "source"}
     model = dict(identity.get("model", {}))
     hashed = "sha256" in model
-    identity.pop("source", None)
     for name in ("name", "file", "source_sha256") if hashed else ():
         model.pop(name, None)
     found = {**values, "identity": {**identity, "model": model}}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 from aiida.orm import AbstractCode, Bool, Dict, FolderData, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.seeding import collect_seeds
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.chunks import (
     OPTIONAL_STAGE,
     REFINE,
@@ -104,5 +104,5 @@ restore_seeded._graph_class = DurableGraph
 def _places(chunk: StructureBatchData) -> list[int]:
     """Which hosts a chunk holds; one that holds all does not say."""
     batch = chunk.batch
-    places: list[int] = batch.scalars.get("host", np.arange(len(batch))).tolist()
+    places: list[int] = host_places(batch).tolist()
     return places

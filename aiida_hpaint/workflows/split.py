@@ -9,8 +9,9 @@ from aiida.engine import while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, Int, List, WorkChainNode
 
-from aiida_hpaint.calculations.parts import host_places, join_parts, take_hosts
+from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.adopt import AdoptingWorkChain
 from aiida_hpaint.workflows.stage import StageWorkChain
 

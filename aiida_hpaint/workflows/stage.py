@@ -15,11 +15,12 @@ from aiida_workgraph import namespace
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.identity import is_kept, is_proved
 from aiida_hpaint.calculations.jobs import relax_job, sample_job
-from aiida_hpaint.calculations.parts import host_places, join_parts, take_hosts
+from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.calculations.phases import phases_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.structures.fate import ALIVE, Fate
+from aiida_hpaint.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.ends import problem_of
 from aiida_hpaint.workflows.repeating import RepeatingWorkChain
 

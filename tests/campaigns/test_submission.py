@@ -207,7 +207,7 @@ def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> No
     from aiida.orm import Group
 
     from aiida_hpaint.calculations.campaigns import gather_hosts
-    from aiida_hpaint.campaigns.keys import host_keys
+    from aiida_hpaint.campaigns import host_keys
     from aiida_hpaint.campaigns.sources import from_group
 
     Group(label=name).store().add_nodes(structures)

@@ -25,7 +25,7 @@ import pytest
         ("x.safetensors is not a readable safetensors file: header too large", "models fetch"),
         ("model 'x' is of architecture 'new'; this version knows dense", "update aiida-hpaint"),
         ("device 'cuda' was asked for, but torch sees no GPU: use 'auto'", "ask for a GPU"),
-        ("No module named 'sevenn'", "setup computer"),
+        ("No module named 'sevenn'", "setup check"),
         ("the potential returned NaN or infinity after 3 steps", "look at the host"),
         ("a force beyond any chemistry after 0 steps", "look at the host"),
         ("killed", "somebody killed it"),

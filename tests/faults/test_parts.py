@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.calculations.parts import host_places, joined
+from aiida_hpaint.calculations.parts import joined
 from aiida_hpaint.funnel import winnow
 from aiida_hpaint.settings import SamplingSettings, SiftSettings, SymmetrySettings
 from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.structures.hosts_of_samples import host_places
 
 SYMMETRY = SymmetrySettings(symmetrised=True, wyckoff=2)
 
