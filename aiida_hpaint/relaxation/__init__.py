@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from .potentials import PotentialCard, PotentialError, get_potential, list_potentials
-from .relax import relax, relax_with
+from aiida_hpaint.relaxation.potentials import (
+    PotentialCard,
+    PotentialError,
+    get_potential,
+    list_potentials,
+)
+from aiida_hpaint.relaxation.relax import relax, relax_with
 
 __all__ = [
     "PotentialCard",

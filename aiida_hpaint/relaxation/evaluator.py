@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .ragged import site_rows
+from aiida_hpaint.relaxation.ragged import site_rows
 
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.potentials import Potential
     from aiida_hpaint.structures.batch import FloatArray, IntArray
-
-    from .potentials import Potential
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import covalent_radii
 
+from aiida_hpaint.relaxation.ragged import owners_of, site_rows, sums
 from aiida_hpaint.structures.images import NEIGHBOURS
-
-from .ragged import owners_of, site_rows, sums
 
 if TYPE_CHECKING:
     from aiida_hpaint.structures.batch import BoolArray, FloatArray, IntArray

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aiida_hpaint.relaxation.guards import (
+    CHECK_EVERY,
+    absurd_forces,
+    absurdly_low,
+    closest_contacts,
+)
+from aiida_hpaint.relaxation.ragged import site_rows
 from aiida_hpaint.structures.fate import RELAXED, Fate
 
-from .guards import CHECK_EVERY, absurd_forces, absurdly_low, closest_contacts
-from .ragged import site_rows
-
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.ledger import Ledger
     from aiida_hpaint.settings import RelaxationSettings
     from aiida_hpaint.structures.batch import BoolArray, FloatArray, IntArray, StructureBatch
-
-    from .ledger import Ledger
 
 Verdicts = dict[int, tuple[Fate, str | None]]
 """Fate and message of samples that leave, by their place among the active ones."""

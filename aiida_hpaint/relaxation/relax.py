@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint import __version__
+from aiida_hpaint.relaxation.evaluator import Evaluator
+from aiida_hpaint.relaxation.ledger import Ledger
+from aiida_hpaint.relaxation.optimizers import Bfgs, Fire
+from aiida_hpaint.relaxation.potentials import get_potential
+from aiida_hpaint.relaxation.rounds import Rounds
 from aiida_hpaint.structures.fate import Fate
-
-from .evaluator import Evaluator
-from .ledger import Ledger
-from .optimizers import Bfgs, Fire
-from .potentials import get_potential
-from .rounds import Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiida_hpaint.relaxation.optimizers import Optimizer
+    from aiida_hpaint.relaxation.potentials import Potential
     from aiida_hpaint.settings import PotentialSettings, RelaxationSettings
     from aiida_hpaint.structures.batch import IntArray, StructureBatch
-
-    from .optimizers import Optimizer
-    from .potentials import Potential
 
     Progress = Callable[[int, int, str], None]
 

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .evaluator import Structures
-from .guards import CHECK_EVERY
-from .judge import Evidence, Judge
-from .ragged import largest_norms, site_rows
+from aiida_hpaint.relaxation.evaluator import Structures
+from aiida_hpaint.relaxation.guards import CHECK_EVERY
+from aiida_hpaint.relaxation.judge import Evidence, Judge
+from aiida_hpaint.relaxation.ragged import largest_norms, site_rows
 
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.evaluator import Evaluator
+    from aiida_hpaint.relaxation.ledger import Ledger
+    from aiida_hpaint.relaxation.optimizers import Optimizer
     from aiida_hpaint.settings import RelaxationSettings
     from aiida_hpaint.structures.batch import FloatArray, IntArray, StructureBatch
-
-    from .evaluator import Evaluator
-    from .ledger import Ledger
-    from .optimizers import Optimizer
 
 
 @dataclass(frozen=True)

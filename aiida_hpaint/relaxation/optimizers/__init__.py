@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .base import Optimizer
-from .bfgs import Bfgs, BfgsState
-from .fire import Fire, FireState
+from aiida_hpaint.relaxation.optimizers.base import Optimizer
+from aiida_hpaint.relaxation.optimizers.bfgs import Bfgs, BfgsState
+from aiida_hpaint.relaxation.optimizers.fire import Fire, FireState
 
 __all__ = ["Bfgs", "BfgsState", "Fire", "FireState", "Optimizer"]

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from .base import Evaluation, Potential, PotentialCard, PotentialError
-from .registry import PotentialInfo, check_trust, get_potential, list_potentials
+from aiida_hpaint.relaxation.potentials.base import (
+    Evaluation,
+    Potential,
+    PotentialCard,
+    PotentialError,
+)
+from aiida_hpaint.relaxation.potentials.registry import (
+    PotentialInfo,
+    check_trust,
+    get_potential,
+    list_potentials,
+)
 
 __all__ = [
     "Evaluation",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
-from .base import Evaluation, PotentialCard
+from aiida_hpaint.relaxation.potentials.base import Evaluation, PotentialCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,8 +9,13 @@ import numpy as np
 from ase.data import chemical_symbols
 from pymatgen.core import Structure
 
-from .base import Evaluation, PotentialCard, PotentialError
-from .files import need_package, resolve_device, sha256_of, version_of
+from aiida_hpaint.relaxation.potentials.base import Evaluation, PotentialCard, PotentialError
+from aiida_hpaint.relaxation.potentials.files import (
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from aiida_hpaint.structures.batch import FloatArray, IntArray

@@ -8,7 +8,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .base import PotentialError
+from aiida_hpaint.relaxation.potentials.base import PotentialError
 
 if TYPE_CHECKING:
     from types import ModuleType

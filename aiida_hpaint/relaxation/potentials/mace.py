@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .ase_adapter import AsePotential
-from .base import PotentialCard, PotentialError
-from .files import model_file, need_package, resolve_device, sha256_of, version_of
-from .precision import default_precision
+from aiida_hpaint.relaxation.potentials.ase_adapter import AsePotential
+from aiida_hpaint.relaxation.potentials.base import PotentialCard, PotentialError
+from aiida_hpaint.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+from aiida_hpaint.relaxation.potentials.precision import default_precision
 
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.potentials.base import Evaluation
     from aiida_hpaint.structures.batch import FloatArray, IntArray
-
-    from .base import Evaluation
 
 INSTALL = (
     "pip install mace-torch, in an environment of its own: it pins e3nn 0.4.4, which neither "

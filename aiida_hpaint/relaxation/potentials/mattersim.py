@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from .ase_adapter import AsePotential
-from .base import PotentialCard, PotentialError
-from .files import model_file, need_package, resolve_device, sha256_of, version_of
+from aiida_hpaint.relaxation.potentials.ase_adapter import AsePotential
+from aiida_hpaint.relaxation.potentials.base import PotentialCard, PotentialError
+from aiida_hpaint.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
 
 INSTALL = "pip install mattersim"
 

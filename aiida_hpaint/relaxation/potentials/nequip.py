@@ -9,10 +9,16 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 
-from .base import Evaluation, PotentialCard, PotentialError
-from .files import model_file, need_package, resolve_device, sha256_of, version_of
-from .pairs import find_pairs
-from .precision import default_precision
+from aiida_hpaint.relaxation.potentials.base import Evaluation, PotentialCard, PotentialError
+from aiida_hpaint.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+from aiida_hpaint.relaxation.potentials.pairs import find_pairs
+from aiida_hpaint.relaxation.potentials.precision import default_precision
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,8 +8,8 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from .base import Potential, PotentialError
-from .files import resolve_device
+from aiida_hpaint.relaxation.potentials.base import Potential, PotentialError
+from aiida_hpaint.relaxation.potentials.files import resolve_device
 
 if TYPE_CHECKING:
     from aiida_hpaint.settings import PotentialSettings

@@ -9,17 +9,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
-from .base import Evaluation, PotentialCard, PotentialError
-from .files import model_file, need_package, resolve_device, sha256_of, version_of
-from .folded import FoldedNetwork, NotFoldableError, read_weights
-from .pairs import find_pairs
-from .precision import default_precision
-from .sevennet_graph import GraphNetwork
+from aiida_hpaint.relaxation.potentials.base import Evaluation, PotentialCard, PotentialError
+from aiida_hpaint.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+from aiida_hpaint.relaxation.potentials.folded import FoldedNetwork, NotFoldableError, read_weights
+from aiida_hpaint.relaxation.potentials.pairs import find_pairs
+from aiida_hpaint.relaxation.potentials.precision import default_precision
+from aiida_hpaint.relaxation.potentials.sevennet_graph import GraphNetwork
 
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.potentials.pairs import Pairs
     from aiida_hpaint.structures.batch import FloatArray, IntArray
-
-    from .pairs import Pairs
 
 BUNDLED = {
     "sevennet-0": ("SEVENNET_0_11Jul2024", None),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from .pairs import Pairs
+    from aiida_hpaint.relaxation.potentials.pairs import Pairs
 
 
 class GraphNetwork:

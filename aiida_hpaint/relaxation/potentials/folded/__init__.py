@@ -19,8 +19,8 @@ every edge. A cell of 12 sites has 144 pairs and 700 edges.
 
 from __future__ import annotations
 
-from .network import FoldedNetwork
-from .parts import NotFoldableError
-from .weights import read_weights
+from aiida_hpaint.relaxation.potentials.folded.network import FoldedNetwork
+from aiida_hpaint.relaxation.potentials.folded.parts import NotFoldableError
+from aiida_hpaint.relaxation.potentials.folded.weights import read_weights
 
 __all__ = ["FoldedNetwork", "NotFoldableError", "read_weights"]

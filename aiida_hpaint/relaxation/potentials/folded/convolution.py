@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .products import times_transposed
+from aiida_hpaint.relaxation.potentials.folded.products import times_transposed
 
 if TYPE_CHECKING:
-    from .parts import Layer, Path
+    from aiida_hpaint.relaxation.potentials.folded.parts import Layer, Path
 
 
 class Convolution(torch.autograd.Function):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from .parts import Matrices, NotFoldableError, Path
+from aiida_hpaint.relaxation.potentials.folded.parts import Matrices, NotFoldableError, Path
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from .convolution import Convolution
-from .folding import Fold, Mirror
-from .products import Multiply
+from aiida_hpaint.relaxation.potentials.folded.convolution import Convolution
+from aiida_hpaint.relaxation.potentials.folded.folding import Fold, Mirror
+from aiida_hpaint.relaxation.potentials.folded.products import Multiply
 
 if TYPE_CHECKING:
+    from aiida_hpaint.relaxation.potentials.folded.parts import Layer, Linear, Weights
     from aiida_hpaint.relaxation.potentials.pairs import Pairs
-
-    from .parts import Layer, Linear, Weights
 
 Features = dict[int, torch.Tensor]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from .radial import RadialTable
+    from aiida_hpaint.relaxation.potentials.folded.radial import RadialTable
 
 Matrices = dict[int, "torch.Tensor"]
 """(outputs, inputs) for each angular momentum."""

@@ -10,9 +10,15 @@ from typing import Any
 
 import torch
 
-from .couplings import read_couplings
-from .parts import Layer, Linear, Matrices, NotFoldableError, Weights
-from .radial import RadialTable, span_weights
+from aiida_hpaint.relaxation.potentials.folded.couplings import read_couplings
+from aiida_hpaint.relaxation.potentials.folded.parts import (
+    Layer,
+    Linear,
+    Matrices,
+    NotFoldableError,
+    Weights,
+)
+from aiida_hpaint.relaxation.potentials.folded.radial import RadialTable, span_weights
 
 RANK = 64
 """Functions of the distance; more would not show in single precision."""
