@@ -26,12 +26,12 @@ from aiida.engine import submit
 from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData
 
 from aiida_hpaint import restore
-from aiida_hpaint.benchmark import read_references
 from aiida_hpaint.data.structure_batch import to_structure
-from aiida_hpaint.evaluation.matching import matches
-from aiida_hpaint.protocols.dft import load_dft_protocol
-from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
-from aiida_hpaint.structures import StructureBatch, from_pymatgen, remove_inserted
+from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.protocols.dft import load_dft_protocol
+from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
+from aiida_hpaint.science.structures import StructureBatch, from_pymatgen, remove_inserted
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.inputs import pw_options
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain

@@ -1,4 +1,4 @@
-"""R0 of cation-oxygen bonds from structures: what `aiida_hpaint/counting/oxide_bonds.yaml` holds.
+"""R0 of cation-oxygen bonds from structures: what `counting/oxide_bonds.yaml` holds.
 
     python benchmarks/bond_lengths.py train.npz > oxide_bonds.yaml
 
@@ -22,8 +22,8 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from aiida_hpaint.counting.charges import balances
-from aiida_hpaint.counting.valences import REACH, SOFTNESS
+from aiida_hpaint.science.counting.charges import balances
+from aiida_hpaint.science.counting.valences import REACH, SOFTNESS
 
 OTHER_ANIONS = {"H", "F", "S", "Cl", "Se", "Br", "Te", "I", "N"}
 FEWEST_SITES = 8

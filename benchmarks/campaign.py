@@ -162,8 +162,8 @@ def write_hosts(folder: Path, count: int) -> None:
     """CIFs of fcc crystals of two metals, no two the same."""
     import numpy as np
 
-    from aiida_hpaint.structures import StructureBatch, write_cif
-    from aiida_hpaint.structures.elements import number_of
+    from aiida_hpaint.science.structures import StructureBatch, write_cif
+    from aiida_hpaint.science.structures.elements import number_of
 
     folder.mkdir(parents=True)
     pairs = list(product(METALS, METALS))

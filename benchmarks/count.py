@@ -23,12 +23,12 @@ import torch
 from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from aiida_hpaint.counting import CountingSettings, count_missing
-from aiida_hpaint.counting.counted import EVIDENCE
-from aiida_hpaint.counting.trials import trial_hosts
-from aiida_hpaint.evaluation.success import wilson_interval
-from aiida_hpaint.structures import HostError, StructureBatch, read_hosts
-from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.science.counting import CountingSettings, count_missing
+from aiida_hpaint.science.counting.counted import EVIDENCE
+from aiida_hpaint.science.counting.trials import trial_hosts
+from aiida_hpaint.science.evaluation.success import wilson_interval
+from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
+from aiida_hpaint.science.structures.elements import symbol_of
 
 MOST = 8
 MOST_PER_SITE = 3

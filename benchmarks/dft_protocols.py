@@ -18,10 +18,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
-from aiida_hpaint.protocols.dft import list_dft_protocols, load_validation
-from aiida_hpaint.structures import StructureBatch, from_ase
-from aiida_hpaint.workflows.build_validate import build_validate
-from aiida_hpaint.workflows.validate_results import read_validation
+from aiida_hpaint.science.protocols.dft import list_dft_protocols, load_validation
+from aiida_hpaint.science.structures import StructureBatch, from_ase
+from aiida_hpaint.workflows.validate.build import build_validate
+from aiida_hpaint.workflows.validate.results import read_validation
 
 
 def pair(label: str, right: Atoms, wrong: Atoms) -> StructureBatch:

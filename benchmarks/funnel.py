@@ -19,21 +19,21 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from aiida_hpaint.benchmark import References, read_references
-from aiida_hpaint.benchmark.choices import measure_choices
-from aiida_hpaint.benchmark.run import mend, open_folder
-from aiida_hpaint.benchmark.workers import job_of, side_by_side
-from aiida_hpaint.cli.campaign import overrides_from
-from aiida_hpaint.evaluation.benchmark.choices import (
+from aiida_hpaint.cli.campaigns.campaign import overrides_from
+from aiida_hpaint.science.benchmark import References, read_references
+from aiida_hpaint.science.benchmark.choices import measure_choices
+from aiida_hpaint.science.benchmark.report.choices import as_markdown, draw_choices, write_choices
+from aiida_hpaint.science.benchmark.report.figures import save
+from aiida_hpaint.science.benchmark.run import mend, open_folder
+from aiida_hpaint.science.benchmark.statistics.choices import (
     CHOICES,
     Choice,
     read_choices,
     summarise_choices,
 )
-from aiida_hpaint.evaluation.report.choices import as_markdown, draw_choices, write_choices
-from aiida_hpaint.evaluation.report.figures import save
-from aiida_hpaint.protocols import load_protocol
-from aiida_hpaint.settings import RestorationSettings
+from aiida_hpaint.science.benchmark.workers import job_of, side_by_side
+from aiida_hpaint.science.protocols import load_protocol
+from aiida_hpaint.science.settings import RestorationSettings
 
 
 def main() -> None:

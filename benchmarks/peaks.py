@@ -29,21 +29,21 @@ sys.path[:0] = [str(ROOT / "tests" / "helpers")]
 
 from espresso import missing, potential, pseudo_folder  # noqa: E402
 
-from aiida_hpaint.benchmark import read_references  # noqa: E402
-from aiida_hpaint.benchmark.measure import load, relax_reference  # noqa: E402
-from aiida_hpaint.benchmark.references import References  # noqa: E402
-from aiida_hpaint.diffusion import generate  # noqa: E402
-from aiida_hpaint.electrostatics import Sites, find_sites, read_cube  # noqa: E402
-from aiida_hpaint.electrostatics.seeds import refine_seeds, seed_samples  # noqa: E402
-from aiida_hpaint.evaluation.benchmark.describe import host_row  # noqa: E402
-from aiida_hpaint.evaluation.equivalence import site_distances  # noqa: E402
-from aiida_hpaint.evaluation.matching import compare  # noqa: E402
-from aiida_hpaint.funnel import winnow  # noqa: E402
-from aiida_hpaint.protocols import load_protocol  # noqa: E402
-from aiida_hpaint.restoration import relax_winnowed  # noqa: E402
-from aiida_hpaint.settings import PinballSettings, RestorationSettings  # noqa: E402
-from aiida_hpaint.structures import StructureBatch  # noqa: E402
-from aiida_hpaint.structures.elements import symbol_of  # noqa: E402
+from aiida_hpaint.science.benchmark import read_references  # noqa: E402
+from aiida_hpaint.science.benchmark.measure import load, relax_reference  # noqa: E402
+from aiida_hpaint.science.benchmark.references import References  # noqa: E402
+from aiida_hpaint.science.benchmark.statistics.describe import host_row  # noqa: E402
+from aiida_hpaint.science.diffusion import generate  # noqa: E402
+from aiida_hpaint.science.electrostatics import Sites, find_sites, read_cube  # noqa: E402
+from aiida_hpaint.science.electrostatics.seeds import refine_seeds, seed_samples  # noqa: E402
+from aiida_hpaint.science.evaluation.equivalence import site_distances  # noqa: E402
+from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
+from aiida_hpaint.science.funnel import winnow  # noqa: E402
+from aiida_hpaint.science.protocols import load_protocol  # noqa: E402
+from aiida_hpaint.science.restoration import relax_winnowed  # noqa: E402
+from aiida_hpaint.science.settings import PinballSettings, RestorationSettings  # noqa: E402
+from aiida_hpaint.science.structures import StructureBatch  # noqa: E402
+from aiida_hpaint.science.structures.elements import symbol_of  # noqa: E402
 
 WAYS = ("random", "bundled", "peaks", "peaks, refined")
 RECORDS = "hosts.jsonl"

@@ -30,19 +30,19 @@ from ase.spacegroup import crystal
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
-from aiida_hpaint.benchmark import read_references
-from aiida_hpaint.electrostatics import Sites, choose_sites, find_sites, read_cube
-from aiida_hpaint.electrostatics.arrangements import TIE, Pool
-from aiida_hpaint.electrostatics.branching import NODES, Search
-from aiida_hpaint.electrostatics.ewald import ewald_energies
-from aiida_hpaint.electrostatics.heuristic import exchange
-from aiida_hpaint.electrostatics.placing import place_sites
-from aiida_hpaint.electrostatics.selection import Selection
-from aiida_hpaint.electrostatics.site_symmetry import site_permutations, symmetrised
-from aiida_hpaint.evaluation.matching import matches
-from aiida_hpaint.settings import PinballSettings
-from aiida_hpaint.structures import StructureBatch, remove_inserted
-from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.electrostatics import Sites, choose_sites, find_sites, read_cube
+from aiida_hpaint.science.electrostatics.arrangements import TIE, Pool
+from aiida_hpaint.science.electrostatics.branching import NODES, Search
+from aiida_hpaint.science.electrostatics.ewald import ewald_energies
+from aiida_hpaint.science.electrostatics.heuristic import exchange
+from aiida_hpaint.science.electrostatics.placing import place_sites
+from aiida_hpaint.science.electrostatics.selection import Selection
+from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations, symmetrised
+from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.settings import PinballSettings
+from aiida_hpaint.science.structures import StructureBatch, remove_inserted
+from aiida_hpaint.science.structures.elements import symbol_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,16 +22,16 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 from ase.spacegroup import crystal
 
-from aiida_hpaint.relaxation import get_potential, relax_with
-from aiida_hpaint.settings import PotentialSettings, RelaxationSettings
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.relaxation import get_potential, relax_with
+from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
+from aiida_hpaint.science.structures import StructureBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ase import Atoms
 
-    from aiida_hpaint.relaxation.potentials import Potential
+    from aiida_hpaint.science.relaxation.potentials import Potential
 
 SEVENN = {
     "sevennet-0": ("7net-0", None),

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from aiida_hpaint.benchmark import References, read_references
-from aiida_hpaint.diffusion import generate
-from aiida_hpaint.evaluation import matches
-from aiida_hpaint.evaluation.equivalence import HostSymmetry
-from aiida_hpaint.settings import SamplingSettings, SymmetrySettings
-from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.structures.origin import DRAWN, SYMMETRISED, WYCKOFF
-from aiida_hpaint.symmetry import propose
+from aiida_hpaint.science.benchmark import References, read_references
+from aiida_hpaint.science.diffusion import generate
+from aiida_hpaint.science.evaluation import matches
+from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.settings import SamplingSettings, SymmetrySettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.origin import DRAWN, SYMMETRISED, WYCKOFF
+from aiida_hpaint.science.symmetry import propose
 
 KINDS = (DRAWN, SYMMETRISED, WYCKOFF)
 FEW = 4

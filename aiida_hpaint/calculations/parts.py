@@ -10,9 +10,9 @@ from aiida.orm import List
 
 from aiida_hpaint.calculations.functions import alike
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.structures.hosts_of_samples import host_places
-from aiida_hpaint.structures.origin import DRAWN
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.hosts_of_samples import host_places
+from aiida_hpaint.science.structures.origin import DRAWN
 
 __all__ = ["join_parts", "take_hosts"]
 

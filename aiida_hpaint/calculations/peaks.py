@@ -10,11 +10,11 @@ from aiida.engine import calcfunction
 from aiida.orm import ArrayData, Dict, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of, to_structure
-from aiida_hpaint.electrostatics import placing
-from aiida_hpaint.electrostatics.grid import PotentialGrid
-from aiida_hpaint.electrostatics.peaks import find_sites
-from aiida_hpaint.electrostatics.sites import Sites
-from aiida_hpaint.settings import PeaksSettings, PinballSettings
+from aiida_hpaint.science.electrostatics import placing
+from aiida_hpaint.science.electrostatics.grid import PotentialGrid
+from aiida_hpaint.science.electrostatics.peaks import find_sites
+from aiida_hpaint.science.electrostatics.sites import Sites
+from aiida_hpaint.science.settings import PeaksSettings, PinballSettings
 
 __all__ = ["arrange_sites", "find_peaks", "take_arrangement"]
 
@@ -60,7 +60,7 @@ def arrange_sites(
     -------
     mapping
         `arrangements`, a StructureBatchData with a structure for each, the lowest first; see
-        `aiida_hpaint.electrostatics.placing.arrange_sites`.
+        `aiida_hpaint.science.electrostatics.placing.arrange_sites`.
     """
     frac_coords, energies, orbits, permutations = map(sites.get_array, _SITES)
     places = Sites(frac_coords, energies, orbits, permutations)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_hpaint.calculations.jobs import check_version
-from aiida_hpaint.counting.phases import relax_phases
-from aiida_hpaint.settings import PotentialSettings
-from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.science.counting.phases import relax_phases
+from aiida_hpaint.science.settings import PotentialSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
 
 __all__ = ["phases_job"]
 
@@ -32,7 +32,7 @@ def phases_job(
     mapping
         `structures`: the relaxed phases with their energies.
     """
-    from aiida_hpaint.relaxation import get_potential
+    from aiida_hpaint.science.relaxation import get_potential
 
     check_version(identity)
     potential = get_potential(PotentialSettings.model_validate(settings["potential"]))

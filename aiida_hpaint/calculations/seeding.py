@@ -6,10 +6,10 @@ from aiida.engine import calcfunction
 from aiida.orm import Bool, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.electrostatics.seeds import join_seeds
-from aiida_hpaint.structures.batch import concatenate
-from aiida_hpaint.structures.fate import Fate
-from aiida_hpaint.structures.insertion import remove_inserted
+from aiida_hpaint.science.electrostatics.seeds import join_seeds
+from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.insertion import remove_inserted
 
 __all__ = ["bare_structure", "collect_seeds", "take_seeds"]
 

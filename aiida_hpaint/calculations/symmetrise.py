@@ -7,9 +7,9 @@ from aiida.engine import calcfunction
 from aiida.orm import Float, StructureData
 
 from aiida_hpaint.data.structure_batch import DETAILS, batch_of, to_structure
-from aiida_hpaint.symmetry.cell import symmetrise_cell
-from aiida_hpaint.symmetry.commensurate import commensurate
-from aiida_hpaint.symmetry.refine import refine
+from aiida_hpaint.science.symmetry.cell import symmetrise_cell
+from aiida_hpaint.science.symmetry.commensurate import commensurate
+from aiida_hpaint.science.symmetry.refine import refine
 
 __all__ = ["symmetrise_structure"]
 

@@ -7,8 +7,8 @@ import io
 
 import numpy as np
 
-from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.structures.names import for_tables
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.names import for_tables
 
 __all__ = ["TABLE_FILENAME", "table_csv"]
 

@@ -45,7 +45,7 @@ def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[
     RuntimeError
         If package or model are not those that `identity` names, or a process of several failed.
     """
-    from aiida_hpaint.diffusion.training_settings import TrainingSettings
+    from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
     check_version(identity)
     run = TrainingSettings.model_validate(settings)
@@ -72,14 +72,14 @@ def _take_over(output: Path) -> Path | None:
 
 def _is_done(run: Any, checkpoint: Path) -> bool:
     """Whether the job before died after its last step."""
-    from aiida_hpaint.diffusion.training_record import read_record
+    from aiida_hpaint.science.diffusion.training.record import read_record
 
     return bool(read_record(checkpoint)["steps"] >= run.steps)
 
 
 def _export(run: Any, checkpoint: Path) -> None:
-    from aiida_hpaint.diffusion.export import export_model
-    from aiida_hpaint.diffusion.training_record import Row, read_record, write_curve
+    from aiida_hpaint.science.diffusion.training.export import export_model
+    from aiida_hpaint.science.diffusion.training.record import Row, read_record, write_curve
 
     rows = [Row(*row) for row in read_record(checkpoint)["rows"]]
     write_curve(rows, run.output / "loss.csv")
@@ -87,7 +87,7 @@ def _export(run: Any, checkpoint: Path) -> None:
 
 
 def _train_here(run: Any, resume: Path | None) -> None:
-    from aiida_hpaint.diffusion.training import train
+    from aiida_hpaint.science.diffusion.training.train import train
 
     trained = train(run, resume, deadline())
     if trained.finished:
@@ -109,8 +109,8 @@ def _train_apart(settings: str, resume: Path | None) -> None:
 
 
 def _report(run: Any) -> dict[str, Any]:
-    from aiida_hpaint.diffusion.cards import read_card
-    from aiida_hpaint.diffusion.training_record import LAST, read_record
+    from aiida_hpaint.science.diffusion.models.cards import read_card
+    from aiida_hpaint.science.diffusion.training.record import LAST, read_record
 
     record = read_record(run.output / LAST)
     report = {key: record[key] for key in ("steps", "seconds", "device", "validation_loss")}

@@ -11,15 +11,15 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
 from aiida_hpaint.data.structure_batch import DETAILS, StructureBatchData, batch_of, to_structure
-from aiida_hpaint.evaluation.validation import (
+from aiida_hpaint.science.evaluation.validation import (
     DftResult,
     ValidatedHost,
     by_host,
     rows_for_dft,
     validation_summary,
 )
-from aiida_hpaint.evaluation.validation_table import VALIDATION_FILENAME, validation_csv
-from aiida_hpaint.structures.batch import StructureBatch
+from aiida_hpaint.science.evaluation.validation_table import VALIDATION_FILENAME, validation_csv
+from aiida_hpaint.science.structures.batch import StructureBatch
 
 __all__ = ["choose_structures", "compare_validated", "structures_for_dft"]
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import from_archive, from_files, from_group
     from aiida_hpaint.campaigns.state import CampaignState, campaign_state
     from aiida_hpaint.campaigns.submit import Order, make_order, submit_order
-    from aiida_hpaint.structures.keys import host_key, host_keys
-    from aiida_hpaint.workflows.outcomes import plan_key
+    from aiida_hpaint.science.structures.keys import host_key, host_keys
+    from aiida_hpaint.workflows.restore.outcomes import plan_key
 
 __all__ = [
     "CampaignGroup",
@@ -41,8 +41,8 @@ _MODULES = {
     "campaigns.sources": ("from_archive", "from_files", "from_group"),
     "campaigns.state": ("CampaignState", "campaign_state"),
     "campaigns.submit": ("Order", "make_order", "submit_order"),
-    "structures.keys": ("host_key", "host_keys"),
-    "workflows.outcomes": ("plan_key",),
+    "science.structures.keys": ("host_key", "host_keys"),
+    "workflows.restore.outcomes": ("plan_key",),
 }
 
 # The status of a campaign is quick only where nothing else is loaded for it.

@@ -11,7 +11,7 @@ from aiida.orm import Group, ProcessNode, QueryBuilder, WorkChainNode, WorkflowN
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.controllers import ENDED, controllers_of
-from aiida_hpaint.workflows.outcomes import (
+from aiida_hpaint.workflows.restore.outcomes import (
     FAILED,
     KEYS,
     OUTCOMES,

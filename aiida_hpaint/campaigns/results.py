@@ -13,8 +13,8 @@ from aiida_hpaint.calculations.functions import alike
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.known import WAITING, Known
 from aiida_hpaint.campaigns.state import campaign_hosts
-from aiida_hpaint.structures import StructureBatch, concatenate
-from aiida_hpaint.workflows.progress import get_samples
+from aiida_hpaint.science.structures import StructureBatch, concatenate
+from aiida_hpaint.workflows.restore.progress import get_samples
 
 __all__ = ["campaign_samples"]
 

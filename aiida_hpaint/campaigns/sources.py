@@ -14,7 +14,7 @@ from aiida.tools.archive.abstract import get_format
 
 from aiida_hpaint.calculations.campaigns import Add, bare, hosts_of
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
+from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 
 __all__ = ["Origin", "Sources", "from_archive", "from_files", "from_group", "joined", "to_fill"]
 

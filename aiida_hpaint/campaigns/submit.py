@@ -23,13 +23,13 @@ from aiida_hpaint.campaigns.known import (
     find_known,
 )
 from aiida_hpaint.campaigns.sources import Sources
-from aiida_hpaint.settings import RestorationSettings
-from aiida_hpaint.structures import chunk_by_sites
-from aiida_hpaint.structures.keys import host_keys
-from aiida_hpaint.workflows.build import check_hosts, stage_plan
+from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.structures import chunk_by_sites
+from aiida_hpaint.science.structures.keys import host_keys
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
 from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
-from aiida_hpaint.workflows.outcomes import plan_contents, plan_key
+from aiida_hpaint.workflows.restore.build import check_hosts, stage_plan
+from aiida_hpaint.workflows.restore.outcomes import plan_contents, plan_key
 
 __all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.console import Console
 
-    from aiida_hpaint.structures import HostProblem
+    from aiida_hpaint.science.structures import HostProblem
 
 
 def console() -> Console:
@@ -36,7 +36,7 @@ def quiet_warnings() -> None:
     def tell(message: Warning | str, *_: object) -> None:
         click.echo(f"Note: {message}", err=True)
 
-    from aiida_hpaint.structures import IsotopeWarning
+    from aiida_hpaint.science.structures import IsotopeWarning
 
     warnings.simplefilter("always", IsotopeWarning)
     warnings.showwarning = tell  # type: ignore[assignment]

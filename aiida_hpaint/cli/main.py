@@ -10,22 +10,22 @@ from typing import Any
 import click
 
 from aiida_hpaint import __version__
-from aiida_hpaint.cli.benchmark import benchmark
-from aiida_hpaint.cli.count import count
-from aiida_hpaint.cli.demo import demo
-from aiida_hpaint.cli.exchange import exchange
-from aiida_hpaint.cli.export import export
-from aiida_hpaint.cli.models import models
-from aiida_hpaint.cli.pick import pick
-from aiida_hpaint.cli.provenance import provenance
-from aiida_hpaint.cli.restore import restore
-from aiida_hpaint.cli.restore_hydrogen import restore_hydrogen
-from aiida_hpaint.cli.setup import setup
-from aiida_hpaint.cli.status import results, status
-from aiida_hpaint.cli.submit import submit
-from aiida_hpaint.cli.train import train
-from aiida_hpaint.cli.trajectory import trajectory
-from aiida_hpaint.cli.validate import validate
+from aiida_hpaint.cli.campaigns.pick import pick
+from aiida_hpaint.cli.campaigns.status import results, status
+from aiida_hpaint.cli.campaigns.submit import submit
+from aiida_hpaint.cli.models.benchmark import benchmark
+from aiida_hpaint.cli.models.exchange import exchange
+from aiida_hpaint.cli.models.models import models
+from aiida_hpaint.cli.models.train import train
+from aiida_hpaint.cli.models.trajectory import trajectory
+from aiida_hpaint.cli.publish.export import export
+from aiida_hpaint.cli.publish.provenance import provenance
+from aiida_hpaint.cli.restore.count import count
+from aiida_hpaint.cli.restore.demo import demo
+from aiida_hpaint.cli.restore.restore import restore
+from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
+from aiida_hpaint.cli.restore.validate import validate
+from aiida_hpaint.cli.setup.setup import setup
 
 HELP = """Put missing hydrogen (or any element) back into crystals.
 

@@ -105,7 +105,7 @@ def ensure_code(computer: Computer) -> tuple[InstalledCode, bool]:
     """The code that runs this Python; and whether it is new."""
     from aiida.orm import InstalledCode, QueryBuilder
 
-    from aiida_hpaint.workflows.build import CODE_LABEL, default_code
+    from aiida_hpaint.workflows.restore.build import CODE_LABEL, default_code
 
     try:
         return default_code(), False
@@ -140,7 +140,7 @@ def ensure_daemon(mend: bool = False) -> bool:
     from aiida.engine.daemon.client import DaemonException, get_daemon_client
 
     from aiida_hpaint.cli.orphans import stop_orphans
-    from aiida_hpaint.workflows.stuck import find_stuck
+    from aiida_hpaint.workflows.engine.stuck import find_stuck
 
     client = get_daemon_client()
     try:

@@ -12,8 +12,8 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
-from aiida_hpaint.structures import StructureBatch, safe_names, write_cif, write_extxyz
-from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.science.structures import StructureBatch, safe_names, write_cif, write_extxyz
+from aiida_hpaint.science.structures.elements import symbol_of
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 

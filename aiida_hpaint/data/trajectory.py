@@ -12,7 +12,7 @@ import numpy as np
 from aiida.orm import Data
 
 from aiida_hpaint.data.caching import ContentCaching
-from aiida_hpaint.structures.trajectory import Trajectory
+from aiida_hpaint.science.structures.trajectory import Trajectory
 
 __all__ = ["DiffusionTrajectoryData", "to_node"]
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from aiida.orm import ProcessNode, WorkflowNode
 
-from aiida_hpaint.structures import shown
-from aiida_hpaint.workflows.outcomes import WITHOUT, outcomes_of
-from aiida_hpaint.workflows.progress import get_samples, stage_states
-from aiida_hpaint.workflows.validate_results import is_validated, read_validation
+from aiida_hpaint.science.structures import shown
+from aiida_hpaint.workflows.restore.outcomes import WITHOUT, outcomes_of
+from aiida_hpaint.workflows.restore.progress import get_samples, stage_states
+from aiida_hpaint.workflows.validate.results import is_validated, read_validation
 
 __all__ = ["shortfalls"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from aiida.orm import CalcFunctionNode, QueryBuilder, SinglefileData
 
-from aiida_hpaint.evaluation.benchmark.rows import HostRow
 from aiida_hpaint.queries.links import returned_by
+from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 
 __all__ = ["HostBelow", "hosts_below_reference"]
 

@@ -10,8 +10,8 @@ from aiida.orm import CalcFunctionNode, QueryBuilder
 
 from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
 from aiida_hpaint.queries.links import returned_by
-from aiida_hpaint.structures.batch import StructureBatch
-from aiida_hpaint.structures.origin import DRAWN
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.origin import DRAWN
 
 __all__ = ["Ranking", "Sample", "find_rankings", "read_sample", "samples_of"]
 

@@ -6,18 +6,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from aiida_hpaint.workflows.build import build_restore
-    from aiida_hpaint.workflows.progress import find_restorations, get_samples
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.build import build_restore
+    from aiida_hpaint.workflows.restore.progress import find_restorations, get_samples
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["StageWorkChain", "build_restore", "find_restorations", "get_samples"]
 
 # To look at processes is quick only where the engine is not loaded for it.
 _LAZY = {
-    "StageWorkChain": "stage",
-    "build_restore": "build",
-    "find_restorations": "progress",
-    "get_samples": "progress",
+    "StageWorkChain": "restore.stage",
+    "build_restore": "restore.build",
+    "find_restorations": "restore.progress",
+    "get_samples": "restore.progress",
 }
 
 

@@ -26,10 +26,11 @@ from aiida.orm import (
 
 from aiida_hpaint.calculations.campaigns import cut_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.adopt import DEAD, is_dead
 from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, controllers_of
-from aiida_hpaint.workflows.engine import DurableEngine
-from aiida_hpaint.workflows.outcomes import (
+from aiida_hpaint.workflows.engine.durable import DurableEngine
+from aiida_hpaint.workflows.engine.resubmission import DEAD, is_dead
+from aiida_hpaint.workflows.restore.graph import restore
+from aiida_hpaint.workflows.restore.outcomes import (
     CHUNK_OF,
     OUTCOMES,
     PLAN,
@@ -38,7 +39,6 @@ from aiida_hpaint.workflows.outcomes import (
     plan_key,
     summarise,
 )
-from aiida_hpaint.workflows.restore import restore
 
 __all__ = ["CampaignWorkChain"]
 

@@ -11,19 +11,19 @@ from aiida_workgraph import WorkGraph, dynamic, get_current_graph, namespace, ta
 from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.counting import rank_counts
-from aiida_hpaint.counting.phases import phase_batch
-from aiida_hpaint.counting.question import check_phases, elements_of, with_question
-from aiida_hpaint.counting.settings import CountingSettings
-from aiida_hpaint.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.relaxation import get_potential
-from aiida_hpaint.structures import StructureBatch, read_hosts
-from aiida_hpaint.structures.elements import symbol_of
-from aiida_hpaint.workflows.build import restore_inputs, runs_here
-from aiida_hpaint.workflows.chunks import STAGE
-from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import PLAN, restore
-from aiida_hpaint.workflows.stage import StageWorkChain
+from aiida_hpaint.science.counting.phases import phase_batch
+from aiida_hpaint.science.counting.question import check_phases, elements_of, with_question
+from aiida_hpaint.science.counting.settings import CountingSettings
+from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
+from aiida_hpaint.science.relaxation import get_potential
+from aiida_hpaint.science.structures import StructureBatch, read_hosts
+from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.restore.build import restore_inputs, runs_here
+from aiida_hpaint.workflows.restore.chunks import STAGE
+from aiida_hpaint.workflows.restore.graph import PLAN, restore
+from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["build_count", "count"]
 
@@ -117,7 +117,7 @@ def build_count(
     Parameters
     ----------
     host, element, n_max, settings, phases
-        As for `aiida_hpaint.counting.count_missing`.
+        As for `aiida_hpaint.science.counting.count_missing`.
     code, options
         Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
     chunk_sites

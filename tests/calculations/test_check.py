@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from aiida_hpaint.remote.findings import problems
-from aiida_hpaint.remote.judge import judge
-from aiida_hpaint.remote.wanted import Wanted, question, wanted_of
+from aiida_hpaint.science.environment.findings import problems
+from aiida_hpaint.science.environment.judge import judge
+from aiida_hpaint.science.environment.wanted import Wanted, question, wanted_of
 
 WANTED = Wanted(stages=("relax",))
 

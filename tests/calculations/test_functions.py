@@ -10,7 +10,7 @@ from aiida.orm import Int, Str
 
 from aiida_hpaint.calculations import functions
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.structures import StructureBatch, concatenate
+from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 pytestmark = pytest.mark.usefixtures("profile")
 

@@ -9,9 +9,9 @@ import pytest
 
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
-from aiida_hpaint.diffusion import find_model, load_model
-from aiida_hpaint.diffusion.cards import card_hash, read_card
-from aiida_hpaint.settings import PotentialSettings, SamplingSettings
+from aiida_hpaint.science.diffusion import find_model, load_model
+from aiida_hpaint.science.diffusion.models.cards import card_hash, read_card
+from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 
 def test_the_bundled_model_is_named_by_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:

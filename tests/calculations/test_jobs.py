@@ -8,8 +8,8 @@ import pytest
 
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations import jobs
-from aiida_hpaint.settings import PotentialSettings, RelaxationSettings, SamplingSettings
-from aiida_hpaint.structures import Fate, StructureBatch
+from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings, SamplingSettings
+from aiida_hpaint.science.structures import Fate, StructureBatch
 
 IDENTITY = {"version": __version__, "model": {"name": "random"}}
 SAMPLING = SamplingSettings(generator="random", samples=3, device="cpu").model_dump()
@@ -25,8 +25,8 @@ def test_where_jobs_run_aiida_need_not_be() -> None:
     code = (
         "import sys\n"
         "for name in ('aiida', 'aiida_pythonjob', 'aiida_workgraph'): sys.modules[name] = None\n"
-        "import aiida_hpaint.calculations.jobs, aiida_hpaint.diffusion, aiida_hpaint.relaxation\n"
-        "import aiida_hpaint.evaluation"
+        "import aiida_hpaint.calculations.jobs\n"
+        "from aiida_hpaint.science import diffusion, evaluation, relaxation"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -11,7 +11,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE
 from aiida_hpaint.calculations.training import train_job
 
-CRYSTALS = Path(__file__).parents[1] / "diffusion" / "data" / "crystals.npz"
+CRYSTALS = Path(__file__).parents[1] / "science" / "diffusion" / "data" / "crystals.npz"
 IDENTITY = {"version": __version__}
 
 
@@ -26,7 +26,7 @@ def test_where_the_job_runs_aiida_need_not_be() -> None:
     code = (
         "import sys\n"
         "for name in ('aiida', 'aiida_pythonjob', 'aiida_workgraph'): sys.modules[name] = None\n"
-        "import aiida_hpaint.calculations.training, aiida_hpaint.diffusion.training"
+        "import aiida_hpaint.calculations.training, aiida_hpaint.science.diffusion.training.train"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

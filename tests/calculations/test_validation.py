@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_hpaint.structures import StructureBatch, from_ase
+from aiida_hpaint.science.structures import StructureBatch, from_ase
 
 pytestmark = pytest.mark.usefixtures("profile")
 

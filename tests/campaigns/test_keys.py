@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.campaigns import host_key, host_keys, plan_key
-from aiida_hpaint.structures import StructureBatch, concatenate
+from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_rng(seed)))
 

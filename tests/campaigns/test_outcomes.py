@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from campaigns import ranked, variants
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 LOST = "job 12: it ended without a result, killed or out of memory or time"
 
@@ -14,7 +14,7 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
 
 
 def test_a_host_without_a_candidate_is_not_one_whose_job_died(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
 
     fates = ["converged", "collapsed", "failed", "failed"]
     found = outcomes_of(4, ranked(hosts, fates, ["", "", "a sample of its own", LOST]))
@@ -24,14 +24,14 @@ def test_a_host_without_a_candidate_is_not_one_whose_job_died(hosts: StructureBa
 
 
 def test_what_a_dead_job_left_is_worth_another_one(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
 
     found = outcomes_of(4, ranked(hosts, ["converged"] * 4, ["", LOST, "", ""]))
     assert found.states == "rfrr"
 
 
 def test_unfinished_hosts_and_hosts_that_are_missing_have_failed(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
 
     samples = ranked(hosts, ["converged", "unfinished", "converged", "too close"])
     found = outcomes_of(5, samples)
@@ -41,7 +41,7 @@ def test_unfinished_hosts_and_hosts_that_are_missing_have_failed(hosts: Structur
 
 
 def test_without_samples_all_have_failed() -> None:
-    from aiida_hpaint.workflows.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
 
     found = outcomes_of(2, None, "its process was killed")
     assert (found.states, set(found.reasons.values())) == ("ff", {"its process was killed"})

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from campaigns import QUICK, controller, ranked, restoration, variants
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -17,8 +17,8 @@ LOST = "job 12: it ended without a result, killed or out of memory or time"
 
 @pytest.fixture
 def plan() -> Any:
-    from aiida_hpaint.protocols import load_protocol
-    from aiida_hpaint.workflows.build import stage_plan
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.workflows.restore.build import stage_plan
 
     seed = uuid4().int % 2**31
     return stage_plan(

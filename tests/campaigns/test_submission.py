@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from campaigns import QUICK, controller, ranked, restoration, variants
 
-from aiida_hpaint.structures import StructureBatch, remove_inserted
-from aiida_hpaint.structures.convert import to_ase
+from aiida_hpaint.science.structures import StructureBatch, remove_inserted
+from aiida_hpaint.science.structures.convert import to_ase
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -27,14 +27,14 @@ def seed() -> int:
 
 @pytest.fixture
 def settings(seed: int) -> Any:
-    from aiida_hpaint.protocols import load_protocol
+    from aiida_hpaint.science.protocols import load_protocol
 
     return load_protocol(None, {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}})
 
 
 @pytest.fixture
 def plan(settings: Any) -> Any:
-    from aiida_hpaint.workflows.build import stage_plan
+    from aiida_hpaint.workflows.restore.build import stage_plan
 
     return stage_plan(settings)
 
@@ -118,7 +118,7 @@ def test_chunks_are_counted_before_they_are_cut(
 
 
 def test_what_is_refused(name: str, hosts: StructureBatch, settings: Any) -> None:
-    from aiida_hpaint.settings import ValidationSettings
+    from aiida_hpaint.science.settings import ValidationSettings
 
     with pytest.raises(ValueError, match=r"max_jobs 9999: the daemon has room for \d+ chunks"):
         order_of(name, hosts, settings, max_jobs=9999)
@@ -193,7 +193,7 @@ def structures(hosts: StructureBatch) -> list[Any]:
     from pymatgen.io.cif import CifWriter
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.structures.convert import to_pymatgen
+    from aiida_hpaint.science.structures.convert import to_pymatgen
 
     bare = remove_inserted(hosts)
     first = StructureData(ase=to_ase(bare[0])[0])

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from aiida_hpaint import __version__
 from aiida_hpaint.cli import main
-from aiida_hpaint.structures import read_hosts
+from aiida_hpaint.science.structures import read_hosts
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
 BRUCITE = str(HOSTS / "brucite.cif")

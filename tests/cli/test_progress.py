@@ -3,7 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from aiida_hpaint.cli.run import count_chunks
+from aiida_hpaint.cli.restore.run import count_chunks
 
 
 def state(stage: str, chunk: str, is_over: bool) -> Any:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from aiida_hpaint.calculations.table import table_csv
 from aiida_hpaint.cli.tables import by_host, host_table
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 
 @pytest.fixture

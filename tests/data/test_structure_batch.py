@@ -10,7 +10,7 @@ from aiida.orm import QueryBuilder, StructureData, load_node
 from aiida.plugins import DataFactory
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, content_sha256, to_node
-from aiida_hpaint.structures import StructureBatch, to_ase
+from aiida_hpaint.science.structures import StructureBatch, to_ase
 
 pytestmark = pytest.mark.usefixtures("profile")
 

@@ -9,7 +9,7 @@ from aiida.orm import QueryBuilder, load_node
 from aiida.plugins import DataFactory
 
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
-from aiida_hpaint.structures import Recording, Trajectory
+from aiida_hpaint.science.structures import Recording, Trajectory
 
 pytestmark = pytest.mark.usefixtures("profile")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 PLUGINS = str(Path(__file__).parent / "plugins")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from processes import finished
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = pytest.mark.usefixtures("profile")
 TIMEOUT = 300
@@ -31,7 +31,7 @@ def child(of: Any, label: str, state: str) -> Any:
 
 
 def test_a_child_is_found_by_its_whole_label() -> None:
-    from aiida_hpaint.workflows.adopt import find_child
+    from aiida_hpaint.workflows.engine.resubmission import find_child
 
     node = parent()
     first = child(node, "job_1", "finished")
@@ -45,7 +45,7 @@ def test_a_child_is_found_by_its_whole_label() -> None:
 
 
 def test_a_child_that_died_in_the_making_is_sealed_and_does_not_count() -> None:
-    from aiida_hpaint.workflows.adopt import find_child
+    from aiida_hpaint.workflows.engine.resubmission import find_child
 
     node = parent()
     dead = child(node, "job_1", "created")
@@ -61,7 +61,7 @@ def test_a_child_that_died_in_the_making_is_sealed_and_does_not_count() -> None:
 
 
 def test_a_child_that_a_user_killed_counts() -> None:
-    from aiida_hpaint.workflows.adopt import find_child
+    from aiida_hpaint.workflows.engine.resubmission import find_child
 
     node = parent()
     killed = child(node, "job_1", "killed")
@@ -81,7 +81,7 @@ def test_a_worker_that_dies_right_after_a_submission_submits_no_job_twice(
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.build import default_code, job_options
+    from aiida_hpaint.workflows.restore.build import default_code, job_options
 
     node = submit(
         DyingStage,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aiida_hpaint import __version__
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -40,7 +40,7 @@ def inputs_of(stage: str, hosts: StructureBatch, change: Change | None = None) -
     from aiida.orm import Dict, Str
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.build import default_code, job_options
+    from aiida_hpaint.workflows.restore.build import default_code, job_options
 
     given: dict[str, Any] = {
         "structures": hosts,
@@ -70,7 +70,7 @@ def stored_job(inputs: dict[str, Any]) -> Any:
     from aiida.manage import get_manager
     from aiida.manage.caching import enable_caching
 
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     def keep(process: Any, **given: Any) -> Any:
         given["metadata"].pop("call_link_label")
@@ -98,7 +98,7 @@ def batch() -> StructureBatch:
     """A crystal that no other test has, with and without positions of its hydrogen."""
     from pathlib import Path
 
-    from aiida_hpaint.structures import add_sites, read_hosts
+    from aiida_hpaint.science.structures import add_sites, read_hosts
 
     root = Path(__file__).parents[2]
     host = add_sites(read_hosts(root / "examples" / "hosts" / "brucite.cif"), "H:2")
@@ -111,7 +111,7 @@ def done(profile: Any, batch: StructureBatch) -> dict[str, Any]:
     from aiida.engine import run_get_node
     from aiida.orm import load_node
 
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     placed = np.nan_to_num(batch.frac_coords, nan=0.4)
     samples = batch.with_coords(placed).with_scalars(host=[0], sample=[0], fate=["sampled"])
@@ -250,8 +250,8 @@ def test_code_under_development_is_named_by_its_files(
     here: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from aiida_hpaint.calculations import identity
-    from aiida_hpaint.remote.probe import source_hash
-    from aiida_hpaint.settings import PotentialSettings, SamplingSettings
+    from aiida_hpaint.science.environment.probe import source_hash
+    from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
     for release in (True, False):
         monkeypatch.setattr(identity, "is_release", lambda release=release: release)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from processes import finished, until
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 TIMEOUT = 300
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("daemon")]
@@ -21,7 +21,7 @@ def submit_stage(host: StructureBatch) -> Any:
     from aiida.engine import submit
     from stages import stage_inputs
 
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     return submit(StageWorkChain, **stage_inputs("sample", host))
 
@@ -90,8 +90,8 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
     from stages import stage_inputs
 
     from aiida_hpaint.cli import session
-    from aiida_hpaint.workflows.stage import StageWorkChain
-    from aiida_hpaint.workflows.stuck import find_stuck
+    from aiida_hpaint.workflows.engine.stuck import find_stuck
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     # As a client does that is killed before it sends the message.
     runner: Any = get_manager().get_runner()
@@ -109,7 +109,7 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
 def mended(seconds: float) -> bool:
     """What `aiida-hpaint setup` does, as if so much time had passed."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.workflows import stuck
+    from aiida_hpaint.workflows.engine import stuck
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stuck, "find_stuck", partial(stuck.find_stuck, seconds))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aiida_hpaint import __version__
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("profile")]
 
@@ -29,7 +29,7 @@ def run(stage: str, structures: StructureBatch, *fault: str, **more: Any) -> Any
     from aiida.orm import Dict
     from stages import stage_inputs
 
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     identity = more.pop("identity", None)
     inputs = stage_inputs(stage, structures, *fault, **more)
@@ -97,7 +97,7 @@ def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: Struc
 
 def test_a_corrupt_checkpoint_is_told_at_once(three: StructureBatch, tmp_path: Path) -> None:
     from aiida_hpaint.cli.advice import advice
-    from aiida_hpaint.diffusion import find_model
+    from aiida_hpaint.science.diffusion import find_model
 
     bundled = find_model("bundled")
     path = tmp_path / "cut.safetensors"

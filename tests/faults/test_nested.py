@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from processes import finished, until
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 TIMEOUT = 600
 QUICK: dict[str, Any] = {
@@ -37,8 +37,8 @@ def test_kill_9_of_the_worker_while_a_graph_within_a_graph_runs(
     from nested import outer
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.protocols import load_protocol
-    from aiida_hpaint.workflows.build import restore_inputs
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.workflows.restore.build import restore_inputs
 
     options = {"environment_variables": {"HPAINT_FAULT": "none"}}
     settings = load_protocol(None, QUICK)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.calculations.parts import joined
-from aiida_hpaint.funnel import winnow
-from aiida_hpaint.settings import SamplingSettings, SiftSettings, SymmetrySettings
-from aiida_hpaint.structures import StructureBatch
-from aiida_hpaint.structures.hosts_of_samples import host_places
+from aiida_hpaint.science.funnel import winnow
+from aiida_hpaint.science.settings import SamplingSettings, SiftSettings, SymmetrySettings
+from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.hosts_of_samples import host_places
 
 SYMMETRY = SymmetrySettings(symmetrised=True, wyckoff=2)
 
@@ -27,7 +27,7 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
 
 
 def drawn(hosts: StructureBatch) -> StructureBatch:
-    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.science.diffusion import generate
 
     made = generate(hosts, SamplingSettings(generator="random", samples=4, seed=3))
     sifted = winnow(made, SYMMETRY, SiftSettings())
@@ -37,7 +37,7 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
 @pytest.mark.usefixtures("profile")
 @given(st.integers(1, 500))
 def test_halves_of_halves_are_single_hosts(count: int) -> None:
-    from aiida_hpaint.workflows.split import halves
+    from aiida_hpaint.workflows.restore.split import halves
 
     waiting, single, rounds = [(0, count)], [], 0
     while waiting:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from processes import finished
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 TIMEOUT = 600
 KILLER = "grep -q poison inputs.pickle && kill -9 $$"
@@ -25,8 +25,8 @@ def hundred(brucite: StructureBatch) -> StructureBatch:
 
 def samples_of(hosts: StructureBatch, row: int) -> StructureBatch:
     """A sample of each host, with helium in one of them."""
-    from aiida_hpaint.diffusion import generate
-    from aiida_hpaint.settings import SamplingSettings
+    from aiida_hpaint.science.diffusion import generate
+    from aiida_hpaint.science.settings import SamplingSettings
 
     return generate(with_helium(hosts, row), SamplingSettings(generator="random", samples=1))
 
@@ -42,7 +42,7 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
     from aiida.engine import submit
     from stages import stage_inputs
 
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     node = submit(StageWorkChain, **stage_inputs(stage, structures, fault, **more))
     return finished(node, TIMEOUT)
@@ -63,8 +63,8 @@ def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
 ) -> None:
     from poisoned import PoisonedPotential
 
-    from aiida_hpaint.relaxation.relax import relax_with
-    from aiida_hpaint.settings import RelaxationSettings
+    from aiida_hpaint.science.relaxation.relax import relax_with
+    from aiida_hpaint.science.settings import RelaxationSettings
 
     potential = PoisonedPotential(fault)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
@@ -86,8 +86,8 @@ def test_a_host_without_volume_or_with_a_position_that_is_no_number(
 ) -> None:
     from poisoned import PoisonedPotential
 
-    from aiida_hpaint.relaxation.relax import relax_with
-    from aiida_hpaint.settings import RelaxationSettings
+    from aiida_hpaint.science.relaxation.relax import relax_with
+    from aiida_hpaint.science.settings import RelaxationSettings
 
     samples = samples_of(hundred, 61)
     coords, cells = samples.frac_coords.copy(), samples.cells.copy()

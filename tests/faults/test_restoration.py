@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from processes import finished
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 TIMEOUT = 900
 QUICK: dict[str, Any] = {
@@ -34,7 +34,7 @@ def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
 ) -> None:
     from aiida_hpaint.cli import main
     from aiida_hpaint.queries import failed_hosts
-    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.restore.build import build_restore
 
     hosts = replace(brucite[[0, 0, 0]], labels=("one", "poison", "two"))
     graph = build_restore(hosts, overrides=QUICK, options=OPTIONS)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_hpaint.settings import SamplingSettings
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures import StructureBatch
 
 SETTINGS = SamplingSettings(samples=2, steps=20, corrector_steps=0, redraws=0, device="cpu", seed=5)
 
@@ -25,7 +25,7 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    from aiida_hpaint.diffusion import generation, timed
+    from aiida_hpaint.science.diffusion.sampling import generation, timed
 
     clock = Clock()
 
@@ -48,13 +48,13 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
 
 
 def until(hosts: StructureBatch, seconds: float, clock: Clock) -> StructureBatch:
-    from aiida_hpaint.diffusion import generate_until
+    from aiida_hpaint.science.diffusion import generate_until
 
     return generate_until(hosts, SETTINGS, clock.now + seconds, clock=clock)
 
 
 def test_with_enough_time_nothing_is_different(hosts: StructureBatch, clock: Clock) -> None:
-    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.science.diffusion import generate
 
     whole = generate(hosts, SETTINGS)
     found = until(hosts, 1000, clock)
@@ -67,7 +67,7 @@ def test_with_enough_time_nothing_is_different(hosts: StructureBatch, clock: Clo
 def test_what_is_done_in_time_is_what_one_job_draws(
     hosts: StructureBatch, clock: Clock, seconds: float, jobs: int
 ) -> None:
-    from aiida_hpaint.diffusion import generate
+    from aiida_hpaint.science.diffusion import generate
 
     left = hosts.with_scalars(host=np.arange(5))
     parts: list[StructureBatch] = []

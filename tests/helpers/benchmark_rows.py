@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.evaluation.benchmark import HostRow, SampleRow
-from aiida_hpaint.evaluation.benchmark.rows import (
+from aiida_hpaint.science.benchmark.report import Run
+from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow
+from aiida_hpaint.science.benchmark.statistics.rows import (
     ROWS,
     SETTINGS,
     SUMMARY,
@@ -17,8 +18,7 @@ from aiida_hpaint.evaluation.benchmark.rows import (
     WITHOUT_NONMETAL,
     PotentialRow,
 )
-from aiida_hpaint.evaluation.benchmark.summary import summarise
-from aiida_hpaint.evaluation.report import Run
+from aiida_hpaint.science.benchmark.statistics.summary import summarise
 
 
 def make_rows(skill: float, hosts: int = 12, samples: int = 4, seed: int = 0) -> list[HostRow]:

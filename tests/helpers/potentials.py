@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_hpaint.electrostatics import PotentialGrid
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.electrostatics import PotentialGrid
+from aiida_hpaint.science.structures import StructureBatch
 
 COULOMB = 14.399645  # e² / (4 pi epsilon_0) in eV Å
 

@@ -10,8 +10,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from aiida_hpaint.diffusion.cards import FractionalNoiseSettings
-from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork
+from aiida_hpaint.science.diffusion.models.cards import FractionalNoiseSettings
+from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork
 
 CONFIG = Path(__file__).parent / "mattergen_base.yaml"
 MODULE = "lightning_module.diffusion_module"

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.structures import StructureBatch
-from aiida_hpaint.structures.batch import concatenate
+from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.batch import concatenate
 
 IDENTITY: dict[str, Any] = {
     "version": "0.1.0",
@@ -25,7 +25,7 @@ POTENTIAL: dict[str, Any] = {
 
 
 def default_code() -> Any:
-    from aiida_hpaint.workflows.build import default_code
+    from aiida_hpaint.workflows.restore.build import default_code
 
     return default_code()
 
@@ -238,8 +238,8 @@ def benchmarked(rows: list[Any], complete: StructureBatch) -> Any:
     from aiida.orm import CalcFunctionNode, Dict, SinglefileData, WorkflowNode
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.evaluation.benchmark import summarise
-    from aiida_hpaint.evaluation.benchmark.rows import samples_csv
+    from aiida_hpaint.science.benchmark.statistics import summarise
+    from aiida_hpaint.science.benchmark.statistics.rows import samples_csv
 
     function = process(CalcFunctionNode, "compare_restored", {}, function_name="compare_restored")
     function.store()

@@ -15,8 +15,8 @@ from cluster import PYTHON, ROOT
 from faulty import QUICK
 from processes import finished
 
-from aiida_hpaint.structures import StructureBatch, add_sites, from_ase, read_hosts
-from aiida_hpaint.structures.batch import concatenate
+from aiida_hpaint.science.structures import StructureBatch, add_sites, from_ase, read_hosts
+from aiida_hpaint.science.structures.batch import concatenate
 
 pytestmark = pytest.mark.hpc
 
@@ -93,7 +93,7 @@ def submitted(
 
 
 def submit(hosts: StructureBatch, settings: dict[str, Any], **arguments: Any) -> Any:
-    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.restore.build import build_restore
 
     graph = build_restore(hosts, overrides=settings, **arguments)
     graph.submit()
@@ -126,7 +126,7 @@ def paramiko(code: Any) -> Any:
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     return submit_process(
         StageWorkChain,

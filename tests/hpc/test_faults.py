@@ -91,7 +91,7 @@ def waiting(faulty: dict[str, Any], cluster: Cluster, code: Any) -> Any:
 
 
 def test_jobs_outlive_a_computer_that_cannot_be_reached(waiting: Any, cluster: Cluster) -> None:
-    from aiida_hpaint.workflows.progress import paused_jobs
+    from aiida_hpaint.workflows.restore.progress import paused_jobs
 
     until(running(waiting, "relax_inserted"), "relaxations in Slurm", TIMEOUT, 0.5)
     cluster.down("sshd")

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aiida_hpaint.diffusion.cards import FractionalNoiseSettings
-from aiida_hpaint.diffusion.crystals import Crystals, collate
-from aiida_hpaint.diffusion.networks.gemnet import GemNetSettings, GemNetwork, graph
-from aiida_hpaint.diffusion.networks.gemnet.candidates import find_candidates, positions
-from aiida_hpaint.diffusion.noise import Noise
+from aiida_hpaint.science.diffusion.crystals import Crystals, collate
+from aiida_hpaint.science.diffusion.models.cards import FractionalNoiseSettings
+from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork, graph
+from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidates, positions
+from aiida_hpaint.science.diffusion.noise import Noise
 
 from .crystals import KNOWN_TIME, Case
 from .weights import fill

@@ -10,15 +10,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aiida_hpaint.diffusion import generate  # noqa: E402
-from aiida_hpaint.diffusion.cards import CheckpointError  # noqa: E402
-from aiida_hpaint.diffusion.checkpoints import load_model  # noqa: E402
-from aiida_hpaint.diffusion.conversion import convert_checkpoint  # noqa: E402
-from aiida_hpaint.diffusion.networks.mattergen import (  # noqa: E402
+from aiida_hpaint.science.diffusion import generate  # noqa: E402
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError  # noqa: E402
+from aiida_hpaint.science.diffusion.models.checkpoints import load_model  # noqa: E402
+from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint  # noqa: E402
+from aiida_hpaint.science.diffusion.networks.mattergen import (  # noqa: E402
     MattergenNetwork,
     MattergenSettings,
 )
-from aiida_hpaint.settings import SamplingSettings  # noqa: E402
+from aiida_hpaint.science.settings import SamplingSettings  # noqa: E402
 
 from .crystals import DATA, load_cases, per_case  # noqa: E402
 from .ours import NOISE, evaluate, to_crystals  # noqa: E402

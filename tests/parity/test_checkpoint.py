@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aiida_hpaint.diffusion import convert_checkpoint, load_model  # noqa: E402
-from aiida_hpaint.diffusion.cards import file_hash  # noqa: E402
-from aiida_hpaint.diffusion.lightning_files import read_lightning  # noqa: E402
+from aiida_hpaint.science.diffusion import convert_checkpoint, load_model  # noqa: E402
+from aiida_hpaint.science.diffusion.models.cards import file_hash  # noqa: E402
+from aiida_hpaint.science.diffusion.models.lightning_files import read_lightning  # noqa: E402
 
 from .crystals import load_cases  # noqa: E402
 from .ours import evaluate  # noqa: E402

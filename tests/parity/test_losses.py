@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("lightning")
 
-from aiida_hpaint.diffusion.dataset import expected_noise  # noqa: E402
-from aiida_hpaint.diffusion.noise import Noise  # noqa: E402
-from aiida_hpaint.diffusion.training import noise_loss  # noqa: E402
+from aiida_hpaint.science.diffusion.noise import Noise  # noqa: E402
+from aiida_hpaint.science.diffusion.training.dataset import expected_noise  # noqa: E402
+from aiida_hpaint.science.diffusion.training.train import noise_loss  # noqa: E402
 
 from .crystals import load_cases, per_case  # noqa: E402
 from .ours import NOISE, levels_at, to_crystals  # noqa: E402

@@ -11,12 +11,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aiida_hpaint.diffusion.cards import ModelCard  # noqa: E402
-from aiida_hpaint.diffusion.corrector import LangevinCorrector  # noqa: E402
-from aiida_hpaint.diffusion.noise import Noise, wrapped_noise  # noqa: E402
-from aiida_hpaint.diffusion.predictor import AncestralPredictor  # noqa: E402
-from aiida_hpaint.diffusion.sampler import Sampler  # noqa: E402
-from aiida_hpaint.settings import SamplingSettings  # noqa: E402
+from aiida_hpaint.science.diffusion.models.cards import ModelCard  # noqa: E402
+from aiida_hpaint.science.diffusion.noise import Noise, wrapped_noise  # noqa: E402
+from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector  # noqa: E402
+from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor  # noqa: E402
+from aiida_hpaint.science.diffusion.sampling.sampler import Sampler  # noqa: E402
+from aiida_hpaint.science.settings import SamplingSettings  # noqa: E402
 
 from .crystals import Case, load_cases, per_case  # noqa: E402
 from .ours import NOISE, build, to_crystals  # noqa: E402

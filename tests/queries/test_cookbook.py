@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import told
 
-from aiida_hpaint.structures import add_sites, read_hosts
+from aiida_hpaint.science.structures import add_sites, read_hosts
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "how-to" / "queries.md").read_text("utf-8")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import told
 
-from aiida_hpaint.structures import StructureBatch, add_sites, read_hosts
-from aiida_hpaint.structures.names import shown
+from aiida_hpaint.science.structures import StructureBatch, add_sites, read_hosts
+from aiida_hpaint.science.structures.names import shown
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -77,7 +77,7 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
     from aiida_hpaint.calculations.hosts import collect_hosts
     from aiida_hpaint.data.structure_batch import to_structure
     from aiida_hpaint.queries.restored import _structure
-    from aiida_hpaint.structures import remove_inserted
+    from aiida_hpaint.science.structures import remove_inserted
 
     given = to_structure(remove_inserted(brucite))
     node = collect_hosts(add=Dict({"H": 2}), structure_00000=given)
@@ -268,7 +268,7 @@ def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> 
 
     from aiida_hpaint.queries import failed_hosts, samples_of, trace
     from aiida_hpaint.queries.words import tell
-    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.restore.build import build_restore
 
     hosts = replace(brucite[[0, 0]], labels=LABELS[:2])
     dies = {"sample": {"prepend_text": "grep -q poison inputs.pickle && kill -9 $$"}}

@@ -12,11 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_hpaint.relaxation.potentials import PotentialError, get_potential, list_potentials
-from aiida_hpaint.settings import PotentialSettings
-from aiida_hpaint.structures import HostError, StructureBatch, read_hosts
-from aiida_hpaint.structures.archives import check_npz
-from aiida_hpaint.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.relaxation.potentials import (
+    PotentialError,
+    get_potential,
+    list_potentials,
+)
+from aiida_hpaint.science.settings import PotentialSettings
+from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
+from aiida_hpaint.science.structures.archives import check_npz
+from aiida_hpaint.science.structures.npz import load_npz, save_npz
 
 FILES = {
     "sevennet": "m.pth",

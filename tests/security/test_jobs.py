@@ -10,7 +10,7 @@ import pytest
 import told
 from nasty import NASTY
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = pytest.mark.usefixtures("profile")
 

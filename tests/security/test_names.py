@@ -25,7 +25,7 @@ from pymatgen.core import Structure
 from pymatgen.io.cif import CifFile
 
 from aiida_hpaint.calculations.table import table_csv
-from aiida_hpaint.evaluation.report.markup import (
+from aiida_hpaint.science.benchmark.report.markup import (
     document,
     folded,
     heading,
@@ -33,7 +33,7 @@ from aiida_hpaint.evaluation.report.markup import (
     picture,
     table,
 )
-from aiida_hpaint.structures import (
+from aiida_hpaint.science.structures import (
     HostError,
     StructureBatch,
     quoted,
@@ -43,8 +43,8 @@ from aiida_hpaint.structures import (
     shown,
     write_cif,
 )
-from aiida_hpaint.structures.batch import concatenate
-from aiida_hpaint.structures.extxyz import read_extxyz, write_extxyz
+from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
 
 some = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
@@ -260,7 +260,7 @@ def pieces(text: str) -> Elements:
 
 @pytest.mark.slow
 def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
-    from aiida_hpaint.evaluation.report import write_report
+    from aiida_hpaint.science.benchmark.report import write_report
 
     labels = [text.encode("utf-8", "replace").decode() for text in NASTY]
     pages = []
@@ -282,8 +282,8 @@ def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["$\\frac{", "$x$", "<svg onload=alert(1)>", "a\nb"])
 def test_figures_take_names_as_text(name: str, recording: Any, tmp_path: Path) -> None:
-    from aiida_hpaint.evaluation.trajectories import deviations
-    from aiida_hpaint.evaluation.trajectory_plot import plot_deviations
+    from aiida_hpaint.science.evaluation.trajectories import deviations
+    from aiida_hpaint.science.evaluation.trajectory_plot import plot_deviations
 
     known = recording[[0, 1]]
     labels = [f"sample {i}" for i in range(2)]

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from processes import finished, until
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.structures import StructureBatch, save_npz
+from aiida_hpaint.science.structures import StructureBatch, save_npz
 
 TIMEOUT = 1200
 KILLER = "grep -q poison inputs.pickle && kill -9 $$"

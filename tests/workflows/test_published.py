@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from processes import finished
 
-from aiida_hpaint.structures import Fate, Recording, StructureBatch
+from aiida_hpaint.science.structures import Fate, Recording, StructureBatch
 
 CHECKPOINT = Path(__file__).parents[1] / "parity" / "data" / "oracle-pos-only"
 
@@ -36,7 +36,7 @@ TIMEOUT = 420
 
 
 def restored(hosts: StructureBatch, **arguments: Any) -> Any:
-    from aiida_hpaint.workflows.build import build_restore
+    from aiida_hpaint.workflows.restore.build import build_restore
 
     graph = build_restore(hosts, overrides=SETTINGS, **arguments)
     graph.submit()
@@ -93,7 +93,7 @@ def weights_of(folder: Any) -> bytes:
 
 
 def check_the_trajectory(node: Any, job: Any) -> None:
-    from aiida_hpaint.workflows.recordings import find_recordings
+    from aiida_hpaint.workflows.restore.recordings import find_recordings
 
     data = node.outputs.trajectories.chunk_0000
     assert data.creator.uuid == job.uuid

@@ -9,7 +9,7 @@ from aiida.orm import QueryBuilder
 from aiida.plugins import GroupFactory
 from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 
-from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.science.settings import DftSettings
 
 __all__ = ["cutoffs", "pick_family"]
 

@@ -9,10 +9,10 @@ from aiida.orm import AbstractCode, Dict, StructureData
 from aiida.plugins import CalculationFactory
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
-from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.science.settings import DftSettings
 from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
 from aiida_hpaint.workflows.dft.magnetism import spin_type
-from aiida_hpaint.workflows.options import check_options
+from aiida_hpaint.workflows.engine.options import check_options
 
 __all__ = ["Calculation", "base_inputs", "pick_family", "pw_options", "without_structure"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from aiida_quantumespresso.common.types import SpinType
 
-from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.science.settings import DftSettings
 
 __all__ = ["MAGNETIC", "spin_type"]
 

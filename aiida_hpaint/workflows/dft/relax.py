@@ -10,10 +10,10 @@ from aiida.orm import AbstractCode, Bool, Dict, Float, List, StructureData
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
-from aiida_hpaint.settings import DftSettings
-from aiida_hpaint.workflows.adopt import AdoptingWorkChain
+from aiida_hpaint.science.settings import DftSettings
 from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
 from aiida_hpaint.workflows.dft.reading import CONVERGED, FAILED, read_relaxation
+from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 
 __all__ = ["DftRelaxWorkChain"]
 

@@ -10,12 +10,11 @@ from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import batch_of, to_structure
-from aiida_hpaint.electrostatics.placing import place_sites
-from aiida_hpaint.protocols import checked, merge
-from aiida_hpaint.protocols.dft import dft_protocol_values
-from aiida_hpaint.settings import DftSettings, RestoreHydrogenSettings
-from aiida_hpaint.structures import check_hosts, parse_insert
-from aiida_hpaint.workflows.code_options import with_remembered
+from aiida_hpaint.science.electrostatics.placing import place_sites
+from aiida_hpaint.science.protocols import checked, merge
+from aiida_hpaint.science.protocols.dft import dft_protocol_values
+from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
+from aiida_hpaint.science.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
@@ -23,6 +22,7 @@ from aiida_hpaint.workflows.dft.inputs import (
     pw_options,
     without_structure,
 )
+from aiida_hpaint.workflows.engine.code_options import with_remembered
 
 __all__ = ["density_settings", "fill_builder", "hydrogen_settings", "potential_inputs"]
 

@@ -14,10 +14,10 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 from aiida_hpaint.calculations.peaks import take_arrangement
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.protocols import either
-from aiida_hpaint.settings import RestoreHydrogenSettings
-from aiida_hpaint.workflows.adopt import AdoptingWorkChain
+from aiida_hpaint.science.protocols import either
+from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.workflows.dft.reading import Relaxation, read_relaxation
+from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, hydrogen_settings
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import (
@@ -109,7 +109,7 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         count, element
             How many sites of which element are missing.
         protocol
-            Of DFT: see `aiida_hpaint.protocols.dft.list_dft_protocols`.
+            Of DFT: see `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
         overrides
             Of the `RestoreHydrogenSettings`, like `{"dft": {"cutoff_wfc": 40}}`.
         settings

@@ -13,7 +13,7 @@ from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_hpaint.calculations.peaks import arrange_sites, find_peaks
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.adopt import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 from aiida_hpaint.workflows.restore_hydrogen.species import adapted
 

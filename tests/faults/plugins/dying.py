@@ -9,7 +9,7 @@ from typing import Any
 from aiida.engine import Process
 from aiida.orm import ProcessNode
 
-from aiida_hpaint.workflows.stage import StageWorkChain
+from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 
 class DyingStage(StageWorkChain):

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from aiida_workgraph import dynamic, namespace, task
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.engine import DurableGraph
-from aiida_hpaint.workflows.restore import PLAN, restore
+from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.restore.graph import PLAN, restore
 
 
 @task.graph(outputs=namespace(samples=StructureBatchData))

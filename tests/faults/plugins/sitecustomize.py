@@ -11,10 +11,10 @@ if FAULT in ("slow", "stalled"):
     # As if the walltime were over when half of the hosts are done, or none.
     from types import ModuleType
 
-    timed = ModuleType("aiida_hpaint.diffusion.timed")
+    timed = ModuleType("aiida_hpaint.science.diffusion.sampling.timed")
 
     def generate_until(hosts, settings, deadline):  # type: ignore[no-untyped-def]
-        from aiida_hpaint.diffusion import generate
+        from aiida_hpaint.science.diffusion import generate
 
         if FAULT == "stalled":
             return hosts[[]].with_scalars(host=[], sample=[])
@@ -26,7 +26,7 @@ elif FAULT:
     from types import ModuleType
 
     # In the place of the module that loads SevenNet, before anyone imports it.
-    module = ModuleType("aiida_hpaint.relaxation.potentials.sevennet")
+    module = ModuleType("aiida_hpaint.science.relaxation.potentials.sevennet")
 
     def load(name: str, model: str | None, device: str) -> object:
         from poisoned import PoisonedPotential

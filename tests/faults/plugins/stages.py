@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_hpaint.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch
 
 CHEAP: dict[str, Any] = {
     "sample": {"generator": "random", "samples": 1},
@@ -27,7 +27,7 @@ def stage_inputs(
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.build import default_code, job_options
+    from aiida_hpaint.workflows.restore.build import default_code, job_options
 
     given = {"environment_variables": {"HPAINT_FAULT": fault} if fault else {}, **options}
     return {

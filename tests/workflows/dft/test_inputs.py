@@ -9,8 +9,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_hpaint.protocols.dft import load_dft_protocol
-from aiida_hpaint.settings import DftSettings
+from aiida_hpaint.science.protocols.dft import load_dft_protocol
+from aiida_hpaint.science.settings import DftSettings
 
 needs_profile = pytest.mark.usefixtures("profile")
 
@@ -124,7 +124,7 @@ def test_a_missing_pseudopotential_is_named(pseudo_family: str) -> None:
 def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: Path) -> None:
     from aiida_pseudo.groups.family import PseudoPotentialFamily
 
-    from aiida_hpaint.cli.espresso import packaged_folder
+    from aiida_hpaint.cli.setup.espresso import packaged_folder
     from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
 
     folder = packaged_folder(pseudo_family)

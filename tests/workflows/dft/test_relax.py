@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 from processes import finished
 
-from aiida_hpaint.protocols.dft import load_dft_protocol
+from aiida_hpaint.science.protocols.dft import load_dft_protocol
 
 pytestmark = [pytest.mark.dft, pytest.mark.usefixtures("daemon", "pseudo_family")]
 

@@ -59,7 +59,7 @@ def host(name: str) -> Any:
 @pytest.fixture
 def build(pw_code: Any, pp_code: Any, pseudo_family: str) -> Build:
     def build(name: str, overrides: dict[str, Any] | None = None, count: int | None = None) -> Any:
-        from aiida_hpaint.protocols import merge
+        from aiida_hpaint.science.protocols import merge
         from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
         return RestoreHydrogenWorkChain.get_builder_from_protocol(

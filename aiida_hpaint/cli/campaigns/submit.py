@@ -1,0 +1,227 @@
+"""aiida-hpaint submit: a restoration, or a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+from aiida_hpaint.cli.campaigns.campaign import (
+    CHUNK_SITES,
+    LargeCampaign,
+    read_campaign,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from aiida_hpaint.campaigns.sources import Sources
+    from aiida_hpaint.campaigns.submit import Order
+
+HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
+
+FILES are CIF, POSCAR or extxyz files, or one YAML file with all there is to say:
+
+\b
+  hosts: [hosts/*.cif]         # files, folders, * and **
+  add: H:4                     # without it: from the formulas of the CIFs
+  protocol: balanced
+  settings:                    # what to change in the protocol
+    sampling: {samples: 20, way: td, record: 1}
+    validation: {candidates: 3}                # relaxed by DFT at the end
+  dft_protocol: paper
+  code: {sample: python@gpu, relax: python@cluster, dft: pw@cluster}
+  options:                     # metadata.options of the jobs
+    relax: {max_wallclock_seconds: 3600, queue_name: normal}
+    dft: {resources: {num_machines: 1, num_mpiprocs_per_machine: 16}}
+  chunk_sites: 2000            # hosts are cut into chunks of so many sites
+  upload_model: true           # send the generator along with the jobs
+
+With a name it is a campaign, for thousands of hosts (it has no validation: run `aiida-hpaint
+validate` on what was restored):
+
+\b
+  campaign: hydrides
+  group: my-hosts              # an AiiDA group with StructureData, CifData or batches
+  archive: hosts.aiida         # an archive, or with `group` that group in it
+  max_jobs: 10                 # chunks at once, each of which runs one job
+
+Submitting a campaign again restores what is new: hosts that any restoration of the profile has
+finished with the same settings and models are known by their content, whatever they are called.
+Hosts whose jobs died are restored again; --again chooses others.
+
+\b
+Examples:
+  aiida-hpaint submit hosts/*.cif --protocol stringent
+  aiida-hpaint submit restore.yaml
+  aiida-hpaint submit campaign.yaml --dry-run
+  aiida-hpaint submit campaign.yaml
+  aiida-hpaint submit more/ --campaign hydrides --add H:4
+  aiida-hpaint submit campaign.yaml --again unrestored --seed 1
+  aiida-hpaint status hydrides
+  aiida-hpaint results hydrides
+"""
+
+SHOWN = 10
+"""Lines of a kind that are shown; the others are counted."""
+
+
+@click.command(help=HELP)
+@click.argument("files", nargs=-1, metavar="[FILES...]")
+@click.option("--add", metavar="EL:N", help="Sites to insert in each host, like H:4 or H:4,Li:1.")
+@click.option("--skip-bad", is_flag=True, help="Leave out hosts with problems.")
+@click.option("--campaign", metavar="NAME", help="Make it a campaign, or part of the one there is.")
+@click.option("--group", metavar="LABEL", help="Campaign: AiiDA group with hosts.")
+@click.option(
+    "--archive",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Campaign: AiiDA archive with hosts; imported if it has new ones.",
+)
+@click.option(
+    "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Campaign: chunks at once."
+)
+@click.option(
+    "--chunk-sites", type=click.IntRange(min=1), metavar="N", help="Sites of a chunk, at most."
+)
+@click.option(
+    "--again",
+    type=click.Choice(["none", "failed", "unrestored", "all"]),
+    default="failed",
+    show_default=True,
+    help="Campaign: known hosts to restore again: those whose jobs died (failed), those without a "
+    "candidate for whatever reason (unrestored), all that do not run, or none.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Campaign: show what would be done, and submit nothing."
+)
+@options.restoration
+@click.pass_obj
+def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
+    """Submit a restoration or a campaign to the AiiDA daemon and return."""
+    if not (files or flags["group"] or flags["archive"]):
+        raise click.UsageError("give FILES, a campaign.yaml, --group or --archive")
+    campaign = read_campaign(files, flags)
+    if isinstance(campaign, LargeCampaign):
+        _submit_campaign(obj["profile"], campaign, flags)
+        return
+    from aiida_hpaint.cli.restore.run import prepare, submit_task
+
+    task = prepare(files, flags)
+    node = submit_task(obj["profile"], task)
+    click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
+    click.echo(f"  aiida-hpaint status {node.pk}")
+    click.echo(f"  aiida-hpaint results {node.pk}")
+
+
+def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[str, Any]) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import quiet_warnings
+
+    quiet_warnings()
+    if campaign.seeds:
+        raise ValueError("seeds: potentials take a job for each host: not for campaigns")
+    if flags["jobs"]:
+        raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
+    settings = read_settings(campaign)
+    session.load(profile)
+    from aiida_hpaint.campaigns.submit import make_order, submit_order
+    from aiida_hpaint.science.structures import quoted
+
+    order = make_order(
+        campaign.campaign,
+        _read_sources(campaign, flags["skip_bad"]),
+        settings,
+        code=campaign.code,
+        options=campaign.options or None,
+        upload_model=campaign.upload_model,
+        chunk_sites=campaign.chunk_sites or CHUNK_SITES,
+        max_jobs=campaign.max_jobs,
+        again=flags["again"],
+    )
+    _tell(order)
+    if flags["dry_run"]:
+        click.echo("Nothing was submitted.")
+        return
+    if order.rows and session.ensure_daemon():
+        click.echo("Started the AiiDA daemon.")
+    archive = Path(campaign.archive) if campaign.archive else None
+    _, node = submit_order(order, archive, campaign.add)
+    if node is None:
+        click.echo("There is nothing to do.")
+    else:
+        click.echo(f"Submitted to campaign {order.name} as node {node.pk}.")
+    click.echo(f"  aiida-hpaint status {quoted(order.name)}")
+    click.echo(f"  aiida-hpaint results {quoted(order.name)}")
+
+
+def _read_sources(campaign: LargeCampaign, skip_bad: bool) -> Sources:
+    """The hosts of all kinds of sources.
+
+    Raises
+    ------
+    ClickException
+        With everything that is wrong with any of them, unless bad ones are skipped.
+    """
+    from aiida_hpaint.campaigns.sources import (
+        from_archive,
+        from_files,
+        from_group,
+        joined,
+        to_fill,
+    )
+    from aiida_hpaint.cli.console import refuse
+
+    found = [from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
+    if campaign.archive:
+        found.append(from_archive(Path(campaign.archive), campaign.add, campaign.group))
+    elif campaign.group:
+        found.append(from_group(campaign.group, campaign.add))
+    sources = joined(found)
+    if skip_bad:
+        sources = to_fill(sources)
+    if sources.problems and (sources.hosts is None or not skip_bad):
+        raise refuse(sources.problems)
+    _some("Left out: ", [str(problem) for problem in sources.problems])
+    return sources
+
+
+def _tell(order: Order) -> None:
+    """What is new, known, and to be done."""
+    from rich.table import Table
+
+    from aiida_hpaint.campaigns.known import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
+    from aiida_hpaint.cli.console import console
+
+    counts = order.counts()
+    table = Table("hosts of this submission", "number", title=f"Campaign {order.name}")
+    table.columns[1].justify = "right"
+    for name, title in (
+        ("new", "new"),
+        ("again", "known, to be restored again"),
+        (RESTORED, "known, restored"),
+        (WITHOUT, "known, without a candidate"),
+        (RUNNING, "known, being restored"),
+        (WAITING, "known, waiting"),
+        (FAILED, "known, failed, not to be restored again"),
+    ):
+        if counts[name] or name == "new":
+            table.add_row(title, str(counts[name]))
+    console().print(table)
+    labels = order.sources.hosts.labels if order.sources.hosts is not None else ()
+    same = [f"{labels[row]} is the same host as {labels[at]}" for row, at in order.same.items()]
+    _some("Given twice, restored once: ", same)
+    if order.rows:
+        click.echo(
+            f"To restore: {len(order.rows)} hosts in {order.chunks()} chunks of at most "
+            f"{order.chunk_sites} sites, {order.max_jobs} at once"
+        )
+
+
+def _some(title: str, lines: list[str]) -> None:
+    """The first of many lines."""
+    for line in lines[:SHOWN]:
+        click.echo(f"{title}{line}", err=True)
+    if len(lines) > SHOWN:
+        click.echo(f"{title}{len(lines) - SHOWN} more", err=True)

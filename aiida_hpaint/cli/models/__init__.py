@@ -1,0 +1,1 @@
+"""Commands for models: listing, training, benchmarks."""

@@ -1,0 +1,250 @@
+"""aiida-hpaint benchmark: how often restorations are right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from aiida_hpaint.science.benchmark import References
+    from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+
+HELP = """Measure how often restorations are right.
+
+REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
+back; candidates and reference are relaxed with the same potential and compared, in plain Python.
+
+The folder gets report.html with its figures, summary.json (rates with standard errors and 95 %
+intervals, for 1 to all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json.
+The same command goes on where an earlier one stopped. With --compare each generator has a folder in
+it, and the report holds them side by side.
+
+--half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
+to tune settings and models on, the other for final figures. With --potentials other potentials
+evaluate what was relaxed, and the report says how they agree and which is right more often.
+
+With --submit the work is done by jobs of AiiDA; --show writes what came of it.
+
+\b
+Examples:
+  aiida-hpaint benchmark references.extxyz --output runs/bundled
+  aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
+  aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
+  aiida-hpaint benchmark references.extxyz --output runs/drawn --unrelaxed
+  aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
+  aiida-hpaint benchmark references.extxyz --output runs/ranks --potentials all
+  aiida-hpaint benchmark references.extxyz --submit --code python@cluster
+  aiida-hpaint benchmark --show PK --output runs/cluster
+"""
+
+RATES = {
+    "single_sample_match_unrelaxed": "single sample, as drawn",
+    "any_match_unrelaxed": "any sample, as drawn",
+    "single_sample_match": "single sample",
+    "lowest_match": "lowest",
+    "any_match": "any sample",
+    "les": "lowest matches or is lower (LES)",
+    "host_match": "host stayed",
+}
+
+
+@click.command(help=HELP)
+@click.argument(
+    "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@options.output("the results")
+@click.option(
+    "--element", default="H", show_default=True, metavar="EL", help="To take out and put back."
+)
+@options.generator
+@click.option("--compare", metavar="NAMES", help="Several generators, with commas between them.")
+@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent.")
+@options.potential
+@options.samples("host")
+@options.seed
+@options.setting("relax_all.fmax=0.02 or sampling.steps=50")
+@click.option(
+    "--potentials",
+    metavar="NAMES",
+    help="Others that evaluate what was relaxed: names with commas between them, =FILE after those "
+    "that need a model file, or all.",
+)
+@click.option("--unrelaxed", is_flag=True, help="Compare samples as they are drawn, and no more.")
+@click.option("--half", type=click.Choice(["tune", "final"]), help="Only one half of them.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first references.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Hosts measured side by side; without it, as many as there are cores.",
+)
+@click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
+@options.code
+@click.option("--upload-model", is_flag=True, help="Send the generator's weights with the jobs.")
+@click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
+@click.pass_obj
+def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **flags: Any) -> None:
+    """Measure how often restorations are right."""
+    _check(references, flags)
+    profile = (obj or {}).get("profile")
+    if flags["show"] is not None:
+        _show(profile, flags["show"], flags["output"])
+        return
+    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.science.protocols import load_protocol
+
+    settings = load_protocol(flags["protocol"], overrides_from(flags))
+    quiet_warnings()
+    from aiida_hpaint.science.benchmark import read_references
+
+    chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
+    if chosen.left_out:
+        has = f"no {flags['element']} or nothing else"
+        click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
+    if flags["submit"]:
+        _submit(profile, chosen, settings, flags)
+    else:
+        _run(chosen, settings, flags)
+
+
+def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
+    """Refuse flags that contradict each other."""
+    if flags["show"] is not None:
+        if references or flags["submit"] or flags["output"] is None:
+            raise click.UsageError("--show takes --output, and no references")
+        return
+    if not references:
+        raise click.UsageError("Missing argument 'REFERENCES...'.")
+    if flags["compare"] is not None and flags["generator"] is not None:
+        raise click.UsageError("--compare names all generators: leave out --generator")
+    if flags["potentials"] and flags["unrelaxed"]:
+        raise click.UsageError("--potentials evaluate what was relaxed: leave out --unrelaxed")
+    if not flags["submit"]:
+        if flags["code"] is not None or flags["upload_model"]:
+            raise click.UsageError("--code and --upload-model are for --submit")
+        if flags["output"] is None:
+            raise click.UsageError("Missing option '-o' / '--output'.")
+        return
+    here = ("output", "compare", "potentials", "unrelaxed", "processes")
+    given = [f"--{key}" for key in here if flags[key]]
+    if given:
+        raise click.UsageError(f"--submit goes without {', '.join(given)}")
+
+
+def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any]) -> None:
+    from aiida_hpaint.cli.campaigns.campaign import cores
+    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.restore.run import progress_display
+    from aiida_hpaint.science.benchmark import run_benchmark, run_comparison, show
+
+    names, output = _names(flags["compare"]), flags["output"]
+    shared: Any = {
+        "relaxed": not flags["unrelaxed"],
+        "processes": flags["processes"] or cores(),
+        "potentials": _others(flags["potentials"], settings),
+    }
+    with progress_display() as bars:
+
+        def progress(done: int, total: int, text: str) -> None:
+            bars(text, done, total)
+
+        shared["progress"] = progress
+        if names:
+            summaries = run_comparison(chosen, settings, names, output, **shared)
+        else:
+            summary = run_benchmark(chosen, settings, output, **shared)
+            summaries = {settings.sampling.generator: summary}
+    console().print(rates_table(summaries))
+    click.echo(f"Report: {show(output)}")
+
+
+def _submit(
+    profile: str | None, chosen: References, settings: RestorationSettings, flags: dict[str, Any]
+) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaigns.campaign import cores, fitting_chunk_sites
+
+    session.load(profile)
+    from aiida_hpaint.workflows.benchmark.build import build_benchmark
+
+    graph = build_benchmark(
+        chosen,
+        settings,
+        code=flags["code"],
+        upload_model=flags["upload_model"],
+        chunk_sites=fitting_chunk_sites(chosen.hosts.site_counts.tolist(), cores()),
+        name=f"benchmark {settings.sampling.generator}",
+    )
+    pk = session.submit(graph).pk
+    click.echo(f"Submitted as node {pk}: {len(chosen.hosts)} references.")
+    click.echo(f"  verdi process status {pk}")
+    click.echo(f"  aiida-hpaint benchmark --show {pk} --output runs/{pk}")
+
+
+def _show(profile: str | None, identifier: str, output: Path) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import console
+
+    session.load(profile)
+    from aiida_hpaint.science.benchmark import show
+    from aiida_hpaint.workflows.benchmark.results import load_benchmark, write_benchmark
+
+    node = load_benchmark(identifier)
+    write_benchmark(node, output)
+    console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
+    click.echo(f"Report: {show(output)}")
+
+
+def _names(compare: str | None) -> list[str]:
+    """Generators to compare; none without --compare."""
+    if compare is None:
+        return []
+    names = [name.strip() for name in compare.split(",") if name.strip()]
+    if len(names) < 2:
+        raise click.UsageError("--compare takes two names or more, like random,bundled")
+    return names
+
+
+def _others(names: str | None, settings: RestorationSettings) -> dict[str, PotentialSettings]:
+    """Potentials to compare; what cannot run here is told and left out."""
+    from aiida_hpaint.science.benchmark import usable_potentials
+
+    if names is None:
+        return {}
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    found, left_out = usable_potentials(wanted, settings.potential)
+    for reason in left_out.values():
+        click.echo(f"Left out: {reason}", err=True)
+    if not found:
+        raise click.UsageError("--potentials: none of them is here besides the one that relaxes")
+    return found
+
+
+def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
+    """Rates and costs, a column for each generator."""
+    from rich.table import Table
+
+    first = next(iter(summaries.values()))
+    title = f"{first['hosts']} hosts, {first['samples']} samples each; ± standard error (95 %)"
+    table = Table("", *summaries, title=title)
+    for key, title in RATES.items():
+        if key not in first:
+            continue
+        table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))
+    seconds = (f"{summary['seconds']['per_host']:.1f} s" for summary in summaries.values())
+    table.add_row("time of a core per host", *seconds)
+    return table
+
+
+def _percent(rate: dict[str, Any]) -> str:
+    if rate["value"] is None:
+        return "-"
+    interval = f"{100 * rate['low']:.0f} to {100 * rate['high']:.0f}"
+    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} % ({interval})"

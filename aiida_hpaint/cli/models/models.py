@@ -1,0 +1,280 @@
+"""aiida-hpaint models: which generators and potentials there are, and how to get more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HELP = """Generators and potentials to choose from, and how to get more.
+
+A generator is a safetensors file with the weights and a card (JSON) beside it that says what the
+weights are. One is bundled; those of published papers are fetched; checkpoints of MatterGen and
+XtalPaint are converted. What is fetched or converted into the model folder has a name that works
+wherever a generator is asked for. The environment variable AIIDA_HPAINT_MODELS says where the
+folder is (~/.local/share/aiida-hpaint/models without it).
+
+\b
+Examples:
+  aiida-hpaint models list
+  aiida-hpaint models fetch xtalpaint/td-pos-only
+  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only
+"""
+
+LIST_HELP = """List generators and potentials.
+
+\b
+Examples:
+  aiida-hpaint models list
+  aiida-hpaint restore host.cif --generator mattergen/base
+  aiida-hpaint restore host.cif --potential sevennet-l3i5
+  aiida-hpaint restore host.cif --potential mace --set potential.model=small.model \\
+      --set potential.trust=true
+"""
+
+FETCH_HELP = """Fetch the published model NAME from the Hugging Face hub and convert it.
+
+Nothing in the file is executed. Commit and sha256 of the first fetch are written on the model's
+card, and whoever fetches it again gets the same; --revision main asks for the newest. What is
+downloaded stays in the cache of the hub's client as well (HF_HOME; HF_HUB_OFFLINE=1 uses
+that cache alone). On a machine without a network the error says which files to bring.
+
+\b
+Examples:
+  aiida-hpaint models fetch xtalpaint/td-pos-only
+  aiida-hpaint models fetch mattergen/base --revision main
+  HF_HUB_OFFLINE=1 aiida-hpaint models fetch xtalpaint/pos-only
+"""
+
+CONVERT_HELP = """Convert CHECKPOINT, of MatterGen or XtalPaint, into a model.
+
+CHECKPOINT is a .ckpt file, or the folder of a training: config.yaml and checkpoints/last.ckpt.
+Nothing in it is executed. Every tensor is compared with what the configuration says, and what does
+not fit is named. Without --output the model goes into the model folder, under --name.
+
+A checkpoint can also be used without this, as a generator; it is then converted into a cache.
+
+\b
+Examples:
+  aiida-hpaint models convert outputs/run-1 --name mine
+  aiida-hpaint models convert last.ckpt --config config.yaml --name xtalpaint/pos-only
+  aiida-hpaint models convert last.ckpt --output models/mine.safetensors
+  aiida-hpaint models convert checkpoints/dft_band_gap --name tuned --architecture mattergen
+"""
+
+SHOW_HELP = """Show the card of MODEL: what it is, where it is from and how good it is.
+
+\b
+Examples:
+  aiida-hpaint models show bundled
+  aiida-hpaint models show xtalpaint/td-pos-only
+  aiida-hpaint models show runs/mine/trained.safetensors
+"""
+
+
+@click.group(help=HELP)
+def models() -> None:
+    """Generators and potentials to choose from."""
+
+
+@models.command("list", help=LIST_HELP)
+def list_() -> None:
+    """List generators and potentials."""
+    from aiida_hpaint.cli.console import console, quiet_warnings
+    from aiida_hpaint.science.diffusion.models.library import models_folder, read_cards
+
+    quiet_warnings()
+    cards, errors = read_cards()
+    console().print(_generators(cards))
+    console().print(_potentials())
+    click.echo(f"Model folder: {models_folder()}")
+    for error in errors:
+        click.echo(f"Note: {error}", err=True)
+
+
+@models.command(help=FETCH_HELP)
+@click.argument("name")
+@click.option("--revision", metavar="COMMIT", help="Commit, tag or branch to fetch.")
+@click.option("--sha256", metavar="HEX", help="Refuse a checkpoint that is not this one.")
+def fetch(name: str, revision: str | None, sha256: str | None) -> None:
+    """Fetch a published model."""
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.science.diffusion.models.hub import fetch_model
+
+    quiet_warnings()
+    card = fetch_model(name, revision, sha256, tell=lambda text: click.echo(text, err=True))
+    _tell_where(card.name)
+    click.echo(f"  checkpoint  sha256 {card.data.get('source_sha256', 'unknown')}")
+    click.echo(f"  revision    {card.data.get('revision', 'unknown')}")
+    click.echo(f"Use it: aiida-hpaint restore host.cif --generator {card.name}")
+
+
+@models.command(help=CONVERT_HELP)
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--config", type=click.Path(path_type=Path), help="Its configuration (YAML).")
+@click.option("--name", help="Name of the model; without it, that of its folder.")
+@click.option("--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--architecture",
+    type=click.Choice(["gemnet", "mattergen"]),
+    default="gemnet",
+    show_default=True,
+    help="gemnet: our own network. mattergen: that of the package mattergen, which has to be "
+    "installed where samples are drawn; it is for models that were fine-tuned to properties.",
+)
+@click.option("--all-weights", is_flag=True, help="Keep heads that positions do not need.")
+@click.option("--licence", help="Licence of the weights, for the card.")
+def convert(
+    checkpoint: Path,
+    config: Path | None,
+    name: str | None,
+    output: Path | None,
+    architecture: Any,
+    all_weights: bool,
+    licence: str | None,
+) -> None:
+    """Convert a checkpoint into a model."""
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
+    from aiida_hpaint.science.diffusion.models.library import weights_file
+
+    quiet_warnings()
+    card = convert_checkpoint(
+        checkpoint,
+        config,
+        output,
+        name=name,
+        architecture=architecture,
+        all_weights=all_weights,
+        provenance={"licence": licence} if licence else None,
+    )
+    path = weights_file(output) if output else None
+    _tell_where(str(path) if path else card.name)
+    for note in (*card.data.get("notes", ()), card.data.get("config_note")):
+        if note:
+            click.echo(f"Note: {note}", err=True)
+    click.echo(f"Use it: aiida-hpaint restore host.cif --generator {path or card.name}")
+
+
+@models.command(help=SHOW_HELP)
+@click.argument("model")
+def show(model: str) -> None:
+    """Show the card of a model."""
+    from rich.table import Table
+
+    from aiida_hpaint.cli.console import console, quiet_warnings
+
+    quiet_warnings()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in _described(model):
+        table.add_row(key, value)
+    console().print(table)
+
+
+def _generators(cards: list[Any]) -> Table:
+    from rich.table import Table
+
+    from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+
+    table = Table("generator", "what it is", "sha256", title="Generators (--generator)")
+    for card in cards:
+        table.add_row(card.name, card.description, card.sha256[:12])
+    table.add_row("random", "uniform placement with minimum distances, for comparison", "")
+    here = {card.name for card in cards}
+    for name in [name for name in PUBLISHED if name not in here]:
+        table.add_row(name, PUBLISHED[name].about, "to fetch", style="dim")
+    return table
+
+
+def _potentials() -> Table:
+    from rich.table import Table
+
+    from aiida_hpaint.science.relaxation.potentials import list_potentials
+
+    table = Table("potential", "what it is", "installed", title="Potentials (--potential)")
+    for info in list_potentials():
+        about = f"{info.about}; needs --set potential.model=FILE" if info.needs_file else info.about
+        table.add_row(info.name, about, "yes" if info.installed else info.install)
+    return table
+
+
+def _tell_where(model: str) -> None:
+    from aiida_hpaint.science.diffusion.models.cards import read_card
+    from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
+
+    path = find_model(model)
+    card = read_card(path)
+    size = f"{count_parameters(path):,} parameters"
+    click.echo(f"{card.name}: {card.architecture}, {size}, sampled the way '{card.sampling.way}'")
+    click.echo(f"  weights     {path}")
+    click.echo(f"              sha256 {card.sha256}")
+
+
+def _described(model: str) -> list[tuple[str, str]]:
+    """What there is to say of a model, line by line."""
+    from aiida_hpaint.science.diffusion.models.cards import read_card
+    from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
+    from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+
+    try:
+        path = find_model(model)
+    except ValueError:
+        if model in PUBLISHED:
+            return _published(model)
+        raise
+    card = read_card(path)
+    return [
+        ("name", card.name),
+        ("what it is", card.description),
+        ("weights", str(path)),
+        ("sha256", card.sha256),
+        ("parameters", f"{count_parameters(path):,}"),
+        ("architecture", card.architecture),
+        *_lines("  ", card.network),
+        ("noise", ""),
+        *_lines("  ", card.noise.model_dump()),
+        ("sampling", "recommended; explicit settings go before these"),
+        *_lines("  ", card.sampling.model_dump()),
+        *_section("provenance", card.data),
+        *_section("training", card.training),
+        *(line for row in card.accuracy for line in _section("accuracy", row)),
+    ]
+
+
+def _published(name: str) -> list[tuple[str, str]]:
+    from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+
+    model = PUBLISHED[name]
+    return [
+        ("name", f"{name} (not on this machine: aiida-hpaint models fetch {name})"),
+        ("what it is", model.about),
+        ("source", model.page),
+        ("files", f"{model.checkpoint}, {model.config}"),
+        ("revision", model.revision),
+        ("licence", model.licence),
+        ("citation", model.citation),
+    ]
+
+
+def _section(title: str, values: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(title, ""), *_lines("  ", values)] if values else []
+
+
+def _lines(indent: str, values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Keys and values, nested ones indented; numbers and text as they are."""
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict) and {"value", "error", "n"} <= {*value}:
+            lines.append((f"{indent}{key}", "{value} ± {error} (of {n})".format(**value)))
+        elif isinstance(value, dict):
+            lines += [(f"{indent}{key}", ""), *_lines(f"{indent}  ", value)]
+        else:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            lines.append((f"{indent}{key}", text))
+    return lines

@@ -1,0 +1,118 @@
+"""aiida-hpaint train: a new model from a configuration."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+HELP = """Train a model as CONFIG, a YAML file, says.
+
+What can be set is listed in the reference of the documentation; `data` and `output` have to be.
+The finished model, weights and card, lies in the output folder and can be used at once.
+With --submit it is trained by jobs of AiiDA, and becomes a node.
+
+\b
+Examples:
+  aiida-hpaint train examples/training/bundled.yaml
+  aiida-hpaint train mine.yaml --resume runs/mine/last.ckpt
+  aiida-hpaint restore host.cif --generator runs/mine/trained.safetensors
+  aiida-hpaint train mine.yaml --submit --code python@cluster --walltime 24
+"""
+
+
+@click.command(help=HELP)
+@click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="CHECKPOINT",
+    help="Go on from a checkpoint; the result is that of an uninterrupted run.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Stop after this time, with a checkpoint to go on from.",
+)
+@click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
+@options.code
+@click.option(
+    "--walltime",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="HOURS",
+    help="Of each job; the next one goes on.",
+)
+@click.pass_obj
+def train(
+    obj: dict[str, Any],
+    config: Path,
+    resume: Path | None,
+    max_seconds: float | None,
+    submit: bool,
+    code: str | None,
+    walltime: float | None,
+) -> None:
+    """Train a model from a configuration."""
+    if submit:
+        if resume is not None or max_seconds is not None:
+            raise click.UsageError("--resume and --max-seconds are for training here")
+        _submit(obj["profile"], config, code, walltime)
+        return
+    if code is not None or walltime is not None:
+        raise click.UsageError("--code and --walltime are for --submit")
+    deadline = None if max_seconds is None else time.monotonic() + max_seconds
+    _train(config, resume, deadline)
+
+
+def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.science.diffusion.training import train as training
+    from aiida_hpaint.science.diffusion.training.export import export_model
+    from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+
+    quiet_warnings()
+    _quiet_lightning()
+    settings = read_settings(config, TrainingSettings)
+    trained = training.train(settings, resume, deadline)
+    if not training.is_first_process():
+        return
+    if not trained.finished:
+        click.echo(
+            f"Stopped after {trained.steps} of {settings.steps} steps. Go on with\n"
+            f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
+        )
+        return
+    path = settings.output / f"{settings.name}.safetensors"
+    card = export_model(trained.checkpoint, settings, path)
+    click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+
+
+def _submit(profile: str | None, config: Path, code: str | None, walltime: float | None) -> None:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+
+    settings = read_settings(config, TrainingSettings)
+    session.load(profile)
+    from aiida_hpaint.workflows.training.build import build_training
+
+    options = {} if walltime is None else {"max_wallclock_seconds": round(3600 * walltime)}
+    builder = build_training(settings, code=code, options=options)
+    node = session.submit(builder)
+    click.echo(f"Submitted as node {node.pk}.")
+    click.echo(f"  verdi process report {node.pk}")
+    click.echo(f"  verdi process show {node.pk}     # lists its outputs: model, curve, report")
+
+
+def _quiet_lightning() -> None:
+    """Leave out what Lightning says of hardware that is not there, and of its products."""
+    import logging
+
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,220 @@
+"""aiida-hpaint trajectory: figures and files of how samples were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.structures import Recording, StructureBatch
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HELP = """Look at how samples were drawn.
+
+SOURCE is a trajectory.npz of `aiida-hpaint restore --record --no-aiida`, or the PK of a restoration
+that was run with --record (or of a stage, a job or a trajectory in it).
+
+\b
+Examples:
+  aiida-hpaint restore host.cif --record --no-aiida
+  aiida-hpaint trajectory plot restored/trajectory.npz -o rmsd.png
+  aiida-hpaint trajectory plot PK --reference complete.cif -o rmsd.pdf
+  aiida-hpaint trajectory animate PK --host brucite --sample 3 -o way.gif
+  aiida-hpaint trajectory export PK -o frames.extxyz
+"""
+
+PLOT = """Draw how far the sought sites are from where they end, step by step.
+
+Thin lines are positions, bold ones their means: each step without its fresh noise. Distances are
+root mean squares in Å, sites of one element exchanged and periodic images chosen so that they are
+smallest. With --reference, they are distances from a structure that is known, up to the
+symmetry of the host.
+
+\b
+Examples:
+  aiida-hpaint trajectory plot restored/trajectory.npz -o rmsd.png
+  aiida-hpaint trajectory plot PK --reference complete.cif --sample 0 --sample 3 -o rmsd.pdf
+"""
+
+ANIMATE = """Draw the way of one sample as an animated GIF.
+
+The host stands still, the sought sites, with a bold rim, move.
+
+\b
+Example:
+  aiida-hpaint trajectory animate restored/trajectory.npz --sample 3 -o way.gif
+"""
+
+EXPORT = """Write every recorded frame as extended XYZ, for ASE, OVITO or VMD.
+
+Frames follow each other sample by sample; `step`, `sample` and `host` stand in their comment lines,
+and the column `inserted` marks the sought sites.
+
+\b
+Example:
+  aiida-hpaint trajectory export restored/trajectory.npz -o frames.extxyz
+"""
+
+
+def _common(command: Function) -> Function:
+    decorators: Sequence[Callable[[Any], Any]] = (
+        click.argument("source", metavar="SOURCE"),
+        click.option(
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path, dir_okay=False, writable=True),
+            required=True,
+            help="File to write.",
+        ),
+        click.option("--host", metavar="LABEL", help="Which host; without it, the first."),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+_samples = click.option(
+    "--sample",
+    "samples",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="I",
+    help="Which samples of the host, counted from 0; may be repeated. Without it, all.",
+)
+
+
+@click.group(help=HELP)
+def trajectory() -> None:
+    """Look at how samples were drawn."""
+
+
+@trajectory.command(help=PLOT)
+@_common
+@_samples
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="CIF",
+    help="The complete structure, in the cell of the host; without it, the end of each sample.",
+)
+@click.pass_obj
+def plot(
+    obj: dict[str, Any],
+    /,
+    source: str,
+    output: Path,
+    host: str | None,
+    samples: tuple[int, ...],
+    reference: Path | None,
+) -> None:
+    """Draw how far the sought sites are from where they end, step by step."""
+    from aiida_hpaint.science.evaluation.trajectories import deviations
+    from aiida_hpaint.science.evaluation.trajectory_plot import check_format, plot_deviations
+
+    check_format(output)
+    recording = _read(obj["profile"], source, host, samples)
+    known = None if reference is None else _complete(reference)
+    found = deviations(recording, known)
+    label = recording.samples.labels[0]
+    names = [f"sample {index}" for index in recording.trajectory.samples]
+    target = "the end" if known is None else "the reference"
+    plot_deviations(found, names, output, f"{label}, {recording.trajectory.way}", target)
+    click.echo(f"{output}: {len(recording)} samples of {label}, {found.steps[-1]} steps")
+
+
+@trajectory.command(help=ANIMATE)
+@_common
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="I",
+    help="Which sample of the host, counted from 0.",
+)
+@click.option(
+    "--fps",
+    type=click.IntRange(min=1, max=50),
+    default=12,
+    show_default=True,
+    help="Pictures a second.",
+)
+@click.pass_obj
+def animate(
+    obj: dict[str, Any], /, source: str, output: Path, host: str | None, sample: int, fps: int
+) -> None:
+    """Draw the way of one sample as an animated GIF."""
+    from aiida_hpaint.science.evaluation.animation import animate as write_gif
+
+    if output.suffix.lower() != ".gif":
+        raise click.ClickException(f"{output}: an animation is a GIF, end its name in .gif")
+    recording = _read(obj["profile"], source, host, (sample,))
+    pictures = write_gif(recording, 0, output, fps)
+    click.echo(f"{output}: sample {sample} of {recording.samples.labels[0]}, {pictures} pictures")
+
+
+@trajectory.command(help=EXPORT)
+@_common
+@_samples
+@click.pass_obj
+def export(
+    obj: dict[str, Any], /, source: str, output: Path, host: str | None, samples: tuple[int, ...]
+) -> None:
+    """Write every recorded frame as extended XYZ."""
+    from aiida_hpaint.science.structures import concatenate, write_extxyz
+
+    recording = _read(obj["profile"], source, host, samples)
+    frames = concatenate([recording.frames(row) for row in range(len(recording))])
+    write_extxyz(frames, output)
+    click.echo(f"{output}: {len(frames)} frames of {len(recording)} samples")
+
+
+def _read(profile: str | None, source: str, host: str | None, samples: Sequence[int]) -> Recording:
+    """The recording of one host; a file goes before a node of that name."""
+    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.science.structures import Recording
+
+    quiet_warnings()
+    if Path(source).is_file():
+        return _choose([Recording.load(Path(source))], host, samples)
+    if not source.isdigit() and "-" not in source:
+        raise click.ClickException(f"there is no file {source}, and a node has a number")
+    from aiida_hpaint.cli import session
+
+    session.load(profile)
+    from aiida_hpaint.workflows.restore.recordings import find_recordings
+
+    return _choose(find_recordings(source), host, samples)
+
+
+def _choose(recordings: Sequence[Recording], host: str | None, samples: Sequence[int]) -> Recording:
+    labels = dict.fromkeys(label for found in recordings for label in found.samples.labels)
+    chosen = next(iter(labels), "") if host is None else host
+    for recording in recordings:
+        if chosen in recording.samples.labels:
+            hosts = recording.trajectory.hosts.tolist()
+            first = hosts[recording.samples.labels.index(chosen)]
+            rows = [row for row, other in enumerate(hosts) if other == first]
+            return _pick(recording[rows], samples)
+    raise click.ClickException(f"there is no host '{chosen}': there is {', '.join(labels)}")
+
+
+def _pick(recording: Recording, samples: Sequence[int]) -> Recording:
+    numbers = recording.trajectory.samples.tolist()
+    missing = sorted(set(samples) - set(numbers))
+    if missing:
+        raise click.ClickException(
+            f"there is no sample {missing[0]}: the host has samples 0 to {max(numbers)}"
+        )
+    chosen = [row for row, number in enumerate(numbers) if not samples or number in samples]
+    return recording[chosen]
+
+
+def _complete(path: Path) -> StructureBatch:
+    from aiida_hpaint.science.structures import read_hosts
+
+    return read_hosts(path)

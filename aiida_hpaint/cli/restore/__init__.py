@@ -1,0 +1,1 @@
+"""Commands that restore hosts and check the results."""

@@ -1,0 +1,257 @@
+"""aiida-hpaint count: how many sites a host misses."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+    from rich.table import Table
+
+    from aiida_hpaint.science.counting import CountingSettings
+    from aiida_hpaint.science.structures import StructureBatch
+
+HELP = """How many sites of an element does a host miss?
+
+HOST is one CIF, POSCAR or extxyz file. It is restored with 1, 2, ... sites, and every number is
+judged by the energy of what was found, by oxidation states, and by the bond valences of the host.
+The numbers are ranked, with what speaks for each and with the margin of the first.
+
+Formation energies are against competing phases, relaxed with the same potential: prototypes of
+the elements and of simple compounds, and the structures given with --phases.
+
+The folder gets counts.json, counts.csv, and the lowest structure with the likeliest number.
+
+\b
+Examples:
+  aiida-hpaint count host.cif
+  aiida-hpaint count host.cif --max 12 --phases oxides/*.cif --phases hydroxides.extxyz
+  aiida-hpaint count host.cif --element Li --max 4
+  aiida-hpaint count host.cif --mu -1.2 --mu -0.3 --set trust.charge=0.1
+  aiida-hpaint count host.cif --no-aiida
+"""
+
+
+@click.command(help=HELP)
+@click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--element", metavar="EL", help="What is missing; H without it.")
+@click.option("--max", "n_max", type=int, metavar="N", help="Most sites to try; 8 without it.")
+@click.option(
+    "--phases",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="More competing phases; may be repeated.",
+)
+@click.option(
+    "--mu",
+    type=float,
+    multiple=True,
+    help="Chemical potential of the element, eV above its reference; twice for a range.",
+)
+@click.option("--protocol", metavar="NAME", help="Of the restorations; without it, a quick one.")
+@options.samples("number")
+@options.seed
+@options.generator
+@options.potential
+@options.setting("trust.charge=0.1 or restoration.keep=2")
+@options.code
+@options.output("tables and structure", "counted")
+@options.no_aiida
+@click.pass_obj
+def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
+    """How many sites of an element does a host miss?"""
+    from aiida_hpaint.cli.console import console, quiet_warnings, tell_provenance
+
+    quiet_warnings()
+    settings, node = settings_from(flags), None
+    if flags["no_aiida"]:
+        found, structure = _count_here(host, settings, flags["phases"])
+    else:
+        node = _submit(obj["profile"], host, settings, flags)
+        found, structure = _watch(node)
+    console().print(counts_table(found))
+    click.echo(verdict(found))
+    _write(found, structure, output)
+    if node is not None:
+        tell_provenance(node)
+
+
+def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
+    """The settings that the flags describe.
+
+    Raises
+    ------
+    ClickException
+        If --mu stands more than twice.
+    ValueError
+        If a value is unknown or out of its range.
+    """
+    from pydantic import ValidationError
+
+    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.science.counting.settings import CountingSettings
+    from aiida_hpaint.science.protocols import load_protocol, merge
+
+    values = CountingSettings().model_dump()
+    if flags["protocol"] is not None:
+        values["restoration"] = load_protocol(flags["protocol"]).model_dump()
+    short = {key: flags[key] for key in ("samples", "seed", "generator", "potential")}
+    values["restoration"] = merge(values["restoration"], overrides_from(short))
+    values = merge(values, overrides_from({"set_": flags["set_"]}))
+    values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
+    if flags["mu"]:
+        if len(flags["mu"]) > 2:
+            raise click.UsageError("--mu stands once, or twice for both ends of a range")
+        values["chemical_potential"] = (min(flags["mu"]), max(flags["mu"]))
+    try:
+        return CountingSettings.model_validate(values)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        raise ValueError("\n".join(lines)) from None
+
+
+def _count_here(
+    host: Path, settings: CountingSettings, phases: tuple[Path, ...]
+) -> tuple[dict[str, Any], StructureBatch | None]:
+    from aiida_hpaint.cli.restore.run import progress_display
+    from aiida_hpaint.science.counting import count_missing
+
+    with progress_display() as show:
+
+        def progress(done: int, total: int, text: str) -> None:
+            show(text.partition(":")[0].replace("_", " "), done, total)
+
+        counting = count_missing(host, settings=settings, phases=phases, progress=progress)
+    return counting.as_json(), counting.structure
+
+
+def _submit(
+    profile: str | None, host: Path, settings: CountingSettings, flags: Mapping[str, Any]
+) -> ProcessNode:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaigns.campaign import cores, fitting_chunk_sites
+    from aiida_hpaint.science.structures import read_hosts
+
+    session.load(profile)
+    from aiida_hpaint.workflows.counting import build_count
+
+    one = read_hosts(host)
+    sizes = [one.n_sites + n for n in range(1, settings.n_max + 1)]
+    graph = build_count(
+        one,
+        settings=settings,
+        phases=flags["phases"],
+        code=flags["code"],
+        chunk_sites=fitting_chunk_sites(sizes, cores()),
+        name=f"count {settings.element} in {one.labels[0]}",
+    )
+    return session.submit(graph)
+
+
+def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
+    """Wait for the end of a count.
+
+    Raises
+    ------
+    ClickException
+        If it ends without a result.
+    """
+    from aiida_hpaint.cli.restore.run import ending, progress_display
+    from aiida_hpaint.science.structures import from_pymatgen
+    from aiida_hpaint.workflows.restore.chunks import STAGES
+
+    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    inputs = node.inputs.graph_inputs
+    total = 2 + len(set(STAGES) & set(inputs.plan)) * len(list(inputs.chunks))
+    with progress_display() as show:
+        while not node.is_terminated:
+            show("stages", _ended_stages(node), total)
+            time.sleep(1)
+    if not node.is_finished_ok or "counting" not in node.outputs:
+        report = f"`verdi process report {node.pk}`"
+        raise click.ClickException(
+            f"node {node.pk} ended without a result ({ending(node)}): {report}"
+        )
+    best = node.outputs.structure if "structure" in node.outputs else None
+    structure = None if best is None else from_pymatgen([best.get_pymatgen()])
+    return node.outputs.counting.get_dict(), structure
+
+
+def _ended_stages(node: ProcessNode) -> int:
+    from aiida.orm import WorkChainNode
+
+    stages = (n for n in node.called_descendants if type(n) is WorkChainNode)
+    return sum(stage.is_terminated for stage in stages)
+
+
+def counts_table(found: Mapping[str, Any]) -> Table:
+    """One line a number, the likeliest first."""
+    from rich.table import Table
+
+    table = Table(title=f"Missing {found['element']} in {found['host']}")
+    table.add_column("missing", justify="right")
+    for title in ("score", "energy\nweight", "charge\nweight", "valence\nweight"):
+        table.add_column(title, justify="right")
+    for title in ("above hull\neV/atom", "last step\neV", "stable for mu\neV"):
+        table.add_column(title, justify="right")
+    for title in ("oxidation states", "decomposes to", "note"):
+        table.add_column(title, overflow="fold")
+    for row in found["counts"]:
+        weights = (row[f"weight_{name}"] for name in ("energy", "charge", "valence"))
+        table.add_row(
+            str(row["count"]),
+            f"{row['score']:.3f}",
+            *(_number(weight, ".2f") for weight in weights),
+            _number(row["above_hull"], ".3f"),
+            _number(row["step"], "+.2f"),
+            _window(row["window"]),
+            row["states"] or "-",
+            ", ".join(row["decomposition"] or ["-"]),
+            row["note"],
+        )
+    return table
+
+
+def verdict(found: Mapping[str, Any]) -> str:
+    """What the table says, in words."""
+    best, element = found["best"], found["element"]
+    said = f"{best} {element} missing" if best else f"No {element} is missing"
+    lines = [f"{said} (margin of the score: {found['margin']:.3f})."]
+    if found["contradiction"]:
+        lines.append(f"Look at the table: {found['contradiction']}.")
+    if best and best == max(row["count"] for row in found["counts"]):
+        lines.append("It is the largest number that was tried: try more, with --max.")
+    return "\n".join(lines)
+
+
+def _write(found: Mapping[str, Any], structure: StructureBatch | None, folder: Path) -> None:
+    from aiida_hpaint.science.counting.counted import counts_csv
+    from aiida_hpaint.science.structures import safe_name, write_cif
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    (folder / "counts.csv").write_text(counts_csv(found), encoding="utf-8")
+    if structure is not None:
+        write_cif(structure, folder / f"{safe_name(found['host'])}.cif")
+    click.echo(f"Tables and the lowest structure are in {folder}")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _window(window: list[float | None] | None) -> str:
+    if window is None:
+        return "-"
+    low, high = window
+    if low is None or high is None:
+        return f"below {high:+.2f}" if high is not None else f"above {low or 0.0:+.2f}"
+    return f"{low:+.2f} to {high:+.2f}"

@@ -1,0 +1,110 @@
+"""aiida-hpaint demo: restore crystals whose hydrogen is known, and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from aiida_hpaint.cli.tables import HostResult
+    from aiida_hpaint.science.evaluation import Comparison
+    from aiida_hpaint.science.structures import StructureBatch
+
+HELP = """Restore crystals whose hydrogen is known, and compare.
+
+FOLDER holds hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it. The hosts are
+restored through the AiiDA daemon; each inserted site is then compared with the published one. The
+references are not used before that.
+
+\b
+Examples:
+  aiida-hpaint demo examples
+  aiida-hpaint demo examples --protocol stringent --output found
+"""
+
+
+@click.command(help=HELP)
+@click.argument(
+    "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER"
+)
+@options.restoration
+@options.output("CIFs and tables", "runs/demo")
+@click.pass_obj
+def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> None:
+    """Restore crystals whose hydrogen is known, and compare."""
+    from aiida_hpaint.cli.console import console, tell_provenance
+    from aiida_hpaint.cli.restore.run import prepare, run_with_aiida, submit_task
+    from aiida_hpaint.cli.tables import by_host, without_candidate, write_files
+
+    references = read_references(folder / "references")
+    files = [str(path) for path in _cifs(folder / "hosts")]
+    task = prepare(files, {**flags, "protocol": flags["protocol"] or "fast"})
+    node = submit_task(obj["profile"], task)
+    samples = run_with_aiida(node)
+    results = by_host(samples)
+    written = write_files(results, samples, output)
+    rows = [(result, compared(result, references)) for result in results]
+    console().print(comparison_table(rows))
+    for line in without_candidate(results):
+        click.echo(f"Not restored: {line}", err=True)
+    matched = sum(found is not None and found.match for _, found in rows)
+    click.echo(f"{matched} of {len(rows)} crystals are as published.")
+    click.echo(f"{len(written)} CIFs are in {output}; labels of inserted sites end in i.")
+    tell_provenance(node)
+
+
+def read_references(folder: Path) -> dict[str, StructureBatch]:
+    """Published structures by label, hydrogen marked as inserted, in the order of the hosts."""
+    from aiida_hpaint.science.structures import read_hosts, remove_sites
+
+    _, references = remove_sites(read_hosts(_cifs(folder)), "H")
+    return {one.labels[0]: one for one in references}
+
+
+def compared(result: HostResult, references: dict[str, StructureBatch]) -> Comparison | None:
+    """The best candidate against its reference; None where one of them is missing."""
+    from aiida_hpaint.science.evaluation import compare
+
+    reference = references.get(result.label)
+    if result.best is None or reference is None:
+        return None
+    return compare(result.best, reference)
+
+
+def comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> Table:
+    """One line a host: what was placed, energy, distances to the published sites, match."""
+    from rich.table import Table
+
+    table = Table(title="Restored hydrogen against the published positions")
+    for title in ("host", "placed"):
+        table.add_column(title, overflow="fold")
+    table.add_column("energy of the best\neV", justify="right")
+    table.add_column("distance to the published site\nÅ, each inserted site")
+    table.add_column("match")
+    for result, found in rows:
+        best = result.best
+        energy = "-" if best is None else f"{best.scalars['energy'][0]:.3f}"
+        distances = "-" if found is None else " ".join(f"{d:.2f}" for d in found.site_distances)
+        match = "-" if found is None else _yes(found.match)
+        table.add_row(result.label, result.inserted, energy, distances, match)
+    return table
+
+
+def _yes(match: bool) -> Text:
+    from rich.text import Text
+
+    return Text("yes", style="green") if match else Text("no", style="red")
+
+
+def _cifs(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*.cif"))
+    if not found:
+        raise click.ClickException(f"there is no CIF in {folder}")
+    return found

@@ -1,0 +1,210 @@
+"""aiida-hpaint restore-hydrogen: the baseline, by density-functional theory alone."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+    from rich.table import Table
+
+    from aiida_hpaint.science.settings import RestoreHydrogenSettings
+    from aiida_hpaint.science.structures import StructureBatch
+
+HELP = """Restore hosts by density-functional theory alone: the physics baseline.
+
+For each host a RestoreHydrogenWorkChain computes the density with the missing electrons, puts
+what is missing at maxima of the electrostatic potential (the pinball model chooses among too
+many), relaxes it with the host fixed, repeats that while sites are missing, and relaxes all
+positions at the end. It takes minutes where `aiida-hpaint restore` takes seconds, and needs
+Quantum ESPRESSO: see `aiida-hpaint setup dft`.
+
+FILES are CIF, POSCAR or extxyz files. How many H are missing is read from the chemical formula of
+a CIF, or given with --add. The folder gets a CIF for each host and hosts.csv.
+
+\b
+Examples:
+  aiida-hpaint restore-hydrogen brucite.cif
+  aiida-hpaint restore-hydrogen host.cif --add H:2 --protocol fast
+  aiida-hpaint restore-hydrogen hosts/*.cif --processes 8 --set pinball.keep=5
+  aiida-hpaint restore-hydrogen host.cif --set dft.cutoff_wfc=60 --pw pw@cluster --pp pp@cluster
+  aiida-hpaint restore-hydrogen host.cif --submit
+"""
+
+COLUMNS = (
+    "label",
+    "node",
+    "status",
+    "rounds",
+    "sites",
+    "arrangements",
+    "energy",
+    "pw_jobs",
+    "scf_iterations",
+    "seconds",
+    "message",
+)
+"""Of hosts.csv; energies in eV, seconds of wall time inside Quantum ESPRESSO."""
+
+
+@click.command("restore-hydrogen", help=HELP)
+@options.hosts
+@click.option("--protocol", metavar="NAME", help="Of DFT: fast, balanced (default) or paper.")
+@options.setting("pinball.screening=4 or dft.kpoints_distance=0.2")
+@click.option("--pw", metavar="LABEL", help="Code; without it, pw@localhost.")
+@click.option("--pp", metavar="LABEL", help="Code; without it, pp@localhost.")
+@options.jobs
+@click.option("--submit", is_flag=True, help="Return at once.")
+@options.output("CIFs and table", "restored-by-dft")
+@click.pass_obj
+def restore_hydrogen(
+    obj: dict[str, Any], /, files: tuple[str, ...], output: Path, **flags: Any
+) -> None:
+    """Restore hosts by density-functional theory alone."""
+    from aiida_hpaint.cli.campaigns.campaign import Campaign, read_hosts
+    from aiida_hpaint.cli.console import console, quiet_warnings, tell_provenance
+
+    quiet_warnings()
+    hosts = read_hosts(Campaign(hosts=list(files), add=flags["add"]), flags["skip_bad"])
+    nodes = _submit(obj["profile"], hosts, flags)
+    if flags["submit"]:
+        for label, node in zip(hosts.labels, nodes, strict=True):
+            click.echo(f"{label}: submitted as node {node.pk}, `verdi process show {node.pk}`")
+        return
+    _watch(nodes)
+    rows = [_row(label, node) for label, node in zip(hosts.labels, nodes, strict=True)]
+    _write(rows, nodes, output)
+    console().print(_table(rows))
+    click.echo(f"CIFs and hosts.csv are in {output}")
+    tell_provenance(nodes[0], results=False)
+    if any(row["status"] != "finished" for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+def _submit(
+    profile: str | None, hosts: StructureBatch, flags: Mapping[str, Any]
+) -> list[ProcessNode]:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+
+    session.load(profile)
+    from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
+
+    settings = hydrogen_settings(flags["protocol"], overrides_from({"set_": flags["set_"]}))
+    # All are made, and so checked, before the first is submitted.
+    builders = [_builder(host, settings, flags) for host in hosts]
+    return [session.submit(builder) for builder in builders]
+
+
+def _builder(
+    host: StructureBatch, settings: RestoreHydrogenSettings, flags: Mapping[str, Any]
+) -> Any:
+    from aiida_hpaint.data.structure_batch import to_structure
+    from aiida_hpaint.science.structures import remove_inserted
+    from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
+
+    element, count = _missing(host)
+    builder: Any = RestoreHydrogenWorkChain.get_builder_from_protocol(
+        flags["pw"],
+        flags["pp"],
+        to_structure(remove_inserted(host)),
+        count,
+        element=element,
+        settings=settings,
+        options=options.job_options(flags["processes"], flags["walltime"]),
+    )
+    builder.metadata.label = f"restore {element} of {host.labels[0]}"[:255]
+    return builder
+
+
+def _missing(host: StructureBatch) -> tuple[str, int]:
+    from aiida_hpaint.science.structures.elements import symbol_of
+
+    elements = {symbol_of(number) for number in host.numbers[host.inserted].tolist()}
+    if len(elements) != 1:
+        asked = ", ".join(sorted(elements))
+        raise click.ClickException(f"{host.labels[0]}: one element at a time, not {asked}")
+    return elements.pop(), int(host.insert_counts[0])
+
+
+def _watch(nodes: Sequence[ProcessNode]) -> None:
+    """Show what is going on until all have ended."""
+    from aiida_hpaint.cli.restore.run import progress_display
+
+    listed = ", ".join(str(node.pk) for node in nodes)
+    click.echo(f"Nodes {listed} run in the AiiDA daemon. Ctrl-C stops only the watching.")
+    with progress_display() as show:
+        while True:
+            ended = sum(node.is_terminated for node in nodes)
+            jobs = [job for node in nodes for job in _jobs(node)]
+            show("jobs of Quantum ESPRESSO", sum(job.is_terminated for job in jobs), len(jobs))
+            show("hosts", ended, len(nodes))
+            if ended == len(nodes):
+                return
+            time.sleep(1)
+
+
+def _jobs(node: ProcessNode) -> list[ProcessNode]:
+    from aiida.orm import CalcJobNode
+
+    return [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
+
+
+def _row(label: str, node: ProcessNode) -> dict[str, Any]:
+    from aiida_hpaint.cli.restore.run import ending
+
+    report = node.outputs.report.get_dict() if "report" in node.outputs else {}
+    rounds = report.get("rounds", [])
+    return {
+        "label": label,
+        "node": node.pk,
+        "status": report.get("status", "failed"),
+        "rounds": len(rounds),
+        "sites": "+".join(str(one["sites"]) for one in rounds),
+        "arrangements": "+".join(str(len(one["arrangements"])) for one in rounds),
+        "energy": report.get("final", {}).get("energy"),
+        "message": "" if node.is_finished_ok else report.get("message", ending(node)),
+        **{key: report.get(key) for key in ("pw_jobs", "scf_iterations", "seconds")},
+    }
+
+
+def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], folder: Path) -> None:
+    from aiida_hpaint.science.structures import for_tables, from_pymatgen, safe_names, write_cif
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({name: for_tables(value) for name, value in row.items()})
+    names = safe_names(row["label"] for row in rows)
+    for row, node, name in zip(rows, nodes, names, strict=True):
+        if row["status"] == "finished":
+            structure = from_pymatgen([node.outputs.structure.get_pymatgen()])
+            write_cif(structure, folder / f"{name}.cif")
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    titles = ("host", "node", "status", "rounds", "sites", "relaxed", "energy\neV")
+    for title in (*titles, "pw.x\njobs", "scf\niterations", "seconds", "message"):
+        table.add_column(title, overflow="fold")
+    for row in rows:
+        table.add_row(*(_text(row[name]) for name in COLUMNS))
+    return table
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,237 @@
+"""Running a restoration: here in plain Python, or through AiiDA with someone watching."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from aiida_hpaint.cli.campaigns.campaign import (
+    Campaign,
+    cores,
+    fitting_chunk_sites,
+    read_campaign,
+    read_hosts,
+    read_settings,
+)
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+    from aiida_workgraph import WorkGraph
+    from rich.progress import Progress
+
+    from aiida_hpaint.science.restoration import Restoration
+    from aiida_hpaint.science.settings import RestorationSettings
+    from aiida_hpaint.science.structures import StructureBatch
+    from aiida_hpaint.workflows.restore.progress import StageState
+
+TITLES = {
+    "sample": "sample",
+    "score": "score",
+    "relax_inserted": "relax inserted sites",
+    "relax_all": "relax all sites",
+}
+
+
+class Show(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        """Show it."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that is read and checked before anything starts."""
+
+    campaign: Campaign
+    settings: RestorationSettings
+    hosts: StructureBatch
+    chunk_sites: int
+
+
+def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
+    """Read and check files, flags and settings.
+
+    Raises
+    ------
+    ClickException, ValueError
+        If anything is wrong.
+    """
+    from aiida_hpaint.cli.console import quiet_warnings
+
+    quiet_warnings()
+    campaign = read_campaign(files, flags)
+    if campaign.seeds and flags.get("no_aiida"):
+        raise ValueError("--seeds peaks runs pw.x through AiiDA: leave --no-aiida out")
+    settings = read_settings(campaign)
+    hosts = read_hosts(campaign, bool(flags.get("skip_bad")))
+    jobs = flags.get("jobs") or cores()
+    chunk_sites = campaign.chunk_sites or fitting_chunk_sites(hosts.site_counts.tolist(), jobs)
+    return Task(campaign, settings, hosts, chunk_sites)
+
+
+def run_here(task: Task) -> Restoration:
+    """Restore in this process, without AiiDA."""
+    from aiida_hpaint.science.restoration import restore_recorded
+
+    with progress_display() as show:
+
+        def progress(done: int, total: int, text: str) -> None:
+            show(text.partition(":")[0].replace("_", " "), done, total)
+
+        return restore_recorded(task.hosts, task.settings, progress=progress)
+
+
+def submit_task(profile: str | None, task: Task) -> ProcessNode:
+    """Build the graph and submit it to the daemon, which is started if need be."""
+    from aiida_hpaint.cli import session
+
+    session.load(profile)
+    graph = _graph(task)
+    return session.submit(graph)
+
+
+def _graph(task: Task) -> WorkGraph:
+    campaign = task.campaign
+    arguments: dict[str, Any] = {
+        "settings": task.settings,
+        "code": campaign.code,
+        "options": campaign.options or None,
+        "upload_model": campaign.upload_model,
+        "chunk_sites": task.chunk_sites,
+        "name": campaign.name or _title(task.hosts),
+    }
+    if campaign.seeds:
+        from aiida_hpaint.workflows.restore.build_seeded import build_seeded
+
+        return build_seeded(task.hosts, dft_protocol=campaign.dft_protocol, **arguments)
+    from aiida_hpaint.workflows.restore.build import build_restore
+
+    return build_restore(task.hosts, **arguments)
+
+
+def _title(hosts: StructureBatch) -> str:
+    labels = list(dict.fromkeys(hosts.labels))
+    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+    return f"restore {labels[0]}{more}"
+
+
+def run_with_aiida(node: ProcessNode) -> StructureBatch:
+    """Watch a restoration to its end.
+
+    Raises
+    ------
+    ClickException
+        If it ends without any sample.
+    """
+    from aiida_hpaint.workflows.restore.progress import get_samples
+
+    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    try:
+        watch(node)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"node {node.pk} goes on: `aiida-hpaint status {node.pk}`, `... results {node.pk}`"
+        ) from None
+    samples = get_samples(node)
+    if samples is None:
+        raise click.ClickException(
+            f"node {node.pk} ended without a result ({ending(node)}):"
+            f" `verdi process report {node.pk}`"
+        )
+    return samples
+
+
+def watch(node: ProcessNode, interval: float = 1.0) -> None:
+    """Show the stages of a restoration until it ends."""
+    from aiida_hpaint.workflows.restore.progress import n_chunks, stage_states
+
+    told: set[int | None] = set()
+    chunks = n_chunks(node)
+    with progress_display() as show:
+        show(TITLES["sample"], 0, chunks)
+        while True:
+            over = node.is_terminated
+            states = stage_states(node)
+            for stage, (done, begun) in count_chunks(states).items():
+                show(TITLES[stage], done, max(chunks, begun))
+            show_dft(node, show)
+            _tell_trouble(states, told)
+            if over:
+                return
+            time.sleep(interval)
+
+
+def show_dft(node: ProcessNode, show: Show) -> None:
+    """Show how many structures DFT has relaxed, if it has begun."""
+    from aiida_hpaint.workflows.validate.results import dft_progress
+
+    progress = dft_progress(node)
+    if progress is not None:
+        show("relax by DFT", *progress)
+
+
+def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:
+    """Chunks that each stage has done and begun; one that was begun again is one chunk."""
+    counts = {}
+    for stage in dict.fromkeys(state.stage for state in states):
+        begun = {state.chunk for state in states if state.stage == stage}
+        done = {state.chunk for state in states if state.stage == stage and state.is_over}
+        counts[stage] = (len(done), len(begun))
+    return counts
+
+
+def ending(node: ProcessNode) -> str:
+    """How a process ended, in a few words."""
+    if node.is_excepted or node.is_killed:
+        return str(node.exception or "killed")
+    return f"exit status {node.exit_status}: {node.exit_message}"
+
+
+@contextmanager
+def progress_display() -> Iterator[Show]:
+    """Bars in a terminal, one line for each change elsewhere."""
+    if not sys.stdout.isatty():
+        seen: dict[str, tuple[int, int]] = {}
+
+        def tell(title: str, done: int, total: int) -> None:
+            if seen.get(title) != (done, total):
+                seen[title] = (done, total)
+                click.echo(f"{title}: {done}/{total}")
+
+        yield tell
+        return
+    with _bars() as bars:
+        tasks = {}
+
+        def draw(title: str, done: int, total: int) -> None:
+            if title not in tasks:
+                tasks[title] = bars.add_task(title, total=total)
+            bars.update(tasks[title], completed=done, total=total)
+
+        yield draw
+
+
+def _bars() -> Progress:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns)
+
+
+def _tell_trouble(states: list[StageState], told: set[int | None]) -> None:
+    for state in states:
+        if state.node.pk not in told and (trouble := state.trouble):
+            told.add(state.node.pk)
+            click.echo(f"{TITLES[state.stage]}, {state.chunk}: {trouble}", err=True)

@@ -1,0 +1,156 @@
+"""aiida-hpaint validate: restored structures relaxed by density-functional theory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+    from aiida_hpaint.workflows.validate.build import Samples
+
+HELP = """Relax restored structures with Quantum ESPRESSO, cell fixed, and compare.
+
+SOURCES are the PK of a restoration or a benchmark, or files with complete structures (CIF, extxyz,
+...). Of each host the lowest candidate is relaxed, with --candidates more of them, and with
+--references what it is to be compared with: DFT says how far apart they are in energy, whether they
+match, and whether the candidate is at least as low (LES). A structure that DFT cannot relax is told
+with the reason, and the others stand.
+
+References go with the host of the same label, or if no label fits, in order.
+
+The folder gets validation.csv and, for each host, the lowest structure by DFT as CIF.
+
+\b
+Protocols: fast (first looks), balanced (default), paper (the settings of the paper).
+`aiida-hpaint setup dft` has to have made a code for pw.x and pseudopotentials once.
+
+\b
+Examples:
+  aiida-hpaint validate 1234
+  aiida-hpaint validate 1234 --candidates 5 --set margin=0.05
+  aiida-hpaint validate restored/*.cif --references known/*.cif --protocol paper
+  aiida-hpaint validate found.cif --set dft.kpoints_distance=0.2 --set dft.cutoff_wfc=60
+  aiida-hpaint validate 1234 --code pw@cluster --processes 16 --walltime 7200 --submit
+  aiida-hpaint validate --show 1300
+"""
+
+
+@click.command(help=HELP)
+@click.argument("sources", nargs=-1, metavar="PK|FILES...")
+@click.option(
+    "--references",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Complete structures to compare with; may be repeated.",
+)
+@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or paper.")
+@click.option(
+    "--candidates",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Relax the N lowest of each host, of those within the margin; 1 without it. "
+    "--set candidates=null relaxes all.",
+)
+@options.setting("dft.kpoints_distance=0.2 or margin=0.05")
+@click.option("--code", metavar="LABEL", help="pw.x to run; without it, pw@localhost.")
+@options.jobs
+@options.output("table and structures", None)
+@click.option("--submit", is_flag=True, help="Submit and return.")
+@click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
+@click.pass_obj
+def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> None:
+    """Relax restored structures with Quantum ESPRESSO, and compare."""
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import quiet_warnings
+
+    quiet_warnings()
+    if (flags["show"] is None) != bool(sources):
+        raise click.UsageError("give either a PK or FILES to validate, or --show PK")
+    if flags["show"] is not None:
+        session.load(obj["profile"])
+        _report(flags["show"], flags["output"])
+        return
+    node = _submit(obj["profile"], sources, flags)
+    click.echo(f"Submitted as node {node.pk}.")
+    if flags["submit"]:
+        click.echo(f"  aiida-hpaint validate --show {node.pk}")
+        return
+    watch(node)
+    _report(str(node.pk), flags["output"])
+
+
+def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]) -> ProcessNode:
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.science.protocols.dft import load_validation
+
+    chosen = {key: flags[key] for key in ("candidates", "set_")}
+    settings = load_validation(flags["protocol"], overrides_from(chosen))
+    session.load(profile)
+    from aiida_hpaint.workflows.validate.build import build_validate
+
+    samples, references = _read(sources, flags["references"])
+    graph = build_validate(
+        samples,
+        references,
+        settings,
+        code=flags["code"],
+        options=options.job_options(flags["processes"], flags["walltime"]),
+        name=f"validate {sources[0]}"[:255],
+    )
+    return session.submit(graph)
+
+
+def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Samples, Samples | None]:
+    """Candidates and references, of nodes or files."""
+    from aiida_hpaint.science.structures import read_hosts
+    from aiida_hpaint.workflows.validate.results import load_validation_node, restored_samples
+
+    given = read_hosts(list(references)) if references else None
+    if len(sources) > 1 or Path(sources[0]).exists():
+        return read_hosts(list(sources)), given
+    if not sources[0].isdigit() and Path(sources[0]).suffix:
+        raise click.ClickException(f"there is no file {sources[0]}")
+    samples, known = restored_samples(load_validation_node(sources[0]))
+    return samples, given or known
+
+
+def watch(node: ProcessNode, interval: float = 1.0) -> None:
+    """Show how many structures are relaxed until all are.
+
+    Raises
+    ------
+    ClickException
+        If the user stops watching.
+    """
+    from aiida_hpaint.cli.restore.run import progress_display, show_dft
+
+    click.echo("It runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    try:
+        with progress_display() as show:
+            while not node.is_terminated:
+                show_dft(node, show)
+                time.sleep(interval)
+            show_dft(node, show)
+    except KeyboardInterrupt:
+        raise click.ClickException(
+            f"node {node.pk} goes on: `aiida-hpaint validate --show {node.pk}` when it has ended"
+        ) from None
+
+
+def _report(identifier: str, output: Path | None) -> None:
+    """Show and write a validation; fails where a structure has no energy."""
+    from aiida_hpaint.cli.restore.validation import report_validation
+    from aiida_hpaint.workflows.validate.results import load_validation_node, read_validation
+
+    node = load_validation_node(identifier)
+    folder = output or Path(f"validated-{node.pk}")
+    if not report_validation(read_validation(node), folder):
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,114 @@
+"""What a validation found, as a table and as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.table import Table
+
+from aiida_hpaint.science.evaluation.validation_table import VALIDATION_FILENAME
+from aiida_hpaint.science.structures import safe_names, write_cif
+
+if TYPE_CHECKING:
+    from aiida_hpaint.workflows.validate.results import Validation
+
+Row = Mapping[str, str]
+
+
+def report_validation(found: Validation, output: Path) -> bool:
+    """Write files, show the table and the rates; whether all structures were relaxed."""
+    from aiida_hpaint.cli.console import console
+
+    write_validation(found, output)
+    if not found.rows:
+        click.echo("By DFT: there was no candidate to relax.")
+        return True
+    console().print(validation_table(found.rows))
+    for line in rate_lines(found.summary):
+        click.echo(line)
+    failed = found.summary["failed"]
+    for entry in failed:
+        click.echo(f"Without energy: {_name(entry)}: {entry['message']}", err=True)
+    click.echo(
+        f"The lowest of each host by DFT (*_dft.cif) and {VALIDATION_FILENAME} are in {output}"
+    )
+    return not failed
+
+
+def write_validation(found: Validation, output: Path) -> None:
+    """Write the lowest structure of each host by DFT as CIF, and the table of all as CSV."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / VALIDATION_FILENAME).write_text(found.table, encoding="utf-8")
+    batch = found.structures
+    if batch is None:
+        return
+    for one, name in zip(batch, safe_names(batch.labels), strict=True):
+        write_cif(one, output / f"{name}_dft.cif")
+
+
+def validation_table(rows: list[dict[str, str]]) -> Table:
+    """One line a structure: energies by DFT, matches, and what it cost."""
+    table = Table(title="By DFT")
+    table.add_column("host", overflow="fold")
+    table.add_column("structure")
+    table.add_column("state")
+    with_reference = any(row["role"] == "reference" for row in rows)
+    compared = ("above reference\nmeV/atom", "match\nbefore, after") if with_reference else ()
+    for title in ("above lowest\nmeV/atom", *compared, "moved\nÅ", "steps", "scf", "time\ns"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        table.add_row(row["label"], _what(row), row["status"], *_numbers(row, with_reference))
+    return table
+
+
+def rate_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Rates in words; none without references."""
+    judged = summary["judged"]
+    lines = []
+    if judged:
+        spread = summary["energy_difference"]
+        lines.append(
+            f"Lowest by DFT against {judged} references: {_percent(summary['match'])} match "
+            f"({_percent(summary['match_before'])} before), {_percent(summary['les'])} match or "
+            f"are lower (LES); energy difference {spread['median']:+.1f} meV/atom (median)"
+        )
+    if summary["first_stays_first"] is not None:
+        rate = summary["first_stays_first"]
+        lines.append(
+            f"The potential's first is DFT's lowest for {_percent(rate)} of {rate['n']} hosts"
+        )
+    return lines
+
+
+def _numbers(row: Row, with_reference: bool) -> list[str]:
+    numbers = [_milli(row["above_best"])]
+    if with_reference:
+        matches = f"{_yes(row['match_before'])}, {_yes(row['match_after'])}"
+        numbers += [_milli(row["above_reference"]), "" if row["role"] == "reference" else matches]
+    moved = f"{float(row['moved']):.2f}" if row["moved"] else "-"
+    seconds = f"{float(row['seconds'] or 0):.0f}"
+    return [*numbers, moved, row["ionic_steps"] or "-", row["scf_iterations"] or "-", seconds]
+
+
+def _what(row: Row) -> str:
+    return "reference" if row["role"] == "reference" else f"candidate {int(row['rank']) + 1}"
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    number = "" if entry["role"] == "reference" else f" {entry['rank'] + 1}"
+    return f"{entry['label']}, {entry['role']}{number}"
+
+
+def _milli(value: str) -> str:
+    return f"{1000 * float(value):.1f}" if value else "-"
+
+
+def _yes(value: str) -> str:
+    return {"True": "yes", "False": "no"}.get(value, "-")
+
+
+def _percent(rate: Mapping[str, Any]) -> str:
+    return f"{100 * rate['value']:.0f} %"

@@ -1,0 +1,1 @@
+"""Science: everything that works without AiiDA."""

@@ -1,0 +1,247 @@
+"""measure_choices: one funnel of one host, wide enough to tell what narrower ones would find."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.benchmark.measure import load, relax_reference
+from aiida_hpaint.science.benchmark.statistics.choices import Choice, HostChoices, Outcome
+from aiida_hpaint.science.diffusion import generate
+from aiida_hpaint.science.evaluation import matches, select_lowest
+from aiida_hpaint.science.funnel import score, winnow
+from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.origin import DRAWN, WYCKOFF
+
+Rows = NDArray[np.intp]
+
+ALL = 1_000_000
+"""Candidates where there is no limit."""
+
+
+@dataclass
+class Clock:
+    """Seconds of one core that each stage took."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Take the time of what is within."""
+        began = time.process_time()
+        yield
+        self.stages[name] = time.process_time() - began
+
+
+def measure_choices(
+    index: int,
+    host: StructureBatch,
+    reference: StructureBatch,
+    settings: RestorationSettings,
+    choices: Sequence[Choice],
+) -> HostChoices:
+    """What each choice would find for a host, from one set of samples.
+
+    As many samples as any choice takes are drawn and scored once; what any choice would relax is
+    relaxed once, from where it was drawn. A choice with fewer samples has the first ones, with
+    their proposals, and pays for its own evaluations only. Two things differ from a run with that
+    choice: a relaxation may be given up for the sake of a candidate that the choice does not have,
+    and it starts from the drawn sites where the funnel goes on from the scored ones, whose steps
+    are taken off.
+
+    Parameters
+    ----------
+    settings
+        The recipe; its numbers of samples and candidates, and its score, are those of the choices.
+    choices
+        With at most one number of steps above 0.
+
+    Raises
+    ------
+    ValueError
+        If choices score with different numbers of steps.
+    """
+    steps = _score_steps(choices)
+    load(settings)
+    sampling = settings.sampling.model_copy(update={"samples": max(c.samples for c in choices)})
+    clock = Clock()
+    with clock.stage("sample"):
+        drawn = generate(host, sampling)
+    with clock.stage("sift"):
+        start = winnow(drawn, settings.symmetry, settings.sift)
+    with clock.stage("score"):
+        scored = score(start, RelaxationSettings(max_steps=steps), settings.potential)
+    chosen = [_candidates(start, scored, choice, settings) for choice in choices]
+    with clock.stage("relax_inserted"):
+        inserted = _relax(start, chosen, settings.relax_inserted, settings)
+    kept = [_keep(inserted, rows, settings) for rows in chosen]
+    with clock.stage("relax_all"):
+        final = _relax(inserted, kept, settings.relax_all, settings)
+    right = _matching(final, np.unique(np.concatenate(kept)), reference)
+    bank = Bank(start, scored, inserted, final, clock.stages, sampling.samples, right)
+    target = relax_reference(reference, settings).scalars["energy"][0]
+    outcomes = [
+        bank.outcome(choice, rows, ends, float(target))
+        for choice, rows, ends in zip(choices, chosen, kept, strict=True)
+    ]
+    return HostChoices(
+        index=index,
+        label=reference.labels[0],
+        sites=int(reference.site_counts[0]),
+        inserted=int(reference.insert_counts[0]),
+        outcomes=tuple(outcomes),
+        stages=clock.stages,
+        counts={
+            "drawn": len(drawn),
+            "proposed": len(start) - len(drawn),
+            "distinct": int(_alive(start).sum()),
+            "relaxed": len(np.unique(np.concatenate(chosen))),
+            "relaxed_all": len(np.unique(np.concatenate(kept))),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Bank:
+    """All that was computed for a host, the same S rows at each stage.
+
+    Attributes
+    ----------
+    start, scored, inserted, final
+        Samples after sifting, after the score, and after both relaxations.
+    stages
+        Seconds of one core for each of them.
+    samples
+        Number of samples drawn.
+    right : (S,)
+        Whether a sample matches the reference at its end, where any choice keeps it.
+    """
+
+    start: StructureBatch
+    scored: StructureBatch
+    inserted: StructureBatch
+    final: StructureBatch
+    stages: dict[str, float]
+    samples: int
+    right: NDArray[np.bool_]
+
+    def outcome(self, choice: Choice, rows: Rows, ends: Rows, target: float) -> Outcome:
+        """What comes of a choice that relaxes some rows, and some of them with all sites free."""
+        ended = ends[np.isin(self.final.scalars["fate"][ends], [str(fate) for fate in RELAXED])]
+        energies = self.final.scalars["energy"][ended]
+        lowest = int(energies.argmin()) if len(ended) else None
+        match = lowest is not None and bool(self.right[ended[lowest]])
+        lower = lowest is not None and bool(energies[lowest] < target)
+        seconds, evaluations = self._cost(choice, rows, ends)
+        return Outcome(
+            choice=choice,
+            match=match,
+            les=match or lower,
+            any_match=bool(self.right[ended].any()),
+            seconds=seconds,
+            evaluations=evaluations,
+        )
+
+    def _cost(self, choice: Choice, rows: Rows, ends: Rows) -> tuple[float, int]:
+        """Seconds of one core and evaluations."""
+        share = choice.samples / self.samples
+        seconds = share * (self.stages["sample"] + self.stages["sift"])
+        scores = self._scores(choice)
+        relaxing = self.inserted.scalars["steps"]
+        freeing = self.final.scalars["steps"] - relaxing
+        saved = np.minimum(choice.score_steps or 0, np.maximum(relaxing[rows] - 1, 0)).sum()
+        spent = {
+            "score": (int(scores), self.scored.scalars["steps"].sum()),
+            "relax_inserted": (int(relaxing[rows].sum() - saved), relaxing.sum()),
+            "relax_all": (int(freeing[ends].sum()), freeing.sum()),
+        }
+        for stage, (count, total) in spent.items():
+            seconds += self.stages[stage] * count / max(int(total), 1)
+        return float(seconds), sum(count for count, _ in spent.values())
+
+    def _scores(self, choice: Choice) -> int:
+        """Evaluations that the score of a choice takes."""
+        if choice.score_steps is None:
+            return 0
+        evaluated = self.scored.scalars["steps"][_available(self.start, choice.samples)]
+        return int(np.minimum(evaluated, choice.score_steps + 1).sum())
+
+
+def _matching(final: StructureBatch, rows: Rows, reference: StructureBatch) -> NDArray[np.bool_]:
+    found = np.zeros(len(final), dtype=bool)
+    found[rows] = [matches(final[int(row)], reference) for row in rows]
+    return found
+
+
+def _score_steps(choices: Sequence[Choice]) -> int:
+    steps = {choice.score_steps for choice in choices} - {None, 0}
+    if len(steps) > 1:
+        raise ValueError(f"choices score with {sorted(map(str, steps))} steps: choose one of them")
+    return max((step for step in steps if step), default=0)
+
+
+def _alive(samples: StructureBatch) -> NDArray[np.bool_]:
+    return np.asarray(samples.scalars["fate"] == Fate.SAMPLED.value)
+
+
+def _available(start: StructureBatch, samples: int) -> Rows:
+    """Rows to be scored if so many samples were drawn: the first ones, and their proposals.
+
+    A duplicate repeats an earlier row, so that the first samples are sifted among themselves.
+    """
+    parent = start.scalars.get("parent", np.full(len(start), -1))
+    origin = start.scalars.get("origin", np.full(len(start), DRAWN))
+    number = np.where(parent >= 0, parent, start.scalars["sample"])
+    first = (number < samples) | (origin == WYCKOFF)
+    return np.flatnonzero(first & _alive(start))
+
+
+def _candidates(
+    start: StructureBatch, scored: StructureBatch, choice: Choice, settings: RestorationSettings
+) -> Rows:
+    """Rows that a choice relaxes, as the funnel itself chooses them."""
+    rows = _available(start, choice.samples)
+    if choice.score_steps is None:
+        return rows
+    found = scored if choice.score_steps else _as_drawn(start, scored)
+    limit = ALL if choice.candidates is None else choice.candidates
+    return _still_alive(select_lowest(found[rows], limit, 0.0, settings.sift.same), rows)
+
+
+def _as_drawn(start: StructureBatch, scored: StructureBatch) -> StructureBatch:
+    """The samples as a score without steps leaves them."""
+    energies = scored.scalars["energy_sampled"]
+    relaxed = np.isin(scored.scalars["fate"], [str(fate) for fate in RELAXED])
+    fates = np.where(relaxed, Fate.NOT_CONVERGED.value, scored.scalars["fate"])
+    return replace(start, scalars={**scored.scalars, "energy": energies, "fate": fates})
+
+
+def _relax(
+    samples: StructureBatch,
+    chosen: Sequence[Rows],
+    relaxation: RelaxationSettings,
+    settings: RestorationSettings,
+) -> StructureBatch:
+    """All samples, of which those that any choice needs are relaxed."""
+    needed = np.isin(np.arange(len(samples)), np.concatenate(chosen))
+    fates = samples.scalars["fate"].astype("U16")
+    waiting = samples.with_scalars(fate=np.where(needed, fates, Fate.OUTCLASSED.value))
+    return relax(waiting, relaxation, settings.potential)
+
+
+def _keep(inserted: StructureBatch, rows: Rows, settings: RestorationSettings) -> Rows:
+    """Rows that a choice relaxes with all sites free."""
+    lowest = select_lowest(inserted[rows], settings.keep, settings.keep_window, settings.sift.same)
+    return _still_alive(lowest, rows)
+
+
+def _still_alive(samples: StructureBatch, rows: Rows) -> Rows:
+    return rows[np.isin(samples.scalars["fate"], [str(fate) for fate in RELAXED])]

@@ -1,0 +1,94 @@
+"""measure: restore one host and compare what comes of it with the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from aiida_hpaint.science.benchmark.collect import network_calls
+from aiida_hpaint.science.benchmark.potentials import single_points
+from aiida_hpaint.science.benchmark.statistics.describe import host_row
+from aiida_hpaint.science.benchmark.statistics.rows import HostRow
+from aiida_hpaint.science.diffusion import generate
+from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+from aiida_hpaint.science.funnel import winnow
+from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.restoration import relax_winnowed
+from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.fate import Fate
+
+
+def measure(
+    index: int,
+    host: StructureBatch,
+    reference: StructureBatch,
+    settings: RestorationSettings,
+    relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
+) -> HostRow:
+    """The row of one host; see `HostRow` for what is in it.
+
+    Parameters
+    ----------
+    relaxed
+        Without it, samples are as drawn.
+    potentials
+        Others that evaluate the same structures, by the names that they get in the row.
+
+    Raises
+    ------
+    CheckpointError, PotentialError
+        If the model or the potential cannot be had.
+    """
+    load(settings, relaxed, potentials or {})
+    began = time.process_time()
+    drawn = generate(host, settings.sampling)
+    sampled = time.process_time()
+    start = winnow(drawn, settings.symmetry, settings.sift) if relaxed else drawn
+    samples = relax_winnowed(start, settings) if relaxed else _as_drawn(drawn)
+    ended = time.process_time()
+    target = relax_reference(reference, settings) if relaxed else None
+    row = host_row(
+        index,
+        reference,
+        start,
+        samples,
+        target,
+        seconds_sampling=sampled - began,
+        seconds_relaxing=ended - sampled if relaxed else 0.0,
+        network_calls=network_calls(drawn),
+        evaluations=sum(record.get("evaluations", 0) for record in samples.history),
+    )
+    if target is None or not potentials:
+        return row
+    found = {name: single_points(samples, target, some) for name, some in potentials.items()}
+    return row.model_copy(update={"potentials": found})
+
+
+def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
+    """A reference relaxed as candidates are at the end."""
+    start = reference.with_scalars(host=[0], sample=[0], fate=[Fate.SAMPLED.value])
+    return relax(start, settings.relax_all, settings.potential)
+
+
+def load(
+    settings: RestorationSettings,
+    relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
+) -> None:
+    """Have model and potentials at hand, so that loading them counts for no host."""
+    sampling = settings.sampling
+    if sampling.generator != "random":
+        load_model(sampling.generator, sampling.device, sampling.precision)
+    if relaxed:
+        for potential in (settings.potential, *(potentials or {}).values()):
+            get_potential(potential)
+
+
+def _as_drawn(drawn: StructureBatch) -> StructureBatch:
+    nothing = np.full(len(drawn), np.nan)
+    return drawn.with_scalars(rank=np.full(len(drawn), -1), energy=nothing, energy_sampled=nothing)

@@ -1,0 +1,89 @@
+"""Energies of the same structures with several potentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from aiida_hpaint.science.benchmark.statistics.describe import finite
+from aiida_hpaint.science.benchmark.statistics.rows import PotentialRow
+from aiida_hpaint.science.relaxation import get_potential
+from aiida_hpaint.science.relaxation.evaluator import Evaluator, Structures
+from aiida_hpaint.science.relaxation.potentials import PotentialError, list_potentials
+from aiida_hpaint.science.settings import PotentialSettings
+from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch
+
+MAX_SITES = 400
+"""Sites evaluated at once."""
+
+
+def usable_potentials(
+    names: Sequence[str], beside: PotentialSettings
+) -> tuple[dict[str, PotentialSettings], dict[str, str]]:
+    """Potentials that can run here, and why the others cannot.
+
+    Parameters
+    ----------
+    names
+        Names of `list_potentials`, with `=FILE` after those that need a model file; 'all' means
+        all that there are.
+    beside
+        The one that relaxes; it is left out silently, its energies being known.
+
+    Raises
+    ------
+    PotentialError
+        If there is no such potential.
+    """
+    known = [info.name for info in list_potentials()]
+    wanted = [name for entry in names for name in (known if entry == "all" else [entry])]
+    found: dict[str, PotentialSettings] = {}
+    left_out: dict[str, str] = {}
+    for entry in dict.fromkeys(wanted):
+        name, _, file = entry.partition("=")
+        settings = PotentialSettings(
+            name=name, model=file or None, device=beside.device, trust=beside.trust
+        )
+        if name not in known:
+            raise PotentialError(f"unknown potential {name!r}: choose from {', '.join(known)}")
+        if (settings.name, settings.model) == (beside.name, beside.model):
+            continue
+        try:
+            get_potential(settings)
+        except PotentialError as error:
+            left_out[entry] = str(error)
+        else:
+            found[entry] = settings
+    return found, left_out
+
+
+def single_points(
+    samples: StructureBatch, reference: StructureBatch, potential: PotentialSettings
+) -> PotentialRow:
+    """Energies of the samples of one host and of its reference, as they are.
+
+    Samples without an energy have none here either, nor has what the potential cannot evaluate.
+    """
+    chosen = np.flatnonzero(np.isfinite(samples.scalars["energy"]))
+    evaluator = Evaluator(get_potential(potential), MAX_SITES)
+    began = time.process_time()
+    energies = np.full(len(samples), np.nan)
+    energies[chosen] = _energies(evaluator, samples[chosen])
+    target = _energies(evaluator, reference)[0]
+    seconds = time.process_time() - began
+    return PotentialRow(
+        reference=finite(target),
+        energies=tuple(finite(energy) for energy in energies),
+        seconds=seconds,
+        evaluations=evaluator.structures,
+    )
+
+
+def _energies(evaluator: Evaluator, structures: StructureBatch) -> FloatArray:
+    """(S,) eV; NaN where there is none."""
+    where = Structures(
+        structures.numbers, structures.cart_coords, structures.cells, structures.site_counts
+    )
+    return evaluator.evaluate(where)[0]

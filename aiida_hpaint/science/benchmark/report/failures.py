@@ -1,0 +1,64 @@
+"""Failures: the hosts whose lowest sample is not the reference, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from aiida_hpaint.science.benchmark.report.runs import Run
+from aiida_hpaint.science.benchmark.statistics import HostRow
+from aiida_hpaint.science.benchmark.statistics.orders import is_match, is_success
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A host that was not restored to its reference.
+
+    Attributes
+    ----------
+    row : of the host.
+    success : whether its lowest sample counts all the same, being lower in energy (LES).
+    above : energy of the lowest sample above the reference, eV per atom; None without one.
+    fate : of the lowest sample; without one, of all samples.
+    worst : Å, of the inserted site farthest from its place in the reference; None if not known.
+    reason : as the summary gives it.
+    """
+
+    row: HostRow
+    success: bool
+    above: float | None
+    fate: str
+    worst: float | None
+    reason: str
+
+
+def find_failures(run: Run) -> list[Failure]:
+    """Hosts that do not match, those that do not even count as LES first, the highest first."""
+    listed = run.summary.get("failures", ())
+    reasons = {(entry["label"], entry["formula"]): entry["reason"] for entry in listed}
+    missed = [row for row in run.rows if row.lowest is None or not is_match(row, row.lowest)]
+    found = [_failure(row, reasons.get((row.label, row.formula), "")) for row in missed]
+    return sorted(found, key=_severity)
+
+
+def count_reasons(failures: list[Failure]) -> dict[str, int]:
+    """How many hosts failed for each reason, the commonest first."""
+    return dict(Counter(failure.reason for failure in failures).most_common())
+
+
+def _failure(row: HostRow, reason: str) -> Failure:
+    lowest = row.lowest
+    if lowest is None:
+        fates = Counter(sample.fate for sample in row.samples).most_common()
+        drawn = [sample.worst_inserted_unrelaxed for sample in row.samples]
+        nearest = min((value for value in drawn if value is not None), default=None)
+        ends = ", ".join(f"{count} {fate}" for fate, count in fates)
+        return Failure(row, False, None, ends, nearest, reason)
+    success = is_success(row, lowest)
+    above, worst = lowest.energy_difference, lowest.worst_inserted
+    return Failure(row, success, above, lowest.fate, worst, reason)
+
+
+def _severity(failure: Failure) -> tuple[bool, float]:
+    above = float("inf") if failure.above is None else failure.above
+    return failure.success, -above

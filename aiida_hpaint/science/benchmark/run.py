@@ -1,0 +1,171 @@
+"""run_benchmark: measure all hosts with one generator, and write what was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.benchmark.references import References
+from aiida_hpaint.science.benchmark.statistics.rows import (
+    ROWS,
+    SAMPLES,
+    SETTINGS,
+    SUMMARY,
+    HostRow,
+    read_rows,
+    write_samples,
+)
+from aiida_hpaint.science.benchmark.statistics.summary import summarise
+from aiida_hpaint.science.benchmark.workers import measured
+from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+
+Progress = Callable[[int, int, str], None]
+
+
+def run_benchmark(
+    references: References,
+    settings: RestorationSettings,
+    folder: Path,
+    *,
+    relaxed: bool = True,
+    processes: int = 1,
+    potentials: Mapping[str, PotentialSettings] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure the hosts that an earlier run in the folder has not, and return the summary.
+
+    Parameters
+    ----------
+    folder
+        Gets settings.json, rows.jsonl, samples.csv and summary.json; see `show` for the rest.
+    relaxed
+        Whether samples are relaxed and ranked, or compared as they were drawn.
+    processes
+        Hosts measured side by side, each on one core.
+    potentials
+        Others that evaluate what was relaxed, see `usable_potentials`.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a run with other settings or references.
+    CheckpointError, PotentialError
+        If the model or the potential cannot be had.
+    """
+    potentials = potentials or {}
+    open_folder(folder, references, settings, relaxed, potentials)
+    rows = read_rows(folder)
+    finished = {row.index for row in rows}
+    places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
+    todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
+    total = len(references.indices)
+    _tell(progress, len(rows), total)
+    mend(folder / ROWS)
+    with (folder / ROWS).open("a", encoding="utf-8") as file:
+        for row in measured(references, todo, settings, processes, relaxed, potentials):
+            file.write(row.model_dump_json() + "\n")
+            file.flush()
+            rows.append(row)
+            _tell(progress, len(rows), total)
+    return write_results(folder, rows, settings.potential.name)
+
+
+def open_folder(
+    folder: Path,
+    references: References,
+    settings: RestorationSettings,
+    relaxed: bool = True,
+    potentials: Mapping[str, PotentialSettings] | None = None,
+) -> None:
+    """Say in the folder what its rows are measured with; a new version may go on with them.
+
+    Raises
+    ------
+    ValueError
+        If it says otherwise already.
+    """
+    wanted: dict[str, Any] = {**references.source, "models": _models(settings, relaxed)}
+    wanted |= {
+        "relaxed": relaxed,
+        "settings": settings.model_dump(mode="json"),
+        "hosts": len(references.indices),
+    }
+    if potentials:
+        cards = {name: get_potential(some).card for name, some in potentials.items()}
+        wanted["potentials"] = {name: card.sha256 for name, card in cards.items()}
+    path = folder / SETTINGS
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
+        return
+    try:
+        known = _flat(_completed(json.loads(path.read_text(encoding="utf-8"))))
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError(f"{path} is not what a benchmark writes: choose another folder") from None
+    known.pop("version", None)
+    asked = _flat(wanted)
+    other = [key for key in {**known, **asked} if known.get(key) != asked.get(key)]
+    if other:
+        lines = (f"  {key}: {known.get(key)} there, {asked.get(key)} here" for key in other)
+        raise ValueError(
+            f"{folder} holds a run with other settings:\n" + "\n".join(lines) + "\n"
+            "Ask for the same to go on with it, or choose another folder."
+        )
+
+
+def _completed(known: dict[str, Any]) -> dict[str, Any]:
+    """Settings of an earlier version with the defaults of what was added since."""
+    try:
+        settings = RestorationSettings.model_validate(known["settings"])
+    except (KeyError, ValidationError):
+        return known
+    return {**known, "settings": settings.model_dump(mode="json")}
+
+
+def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
+    """Hashes of the generator and of the potential."""
+    sampling = settings.sampling
+    potential = get_potential(settings.potential).card.as_json() if relaxed else {}
+    generator = None
+    if sampling.generator != "random":
+        generator = load_model(sampling.generator, sampling.device, sampling.precision).card.sha256
+    return {"generator": generator, "potential": potential.get("sha256")}
+
+
+def mend(path: Path) -> None:
+    """Take off a last line that a killed run left behind unfinished."""
+    if path.exists():
+        text = path.read_bytes()
+        if not text.endswith(b"\n"):
+            path.write_bytes(text[: text.rfind(b"\n") + 1])
+
+
+def write_results(folder: Path, rows: Sequence[HostRow], potential: str) -> dict[str, Any]:
+    """Write samples.csv and summary.json, and return the summary."""
+    rows = sorted(rows, key=lambda row: row.index)
+    summary = summarise(rows, potential)
+    write_samples(rows, folder / SAMPLES)
+    text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
+    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    return summary
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _tell(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total, "hosts")

@@ -1,0 +1,146 @@
+"""host_row: what came of the samples of one host, beside its reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+from ase.formula import Formula
+
+from aiida_hpaint.science.benchmark.statistics.duplicates import stands_for
+from aiida_hpaint.science.benchmark.statistics.rows import (
+    WITH_NONMETAL,
+    WITHOUT_NONMETAL,
+    HostRow,
+    SampleRow,
+)
+from aiida_hpaint.science.evaluation.matching import compare, host_matches
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.origin import DRAWN
+
+NONMETALS = (6, 7, 8, 16)
+
+ENDED = frozenset({*RELAXED, Fate.OUTCLASSED, Fate.DUPLICATE})
+"""Fates whose energy, where there is one, means something."""
+
+
+def host_row(
+    index: int,
+    reference: StructureBatch,
+    start: StructureBatch,
+    samples: StructureBatch,
+    target: StructureBatch | None,
+    **costs: Any,
+) -> HostRow:
+    """The row of one host.
+
+    Parameters
+    ----------
+    index
+        Of the reference among all of them.
+    reference
+        As it was given, its sites that were taken out marked as inserted.
+    start, samples
+        Samples of the host before any relaxation and at the end, in the same order.
+    target
+        The reference, relaxed as candidates are; None if nothing was relaxed.
+    costs
+        Fields of the row with times and numbers of evaluations.
+    """
+    energy, unrelaxed = _reference_energies(target)
+    same_as = stands_for(start, samples)
+    return HostRow(
+        index=index,
+        label=reference.labels[0],
+        formula=str(_formula(reference).format("hill")),
+        chemistry=_chemistry(reference),
+        sites=int(reference.site_counts[0]),
+        inserted=int(reference.insert_counts[0]),
+        reference_energy=energy,
+        reference_energy_unrelaxed=unrelaxed,
+        samples=tuple(
+            _sample_row(start[i], samples[i], reference, energy, same_as[i])
+            for i in range(len(samples))
+        ),
+        **costs,
+    )
+
+
+def _reference_energies(target: StructureBatch | None) -> tuple[float | None, float | None]:
+    """eV, after and before its relaxation; None for what there is not."""
+    if target is None or "energy" not in target.scalars:
+        return None, None
+    first = finite(target.scalars["energy_sampled"][0])
+    ended = Fate(str(target.scalars["fate"][0])) in RELAXED
+    return (finite(target.scalars["energy"][0]) if ended else None), first
+
+
+def _sample_row(
+    start: StructureBatch,
+    sample: StructureBatch,
+    reference: StructureBatch,
+    target: float | None,
+    same_as: int,
+) -> SampleRow:
+    scalars = {name: values[0].item() for name, values in sample.scalars.items()}
+    energy = finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
+    values: dict[str, Any] = _compared(start, reference, "_unrelaxed") if start.placed[0] else {}
+    if energy is not None:
+        values |= _compared(sample, reference, "")
+        values["host_match"] = host_matches(sample, reference)
+        if target is not None:
+            values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
+    return SampleRow(
+        sample=scalars["sample"],
+        fate=str(Fate(scalars["fate"])),
+        same_as=same_as,
+        rank=scalars["rank"],
+        energy=energy,
+        energy_sampled=finite(scalars["energy_sampled"]),
+        **values,
+        **_of_funnel(scalars),
+    )
+
+
+def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
+    """What only a restoration with proposals, scores or refinement knows."""
+    return {
+        "origin": scalars.get("origin", DRAWN),
+        "parent": scalars.get("parent", -1),
+        "energy_scored": finite(scalars.get("energy_scored", np.nan)),
+        "candidate": _is_candidate(scalars),
+        "space_group": scalars.get("space_group") or None,
+    }
+
+
+def _is_candidate(scalars: dict[str, Any]) -> bool | None:
+    """Whether a scored sample was relaxed further: one that was not still has its score."""
+    if "energy_scored" not in scalars:
+        return None
+    fate, scored = Fate(scalars["fate"]), scalars["energy_scored"]
+    held_back = fate in (Fate.OUTCLASSED, Fate.DUPLICATE) and scalars["energy"] == scored
+    return bool(np.isfinite(scored)) and not held_back
+
+
+def _compared(sample: StructureBatch, reference: StructureBatch, suffix: str) -> dict[str, Any]:
+    found = compare(sample, reference)
+    inserted = float(np.sqrt((found.site_distances**2).mean()))
+    values = {"match": found.match, "rmsd": found.rmsd, "rmsd_inserted": inserted}
+    values["worst_inserted"] = float(found.site_distances.max())
+    return {f"{name}{suffix}": value for name, value in values.items()}
+
+
+def _formula(reference: StructureBatch) -> Formula:
+    return Formula.from_list([chemical_symbols[number] for number in reference.numbers])
+
+
+def _chemistry(reference: StructureBatch) -> str:
+    others = reference.numbers[~reference.inserted]
+    return WITH_NONMETAL if np.isin(others, NONMETALS).any() else WITHOUT_NONMETAL
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where there is none."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,254 @@
+"""What a benchmark measures: one row a host with one row a sample, and the files they lie in.
+
+A folder of one generator holds
+
+- `settings.json`: what was asked for; a run that goes on in the folder has to agree with it.
+- `rows.jsonl`: a `HostRow` a line, in the order in which hosts were finished.
+- `samples.csv`: the same, a line a sample.
+- `summary.json`: what `summarise` makes of them.
+
+A folder that compares generators holds such a folder for each and `comparison.json`, a JSON
+mapping of the generators as they were named, in their order, to the names of their folders.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aiida_hpaint.science.structures.names import for_tables
+from aiida_hpaint.science.structures.origin import DRAWN
+
+ROWS = "rows.jsonl"
+SAMPLES = "samples.csv"
+SUMMARY = "summary.json"
+SETTINGS = "settings.json"
+COMPARISON = "comparison.json"
+
+WITH_NONMETAL = "oxide/organic (C,N,O,S)"
+WITHOUT_NONMETAL = "metallic/complex hydride"
+"""The two values of `HostRow.chemistry`: hosts with C, N, O or S, and without."""
+
+
+class SampleRow(BaseModel):
+    """What came of one sample; distances and matches are with the reference as it was given.
+
+    Attributes
+    ----------
+    sample
+        Index of the sample.
+    fate
+        Value of its Fate at the end.
+    same_as
+        Index of the sample whose outcome it shares, of which it is a duplicate; its own
+        index elsewhere.
+    rank
+        0 for the lowest of the host, -1 where it was not ranked.
+    match_unrelaxed
+        StructureMatcher calls it, as drawn, the reference.
+    match
+        The same after relaxation; None where it has no energy.
+    host_match
+        StructureMatcher calls the host alone, after relaxation, that of the reference.
+    rmsd
+        Root mean square displacement of all sites after relaxation, in units of
+        (V / sites)^(1/3); None unless it matches.
+    rmsd_unrelaxed
+        The same as drawn.
+    rmsd_inserted
+        Å, root mean square distance of inserted sites after relaxation, matched or
+        not; None where it has no energy.
+    rmsd_inserted_unrelaxed
+        The same as drawn; None where sites have no position.
+    worst_inserted, worst_inserted_unrelaxed
+        Å, the largest of the distances behind these.
+    energy
+        eV, at the end of its relaxation; None where it was not relaxed.
+    energy_sampled
+        eV, before relaxation.
+    energy_difference
+        eV per atom, `energy` minus the relaxed reference's.
+    origin
+        'drawn' by the generator; 'symmetrised' or 'wyckoff': a proposal for reasons of symmetry.
+    parent
+        Index of the sample that a symmetrised one comes from; -1 elsewhere.
+    energy_scored
+        eV, after the short relaxation that chooses candidates; None where there was none.
+    candidate
+        Whether it was chosen by that energy; None where there was no choice.
+    space_group
+        Number of the space group at the end; None where it was not looked for.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sample: int
+    fate: str
+    same_as: int
+    rank: int = -1
+    match_unrelaxed: bool = False
+    match: bool | None = None
+    host_match: bool | None = None
+    rmsd: float | None = None
+    rmsd_unrelaxed: float | None = None
+    rmsd_inserted: float | None = None
+    rmsd_inserted_unrelaxed: float | None = None
+    worst_inserted: float | None = None
+    worst_inserted_unrelaxed: float | None = None
+    energy: float | None = None
+    energy_sampled: float | None = None
+    energy_difference: float | None = None
+    origin: str = DRAWN
+    parent: int = -1
+    energy_scored: float | None = None
+    candidate: bool | None = None
+    space_group: int | None = None
+
+
+class PotentialRow(BaseModel):
+    """Energies of the structures of one host with another potential than relaxed them.
+
+    Attributes
+    ----------
+    reference
+        eV, of the relaxed reference; None if it could not be evaluated.
+    energies
+        eV, of each sample at its end, in their order; None where it has no energy.
+    seconds
+        Of one core (process time), for all of them.
+    evaluations
+        Structures evaluated.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: float | None
+    energies: tuple[float | None, ...]
+    seconds: float
+    evaluations: int
+
+
+class HostRow(BaseModel):
+    """What came of one host.
+
+    Attributes
+    ----------
+    index
+        Place of its reference among those of the file, from 0.
+    label
+        Name of the reference.
+    formula
+        Of the reference, for the whole cell, in Hill order.
+    chemistry
+        `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
+    sites, inserted
+        Number of all and of inserted sites.
+    reference_energy
+        eV, relaxed as candidates are; None where that failed.
+    reference_energy_unrelaxed
+        eV, as given.
+    seconds_sampling, seconds_relaxing
+        Of one core (process time), over all samples, without the
+        relaxation of the reference.
+    network_calls
+        Evaluations of the generator's network, structure by structure.
+    evaluations
+        Evaluations of the potential, structure by structure, without the reference.
+    samples
+        One row a sample, in their order: first those drawn, then proposals.
+    potentials
+        Energies of the same structures with other potentials, by their names.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: int
+    label: str
+    formula: str
+    chemistry: str
+    sites: int
+    inserted: int
+    reference_energy: float | None
+    reference_energy_unrelaxed: float | None
+    seconds_sampling: float
+    seconds_relaxing: float
+    network_calls: int
+    evaluations: int
+    samples: tuple[SampleRow, ...]
+    potentials: dict[str, PotentialRow] = {}
+
+    @property
+    def drawn(self) -> list[SampleRow]:
+        """The samples that the generator drew, without proposals."""
+        return [sample for sample in self.samples if sample.origin == DRAWN]
+
+    @property
+    def lowest(self) -> SampleRow | None:
+        """The sample of rank 0; None where none was ranked."""
+        return next((sample for sample in self.samples if sample.rank == 0), None)
+
+    def outcome(self, sample: SampleRow) -> SampleRow:
+        """The sample that a duplicate stands for, and any other sample itself."""
+        seen = {sample.sample}
+        while sample.same_as not in seen:
+            sample = self.samples[sample.same_as]
+            seen.add(sample.sample)
+        return sample
+
+
+def read_rows(folder: Path) -> list[HostRow]:
+    """Rows of a folder, in the order of their index; none where no host was finished.
+
+    A last line that was cut off is left out: its host was not finished.
+
+    Raises
+    ------
+    ValueError
+        If a line is no row.
+    """
+    path = folder / ROWS
+    if not path.exists():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            break
+        try:
+            rows.append(HostRow.model_validate_json(line))
+        except ValidationError as error:
+            raise ValueError(
+                f"{path}, line {number}, is no row of a benchmark "
+                f"({error.errors()[0]['msg'].lower()}): remove the line, or choose another folder"
+            ) from None
+    return sorted(rows, key=lambda row: row.index)
+
+
+def write_samples(rows: Sequence[HostRow], path: Path) -> None:
+    """Write a CSV line for each sample of each host."""
+    path.write_text(samples_csv(rows), encoding="utf-8", newline="")
+
+
+def samples_csv(rows: Sequence[HostRow]) -> str:
+    """The text of `write_samples`."""
+    of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
+    of_sample = list(SampleRow.model_fields)
+    others = sorted({name for row in rows for name in row.potentials})
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([*of_host, *of_sample, *(f"energy {name}" for name in others)])
+    for row in rows:
+        known = [getattr(row, name) for name in of_host]
+        for place, sample in enumerate(row.samples):
+            theirs = [_energy(row, name, place) for name in others]
+            ours = [getattr(sample, name) for name in of_sample]
+            writer.writerow(map(for_tables, [*known, *ours, *theirs]))
+    return buffer.getvalue()
+
+
+def _energy(row: HostRow, potential: str, place: int) -> float | None:
+    found = row.potentials.get(potential)
+    return None if found is None else found.energies[place]

@@ -1,0 +1,76 @@
+"""A potential as a calculator of ASE that has stresses, by finite differences of the energy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.relaxation.potentials import Potential
+
+STEP = 0.01
+"""Strain to each side; energies in single precision allow no smaller one."""
+
+_PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+"""Components of a stress in the order of Voigt."""
+
+
+class StrainCalculator(Calculator):
+    """Energies and forces of a potential, and stresses from strained copies of a structure.
+
+    All registered potentials have energies and forces alone; twelve strained copies, evaluated at
+    once, give the stress of any of them.
+
+    Parameters
+    ----------
+    potential
+        What computes energies.
+    """
+
+    implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012
+
+    def __init__(self, potential: Potential) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._potential = potential
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Any = ("energy",),
+        system_changes: Any = all_changes,
+    ) -> None:
+        """Evaluate a structure: energy (eV), forces (eV/Å) and stress (eV/Å³, Voigt order)."""
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        structure: Any = self.atoms
+        strains = _strains() if "stress" in properties else np.eye(3)[None]
+        cells = structure.cell.array @ strains
+        positions = structure.get_scaled_positions(wrap=False)[None] @ cells
+        count = len(strains)
+        found = self._potential.evaluate(
+            np.tile(structure.numbers, count),
+            positions.reshape(-1, 3),
+            cells,
+            np.full(count, len(structure)),
+        )
+        self.results = {
+            "energy": float(found.energies[0]),
+            "forces": found.forces[: len(structure)],
+        }
+        if count > 1:
+            slopes = (found.energies[1:7] - found.energies[7:]) / (2 * STEP)
+            self.results["stress"] = slopes / structure.get_volume()
+
+
+def _strains() -> NDArray[np.float64]:
+    """(13, 3, 3) deformations: none, the six positive ones, the six negative ones."""
+    deformations = [np.eye(3)]
+    for sign in (1, -1):
+        for i, j in _PAIRS:
+            strain = np.zeros((3, 3))
+            strain[i, j] += sign * STEP / 2
+            strain[j, i] += sign * STEP / 2
+            deformations.append(np.eye(3) + strain)
+    return np.array(deformations)

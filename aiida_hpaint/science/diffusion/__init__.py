@@ -1,0 +1,47 @@
+"""Diffusion: sites drawn from noise by a score network, with all other sites known."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+    from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
+    from aiida_hpaint.science.diffusion.models.hub import fetch_model
+    from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
+    from aiida_hpaint.science.diffusion.sampling.timed import generate_until
+
+__all__ = [
+    "CheckpointError",
+    "ModelCard",
+    "convert_checkpoint",
+    "fetch_model",
+    "find_model",
+    "generate",
+    "generate_recorded",
+    "generate_until",
+    "list_models",
+    "load_model",
+    "models_folder",
+]
+
+
+_LAZY = {
+    "convert_checkpoint": "models.conversion",
+    "fetch_model": "models.hub",
+    "generate": "sampling.generation",
+    "generate_recorded": "sampling.generation",
+    "generate_until": "sampling.timed",
+    "load_model": "models.checkpoints",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Cards can be read where torch is not installed; drawing samples needs it.
+    if name in _LAZY:
+        return getattr(import_module(f"aiida_hpaint.science.diffusion.{_LAZY[name]}"), name)
+    raise AttributeError(f"module 'aiida_hpaint.science.diffusion' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Models: files, cards, published checkpoints and where they come from."""

@@ -1,0 +1,110 @@
+"""Model cards: what a model is and how good it is, readable without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from aiida_hpaint.science.settings import Settings, Way
+
+ARCHITECTURES = ("dense", "gemnet", "mattergen")
+
+
+class CheckpointError(ValueError):
+    """A model that cannot be used; the message says which, why and what to do."""
+
+
+class CartesianNoiseSettings(Settings):
+    """Isotropic noise in Å: what `dense` networks are trained with."""
+
+    kind: Literal["cartesian"] = "cartesian"
+    smallest: float = Field(0.04, gt=0, description="last noise level, Å")
+    largest: float = Field(5.0, gt=0, description="first noise level at most, Å")
+    cell_fraction: float = Field(
+        0.45, gt=0, description="first noise level as a fraction of the longest reduced edge"
+    )
+
+
+class FractionalNoiseSettings(Settings):
+    """Isotropic noise in fractional coordinates, over the cube root of the sites: MatterGen's."""
+
+    kind: Literal["fractional"] = "fractional"
+    smallest: float = Field(0.01, gt=0, description="noise level at time 0, times sites^(1/3)")
+    largest: float = Field(5.0, gt=0, description="noise level at time 1, times sites^(1/3)")
+
+
+NoiseSettings = CartesianNoiseSettings | FractionalNoiseSettings
+
+
+class SamplingDefaults(Settings):
+    """What a model is best sampled with, where the settings do not say."""
+
+    way: Way = "td"
+    steps: int = Field(25, ge=2)
+    corrector_steps: int = Field(0, ge=0)
+    snr: float = Field(0.2, gt=0)
+    noise_scale: float = Field(1.0, ge=0)
+    redraws: int = Field(0, ge=0)
+
+
+class ModelCard(Settings):
+    """What a model is, where it comes from and how good it was found to be."""
+
+    name: str
+    architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
+    network: dict[str, Any] = Field(description="size of the network")
+    noise: NoiseSettings
+    sampling: SamplingDefaults = Field(
+        SamplingDefaults(), description="recommended; explicit settings go before these"
+    )
+    sha256: str = Field("", description="of the safetensors file")
+    description: str = ""
+    data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
+    training: dict[str, Any] = Field({}, description="settings and cost of the training")
+    accuracy: list[dict[str, Any]] = Field([], description="figures and their commands")
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card beside a safetensors file (or the card itself).
+
+    Raises
+    ------
+    CheckpointError
+        If it is missing or not a card.
+    """
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        raise CheckpointError(f"{path} has no card: put {card.name} beside it, as training does")
+    try:
+        return ModelCard.model_validate_json(card.read_text())
+    except ValidationError as error:
+        raise CheckpointError(f"{card} is not a model card: {error}") from error
+
+
+def card_hash(card: ModelCard) -> str:
+    """The sha256, in hexadecimal, of what a card has that changes samples: not its prose.
+
+    With the sha256 of the weights it identifies the model.
+    """
+    matters = card.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
+    return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal; computed once for a path, size and time stamp."""
+    status = path.stat()
+    return _file_hash(path.absolute(), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _file_hash(path: Path, size: int, mtime_ns: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,241 @@
+"""Published checkpoints (Lightning, with a Hydra configuration) as models of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, file_hash
+from aiida_hpaint.science.diffusion.models.checkpoints import save_weights
+from aiida_hpaint.science.diffusion.models.hydra_configs import (
+    ModelConfig,
+    gemnet_settings,
+    parse_config,
+    plain_denoiser,
+    read_yaml,
+)
+from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model, weights_file
+from aiida_hpaint.science.diffusion.models.lightning_files import LightningFile, read_lightning
+from aiida_hpaint.science.diffusion.models.published_weights import denoiser_weights, gemnet_weights
+from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
+
+FORMAT = 1
+"""Counts changes in what conversion makes of the same checkpoint."""
+
+Architecture = Literal["gemnet", "mattergen"]
+
+_LEFT_OUT = {"lattice": False, "energy": False, "types": 0}
+"""Settings of a GemNet without what positions do not need."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint and the configuration that belongs to it."""
+
+    checkpoint: Path
+    config: Path | None
+
+    @classmethod
+    def at(cls, path: Path, config: Path | None = None) -> Source:
+        """What a path means: a checkpoint, or a folder with `checkpoints/last.ckpt`.
+
+        Without a given configuration it is `config.yaml` in the same folder, or in the one above
+        `checkpoints`, or None: that inside the checkpoint.
+
+        Raises
+        ------
+        CheckpointError
+            If there is no such file.
+        """
+        found = _checkpoint(path)
+        if config is not None and not config.is_file():
+            raise CheckpointError(f"there is no configuration {config}")
+        folders = [found.parent]
+        if found.parent.name == "checkpoints":
+            folders.append(found.parent.parent)
+        beside = (folder / "config.yaml" for folder in folders)
+        return cls(found, config or next((file for file in beside if file.is_file()), None))
+
+    @property
+    def name(self) -> str:
+        """A name for the model, from the path: that of the folder, as files are called alike."""
+        folder = self.checkpoint.absolute().parent
+        folder = folder.parent if folder.name == "checkpoints" else folder
+        return folder.name if self.checkpoint.stem == "last" else self.checkpoint.stem
+
+    @property
+    def key(self) -> str:
+        """Changes with the content of either file."""
+        config = file_hash(self.config) if self.config else ""
+        content = f"{FORMAT} {file_hash(self.checkpoint)} {config}"
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def convert_checkpoint(
+    checkpoint: Path,
+    config: Path | None = None,
+    output: Path | None = None,
+    *,
+    name: str | None = None,
+    architecture: Architecture = "gemnet",
+    all_weights: bool = False,
+    description: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> ModelCard:
+    """Write the model of a Lightning checkpoint as safetensors file and card; returns the card.
+
+    Nothing in the checkpoint or its configuration is executed.
+
+    Parameters
+    ----------
+    checkpoint
+        A `.ckpt` file of MatterGen or XtalPaint, or a folder with `checkpoints/last.ckpt`.
+    config
+        Its configuration; without it, see `Source.at`.
+    output
+        The safetensors file to write; without it, that of `name` in the model folder.
+    architecture
+        'gemnet': evaluated by our own network. 'mattergen': by the denoiser of the package
+        mattergen, which has to be installed where samples are drawn.
+    all_weights
+        Keep heads that positions do not need (lattice, energy, types).
+    provenance
+        Further entries of `data` on the card, such as source and licence.
+
+    Raises
+    ------
+    CheckpointError
+        If a file cannot be read, or is not of a model that can be converted.
+    """
+    source = Source.at(Path(checkpoint), config and Path(config))
+    output = output and weights_file(output)
+    if name is None:
+        name = output.stem if output else source.name
+    output = output or stored_model(name)
+    try:
+        about = {"description": description, **(provenance or {})}
+        return _convert(source, name, output, architecture, all_weights, about)
+    except CheckpointError as error:
+        if str(error).startswith(str(source.checkpoint)):
+            raise
+        raise CheckpointError(f"{source.checkpoint}: {error}") from error
+
+
+def converted(path: Path) -> Path:
+    """The safetensors file of a checkpoint, made when it is asked for first.
+
+    It is kept in the model folder, under a name that is a hash of checkpoint and configuration.
+
+    Raises
+    ------
+    CheckpointError
+        As `convert_checkpoint`.
+    """
+    source = Source.at(path)
+    output = models_folder() / ".converted" / f"{source.key}.safetensors"
+    if not output.with_suffix(".json").is_file():
+        convert_checkpoint(path, output=output, name=source.name)
+    return output
+
+
+def _convert(
+    source: Source,
+    name: str,
+    output: Path,
+    architecture: Architecture,
+    all_weights: bool,
+    about: dict[str, Any],
+) -> ModelCard:
+    file = read_lightning(source.checkpoint)
+    config = parse_config(_config(source, file))
+    weights = denoiser_weights(file.state_dict)
+    about = {**_disagreement(config, file), **about}
+    if architecture == "mattergen":
+        network, weights, notes = _for_the_package(config, weights)
+    else:
+        network, weights, notes = _for_our_network(config, weights, all_weights)
+    card = ModelCard(
+        name=name,
+        architecture=architecture,
+        network=network,
+        noise=config.noise,
+        sampling=config.sampling,
+        description=about.pop("description", None) or f"converted from {source.checkpoint.name}",
+        data={**_provenance(source, config), **notes, **about},
+        training=file.training,
+    )
+    return save_weights(weights, card, output)
+
+
+def _config(source: Source, file: LightningFile) -> dict[str, Any]:
+    if source.config is not None:
+        return read_yaml(source.config)
+    if file.config is not None:
+        return file.config
+    raise CheckpointError(
+        "it holds no configuration, and there is no config.yaml beside it: give the one that was "
+        "published with it (`aiida-hpaint models convert CHECKPOINT --config FILE`)"
+    )
+
+
+def _disagreement(config: ModelConfig, file: LightningFile) -> dict[str, Any]:
+    """A note where the configuration inside the checkpoint is of another denoiser."""
+    if file.config is None:
+        return {}
+    try:
+        inside = parse_config(file.config)
+    except CheckpointError:  # older configurations have other classes
+        return {}
+    if (inside.denoiser, inside.noise) == (config.denoiser, config.noise):
+        return {}
+    return {"config_note": "the configuration inside the checkpoint differs from that beside it"}
+
+
+def _provenance(source: Source, config: ModelConfig) -> dict[str, Any]:
+    inside = "the one inside the checkpoint"
+    return {
+        "source_sha256": file_hash(source.checkpoint),
+        "config_sha256": file_hash(source.config) if source.config else inside,
+        **({"trained_on": config.data} if config.data else {}),
+        "converted_by": f"aiida-hpaint {__version__}",
+    }
+
+
+def _for_our_network(
+    config: ModelConfig, weights: dict[str, Tensor], all_weights: bool
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    """Settings and tensors, and what the card is to say of them."""
+    settings, notes = gemnet_settings(config)
+    changes: dict[str, Any] = {} if all_weights else _LEFT_OUT
+    kept = settings.model_copy(update=changes)
+    about = {"heads_left_out": list(changes), "notes": notes}
+    chosen = gemnet_weights(weights, settings, kept)
+    return kept.model_dump(), chosen, {key: value for key, value in about.items() if value}
+
+
+def _for_the_package(
+    config: ModelConfig, weights: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
+    """The same for the package's own denoiser, which has all heads."""
+    values: dict[str, Any] = {"denoiser": plain_denoiser(config)}
+    if config.known_time is not None:
+        values["known_time"] = config.known_time
+    named = {f"denoiser.{name}": tensor for name, tensor in weights.items()}
+    return MattergenSettings.model_validate(values).model_dump(), named, {}
+
+
+def _checkpoint(path: Path) -> Path:
+    if not path.is_dir():
+        if path.is_file():
+            return path
+        raise CheckpointError(f"there is no checkpoint {path}")
+    for candidate in (path / "checkpoints" / "last.ckpt", path / "last.ckpt"):
+        if candidate.is_file():
+            return candidate
+    raise CheckpointError(f"there is no checkpoints/last.ckpt in the folder {path}")

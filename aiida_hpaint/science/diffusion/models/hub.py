@@ -1,0 +1,203 @@
+"""Fetching published models from the Hugging Face hub, and knowing them again.
+
+A checkpoint that is fetched for the first time is trusted: the commit that it came from and the
+sha256 of the file are written on the card. Fetched again, it has to be the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiida_hpaint.science.diffusion.models.cards import (
+    CheckpointError,
+    ModelCard,
+    file_hash,
+    read_card,
+)
+from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model
+from aiida_hpaint.science.diffusion.models.published import PublishedModel, published_model
+
+Tell = Callable[[str], None]
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class _Download:
+    """The files of a model as they lie in the cache of the hub's client."""
+
+    checkpoint: Path
+    config: Path
+    commit: str
+
+    @property
+    def sha256(self) -> str:
+        return file_hash(self.checkpoint)
+
+
+def fetch_model(
+    name: str,
+    revision: str | None = None,
+    sha256: str | None = None,
+    *,
+    tell: Tell = lambda text: None,
+) -> ModelCard:
+    """Fetch a published model and convert it into the model folder, where its name finds it.
+
+    The client of the hub keeps what it downloads and does what its environment variables say
+    (HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT, HF_TOKEN, ...). A model that is there already is fetched
+    only if another revision is asked for.
+
+    Parameters
+    ----------
+    name
+        See `aiida-hpaint models list`.
+    revision
+        Commit, tag or branch. Without it, the commit that was fetched before, else the newest.
+    sha256
+        What the checkpoint has to be, in hexadecimal; without it, the first fetch is trusted.
+    tell
+        Is told what happens.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model, it cannot be reached, or is not what it has to be.
+    """
+    model = published_model(name)
+    wanted = _demanded(model, sha256)
+    path = stored_model(name)
+    known = read_card(path) if path.with_suffix(".json").is_file() else None
+    if known and revision in (None, known.data.get("revision")) and _is_whole(path, known):
+        _verify(model, known.data, wanted, known)
+        return known
+    revision = revision or (known and known.data.get("revision")) or model.revision
+    tell(f"fetching {model.repo} ({revision}) from the hub")
+    files = _download(model, revision)
+    _verify(model, {"revision": files.commit, "source_sha256": files.sha256}, wanted, known)
+    tell(f"converting {files.checkpoint.name}")
+    return _convert(model, files)
+
+
+def _demanded(model: PublishedModel, sha256: str | None) -> str:
+    wanted = (sha256 or model.sha256).lower()
+    if wanted and not _SHA256.fullmatch(wanted):
+        raise CheckpointError(f"'{sha256}' is no sha256: that has 64 hexadecimal digits")
+    return wanted
+
+
+def _is_whole(path: Path, card: ModelCard) -> bool:
+    return path.is_file() and file_hash(path) == card.sha256
+
+
+def _verify(
+    model: PublishedModel, found: dict[str, Any], wanted: str, known: ModelCard | None
+) -> None:
+    """Compare the sha256 of a checkpoint with the one asked for or seen before."""
+    sha256 = found.get("source_sha256")
+    where = f"{model.checkpoint} of {model.repo} at {found.get('revision', 'an unknown revision')}"
+    if wanted and sha256 != wanted:
+        raise CheckpointError(f"{where} has the sha256 {sha256}, and {wanted} was asked for")
+    same_commit = known is not None and known.data.get("revision") == found.get("revision")
+    if known and same_commit and known.data.get("source_sha256") != sha256:
+        raise CheckpointError(
+            f"{where} has the sha256 {sha256}; when it was fetched first it had "
+            f"{known.data.get('source_sha256')}. Do not use it before you know why; to take it "
+            f"nevertheless, delete {stored_model(model.name).with_suffix('.json')} and fetch again"
+        )
+
+
+def _convert(model: PublishedModel, files: _Download) -> ModelCard:
+    from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
+
+    return convert_checkpoint(
+        files.checkpoint,
+        files.config,
+        name=model.name,
+        description=model.about,
+        provenance={
+            "source": model.page,
+            "file": model.checkpoint,
+            "revision": files.commit,
+            "licence": model.licence,
+            "citation": model.citation,
+        },
+    )
+
+
+def _download(model: PublishedModel, revision: str) -> _Download:
+    config = _file(model, model.config, revision)
+    commit = _snapshot(config) or revision
+    checkpoint = _file(model, model.checkpoint, commit)
+    promised = checkpoint.resolve().name  # large files are kept under the sha256 the hub gives them
+    if _SHA256.fullmatch(promised) and file_hash(checkpoint) != promised:
+        raise CheckpointError(
+            f"{checkpoint} is damaged: its sha256 is not that of the hub. Delete "
+            f"{checkpoint.resolve()} and fetch again"
+        )
+    return _Download(checkpoint, config, commit)
+
+
+def _snapshot(path: Path) -> str:
+    """The commit in the path of a file in the hub's cache."""
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
+
+
+def _file(model: PublishedModel, name: str, revision: str) -> Path:
+    try:
+        from huggingface_hub import hf_hub_download
+    except ImportError as error:
+        raise CheckpointError(
+            f"fetching needs the package huggingface_hub: pip install aiida-hpaint[sampling]\n"
+            f"{_by_hand(model)}"
+        ) from error
+    try:
+        return Path(hf_hub_download(model.repo, name, revision=revision, endpoint=_endpoint()))
+    except Exception as error:  # errors of the hub, of one of three HTTP libraries, of the disk
+        raise CheckpointError(_unreachable(model, name, revision, error)) from error
+
+
+def _endpoint() -> str:
+    """The hub's address, also if HF_ENDPOINT was set after its client was imported."""
+    from huggingface_hub import constants
+
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or str(constants.ENDPOINT)
+
+
+def _unreachable(model: PublishedModel, name: str, revision: str, error: Exception) -> str:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    what = f"{name} of {model.repo} at revision {revision}"
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        return f"{_endpoint()} has no {what}, or none for you ({_in_a_line(error)})"
+    cache = "; HF_HUB_OFFLINE is set, so that only its cache was searched"
+    offline = cache if constants.HF_HUB_OFFLINE else ""
+    return (
+        f"could not fetch {what}: no way to {_endpoint()} "
+        f"({_in_a_line(error)}){offline}.\n{_by_hand(model)}"
+    )
+
+
+def _in_a_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
+
+
+def _by_hand(model: PublishedModel) -> str:
+    """How to get a model onto a machine that does not reach the hub."""
+    folder = models_folder()
+    return (
+        "On a machine without a way to the hub, either\n"
+        f"  - fetch it elsewhere (`aiida-hpaint models fetch {model.name}`) and copy\n"
+        f"    {model.name}.safetensors and {model.name}.json from that machine's model folder to\n"
+        f"    {folder}, or\n"
+        f"  - download {model.config} and {model.checkpoint}\n"
+        f"    from {model.page} and run\n"
+        f"    aiida-hpaint models convert last.ckpt --config config.yaml --name {model.name}"
+    )

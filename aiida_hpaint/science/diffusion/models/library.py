@@ -1,0 +1,156 @@
+"""The models at hand: bundled ones, and those fetched or converted into the user's model folder.
+
+Nothing here needs torch, except to convert a checkpoint that is named directly.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from importlib import resources
+from math import prod
+from pathlib import Path
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
+from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+
+FOLDER_VARIABLE = "AIIDA_HPAINT_MODELS"
+_PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_NAME = re.compile(f"{_PART}(/{_PART})?")
+_LONGEST_HEADER = 100_000_000
+_FILES = (".safetensors", ".json", ".ckpt", ".yaml")
+
+
+def models_folder() -> Path:
+    """Where fetched and converted models are.
+
+    The environment variable AIIDA_HPAINT_MODELS says it, else it is a folder among the user's data
+    (XDG_DATA_HOME, by default ~/.local/share).
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "aiida-hpaint" / "models"
+
+
+def stored_model(name: str) -> Path:
+    """Where a model of this name is or would be in the model folder, as a safetensors file.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be a name, which is one or two words with a slash between them.
+    """
+    if not is_model_name(name):
+        raise CheckpointError(
+            f"'{name}' cannot be the name of a model: use letters, digits and . _ -, with at most "
+            "one slash, like 'mine' or 'group/mine'"
+        )
+    return models_folder() / f"{name}.safetensors"
+
+
+def list_models() -> list[ModelCard]:
+    """Cards of the models at hand: bundled ones first."""
+    return read_cards()[0]
+
+
+def read_cards() -> tuple[list[ModelCard], list[CheckpointError]]:
+    """Cards of the models at hand, and what is wrong with those that cannot be read."""
+    cards, errors = [], []
+    for path in (*_cards(_bundled()), *_cards(models_folder())):
+        try:
+            cards.append(read_card(path))
+        except CheckpointError as error:
+            errors.append(error)
+    return cards, errors
+
+
+def find_model(name: str) -> Path:
+    """The safetensors file of a model, by its name or path.
+
+    A path may name the file, its card, a Lightning checkpoint (which is converted when it is
+    first used) or a folder with `config.yaml` and `checkpoints/last.ckpt`. What is the name of a
+    model is never taken for a path: write ./name for that.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model.
+    """
+    if is_model_name(name):
+        candidates = (_bundled() / f"{name}.safetensors", stored_model(name))
+        for candidate in candidates:
+            if candidate.is_file():
+                return candidate
+    if name in PUBLISHED:
+        raise CheckpointError(
+            f"model '{name}' is not on this machine ({models_folder()}): run "
+            f"`aiida-hpaint models fetch {name}`"
+        )
+    return _at(Path(name).expanduser(), name)
+
+
+def weights_file(path: Path) -> Path:
+    """The safetensors file that a path means: the file itself, its card, or it without suffix."""
+    if path.suffix == ".json":
+        return path.with_suffix(".safetensors")
+    return path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
+
+
+def _at(path: Path, name: str) -> Path:
+    if path.is_dir() or path.suffix == ".ckpt":
+        return _converted(path)
+    weights = weights_file(path)
+    if weights.is_file():
+        return weights
+    bundled = ", ".join(path.stem for path in _cards(_bundled()))
+    raise CheckpointError(
+        f"no model '{name}': neither a bundled model ({bundled}) nor one in {models_folder()} nor "
+        f"a file {weights}; see `aiida-hpaint models list`"
+    )
+
+
+def _converted(path: Path) -> Path:
+    try:
+        from aiida_hpaint.science.diffusion.models.conversion import converted
+    except ImportError as error:
+        raise CheckpointError(
+            f"reading the checkpoint {path} needs torch and safetensors: "
+            "pip install aiida-hpaint[sampling]"
+        ) from error
+    return converted(path)
+
+
+def is_model_name(name: str) -> bool:
+    """Whether this is a name, and no path: one or two words with a slash between them."""
+    return _NAME.fullmatch(name) is not None and not name.endswith(_FILES)
+
+
+def _cards(folder: Path) -> list[Path]:
+    """Cards with weights beside them, those in hidden folders left out."""
+    found = sorted((*folder.glob("*.json"), *folder.glob("[!.]*/*.json")))
+    return [path for path in found if path.with_suffix(".safetensors").is_file()]
+
+
+def _bundled() -> Path:
+    return Path(str(resources.files("aiida_hpaint.science.diffusion") / "models"))
+
+
+def count_parameters(path: Path) -> int:
+    """How many numbers a safetensors file holds, from its header alone.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no such file.
+    """
+    try:
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length) if length < _LONGEST_HEADER else b"")
+        shapes = (entry["shape"] for name, entry in header.items() if name != "__metadata__")
+        return sum(prod(shape) for shape in shapes)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error

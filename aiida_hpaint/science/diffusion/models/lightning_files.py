@@ -1,0 +1,210 @@
+"""Lightning checkpoints, read without executing anything in them.
+
+`torch.save` writes a zip archive: a pickle that describes the objects, and a record of raw numbers
+for each storage of tensors. `torch.load(weights_only=True)` refuses a file for a single object that
+it does not know, wherever in the file, and which objects it knows depends on the version of torch.
+Checkpoints of MatterGen hold states of callbacks, schedulers and configurations of packages that
+need not be installed here, while all we want are tensors and plain data. So the archive is read
+directly, by `InertUnpickler`, and of the tensors only those of the network.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+from aiida_hpaint.science.diffusion.models.inert_pickles import Inert, InertUnpickler, plain
+
+_DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "UntypedStorage": torch.uint8,
+}
+_PLAIN_KEYS = ("epoch", "global_step", "pytorch-lightning_version")
+
+
+@dataclass(frozen=True)
+class LightningFile:
+    """What a Lightning checkpoint holds of interest.
+
+    Attributes
+    ----------
+    state_dict
+        Parameters and buffers of the Lightning module by name.
+    config
+        The configuration that MatterGen's training puts into its checkpoints, if there is one.
+    training
+        Epoch, steps and version of Lightning.
+    inert
+        Paths of the classes whose objects were passed over.
+    """
+
+    state_dict: dict[str, Tensor]
+    config: dict[str, Any] | None
+    training: dict[str, Any]
+    inert: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Storage:
+    """A record of the archive that holds `size` numbers."""
+
+    key: str
+    dtype: torch.dtype
+    size: int
+
+
+@dataclass(frozen=True)
+class _View:
+    """A tensor that has not been read: part of a storage."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def read_lightning(path: Path) -> LightningFile:
+    """Read a `.ckpt` file; nothing in it is executed.
+
+    Raises
+    ------
+    CheckpointError
+        If it is not a checkpoint, is damaged, has no `state_dict`, or asks for something that no
+        checkpoint needs.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (OSError, zipfile.BadZipFile, EOFError) as error:
+        raise CheckpointError(
+            f"{path} is not a readable checkpoint ({error}): it has to be a file that Lightning or "
+            "torch.save wrote with torch 1.6 or later; if it is one, copy or fetch it again"
+        ) from error
+
+
+def _read(archive: zipfile.ZipFile) -> LightningFile:
+    root = _root(archive)
+    content, inert = _unpickle(archive.read(f"{root}data.pkl"))
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict):
+        raise CheckpointError("it has no state_dict: it is not a checkpoint of Lightning")
+    config = plain(content.get("config"))
+    return LightningFile(
+        state_dict=_Reader(archive, root).tensors(state),
+        config=config if isinstance(config, dict) else None,
+        training={key: plain(content[key]) for key in _PLAIN_KEYS if key in content},
+        inert=tuple(sorted(path for path in inert if not path.endswith("Storage"))),
+    )
+
+
+def _root(archive: zipfile.ZipFile) -> str:
+    """The folder inside the archive that everything is in."""
+    pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
+    if len(pickles) != 1:
+        raise CheckpointError("it is an archive, but none that torch.save wrote")
+    root = pickles[0].removesuffix("data.pkl")
+    order = f"{root}byteorder"
+    if order in archive.namelist() and archive.read(order).decode() != sys.byteorder:
+        raise CheckpointError("it was written on a machine of another byte order")
+    return root
+
+
+def _unpickle(pickled: bytes) -> tuple[Any, set[str]]:
+    unpickler = InertUnpickler(io.BytesIO(pickled), _builders(), _storage)
+    try:
+        return unpickler.load(), unpickler.inert
+    except CheckpointError:
+        raise
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise CheckpointError(f"its pickle is damaged ({type(error).__name__}: {error})") from error
+
+
+def _builders() -> dict[str, Callable[..., Any]]:
+    """How tensors are written: as views of storages, whose types only say what the numbers are."""
+
+    def view(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _View:
+        return _View(storage, offset, tuple(shape), tuple(strides))
+
+    def typed(storage: _Storage, *arguments: Any) -> _View | Inert:
+        return Inert()  # float8 and the like, which no parameter of ours has
+
+    def parameter(data: _View, *_: Any) -> _View:
+        return data
+
+    def shape(sizes: Any = ()) -> tuple[int, ...]:
+        return tuple(sizes)
+
+    return {
+        "torch._utils._rebuild_tensor": view,
+        "torch._utils._rebuild_tensor_v2": view,
+        "torch._utils._rebuild_tensor_v3": typed,
+        "torch._utils._rebuild_parameter": parameter,
+        "torch._utils._rebuild_parameter_with_state": parameter,
+        "torch.Size": shape,
+    }
+
+
+def _storage(reference: Any) -> _Storage | Inert:
+    _, kind, key, _, size = reference
+    dtype = _DTYPES.get(getattr(kind, "path", "").rpartition(".")[2])
+    return Inert() if dtype is None else _Storage(str(key), dtype, int(size))
+
+
+class _Reader:
+    """Reads tensors out of an archive, each storage once."""
+
+    def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
+        self._archive = archive
+        self._root = root
+        self._storages: dict[_Storage, Tensor] = {}
+
+    def tensors(self, state: dict[Any, Any]) -> dict[str, Tensor]:
+        """The tensors of a state dictionary."""
+        return {str(name): self._tensor(name, value) for name, value in state.items()}
+
+    def _tensor(self, name: str, value: Any) -> Tensor:
+        if not isinstance(value, _View) or not isinstance(value.storage, _Storage):
+            raise CheckpointError(f"'{name}' in its state_dict is not a plain tensor")
+        try:
+            numbers = self._numbers(value.storage)
+            # a stride of zero would make any number of numbers out of one
+            if math.prod(value.shape) > len(numbers):
+                raise ValueError(f"{tuple(value.shape)} out of {len(numbers)} numbers")
+            return numbers.as_strided(value.shape, value.strides, value.offset).clone()
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the tensor '{name}' in it is damaged: {error}") from error
+
+    def _numbers(self, storage: _Storage) -> Tensor:
+        if storage not in self._storages:
+            record = self._archive.getinfo(f"{self._root}data/{storage.key}")
+            width = storage.dtype.itemsize
+            if record.file_size != storage.size * width:
+                raise ValueError(f"{record.file_size} bytes for {storage.size} numbers")
+            self._storages[storage] = self._load(record, storage.dtype)
+        return self._storages[storage]
+
+    def _load(self, record: zipfile.ZipInfo, dtype: torch.dtype) -> Tensor:
+        if record.file_size == 0:
+            return torch.empty(0, dtype=dtype)
+        return torch.frombuffer(bytearray(self._archive.read(record)), dtype=dtype)

@@ -1,0 +1,119 @@
+"""Functions of distances, angles and times that GemNet starts from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from aiida_hpaint.science.diffusion.networks.gemnet.layers import he_orthogonal_
+
+
+class Precise(nn.Module):
+    """A module whose buffers stay in single precision where a network is cast to less."""
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        before = dict(self.named_buffers(recurse=False))
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, buffer in before.items():
+            after = getattr(self, name)
+            if after.dtype.itemsize < 4:
+                setattr(self, name, buffer.to(after.device))
+        return self
+
+
+class Gaussians(Precise):
+    """Gaussians of scaled distances, evenly spaced from 0 to 1."""
+
+    offset: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        # named: networks are built without memory (device "meta") before weights are loaded
+        offset = torch.linspace(0, 1, size, dtype=torch.float32, device="cpu")
+        # the published weights were fitted to the width that single precision gives
+        self.exponent = -0.5 / float(offset[1] - offset[0]) ** 2
+        self.register_buffer("offset", offset)
+
+    def forward(self, scaled: Tensor) -> Tensor:
+        """(E, R) functions of (E,) scaled distances."""
+        return torch.exp(self.exponent * (scaled[:, None] - self.offset) ** 2)
+
+
+class RadialBasis(nn.Module):
+    """Gaussians under a polynomial envelope that ends smoothly at the cutoff.
+
+    The envelope is that of DimeNet (Gasteiger et al., arXiv:2003.03123, eq. 8) with p = 5.
+    """
+
+    def __init__(self, size: int, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff = cutoff
+        self.rbf = Gaussians(size)
+
+    def forward(self, distances: Tensor) -> Tensor:
+        """(E, R) functions of (E,) distances in Å."""
+        scaled = distances * (1 / self.cutoff)
+        return torch.as_tensor(envelope(scaled)[:, None] * self.rbf(scaled))
+
+
+class CircularBasis(nn.Module):
+    """The radial part of the circular basis; its angular part has no parameters."""
+
+    def __init__(self, size: int, cutoff: float) -> None:
+        super().__init__()
+        self.radial_basis = RadialBasis(size, cutoff)
+
+
+class CircularProjection(nn.Module):
+    """Projects radial functions to few channels, for each angular function apart."""
+
+    def __init__(self, spherical: int, radial: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(spherical, radial, width))
+        he_orthogonal_(self.weight)
+
+    def forward(self, radial: Tensor) -> Tensor:
+        """(E, C, L) from radial functions (E, R)."""
+        angular, functions, width = self.weight.shape
+        columns = self.weight.permute(1, 2, 0).reshape(functions, width * angular)
+        return (radial @ columns).view(len(radial), width, angular)
+
+
+class TimeEncoding(Precise):
+    """Sines and cosines of a time, alternating."""
+
+    div_term: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        steps = torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10000.0) / width)
+        self.register_buffer("div_term", torch.exp(steps))
+
+    def forward(self, times: Tensor) -> Tensor:
+        """(A, W) from times (A,) between 0 and 1."""
+        phases = times[:, None] * self.div_term
+        return torch.stack([phases.sin(), phases.cos()], -1).flatten(1)
+
+
+def envelope(scaled: Tensor) -> Tensor:
+    """1 at distance 0; 0 with its first two derivatives at scaled distance 1 and beyond."""
+    power = scaled**5
+    inside = 1 + power * (-21 + scaled * (35 - 15 * scaled))
+    return torch.where(scaled < 1, inside, torch.zeros_like(inside))
+
+
+def legendre(cosines: Tensor, size: int, first: Tensor) -> Tensor:
+    """Spherical harmonics Y_l0 (A, L, ...) of cosines (A, ...), times the mask `first` (...).
+
+    Bonnet's recurrence for the Legendre polynomials P_l; Y_l0 = sqrt((2 l + 1) / 4 pi) P_l.
+    """
+    terms = [first.expand_as(cosines), cosines * first][:size]
+    for degree in range(2, size):
+        step = (2 * degree - 1) * cosines * terms[-1] - (degree - 1) * terms[-2]
+        terms.append(step / degree)
+    norms = [math.sqrt((2 * degree + 1) / (4 * math.pi)) for degree in range(size)]
+    return torch.stack([norm * term for norm, term in zip(norms, terms, strict=True)], 1)

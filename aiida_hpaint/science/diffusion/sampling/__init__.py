@@ -1,0 +1,1 @@
+"""Sampling: positions of inserted sites drawn by a diffusion model."""

@@ -1,0 +1,129 @@
+"""Sampler: one framework for the four ways of drawing unknown sites beside known ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from aiida_hpaint.science.diffusion.crystals import Crystals
+from aiida_hpaint.science.diffusion.models.cards import ModelCard
+from aiida_hpaint.science.diffusion.noise import Noise
+from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector
+from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor
+from aiida_hpaint.science.diffusion.sampling.schedule import path_of
+from aiida_hpaint.science.diffusion.sampling.ways import moving_sites, renoises_known, told_levels
+from aiida_hpaint.science.settings import SamplingSettings, Way
+
+Estimate = Callable[[Crystals, Tensor], Tensor]
+"""Noise estimate (B, N, 3) from noisy crystals and the level (B, N) told for each site."""
+
+Draw = Callable[[], Tensor]
+"""Standard normal numbers (B, N, 3), fresh at each call."""
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Which steps lead from noise to samples; loop over `moves` and call `step`.
+
+    Attributes
+    ----------
+    clean
+        The crystals with known sites where the host has them; `unknown` marks the sought sites.
+    times : (steps,)
+        Diffusion times of the noise levels, falling.
+    """
+
+    way: Way
+    clean: Crystals
+    times: Tensor
+    path: list[int]
+    predictor: AncestralPredictor
+    corrector: LangevinCorrector
+    corrector_steps: int
+
+    @classmethod
+    def create(cls, clean: Crystals, card: ModelCard, settings: SamplingSettings) -> Sampler:
+        """A sampler for crystals in reduced cells; see `resolve` for settings that are unset."""
+        settings = resolve(settings, card)
+        assert settings.way
+        assert settings.snr
+        assert settings.corrector_steps is not None
+        assert settings.noise_scale is not None
+        noise = Noise(card.noise)
+        times = level_times(settings).to(clean.frac)
+        return cls(
+            way=settings.way,
+            clean=clean,
+            times=times,
+            path=path_of(settings),
+            predictor=AncestralPredictor.create(clean, times, noise, settings.noise_scale),
+            corrector=LangevinCorrector(settings.snr),
+            corrector_steps=settings.corrector_steps,
+        )
+
+    @property
+    def moves(self) -> list[tuple[int, int]]:
+        """Pairs of noise level indices, from and to; a smaller index means more noise."""
+        return list(zip(self.path[:-1], self.path[1:], strict=True))
+
+    def start(self, crystals: Crystals) -> Crystals:
+        """The crystals with every site that this way moves marked as unknown."""
+        moving = moving_sites(self.way, self.clean)
+        return Crystals(crystals.numbers, moving, crystals.frac, crystals.cells)
+
+    def told(self, index: int) -> Tensor:
+        """(B, N) the noise level of each site that the network is told at a level."""
+        return told_levels(self.way, self.clean, self.predictor.levels[index])
+
+    def step(
+        self, crystals: Crystals, move: tuple[int, int], estimate: Estimate, draw: Draw
+    ) -> tuple[Crystals, Crystals | None]:
+        """Crystals after a move, and their mean over its kicks; a jump back up has no mean."""
+        here, there = move
+        if there < here:
+            return self.predictor.renoise(crystals, here, there, draw()), None
+        crystals = self._known_at(crystals, here, draw)
+        levels, told = self.predictor.levels[here], self.told(here)
+        for _ in range(self.corrector_steps):
+            found = estimate(crystals, told)
+            axes = self.predictor.axes
+            crystals = self.corrector.step(crystals, found, levels, draw(), axes)
+        return self.predictor.step(crystals, estimate(crystals, told), here, draw())
+
+    def _known_at(self, crystals: Crystals, index: int, draw: Draw) -> Crystals:
+        """The crystals with their known sites noised afresh to a level, where the way asks it."""
+        if not renoises_known(self.way):
+            return crystals
+        start = crystals.with_frac(self.clean.frac)
+        noised = self.predictor.renoise(start, len(self.predictor.levels) - 1, index, draw())
+        sought = self.clean.unknown[..., None]
+        return crystals.with_frac(torch.where(sought, crystals.frac, noised.frac))
+
+
+def level_times(settings: SamplingSettings) -> Tensor:
+    """(steps,) diffusion times of the noise levels, falling, for settings that are resolved."""
+    assert settings.steps is not None
+    assert settings.last_time is not None
+    first, last = settings.start_time, settings.last_time
+    return torch.linspace(first, last, settings.steps, dtype=torch.float64)
+
+
+def resolve(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
+    """The settings with everything unset as the model's card recommends."""
+    defaults = card.sampling.model_dump()
+    filled = {key: value for key, value in defaults.items() if getattr(settings, key) is None}
+    steps = settings.steps or card.sampling.steps
+    if settings.last_time is None:
+        # MatterGen stops at 1/steps, so that one more interval would reach time 0
+        filled["last_time"] = 1 / steps if card.noise.kind == "fractional" else 0.0
+    resolved = settings.model_copy(update=filled)
+    assert resolved.last_time is not None
+    if resolved.last_time >= resolved.start_time:
+        raise ValueError(
+            f"sampling.last_time {resolved.last_time:g} is not below start_time "
+            f"{resolved.start_time:g}: noise has to fall"
+        )
+    return resolved

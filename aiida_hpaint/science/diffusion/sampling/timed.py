@@ -1,0 +1,93 @@
+"""generate_until: samples of as many hosts as a time limit allows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from aiida_hpaint.science.diffusion.sampling.generation import generate
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures.batch import IntArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.hosts_of_samples import host_places
+
+__all__ = ["generate_until"]
+
+_MARGIN = 1.3
+"""Part of the time that a batch of hosts is expected to take, so that it is begun."""
+
+_EARLY = 0.1
+"""Fraction of a batch after which it is no longer stopped because it might be late."""
+
+
+class _TooLongError(Exception):
+    """A batch of hosts would end after the time limit."""
+
+
+def generate_until(
+    hosts: StructureBatch,
+    settings: SamplingSettings,
+    deadline: float,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> StructureBatch:
+    """The samples of `generate`, of those hosts that are done before a time limit.
+
+    All hosts are drawn at once where the time allows; where it does not, one half after the
+    other, and so on down to single hosts. Samples do not depend on that, and their scalar `host`
+    is the row of their host in `hosts`; hosts that are not done are not among them.
+
+    Parameters
+    ----------
+    hosts, settings
+        As for `generate`. Rows with the same scalar `host` are done together or not at all.
+    deadline
+        Value of `clock` at which to stop.
+    """
+    places = host_places(hosts)
+    waiting = [np.array(list(dict.fromkeys(places.tolist())))]
+    done: list[StructureBatch] = []
+    while waiting:
+        chosen = waiting.pop(0)
+        rows = np.flatnonzero(np.isin(places, chosen))
+        try:
+            # A job that draws nothing helps nobody: the first single host may be late.
+            margin = _MARGIN if done or len(chosen) > 1 else 0.0
+            made = _within(hosts[rows], settings, deadline, margin, clock)
+        except _TooLongError:
+            if len(chosen) == 1:
+                break
+            waiting[:0] = np.array_split(chosen, 2)
+        else:
+            done.append(made.with_scalars(host=rows[made.scalars["host"]]))
+    return _in_order(done, hosts)
+
+
+def _within(
+    hosts: StructureBatch,
+    settings: SamplingSettings,
+    deadline: float,
+    margin: float,
+    clock: Callable[[], float],
+) -> StructureBatch:
+    began = clock()
+    if began > deadline:
+        raise _TooLongError
+
+    def tick(fraction: float) -> None:
+        now = clock()
+        expected = (now - began) / max(fraction, 1e-9)
+        late = fraction < _EARLY and began + margin * expected > deadline
+        if fraction < 1 and (late or now > deadline):
+            raise _TooLongError
+
+    return generate(hosts, settings, tick=tick)
+
+
+def _in_order(done: list[StructureBatch], hosts: StructureBatch) -> StructureBatch:
+    if not done:
+        nothing: IntArray = np.zeros(0, dtype=np.int64)
+        return hosts[nothing].with_scalars(host=nothing, sample=nothing)
+    together = concatenate(done)
+    return together[np.argsort(together.scalars["host"], kind="stable")]

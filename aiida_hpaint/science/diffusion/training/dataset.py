@@ -1,0 +1,168 @@
+"""Batches of noisy structures, an endless sequence that any process can make any part of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from aiida_hpaint.science.diffusion.crystals import Crystals, collate
+from aiida_hpaint.science.diffusion.models.cards import NoiseSettings
+from aiida_hpaint.science.diffusion.noise import Noise, wrapped_noise
+from aiida_hpaint.science.diffusion.training.data import (
+    TrainingCrystal,
+    TrainingDataError,
+    TrainingStructures,
+)
+from aiida_hpaint.science.diffusion.training.masks import MaskSettings, draw_mask, draw_times
+
+POOL = 16
+"""Batches are cut from pools of this many, sorted by size, so that little is padded."""
+
+
+@dataclass(frozen=True)
+class NoisyBatch:
+    """What one training step sees.
+
+    Attributes
+    ----------
+    crystals : noisy structures.
+    levels : (B, N) standard deviation of the noise, in its units; 0 at clean sites.
+    target : (B, N, 3) expected noise, dimensionless, along the axes of the noise.
+    """
+
+    crystals: Crystals
+    levels: Tensor
+    target: Tensor
+
+
+class NoisyBatches(IterableDataset[NoisyBatch]):
+    """Batches `first` to `last` of an endless sequence that depends on the seed alone.
+
+    Parameters
+    ----------
+    focus_share
+        Share of the structures with the focus of the masks in each pool; None: as it comes.
+    stream
+        0 for training, 1 for validation: another sequence of the same seed.
+    rank, world
+        Of `world` processes each makes one batch a step, all of them different.
+    """
+
+    def __init__(
+        self,
+        structures: TrainingStructures,
+        masks: MaskSettings,
+        noise: NoiseSettings,
+        *,
+        batch_size: int,
+        focus_share: float | None,
+        seed: int,
+        first: int,
+        last: int,
+        stream: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.structures, self.masks, self.noise = structures, masks, Noise(noise)
+        self.batch_size, self.focus_share, self.seed = batch_size, focus_share, seed
+        self.first, self.last = first, last
+        self.stream, self.rank, self.world = stream, rank, world
+        focus = structures.contain(masks.focus)
+        usable = structures.sizes > 1
+        self.focused, self.others = np.where(usable & focus)[0], np.where(usable & ~focus)[0]
+        if not usable.any():
+            raise TrainingDataError("no structure has two sites or more: there is nothing to learn")
+
+    def __iter__(self) -> Iterator[NoisyBatch]:
+        worker = get_worker_info()
+        skip, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        for step in range(self.first + skip, self.last, stride):
+            yield self.batch(step * self.world + self.rank)
+
+    def batch(self, number: int) -> NoisyBatch:
+        """The batch of a number."""
+        rng = np.random.default_rng([self.seed, 2 * self.stream + 1, number])
+        return self._collate([self._add_noise(i, rng) for i in self._members(number)])
+
+    def _members(self, number: int) -> NDArray[np.int64]:
+        """The structures of a batch: a slice of a shuffled pool that is sorted by size."""
+        rng = np.random.default_rng([self.seed, 2 * self.stream, number // POOL])
+        total = POOL * self.batch_size
+        share = self._focused_share()
+        focused = round(total * share)
+        chosen = np.concatenate(
+            [_draw(rng, self.focused, focused), _draw(rng, self.others, total - focused)]
+        )
+        order = np.argsort(self.structures.sizes[chosen] + rng.random(total))
+        rows = chosen[order].reshape(POOL, self.batch_size)
+        return np.asarray(rows[rng.permutation(POOL)[number % POOL]])
+
+    def _focused_share(self) -> float:
+        if not len(self.focused) or not len(self.others):
+            return float(len(self.focused) > 0)
+        if self.focus_share is None:
+            return len(self.focused) / (len(self.focused) + len(self.others))
+        return self.focus_share
+
+    def _add_noise(self, index: int, rng: np.random.Generator) -> _Noisy:
+        crystal = self.structures.crystal(index, niggli=self.noise.settings.kind == "fractional")
+        mask = draw_mask(crystal.numbers, self.masks, rng)
+        levels = self._levels(crystal, draw_times(mask, self.masks, rng))
+        axes = self.noise.axes(torch.as_tensor(crystal.cell)[None])[0].numpy()
+        kicks = rng.standard_normal((len(levels), 3)) * levels[:, None] @ np.linalg.inv(axes)
+        noisy, target = crystal.frac.copy(), np.zeros_like(crystal.frac)
+        noisy[mask] += kicks
+        target[mask] = expected_noise(kicks, axes, levels)
+        everywhere = np.zeros(len(mask))
+        everywhere[mask] = levels
+        return _Noisy(crystal, noisy, mask, everywhere, target)
+
+    def _levels(self, crystal: TrainingCrystal, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        cells = torch.as_tensor(crystal.cell)[None]
+        bounds = self.noise.bounds(cells, torch.tensor([len(crystal.numbers)]))
+        low, high = (float(bound) for bound in bounds)
+        return np.asarray(low * (high / low) ** times)
+
+    def _collate(self, rows: list[_Noisy]) -> NoisyBatch:
+        crystals = collate(
+            [row.crystal.numbers for row in rows],
+            [row.frac for row in rows],
+            [row.crystal.cell for row in rows],
+            [row.mask for row in rows],
+            dtype=torch.float32,
+        )
+        target, levels = torch.zeros_like(crystals.frac), torch.zeros_like(crystals.frac[..., 0])
+        for index, row in enumerate(rows):
+            target[index, : len(row.target)] = torch.as_tensor(row.target)
+            levels[index, : len(row.target)] = torch.as_tensor(row.levels)
+        return NoisyBatch(crystals, levels, target)
+
+
+def expected_noise(
+    kicks: NDArray[np.float64], axes: NDArray[np.float64], levels: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(m, 3) target of sites with noise levels (m,), displaced by fractional kicks (m, 3)."""
+    target = np.zeros_like(kicks)
+    for level in np.unique(levels):
+        same = levels == level
+        target[same] = wrapped_noise(kicks[same], axes, float(level))
+    return target
+
+
+def _draw(rng: np.random.Generator, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return np.asarray(rng.choice(members, count) if count else members[:0])
+
+
+@dataclass(frozen=True)
+class _Noisy:
+    crystal: TrainingCrystal
+    frac: NDArray[np.float64]
+    mask: NDArray[np.bool_]
+    levels: NDArray[np.float64]
+    target: NDArray[np.float64]

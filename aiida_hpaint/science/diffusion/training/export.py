@@ -1,0 +1,87 @@
+"""From a training checkpoint to a model that can be shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
+from aiida_hpaint.science.diffusion.models.checkpoints import save_model
+from aiida_hpaint.science.diffusion.training.record import read_record
+from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+from aiida_hpaint.science.diffusion.training.start import build_network, new_network
+
+_PREFIX = "network."
+_ELSEWHERE = {
+    "network",
+    "noise",
+    "sampling",
+    "data",
+    "validation",
+    "holdout",
+    "holdout_by",
+    "output",
+    "name",
+    "description",
+    "about_data",
+}
+_COST = ("seconds", "device", "devices", "validation_loss", "versions")
+
+
+def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> ModelCard:
+    """Write the (averaged) weights of a training checkpoint, and their card, to `path`.
+
+    The checkpoint is read without executing anything in it.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint is not one of `train`, or of another network.
+    """
+    record = read_record(checkpoint)
+    weights = {
+        key.removeprefix(_PREFIX): value
+        for key, value in record["weights"].items()
+        if key.startswith(_PREFIX)
+    }
+    network = build_network(settings)
+    try:
+        network.load_state_dict(weights)
+        _keep_start(network, settings)
+    except RuntimeError as error:
+        raise CheckpointError(f"{checkpoint} is of another network: {error}") from error
+    card = ModelCard(
+        name=settings.name,
+        architecture=settings.network.architecture,
+        network=settings.network.model_dump(mode="json", exclude={"architecture"}),
+        noise=settings.noise,
+        sampling=settings.recommended,
+        description=settings.description,
+        data={**settings.about_data, **record["data"]},
+        training=_about_training(settings, record),
+    )
+    return save_model(network, card, path)
+
+
+def _keep_start(network: nn.Module, settings: TrainingSettings) -> None:
+    """Move the weights of a network towards those of the model that its training started from.
+
+    Averages of a model and what a training on more data made of it are often better than both
+    (Wortsman et al., arXiv:2109.01903, eq. 1).
+    """
+    if not settings.keep_start:
+        return
+    start = new_network(settings).state_dict()
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(start[name].to(value), settings.keep_start)
+
+
+def _about_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **settings.model_dump(mode="json", exclude=_ELSEWHERE),
+        "steps_done": record["steps"],
+        **{key: record[key] for key in _COST},
+    }

@@ -1,0 +1,189 @@
+"""Reading training data: npz, extended XYZ, CIF, and the cache folders of MatterGen."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field, model_validator
+
+from aiida_hpaint.science.diffusion.training.data import (
+    TrainingDataError,
+    TrainingStructures,
+    join_structures,
+)
+from aiida_hpaint.science.settings import Settings
+from aiida_hpaint.science.structures.archives import check_npz
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.cif_read import iter_cif
+from aiida_hpaint.science.structures.errors import HostError
+from aiida_hpaint.science.structures.extxyz import read_extxyz
+
+NPZ_KEYS = ("num_atoms", "atomic_numbers", "frac_coords", "lattice")
+"""Arrays of an npz: sites of each structure, then all sites and all cells (rows, Å)."""
+
+CACHE_KEYS = ("num_atoms", "atomic_numbers", "pos", "cell")
+"""The same arrays, as MatterGen 1.0 names the files of its caches."""
+
+_LABELS = ("material_id", "structure_id", "labels")
+
+
+class Source(Settings):
+    """A file or folder with structures; in YAML its path alone is enough."""
+
+    path: Path = Field(
+        description="npz, extxyz, CIF, a folder of CIFs or a cache folder of MatterGen"
+    )
+    sha256: str = Field("", description="see `source_hash`; checked where it is given")
+    name: str = Field("", description="on the card; unset: that of the file or folder")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Sources = Annotated[tuple[Source, ...], BeforeValidator(_listed)]
+"""One source or a list of them."""
+
+
+def load_structures(sources: Sequence[Source]) -> TrainingStructures:
+    """Read and check all structures of some sources.
+
+    Raises
+    ------
+    TrainingDataError
+        If a source is missing, is not the one of its sha256, or holds what cannot be used.
+    """
+    return join_structures([read_source(source) for source in sources])
+
+
+def read_source(source: Source) -> TrainingStructures:
+    """Read and check the structures of one source.
+
+    Arrays of a cache folder stay on disk and are mapped into memory.
+
+    Raises
+    ------
+    TrainingDataError
+        As `load_structures`.
+    """
+    path = source.path.expanduser()
+    read = _reader(path)
+    if source.sha256 and (found := source_hash(path)) != source.sha256:
+        raise TrainingDataError(
+            f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...: "
+            "these are other data than were asked for"
+        )
+    try:
+        return read(path)
+    except (TrainingDataError, HostError) as error:
+        raise TrainingDataError(f"{path}: {error}") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise TrainingDataError(f"{path} cannot be read: {error}") from error
+
+
+def source_hash(path: Path) -> str:
+    """The sha256 of a file; of a folder, that of the names and hashes of its files."""
+    if path.is_file():
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    listed = [f"{file.name} {source_hash(file)}\n" for file in _files_of(path)]
+    return hashlib.sha256("".join(listed).encode()).hexdigest()
+
+
+def describe_source(source: Source, structures: TrainingStructures) -> dict[str, Any]:
+    """Name, hash and size of a source, for the card."""
+    return {
+        "name": source.name or source.path.name,
+        "sha256": source.sha256 or source_hash(source.path.expanduser()),
+        "structures": len(structures),
+        "sites": int(structures.sizes.sum()),
+    }
+
+
+def _reader(path: Path) -> Callable[[Path], TrainingStructures]:
+    readers = {".npz": _read_npz, ".extxyz": _read_extxyz, ".xyz": _read_extxyz, ".cif": _read_cif}
+    if path.is_dir():
+        if (path / "num_atoms.npy").is_file():
+            return _read_cache
+        if any(path.glob("*.cif")):
+            return _read_cif
+        raise TrainingDataError(
+            f"the folder {path} has neither CIF files nor {', '.join(map(_npy, CACHE_KEYS))}"
+        )
+    if not path.is_file():
+        raise TrainingDataError(f"there is no file or folder {path}")
+    if path.suffix.lower() not in readers:
+        raise TrainingDataError(
+            f"{path} is of no kind that is known: give {', '.join(readers)}, a folder of CIFs "
+            "or a cache folder of MatterGen"
+        )
+    return readers[path.suffix.lower()]
+
+
+def _read_npz(path: Path) -> TrainingStructures:
+    check_npz(path, limit=None)
+    with np.load(path, allow_pickle=False) as data:
+        missing = [key for key in NPZ_KEYS if key not in data]
+        if missing:
+            raise TrainingDataError(f"it has no {', '.join(missing)}")
+        labels = next((data[key].astype(np.str_) for key in _LABELS if key in data), None)
+        return _checked([data[key] for key in NPZ_KEYS], labels)
+
+
+def _read_cache(path: Path) -> TrainingStructures:
+    files = [path / _npy(key) for key in CACHE_KEYS]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise TrainingDataError(f"it has no {', '.join(missing)}")
+    arrays = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+    names = path / "structure_id.npy"
+    labels = np.load(names, allow_pickle=False).astype(np.str_) if names.is_file() else None
+    return _checked(arrays, labels)
+
+
+def _read_extxyz(path: Path) -> TrainingStructures:
+    return _from_batch(read_extxyz(path))
+
+
+def _read_cif(path: Path) -> TrainingStructures:
+    found: list[StructureBatch] = []
+    for file in _files_of(path) if path.is_dir() else [path]:
+        for structure in iter_cif(file) if file.suffix.lower() == ".cif" else ():
+            if isinstance(structure, HostError):
+                raise structure
+            found.append(structure)
+    return _from_batch(concatenate(found))
+
+
+def _from_batch(batch: StructureBatch) -> TrainingStructures:
+    labels: NDArray[np.str_] = np.array(batch.labels, dtype=np.str_)
+    return TrainingStructures.of(
+        batch.site_counts, batch.numbers, batch.frac_coords, batch.cells, labels
+    )
+
+
+def _checked(arrays: list[NDArray[Any]], labels: NDArray[np.str_] | None) -> TrainingStructures:
+    counts, numbers, frac, cells = arrays
+    return TrainingStructures.of(counts, numbers, frac, cells, labels)
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _npy(key: str) -> str:
+    return f"{key}.npy"

@@ -1,0 +1,130 @@
+"""Held-out structures: finding what must not be trained on."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.core import Lattice, Structure
+
+from aiida_hpaint.science.diffusion.training.data import TrainingCrystal, TrainingStructures
+from aiida_hpaint.science.diffusion.training.prototypes import prototype_label
+from aiida_hpaint.science.structures.names import for_tables
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A training structure that is like a held-out one.
+
+    Attributes
+    ----------
+    index : its place among the training structures.
+    label, held_out : names of both.
+    reason : 'structure' where the matcher calls them the same, or the label of their prototype.
+    """
+
+    index: int
+    label: str
+    held_out: str
+    reason: str
+
+
+def find_held_out(
+    training: TrainingStructures,
+    held_out: TrainingStructures,
+    by: Literal["structure", "prototype"] = "structure",
+) -> list[Removal]:
+    """Training structures that match a held-out one.
+
+    Only structures of the same reduced formula are compared, which neither way can miss: by
+    pymatgen's StructureMatcher with its defaults and, with 'prototype', by `prototype_label`.
+    """
+    wanted = defaultdict(list)
+    for index, formula in enumerate(formulas(held_out)):
+        wanted[formula].append(index)
+    finder = _Finder(held_out, by)
+    removals = []
+    for index, formula in enumerate(formulas(training)):
+        if formula in wanted:
+            found = finder.find(training.crystal(index), wanted[formula])
+            if found is not None:
+                label = str(training.labels[training.chosen[index]])
+                removals.append(Removal(index, label, *found))
+    return removals
+
+
+def formulas(structures: TrainingStructures) -> list[bytes]:
+    """(S,) keys that are equal where reduced formulas are."""
+    numbers = np.asarray(structures.numbers)
+    keys = []
+    for row in structures.chosen:
+        start = structures.starts[row]
+        species = np.bincount(numbers[start : start + structures.counts[row]])
+        present = np.flatnonzero(species)
+        ratios = species[present] // np.gcd.reduce(species[present])
+        keys.append(np.concatenate([present, ratios]).tobytes())
+    return keys
+
+
+def write_removals(removals: list[Removal], path: Path) -> None:
+    """Write what was removed, and why, as CSV."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["removed", "like", "by"])
+        for removal in removals:
+            told = (removal.label, removal.held_out, removal.reason)
+            writer.writerow(map(for_tables, told))
+
+
+class _Finder:
+    """Compares with held-out structures, which are prepared once."""
+
+    def __init__(self, held_out: TrainingStructures, by: str) -> None:
+        self.held_out, self.by = held_out, by
+        self.matcher = StructureMatcher()
+        self.structures: dict[int, Structure] = {}
+        self.prototypes: dict[int, str | None] = {}
+
+    def find(self, crystal: TrainingCrystal, candidates: list[int]) -> tuple[str, str] | None:
+        """Name of the held-out structure that a crystal is like, and why; or None."""
+        structure = _structure(crystal)
+        for index in candidates:
+            if self._matches(structure, index):
+                return self._name(index), "structure"
+        if self.by == "prototype" and (label := _prototype(crystal)) is not None:
+            for index in candidates:
+                if self._prototype(index) == label:
+                    return self._name(index), label
+        return None
+
+    def _matches(self, structure: Structure, index: int) -> bool:
+        if index not in self.structures:
+            self.structures[index] = _structure(self.held_out.crystal(index))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return bool(self.matcher.fit(structure, self.structures[index]))
+
+    def _prototype(self, index: int) -> str | None:
+        if index not in self.prototypes:
+            self.prototypes[index] = _prototype(self.held_out.crystal(index))
+        return self.prototypes[index]
+
+    def _name(self, index: int) -> str:
+        return str(self.held_out.labels[self.held_out.chosen[index]])
+
+
+def _structure(crystal: TrainingCrystal) -> Structure:
+    return Structure(Lattice(crystal.cell), crystal.numbers.tolist(), crystal.frac)
+
+
+def _prototype(crystal: TrainingCrystal) -> str | None:
+    numbers: NDArray[np.int64] = crystal.numbers
+    return prototype_label(numbers, crystal.frac, crystal.cell)

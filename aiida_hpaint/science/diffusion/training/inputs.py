@@ -1,0 +1,80 @@
+"""Everything that a training run reads before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from aiida_hpaint.science.diffusion.training.data import (
+    TrainingDataError,
+    TrainingStructures,
+    join_structures,
+)
+from aiida_hpaint.science.diffusion.training.files import Source, describe_source, read_source
+from aiida_hpaint.science.diffusion.training.holdout import Removal, find_held_out
+from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What was read.
+
+    Attributes
+    ----------
+    training, validation : structures to train on, and to watch the loss on.
+    removed : what was left out of the former because it is held out; None if nothing is.
+    about : what the card says of all this.
+    """
+
+    training: TrainingStructures
+    validation: TrainingStructures | None
+    removed: list[Removal] | None
+    about: dict[str, Any]
+
+
+def read_inputs(settings: TrainingSettings) -> TrainingInputs:
+    """Read all sources, and remove from the training data what is held out.
+
+    Raises
+    ------
+    TrainingDataError
+        If a source cannot be used.
+    """
+    training, about = _read(settings.data)
+    check_species(training, settings)
+    removed = None
+    if settings.holdout:
+        held_out, listed = _read(settings.holdout)
+        removed = find_held_out(training, held_out, by=settings.holdout_by)
+        training = training.without([removal.index for removal in removed])
+        about["held_out"] = {**listed, "by": settings.holdout_by, "removed": len(removed)}
+    validation = None
+    if settings.validation:
+        validation, about["validation"] = _read(settings.validation)
+        check_species(validation, settings)
+    about["structures"] = len(training)
+    return TrainingInputs(training, validation, removed, about)
+
+
+def check_species(structures: TrainingStructures, settings: TrainingSettings) -> None:
+    """Whether the network has a place for every element.
+
+    Raises
+    ------
+    TrainingDataError
+        If not.
+    """
+    if settings.network.architecture != "gemnet":
+        return
+    heaviest = int(structures.numbers.max())
+    if heaviest > settings.network.species:
+        raise TrainingDataError(
+            f"there are atomic numbers up to {heaviest}, and the network knows those up to "
+            f"{settings.network.species}: leave such structures out, or set network.species"
+        )
+
+
+def _read(sources: tuple[Source, ...]) -> tuple[TrainingStructures, dict[str, Any]]:
+    parts = [read_source(source) for source in sources]
+    listed = [describe_source(*pair) for pair in zip(sources, parts, strict=True)]
+    return join_structures(parts), {"sources": listed}

@@ -1,0 +1,232 @@
+"""What a run leaves behind: checkpoints that it can go on from, its loss curve, its cost."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import lightning
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from torch import Tensor
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+
+RECORD = "aiida_hpaint"
+"""Key of a checkpoint with the record of its run."""
+
+LAST = "last.ckpt"
+"""The checkpoint that a run ends with, finished or not."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point of the loss curve.
+
+    Attributes
+    ----------
+    step : steps done.
+    loss : mean over the steps since the last row.
+    validation : loss of the averaged weights on the validation structures, None in between.
+    """
+
+    step: int
+    loss: float
+    validation: float | None = None
+
+
+class Keeper(Callback):
+    """Writes checkpoints and the loss curve, and ends the run when its time is over.
+
+    Parameters
+    ----------
+    folder
+        Where to write `last.ckpt`, `loss.csv` and, with `keep_all`, `step=N.ckpt`.
+    facts
+        What else the record is to hold: settings and data.
+    deadline
+        Value of `time.monotonic()` after which to stop; None: never.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        facts: dict[str, Any],
+        *,
+        save_every: int,
+        log_every: int,
+        keep_all: bool,
+        deadline: float | None,
+    ) -> None:
+        self.folder, self.facts, self.deadline = folder, facts, deadline
+        self.save_every, self.log_every, self.keep_all = save_every, log_every, keep_all
+        self.rows: list[Row] = []
+        self.before = 0.0
+        self.began = time.monotonic()
+        self.losses: list[Tensor] = []
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Start the clock, after everything is read and loaded."""
+        self.began = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the loss, save, and see whether there is time left."""
+        self.losses.append(outputs["loss"].detach())
+        step = trainer.global_step
+        if step % self.log_every == 0:
+            self._add_row(trainer)
+        if step % self.save_every == 0:
+            name = f"step={step}.ckpt" if self.keep_all else LAST
+            trainer.save_checkpoint(self.folder / name)
+        if self.deadline is not None:
+            late = time.monotonic() > self.deadline
+            # All processes have to stop after the same step.
+            late = trainer.strategy.reduce_boolean_decision(late, all=False)
+            trainer.should_stop = trainer.should_stop or late
+
+    def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Note the loss on the validation structures."""
+        # a run that has to stop is validated where one run would not be
+        if trainer.global_step % int(trainer.val_check_batch or 1) == 0:
+            value = float(trainer.callback_metrics["validation_loss"])
+            self._add_row(trainer, validation=value)
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Save what there is at the end, before the averaged weights replace the others."""
+        if trainer.global_step >= trainer.max_steps:
+            self._add_row(trainer)
+        trainer.save_checkpoint(self.folder / LAST)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Put the record into the checkpoint."""
+        validations = [row.validation for row in self.rows if row.validation is not None]
+        checkpoint[RECORD] = {
+            **self.facts,
+            "seconds": self.before + time.monotonic() - self.began,
+            "validation_loss": validations[-1] if validations else None,
+            "rows": [[row.step, row.loss, row.validation] for row in self.rows],
+            "losses": [float(loss) for loss in self.losses],
+            **machine(trainer),
+        }
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Go on with the record of the run that is resumed."""
+        record = checkpoint[RECORD]
+        self.before = record["seconds"]
+        self.rows = [Row(*row) for row in record["rows"]]
+        self.losses = [torch.tensor(loss) for loss in record["losses"]]
+
+    def _add_row(self, trainer: Trainer, validation: float | None = None) -> None:
+        step = trainer.global_step
+        if self.rows and self.rows[-1].step == step:
+            known = self.rows.pop()
+            kept = known.validation if validation is None else validation
+            self.rows.append(Row(step, known.loss, kept))
+        elif self.losses:
+            mean = float(torch.stack([loss.cpu() for loss in self.losses]).mean())
+            self.losses = []
+            self.rows.append(Row(step, mean, validation))
+        if trainer.is_global_zero:
+            write_curve(self.rows, self.folder / "loss.csv")
+
+
+def read_record(checkpoint: Path) -> dict[str, Any]:
+    """The record in a checkpoint, and its `steps`; nothing in the file is executed.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no checkpoint of a training run.
+    """
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        raise CheckpointError(f"{checkpoint} is no readable checkpoint: {error}") from error
+    if RECORD not in state:
+        raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
+    return {**state[RECORD], "steps": state["global_step"], "weights": state["state_dict"]}
+
+
+def write_curve(rows: list[Row], path: Path) -> None:
+    """Write a loss curve as CSV: step, loss, validation_loss."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["step", "loss", "validation_loss"])
+        writer.writerows([row.step, row.loss, row.validation] for row in rows)
+
+
+def machine(trainer: Trainer) -> dict[str, Any]:
+    """Device and versions, for the card."""
+    device = trainer.strategy.root_device
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "devices": trainer.world_size,
+        "versions": {
+            "aiida-hpaint": __version__,
+            "torch": str(torch.__version__),
+            "lightning": str(lightning.__version__),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def processor() -> str:
+    """Name of this machine's CPU, as far as it can be told."""
+    listed = Path("/proc/cpuinfo")
+    if sys.platform == "linux" and listed.is_file():
+        for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+class Progress(TQDMProgressBar):
+    """Steps done of all, loss and rate."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__(refresh_rate=20)
+        self.steps = steps
+
+    @property
+    def total_train_batches(self) -> int:
+        """Steps of the whole run; the sequence of batches itself has no end."""
+        return self.steps
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Let the bar begin where a resumed run does."""
+        super().on_train_start(trainer, module)
+        self._set_out(trainer)
+
+    def on_train_epoch_start(self, trainer: Trainer, *arguments: Any) -> None:
+        """The only epoch."""
+        super().on_train_epoch_start(trainer, *arguments)
+        self._set_out(trainer)
+
+    def _set_out(self, trainer: Trainer) -> None:
+        self.train_progress_bar.total = self.steps
+        self.train_progress_bar.initial = trainer.global_step
+        self.train_progress_bar.n = trainer.global_step
+        self.train_progress_bar.set_description("training")
+
+    def get_metrics(
+        self, trainer: Trainer, module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """The losses, without a version number."""
+        metrics = super().get_metrics(trainer, module)
+        metrics.pop("v_num", None)
+        return dict(metrics)

@@ -1,0 +1,47 @@
+"""The network that a training run starts with: new, or that of an earlier model."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
+from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork
+from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+
+
+def new_network(settings: TrainingSettings) -> nn.Module:
+    """The network of the settings, with the weights of `start` where there is one.
+
+    Raises
+    ------
+    CheckpointError
+        If that model cannot be used, or has another network or noise than the settings.
+    """
+    network = build_network(settings)
+    if settings.start is None:
+        return network
+    model = load_model(settings.start, "cpu", "float32")
+    wanted = settings.network.model_dump(mode="json", exclude={"architecture"})
+    if model.card.architecture != settings.network.architecture or model.card.network != wanted:
+        raise CheckpointError(
+            f"the model '{settings.start}' has another network than the settings: "
+            "leave `network` out of them"
+        )
+    if model.card.noise != settings.noise:
+        raise CheckpointError(
+            f"the model '{settings.start}' was trained with other noise than the settings have: "
+            "leave `noise` out of them"
+        )
+    assert isinstance(model.network, nn.Module)
+    network.load_state_dict(model.network.state_dict())
+    return network
+
+
+def build_network(settings: TrainingSettings) -> nn.Module:
+    """The network of the settings, with new weights."""
+    sizes = settings.network.model_dump(exclude={"architecture"})
+    if settings.network.architecture == "gemnet":
+        return GemNetwork(GemNetSettings(**sizes), settings.noise)
+    return DenseNetwork(DenseNetworkSettings(**sizes))

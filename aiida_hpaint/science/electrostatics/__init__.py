@@ -1,0 +1,28 @@
+"""Electrostatic potentials of hosts: where they would hold a proton, and which arrangement."""
+
+from __future__ import annotations
+
+from aiida_hpaint.science.electrostatics.arrangements import Arrangements
+from aiida_hpaint.science.electrostatics.ewald import EwaldEnergies, ewald_energies
+from aiida_hpaint.science.electrostatics.grid import PotentialGrid, read_cube
+from aiida_hpaint.science.electrostatics.peaks import find_maxima, find_sites
+from aiida_hpaint.science.electrostatics.pinball import choose_sites
+from aiida_hpaint.science.electrostatics.seeds import join_seeds, refine_seeds, seed_samples
+from aiida_hpaint.science.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
+
+__all__ = [
+    "NEAR_ATOM",
+    "NEAR_SITE",
+    "Arrangements",
+    "EwaldEnergies",
+    "PotentialGrid",
+    "Sites",
+    "choose_sites",
+    "ewald_energies",
+    "find_maxima",
+    "find_sites",
+    "join_seeds",
+    "read_cube",
+    "refine_seeds",
+    "seed_samples",
+]

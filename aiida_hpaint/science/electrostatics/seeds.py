@@ -1,0 +1,249 @@
+"""Samples at the maxima of a potential: what the recipe can go on from instead of drawing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.electrostatics.grid import PotentialGrid
+from aiida_hpaint.science.electrostatics.peaks import find_sites
+from aiida_hpaint.science.electrostatics.placing import arrange_sites
+from aiida_hpaint.science.electrostatics.sites import Sites
+from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
+from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.insertion import remove_inserted
+from aiida_hpaint.science.structures.origin import PEAKS
+
+__all__ = ["check_seedable", "join_seeds", "refine_seeds", "seed_samples"]
+
+_NO_SITES = "the potential has no maximum that can hold a site"
+
+
+def seed_samples(
+    potentials: Sequence[PotentialGrid | Sites],
+    hosts: StructureBatch,
+    n: int = 10,
+    *,
+    peaks: PeaksSettings | None = None,
+    pinball: PinballSettings | None = None,
+) -> StructureBatch:
+    """Samples of hosts with their missing sites at maxima of the potential.
+
+    Parameters
+    ----------
+    potentials
+        Of each host: its potential, or sites that were found in it.
+    hosts
+        With the sites to insert, of one element each.
+    n
+        Samples of each host at most: the lowest arrangements by the pinball model.
+    peaks, pinball
+        Settings; the defaults if none are given. `n` takes the place of `pinball.keep`.
+
+    Returns
+    -------
+    As `join_seeds`.
+
+    Raises
+    ------
+    ValueError
+        If there is not one potential for each host, it is not of that host, or as `join_seeds`.
+    """
+    if len(potentials) != len(hosts):
+        raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
+    began = time.monotonic()
+    check_seedable(hosts)
+    choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
+    arrangements = [
+        _arranged(potential, host, peaks, choice)
+        for potential, host in zip(potentials, hosts, strict=True)
+    ]
+    record = {
+        "stage": "sample",
+        "version": __version__,
+        "model": {"name": PEAKS},
+        "settings": {
+            "peaks": (peaks or PeaksSettings()).model_dump(mode="json"),
+            "pinball": choice.model_dump(mode="json"),
+        },
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    return join_seeds(arrangements, hosts).with_history(record)
+
+
+def join_seeds(
+    arrangements: Sequence[StructureBatch | None],
+    hosts: StructureBatch,
+    reasons: Sequence[str] | None = None,
+) -> StructureBatch:
+    """Arrangements of each host as samples of it.
+
+    Sites that an arrangement lacks, because the potential has fewer maxima, are placed at random.
+
+    Parameters
+    ----------
+    arrangements
+        For each host a batch as `place_sites` makes it, or None. Its host sites may be a little
+        off those of the host, and all together.
+    hosts
+        With the sites to insert, of one element each.
+    reasons
+        For each host why it has no arrangement, if it has none.
+
+    Returns
+    -------
+    Samples ordered by host, with the scalars `host`, `sample`, `fate`, `origin` ("peaks") and
+    `energy_pinball` (eV). A host without arrangements has one sample, without positions and with
+    the fate FAILED; its metadata say why, as `error`.
+
+    Raises
+    ------
+    ValueError
+        If the sites to insert of a host are of several elements.
+    """
+    check_seedable(hosts)
+    reasons = reasons or [_NO_SITES] * len(hosts)
+    batches = []
+    for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
+        samples = _failed(host, why) if found is None else _placed(host, found)
+        place = host.scalars.get("host", np.array([index]))
+        numbered = samples.with_scalars(
+            host=np.repeat(place, len(samples)),
+            sample=np.arange(len(samples)),
+            origin=np.full(len(samples), PEAKS),
+        )
+        batches.append(numbered)
+    return concatenate(batches)
+
+
+def refine_seeds(
+    seeds: StructureBatch, settings: SamplingSettings, **options: Any
+) -> StructureBatch:
+    """Samples that a trained model draws around seeds, from `start_time` on.
+
+    Parameters
+    ----------
+    seeds
+        As `seed_samples` makes them.
+    settings
+        With a `start_time` below 1; `samples` are drawn around each seed.
+    options
+        Further arguments of `generate`.
+
+    Returns
+    -------
+    Samples as `generate` draws them; seeds without positions are left out.
+
+    Raises
+    ------
+    ValueError
+        If `start_time` is 1 or no seed has positions.
+    CheckpointError
+        If the model cannot be loaded.
+    """
+    from aiida_hpaint.science.diffusion import (
+        generate,  # here: torch, which other seeds do not need
+    )
+
+    if settings.start_time >= 1:
+        raise ValueError("sampling.start_time is 1, which forgets the seeds: give less, like 0.3")
+    guesses = seeds[np.flatnonzero(seeds.placed)]
+    if not len(guesses):
+        raise ValueError("no seed has positions: there is nothing to draw around")
+    drawn = generate(replace(guesses, scalars={}), settings, **options)
+    return renumbered(drawn.with_scalars(host=guesses.scalars["host"][drawn.scalars["host"]]))
+
+
+def renumbered(samples: StructureBatch) -> StructureBatch:
+    """Samples numbered from 0 on within each host, in their order."""
+    numbers = np.zeros(len(samples), dtype=np.int64)
+    for host in np.unique(samples.scalars["host"]):
+        members = np.flatnonzero(samples.scalars["host"] == host)
+        numbers[members] = np.arange(len(members))
+    return samples.with_scalars(sample=numbers)
+
+
+def check_seedable(hosts: StructureBatch) -> None:
+    """Refuse hosts whose sites to insert are not of one element.
+
+    Raises
+    ------
+    ValueError
+        If there is such a host; the message names it.
+    """
+    for host in hosts:
+        kinds = sorted({symbol_of(number) for number in host.numbers[host.inserted].tolist()})
+        if len(kinds) != 1:
+            what = " and ".join(kinds) or "nothing"
+            raise ValueError(
+                f"{host.labels[0]}: {what} to insert: a potential has sites for one element"
+            )
+
+
+def _arranged(
+    potential: PotentialGrid | Sites,
+    host: StructureBatch,
+    peaks: PeaksSettings | None,
+    pinball: PinballSettings,
+) -> StructureBatch | None:
+    sites = potential if isinstance(potential, Sites) else find_sites(potential, host, peaks)
+    if not len(sites):
+        return None
+    element = symbol_of(int(host.numbers[host.inserted][0]))
+    count = int(host.insert_counts[0])
+    return arrange_sites(remove_inserted(host), sites, element, count, pinball)
+
+
+def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
+    """The host with the inserted sites of each arrangement."""
+    samples = host[np.zeros(len(found), dtype=np.int64)]
+    rows = [
+        _filled(host, one.frac_coords[one.inserted] - _drift(host, one), at)
+        for at, one in enumerate(found)
+    ]
+    energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
+    return replace(
+        samples.with_coords(np.concatenate(rows)),
+        scalars={"fate": np.full(len(found), Fate.SAMPLED.value), "energy_pinball": energies},
+    )
+
+
+def _drift(host: StructureBatch, one: StructureBatch) -> FloatArray:
+    """(3,) by how much an arrangement is off its host: symmetrised structures may be moved."""
+    shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
+    return np.asarray((shifts - np.rint(shifts)).mean(0)) if len(shifts) else np.zeros(3)
+
+
+def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
+    """(n, 3) coordinates of the host's sites; those that have no position get one at random."""
+    from aiida_hpaint.science.diffusion.sampling.frame import host_frame
+    from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
+    from aiida_hpaint.science.diffusion.sampling.seeds import sample_rng
+
+    coords, sought = host.frac_coords.copy(), np.flatnonzero(host.inserted)
+    coords[sought[: len(positions)]] = positions
+    unknown = np.zeros(len(coords), dtype=np.bool_)
+    unknown[sought[len(positions) :]] = True
+    if unknown.any():
+        known = ~host.inserted
+        frame = host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
+        rng = sample_rng(0, sample, host.numbers, unknown)
+        at_random = place_at_random(frame, host.numbers, frame.enter(coords), unknown, rng)
+        coords[unknown] = frame.leave(at_random)
+    return coords
+
+
+def _failed(host: StructureBatch, why: str) -> StructureBatch:
+    coords = np.where(host.inserted[:, None], np.nan, host.frac_coords)
+    marked = replace(
+        host.with_coords(coords),
+        scalars={"fate": np.array([Fate.FAILED.value]), "energy_pinball": np.array([np.nan])},
+    )
+    return replace(marked, metadata=({**host.metadata[0], "error": why},))

@@ -1,0 +1,138 @@
+"""judge: what an answer of the probe means for what a code is to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.environment.findings import OK, Finding, Verdict, install_ours
+from aiida_hpaint.science.environment.judge_machine import judge_machine
+from aiida_hpaint.science.environment.judge_models import judge_models
+from aiida_hpaint.science.environment.probe import source_hash, versions
+from aiida_hpaint.science.environment.wanted import (
+    OPTIONAL,
+    Wanted,
+    other_packages,
+    python_needed,
+    requirements_by_name,
+)
+
+Answer = Mapping[str, Any]
+_MODULES = {"mace-torch": "mace", "pyyaml": "yaml"}
+"""Modules that are not called as their distribution."""
+
+
+def judge(answer: Answer, wanted: Wanted) -> list[Finding]:
+    """What is there, missing or different from this side, in the order of what to mend first.
+
+    Parameters
+    ----------
+    answer
+        `answer.json` of the probe.
+    wanted
+        What the jobs are to do.
+    """
+    python = _judge_python(answer)
+    if "packages" not in answer:
+        return [python]
+    packages = [_judge_package(answer, *item) for item in requirements_by_name(wanted).items()]
+    return [
+        python,
+        *_judge_ours(answer),
+        *(found for found in packages if found.required or found.verdict != OK),
+        *_judge_imports(answer),
+        *judge_machine(answer, wanted),
+        *judge_models(answer, wanted),
+        *_judge_others(answer, other_packages(wanted)),
+    ]
+
+
+def _judge_python(answer: Answer) -> Finding:
+    found, needed = str(answer["python"].get("version", "?")), python_needed()
+    there = f"{found} ({answer['python'].get('executable', '')})"
+    if _fits(found, SpecifierSet(needed)):
+        return Finding("Python", there, needed)
+    remedy = "make an environment with such a Python there, and a code for it"
+    return Finding("Python", there, needed, "differs", remedy=remedy)
+
+
+def _judge_ours(answer: Answer) -> list[Finding]:
+    found = answer["packages"].get("aiida-hpaint")
+    command = install_ours(answer["python"]["executable"])
+    if found is None:
+        return [Finding("aiida-hpaint", "", __version__, "missing", remedy=command)]
+    if found != __version__:
+        return [Finding("aiida-hpaint", found, __version__, "differs", remedy=command)]
+    whole = Finding("aiida-hpaint", found, __version__)
+    if answer.get("source") == source_hash("aiida_hpaint"):
+        return [whole]
+    told = "of the same version, but not the same files: one of them is under development"
+    return [whole, Finding("  its files", "others than here", "", "note", False, told)]
+
+
+def _judge_package(answer: Answer, name: str, lines: list[Requirement]) -> Finding:
+    environment = _environment(answer["python"])
+    lines = [line for line in lines if line.marker is None or line.marker.evaluate(environment)]
+    specifier = SpecifierSet()
+    for line in lines:
+        specifier &= line.specifier
+    found, needed = answer["packages"].get(name), str(specifier) or "any"
+    required = name not in OPTIONAL
+    if found is not None and _fits(found, specifier):
+        return Finding(name, found, needed, OK, required)
+    remedy = "" if required else "only `aiida-hpaint models fetch`, run there, needs it"
+    verdict: Verdict = "missing" if found is None else "differs"
+    return Finding(name, found or "", needed, verdict, required, remedy, (f"{name}{specifier}",))
+
+
+def _judge_others(answer: Answer, names: list[str]) -> list[Finding]:
+    """Packages of other potentials that one side has."""
+    here, there = versions(names), answer["packages"]
+    return [
+        Finding(name, there.get(name) or "", here[name] or "", "note", False)
+        for name in names
+        if there.get(name) != here[name]
+    ]
+
+
+def _judge_imports(answer: Answer) -> list[Finding]:
+    """Modules of packages that are there and cannot be imported."""
+    failed = answer.get("imports") or {}
+    if "error" in failed:
+        return [Finding("imports", str(failed["error"]), "", "broken")]
+    lacking = {name for name, version in answer["packages"].items() if version is None}
+    modules = {_MODULES.get(name, name.replace("-", "_")) for name in lacking}
+    return [
+        Finding(f"import {name}", error, "", "broken", remedy=f"mend what `import {name}` lacks")
+        for name, error in failed.items()
+        if error and _missing_module(error) not in modules
+    ]
+
+
+def _missing_module(error: str) -> str:
+    found = re.fullmatch(r"ModuleNotFoundError: No module named '(\w+).*'", error)
+    return found[1] if found else ""
+
+
+def _environment(python: Mapping[str, Any]) -> dict[str, str]:
+    version = str(python["version"])
+    return {
+        "python_version": ".".join(version.split(".")[:2]),
+        "python_full_version": version,
+        "sys_platform": str(python.get("sys_platform", "linux")),
+        "platform_machine": str(python.get("machine", "")),
+        "extra": "",
+    }
+
+
+def _fits(version: str, specifier: SpecifierSet) -> bool:
+    try:
+        return specifier.contains(Version(version), prereleases=True)
+    except InvalidVersion:
+        return False

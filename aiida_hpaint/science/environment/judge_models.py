@@ -1,0 +1,111 @@
+"""Which generators and potentials the other side has, compared with those of this side."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models
+from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+from aiida_hpaint.science.environment.findings import OK, Finding, Verdict, install_command, short
+from aiida_hpaint.science.environment.probe import file_hash, weights
+from aiida_hpaint.science.environment.wanted import Wanted
+from aiida_hpaint.science.relaxation.potentials.files import sha256_of
+
+Answer = Mapping[str, Any]
+Known = Mapping[str, str]
+
+
+def judge_models(answer: Answer, wanted: Wanted) -> list[Finding]:
+    """Generators, those nobody asked for included, weights of packages, and files of potentials."""
+    return [
+        *_judge_generators(answer, wanted),
+        *(_judge_weights(answer, name, wanted) for name in _present(answer)),
+        *(_judge_file(answer, name) for name in answer.get("files") or {}),
+    ]
+
+
+def _present(answer: Answer) -> list[str]:
+    """Packages that are there at all; the others have a line of their own."""
+    return [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
+
+
+def local_generator(name: str) -> Known | None:
+    """The sha256 of weights and card of a generator of this side, if it has it."""
+    try:
+        path = find_model(name)
+        return {"sha256": sha256_of(path), "card": card_hash(read_card(path))}
+    except CheckpointError:
+        return None
+
+
+def _judge_generators(answer: Answer, wanted: Wanted) -> list[Finding]:
+    models = answer.get("models")
+    if models is None or "sample" not in wanted.stages:
+        return []
+    if "error" in models:
+        told = "see the lines above"
+        return [Finding("generators", str(models["error"]), "", "broken", remedy=told)]
+    ours = [card.name for card in list_models()]
+    names = list(dict.fromkeys([*wanted.models, *ours, *models["found"]]))
+    return [_judge_generator(answer, name, name in wanted.models) for name in names]
+
+
+def _judge_generator(answer: Answer, name: str, required: bool) -> Finding:
+    there, here = answer["models"]["found"].get(name), local_generator(name)
+    title, needed = f"generator {name}", short(here["sha256"]) if here else ""
+    if there is None:
+        remedy = _fetch(answer, name)
+        return Finding(title, "", needed, "missing" if required else "note", required, remedy)
+    if here is None or dict(here) == dict(there):
+        return Finding(title, short(there["sha256"]), needed, OK, required)
+    what = "its weights" if here["sha256"] != there["sha256"] else "its card"
+    remedy = f"{what} differ: {_fetch(answer, name)}"
+    verdict: Verdict = "differs" if required else "note"
+    return Finding(title, short(there["sha256"]), needed, verdict, required, remedy)
+
+
+def _fetch(answer: Answer, name: str) -> str:
+    if name in PUBLISHED:
+        program = PurePosixPath(answer["python"]["executable"]).parent / "aiida-hpaint"
+        return shlex.join([str(program), "models", "fetch", name])
+    if name == "bundled":
+        return "install the same aiida-hpaint there"
+    folder = answer["models"].get("folder", "the folder of models")
+    return f"copy its .safetensors and .json into {folder} there, or submit with --upload-model"
+
+
+def _judge_weights(answer: Answer, package: str, wanted: Wanted) -> Finding:
+    there, here = answer["weights"][package], weights(package)
+    names = (info.name for info in wanted.infos if info.package == package)
+    title = f"potential {', '.join(dict.fromkeys(names))}"
+    if isinstance(there, dict) and "error" in there:
+        return Finding(title, str(there["error"]), "", "broken", remedy=f"install {package} again")
+    if not there:
+        remedy = install_command(answer["python"]["executable"], [package])
+        return Finding(title, "", f"{package} with weights", "missing", remedy=remedy)
+    different = [name for name, digest in here.items() if there.get(name, digest) != digest]
+    if None in there.values() or different:
+        version = answer["packages"].get(package)
+        again = ["--force-reinstall", "--no-deps", f"{package}=={version}"]
+        remedy = install_command(answer["python"]["executable"], again)
+        return Finding(title, "other weights", f"those of {package}", "differs", remedy=remedy)
+    return Finding(title, f"{len(there)} files", "as here" if here else "")
+
+
+def _judge_file(answer: Answer, name: str) -> Finding:
+    there, here = answer["files"][name], _local_hash(name)
+    title, needed = f"potential {name}", short(here)
+    copy = f"copy {shlex.quote(name)} there, to the same path"
+    if not there:
+        return Finding(title, "", needed, "missing", remedy=copy)
+    if here is not None and here != there:
+        return Finding(title, short(there), needed, "differs", remedy=copy)
+    return Finding(title, short(there), needed)
+
+
+def _local_hash(name: str) -> str | None:
+    return file_hash(name) if Path(name).expanduser().is_file() else None

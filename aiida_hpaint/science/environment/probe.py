@@ -1,0 +1,218 @@
+"""What a computer has, asked by a job there: `question.json` in, `answer.json` out.
+
+This file is sent along with the job. It needs a Python from 3.8 on and nothing else, since what it
+looks for may be missing, broken or of another version. Whatever could take this interpreter
+down, or not return, happens in another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Callable  # noqa: UP035
+
+PATIENCE = 600
+"""Seconds for one import; file systems of clusters can be slow."""
+
+TOLD = (
+    "AIIDA_HPAINT_MODELS",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "LSB_JOBID",
+    "PBS_JOBID",
+    "PYTHONPATH",
+    "SLURM_CLUSTER_NAME",
+    "SLURM_CPUS_ON_NODE",
+    "SLURM_JOB_ACCOUNT",
+    "SLURM_JOB_GPUS",
+    "SLURM_JOB_ID",
+    "SLURM_JOB_PARTITION",
+)
+"""Environment variables that are reported; others are nobody's business."""
+
+TORCH = """
+import json, sys, torch
+devices = []
+if torch.cuda.is_available():
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        torch.zeros(8, device=index).sum().item()
+        devices.append({"name": properties.name, "memory": properties.total_memory})
+print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda,
+                  "devices": devices, "threads": torch.get_num_threads()}))
+"""
+
+MODELS = """
+import json, sys
+from aiida_hpaint.science.diffusion.models.cards import card_hash, read_card
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+from aiida_hpaint.science.relaxation.potentials.files import sha256_of
+found, errors = {}, {}
+names = list(dict.fromkeys([*json.loads(sys.argv[1]), *(card.name for card in list_models())]))
+for name in names:
+    try:
+        path = find_model(name)
+        found[name] = {"sha256": sha256_of(path), "card": card_hash(read_card(path))}
+    except Exception as error:
+        errors[name] = str(error)
+print(json.dumps({"folder": str(models_folder()), "found": found, "errors": errors}))
+"""
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """All there is to say; a part that fails says why, and the others stand."""
+    packages = versions(question.get("packages", []))
+    parts: dict[str, Callable[[], Any]] = {
+        "python": interpreter,
+        "machine": machine,
+        "environment": lambda: {key: os.environ[key] for key in TOLD if key in os.environ},
+        "disk": disk,
+        "imports": lambda: {name: importable(name) for name in question.get("modules", [])},
+        "source": lambda: source_hash("aiida_hpaint"),
+        "weights": lambda: {name: weights(name) for name in question.get("weights", [])},
+        "files": lambda: {name: file_hash(name) for name in question.get("files", [])},
+    }
+    if packages.get("torch"):
+        parts["torch"] = lambda: in_another(TORCH)
+    if packages.get("aiida-hpaint") and "generators" in question:
+        parts["models"] = lambda: in_another(MODELS, json.dumps(question["generators"]))
+    return {"packages": packages, **{name: _or_error(part) for name, part in parts.items()}}
+
+
+def interpreter() -> dict[str, Any]:
+    """Which Python this is, as markers of requirements ask."""
+    return {
+        "version": platform.python_version(),
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+        "implementation": platform.python_implementation(),
+        "sys_platform": sys.platform,
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Where the job runs, and what it may use of it; memory in bytes."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "name": socket.gethostname(),
+        "cores": os.cpu_count(),
+        "cores_allowed": len(allowed) if allowed else os.cpu_count(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "folder": str(Path.cwd()),
+    }
+
+
+def disk() -> dict[str, int]:
+    """Bytes of the file system of the job's folder, and what is free of them."""
+    usage = shutil.disk_usage(".")
+    return {"total": usage.total, "free": usage.free}
+
+
+def versions(names: list[str]) -> dict[str, str | None]:
+    """Versions of distributions; None of those that are not installed."""
+    found: dict[str, str | None] = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def importable(module: str) -> str:
+    """Why a module cannot be imported in an interpreter of its own; empty if it can."""
+    done = _run("import importlib, sys; importlib.import_module(sys.argv[1])", module)
+    if done.returncode == 0:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    return lines[-1] if lines else f"it ended with status {done.returncode}"
+
+
+def in_another(code: str, *arguments: str) -> Any:
+    """What code prints as JSON in another interpreter.
+
+    Raises
+    ------
+    RuntimeError
+        If it fails, with its last line.
+    """
+    done = _run(code, *arguments)
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    if done.returncode or not lines:
+        errors = [line for line in done.stderr.splitlines() if line.strip()]
+        status = f"it ended with status {done.returncode}"
+        raise RuntimeError(errors[-1] if errors else status)
+    return json.loads(lines[-1])
+
+
+def source_hash(package: str) -> str | None:
+    """SHA-256 of the Python files of a package, which is not imported; None if it is not there."""
+    spec = util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    root = Path(next(iter(spec.submodule_search_locations)))
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py"), key=lambda path: path.relative_to(root).as_posix()):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def weights(distribution: str) -> dict[str, str | None]:
+    """SHA-256 of the files with weights that a package brings."""
+    try:
+        files = metadata.distribution(distribution).files or []
+    except metadata.PackageNotFoundError:
+        return {}
+    kept = [file for file in files if file.suffix in (".pth", ".pt", ".tar")]
+    return {str(file): file_hash(str(file.locate())) for file in kept}
+
+
+def file_hash(name: str) -> str | None:
+    """SHA-256 of a file; None if it is not there."""
+    path = Path(name).expanduser()
+    if not path.is_file():
+        return None
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while True:
+            block = stream.read(1 << 20)
+            if not block:
+                return digest.hexdigest()
+            digest.update(block)
+
+
+def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "ignore", "-c", code, *arguments]
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def _or_error(part: Callable[[], Any]) -> Any:
+    try:
+        return part()
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    with open("question.json", encoding="utf-8") as stream:
+        asked = json.load(stream)
+    told = answer(asked)
+    with open("answer.json", "w", encoding="utf-8") as stream:
+        json.dump(told, stream)

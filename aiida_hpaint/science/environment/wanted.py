@@ -1,0 +1,159 @@
+"""What a code is to do, what that needs there, and what to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from aiida_hpaint.science.environment.requirements import (
+    normal_name,
+    remote_requirements,
+    required_name,
+)
+from aiida_hpaint.science.relaxation.potentials import (
+    PotentialError,
+    PotentialInfo,
+    list_potentials,
+)
+from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
+
+STAGES = ("sample", "relax", "train")
+OPTIONAL = frozenset({"click", "huggingface-hub", "rich"})
+"""What only `aiida-hpaint models fetch` needs, run there by hand."""
+
+_POTENTIALS = ("nequip", "sevenn")
+"""Packages of the extra ml that are needed only if their potential is."""
+
+_TOP_MODULES: Mapping[str, str] = {"mace-torch": "mace"}
+_JOBS = ("cloudpickle", "node_graph.utils.struct_utils", "aiida_hpaint.calculations.jobs")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the jobs of a code are to do.
+
+    Attributes
+    ----------
+    stages : tuple of strings
+        Some of "sample", "relax" and "train".
+    generators : tuple of strings
+        Names or paths of generators that have to be there.
+    potentials : tuple of PotentialSettings
+        Potentials that have to be there.
+    gpus : int
+        GPUs that each job asks for.
+    """
+
+    stages: tuple[str, ...] = ("sample", "relax")
+    generators: tuple[str, ...] = (SamplingSettings().generator,)
+    potentials: tuple[PotentialSettings, ...] = (PotentialSettings(),)
+    gpus: int = 0
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Generators that have weights, if anything is to be sampled."""
+        names = self.generators if "sample" in self.stages else ()
+        return tuple(name for name in names if name != "random")
+
+    @property
+    def infos(self) -> tuple[PotentialInfo, ...]:
+        """The potentials as the registry knows them, if anything is to be relaxed.
+
+        Raises
+        ------
+        PotentialError
+            If there is no such potential.
+        """
+        chosen = self.potentials if "relax" in self.stages else ()
+        return tuple(potential_info(settings.name) for settings in chosen)
+
+
+def potential_info(name: str) -> PotentialInfo:
+    """A potential as the registry knows it.
+
+    Raises
+    ------
+    PotentialError
+        If there is none of this name.
+    """
+    known = {info.name: info for info in list_potentials()}
+    if name.lower() not in known:
+        raise PotentialError(f"unknown potential {name!r}: choose one of {', '.join(known)}")
+    return known[name.lower()]
+
+
+def requirements_for(wanted: Wanted) -> list[str]:
+    """The requirements, as pip takes them, of what is wanted; aiida-hpaint itself left out."""
+    packages = {normal_name(info.package) for info in wanted.infos}
+    unwanted = [name for name in _POTENTIALS if name not in packages]
+    extras = {"sample": "sampling", "train": "ml"}
+    chosen = {extras[stage] for stage in wanted.stages if stage in extras}
+    lines = set(remote_requirements(chosen, leave_out=unwanted))
+    everything = {required_name(line): line for line in remote_requirements(("ml",))}
+    for name in packages:
+        lines |= {everything.get(name, name), everything["torch"]}
+    return sorted(lines)
+
+
+def requirements_by_name(wanted: Wanted) -> dict[str, list[Requirement]]:
+    """The requirements of what is wanted, one list a package."""
+    found: dict[str, list[Requirement]] = {}
+    for line in requirements_for(wanted):
+        found.setdefault(required_name(line), []).append(Requirement(line))
+    return found
+
+
+def other_packages(wanted: Wanted) -> list[str]:
+    """Packages of potentials that nobody asked for."""
+    packages = {info.package for info in list_potentials()} if "relax" in wanted.stages else set()
+    return sorted(packages - requirements_by_name(wanted).keys())
+
+
+def python_needed() -> str:
+    """Versions of Python that this package runs with, as a specifier."""
+    return str(metadata.metadata("aiida-hpaint")["Requires-Python"])
+
+
+def question(wanted: Wanted) -> dict[str, Any]:
+    """What the probe is asked; never the same twice, so that no answer comes from a cache."""
+    infos = wanted.infos
+    files = [chosen.model for chosen in wanted.potentials if chosen.model and infos]
+    return {
+        "asked": datetime.now(timezone.utc).isoformat(),
+        "wanted": {
+            "stages": list(wanted.stages),
+            "generators": list(wanted.generators),
+            "potentials": [one.model_dump(mode="json") for one in wanted.potentials],
+            "gpus": wanted.gpus,
+        },
+        "packages": ["aiida-hpaint", *requirements_by_name(wanted), *other_packages(wanted)],
+        "modules": [*_modules(wanted)],
+        "generators": list(wanted.models),
+        "weights": sorted({info.package for info in infos if not info.needs_file}),
+        "files": files,
+    }
+
+
+def wanted_of(question: Mapping[str, Any]) -> Wanted:
+    """What was wanted when a question was asked."""
+    values = question["wanted"]
+    return Wanted(
+        stages=tuple(values["stages"]),
+        generators=tuple(values["generators"]),
+        potentials=tuple(map(PotentialSettings.model_validate, values["potentials"])),
+        gpus=int(values["gpus"]),
+    )
+
+
+def _modules(wanted: Wanted) -> list[str]:
+    drawing = (
+        ["aiida_hpaint.science.diffusion.sampling.generation"] if "sample" in wanted.stages else []
+    )
+    training = ["aiida_hpaint.science.diffusion.training.train"] if "train" in wanted.stages else []
+    packages = sorted({info.package for info in wanted.infos})
+    return [*_JOBS, *drawing, *training, *(_TOP_MODULES.get(name, name) for name in packages)]

@@ -1,0 +1,81 @@
+"""Distances between arrangements of inserted sites in one host, up to the host's symmetry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.images import NEIGHBOURS
+
+FloatArray = NDArray[np.float64]
+
+SYMMETRY_TOLERANCE = 0.05
+"""Å, within which a host is taken to be symmetric."""
+
+
+@dataclass(frozen=True)
+class HostSymmetry:
+    """Operations (R, t) that map a host onto itself: frac -> frac @ R.T + t."""
+
+    cell: FloatArray
+    rotations: FloatArray
+    translations: FloatArray
+
+    @classmethod
+    def of(cls, host: StructureBatch, tolerance: float = SYMMETRY_TOLERANCE) -> HostSymmetry:
+        """Symmetry of the host's own sites of a batch of one structure; the identity if alone."""
+        known = ~host.inserted
+        cell = host.cells[0]
+        rotations, translations = np.eye(3)[None], np.zeros((1, 3))
+        if known.any():
+            crystal: Any = (cell, host.frac_coords[known], host.numbers[known])
+            found = spglib.get_symmetry(crystal, symprec=tolerance)
+            if found is not None:
+                rotations, translations = found["rotations"], found["translations"]
+        return cls(cell, rotations.astype(np.float64), translations)
+
+    def images(self, frac: FloatArray) -> FloatArray:
+        """(operations, m, 3) all arrangements equivalent to one (m, 3), fractional."""
+        turned = np.einsum("oab,mb->oma", self.rotations, frac)
+        return np.asarray(turned + self.translations[:, None])
+
+
+def site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    """(n, m) shortest distances in Å between fractional points, over periodic images."""
+    shift = right[None] - left[:, None]
+    wrapped = shift - np.round(shift)
+    images = (wrapped[:, :, None] + NEIGHBOURS) @ cell
+    return np.asarray(np.sqrt((images**2).sum(-1).min(-1)))
+
+
+def assign(
+    cell: FloatArray, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
+) -> FloatArray:
+    """(m,) distances in Å from each left site to its partner of the same element on the right.
+
+    Partners are chosen so that the sum of squared distances is smallest.
+    """
+    distances = site_distances(cell, left, right)
+    cost = np.where(numbers[:, None] == numbers[None], distances**2, 1e6)
+    rows, columns = linear_sum_assignment(cost)
+    return np.asarray(distances[rows, columns])
+
+
+def closest_arrangement(
+    symmetry: HostSymmetry, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
+) -> FloatArray:
+    """(m,) distances in Å of inserted sites to their partners, for the best host operation."""
+    best = assign(symmetry.cell, numbers, left, right)
+    for image in symmetry.images(right):
+        if best.max(initial=0.0) < 1e-3:
+            break
+        distances = assign(symmetry.cell, numbers, left, image)
+        if (distances**2).sum() < (best**2).sum():
+            best = distances
+    return best

@@ -1,0 +1,75 @@
+"""compare: a restored structure against a reference, as the paper does and site by site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.core import Lattice, Structure
+
+from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, assign, closest_arrangement
+from aiida_hpaint.science.structures.batch import StructureBatch
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a restored structure compares with a reference.
+
+    Attributes
+    ----------
+    match
+        Whether pymatgen's StructureMatcher with its defaults calls them the same.
+    rmsd
+        Root mean square displacement of all sites in units of (V / n_sites)^(1/3), None unless
+        they match.
+    site_distances : (m,) floats
+        Distance in Å of each inserted site to the reference's, for the assignment and the
+        symmetry operation of the host that bring them closest, host drift removed.
+    """
+
+    match: bool
+    rmsd: float | None
+    site_distances: NDArray[np.float64]
+
+
+def compare(candidate: StructureBatch, reference: StructureBatch) -> Comparison:
+    """Compare two batches of one structure with the same host sites in the same order.
+
+    Reents et al. (arXiv:2601.01959) count a prediction as a structural match by the same matcher.
+    """
+    found = StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate))
+    distances = inserted_distances(candidate, reference)
+    return Comparison(found is not None, None if found is None else float(found[0]), distances)
+
+
+def matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
+    """Whether StructureMatcher with its defaults calls two structures the same."""
+    return StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate)) is not None
+
+
+def host_matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
+    """Whether StructureMatcher calls two structures the same without their inserted sites."""
+    left, right = (_structure(batch, ~batch.inserted) for batch in (reference, candidate))
+    return StructureMatcher().get_rms_dist(left, right) is not None
+
+
+def inserted_distances(candidate: StructureBatch, reference: StructureBatch) -> NDArray[np.float64]:
+    """(m,) distances in Å between the inserted sites of two structures of one host."""
+    known = ~reference.inserted
+    shift = candidate.frac_coords[known] - reference.frac_coords[known]
+    drift = (shift - np.round(shift)).mean(0) if known.any() else np.zeros(3)
+    ours = candidate.frac_coords[candidate.inserted] - drift
+    theirs = reference.frac_coords[reference.inserted]
+    numbers = reference.numbers[reference.inserted]
+    direct = assign(reference.cells[0], numbers, ours, theirs)
+    if direct.max(initial=0.0) < 0.05:
+        return direct
+    return closest_arrangement(HostSymmetry.of(reference), numbers, ours, theirs)
+
+
+def _structure(batch: StructureBatch, sites: NDArray[np.bool_] | None = None) -> Structure:
+    chosen = slice(None) if sites is None else sites
+    numbers, frac = batch.numbers[chosen], batch.frac_coords[chosen]
+    return Structure(Lattice(batch.cells[0]), numbers.tolist(), frac)

@@ -1,0 +1,81 @@
+"""Which samples of a host go on, and which is its answer: energies compared host by host."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.evaluation.sifting import find_duplicates
+from aiida_hpaint.science.settings import SiftSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.fate import RELAXED, Fate
+
+SAME_ENERGY = 0.001
+"""eV per atom, within which relaxed samples that look alike are the same."""
+
+
+def select_lowest(
+    samples: StructureBatch, keep: int, window: float, same: float = SiftSettings().same
+) -> StructureBatch:
+    """Mark all relaxed samples but the lowest of each host as OUTCLASSED, repeats as DUPLICATE.
+
+    Parameters
+    ----------
+    keep
+        Distinct samples of each host that stay.
+    window
+        Samples within this energy of the lowest stay as well, eV per atom, up to twice `keep`.
+    same
+        Within which inserted sites agree in repeats, Å.
+    """
+    fates = samples.scalars["fate"].astype("U16")
+    energies = samples.scalars["energy"] / samples.site_counts
+    for members in _relaxed_by_host(samples):
+        repeats = _repeats(samples, members, energies, same)
+        fates[repeats] = Fate.DUPLICATE.value
+        distinct = [index for index in members if index not in repeats]
+        for place, index in enumerate(distinct):
+            close = energies[index] - energies[distinct[0]] <= window
+            if place >= (2 * keep if close else keep):
+                fates[index] = Fate.OUTCLASSED.value
+    return samples.with_scalars(fate=fates)
+
+
+def rank(samples: StructureBatch) -> StructureBatch:
+    """Add `rank` (0 is the lowest of its host, -1 not ranked) and `energy_above_best` (eV/atom)."""
+    ranks = np.full(len(samples), -1)
+    above = np.full(len(samples), np.nan)
+    energies = samples.scalars["energy"] / samples.site_counts
+    for members in _relaxed_by_host(samples):
+        ranks[members] = np.arange(len(members))
+        above[members] = energies[members] - energies[members[0]]
+    return samples.with_scalars(rank=ranks, energy_above_best=above)
+
+
+def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
+    """For each host its relaxed samples, the lowest energy first (ties: the earlier sample)."""
+    relaxed = np.isin(samples.scalars["fate"], [fate.value for fate in RELAXED])
+    groups = []
+    for host in np.unique(samples.scalars["host"]):
+        members = np.where(relaxed & (samples.scalars["host"] == host))[0]
+        if len(members):
+            order = np.argsort(samples.scalars["energy"][members], kind="stable")
+            groups.append(members[order])
+    return groups
+
+
+def _repeats(
+    samples: StructureBatch,
+    members: NDArray[np.intp],
+    energies: NDArray[np.float64],
+    same: float,
+) -> list[int]:
+    """Members that agree with a lower one in energy and arrangement."""
+    found: list[int] = []
+    for place, index in enumerate(members):
+        lower = members[:place]
+        alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
+        pairs = (np.array([other, index]) for other in alike if other not in found)
+        if any(find_duplicates(samples, pair, same) for pair in pairs):
+            found.append(int(index))
+    return found

@@ -1,0 +1,112 @@
+"""Which samples of a host repeat another one, up to the host's symmetry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from aiida_hpaint.science.evaluation.equivalence import FloatArray, HostSymmetry
+from aiida_hpaint.science.structures.batch import IntArray, StructureBatch
+from aiida_hpaint.science.structures.images import NEIGHBOURS
+
+_LARGEST_BLOCK = 500_000
+"""Distances computed at once."""
+
+
+def find_duplicates(
+    samples: StructureBatch, members: NDArray[np.intp], tolerance: float
+) -> list[int]:
+    """Members of one host that agree with an earlier member within the tolerance (Å).
+
+    Two samples agree if, for the operation of the host and the assignment of sites that make the
+    sum of squared distances between their inserted sites smallest, no distance reaches the
+    tolerance. A member is compared with those before it that are no duplicates themselves.
+    """
+    if len(members) < 2:
+        return []
+    first = samples[int(members[0])]
+    symmetry, numbers = HostSymmetry.of(first), first.numbers[first.inserted]
+    kept: list[FloatArray] = []
+    found = []
+    for index in members.tolist():
+        sites = samples.sites(index)
+        frac = samples.frac_coords[sites][samples.inserted[sites]]
+        if agrees(symmetry, numbers, kept, frac, tolerance):
+            found.append(index)
+        else:
+            kept.append(frac)
+    return found
+
+
+def agrees(
+    symmetry: HostSymmetry,
+    numbers: IntArray,
+    others: list[FloatArray],
+    frac: FloatArray,
+    tolerance: float,
+) -> bool:
+    """Whether an arrangement (m, 3) agrees with one of others within the tolerance (Å).
+
+    The sum of squared distances of an arrangement within the tolerance is below m tolerance², and
+    so is that of any better one: operations for which the distances to the closest sites sum up
+    to more are left out before sites are assigned to each other, which changes nothing.
+    """
+    if not others or not len(frac):
+        return bool(others)
+    images = np.concatenate([frac[None], symmetry.images(frac)])
+    size = max(1, _LARGEST_BLOCK // (len(images) * len(frac)))
+    for start in range(0, len(others), size):
+        block = np.stack(others[start : start + size])
+        for squared in _close_operations(symmetry.cell, numbers, block, images, tolerance):
+            if _largest_distance(squared) < tolerance:
+                return True
+    return False
+
+
+def _close_operations(
+    cell: FloatArray, numbers: IntArray, others: FloatArray, images: FloatArray, tolerance: float
+) -> Iterator[FloatArray]:
+    """For each other arrangement (K, m, 3) that may agree: (operations, m, m) squared distances."""
+    limit = len(numbers) * tolerance**2
+    wide = 2 * np.sqrt(limit) < 1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()
+    place, operation = np.indices((len(others), len(images))).reshape(2, -1)
+    least = np.zeros(len(place))
+    for site in range(len(numbers)):
+        partners = np.flatnonzero(numbers == numbers[site])
+        shifts = images[operation, site][:, None] - others[place][:, partners]
+        least += _squared(cell, shifts, wide).min(axis=1)
+        near = least < limit
+        place, operation, least = place[near], operation[near], least[near]
+    different = np.where(numbers[:, None] == numbers[None], 0.0, 1e6)
+    for other in np.unique(place):
+        chosen = images[operation[place == other]]
+        yield _squared(cell, chosen[:, None] - others[other][None, :, None], wide) + different
+
+
+def _largest_distance(squared: FloatArray) -> float:
+    """Largest distance in the best assignment of the best operation: (operations, m, m)."""
+    least = np.maximum(squared.min(axis=1).sum(axis=1), squared.min(axis=2).sum(axis=1))
+    best, largest = np.inf, np.inf
+    for place in np.argsort(least, kind="stable"):
+        if least[place] >= best:
+            break
+        rows, columns = linear_sum_assignment(squared[place])
+        pairs = squared[place][rows, columns]
+        if pairs.sum() < best:
+            best, largest = pairs.sum(), float(np.sqrt(pairs.max()))
+    return largest
+
+
+def _squared(cell: FloatArray, shifts: FloatArray, wide: bool) -> FloatArray:
+    """Squared length in Å² of the shortest periodic image of fractional shifts (..., 3).
+
+    In a `wide` cell rounding alone finds the shortest image of every shift that matters here:
+    those shorter than half the smallest distance between two lattice planes.
+    """
+    wrapped = shifts - np.round(shifts)
+    if wide:
+        return np.asarray(((wrapped @ cell) ** 2).sum(-1))
+    return np.asarray((((wrapped[..., None, :] + NEIGHBOURS) @ cell) ** 2).sum(-1).min(-1))

@@ -1,0 +1,82 @@
+"""sift: samples that are not worth the time of a potential are marked, not thrown away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.evaluation.sifting.duplicates import find_duplicates
+from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
+from aiida_hpaint.science.settings import SiftSettings
+from aiida_hpaint.science.structures.batch import BoolArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.fate import Fate
+
+
+def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
+    """Mark samples with sites too close, with absurd surroundings, and that repeat earlier ones.
+
+    Only samples of fate SAMPLED are looked at, each beside those of its own host: they become
+    TOO_CLOSE, IMPLAUSIBLE (its metadata say why, as `error`) or DUPLICATE, up to the symmetry of
+    the host. Where all samples of a host offend against a rule, those that do so least stay: the
+    host may be what the rules do not know.
+
+    Parameters
+    ----------
+    samples
+        Samples with the scalars `host` and `fate`; those of one host have the same cell and the
+        same sites in the same order.
+    settings
+        Whether to look for what is implausible, and how far duplicates may be apart.
+    """
+    settings = settings or SiftSettings()
+    fates = samples.scalars["fate"].astype("U16")
+    metadata = list(samples.metadata)
+    fresh = (fates == Fate.SAMPLED.value) & (samples.insert_counts > 0)
+    for host in np.unique(samples.scalars["host"][fresh]):
+        of_host = samples.scalars["host"] == host
+        members = np.flatnonzero(fresh & of_host & samples.placed)
+        if not len(members):
+            continue
+        contacts = find_contacts(samples, members)
+        close = too_close(contacts)
+        fates[members[close]] = Fate.TOO_CLOSE.value
+        if settings.plausible:
+            for place, reason in implausible(contacts, ~close).items():
+                index = int(members[place])
+                fates[index] = Fate.IMPLAUSIBLE.value
+                metadata[index] = {**metadata[index], "error": reason}
+        left = members[fates[members] == Fate.SAMPLED.value]
+        fates[find_duplicates(samples, left, settings.same)] = Fate.DUPLICATE.value
+    record = {
+        "stage": "sift",
+        "version": __version__,
+        "settings": settings.model_dump(),
+        "fates": dict(sorted(Counter(map(str, fates)).items())),
+    }
+    marked = replace(samples, metadata=tuple(metadata)).with_scalars(fate=fates)
+    return marked.with_history(record)
+
+
+def implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:
+    """Samples (places among S) that offend against a rule, and against which.
+
+    Parameters
+    ----------
+    contacts
+        Of the S samples of a host.
+    alive : (S,) booleans
+        Samples to look at.
+    """
+    offences = np.stack([rule(contacts) for rule in RULES.values()])
+    total: IntArray = offences.sum(axis=0)
+    tolerated = total[alive].min(initial=total.max(initial=0))
+    found = np.flatnonzero(alive & (total > tolerated))
+    return {int(place): _reason(offences[:, place]) for place in found}
+
+
+def _reason(offences: NDArray[np.int64]) -> str:
+    return ", ".join(name for name, count in zip(RULES, offences, strict=True) if count)

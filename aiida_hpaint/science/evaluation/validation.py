@@ -1,0 +1,229 @@
+"""Candidates and references that DFT has relaxed: which is lowest, which match, what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
+from aiida_hpaint.science.evaluation.success import lower_energy_or_match, success_rate
+from aiida_hpaint.science.structures.batch import StructureBatch
+
+__all__ = ["DftResult", "ValidatedHost", "by_host", "rows_for_dft", "validation_summary"]
+
+Role = Literal["candidate", "reference"]
+
+
+@dataclass(frozen=True)
+class DftResult:
+    """One structure that DFT was to relax.
+
+    Attributes
+    ----------
+    host, role, rank
+        Place of its host among all hosts; what it is; place among the candidates by the potential.
+    start, end
+        Before and after, batches of one; no end where not a single step was done.
+    report
+        `status` (converged, not converged, failed), `energy` (eV), `message` and costs, as
+        DftRelaxWorkChain reports them.
+    """
+
+    host: int
+    role: Role
+    rank: int
+    start: StructureBatch
+    end: StructureBatch | None
+    report: Mapping[str, Any]
+
+    @property
+    def label(self) -> str:
+        """Name of the host."""
+        return self.start.labels[0]
+
+    @property
+    def energy(self) -> float | None:
+        """eV per atom by DFT, None where there is none that can be compared."""
+        energy = self.report.get("energy")
+        return None if energy is None or self.end is None else energy / self.start.n_sites
+
+    @property
+    def moved(self) -> float | None:
+        """Å, farthest that a site has moved, a move of all together aside."""
+        if self.end is None:
+            return None
+        shift = self.end.frac_coords - self.start.frac_coords
+        shift = shift - shift[0]
+        shift = shift - np.rint(shift)
+        shift = (shift - shift.mean(0)) @ self.start.cells[0]
+        return float(np.linalg.norm(shift, axis=1).max())
+
+    @property
+    def kept(self) -> bool | None:
+        """Whether it still matches what it was before."""
+        return None if self.end is None else matches(self.end, self.start)
+
+
+@dataclass(frozen=True)
+class ValidatedHost:
+    """What DFT says of one host.
+
+    Attributes
+    ----------
+    candidates
+        All that were to be relaxed, the lowest by DFT first and those without energy last.
+    reference
+        The same for its reference, if there is one.
+    """
+
+    candidates: tuple[DftResult, ...]
+    reference: DftResult | None
+
+    @property
+    def best(self) -> DftResult | None:
+        """The lowest candidate by DFT."""
+        found = self.candidates[0] if self.candidates else None
+        return found if found is not None and found.energy is not None else None
+
+    @property
+    def difference(self) -> float | None:
+        """eV per atom, of the lowest candidate above the reference; None unless both are known."""
+        if self.best is None or self.reference is None:
+            return None
+        ours, theirs = self.best.energy, self.reference.energy
+        return None if ours is None or theirs is None else ours - theirs
+
+    def matches_before(self, result: DftResult) -> bool | None:
+        """Whether a candidate matched the reference before both were relaxed."""
+        return None if self.reference is None else matches(result.start, self.reference.start)
+
+    def matches_after(self, result: DftResult) -> bool | None:
+        """Whether it does so afterwards."""
+        if self.reference is None or self.reference.end is None or result.end is None:
+            return None
+        return matches(result.end, self.reference.end)
+
+    @property
+    def succeeds(self) -> bool:
+        """Lower-energy success by DFT: the lowest candidate matches, or is below the reference."""
+        if self.best is None or self.difference is None:
+            return False
+        matched = bool(self.matches_after(self.best))
+        return bool(lower_energy_or_match([matched], [self.difference])[0])
+
+
+def rows_for_dft(
+    samples: StructureBatch, candidates: int | None, margin: float
+) -> NDArray[np.intp]:
+    """Ranked samples that DFT is to relax, host by host, the lowest by the potential first.
+
+    Parameters
+    ----------
+    candidates
+        So many of each host at most; None: all that have a rank, whatever the margin.
+    margin
+        eV per atom, above the lowest of the host.
+    """
+    ranks, hosts = samples.scalars["rank"], samples.scalars["host"]
+    chosen = ranks >= 0
+    if candidates is not None:
+        above = samples.scalars.get("energy_above_best", np.zeros(len(samples)))
+        # The lowest itself is never left out; where energies are unknown, so is the distance.
+        chosen &= (ranks < candidates) & ((ranks == 0) | ~(above > margin))
+    rows = np.flatnonzero(chosen)
+    return rows[np.lexsort((ranks[rows], hosts[rows]))]
+
+
+def by_host(results: Sequence[DftResult]) -> list[ValidatedHost]:
+    """Results, host by host."""
+    found = []
+    for host in sorted({result.host for result in results}):
+        members = [result for result in results if result.host == host]
+        candidates = [result for result in members if result.role == "candidate"]
+        references = [result for result in members if result.role == "reference"]
+        ordered = sorted(candidates, key=_by_energy)
+        found.append(ValidatedHost(tuple(ordered), references[0] if references else None))
+    return found
+
+
+def _by_energy(result: DftResult) -> tuple[bool, float, int]:
+    energy = result.energy
+    return energy is None, energy or 0.0, result.rank
+
+
+def validation_summary(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
+    """Figures of a validation, as JSON.
+
+    Returns
+    -------
+    mapping
+        `hosts`, `with_reference` and `judged` (candidate and reference have an energy): counts;
+        `match_before`, `match`, `les`: rates over judged hosts, None without any;
+        `energy_difference`: mean, median, lowest and highest of the lowest candidate minus the
+        reference, meV per atom; `first_stays_first`: of hosts with several candidates, the rate
+        at which the potential's first is DFT's lowest (to 1 meV per atom); `failed`: label, role,
+        rank and message of each structure that has no energy; `cost`: totals of structures, jobs,
+        ionic steps, scf iterations and seconds of pw.x.
+    """
+    judged = [host for host in hosts if host.difference is not None]
+    several = [host for host in hosts if _n_finished(host) > 1]
+    results = [result for host in hosts for result in _all(host)]
+    return {
+        "hosts": len(hosts),
+        "with_reference": sum(host.reference is not None for host in hosts),
+        "judged": len(judged),
+        "match_before": _rate([bool(h.matches_before(h.candidates[0])) for h in judged]),
+        "match": _rate([bool(h.matches_after(h.candidates[0])) for h in judged]),
+        "les": _rate([host.succeeds for host in judged]),
+        "energy_difference": _spread([1000 * (host.difference or 0.0) for host in judged]),
+        "first_stays_first": _rate([_first_is_lowest(host) for host in several]),
+        "failed": [_failure(result) for result in results if result.energy is None],
+        "cost": {"structures": len(results), **_costs(results)},
+    }
+
+
+COSTS = ("jobs", "ionic_steps", "scf_iterations", "seconds")
+"""What a report says of the effort."""
+
+
+def _all(host: ValidatedHost) -> list[DftResult]:
+    return [*host.candidates, *([host.reference] if host.reference is not None else [])]
+
+
+def _n_finished(host: ValidatedHost) -> int:
+    return sum(result.energy is not None for result in host.candidates)
+
+
+def _first_is_lowest(host: ValidatedHost) -> bool:
+    """Whether no candidate is below the potential's first, of those that DFT could relax."""
+    finished = {r.rank: r.energy for r in host.candidates if r.energy is not None}
+    return finished[min(finished)] - min(finished.values()) < SAME_ENERGY
+
+
+def _rate(successes: list[bool]) -> dict[str, float | int] | None:
+    return success_rate(successes).as_json() if successes else None
+
+
+def _spread(values: list[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    return {
+        "mean": float(np.mean(values)),
+        "median": float(np.median(values)),
+        "lowest": min(values),
+        "highest": max(values),
+    }
+
+
+def _failure(result: DftResult) -> dict[str, Any]:
+    message = result.report.get("message", "")
+    return {"label": result.label, "role": result.role, "rank": result.rank, "message": message}
+
+
+def _costs(results: list[DftResult]) -> dict[str, float]:
+    return {name: sum(result.report.get(name) or 0 for result in results) for name in COSTS}

@@ -1,0 +1,42 @@
+"""Groups of atoms that take the place of one atom."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.structures.elements import number_of
+
+FloatArray = NDArray[np.float64]
+
+_TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
+
+GROUPS: dict[str, tuple[tuple[str, ...], FloatArray]] = {
+    "OH": (("O", "H"), np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.98]])),
+    "NH4": (("N", "H", "H", "H", "H"), np.vstack([np.zeros((1, 3)), 1.03 * _TETRAHEDRON])),
+    "NH2": (
+        ("N", "H", "H"),
+        np.array([[0.0, 0.0, 0.0], [0.82, 0.0, 0.62], [-0.82, 0.0, 0.62]]),
+    ),
+    "BH4": (("B", "H", "H", "H", "H"), np.vstack([np.zeros((1, 3)), 1.22 * _TETRAHEDRON])),
+}
+"""Elements and positions (Å) of each group; the first atom is on the site, z points away from the
+neighbours. Bond lengths as neutrons find them in hydroxides, ammonium salts, amides and borates."""
+
+
+def group_of(name: str) -> tuple[NDArray[np.int64], FloatArray]:
+    """Atomic numbers (m,) and positions (m, 3) in Å of a group or of an element."""
+    symbols, positions = GROUPS.get(name, ((name,), np.zeros((1, 3))))
+    return np.array([number_of(symbol) for symbol in symbols], dtype=np.int64), positions
+
+
+def towards(direction: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """(3, 3) a rotation, to be applied as `positions @ rotation.T`, that turns z to a direction.
+
+    The angle about the direction is random; so is everything where the direction is zero.
+    """
+    axis = direction if np.linalg.norm(direction) > 1e-3 else rng.normal(size=3)
+    z = axis / np.linalg.norm(axis)
+    x = np.cross(rng.normal(size=3), z)
+    x /= np.linalg.norm(x)
+    return np.stack([x, np.cross(z, x), z], axis=1)

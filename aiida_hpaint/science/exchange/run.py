@@ -1,0 +1,158 @@
+"""exchange: from data and swaps to a file of relaxed structures that a training can read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.diffusion.training.data import TrainingStructures
+from aiida_hpaint.science.diffusion.training.files import (
+    describe_source,
+    load_structures,
+    read_source,
+    source_hash,
+)
+from aiida_hpaint.science.exchange.build import Blank
+from aiida_hpaint.science.exchange.sense import different, sensible
+from aiida_hpaint.science.exchange.settings import ExchangeSettings, Swap
+from aiida_hpaint.science.exchange.settle import settle
+from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.elements import number_of
+from aiida_hpaint.science.structures.npz import load_npz, save_npz
+
+Progress = Callable[[int, int, str], None]
+
+RESULT = "exchanged.npz"
+RECORD = "exchanged.json"
+
+
+def exchange(settings: ExchangeSettings, *, progress: Progress | None = None) -> Path:
+    """Exchange elements in data, relax what results, and write what is sensible.
+
+    A run that was stopped goes on where it was: each chunk of structures is a file of its own.
+
+    Returns
+    -------
+    path
+        `exchanged.npz` in the output folder, a source for a training; `exchanged.json` beside it
+        says what it was made with and what was left out.
+
+    Raises
+    ------
+    TrainingDataError
+        If data cannot be read.
+    ValueError
+        If the swaps fit no structure, or the folder holds a run with other settings.
+    PotentialError
+        If the potential cannot be had.
+    """
+    data = load_structures(settings.data)
+    blanks = [
+        blank
+        for place, swap in enumerate(settings.swaps)
+        for blank in _blanks(data, swap, place, settings)
+    ]
+    if not blanks:
+        raise ValueError(
+            f"no structure has what {', '.join(map(str, settings.swaps))} takes and at most "
+            f"{settings.max_sites} sites afterwards: choose other swaps or more sites"
+        )
+    _open(settings)
+    chunks = [blanks[i : i + settings.chunk] for i in range(0, len(blanks), settings.chunk)]
+    parts = []
+    for place, chunk in enumerate(chunks):
+        parts.append(_chunk(settings, place, chunk))
+        if progress is not None:
+            progress(min((place + 1) * settings.chunk, len(blanks)), len(blanks), "structures")
+    return _finish(settings, data, concatenate(parts))
+
+
+def _blanks(
+    data: TrainingStructures, swap: Swap, place: int, settings: ExchangeSettings
+) -> list[Blank]:
+    """Structures that a swap fits, in a random order, as many as its limit allows."""
+    fits = data.contain(number_of(swap.take)) & ~data.contain(1)
+    for element in swap.beside:
+        fits &= data.contain(number_of(element))
+    order = np.random.default_rng([settings.seed, place]).permutation(np.flatnonzero(fits))
+    found: list[Blank] = []
+    for index in order.tolist():
+        label = f"{data.labels[data.chosen[index]]}:{swap}"
+        blank = Blank(label, data.crystal(index), swap, (settings.seed, place, index))
+        if (
+            blank.sites <= settings.max_sites
+            and (blank.crystal.numbers != number_of(swap.take)).any()
+        ):
+            found.append(blank)
+        if len(found) == swap.limit:
+            break
+    return found
+
+
+def _open(settings: ExchangeSettings) -> None:
+    """Say in the folder what its chunks are made with."""
+    asked = json.loads(settings.model_dump_json(exclude={"output"}))
+    path = settings.output / "settings.json"
+    if not path.exists():
+        settings.output.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asked, indent=2) + "\n")
+    elif json.loads(path.read_text()) != asked:
+        raise ValueError(
+            f"{settings.output} holds an exchange with other settings: choose another folder, or "
+            "ask for the same to go on with it"
+        )
+
+
+def _chunk(settings: ExchangeSettings, place: int, blanks: list[Blank]) -> StructureBatch:
+    path = settings.output / f"chunk-{place:04d}.npz"
+    if not path.exists():
+        save_npz(settle(blanks, settings), path)
+    return load_npz(path)
+
+
+def _finish(
+    settings: ExchangeSettings, data: TrainingStructures, structures: StructureBatch
+) -> Path:
+    good = structures[np.flatnonzero(sensible(structures, settings.largest_force))]
+    if not len(good):
+        raise ValueError("no exchanged structure is sensible: choose other swaps")
+    good = good[different(good)]
+    path = settings.output / RESULT
+    np.savez_compressed(
+        path,
+        material_id=np.array(good.labels),
+        num_atoms=good.site_counts,
+        atomic_numbers=good.numbers,
+        frac_coords=good.frac_coords.astype(np.float32),
+        lattice=good.cells.astype(np.float32),
+    )
+    (settings.output / RECORD).write_text(
+        json.dumps(_record(settings, data, structures, good), indent=2) + "\n"
+    )
+    return path
+
+
+def _record(
+    settings: ExchangeSettings,
+    data: TrainingStructures,
+    tried: StructureBatch,
+    kept: StructureBatch,
+) -> dict[str, Any]:
+    by_swap = Counter(label.rpartition(":")[2] for label in kept.labels)
+    card = get_potential(settings.potential).card.as_json()
+    return {
+        "version": __version__,
+        "settings": json.loads(settings.model_dump_json(exclude={"output"})),
+        "data": [describe_source(source, read_source(source)) for source in settings.data],
+        "potential": {key: card[key] for key in ("name", "package_version", "sha256")},
+        "tried": dict(Counter(label.rpartition(":")[2] for label in tried.labels)),
+        "kept": dict(by_swap),
+        "sha256": source_hash(settings.output / RESULT),
+    }

@@ -1,0 +1,69 @@
+"""Which exchanged structures are worth to be learned from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.data import covalent_radii
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.evaluation.equivalence import site_distances
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.convert import to_pymatgen
+from aiida_hpaint.science.structures.fate import RELAXED
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+HYDROGEN_MOLECULE = 0.9
+"""Å between two H, below which they are a molecule that left its crystal (H2: 0.74 Å)."""
+
+LONELY = 2.6
+"""Å from H to the nearest other site, beyond which it is bound to nothing."""
+
+CLOSEST_BOND = 0.65
+"""Share of the sum of covalent radii below which a contact is no bond."""
+
+VOLUMES = (4.0, 60.0)
+"""Å³ per site between which crystals are."""
+
+
+def sensible(structures: StructureBatch, largest_force: float) -> NDArray[np.bool_]:
+    """(S,) whether a relaxed structure is calm, bound, without H2 and of a possible density."""
+    fates = [fate.value for fate in RELAXED]
+    calm = np.isin(structures.scalars["fate"], fates)
+    calm &= structures.scalars["max_force"] < largest_force
+    sizes = np.abs(np.linalg.det(structures.cells)) / structures.site_counts
+    dense = (sizes > VOLUMES[0]) & (sizes < VOLUMES[1])
+    bound = [bool(good) and _bound(one) for good, one in zip(calm & dense, structures, strict=True)]
+    return np.array(bound, dtype=np.bool_)
+
+
+def _bound(structure: StructureBatch) -> bool:
+    distances = site_distances(structure.cells[0], structure.frac_coords, structure.frac_coords)
+    np.fill_diagonal(distances, np.inf)
+    hydrogen = structure.numbers == 1
+    if not hydrogen.any():
+        return False
+    if distances[np.ix_(hydrogen, hydrogen)].min(initial=np.inf) < HYDROGEN_MOLECULE:
+        return False
+    radii = covalent_radii[structure.numbers]
+    too_close = distances < CLOSEST_BOND * (radii[:, None] + radii[None])
+    return not too_close.any() and bool((distances[hydrogen].min(axis=1) < LONELY).all())
+
+
+def different(structures: StructureBatch) -> list[int]:
+    """Indices of structures that StructureMatcher takes for no earlier one."""
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher = StructureMatcher()
+    kept = []
+    seen: dict[str, list[Structure]] = defaultdict(list)
+    for index, structure in enumerate(to_pymatgen(structures)):
+        formula = structure.composition.reduced_formula
+        if not any(matcher.fit(structure, other) for other in seen[formula]):
+            seen[formula].append(structure)
+            kept.append(index)
+    return kept

@@ -1,0 +1,61 @@
+"""Relaxation of exchanged structures, volume included, with a potential that knows no stress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aiida_hpaint.science.exchange.build import Blank, build
+from aiida_hpaint.science.exchange.settings import ExchangeSettings
+from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.settings import RelaxationSettings
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fate import RELAXED, Fate
+
+NEARBY = (0.97, 1.0, 1.03)
+"""Scales of the cell's edges that are tried once sites have been relaxed."""
+
+_SINGLE_POINT = RelaxationSettings(moving="all", max_steps=0, give_up_above=None)
+
+
+def settle(blanks: Sequence[Blank], settings: ExchangeSettings) -> StructureBatch:
+    """Exchanged structures at the volume of lowest energy among some, sites relaxed.
+
+    Energies are compared at `scales` of the cell, sites relaxed, energies compared at scales
+    nearby, and sites relaxed again. The shape of the cell stays.
+    """
+    built = [
+        [build(blank, scale, settings.jiggle) for scale in settings.scales] for blank in blanks
+    ]
+    structures = _relaxed(_lowest(built, settings), settings)
+    scaled = [[_scaled(one, scale) for scale in NEARBY] for one in structures]
+    return _relaxed(_lowest(scaled, settings), settings)
+
+
+def _lowest(
+    choices: Sequence[Sequence[StructureBatch]], settings: ExchangeSettings
+) -> StructureBatch:
+    """Of the choices for each structure the one of lowest energy; the middle one without any."""
+    flat = _fresh(concatenate([choice for row in choices for choice in row]))
+    energies = relax(flat, _SINGLE_POINT, settings.potential).scalars["energy"]
+    table = np.where(np.isfinite(energies), energies, np.inf).reshape(len(choices), -1)
+    best = np.where(np.isinf(table).all(1), table.shape[1] // 2, table.argmin(1))
+    return flat[np.arange(len(choices)) * table.shape[1] + best]
+
+
+def _relaxed(structures: StructureBatch, settings: ExchangeSettings) -> StructureBatch:
+    return relax(_fresh(structures), settings.relaxation, settings.potential)
+
+
+def _fresh(structures: StructureBatch) -> StructureBatch:
+    """The structures as if nothing had happened to them; those that are broken stay so."""
+    fates = structures.scalars["fate"].astype("U16")
+    alive = np.isin(fates, [Fate.SAMPLED.value, *(fate.value for fate in RELAXED)])
+    fates[alive] = Fate.SAMPLED.value
+    return replace(structures, scalars={"fate": fates}, history=())
+
+
+def _scaled(structure: StructureBatch, scale: float) -> StructureBatch:
+    return replace(structure, cells=structure.cells * scale)

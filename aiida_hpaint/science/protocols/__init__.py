@@ -1,0 +1,141 @@
+"""Protocols: named settings of a restoration, the same for Python, the command line and AiiDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings
+
+Model = TypeVar("Model", bound=BaseModel)
+
+__all__ = ["checked", "either", "list_protocols", "load_protocol", "merge"]
+
+
+def list_protocols() -> dict[str, str]:
+    """Names and descriptions of the protocols, from the fastest to the most thorough."""
+    return {name: entry["description"] for name, entry in _restore()["protocols"].items()}
+
+
+def load_protocol(
+    name: str | None = None, overrides: Mapping[str, Any] | None = None
+) -> RestorationSettings:
+    """Settings of a protocol, with some of them replaced.
+
+    Parameters
+    ----------
+    name
+        A name from `list_protocols`; None means the default protocol, `balanced`.
+    overrides
+        Nested mapping of the settings to replace, like `{"sampling": {"samples": 20}}`. To name
+        `candidates` turns scoring on, as `DEFAULT_SCORE`, where the protocol has none.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is unknown, or an override is unknown or out of its range; the message
+        names the protocol or the setting and says what there is.
+    """
+    protocols = _restore()["protocols"]
+    name = _restore()["default"] if name is None else name
+    if name not in protocols:
+        raise ValueError(f"there is no protocol {name!r}: choose from {', '.join(protocols)}")
+    # The defaults come first: a stage of which only one value is named keeps its other ones,
+    # `moving` among them, which differs between the two relaxations.
+    defaults = RestorationSettings().model_dump()
+    merged = defaults
+    for layer in (protocols[name]["settings"], overrides or {}):
+        merged = merge(_scoring(merged, layer), layer)
+    return checked(RestorationSettings, merged)
+
+
+def either(
+    settings: Model | None,
+    load: Callable[[str | None, Mapping[str, Any] | None], Model],
+    protocol: str | None,
+    overrides: Mapping[str, Any] | None,
+) -> Model:
+    """The settings that are given, or else those of a protocol.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or `load` finds something unknown or out of its range.
+    """
+    if settings is None:
+        return load(protocol, overrides)
+    if protocol is not None or overrides:
+        raise ValueError("give either settings, or a protocol with overrides, not both")
+    return settings
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Settings from nested values.
+
+    Raises
+    ------
+    ValueError
+        If a value is unknown or out of its range; the message names the setting and says what
+        there is.
+    """
+    unknown = list(_unknown(model, values))
+    if unknown:
+        raise ValueError("\n".join(unknown))
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ValueError(_explain(error)) from None
+
+
+@cache
+def _restore() -> dict[str, Any]:
+    text = files(__name__).joinpath("restore.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
+def _scoring(base: Mapping[str, Any], layer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings below a layer, with a score if the layer takes one for granted."""
+    wanted = isinstance(layer.get("score"), Mapping) or "candidates" in layer
+    if base["score"] is None and wanted:
+        return {**base, "score": DEFAULT_SCORE.model_dump()}
+    return base
+
+
+def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings with some of their values replaced."""
+    merged = dict(base)
+    for key, value in overrides.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def _unknown(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in values.items():
+        entry = model.model_fields.get(key)
+        if entry is None:
+            close = get_close_matches(str(key), model.model_fields, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else "there is"
+            known = "" if close else f" {', '.join(prefix + name for name in model.model_fields)}"
+            yield f"there is no setting {prefix}{key}: {hint}{known}"
+            continue
+        # What may be null has its settings as one of the arguments of a union.
+        for nested in (entry.annotation, *get_args(entry.annotation)):
+            known_type = isinstance(nested, type) and issubclass(nested, BaseModel)
+            if known_type and isinstance(value, Mapping):
+                yield from _unknown(nested, value, f"{prefix}{key}.")
+
+
+def _explain(error: ValidationError) -> str:
+    return "\n".join(
+        f"setting {'.'.join(map(str, entry['loc']))}: {entry['msg'].lower()},"
+        f" got {entry['input']!r}"
+        for entry in error.errors()
+    )

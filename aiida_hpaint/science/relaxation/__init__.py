@@ -1,0 +1,20 @@
+"""Relaxation: machine-learned potentials, batched optimisers and guards against their holes."""
+
+from __future__ import annotations
+
+from aiida_hpaint.science.relaxation.potentials import (
+    PotentialCard,
+    PotentialError,
+    get_potential,
+    list_potentials,
+)
+from aiida_hpaint.science.relaxation.relax import relax, relax_with
+
+__all__ = [
+    "PotentialCard",
+    "PotentialError",
+    "get_potential",
+    "list_potentials",
+    "relax",
+    "relax_with",
+]

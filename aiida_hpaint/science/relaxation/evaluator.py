@@ -1,0 +1,114 @@
+"""Evaluation in portions: bounded memory, and one bad structure never takes the others along."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiida_hpaint.science.relaxation.ragged import site_rows
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.relaxation.potentials import Potential
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Structures:
+    """S structures one after the other: what `Potential.evaluate` takes."""
+
+    numbers: IntArray
+    positions: FloatArray
+    cells: FloatArray
+    counts: IntArray
+
+    def take(self, chosen: IntArray) -> Structures:
+        """The chosen structures alone."""
+        sites = site_rows(self.counts, chosen)
+        return Structures(
+            self.numbers[sites], self.positions[sites], self.cells[chosen], self.counts[chosen]
+        )
+
+
+@dataclass
+class Evaluator:
+    """Evaluates structures in portions of at most `max_sites` sites.
+
+    Out of memory halves `max_sites` and goes on. Another error of the potential is pinned on
+    the structure that causes it by evaluating each structure of the portion alone.
+
+    Attributes
+    ----------
+    potential : Potential
+        What computes energies and forces.
+    max_sites : integer
+        Sites in one portion at most; a larger structure is a portion of its own.
+    calls, structures : integers
+        Successful calls of the potential and structures evaluated so far.
+    """
+
+    potential: Potential
+    max_sites: int
+    calls: int = field(default=0, init=False)
+    structures: int = field(default=0, init=False)
+
+    def evaluate(self, batch: Structures) -> tuple[FloatArray, FloatArray, dict[int, str]]:
+        """Energies (S,), forces (N, 3), and the message of each structure that failed (NaN)."""
+        energies = np.full(len(batch.counts), np.nan)
+        forces = np.full((len(batch.numbers), 3), np.nan)
+        errors: dict[int, str] = {}
+        waiting = list(self._portions(batch.counts, np.arange(len(batch.counts))))
+        while waiting:
+            members = waiting.pop(0)
+            try:
+                portion = self._call(batch.take(members))
+            except Exception as error:
+                waiting[:0] = self._smaller(batch.counts, members, error, errors)
+            else:
+                energies[members], forces[site_rows(batch.counts, members)] = portion
+        return energies, forces, errors
+
+    def _call(self, portion: Structures) -> tuple[FloatArray, FloatArray]:
+        result = self.potential.evaluate(
+            portion.numbers, portion.positions, portion.cells, portion.counts
+        )
+        self.calls += 1
+        self.structures += len(portion.counts)
+        return result.energies, result.forces
+
+    def _portions(self, counts: IntArray, members: IntArray) -> list[IntArray]:
+        portions: list[list[int]] = []
+        room = 0
+        for index in members:
+            if not portions or counts[index] > room:
+                portions.append([])
+                room = self.max_sites
+            portions[-1].append(int(index))
+            room -= int(counts[index])
+        return [np.array(portion, dtype=np.int64) for portion in portions]
+
+    def _smaller(
+        self, counts: IntArray, members: IntArray, error: Exception, errors: dict[int, str]
+    ) -> list[IntArray]:
+        """What to try after a portion failed; the message is noted if nothing is left to try."""
+        if len(members) == 1:
+            errors[int(members[0])] = f"{type(error).__name__}: {error}"
+            return []
+        if not _out_of_memory(error):
+            return list(members[:, None])
+        self.max_sites = max(1, int(counts[members].sum()) // 2)
+        _free_device_memory()
+        half = len(members) // 2
+        return [members[:half], members[half:]]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+
+
+def _free_device_memory() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,121 @@
+"""Checks on the way: holes in potentials must not win a ranking or spoil other samples.
+
+A machine-learned potential knows nothing of what it was not shown: two sites may fall onto each
+other at a million electron volts below everything else. Three rules catch that, and each looks
+only at the sample itself or at samples of the same host.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase.data import covalent_radii
+
+from aiida_hpaint.science.relaxation.ragged import owners_of, site_rows, sums
+from aiida_hpaint.science.structures.images import NEIGHBOURS
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray
+
+CHECK_EVERY = 5
+"""Steps between two checks of the distances."""
+HYDROGEN_HYDROGEN = 0.6
+"""Å; the bond of H2 has 0.74 Å."""
+HYDROGEN_OTHER = 0.75
+"""Å; the shortest bond of hydrogen, in HF, has 0.92 Å."""
+COVALENT_FRACTION = 0.5
+"""Of the sum of covalent radii, for pairs without hydrogen; real bonds stay above 0.75."""
+LARGEST_FORCE = 1e4
+"""eV/Å; two protons feel that at less than 0.04 Å."""
+LARGEST_BINDING = 15.0
+"""eV for each moving site: more than any chemistry gains by moving it (diamond gains 7.4)."""
+
+
+def shortest_allowed(first: IntArray, second: IntArray) -> FloatArray:
+    """Distances (Å) below which two elements (atomic numbers) have collapsed.
+
+    H-H 0.6 Å, H-X 0.75 Å, X-Y half the sum of the covalent radii (Cordero et al. 2008, from ASE).
+    """
+    hydrogens = (first == 1).astype(np.int64) + (second == 1)
+    radii = covalent_radii[first] + covalent_radii[second]
+    return np.select(
+        [hydrogens == 2, hydrogens == 1],
+        [HYDROGEN_HYDROGEN, HYDROGEN_OTHER],
+        COVALENT_FRACTION * radii,
+    )
+
+
+def closest_contacts(
+    numbers: IntArray,
+    frac: FloatArray,
+    cells: FloatArray,
+    counts: IntArray,
+    moving: BoolArray,
+) -> FloatArray:
+    """(S,) smallest ratio of a distance to the shortest allowed; below 1 means collapsed.
+
+    Only pairs with at least one moving site count, with all periodic images of the second site.
+
+    Parameters
+    ----------
+    numbers, frac, moving : (N,), (N, 3), (N,)
+        Atomic numbers, fractional coordinates and moving sites of S structures.
+    cells : (S, 3, 3) floats
+        Lattice vectors as rows, in Å.
+    counts : (S,) integers
+        Sites of each structure.
+    """
+    first, second = _pairs_with_moving(counts, moving)
+    structure = owners_of(counts)[first]
+    between = frac[second] - frac[first]
+    between -= np.round(between)
+    vectors = np.einsum("pka,pab->pkb", between[:, None] + NEIGHBOURS, cells[structure])
+    distances = np.sqrt((vectors**2).sum(axis=-1).min(axis=1))
+    ratios = distances / shortest_allowed(numbers[first], numbers[second])
+    closest = np.full(len(counts), np.inf)
+    np.minimum.at(closest, structure, ratios)
+    return closest
+
+
+def _pairs_with_moving(counts: IntArray, moving: BoolArray) -> tuple[IntArray, IntArray]:
+    """Moving sites with every other site of their structure."""
+    owners = owners_of(counts)
+    movers = np.flatnonzero(moving)
+    partners = counts[owners[movers]]
+    first = np.repeat(movers, partners)
+    second = site_rows(counts, owners[movers])
+    different = first != second
+    return first[different], second[different]
+
+
+def absurd_forces(forces: FloatArray, counts: IntArray) -> BoolArray:
+    """(S,) True where a force (M, 3) on a moving site exceeds what atoms can feel."""
+    return sums(np.abs(forces).max(axis=1) > LARGEST_FORCE, counts) > 0
+
+
+def absurdly_low(
+    energies: FloatArray, moving: IntArray, hosts: IntArray, earlier: FloatArray
+) -> BoolArray:
+    """(S,) True where an energy lies below everything that chemistry explains.
+
+    That is `LARGEST_BINDING` for each moving site below the sample's own `earlier` energy (from
+    when overlaps of the start had relaxed; NaN if there is none), or below the median of all
+    samples of the same host when there are at least three.
+
+    Parameters
+    ----------
+    energies, earlier : (S,) floats
+        In eV.
+    moving : (S,) integers
+        Number of moving sites.
+    hosts : (S,) integers
+        Samples with equal numbers belong to one host.
+    """
+    window = LARGEST_BINDING * np.maximum(moving, 1)
+    low = energies < np.where(np.isnan(earlier), -np.inf, earlier - window)
+    for host in np.unique(hosts):
+        members = hosts == host
+        if members.sum() >= 3:
+            low |= members & (energies < np.median(energies[members]) - window)
+    return low

@@ -1,0 +1,122 @@
+"""The account of a relaxation: what is known of every sample, finished or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.fate import ALIVE, Fate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+
+MARK = "unfinished"
+"""Metadata of a sample that was stopped: {"stage": ..., "steps": ...}; gone when it finishes."""
+
+BROKEN = frozenset({Fate.COLLAPSED, Fate.ABSURD_ENERGY, Fate.NOT_A_NUMBER, Fate.FAILED})
+"""Fates whose energy means nothing and is stored as NaN."""
+
+
+@dataclass
+class Ledger:
+    """Results of all S samples of a batch with N sites, updated as the relaxation goes on.
+
+    Attributes
+    ----------
+    stage : string
+        Name of the stage, to find unfinished samples of the same stage again.
+    frac : (N, 3) floats
+        Fractional coordinates.
+    energy, energy_sampled, max_force : (S,) floats
+        eV, eV and eV/Å; NaN where unknown.
+    evaluations : (S,) integers
+        Evaluations over all stages.
+    steps : (S,) integers
+        Optimiser steps in this stage.
+    fate : list of S fates
+        What became of each sample.
+    metadata : list of S mappings
+        Of the samples; errors and marks of unfinished samples are added.
+    """
+
+    stage: str
+    frac: FloatArray
+    energy: FloatArray
+    energy_sampled: FloatArray
+    max_force: FloatArray
+    evaluations: IntArray
+    steps: IntArray
+    fate: list[Fate]
+    metadata: list[dict[str, Any]]
+
+    @classmethod
+    def open(cls, batch: StructureBatch, stage: str) -> Ledger:
+        """The account before the stage begins."""
+        fates = batch.scalars.get("fate", np.full(len(batch), Fate.SAMPLED.value))
+        marks = [entry.get(MARK, {}) for entry in batch.metadata]
+        steps = [mark.get("steps", 0) if mark.get("stage") == stage else 0 for mark in marks]
+        return cls(
+            stage=stage,
+            frac=batch.frac_coords.copy(),
+            energy=_floats(batch, "energy"),
+            energy_sampled=_floats(batch, "energy_sampled"),
+            max_force=_floats(batch, "max_force"),
+            evaluations=np.array(batch.scalars.get("steps", np.zeros(len(batch))), dtype=np.int64),
+            steps=np.array(steps, dtype=np.int64),
+            fate=[Fate(str(fate)) for fate in fates],
+            metadata=[dict(entry) for entry in batch.metadata],
+        )
+
+    def todo(self) -> IntArray:
+        """Rows to relax: what is unfinished of this stage, else everything that is alive."""
+        stopped = [
+            row
+            for row, entry in enumerate(self.metadata)
+            if self.fate[row] is Fate.UNFINISHED and entry.get(MARK, {}).get("stage") == self.stage
+        ]
+        alive = [row for row, fate in enumerate(self.fate) if fate in ALIVE]
+        return np.array(stopped or alive, dtype=np.int64)
+
+    def note(self, rows: IntArray, energies: FloatArray, max_forces: FloatArray) -> None:
+        """Enter an evaluation of some samples."""
+        self.energy[rows] = energies
+        self.max_force[rows] = max_forces
+        self.evaluations[rows] += 1
+        first = rows[np.isnan(self.energy_sampled[rows])]
+        self.energy_sampled[first] = self.energy[first]
+
+    def close(self, row: int, fate: Fate, error: str | None = None) -> None:
+        """Enter what became of a sample."""
+        self.fate[row] = fate
+        self.metadata[row].pop(MARK, None)
+        if error is not None:
+            self.metadata[row]["error"] = error
+        if fate in BROKEN:
+            self.energy[row] = np.nan
+
+    def leave(self, row: int) -> None:
+        """Enter that the stage ended before the sample did."""
+        self.fate[row] = Fate.UNFINISHED
+        self.metadata[row][MARK] = {"stage": self.stage, "steps": int(self.steps[row])}
+
+    def result(self, batch: StructureBatch) -> StructureBatch:
+        """The batch with all that is in the account."""
+        scalars: Mapping[str, NDArray[Any]] = {
+            **batch.scalars,
+            "energy": self.energy,
+            "energy_sampled": self.energy_sampled,
+            "max_force": self.max_force,
+            "steps": self.evaluations,
+            "fate": np.array([fate.value for fate in self.fate], dtype=np.str_),
+        }
+        return replace(batch, frac_coords=self.frac, scalars=scalars, metadata=tuple(self.metadata))
+
+
+def _floats(batch: StructureBatch, name: str) -> FloatArray:
+    return np.array(batch.scalars.get(name, np.full(len(batch), np.nan)), dtype=np.float64)

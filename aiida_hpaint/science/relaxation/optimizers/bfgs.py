@@ -1,0 +1,142 @@
+"""BFGS with a Hessian for each structure, step for step the BFGS of ASE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiida_hpaint.science.relaxation.ragged import largest_norms, site_rows
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+
+SAME_PLACE = 1e-7
+"""A displacement (Å) too small to learn from, as in ASE."""
+
+
+@dataclass(frozen=True)
+class BfgsState:
+    """What BFGS remembers of S structures with M moving sites in all.
+
+    Attributes
+    ----------
+    counts : (S,) integers
+        Moving sites of each structure.
+    hessians : S arrays (3 m, 3 m)
+        Approximate second derivatives, in eV/Å².
+    displacements : (M, 3) floats
+        The last step, in Å; NaN before the first one.
+    forces : (M, 3) floats
+        Where the last step started, in eV/Å.
+    """
+
+    counts: IntArray
+    hessians: tuple[FloatArray, ...]
+    displacements: FloatArray
+    forces: FloatArray
+
+
+@dataclass(frozen=True)
+class Bfgs:
+    """Quasi-Newton steps with absolute eigenvalues, all scaled so that none exceeds `max_step`.
+
+    Equal to `ase.optimize.BFGS` with fixed sites: there the rows of fixed sites in the Hessian
+    stay a multiple of the identity and never mix with the others, here they do not exist.
+
+    Attributes
+    ----------
+    max_step : float
+        Longest displacement of a site in one step, in Å.
+    alpha : float
+        Curvature to start from, in eV/Å².
+    """
+
+    max_step: float = 0.2
+    alpha: float = 70.0
+
+    def init(self, counts: IntArray) -> BfgsState:
+        """Hessians that are multiples of the identity."""
+        total = int(counts.sum())
+        return BfgsState(
+            counts=np.asarray(counts, dtype=np.int64),
+            hessians=tuple(self.alpha * np.eye(3 * int(count)) for count in counts),
+            displacements=np.full((total, 3), np.nan),
+            forces=np.full((total, 3), np.nan),
+        )
+
+    def step(self, state: BfgsState, forces: FloatArray) -> tuple[BfgsState, FloatArray]:
+        """Update the Hessians with the new forces and take the next step."""
+        moves = np.zeros_like(forces)
+        hessians = list(state.hessians)
+        for members in _by_size(state.counts):
+            sites = site_rows(state.counts, members)
+            shape = (len(members), -1)
+            stacked = _update(
+                np.stack([state.hessians[i] for i in members]),
+                state.displacements[sites].reshape(shape),
+                state.forces[sites].reshape(shape),
+                forces[sites].reshape(shape),
+            )
+            moves[sites] = _newton(stacked, forces[sites].reshape(shape)).reshape(-1, 3)
+            for place, hessian in zip(members, stacked, strict=True):
+                hessians[place] = hessian
+        moves = self._shorten(moves, state.counts)
+        return BfgsState(state.counts, tuple(hessians), moves, forces), moves
+
+    def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
+        longest = largest_norms(moves, counts)
+        too_long = longest >= self.max_step
+        scale = np.where(too_long, self.max_step / np.where(too_long, longest, 1.0), 1.0)
+        shortened: FloatArray = moves * np.repeat(scale, counts)[:, None]
+        return shortened
+
+    def select(self, state: BfgsState, chosen: IntArray) -> BfgsState:
+        """The state of the chosen structures alone."""
+        sites = site_rows(state.counts, chosen)
+        return BfgsState(
+            state.counts[chosen],
+            tuple(state.hessians[i] for i in chosen),
+            state.displacements[sites],
+            state.forces[sites],
+        )
+
+    def join(self, first: BfgsState, second: BfgsState) -> BfgsState:
+        """The state of the structures of both."""
+        return BfgsState(
+            np.concatenate([first.counts, second.counts]),
+            first.hessians + second.hessians,
+            np.concatenate([first.displacements, second.displacements]),
+            np.concatenate([first.forces, second.forces]),
+        )
+
+
+def _by_size(counts: IntArray) -> list[IntArray]:
+    """Structures with equally many moving sites: their matrices are decomposed together."""
+    return [np.flatnonzero(counts == size) for size in np.unique(counts) if size > 0]
+
+
+def _update(
+    hessians: FloatArray, moves: FloatArray, forces_before: FloatArray, forces: FloatArray
+) -> FloatArray:
+    """The BFGS update of G Hessians of D degrees of freedom (Nocedal and Wright, eq. 6.19)."""
+    gradient_change = forces_before - forces
+    image = np.einsum("gij,gj->gi", hessians, moves)
+    change = np.einsum("gi,gi->g", moves, gradient_change)
+    curvature = np.einsum("gi,gi->g", moves, image)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        learned = hessians + (
+            gradient_change[:, :, None] * gradient_change[:, None, :] / change[:, None, None]
+            - image[:, :, None] * image[:, None, :] / curvature[:, None, None]
+        )
+    useful = (np.abs(moves).max(axis=1) >= SAME_PLACE) & np.isfinite(learned).all(axis=(1, 2))
+    return np.where(useful[:, None, None], learned, hessians)
+
+
+def _newton(hessians: FloatArray, forces: FloatArray) -> FloatArray:
+    """Steps (G, D) to where the forces vanish, downhill along every eigenvector."""
+    omega, vectors = np.linalg.eigh(hessians)
+    along = np.einsum("gi,gij->gj", forces, vectors) / np.abs(omega)
+    step: FloatArray = np.einsum("gij,gj->gi", vectors, along)
+    return step

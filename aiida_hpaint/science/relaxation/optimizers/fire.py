@@ -1,0 +1,144 @@
+"""FIRE for many structures at once, step for step the FIRE of ASE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiida_hpaint.science.relaxation.ragged import site_rows, sums
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class FireState:
+    """What FIRE remembers of S structures with M moving sites in all.
+
+    Attributes
+    ----------
+    counts : (S,) integers
+        Moving sites of each structure.
+    velocities : (M, 3) floats
+        In Å per unit of time (masses are 1).
+    time_steps, mixing : (S,) floats
+        The time step and how far the velocity is turned towards the force.
+    downhill : (S,) integers
+        Steps since the structure last went uphill.
+    started : (S,) booleans
+        Whether a structure has taken its first step.
+    """
+
+    counts: IntArray
+    velocities: FloatArray
+    time_steps: FloatArray
+    mixing: FloatArray
+    downhill: IntArray
+    started: BoolArray
+
+
+@dataclass(frozen=True)
+class Fire:
+    """Damped dynamics (Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006)), as in ASE.
+
+    Attributes
+    ----------
+    max_step : float
+        Longest displacement of a structure in one step (norm over all its sites), in Å.
+    time_step, max_time_step : floats
+        To start with, and at most.
+    patience : integer
+        Steps downhill before the time step grows.
+    grow, shrink : floats
+        Factors of the time step.
+    mixing, mixing_decay : floats
+        How far the velocity is turned towards the force, and how that fades.
+    """
+
+    max_step: float = 0.2
+    time_step: float = 0.1
+    max_time_step: float = 1.0
+    patience: int = 5
+    grow: float = 1.1
+    shrink: float = 0.5
+    mixing: float = 0.1
+    mixing_decay: float = 0.99
+
+    def init(self, counts: IntArray) -> FireState:
+        """Structures at rest."""
+        size = len(counts)
+        return FireState(
+            counts=np.asarray(counts, dtype=np.int64),
+            velocities=np.zeros((int(counts.sum()), 3)),
+            time_steps=np.full(size, self.time_step),
+            mixing=np.full(size, self.mixing),
+            downhill=np.zeros(size, dtype=np.int64),
+            started=np.zeros(size, dtype=np.bool_),
+        )
+
+    def step(self, state: FireState, forces: FloatArray) -> tuple[FireState, FloatArray]:
+        """Turn or stop the velocities, accelerate, move."""
+        power = sums((forces * state.velocities).sum(axis=1), state.counts)
+        falls = state.started & (power > 0)
+        stops = state.started & ~falls
+        turned = self._turn(state, forces, falls)
+        velocities = turned * _spread(~stops, state.counts)
+        time_steps, mixing, downhill = self._adapt(state, falls, stops)
+        velocities = velocities + _spread(time_steps, state.counts) * forces
+        moves = self._shorten(_spread(time_steps, state.counts) * velocities, state.counts)
+        started = np.ones_like(state.started)
+        return FireState(state.counts, velocities, time_steps, mixing, downhill, started), moves
+
+    def _turn(self, state: FireState, forces: FloatArray, falls: BoolArray) -> FloatArray:
+        """Velocities mixed with the direction of the force where the structure goes downhill."""
+        speed = np.sqrt(sums((state.velocities**2).sum(axis=1), state.counts))
+        strength = np.sqrt(sums((forces**2).sum(axis=1), state.counts))
+        ratio = np.where(falls, state.mixing * speed / np.where(strength > 0, strength, 1.0), 0.0)
+        keep = np.where(falls, 1.0 - state.mixing, 1.0)
+        return (
+            _spread(keep, state.counts) * state.velocities + _spread(ratio, state.counts) * forces
+        )
+
+    def _adapt(
+        self, state: FireState, falls: BoolArray, stops: BoolArray
+    ) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Time steps, mixing and steps downhill after this step."""
+        patient = falls & (state.downhill > self.patience)
+        grown = np.minimum(state.time_steps * self.grow, self.max_time_step)
+        time_steps = np.where(patient, grown, state.time_steps)
+        time_steps = np.where(stops, state.time_steps * self.shrink, time_steps)
+        mixing = np.where(patient, state.mixing * self.mixing_decay, state.mixing)
+        mixing = np.where(stops, self.mixing, mixing)
+        downhill = np.where(falls, state.downhill + 1, np.where(stops, 0, state.downhill))
+        return time_steps, mixing, downhill
+
+    def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
+        length = np.sqrt(sums((moves**2).sum(axis=1), counts))
+        too_long = length > self.max_step
+        scale = np.where(too_long, self.max_step / np.where(too_long, length, 1.0), 1.0)
+        return moves * _spread(scale, counts)
+
+    def select(self, state: FireState, chosen: IntArray) -> FireState:
+        """The state of the chosen structures alone."""
+        return FireState(
+            state.counts[chosen],
+            state.velocities[site_rows(state.counts, chosen)],
+            state.time_steps[chosen],
+            state.mixing[chosen],
+            state.downhill[chosen],
+            state.started[chosen],
+        )
+
+    def join(self, first: FireState, second: FireState) -> FireState:
+        """The state of the structures of both."""
+        names = ("counts", "velocities", "time_steps", "mixing", "downhill", "started")
+        return FireState(
+            *(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names)
+        )
+
+
+def _spread(values: FloatArray | BoolArray, counts: IntArray) -> FloatArray:
+    """One value a structure, repeated for each of its sites as a column."""
+    return np.repeat(np.asarray(values, dtype=np.float64), counts)[:, None]

@@ -1,0 +1,121 @@
+"""CHGNet, many structures at once, without stresses and magnetic moments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase.data import chemical_symbols
+from pymatgen.core import Structure
+
+from aiida_hpaint.science.relaxation.potentials.base import (
+    Evaluation,
+    PotentialCard,
+    PotentialError,
+)
+from aiida_hpaint.science.relaxation.potentials.files import (
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+
+MODEL = "0.3.0"
+INSTALL = "pip install chgnet nvidia-ml-py3"
+LOWEST_ENERGY = -30.0
+"""eV per atom, as for other potentials on the scale of the Materials Project."""
+BATCH_SIZE = {"cpu": 4, "cuda": 256}
+"""Structures in one pass of the network."""
+
+
+class CHGNet:
+    """CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)).
+
+    Parameters
+    ----------
+    card : PotentialCard
+        Which model this is.
+    network : chgnet model
+        In evaluation mode, on its device.
+    """
+
+    def __init__(self, card: PotentialCard, network: Any) -> None:
+        self._card = card
+        self._network = network
+
+    @property
+    def card(self) -> PotentialCard:
+        """Which model this is."""
+        return self._card
+
+    def evaluate(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+    ) -> Evaluation:
+        """Evaluate S structures, see `Potential.evaluate`."""
+        self._card.check_elements(numbers)
+        cuts = np.cumsum(site_counts)[:-1]
+        parts = zip(cells, np.split(numbers, cuts), np.split(cart_positions, cuts), strict=True)
+        graphs = [
+            self._network.graph_converter(
+                Structure(
+                    cell,
+                    [chemical_symbols[z] for z in elements],
+                    positions,
+                    coords_are_cartesian=True,
+                )
+            )
+            for cell, elements, positions in parts
+        ]
+        found = self._network.predict_graph(
+            graphs, task="ef", batch_size=BATCH_SIZE[self._card.device]
+        )
+        results = [found] if isinstance(found, dict) else found
+        energies = np.array([float(result["e"]) for result in results])
+        forces = np.concatenate([result["f"] for result in results])
+        factor = site_counts if self._network.is_intensive else 1
+        return Evaluation(energies * factor, forces.astype(np.float64))
+
+
+def load(name: str, model: str | None, device: str) -> CHGNet:
+    """CHGNet 0.3.0 from its own wheel.
+
+    chgnet reads the file inside its wheel with `torch.load(weights_only=False)`.
+
+    Raises
+    ------
+    PotentialError
+        If chgnet is not installed, its wheel lacks the model, or a model file is given.
+    """
+    if model is not None:
+        raise PotentialError(f"{name} takes no model file ({model!r}): leave it out")
+    package = need_package(name, "chgnet", INSTALL)
+    module = need_package(name, "chgnet.model", INSTALL)
+    folder = Path(str(package.__file__)).parent / "pretrained" / MODEL
+    files = sorted(folder.glob("*.pth.tar"))
+    if not files:
+        raise PotentialError(
+            f"{name}: chgnet {version_of('chgnet')} does not bring the model {MODEL}: {INSTALL}"
+        )
+    where = resolve_device(name, device)
+    network = module.CHGNet.load(model_name=MODEL, use_device=where, verbose=False)
+    network.graph_converter.set_isolated_atom_response("error")
+    card = PotentialCard(
+        name=name,
+        package="chgnet",
+        package_version=version_of("chgnet"),
+        model=files[0].name,
+        sha256=sha256_of(files[0]),
+        device=where,
+        cutoff=float(network.graph_converter.atom_graph_cutoff),
+        elements=frozenset(range(1, 95)),
+        lowest_energy=LOWEST_ENERGY,
+    )
+    return CHGNet(card, network)

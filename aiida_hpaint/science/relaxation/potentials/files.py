@@ -1,0 +1,96 @@
+"""Model files: where they are, what they hash to, which package reads them."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiida_hpaint.science.relaxation.potentials.base import PotentialError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file as hexadecimal digits, computed once for a path and time stamp."""
+    status = path.stat()
+    return _sha256(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, mtime_ns: int, size: int) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:
+    """The model file of a potential that needs one.
+
+    Raises
+    ------
+    PotentialError
+        If none is given, it is not there, or its suffix is none of `suffixes`.
+    """
+    expected = " or ".join(suffixes)
+    if not model:
+        raise PotentialError(f"{name} needs a model file ({expected}): set `potential.model`")
+    path = Path(model).expanduser()
+    if not path.is_file():
+        raise PotentialError(f"{name}: no model file {model!r}; give the path of a {expected} file")
+    if suffixes and not path.name.endswith(suffixes):
+        raise PotentialError(f"{name}: {path.name!r} is not a {expected} file")
+    return path.resolve()
+
+
+def need_package(name: str, module: str, remedy: str) -> ModuleType:
+    """Import the package of a potential.
+
+    Raises
+    ------
+    PotentialError
+        If it is not installed or broken, with the remedy.
+    """
+    try:
+        return import_module(module)
+    except Exception as error:  # old compiled extensions and files raise anything here
+        raise PotentialError(
+            f"{name} needs the package {module.partition('.')[0]!r}, which cannot be imported "
+            f"({type(error).__name__}: {error}): {remedy}"
+        ) from error
+
+
+def version_of(distribution: str) -> str:
+    """The installed version of a distribution, 'unknown' if it has none."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def resolve_device(name: str, device: str) -> str:
+    """'cpu' or 'cuda'; 'auto' takes CUDA where there is one.
+
+    Raises
+    ------
+    PotentialError
+        If CUDA is asked for and there is none.
+    """
+    if device == "cpu":
+        return device
+    available = bool(
+        need_package(name, "torch", "pip install aiida-hpaint[ml]").cuda.is_available()
+    )
+    if device == "auto":
+        return "cuda" if available else "cpu"
+    if not available:
+        raise PotentialError(
+            f"{name}: device {device!r} was asked for and torch finds no CUDA device; "
+            "use 'auto' or 'cpu', or install a CUDA build of torch"
+        )
+    return device

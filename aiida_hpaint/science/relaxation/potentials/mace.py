@@ -1,0 +1,84 @@
+"""MACE models, through their ASE calculator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
+from aiida_hpaint.science.relaxation.potentials.base import PotentialCard, PotentialError
+from aiida_hpaint.science.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+from aiida_hpaint.science.relaxation.potentials.precision import default_precision
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.relaxation.potentials.base import Evaluation
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+
+INSTALL = (
+    "pip install mace-torch, in an environment of its own: it pins e3nn 0.4.4, which neither "
+    "sevenn nor nequip accepts"
+)
+
+
+class MACE(AsePotential):
+    """A MACE model behind its ASE calculator, which sets the precision of the whole process."""
+
+    def __init__(self, card: PotentialCard, calculator: Any, dtype: torch.dtype) -> None:
+        super().__init__(card, lambda: calculator)
+        self._dtype = dtype
+
+    def evaluate(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+    ) -> Evaluation:
+        """Evaluate S structures one after the other, see `Potential.evaluate`."""
+        with default_precision(self._dtype):
+            return super().evaluate(numbers, cart_positions, cells, site_counts)
+
+
+def load(name: str, model: str | None, device: str) -> MACE:
+    """A MACE model file (Batatia et al., NeurIPS 35 (2022)).
+
+    mace reads model files with `torch.load(weights_only=False)`, that is, **a model file can
+    run code**: give only files from someone you trust. Nothing is downloaded.
+
+    Raises
+    ------
+    PotentialError
+        If mace is not installed, or the file is missing or not a MACE model.
+    """
+    module = need_package(name, "mace.calculators", INSTALL)
+    path = model_file(name, model, (".model", ".pt", ".pth"))
+    where = resolve_device(name, device)
+    try:
+        with default_precision(torch.get_default_dtype()):
+            calculator = module.MACECalculator(model_paths=str(path), device=where)
+            dtype = torch.get_default_dtype()
+        elements = frozenset(int(number) for number in calculator.z_table.zs)
+        cutoff = float(calculator.r_max)
+    except Exception as error:
+        raise PotentialError(
+            f"{name}: mace-torch {version_of('mace-torch')} cannot load {path.name} "
+            f"({type(error).__name__}: {error}): fetch the file again"
+        ) from error
+    card = PotentialCard(
+        name=name,
+        package="mace-torch",
+        package_version=version_of("mace-torch"),
+        model=path.name,
+        sha256=sha256_of(path),
+        device=where,
+        cutoff=cutoff,
+        elements=elements,
+    )
+    return MACE(card, calculator, dtype)

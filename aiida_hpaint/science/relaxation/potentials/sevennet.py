@@ -1,0 +1,270 @@
+"""SevenNet models: loading, and the choice between the folded and the original network."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from aiida_hpaint.science.relaxation.potentials.base import (
+    Evaluation,
+    PotentialCard,
+    PotentialError,
+)
+from aiida_hpaint.science.relaxation.potentials.files import (
+    model_file,
+    need_package,
+    resolve_device,
+    sha256_of,
+    version_of,
+)
+from aiida_hpaint.science.relaxation.potentials.folded import (
+    FoldedNetwork,
+    NotFoldableError,
+    read_weights,
+)
+from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
+from aiida_hpaint.science.relaxation.potentials.precision import default_precision
+from aiida_hpaint.science.relaxation.potentials.sevennet_graph import GraphNetwork
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
+    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+
+BUNDLED = {
+    "sevennet-0": ("SEVENNET_0_11Jul2024", None),
+    "sevennet-l3i5": ("SEVENNET_l3i5", None),
+    "sevennet-mf-0": ("SEVENNET_MF_0", "PBE"),
+    "sevennet-mf-0-r2scan": ("SEVENNET_MF_0", "R2SCAN"),
+}
+"""Registry names of the models inside the wheel: (constant in sevenn, modality)."""
+
+INSTALL = "pip install aiida-hpaint[ml]"
+LOWEST_ENERGY = -30.0
+"""eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
+LARGEST_FOLDED = 160
+"""Sites; the folded network needs memory for the square of the number of sites."""
+PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
+"""Pairs of sites in one pass: what stays in a CPU's cache, what fits into 8 GB of a GPU."""
+GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
+"""Sites in one pass of the original network; on a CPU one structure at a time is fastest."""
+
+
+class Network(Protocol):
+    """Energies (S,) and forces (N, 3) of S structures whose pairs are known."""
+
+    def energies_and_forces(
+        self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """In eV and eV/Å."""
+        ...
+
+
+class SevenNet:
+    """A SevenNet model (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
+
+    Energies and forces only, in single precision, as the models were trained. Structures of up
+    to `LARGEST_FOLDED` sites go through the folded network, structures of equal size together.
+
+    Parameters
+    ----------
+    card : PotentialCard
+        Which model this is.
+    graph : Network
+        The network as sevenn builds it.
+    folded : Network or None
+        The same network on pairs of sites, if it can be folded.
+    """
+
+    def __init__(self, card: PotentialCard, graph: Network, folded: Network | None) -> None:
+        self._card = card
+        self._graph = graph
+        self._folded = folded
+
+    @property
+    def card(self) -> PotentialCard:
+        """Which model this is."""
+        return self._card
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the folded network is in use."""
+        return self._folded is not None
+
+    def evaluate(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+    ) -> Evaluation:
+        """Evaluate S structures at once, see `Potential.evaluate`."""
+        self._card.check_elements(numbers)
+        energies = np.empty(len(site_counts))
+        forces = np.empty((len(numbers), 3))
+        starts = np.cumsum(site_counts) - site_counts
+        for members, network in self._passes(np.asarray(site_counts)):
+            sites = np.concatenate(
+                [np.arange(starts[i], starts[i] + site_counts[i]) for i in members]
+            )
+            energies[members], forces[sites] = self._pass(
+                network, numbers[sites], cart_positions[sites], cells[members], site_counts[members]
+            )
+        return Evaluation(energies, forces)
+
+    def _passes(self, counts: IntArray) -> list[tuple[IntArray, Network]]:
+        """Which structures go together through which network."""
+        passes: list[tuple[IntArray, Network]] = []
+        device = self._card.device
+        for size in np.unique(counts):
+            members = np.flatnonzero(counts == size)
+            if self._folded is not None and size <= LARGEST_FOLDED:
+                network, portion = self._folded, PAIRS_AT_ONCE[device] // int(size) ** 2
+            else:
+                network, portion = self._graph, GRAPH_AT_ONCE[device] // int(size)
+            portion = max(1, portion)
+            passes.extend(
+                (members[i : i + portion], network) for i in range(0, len(members), portion)
+            )
+        return passes
+
+    def _pass(
+        self,
+        network: Network,
+        numbers: IntArray,
+        positions: FloatArray,
+        cells: FloatArray,
+        counts: IntArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        device = self._card.device
+        assert self._card.cutoff is not None
+        pairs = find_pairs(positions, cells, counts, self._card.cutoff, device)
+        elements = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(device)
+        sizes = torch.from_numpy(np.asarray(counts, dtype=np.int64)).to(device)
+        with default_precision(torch.float32):
+            energies, forces = network.energies_and_forces(elements, sizes, pairs)
+        return energies.double().cpu().numpy(), forces.double().cpu().numpy()
+
+
+def load(name: str, model: str | None, device: str) -> SevenNet:
+    """Load a bundled SevenNet model, or a checkpoint of the user's ('sevennet').
+
+    The models of `BUNDLED` are files inside the sevenn wheel. sevenn reads checkpoints with
+    `torch.load(weights_only=False)`, that is, **a checkpoint can run code**: give only files
+    of your own or from someone you trust. Nothing is ever downloaded.
+
+    Raises
+    ------
+    PotentialError
+        If sevenn is not installed, or the file is missing or not a SevenNet checkpoint.
+    """
+    need_package(name, "sevenn", INSTALL)
+    path, modal = _locate(name, model)
+    with default_precision(torch.float32):
+        return _load(name, path, modal, resolve_device(name, device))
+
+
+def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
+    network = _build(name, path)
+    modality = _modality(name, network, modal)
+    card = PotentialCard(
+        name=name,
+        package="sevenn",
+        package_version=version_of("sevenn"),
+        model=path.name,
+        sha256=sha256_of(path),
+        device=device,
+        cutoff=float(network.cutoff),
+        elements=frozenset(int(number) for number in network.type_map),
+        lowest_energy=LOWEST_ENERGY,
+    )
+    folded = _fold(network, modality, device)
+    graph = GraphNetwork(network.to(device), modality)
+    potential = SevenNet(card, graph, folded)
+    if folded is not None and not _agree(potential, SevenNet(card, graph, None)):
+        warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
+        return SevenNet(card, graph, None)
+    return potential
+
+
+def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
+    if name not in BUNDLED:
+        return model_file(name, model, (".pth",)), None
+    if model is not None:
+        raise PotentialError(
+            f"{name} is a bundled model and takes no model file ({model!r}): "
+            "leave `potential.model` out, or use the name 'sevennet' for a checkpoint of your own"
+        )
+    import sevenn._const as const
+
+    constant, modal = BUNDLED[name]
+    path = Path(getattr(const, constant, ""))
+    if not path.is_file():
+        raise PotentialError(
+            f"{name}: sevenn {version_of('sevenn')} does not bring this model's file: "
+            f"install the version that aiida-hpaint asks for ({INSTALL})"
+        )
+    return path, modal
+
+
+def _build(name: str, path: Path) -> Any:
+    """The network as sevenn builds it, without its force module."""
+    from sevenn.checkpoint import SevenNetCheckpoint
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network = SevenNetCheckpoint(path).build_model()
+    except Exception as error:
+        raise PotentialError(
+            f"{name}: {path.name} is not a SevenNet checkpoint that sevenn "
+            f"{version_of('sevenn')} can read ({type(error).__name__}: {error}): "
+            "fetch the file again or reinstall sevenn"
+        ) from error
+    network.delete_module_by_key("force_output")
+    network.set_is_batch_data(True)
+    network.requires_grad_(False)
+    return network.eval()
+
+
+def _modality(name: str, network: Any, modal: str | None) -> int | None:
+    known = network.modal_map
+    if not known:
+        return None
+    if modal is None and len(known) > 1:
+        raise PotentialError(
+            f"{name}: this checkpoint has the modalities {', '.join(sorted(known))}; "
+            "only the bundled 'sevennet-mf-0' and 'sevennet-mf-0-r2scan' can choose one"
+        )
+    return int(known[modal] if modal is not None else next(iter(known.values())))
+
+
+def _fold(network: Any, modality: int | None, device: str) -> FoldedNetwork | None:
+    """The folded network, or None for an architecture that cannot be folded."""
+    try:
+        # To double precision and back changes no weight.
+        return FoldedNetwork(read_weights(network.double(), modality), device)
+    except (NotFoldableError, AttributeError, KeyError):
+        return None
+    finally:
+        network.float()
+
+
+def _agree(one: SevenNet, other: SevenNet) -> bool:
+    """Whether both give the same energies and forces for a crystal without any symmetry."""
+    assert one.card.elements is not None
+    known = [number for number in (1, 8, 12, 6, 26) if number in one.card.elements]
+    numbers = np.array((known or sorted(one.card.elements)[:3]) * 2)
+    grid = np.stack(np.meshgrid(*[np.arange(3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    wobble = np.sin(np.arange(3 * len(numbers))).reshape(-1, 3)
+    cell = np.array([[6.0, 0.0, 0.0], [0.7, 6.3, 0.0], [-0.4, 0.9, 6.6]])
+    positions = (grid[: len(numbers)] / 3) @ cell + 0.2 * wobble
+    arguments = numbers, positions, cell[None], np.array([len(numbers)])
+    mine, theirs = one.evaluate(*arguments), other.evaluate(*arguments)
+    return bool(
+        np.allclose(mine.energies, theirs.energies, rtol=0, atol=1e-4 * len(numbers))
+        and np.allclose(mine.forces, theirs.forces, rtol=1e-4, atol=1e-3)
+    )

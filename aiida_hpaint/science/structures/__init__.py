@@ -1,0 +1,68 @@
+"""Crystal structures: batches, files, hosts and their checks. No AiiDA, no torch."""
+
+from __future__ import annotations
+
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.checks import (
+    HostLimits,
+    check_hosts,
+    find_problems,
+    split_hosts,
+)
+from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.cif_write import write_cif
+from aiida_hpaint.science.structures.convert import from_ase, from_pymatgen, to_ase, to_pymatgen
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, IsotopeWarning
+from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
+from aiida_hpaint.science.structures.fate import ALIVE, RELAXED, Fate
+from aiida_hpaint.science.structures.hosts import partition_hosts, prepare_hosts, read_hosts
+from aiida_hpaint.science.structures.insertion import (
+    add_sites,
+    parse_insert,
+    remove_inserted,
+    remove_sites,
+)
+from aiida_hpaint.science.structures.missing import count_missing
+from aiida_hpaint.science.structures.names import for_tables, quoted, safe_name, safe_names, shown
+from aiida_hpaint.science.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
+
+__all__ = [
+    "ALIVE",
+    "RELAXED",
+    "Fate",
+    "HostError",
+    "HostLimits",
+    "HostProblem",
+    "IsotopeWarning",
+    "Recording",
+    "StructureBatch",
+    "Trajectory",
+    "add_sites",
+    "check_hosts",
+    "chunk_by_sites",
+    "concatenate",
+    "count_missing",
+    "find_problems",
+    "for_tables",
+    "from_ase",
+    "from_pymatgen",
+    "load_npz",
+    "parse_insert",
+    "partition_hosts",
+    "prepare_hosts",
+    "quoted",
+    "read_extxyz",
+    "read_hosts",
+    "remove_inserted",
+    "remove_sites",
+    "safe_name",
+    "safe_names",
+    "save_npz",
+    "shown",
+    "split_hosts",
+    "to_ase",
+    "to_pymatgen",
+    "write_cif",
+    "write_extxyz",
+]

@@ -1,0 +1,218 @@
+"""Can these structures serve as hosts? All problems of all of them, before any job starts."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.elements import HEAVIEST, symbol_of
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, site_name
+
+
+@dataclass(frozen=True)
+class HostLimits:
+    """Beyond which a structure is refused. Generous: they catch mistakes, not odd chemistry.
+
+    Attributes
+    ----------
+    distance : float
+        Smallest distance between two sites, in Å. H2 has 0.74.
+    distance_ratio : float
+        Smallest distance as a fraction of the sum of the covalent radii (Cordero et al., Dalton
+        Trans. 2008, 2832). The shortest bonds known come to about 0.75.
+    vector : float
+        Shortest lattice vector, in Å.
+    flatness : float
+        Smallest ratio of the cell's volume to that of a brick with the same edges.
+    volume_per_inserted : float
+        Smallest volume of the cell for each inserted site, in Å³. Among hydrides at ambient
+        pressure, VH2 has 9.5 per H, TiH2 and Mg2FeH6 11; LaH10 at 170 GPa has 3.3.
+    volume_per_site : float
+        The same for each site, host or inserted, in Å³. LaH10 at 170 GPa has 3.0.
+    """
+
+    distance: float = 0.5
+    distance_ratio: float = 0.4
+    vector: float = 1.0
+    flatness: float = 1e-3
+    volume_per_inserted: float = 3.0
+    volume_per_site: float = 2.5
+
+
+DEFAULT_LIMITS = HostLimits()
+
+_AT_ONCE = 300_000  # distances held in memory
+
+
+def check_hosts(batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS) -> StructureBatch:
+    """Pass a batch on if every structure can serve as a host.
+
+    Parameters
+    ----------
+    batch : StructureBatch
+        Hosts, with or without the sites that are to be inserted.
+    limits : HostLimits
+        What is refused.
+
+    Raises
+    ------
+    HostError
+        With all problems of all structures, each naming structure, site, value and remedy.
+    """
+    problems = [problem for one in batch for problem in find_problems(one, limits)]
+    if problems:
+        raise HostError(problems)
+    return batch
+
+
+def split_hosts(
+    batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
+) -> tuple[StructureBatch, tuple[HostProblem, ...]]:
+    """The structures that can serve as hosts, in their order, and what is wrong with the others."""
+    found = [list(find_problems(one, limits)) for one in batch]
+    good = [index for index, problems in enumerate(found) if not problems]
+    return batch[np.array(good, dtype=np.int64)], tuple(itertools.chain.from_iterable(found))
+
+
+LONGEST_NAME = 200
+"""Characters of a label; a label of AiiDA holds 255, and says more than the host."""
+
+
+def find_problems(
+    one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
+) -> Iterator[HostProblem]:
+    """What is wrong with a single structure; nothing if it can serve as a host."""
+    label = one.labels[0]
+    yield from _name_problems(label)
+    if not np.any(~one.inserted):
+        yield HostProblem(label, "it has no host site", "Give a structure with sites")
+        return
+    cell_problems = list(_cell_problems(one, limits))
+    yield from cell_problems
+    site_problems = list(_site_problems(one))
+    yield from site_problems
+    if not cell_problems and not site_problems:
+        yield from find_crowding(one, limits)
+        yield from _overlaps(one, limits)
+
+
+def _name_problems(label: str) -> Iterator[HostProblem]:
+    """Names go to terminals, tables, files and databases; what acts there is no name."""
+    remedy = "Rename it: the file, the block of the CIF, or the label"
+    if not label.isprintable():
+        yield HostProblem(label, "its name holds characters that cannot be printed", remedy)
+    if len(label) > LONGEST_NAME:
+        reason = f"its name has {len(label)} characters, and {LONGEST_NAME} are the most"
+        yield HostProblem(f"{label[:40]}...", reason, remedy)
+
+
+def _cell_problems(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
+    cell, label = one.cells[0], one.labels[0]
+    remedy = "Give three lattice vectors in Å that span a volume"
+    if not np.isfinite(cell).all():
+        yield HostProblem(label, "its cell is not a number", remedy)
+        return
+    lengths = np.linalg.norm(cell, axis=1)
+    volume = abs(float(np.linalg.det(cell)))
+    if lengths.max() == 0.0:
+        yield HostProblem(label, "it has no cell", remedy)
+    elif lengths.min() < limits.vector:
+        reason = f"its shortest lattice vector is {lengths.min():.3g} Å"
+        yield HostProblem(label, reason, remedy)
+    elif volume < limits.flatness * lengths.prod():
+        reason = f"its cell is flat (volume {volume:.3g} Å³, edges {_listed(lengths)} Å)"
+        yield HostProblem(label, reason, remedy)
+
+
+def _site_problems(one: StructureBatch) -> Iterator[HostProblem]:
+    label = one.labels[0]
+    for index in np.flatnonzero((one.numbers < 1) | (one.numbers > HEAVIEST)).tolist():
+        reason = f"it has atomic number {one.numbers[index]}, which no element has"
+        yield HostProblem(label, reason, "Replace or remove it", site_name(index, "X"))
+    finite = np.isfinite(one.frac_coords).all(axis=1)
+    # Inserted sites may wait for a position; NaN marks them.
+    waiting = one.inserted & np.isnan(one.frac_coords).all(axis=1)
+    for index in np.flatnonzero(~finite & ~waiting).tolist():
+        reason = f"its position is {_listed(one.frac_coords[index])}"
+        name = site_name(index, symbol_of(int(one.numbers[index])))
+        yield HostProblem(label, reason, "Give it a position, or remove it", name)
+
+
+def find_crowding(
+    one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
+) -> Iterator[HostProblem]:
+    """Whether a single structure has more sites, inserted or in all, than fit into its cell."""
+    inserted, volume = int(one.inserted.sum()), abs(float(np.linalg.det(one.cells[0])))
+    for count, limit, what in (
+        (inserted, limits.volume_per_inserted, f"{inserted} inserted sites"),
+        (one.n_sites, limits.volume_per_site, f"{one.n_sites} sites"),
+    ):
+        if count * limit > volume:
+            most = int(volume // limit)
+            reason = f"{what} do not fit into {volume:.4g} Å³ (at most {most})"
+            yield HostProblem(one.labels[0], reason, "Add fewer, or check the cell (Å)")
+            return
+
+
+def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
+    placed = np.flatnonzero(np.isfinite(one.frac_coords).all(axis=1))
+    pairs = overlapping_pairs(one.frac_coords[placed], one.numbers[placed], one.cells[0], limits)
+    if not pairs:
+        return
+    i, j, distance = min(pairs, key=lambda pair: pair[2])
+    first, second = (
+        site_name(int(placed[k]), symbol_of(int(one.numbers[placed[k]]))) for k in (i, j)
+    )
+    more = f", and {len(pairs) - 1} more pairs are too close" if len(pairs) > 1 else ""
+    reason = f"it is {distance:.3f} Å from {second}{more}"
+    remedy = "Remove one of them: disorder has to be resolved first"
+    yield HostProblem(one.labels[0], reason, remedy, first)
+
+
+def overlapping_pairs(
+    frac_coords: FloatArray, numbers: IntArray, cell: FloatArray, limits: HostLimits
+) -> list[tuple[int, int, float]]:
+    """Pairs of sites (i <= j) closer than the limits, images included, with distance in Å."""
+    from ase.data import covalent_radii
+
+    radii = np.asarray(covalent_radii)[numbers]
+    reach = max(limits.distance, 2 * limits.distance_ratio * float(radii.max(initial=0.0)))
+    coords, vectors = _compact(frac_coords, cell, reach)
+    heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
+    # A vector shorter than half of all heights has the fractional parts nearest to zero.
+    spans = [0 if reach < height / 2 else int(np.ceil(reach / height + 0.5)) for height in heights]
+    shifts = np.array(list(itertools.product(*(range(-n, n + 1) for n in spans))), dtype=float)
+    pairs: list[tuple[int, int, float]] = []
+    rows = max(1, _AT_ONCE // (len(coords) * len(shifts) + 1))
+    for start in range(0, len(coords), rows):
+        apart = coords[None, start:] - coords[start : start + rows, None]
+        apart -= np.round(apart)
+        lengths = np.linalg.norm((apart[:, :, None] + shifts) @ vectors, axis=3)
+        itself = np.arange(len(lengths))
+        lengths[itself, itself, len(shifts) // 2] = np.inf
+        nearest = lengths.min(axis=2)
+        sums = radii[None, start:] + radii[start : start + rows, None]
+        close = nearest < np.maximum(limits.distance, limits.distance_ratio * sums)
+        for i, j in zip(*np.nonzero(np.triu(close)), strict=True):
+            pairs.append((start + int(i), start + int(j), float(nearest[i, j])))
+    return pairs
+
+
+def _compact(
+    frac_coords: FloatArray, cell: FloatArray, reach: float
+) -> tuple[FloatArray, FloatArray]:
+    """The same lattice with short vectors, where the given ones would need many images."""
+    if (1 / np.linalg.norm(np.linalg.inv(cell), axis=0)).min() > 2 * reach:
+        return frac_coords, cell
+    from pymatgen.core import Lattice
+
+    reduced = np.array(Lattice(cell).get_lll_reduced_lattice().matrix)
+    return frac_coords @ cell @ np.linalg.inv(reduced), reduced
+
+
+def _listed(values: FloatArray) -> str:
+    return " ".join(f"{value:.4g}" for value in values)

@@ -1,0 +1,274 @@
+"""StructureBatch to and from pymatgen Structures and ASE Atoms, exactly."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import (
+    FloatArray,
+    Json,
+    StructureBatch,
+    concatenate,
+)
+from aiida_hpaint.science.structures.elements import ISOTOPES, symbol_of
+from aiida_hpaint.science.structures.errors import IsotopeWarning, problem, site_name
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+RECORD = "hpaint"
+"""Key under which label, scalars and history travel with a foreign object."""
+
+LABEL_KEYS = ("label", "material_id", "name")
+"""Where foreign objects keep a name, in the order of preference."""
+
+SAME_POSITION = 1e-6
+"""Fractional coordinates carried along are believed if positions agree to this, in Å."""
+
+
+def to_pymatgen(batch: StructureBatch) -> list[Structure]:
+    """The structures as pymatgen Structures.
+
+    The site property `inserted` marks inserted sites; `structure.properties` holds the metadata
+    and, under 'hpaint', label, scalars and history. `from_pymatgen` restores the batch exactly.
+
+    Raises
+    ------
+    HostError
+        If a site has no position: pymatgen would carry NaN along unnoticed.
+    """
+    from pymatgen.core import Structure  # here: half a second that AiiDA's start does not pay
+
+    return [
+        Structure(
+            one.cells[0],
+            [symbol_of(number) for number in one.numbers.tolist()],
+            one.frac_coords,
+            site_properties={"inserted": one.inserted.tolist()},
+            properties={**one.metadata[0], RECORD: record_of(one)},
+        )
+        for one in _all_placed(batch)
+    ]
+
+
+def from_pymatgen(structures: Iterable[Structure]) -> StructureBatch:
+    """A batch of pymatgen Structures, in their order and with their coordinates.
+
+    Oxidation states are dropped. Structures that `to_pymatgen` did not make take their label from
+    the properties `label`, `material_id` or `name`, or else from their formula.
+
+    Raises
+    ------
+    HostError
+        If a site is disordered or holds no element.
+    ValueError
+        If there are no structures.
+    """
+    return concatenate([_from_structure(structure) for structure in structures])
+
+
+def to_ase(batch: StructureBatch) -> list[Atoms]:
+    """The structures as ASE Atoms, with arrays `frac_coords` and `inserted`.
+
+    `atoms.info` holds the metadata and, under 'hpaint', label, scalars and history.
+
+    Raises
+    ------
+    HostError
+        If a site has no position.
+    """
+    from ase import Atoms
+
+    frames = []
+    for one in _all_placed(batch):
+        atoms = Atoms(numbers=one.numbers, positions=one.cart_coords, cell=one.cells[0], pbc=True)
+        atoms.set_array("frac_coords", one.frac_coords)
+        atoms.set_array("inserted", one.inserted)
+        atoms.info.update({**one.metadata[0], RECORD: record_of(one)})
+        frames.append(atoms)
+    return frames
+
+
+def from_ase(frames: Iterable[Atoms]) -> StructureBatch:
+    """A batch of ASE Atoms, in their order.
+
+    The array `frac_coords` is taken as it is where it agrees with the positions; otherwise, and
+    where there is none, fractional coordinates are computed from the positions.
+
+    Raises
+    ------
+    HostError
+        If a structure has no cell or is not periodic in all directions.
+    ValueError
+        If there are no structures.
+    """
+    return concatenate([_from_atoms(atoms) for atoms in frames])
+
+
+def record_of(one: StructureBatch) -> dict[str, Json]:
+    """What a single structure carries besides sites and metadata, as JSON."""
+    scalars = {name: values[0].item() for name, values in one.scalars.items()}
+    types = {name: values.dtype.str for name, values in one.scalars.items()}
+    return {
+        "label": one.labels[0],
+        "scalars": scalars,
+        "types": types,
+        "history": list(one.history),
+    }
+
+
+def scalars_of(record: Mapping[str, Json]) -> dict[str, Any]:
+    """The scalars of a record as (1,) arrays of the types that they had."""
+    types = record.get("types", {})
+    return {
+        name: np.array([value], dtype=types.get(name))
+        for name, value in record.get("scalars", {}).items()
+    }
+
+
+def foreign_label(info: Mapping[str, Any], numbers: Iterable[int]) -> str:
+    """The name that a foreign object goes by, or its formula."""
+    for key in LABEL_KEYS:
+        if str(info.get(key, "")).strip():
+            return str(info[key]).strip()
+    return formula_of(numbers)
+
+
+def formula_of(numbers: Iterable[int]) -> str:
+    """Reduced formula, for messages and labels, such as 'Mg(OH)2' written 'H2MgO2'."""
+    symbols, counts = np.unique([symbol_of(int(n)) for n in numbers], return_counts=True)
+    divisor = int(np.gcd.reduce(counts)) if len(counts) else 1
+    pairs = zip(symbols.tolist(), (counts // max(divisor, 1)).tolist(), strict=True)
+    return "".join(f"{s}{n if n > 1 else ''}" for s, n in pairs) or "empty"
+
+
+def fractional(cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
+    """(N, 3) fractional coordinates of (N, 3) Cartesian ones in Å."""
+    coords = np.asarray(cart_coords, dtype=np.float64)
+    return np.asarray(np.linalg.solve(cell.T, coords.T).T, dtype=np.float64)
+
+
+def agreeing(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
+    """The fractional coordinates carried along if they fit the Cartesian ones, else computed."""
+    if carried is not None and np.shape(carried) == cart_coords.shape:
+        given = np.asarray(carried, dtype=np.float64)
+        unplaced = np.isnan(given).any(axis=1) & np.isnan(cart_coords).any(axis=1)
+        same = (np.abs(given @ cell - cart_coords) < SAME_POSITION).all(axis=1)
+        if bool(np.all(same | unplaced)):
+            return given
+    return fractional(cart_coords, cell)
+
+
+def json_only(info: Mapping[str, Any]) -> dict[str, Json]:
+    """A foreign object's properties as JSON; what has no such form is kept as its text."""
+    return {str(key): _json(value) for key, value in info.items() if key != RECORD}
+
+
+def _json(value: Any) -> Json:
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_json(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def check_periodic(label: str, cell: FloatArray, periodic: Iterable[bool]) -> None:
+    """Refuse molecules, slabs and wires: a host is periodic in all three directions."""
+    if abs(np.linalg.det(cell)) < 1e-12:
+        raise problem(label, "it has no cell (zero volume)", "Give three lattice vectors")
+    flags = tuple(bool(flag) for flag in periodic)
+    if not all(flags):
+        remedy = "Set it periodic in all three directions, with vacuum in the cell where needed"
+        raise problem(label, f"it is periodic in {flags} only", remedy)
+
+
+def _all_placed(batch: StructureBatch) -> Iterator[StructureBatch]:
+    for index in np.flatnonzero(~batch.placed)[:1]:
+        sites = batch.sites(int(index))
+        site = int(np.flatnonzero(np.isnan(batch.frac_coords[sites]).any(axis=1))[0])
+        name = site_name(site, symbol_of(int(batch.numbers[sites][site])))
+        remedy = "Generate positions first, or save the batch with save_npz or write_extxyz"
+        raise problem(batch.labels[index], "it has no position yet", remedy, name)
+    return iter(batch)
+
+
+def _from_structure(structure: Structure) -> StructureBatch:
+    properties = dict(structure.properties or {})
+    record = properties.get(RECORD) or {}
+    isotopes: Counter[str] = Counter()
+    known = record.get("label") or structure.formula
+    numbers = [_site_number(known, k, site, isotopes) for k, site in enumerate(structure)]
+    label = record["label"] if record else foreign_label(properties, numbers)
+    inserted = structure.site_properties.get("inserted", [False] * len(structure))
+    metadata = {k: v for k, v in properties.items() if k != RECORD}
+    return StructureBatch(
+        labels=(label,),
+        cells=structure.lattice.matrix[None],
+        site_counts=np.array([len(structure)]),
+        numbers=np.array(numbers, dtype=np.int64),
+        frac_coords=np.asarray(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
+        inserted=np.array([bool(flag) for flag in inserted], dtype=np.bool_),
+        scalars=scalars_of(record),
+        metadata=(note_isotopes(label, metadata if record else json_only(metadata), isotopes),),
+        history=tuple(record.get("history", ())),
+    )
+
+
+def note_isotopes(
+    label: str, metadata: dict[str, Json], isotopes: Mapping[str, int]
+) -> dict[str, Json]:
+    """Metadata that tell how many sites were deuterium or tritium; warns that they are H now."""
+    if not isotopes:
+        return metadata
+    sites = " and ".join(f"{count} {symbol}" for symbol, count in isotopes.items())
+    warnings.warn(f"{label}: {sites} are treated as H", IsotopeWarning, stacklevel=3)
+    return {**metadata, "isotopes": dict(isotopes)}
+
+
+def _site_number(label: str, index: int, site: Any, isotopes: Counter[str]) -> int:
+    from pymatgen.core import DummySpecies
+
+    if not site.is_ordered:
+        remedy = (
+            "Choose one ordered configuration (pymatgen: OrderDisorderedStructureTransformation)"
+        )
+        name = site_name(index, site.species_string)
+        raise problem(label, f"it is disordered: occupied by {site.species_string}", remedy, name)
+    specie = site.specie
+    if isinstance(specie, DummySpecies):
+        remedy = "Replace it by an element, or remove it"
+        raise problem(label, "it is no element", remedy, site_name(index, str(specie)))
+    name = getattr(specie, "element", specie).name
+    if name in ISOTOPES:
+        isotopes[name] += 1
+    return int(specie.Z)
+
+
+def _from_atoms(atoms: Atoms) -> StructureBatch:
+    info = dict(atoms.info)
+    record = info[RECORD] if isinstance(info.get(RECORD), dict) else {}
+    cell = np.asarray(atoms.cell.array, dtype=np.float64)
+    label = record["label"] if record else foreign_label(info, atoms.numbers)
+    check_periodic(label, cell, atoms.pbc)
+    carried = atoms.arrays.get("frac_coords")
+    inserted = atoms.arrays.get("inserted", np.zeros(len(atoms), dtype=np.bool_))
+    metadata = {k: v for k, v in info.items() if k != RECORD}
+    return StructureBatch(
+        labels=(label,),
+        cells=cell[None],
+        site_counts=np.array([len(atoms)]),
+        numbers=atoms.numbers,
+        frac_coords=agreeing(carried, atoms.positions, cell),
+        inserted=np.asarray(inserted, dtype=np.bool_),
+        scalars=scalars_of(record),
+        metadata=(metadata if record else json_only(metadata),),
+        history=tuple(record.get("history", ())),
+    )

@@ -1,0 +1,67 @@
+"""What is wrong with a host, in one exception that names host, site, reason and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiida_hpaint.science.structures.names import shown
+
+
+class IsotopeWarning(UserWarning):
+    """Deuterium or tritium was read and is treated as hydrogen."""
+
+
+@dataclass(frozen=True)
+class HostProblem:
+    """One thing that is wrong with one structure.
+
+    Attributes
+    ----------
+    label : str
+        The structure: its label, or the file it comes from.
+    reason : str
+        What is wrong, with the value.
+    remedy : str
+        What to do about it.
+    site : str or None
+        The site, as `site_name` writes it; None where the whole structure is meant.
+    """
+
+    label: str
+    reason: str
+    remedy: str
+    site: str | None = None
+
+    def __str__(self) -> str:
+        where = self.label if self.site is None else f"{self.label}, {self.site}"
+        return shown(f"{where}: {self.reason}. {self.remedy}.")
+
+
+class HostError(ValueError):
+    """One or more structures cannot serve as hosts.
+
+    Attributes
+    ----------
+    problems : tuple of HostProblem
+        All that was found, in all structures that were looked at.
+    """
+
+    def __init__(self, problems: HostProblem | Iterable[HostProblem]) -> None:
+        found = (problems,) if isinstance(problems, HostProblem) else tuple(problems)
+        # Only `args` survives pickling: a job's error comes back with its problems.
+        super().__init__(found)
+        self.problems = found
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+def problem(label: str, reason: str, remedy: str, site: str | None = None) -> HostError:
+    """A HostError with one problem."""
+    return HostError(HostProblem(label, reason, remedy, site))
+
+
+def site_name(index: int, symbol: str) -> str:
+    """How messages call a site: counted from one, with its element."""
+    return f"site {index + 1} ({symbol})"

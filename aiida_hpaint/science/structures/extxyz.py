@@ -1,0 +1,263 @@
+"""StructureBatch in extended XYZ: exact, readable by ASE, and reading what others write."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.convert import (
+    RECORD,
+    agreeing,
+    check_periodic,
+    foreign_label,
+    json_only,
+    note_isotopes,
+    record_of,
+    scalars_of,
+)
+from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of, symbol_of
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem, site_name
+
+Source = str | PathLike[str] | TextIO
+
+PROPERTIES = "species:S:1:pos:R:3:frac_coords:R:3:inserted:L:1"
+"""Columns of the files that `write_extxyz` makes."""
+
+_FOREIGN_PROPERTIES = "species:S:1:pos:R:3"
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# ASE gives these keys a meaning, or expects other shapes of them.
+_CELL_KEYS = frozenset({"lattice", "properties", "pbc", "virial", "stress", "stresses"})
+_SITE_KEYS = frozenset({"forces", "energies", "charges", "magmom", "magmoms", "momenta"})
+_FIELD_KEYS = frozenset({"dipole", "polarization", "free_energy", "dielectric_tensor"})
+_TAKEN = _CELL_KEYS | _SITE_KEYS | _FIELD_KEYS | {"label", RECORD}
+
+
+def write_extxyz(batch: StructureBatch, target: Source) -> None:
+    """Write a batch as extended XYZ, one frame a structure.
+
+    Positions are written twice: Cartesian (Å) for other programs and fractional, with all digits,
+    for `read_extxyz`, which restores the batch exactly. Sites without position are `nan`. Label
+    and scalars stand in the comment line in plain words and, with types, metadata and history,
+    once more as JSON under the key `hpaint`.
+
+    Parameters
+    ----------
+    batch : StructureBatch
+        Any batch; its metadata and history have to be JSON.
+    target : path or text file
+        Where to write.
+    """
+    if isinstance(target, str | PathLike):
+        with open(target, "w", encoding="utf-8", newline="\n") as file:
+            write_extxyz(batch, file)
+        return
+    for index, one in enumerate(batch):
+        record = {**record_of(one), "metadata": dict(one.metadata[0])}
+        if index:  # what made the batch is said once, in the first frame
+            del record["history"]
+        target.write(f"{one.n_sites}\n{_comment(one, record)}\n")
+        target.writelines(_rows(one))
+
+
+def read_extxyz(source: Source) -> StructureBatch:
+    """Read a file of `write_extxyz` exactly, or extended XYZ of any other origin.
+
+    Foreign frames take their label from the keys `label`, `material_id` or `name`, or else from
+    their formula; their other keys become metadata. Columns other than element, position,
+    `frac_coords` and `inserted` are not kept.
+
+    Raises
+    ------
+    HostError
+        If a frame is damaged, has no lattice or names no element; all frames are looked at.
+    ValueError
+        If the file holds no frame.
+    """
+    frames: list[StructureBatch] = []
+    problems: list[HostProblem] = []
+    for outcome in iter_extxyz(source):
+        if isinstance(outcome, HostError):
+            problems.extend(outcome.problems)
+        else:
+            frames.append(outcome)
+    if problems:
+        raise HostError(problems)
+    if not frames:
+        raise ValueError(f"{_name(source)} holds no structures")
+    return concatenate(frames)
+
+
+def iter_extxyz(source: Source) -> Iterator[StructureBatch | HostError]:
+    """Each frame of a file as a batch of one structure, or the error that it gave."""
+    if isinstance(source, str | PathLike):
+        with open(source, encoding="utf-8", errors="replace") as file:
+            yield from iter_extxyz(file)
+        return
+    file_name = _name(source)
+    lines = iter(source)
+    for index in itertools.count():
+        try:
+            frame = _next_frame(f"{file_name}, frame {index + 1}", lines)
+        except HostError as error:  # the frames after it cannot be found either
+            yield error
+            return
+        if frame is None:
+            return
+        try:
+            yield _parse(frame)
+        except HostError as error:
+            yield error
+
+
+@dataclass(frozen=True)
+class _Frame:
+    where: str
+    comment: str
+    rows: list[list[str]]
+
+
+def _next_frame(where: str, lines: Iterator[str]) -> _Frame | None:
+    head = next((line for line in lines if line.strip()), None)
+    if head is None:
+        return None
+    if not head.split()[0].isdigit():
+        remedy = "The first line of a frame is the number of its sites"
+        raise problem(where, f"it starts with {head.strip()[:40]!r}", remedy)
+    count = int(head.split()[0])
+    comment = next(lines, "")
+    rows = [next(lines, "").split() for _ in range(count)]
+    if not all(rows):
+        found = sum(bool(row) for row in rows)
+        remedy = "Complete the file: it seems to be cut off"
+        raise problem(where, f"it says {count} sites and lists {found}", remedy)
+    return _Frame(where, comment, rows)
+
+
+def _parse(frame: _Frame) -> StructureBatch:
+    from ase.io.extxyz import key_val_str_to_dict
+
+    try:
+        info = key_val_str_to_dict(frame.comment)
+        columns = _columns(str(info.pop("Properties", _FOREIGN_PROPERTIES)), frame.rows)
+    except HostError:
+        raise
+    except (ValueError, IndexError, KeyError) as error:
+        remedy = "Write it again as extended XYZ"
+        raise problem(frame.where, f"it cannot be read ({error})", remedy) from error
+    lattice = info.pop("Lattice", None)
+    periodic = info.pop("pbc", (True, True, True))
+    if lattice is None:
+        remedy = 'Add Lattice="ax ay az bx by bz cx cy cz" (Å) to the comment line'
+        raise problem(frame.where, "it has no cell", remedy)
+    cell = np.asarray(lattice, dtype=np.float64).T
+    check_periodic(frame.where, cell, np.broadcast_to(periodic, 3).tolist())
+    return _build(frame.where, info, columns, cell)
+
+
+def _build(
+    where: str, info: Mapping[str, Any], columns: Mapping[str, NDArray[Any]], cell: FloatArray
+) -> StructureBatch:
+    record = info[RECORD] if isinstance(info.get(RECORD), dict) else {}
+    isotopes: Counter[str] = Counter()
+    numbers = _numbers(where, columns, isotopes)
+    inserted = columns.get("inserted", np.zeros(len(numbers), dtype=np.bool_))
+    metadata = record.get("metadata", {}) if record else json_only(info)
+    label = record["label"] if record else foreign_label(info, numbers)
+    return StructureBatch(
+        labels=(label,),
+        cells=cell[None],
+        site_counts=np.array([len(numbers)]),
+        numbers=np.array(numbers, dtype=np.int64),
+        frac_coords=agreeing(columns.get("frac_coords"), columns["pos"], cell),
+        inserted=inserted,
+        scalars=scalars_of(record),
+        metadata=(note_isotopes(label, metadata, isotopes),),
+        history=tuple(record.get("history", ())),
+    )
+
+
+def _numbers(where: str, columns: Mapping[str, NDArray[Any]], isotopes: Counter[str]) -> list[int]:
+    if "species" not in columns:
+        return [int(number) for number in columns["Z"]]
+    numbers = []
+    for index, text in enumerate(columns["species"].tolist()):
+        symbol = text.capitalize()
+        if not is_element(symbol):
+            remedy = "Replace it by an element, or remove it"
+            raise problem(where, "it is no element", remedy, site_name(index, text))
+        if symbol in ISOTOPES:
+            isotopes[symbol] += 1
+        numbers.append(number_of(symbol))
+    return numbers
+
+
+def _columns(properties: str, rows: list[list[str]]) -> dict[str, NDArray[Any]]:
+    fields = properties.split(":")
+    widths = [int(width) for width in fields[2::3]]
+    table = np.array([row[: sum(widths)] for row in rows], dtype=np.str_)
+    table = table.reshape(len(rows), sum(widths))
+    columns: dict[str, NDArray[Any]] = {}
+    stops = np.cumsum(widths).tolist()
+    for name, kind, width, stop in zip(fields[::3], fields[1::3], widths, stops, strict=True):
+        if name in ("species", "pos", "frac_coords", "inserted", "Z"):
+            column = _convert(kind, table[:, stop - width : stop])
+            columns[name] = column if width > 1 else column[:, 0]
+    if "pos" not in columns or not {"species", "Z"} & set(columns):
+        raise ValueError(f"Properties={properties} lacks species or pos")
+    return columns
+
+
+def _convert(kind: str, texts: NDArray[np.str_]) -> NDArray[Any]:
+    if kind == "L":
+        return np.isin(np.char.upper(texts), ("T", "TRUE"))
+    return texts if kind == "S" else texts.astype(np.float64 if kind == "R" else np.int64)
+
+
+def _comment(one: StructureBatch, record: Mapping[str, Any]) -> str:
+    lattice = " ".join(map(repr, one.cells[0].ravel().tolist()))
+    plain = {"label": record["label"], **record["scalars"]}
+    parts = [f'Lattice="{lattice}"', f"Properties={PROPERTIES}", 'pbc="T T T"']
+    parts += [f"{key}={_quoted(value)}" for key, value in plain.items() if _speakable(key, value)]
+    parts.append(f"{RECORD}={_quoted('_JSON ' + json.dumps(record))}")
+    return " ".join(parts)
+
+
+def _speakable(key: str, value: Any) -> bool:
+    if key != "label" and (key.lower() in _TAKEN or not _PLAIN.fullmatch(key)):
+        return False
+    if key == "energy" and not isinstance(value, float):
+        return False
+    return value == value and str(value).isprintable() and bool(str(value).strip())
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    if not isinstance(value, str):
+        return repr(value)
+    # ASE takes the character after a backslash as it is.
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _rows(one: StructureBatch) -> Iterable[str]:
+    symbols = [symbol_of(number) for number in one.numbers.tolist()]
+    coords = np.concatenate([one.cart_coords, one.frac_coords], axis=1).tolist()
+    flags = ["T" if flag else "F" for flag in one.inserted.tolist()]
+    for symbol, row, flag in zip(symbols, coords, flags, strict=True):
+        yield f"{symbol} {' '.join(map(repr, row))} {flag}\n"
+
+
+def _name(source: Source) -> str:
+    name = source if isinstance(source, str | PathLike) else getattr(source, "name", "the file")
+    return str(name).rsplit("/", 1)[-1]

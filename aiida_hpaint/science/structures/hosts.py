@@ -1,0 +1,272 @@
+"""Hosts from files and objects of all kinds, with every problem of every one reported."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
+from aiida_hpaint.science.structures.cif_read import iter_cif
+from aiida_hpaint.science.structures.convert import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
+from aiida_hpaint.science.structures.extxyz import iter_extxyz
+from aiida_hpaint.science.structures.insertion import Insert, add_to_one, checked_insert
+from aiida_hpaint.science.structures.missing import count_missing
+from aiida_hpaint.science.structures.npz import load_npz
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+
+@runtime_checkable
+class HasPymatgen(Protocol):
+    """What AiiDA's StructureData offers, and whatever else converts itself."""
+
+    def get_pymatgen(self) -> Any:
+        """The structure as a pymatgen Structure."""
+
+
+HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
+"""A path (CIF, POSCAR, extxyz, npz, or what ASE reads), a batch, or a structure object."""
+
+Outcome = StructureBatch | HostError
+
+
+def read_hosts(
+    sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
+) -> StructureBatch:
+    """Read hosts and check that they can serve as such.
+
+    Site order and fractional coordinates are those of the source; cells are never reduced or
+    rotated; oxidation states are dropped; deuterium becomes hydrogen, with a warning and a note
+    in the metadata.
+
+    Parameters
+    ----------
+    sources : path or object, or several of them
+        CIF, POSCAR and CONTCAR, extended XYZ (all frames), npz of `save_npz`, other formats that
+        ASE knows; StructureBatch, pymatgen Structure, ASE Atoms, AiiDA StructureData (or anything
+        with `get_pymatgen`).
+    limits : HostLimits
+        What is refused.
+
+    Raises
+    ------
+    HostError
+        With all problems of all sources: see `partition_hosts` to go on with the good ones.
+    ValueError
+        If there are no sources.
+    """
+    hosts, problems = partition_hosts(sources, limits)
+    if problems:
+        raise HostError(problems)
+    if hosts is None:
+        raise ValueError("no hosts were given")
+    return hosts
+
+
+def partition_hosts(
+    sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    """`read_hosts` for a campaign: the good ones, and what is wrong with the others.
+
+    Returns
+    -------
+    hosts : StructureBatch or None
+        The structures without problems, in the order of the sources; None if there are none.
+    problems : tuple of HostProblem
+        What is wrong with the others.
+    """
+    return _partition(_checked(outcome, limits) for outcome in iter_hosts(sources))
+
+
+def prepare_hosts(
+    sources: HostSource | Iterable[HostSource],
+    insert: Insert | None = None,
+    *,
+    symbol: str = "H",
+    limits: HostLimits = DEFAULT_LIMITS,
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    """Read hosts, add the sites that are missing, and check: all that comes before sampling.
+
+    Parameters
+    ----------
+    sources : path or object, or several of them
+        As for `read_hosts`.
+    insert : mapping, text or None
+        What to add to each host; None counts, host by host, what the formula of its CIF has and
+        its sites have not. Hosts that hold unplaced sites already are left as they are.
+    symbol : str
+        The element to count if `insert` is None.
+    limits : HostLimits
+        What is refused.
+
+    Returns
+    -------
+    hosts : StructureBatch or None
+        The good hosts with the sites to insert; None if there are none.
+    problems : tuple of HostProblem
+        What is wrong with the others.
+
+    Raises
+    ------
+    ValueError
+        If `insert` itself is wrong.
+    """
+    counts = None if insert is None else checked_insert(insert)
+
+    def filled(outcome: Outcome) -> Outcome:
+        if isinstance(outcome, HostError) or not outcome.placed[0]:
+            return outcome
+        try:
+            wanted = count_missing(outcome, symbol) if counts is None else counts
+            return add_to_one(outcome, wanted, limits)
+        except HostError as error:
+            return error
+
+    return _partition(filled(_checked(outcome, limits)) for outcome in iter_hosts(sources))
+
+
+def iter_hosts(sources: HostSource | Iterable[HostSource]) -> Iterator[Outcome]:
+    """Each structure of the sources as a batch of one, or the error that it gave; no checks."""
+    for source in _listed(sources):
+        try:
+            yield from _read(source)
+        except HostError as error:
+            yield error
+
+
+def _listed(sources: Any) -> Iterable[Any]:
+    single = isinstance(sources, str | PathLike | StructureBatch | HasPymatgen)
+    # Structure and Atoms can be iterated over, site by site.
+    return [sources] if single or _is_structure(sources) or _is_atoms(sources) else sources
+
+
+def _is_structure(source: Any) -> bool:
+    return hasattr(source, "lattice") and hasattr(source, "frac_coords")
+
+
+def _is_atoms(source: Any) -> bool:
+    return hasattr(source, "get_chemical_symbols") and hasattr(source, "cell")
+
+
+def _read(source: Any) -> Iterator[Outcome]:
+    if isinstance(source, str | PathLike):
+        yield from _read_path(Path(source))
+    elif isinstance(source, StructureBatch):
+        yield from source
+    elif _is_structure(source):
+        yield from_pymatgen([source])
+    elif _is_atoms(source):
+        yield from_ase([source])
+    elif isinstance(source, HasPymatgen):
+        yield _from_node(source)
+    else:
+        kind = type(source).__name__
+        remedy = "Give a path, a pymatgen Structure, ASE Atoms or an AiiDA StructureData"
+        raise problem(f"object of type {kind}", "it is no structure", remedy)
+
+
+def _from_node(node: Any) -> StructureBatch:
+    label = str(getattr(node, "label", "") or "")
+    try:
+        structure = node.get_pymatgen()
+    except Exception as error:  # it is someone else's code: whatever it raises is the reason
+        name = label or f"a {type(node).__name__}"
+        raise problem(name, f"it gives no pymatgen structure ({error})", "Repair it") from error
+    if not _is_structure(structure):
+        name = label or f"a {type(node).__name__}"
+        raise problem(name, "it has no cell (not periodic)", "Set it periodic, with a cell")
+    structure = structure.copy()
+    structure.properties = {"label": label} if label else {}
+    if getattr(node, "uuid", None):
+        structure.properties["uuid"] = str(node.uuid)
+    return from_pymatgen([structure])
+
+
+def _read_path(path: Path) -> Iterator[Outcome]:
+    if not path.is_file():
+        reason = "it is a directory" if path.is_dir() else "there is no such file"
+        raise problem(str(path), reason, "Check the path")
+    name = path.name.lower()
+    if name.endswith((".cif", ".mcif")):
+        yield from iter_cif(path)
+    elif name.endswith((".extxyz", ".xyz")):
+        yield from iter_extxyz(path)
+    elif name.endswith(".npz"):
+        yield from _read_npz(path)
+    elif name.endswith((".vasp", ".poscar")) or name.startswith(("poscar", "contcar")):
+        yield _read_poscar(path)
+    else:
+        yield from _read_with_ase(path)
+
+
+def _read_npz(path: Path) -> StructureBatch:
+    try:
+        return load_npz(path)
+    except (ValueError, KeyError, TypeError) as error:  # what a damaged header makes of it
+        remedy = "Write it again with save_npz"
+        raise problem(path.name, f"it is no batch of structures ({error})", remedy) from error
+
+
+def _read_poscar(path: Path) -> StructureBatch:
+    from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
+
+    try:
+        with warnings.catch_warnings():
+            # Raised where the file names no elements and some would be made up.
+            warnings.simplefilter("error", BadPoscarWarning)
+            structure = Poscar.from_file(
+                path, check_for_potcar=False, read_velocities=False
+            ).structure
+    except Exception as error:  # the parser raises whatever a damaged file makes it raise
+        remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
+        raise problem(path.name, f"it is no readable POSCAR ({error})", remedy) from error
+    name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
+    structure.properties = {"label": name, "source": path.name}
+    return from_pymatgen([structure])
+
+
+def _read_with_ase(path: Path) -> Iterator[Outcome]:
+    import ase.io
+
+    try:
+        frames = ase.io.read(path, index=":", do_not_split_by_at_sign=True)
+    except Exception as error:  # any of some eighty parsers
+        remedy = "Convert it to CIF, POSCAR or extended XYZ"
+        raise problem(path.name, f"its format cannot be read ({error})", remedy) from error
+    for index, atoms in enumerate(frames):
+        atoms.info = {"source": path.name, **atoms.info}
+        atoms.info.setdefault(
+            "label", path.stem if len(frames) == 1 else f"{path.stem}-{index + 1}"
+        )
+        try:
+            yield from_ase([atoms])
+        except HostError as error:
+            yield error
+
+
+def _checked(outcome: Outcome, limits: HostLimits) -> Outcome:
+    if isinstance(outcome, HostError):
+        return outcome
+    problems = tuple(find_problems(outcome, limits))
+    return HostError(problems) if problems else outcome
+
+
+def _partition(
+    outcomes: Iterable[Outcome],
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    good: list[StructureBatch] = []
+    problems: list[HostProblem] = []
+    for outcome in outcomes:
+        if isinstance(outcome, HostError):
+            problems.extend(outcome.problems)
+        else:
+            good.append(outcome)
+    return (concatenate(good) if good else None), tuple(problems)

@@ -1,0 +1,50 @@
+"""What a host is, as one hash: the same however it is called and in whatever order it is listed."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+
+__all__ = ["host_key", "host_keys"]
+
+
+def host_key(host: StructureBatch) -> str:
+    """The sha256 of the content of one host.
+
+    It covers the cell, the elements and positions of the sites that are known, and the elements of
+    those to insert (with their positions, where there is a guess), to the last bit. Label,
+    metadata, scalars and the order of the sites do not count.
+
+    Parameters
+    ----------
+    host
+        A batch of one structure.
+
+    Raises
+    ------
+    ValueError
+        If the batch has several structures, or none.
+    """
+    if len(host) != 1:
+        raise ValueError(f"a batch of one host is needed, got {len(host)}")
+    return host_keys(host)[0]
+
+
+def host_keys(hosts: StructureBatch) -> list[str]:
+    """`host_key` of each structure of a batch."""
+    # Negative zero and the many NaN have other bits than zero and the usual NaN.
+    coords = np.where(np.isnan(hosts.frac_coords), np.nan, hosts.frac_coords + 0.0)
+    columns = (*coords.T[::-1], hosts.inserted, hosts.numbers, hosts.owners)
+    order = np.lexsort(columns)
+    kinds = (2 * hosts.numbers + hosts.inserted)[order].astype("<i8")
+    sorted_coords = coords[order].astype("<f8")
+    cells = (hosts.cells + 0.0).astype("<f8")
+    found = []
+    for index in range(len(hosts)):
+        sites = hosts.sites(index)
+        parts = (cells[index], kinds[sites], sorted_coords[sites])
+        found.append(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
+    return found

@@ -1,0 +1,99 @@
+"""StructureBatch in one NumPy file: arrays as arrays, strings as unicode, JSON as text."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.structures.archives import check_npz
+from aiida_hpaint.science.structures.batch import StructureBatch
+
+Target = str | PathLike[str] | IO[bytes]
+
+FORMAT = 1
+"""Version of the layout; a file of another version is refused."""
+
+_ARRAYS = ("labels", "cells", "site_counts", "numbers", "frac_coords", "inserted")
+
+
+def save_npz(batch: StructureBatch, target: Target) -> None:
+    """Write a batch to a file; `load_npz` gives the same batch back, bit for bit.
+
+    Parameters
+    ----------
+    batch : StructureBatch
+        Any batch; its metadata and history have to be JSON.
+    target : path or binary file
+        Where to write. Nothing is appended to the name.
+
+    Raises
+    ------
+    TypeError
+        If metadata or history hold something that JSON does not know.
+    ValueError
+        If a label or a scalar cannot be written as an array without loss.
+    """
+    arrays: dict[str, Any] = {name: getattr(batch, name) for name in _ARRAYS[1:]}
+    arrays["labels"] = _label_array(batch.labels)
+    for index, (name, values) in enumerate(batch.scalars.items()):
+        if values.dtype.kind not in "fiubU":
+            raise ValueError(f"scalar {name!r} has type {values.dtype}: use numbers or strings")
+        arrays[f"scalar_{index}"] = values
+    header = {
+        "format": FORMAT,
+        "scalars": list(batch.scalars),
+        "metadata": list(batch.metadata),
+        "history": list(batch.history),
+    }
+    arrays["header"] = np.array(json.dumps(header))
+    if isinstance(target, str | PathLike):
+        with open(target, "wb") as file:
+            np.savez_compressed(file, **arrays)
+    else:
+        np.savez_compressed(target, **arrays)
+
+
+def load_npz(source: Target) -> StructureBatch:
+    """Read a batch that `save_npz` wrote. Pickled objects are never loaded.
+
+    Raises
+    ------
+    ValueError
+        If the file is not such a file, of another version, or too large: see `check_npz`.
+    """
+    check_npz(source)
+    loaded = np.load(source, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError(f"{source} holds a bare array: save_npz writes an archive of them")
+    with loaded as file:
+        missing = [name for name in ("header", *_ARRAYS) if name not in file.files]
+        if missing:
+            raise ValueError(f"{source} holds no StructureBatch: {', '.join(missing)} missing")
+        header = json.loads(str(file["header"]))
+        if header.get("format") != FORMAT:
+            raise ValueError(
+                f"{source} has format {header.get('format')}, this version reads {FORMAT}"
+            )
+        return _from_arrays(file, header)
+
+
+def _from_arrays(file: Any, header: dict[str, Any]) -> StructureBatch:
+    return StructureBatch(
+        labels=tuple(file["labels"].tolist()),
+        scalars={name: file[f"scalar_{i}"] for i, name in enumerate(header["scalars"])},
+        metadata=tuple(header["metadata"]),
+        history=tuple(header["history"]),
+        **{name: file[name] for name in _ARRAYS[1:]},
+    )
+
+
+def _label_array(labels: tuple[str, ...]) -> NDArray[np.str_]:
+    array = np.array(labels, dtype=np.str_)
+    # NumPy drops NUL characters at the end of a string.
+    if array.tolist() != list(labels):
+        raise ValueError("a label ends in a NUL character: rename it")
+    return array

@@ -1,0 +1,136 @@
+"""Symmetry operations of a CIF block: those that it lists, or those that its group has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import FloatArray
+from aiida_hpaint.science.structures.errors import problem
+
+Operations = tuple[FloatArray, FloatArray]
+"""Rotations (M, 3, 3) and translations (M, 3) acting on fractional coordinates."""
+
+_LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
+_NAMES = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m")
+_HALLS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
+_NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
+_HALL_SETTINGS = 530
+_SUFFIXES = {":1": "1", ":2": "2", "s": "1", "z": "2", ":h": "H", ":r": "R", "h": "H", "r": "R"}
+_METRIC_TOLERANCE = 0.02
+_REMEDY = "List the operations as _space_group_symop_operation_xyz ('x,y,z' alone for P1)"
+
+
+def operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operations:
+    """The symmetry operations of a block (keys in lower case) of a CIF.
+
+    What the block lists is used; otherwise its Hall symbol, Hermann-Mauguin symbol or number is
+    looked up, in the setting that the cell has.
+
+    Raises
+    ------
+    HostError
+        If there is neither, if a group has two origins and the block does not say which, or if
+        the operations do not fit the cell.
+    """
+    listed = next((block[key] for key in _LISTS if key in block), None)
+    if listed is not None:
+        found = _parsed(label, [listed] if isinstance(listed, str) else listed)
+        if not _keeps_metric(found, cell):
+            raise problem(label, "its symmetry operations do not fit its cell", "Correct the CIF")
+        return found
+    return _looked_up(label, block, cell)
+
+
+def _parsed(label: str, listed: list[str]) -> Operations:
+    from pymatgen.core.operations import SymmOp
+
+    matrices = []
+    for text in listed:
+        try:
+            matrix = SymmOp.from_xyz_str(text).affine_matrix
+        except (ValueError, IndexError, KeyError, ZeroDivisionError):
+            matrix = np.zeros((4, 4))
+        if abs(abs(np.linalg.det(matrix)) - 1) > 1e-6:
+            reason = f"{text!r} is no symmetry operation"
+            raise problem(label, reason, "Write it like '-x, y+1/2, -z'")
+        matrices.append(matrix)
+    stacked = np.array(matrices, dtype=np.float64)
+    return stacked[:, :3, :3], stacked[:, :3, 3]
+
+
+def _keeps_metric(found: Operations, cell: FloatArray) -> bool:
+    metric = cell @ cell.T
+    moved = np.einsum("mij,ik,mkl->mjl", found[0], metric, found[0])
+    return bool(np.abs(moved - metric).max() <= _METRIC_TOLERANCE * np.abs(metric).max())
+
+
+def _looked_up(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operations:
+    names = [str(block[key]) for key in (*_HALLS, *_NAMES, *_NUMBERS) if _given(block, key)]
+    if not names:
+        raise problem(label, "it tells no symmetry", _REMEDY)
+    for name in names:
+        fitting = [
+            (choice, found) for choice, found in _settings(name) if _keeps_metric(found, cell)
+        ]
+        if len({choice[:1] for choice, _ in fitting if choice[:1] in ("1", "2")}) > 1:
+            reason = f"{name} has two origins and it does not say which"
+            raise problem(label, reason, _REMEDY)
+        if fitting:
+            return fitting[0][1]
+    raise problem(label, f"no setting of {' or '.join(names)} is known that fits its cell", _REMEDY)
+
+
+def _given(block: Mapping[str, Any], key: str) -> bool:
+    return str(block.get(key, "?")).strip() not in ("", "?", ".")
+
+
+def _settings(name: str) -> Iterator[tuple[str, Operations]]:
+    """All settings that a symbol or number can mean, the more exact matches first."""
+    import spglib
+
+    wanted, choice = _normal(name)
+    types = _types()
+    exact = [h for h, t in enumerate(types, 1) if wanted in _spellings(t)]
+    short = [h for h, t in enumerate(types, 1) if wanted in _short_spellings(t)]
+    for hall in exact or short:
+        kind = types[hall - 1]
+        if choice is None or kind.choice.startswith(choice):
+            found: Any = spglib.get_symmetry_from_database(hall)
+            rotations = np.asarray(found["rotations"], dtype=np.float64)
+            yield kind.choice, (rotations, np.asarray(found["translations"], dtype=np.float64))
+
+
+@lru_cache(maxsize=1)
+def _types() -> list[Any]:
+    import spglib
+
+    return [spglib.get_spacegroup_type(hall) for hall in range(1, _HALL_SETTINGS + 1)]
+
+
+def _normal(name: str) -> tuple[str, str | None]:
+    spaced = name.strip().lower()
+    for suffix, choice in _SUFFIXES.items():
+        # A bare letter counts only as a word of its own: 'F d -3 m Z'.
+        if spaced.endswith(suffix if suffix[0] == ":" else f" {suffix}"):
+            return _compact(spaced[: -len(suffix)]), choice
+    return _compact(spaced), None
+
+
+def _compact(name: str) -> str:
+    return re.sub(r"[\s_']", "", name).lower()
+
+
+def _spellings(kind: Any) -> set[str]:
+    names = [kind.hall_symbol, kind.international_full, *kind.international.split("=")]
+    words = kind.international_full.split()
+    names.append("".join(word for word in words if word != "1"))
+    return {_compact(name) for name in names}
+
+
+def _short_spellings(kind: Any) -> set[str]:
+    return {_compact(kind.international_short), str(kind.number)}

@@ -1,0 +1,169 @@
+"""Trajectory: where the sought sites of samples were while they were drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+from zipfile import is_zipfile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_hpaint.science.structures.archives import check_npz
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.npz import load_npz, save_npz
+
+__all__ = ["Recording", "Trajectory"]
+
+Target = Path | IO[bytes]
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """How the sought sites of R samples, M in all, moved over F steps.
+
+    Attributes
+    ----------
+    times : (F,)
+        Diffusion time from which each step that was kept was made.
+    positions : (F + 1, M, 3) float32
+        Fractional coordinates in the cells of the hosts: the first noise, then after each step.
+    means : (F, M, 3) float32
+        The same without the fresh noise of each step; NaN for jumps back up.
+    counts : (R,)
+        Number of sought sites of each sample, in the order of the sampled batch.
+    hosts, samples : (R,)
+        Scalars `host` and `sample` of each row.
+    steps : (F,)
+        Which steps were kept, counted from 1; RePaint's jumps back up are steps as well.
+    way
+        In which known sites took part, see `aiida_hpaint.science.diffusion.sampling.ways`.
+    """
+
+    times: NDArray[np.float64]
+    positions: NDArray[np.float32]
+    means: NDArray[np.float32]
+    counts: NDArray[np.int64]
+    hosts: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    way: str
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, rows: Sequence[int]) -> Trajectory:
+        """The trajectory of some of the samples."""
+        rows = list(rows)
+        offsets = np.cumsum(self.counts) - self.counts
+        parts = [np.arange(offsets[row], offsets[row] + self.counts[row]) for row in rows]
+        chosen = np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+        return replace(
+            self,
+            positions=self.positions[:, chosen],
+            means=self.means[:, chosen],
+            counts=self.counts[rows],
+            hosts=self.hosts[rows],
+            samples=self.samples[rows],
+        )
+
+    def sites(self, row: int) -> slice:
+        """Where the sites of a sample lie in `positions` and `means`."""
+        last = int(self.counts[: row + 1].sum())
+        return slice(last - int(self.counts[row]), last)
+
+    def save(self, target: Target) -> None:
+        """Write an npz file of arrays, without pickles."""
+        arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        np.savez_compressed(target, **arrays)
+
+    @classmethod
+    def load(cls, source: Target) -> Trajectory:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If an array is missing, or the file is too large: see `check_npz`.
+        """
+        check_npz(source)
+        with np.load(source, allow_pickle=False) as arrays:
+            missing = [field.name for field in fields(cls) if field.name not in arrays]
+            if missing:
+                raise ValueError(f"{source} is not a trajectory: it lacks {', '.join(missing)}")
+            found = {field.name: arrays[field.name] for field in fields(cls)}
+            return cls(**{**found, "way": str(found["way"])})
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Samples as they were drawn, before any relaxation, and how they were drawn.
+
+    Attributes
+    ----------
+    samples : R structures
+        Their inserted sites are those of the trajectory, in the same order.
+    trajectory
+        Of the same R samples.
+
+    Raises
+    ------
+    ValueError
+        If the two do not belong together.
+    """
+
+    samples: StructureBatch
+    trajectory: Trajectory
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(self.samples.insert_counts, self.trajectory.counts):
+            raise ValueError(
+                f"samples and trajectory do not belong together: {len(self.samples)} samples with "
+                f"{self.samples.insert_counts.sum()} inserted sites, and a trajectory of "
+                f"{len(self.trajectory)} with {self.trajectory.counts.sum()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, rows: Sequence[int]) -> Recording:
+        """The recording of some of the samples."""
+        return Recording(self.samples[list(rows)], self.trajectory[rows])
+
+    def frames(self, row: int) -> StructureBatch:
+        """One structure for each kept position, without history; the scalar `step` counts."""
+        sample = self.samples[row]
+        found = self.trajectory.positions[:, self.trajectory.sites(row)]
+        coords = np.repeat(sample.frac_coords[None], len(found), axis=0)
+        coords[:, sample.inserted] = found
+        bare = replace(sample, metadata=(), history=())
+        frames = bare[[0] * len(found)].with_coords(coords.reshape(-1, 3))
+        return frames.with_scalars(step=np.append(0, self.trajectory.steps))
+
+    def save(self, path: Path) -> None:
+        """Write both to one npz file, from which `load_npz` reads the samples."""
+        arrays: dict[str, Any] = {}
+        for part in (lambda file: save_npz(self.samples, file), self.trajectory.save):
+            buffer = BytesIO()
+            part(buffer)
+            buffer.seek(0)
+            with np.load(buffer, allow_pickle=False) as file:
+                arrays |= dict(file)
+        with path.open("wb") as target:
+            np.savez_compressed(target, **arrays)
+
+    @classmethod
+    def load(cls, path: Path) -> Recording:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is no such file, or an array is missing.
+        """
+        if not is_zipfile(path):
+            raise ValueError(f"{path} is no recording: those end in .npz")
+        return cls(load_npz(path), Trajectory.load(path))

@@ -1,0 +1,73 @@
+"""Whether two arrangements of inserted sites are the same up to the symmetry of their host."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+
+
+class Distinct:
+    """Arrangements (m, 3) of one host that differ from each other by more than a tolerance (Å).
+
+    Most pairs are told apart by their sorted distances to the host's sites, which no operation
+    of the host changes and which change by no more than the sites are moved.
+    """
+
+    def __init__(
+        self, group: Group, numbers: IntArray, host: FloatArray, kinds: IntArray, tolerance: float
+    ) -> None:
+        self._group, self._numbers, self._tolerance = group, numbers, tolerance
+        self._host = [host[kinds == kind] for kind in np.unique(kinds)]
+        self._known: list[FloatArray] = []
+        self._prints: list[FloatArray] = []
+
+    def add(self, frac: FloatArray) -> int | None:
+        """Keep an arrangement, or tell the place of the one kept before that it repeats."""
+        mark = self._fingerprint(frac)
+        place = self._place(frac, mark)
+        if place is None:
+            self._known.append(frac)
+            self._prints.append(mark)
+        return place
+
+    def find(self, frac: FloatArray) -> int | None:
+        """The place of the arrangement that this one repeats, None if there is none."""
+        return self._place(frac, self._fingerprint(frac))
+
+    def _place(self, frac: FloatArray, mark: FloatArray) -> int | None:
+        # An operation of a host that is symmetric within a tolerance alone changes distances too.
+        limit = self._tolerance + 0.1
+        for place, (other, known) in enumerate(zip(self._prints, self._known, strict=True)):
+            if np.abs(mark - other).max(initial=0.0) <= limit and self._same(frac, known):
+                return place
+        return None
+
+    def _fingerprint(self, frac: FloatArray) -> FloatArray:
+        parts = [np.zeros(0)]
+        for element in np.unique(self._numbers):
+            sites = frac[self._numbers == element]
+            for host in self._host:
+                images = wrap(sites[:, None] - host)[:, :, None] + NEIGHBOURS
+                squares = ((images @ self._group.cell) ** 2).sum(-1).min(-1)
+                parts.append(np.sort(np.sqrt(squares).ravel()))
+        return np.concatenate(parts)
+
+    def _same(self, left: FloatArray, right: FloatArray) -> bool:
+        every = np.arange(len(self._group))
+        blocks = self._group.blocks(every, len(left))
+        return any(self._same_by(left, right, block) for block in blocks)
+
+    def _same_by(self, left: FloatArray, right: FloatArray, operations: IntArray) -> bool:
+        limit = self._tolerance**2
+        shifts = wrap(self._group.images(left, operations)[:, :, None] - right)
+        squares = ((shifts @ self._group.cell) ** 2).sum(-1)
+        squares[:, self._numbers[:, None] != self._numbers] = 1e6
+        near = (squares.min(2).max(1) <= limit) & (squares.min(1).max(1) <= limit)
+        for index in np.flatnonzero(near):
+            rows, columns = linear_sum_assignment(squares[index])
+            if squares[index][rows, columns].max() <= limit:
+                return True
+        return False

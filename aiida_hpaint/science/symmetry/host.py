@@ -1,0 +1,133 @@
+"""All proposals for one host, from all of its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aiida_hpaint.science.settings import SymmetrySettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.origin import SYMMETRISED, WYCKOFF
+from aiida_hpaint.science.symmetry.distinct import Distinct
+from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, IntArray
+from aiida_hpaint.science.symmetry.sites import Sites, bonds
+from aiida_hpaint.science.symmetry.special import special_positions
+from aiida_hpaint.science.symmetry.symmetrise import symmetrise
+from aiida_hpaint.science.symmetry.wyckoff import wyckoff
+
+UNMOVED = 0.02
+"""Å, within which a proposal is a sample."""
+
+REPEATED = 0.1
+"""Å, within which all inserted sites of two arrangements agree, so that one is enough."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Sites (m, 3), fractional in the given cell; where they come from; and of which sample."""
+
+    frac: FloatArray
+    origin: str
+    parent: int
+
+
+@dataclass(frozen=True)
+class _Host:
+    """Sites of a host (n, 3), their numbers, and the numbers (m,) of its inserted sites."""
+
+    group: Group
+    frac: FloatArray
+    kinds: IntArray
+    numbers: IntArray
+
+    def distinct(self, tolerance: float) -> Distinct:
+        return Distinct(self.group, self.numbers, self.frac, self.kinds, tolerance)
+
+
+def proposals(
+    samples: StructureBatch, fine: BoolArray, settings: SymmetrySettings
+) -> list[Proposal]:
+    """Proposals for a host, each once, none that is a sample.
+
+    Parameters
+    ----------
+    samples
+        S samples of one host, all with positions.
+    fine : (S,)
+        Those to symmetrise; all have a say in which Wyckoff positions are filled.
+    """
+    one, known = samples[0], ~samples[0].inserted
+    group = Group.of(one.cells[0], one.numbers[known], one.frac_coords[known], settings.tolerance)
+    if len(group) == 1:
+        return []
+    sites = group.enter(one.frac_coords[known])
+    host = _Host(group, sites, one.numbers[known], one.numbers[one.inserted])
+    arrangements = group.enter(samples.frac_coords[samples.inserted])
+    arrangements = arrangements.reshape(len(samples), -1, 3)
+    kept, weights = _representatives(host, arrangements, fine)
+    numbers, offered = samples.scalars["sample"], host.distinct(REPEATED)
+    drawn = host.distinct(UNMOVED)
+    for index in kept:
+        drawn.add(arrangements[index])
+    found = []
+    for frac, origin, index in _candidates(host, arrangements, kept, weights, fine, settings):
+        if drawn.find(frac) is None and offered.add(frac) is None:
+            parent = -1 if index is None else int(numbers[index])
+            found.append(Proposal(group.leave(frac), origin, parent))
+    return found
+
+
+def _representatives(
+    host: _Host, arrangements: FloatArray, fine: BoolArray
+) -> tuple[IntArray, FloatArray]:
+    """Samples that do not repeat another, by index, and the share of all that each stands for."""
+    distinct, counts, kept = host.distinct(REPEATED), [], []
+    # Those that are fine come first, so that no other one stands for them.
+    for index in np.argsort(~fine, kind="stable"):
+        place = distinct.add(arrangements[index])
+        if place is None:
+            kept.append(index)
+            counts.append(1)
+        else:
+            counts[place] += 1
+    return np.array(kept), np.array(counts) / len(arrangements)
+
+
+def _candidates(
+    host: _Host,
+    arrangements: FloatArray,
+    kept: IntArray,
+    weights: FloatArray,
+    fine: BoolArray,
+    settings: SymmetrySettings,
+) -> Iterator[tuple[FloatArray, str, int | None]]:
+    """Arrangements, their origins, and indices of the samples that they are versions of."""
+    if settings.symmetrised:
+        for index in kept[fine[kept]]:
+            for frac in symmetrise(host.group, host.numbers, arrangements[index], settings.reach):
+                yield frac, SYMMETRISED, int(index)
+    if settings.wyckoff and len(set(host.numbers.tolist())) == 1:
+        sites = _sites(host, arrangements[kept], weights, settings.tolerance)
+        for frac in wyckoff(host.group, sites, settings.reach, settings.wyckoff):
+            yield frac, WYCKOFF, None
+
+
+def _sites(host: _Host, arrangements: FloatArray, weights: FloatArray, tolerance: float) -> Sites:
+    count = len(host.numbers)
+    order = np.argsort(-weights, kind="stable")
+    sites = Sites(
+        host.frac,
+        host.kinds,
+        arrangements[order].reshape(-1, 3),
+        np.repeat(weights[order], count),
+        special_positions(host.group, host.kinds, host.frac, tolerance),
+        int(host.numbers[0]),
+        count,
+    )
+    # The order of the sites of a sample says nothing: those near the host come first.
+    lengths = bonds(host.group, sites, sites.sampled).reshape(-1, count)
+    inner = np.argsort(lengths.round(6), axis=1, kind="stable")
+    sampled = np.take_along_axis(arrangements[order], inner[:, :, None], axis=1)
+    return replace(sites, sampled=sampled.reshape(-1, 3))

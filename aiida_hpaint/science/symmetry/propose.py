@@ -1,0 +1,89 @@
+"""propose: samples, and beside them arrangements that keep operations of the host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.plausibility import find_contacts, too_close
+from aiida_hpaint.science.settings import SymmetrySettings
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.symmetry.host import Proposal, proposals
+
+
+def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:
+    """The samples, followed by proposals that are symmetric under operations of their host.
+
+    Parameters
+    ----------
+    samples
+        With the scalars `host`, `sample` and `fate`. Those that are SAMPLED and have no sites too
+        close to each other are symmetrised; all that have positions vote for Wyckoff positions.
+
+    Returns
+    -------
+    The samples, unchanged and in order, then proposals (fate SAMPLED), host by host; their
+    numbers (`sample`) go on after the largest of the host. New scalars: `origin` ('drawn',
+    'symmetrised' or 'wyckoff') and `parent` (the `sample` that was symmetrised, -1 elsewhere).
+    With nothing asked for, the batch that was given.
+    """
+    if not settings.symmetrised and not settings.wyckoff:
+        return samples
+    began = time.monotonic()
+    drawn = samples.with_scalars(
+        origin=samples.scalars.get("origin", np.full(len(samples), DRAWN)).astype("U16"),
+        parent=np.full(len(samples), -1),
+    )
+    batches = [drawn, *_of_hosts(drawn, settings)]
+    together = concatenate(batches)
+    record = {
+        "stage": "symmetry",
+        "version": __version__,
+        "settings": settings.model_dump(mode="json"),
+        "proposals": len(together) - len(samples),
+        "seconds": round(time.monotonic() - began, 3),
+    }
+    return together.with_history(record)
+
+
+def _of_hosts(drawn: StructureBatch, settings: SymmetrySettings) -> list[StructureBatch]:
+    """Proposals, a batch for each host that has some."""
+    batches = []
+    hosts, alive = drawn.scalars["host"], drawn.scalars["fate"] == Fate.SAMPLED.value
+    for host in dict.fromkeys(hosts.tolist()):
+        placed = np.flatnonzero((hosts == host) & drawn.placed & (drawn.insert_counts > 0))
+        if not len(placed):
+            continue
+        samples = drawn[placed]
+        fine = alive[placed] & ~too_close(find_contacts(samples, np.arange(len(samples))))
+        found = proposals(samples, fine, settings)
+        if found:
+            # Numbers go on after all samples of the host, those without positions too.
+            batches.append(_rows(samples, found, int(drawn.scalars["sample"][hosts == host].max())))
+    return batches
+
+
+def _rows(samples: StructureBatch, found: Sequence[Proposal], last: int) -> StructureBatch:
+    """Proposals that have no sites too close, as a batch, numbered from the last sample on.
+
+    What else a sample has is that of its parent, or of the first.
+    """
+    numbers = samples.scalars["sample"].tolist()
+    batch = samples[[numbers.index(p.parent) if p.parent in numbers else 0 for p in found]]
+    coords = batch.frac_coords.copy()
+    coords[batch.inserted] = np.concatenate([proposal.frac for proposal in found])
+    values: dict[str, Any] = {
+        "fate": np.full(len(found), Fate.SAMPLED.value),
+        "origin": np.array([proposal.origin for proposal in found]),
+        "parent": np.array([proposal.parent for proposal in found]),
+    }
+    batch = replace(batch.with_coords(coords).with_scalars(**values), history=())
+    batch = batch[np.flatnonzero(~too_close(find_contacts(batch, np.arange(len(batch)))))]
+    return batch.with_scalars(sample=last + 1 + np.arange(len(batch)))

@@ -1,0 +1,98 @@
+"""refine: ranked structures made exactly symmetric where they nearly are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import spglib
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.plausibility import find_contacts, too_close
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.symmetry.average import average
+from aiida_hpaint.science.symmetry.group import Group
+
+SHARES = (1.0, 0.5, 0.25)
+"""Shares of the tolerance within which spglib looks: with more it may find less."""
+
+METRIC = 1e-3
+"""Relative change of the metric of a cell up to which a rotation keeps it."""
+
+TIGHT = 1e-3
+"""Å, within which the group of a structure is found after its refinement."""
+
+
+def refine(samples: StructureBatch, tolerance: float) -> StructureBatch:
+    """Ranked samples within the tolerance (Å) of more symmetry, made exactly symmetric.
+
+    Each site moves to the mean of its images under the operations that spglib finds. The cell and
+    the order of the sites stay, so only operations that the cell allows count. A structure is left
+    as it is where a site would move farther than the tolerance or come too close to another.
+
+    Returns
+    -------
+    The samples with the scalars `space_group` (international number afterwards, 0 where a sample
+    has no rank) and `refined_by` (Å, largest displacement, 0 where nothing moved).
+    """
+    coords = samples.frac_coords.copy()
+    groups = np.zeros(len(samples), dtype=np.int64)
+    moves = np.zeros(len(samples))
+    for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
+        refined, moves[index] = _refined(samples[index], tolerance)
+        coords[samples.sites(index)] = refined.frac_coords
+        groups[index] = space_group(refined)
+    record = {
+        "stage": "refine",
+        "version": __version__,
+        "settings": {"tolerance": tolerance},
+        "refined": int((moves > 0).sum()),
+    }
+    refined = samples.with_coords(coords).with_scalars(space_group=groups, refined_by=moves)
+    return refined.with_history(record)
+
+
+def space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
+    """International number of the group of a batch of one structure; 0 if spglib finds none."""
+    crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
+    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+    return 0 if found is None else int(found.number)
+
+
+def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:
+    """The structure with the most operations that can be had, and how far (Å) its sites moved."""
+    best, moved, size = structure, 0.0, 1
+    for share in SHARES:
+        current = structure
+        # A structure that has some of its operations exactly shows the others more clearly.
+        for _ in range(2):
+            current, members = _averaged(current, share * tolerance, tolerance)
+            shift = (current.frac_coords - structure.frac_coords) @ structure.cells[0]
+            farthest = float(np.linalg.norm(shift, axis=1).max())
+            if members > size and farthest <= tolerance:
+                best, moved, size = current, farthest, members
+    if _clashes(best) and not _clashes(structure):
+        return structure, 0.0
+    return best, moved
+
+
+def _averaged(
+    structure: StructureBatch, tolerance: float, reach: float
+) -> tuple[StructureBatch, int]:
+    """The structure averaged over what spglib finds within a tolerance (Å), and how many those are.
+
+    As it is, and 1, where that moves a site farther than `reach` (Å).
+    """
+    frac = structure.frac_coords
+    group = Group.of(structure.cells[0], structure.numbers, frac, tolerance)
+    members = group.keeping_cell(METRIC)
+    result = average(group, members, structure.numbers, group.enter(frac), reach)
+    if result is None:
+        return structure, 1
+    # Coordinates stay in the cell where they were: only the small shift is taken.
+    shift = (result[0] - group.enter(frac)) @ group.given
+    return structure.with_coords(frac + shift), len(members)
+
+
+def _clashes(structure: StructureBatch) -> bool:
+    return bool(too_close(find_contacts(structure, np.array([0])))[0])

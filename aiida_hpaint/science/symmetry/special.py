@@ -1,0 +1,38 @@
+"""Positions of a host without free parameters, sampled or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import spglib
+
+from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+
+_STEPS = np.array([0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]) / 24
+"""Coordinates that such positions have in the standard settings of the International Tables."""
+
+
+def special_positions(
+    group: Group, numbers: IntArray, frac: FloatArray, tolerance: float
+) -> FloatArray:
+    """(n, 3) points that no small move leaves on as many operations, in the group's cell.
+
+    Parameters
+    ----------
+    numbers, frac : (n,), (n, 3)
+        The host's sites, fractional in the group's cell.
+    tolerance
+        Å, within which the host is symmetric.
+    """
+    crystal: Any = (group.cell, frac, numbers)
+    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+    if found is None:
+        return np.zeros((0, 3))
+    grid = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS, indexing="ij"), -1).reshape(-1, 3)
+    points = (grid - found.origin_shift) @ np.linalg.inv(found.transformation_matrix).T
+    shifts = wrap(np.swapaxes(group.images(points), 0, 1) - points[:, None])
+    lengths = np.linalg.norm(shifts @ group.cell, axis=-1)
+    # Directions that all operations at a point keep are those that their sum keeps.
+    sums = np.einsum("ng,gab->nab", (lengths < 2 * tolerance).astype(float), group.rotations)
+    return np.asarray(points[np.abs(sums).max((1, 2)) < 1e-6])

@@ -1,0 +1,36 @@
+"""Subgroups of index 2: what is left of a host's symmetry when the inserted sites break it once."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from aiida_hpaint.science.symmetry.group import Group, IntArray
+
+LIMIT = 15
+"""Subgroups at most; a group with more has its symmetry from a cell that repeats itself."""
+
+
+def index_two(group: Group) -> list[IntArray]:
+    """All subgroups with half of the operations, by index; none if there are more than 15.
+
+    Each has all squares. The group modulo its squares is a vector space over {0, 1}, and the
+    subgroups are the planes in it through the origin.
+    """
+    squares = group.closure(np.diag(group.products))
+    basis, spanned = [], squares
+    for operation in range(len(group)):
+        if operation not in spanned:
+            basis.append(operation)
+            spanned = group.closure(np.append(spanned, operation))
+    if 2 ** len(basis) - 1 > LIMIT:
+        return []
+    vectors = np.zeros((len(group), len(basis)), dtype=np.int64)
+    for bits in itertools.product((0, 1), repeat=len(basis)):
+        product = group.identity
+        for bit, operation in zip(bits, basis, strict=True):
+            product = int(group.products[product, operation]) if bit else product
+        vectors[group.products[product, squares]] = bits
+    normals = itertools.product((0, 1), repeat=len(basis))
+    return [np.flatnonzero(vectors @ normal % 2 == 0) for normal in normals if any(normal)]

@@ -1,0 +1,89 @@
+"""Arrangements of whole orbits of a host's group, or of half of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_hpaint.science.symmetry.agreement import agreement
+from aiida_hpaint.science.symmetry.combine import combine
+from aiida_hpaint.science.symmetry.distinct import Distinct
+from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, IntArray
+from aiida_hpaint.science.symmetry.orbits import apart
+from aiida_hpaint.science.symmetry.positions import CLOSEST, Orbit, find_orbits
+from aiida_hpaint.science.symmetry.sites import Sites, bond_worth, bonds
+from aiida_hpaint.science.symmetry.subgroups import index_two
+
+LESS_SYMMETRY = 0.1
+"""What an arrangement under half of the operations has to be better by."""
+
+BOND_WEIGHT = 0.3
+"""Worth of good distances to the host, where full agreement with all samples is worth 1."""
+
+SAME = 0.3
+"""Å, within which all sites of two arrangements agree, so that the better one is enough."""
+
+WINDOW = 0.4
+"""By how much an arrangement may be worse than the best one, in shares of agreement."""
+
+COMBINED = 20
+"""Combinations under one group, at most."""
+
+COMPARED = 60
+"""Arrangements to compare with the samples, at most."""
+
+
+def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatArray]:
+    """Arrangements (m, 3) of whole orbits, fractional in the group's cell, the best first.
+
+    Parameters
+    ----------
+    reach
+        Å, farthest that a sampled site moves to a position with site symmetry.
+    count
+        Arrangements, at most.
+    """
+    everything = np.array([group.identity])
+    found = [(*scored, everything) for scored in _combinations(group, sites, reach)]
+    for members in index_two(group):
+        if len(members) > 1:
+            others = np.setdiff1d(np.arange(len(group)), members)
+            twins = np.array([group.identity, others[0]])
+            half = _combinations(group.part(members), sites, reach)
+            found += [(score - LESS_SYMMETRY, points, twins) for score, points in half]
+    found.sort(key=lambda scored: -scored[0])
+    kinds = np.full(sites.count, sites.kind)
+    distinct = Distinct(group, kinds, sites.host, sites.kinds, SAME)
+    scored: list[tuple[float, FloatArray]] = []
+    for _, points, twins in found:
+        if len(scored) < COMPARED and distinct.add(points) is None:
+            scored.append((_score(group, sites, points, twins), points))
+    scored.sort(key=lambda pair: -pair[0])
+    return [points for score, points in scored[:count] if score >= scored[0][0] - WINDOW]
+
+
+def _score(group: Group, sites: Sites, points: FloatArray, twins: IntArray) -> float:
+    samples = sites.sampled.reshape(-1, sites.count, 3)
+    agreed = agreement(group, points, twins, samples, sites.weights[:: sites.count])
+    bond = float(bond_worth(bonds(group, sites, points)).mean())
+    return agreed + BOND_WEIGHT * bond - LESS_SYMMETRY * (len(twins) - 1)
+
+
+def _combinations(group: Group, sites: Sites, reach: float) -> list[tuple[float, FloatArray]]:
+    orbits = find_orbits(group, sites, reach)
+    if not orbits:
+        return []
+    sizes = np.array([len(orbit) for orbit in orbits])
+    scores = sizes / sites.count * np.array([orbit.worth for orbit in orbits])
+    chosen = combine(sizes, scores, _fit(group, orbits), sites.count, COMBINED)
+    return [
+        (float(scores[list(members)].sum()), np.concatenate([orbits[i].points for i in members]))
+        for members in chosen
+    ]
+
+
+def _fit(group: Group, orbits: list[Orbit]) -> BoolArray:
+    """(n, n) whether points of two orbits are far enough from each other."""
+    firsts = np.array([orbit.points[0] for orbit in orbits])
+    starts = np.cumsum([0, *(len(orbit) for orbit in orbits)])[:-1]
+    lengths = apart(group, firsts, np.concatenate([orbit.points for orbit in orbits]))
+    return np.asarray(np.minimum.reduceat(lengths, starts, axis=1) > CLOSEST)

@@ -1,6 +1,0 @@
-"""Symmetry: candidates that keep operations of their host, and results made exactly symmetric."""
-
-from aiida_hpaint.symmetry.propose import propose
-from aiida_hpaint.symmetry.refine import refine
-
-__all__ = ["propose", "refine"]

@@ -1,0 +1,97 @@
+"""build_benchmark: the benchmark WorkGraph from references and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from aiida.orm import AbstractCode, Dict, Int, Str
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint import __version__
+from aiida_hpaint.calculations.benchmark import start_references, take_out
+from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.benchmark.references import References
+from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.workflows.benchmark.graph import benchmark
+from aiida_hpaint.workflows.restore.build import restore_inputs
+
+__all__ = ["build_benchmark"]
+
+
+def build_benchmark(
+    references: References | StructureBatch | StructureBatchData,
+    settings: RestorationSettings,
+    *,
+    element: str = "H",
+    code: str | AbstractCode | Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
+    name: str = "benchmark",
+) -> WorkGraph:
+    """A benchmark WorkGraph that is ready for `submit()` or `run()`.
+
+    Parameters
+    ----------
+    references
+        Complete structures, all with the element and another one; or what `read_references` chose
+        of some files.
+    settings
+        Of the restorations; references are relaxed as `relax_all` says.
+    element
+        What is taken out and put back; of References it is known.
+    code, options, upload_model, chunk_sites
+        See `aiida_hpaint.workflows.restore.build.build_restore`.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    HostError
+        If a structure does not have the element, or nothing else.
+    ValueError
+        If anything is unknown, missing or out of its range.
+    """
+    node, asked = _read(references, element)
+    removed = take_out(node, Str(asked["element"]))
+    hosts, complete = removed["hosts"], removed["complete"]
+    inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
+    starts = split_hosts(start_references(complete), Int(chunk_sites))
+    values = settings.model_dump(mode="json")
+    relax_all = inputs["plan"]["relax_all"]
+    relaxation = {
+        "relaxation": values["relax_all"],
+        "potential": relax_all["settings"]["potential"],
+    }
+    graph = benchmark.build(
+        complete=complete,
+        incomplete=hosts,
+        chunks=inputs["chunks"],
+        starts=starts,
+        plan=inputs["plan"],
+        reference_plan={**relax_all, "settings": Dict(relaxation)},
+        settings=Dict({"version": __version__, **asked, "settings": values, "relaxed": True}),
+    )
+    graph.name = name
+    return graph
+
+
+def _read(
+    references: References | StructureBatch | StructureBatchData, element: str
+) -> tuple[StructureBatchData, dict[str, Any]]:
+    """The node of the references, and what is to be said of them."""
+    if isinstance(references, References):
+        batch = references.complete
+        plain = replace(batch, inserted=np.zeros(batch.n_sites, dtype=bool))
+        asked = {**references.source, "indices": references.indices.tolist()}
+        return StructureBatchData(plain), {**asked, "hosts": len(batch)}
+    node = references
+    if isinstance(node, StructureBatch):
+        node = StructureBatchData(node)
+    count = len(node)
+    return node, {"element": element, "indices": list(range(count)), "hosts": count}

@@ -1,0 +1,90 @@
+"""The benchmark WorkGraph: hosts restored, references relaxed, and one compared with the other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aiida.orm import Dict, SinglefileData, Str
+from aiida_workgraph import dynamic, get_current_graph, namespace, task
+
+from aiida_hpaint.calculations.benchmark import compare_restored, join_batches
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.restore.chunks import STAGE
+from aiida_hpaint.workflows.restore.graph import PLAN, restore
+from aiida_hpaint.workflows.restore.stage import StageWorkChain
+
+__all__ = ["benchmark"]
+
+_COMPARED = namespace(rows=SinglefileData, summary=Dict, table=SinglefileData)
+
+
+@task.graph(
+    outputs=namespace(
+        rows=SinglefileData,
+        summary=Dict,
+        table=SinglefileData,
+        samples=StructureBatchData,
+        drawn=StructureBatchData,
+        targets=StructureBatchData,
+    )
+)
+def benchmark(
+    complete: StructureBatchData,
+    incomplete: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    starts: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    plan: Annotated[dict[str, Any], PLAN],
+    reference_plan: Annotated[dict[str, Any], STAGE],
+    settings: Dict,
+) -> dict[str, Any]:
+    """Restore what is left of complete structures, and compare.
+
+    Parameters
+    ----------
+    complete, incomplete
+        References, and the same without an element, as `take_out` makes them.
+    chunks
+        The incomplete ones, cut into chunks.
+    starts
+        The complete ones, as samples and cut into chunks.
+    plan, reference_plan
+        Settings, identity, code and options of each stage of the restoration, and of the
+        relaxation of the references; `build_benchmark` makes them.
+    settings
+        What was asked for, as `settings.json` of a benchmark in plain Python, and the `indices`
+        of the references.
+
+    Returns
+    -------
+    mapping
+        `rows`, `table`, `summary`: what `compare_restored` finds; `samples` and `drawn`: all
+        samples at the end and before any relaxation; `targets`: the references, relaxed.
+    """
+    graph = get_current_graph()
+    restored = restore(hosts=incomplete, chunks=chunks, plan=plan)
+    relaxed: dict[str, Any] = {}
+    for key, structures in starts.items():
+        inputs = {"stage": Str("relax_all"), "structures": structures, **reference_plan}
+        step = graph.add_task(StageWorkChain, name=f"relax_references_{key}", **inputs)
+        relaxed[key] = step.outputs.structures
+    drawn = task(join_batches)(chunks=restored.drawn)
+    targets = task(join_batches)(chunks=relaxed)
+    compared = task(outputs=_COMPARED)(compare_restored)(
+        complete=complete,
+        start=drawn.result,
+        samples=restored.samples,
+        targets=targets.result,
+        settings=settings,
+    )
+    return {
+        "rows": compared.rows,
+        "summary": compared.summary,
+        "table": compared.table,
+        "samples": restored.samples,
+        "drawn": drawn.result,
+        "targets": targets.result,
+    }
+
+
+benchmark._graph_class = DurableGraph

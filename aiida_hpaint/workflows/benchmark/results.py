@@ -1,0 +1,62 @@
+"""Results of benchmarks as the files that a benchmark in plain Python writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.orm import Node, ProcessNode, load_node
+
+from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, SETTINGS, SUMMARY
+
+__all__ = ["load_benchmark", "write_benchmark"]
+
+
+def load_benchmark(identifier: str | int) -> ProcessNode:
+    """The process of a benchmark that has ended well.
+
+    Raises
+    ------
+    ValueError
+        If there is no such node, it is something else, or it has no result.
+    """
+    try:
+        node: Node = load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        raise ValueError(f"there is no node {identifier}: see `verdi process list -a`") from None
+    if not isinstance(node, ProcessNode) or not _is_benchmark(node):
+        raise ValueError(f"node {identifier} is no benchmark: give one that --submit named")
+    if not node.is_terminated:
+        raise ValueError(f"benchmark {identifier} still runs: see `verdi process show {node.pk}`")
+    if "rows" not in node.outputs:
+        raise ValueError(f"benchmark {identifier} has no result: `verdi process report {node.pk}`")
+    return node
+
+
+def _is_benchmark(node: ProcessNode) -> bool:
+    return "graph_inputs" in node.inputs and "complete" in node.inputs.graph_inputs
+
+
+def write_benchmark(node: ProcessNode, folder: Path) -> None:
+    """Write rows.jsonl, settings.json, samples.csv and summary.json of a benchmark.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another benchmark.
+    """
+    rows = node.outputs.rows.get_content()
+    if (folder / ROWS).exists() and (folder / ROWS).read_text(encoding="utf-8") != rows:
+        raise ValueError(f"{folder} holds another benchmark: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {**node.inputs.graph_inputs.settings.get_dict(), "node": node.uuid}
+    summary = node.outputs.summary.get_dict()
+    texts = {
+        ROWS: rows,
+        SAMPLES: node.outputs.table.get_content(),
+        SETTINGS: json.dumps(settings, indent=2) + "\n",
+        SUMMARY: json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")

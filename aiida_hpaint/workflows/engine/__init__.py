@@ -1,0 +1,1 @@
+"""What every workflow needs of the engine: durable graphs, restarts, scheduler options."""

@@ -1,0 +1,1 @@
+"""Restoration as a WorkGraph."""

@@ -1,0 +1,365 @@
+"""build_restore: the restore WorkGraph from hosts, a protocol, codes and scheduler options."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.orm import (
+    AbstractCode,
+    Dict,
+    Float,
+    FolderData,
+    InstalledCode,
+    Int,
+    QueryBuilder,
+    StructureData,
+    load_code,
+)
+from aiida_pythonjob import PythonJob
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
+from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.protocols import either, load_protocol
+from aiida_hpaint.science.settings import RestorationSettings, SamplingSettings
+from aiida_hpaint.science.structures import StructureBatch, parse_insert
+from aiida_hpaint.workflows.engine.code_options import with_remembered
+from aiida_hpaint.workflows.engine.options import check_options
+from aiida_hpaint.workflows.engine.places import runs_on_this_machine
+from aiida_hpaint.workflows.restore.generators import (
+    check_recording,
+    model_folder,
+    reachable,
+    reachable_potential,
+)
+from aiida_hpaint.workflows.restore.graph import restore
+from aiida_hpaint.workflows.validate.build import validation_plan
+
+__all__ = [
+    "CODE_LABEL",
+    "build_restore",
+    "check_hosts",
+    "default_code",
+    "find_code",
+    "host_chunks",
+    "host_node",
+    "job_options",
+    "of_dft",
+    "restore_inputs",
+    "stage_plan",
+]
+
+CODE_LABEL = "hpaint-python"
+"""Label of the codes that `aiida-hpaint setup` makes."""
+
+DEFAULT_OPTIONS: Mapping[str, Any] = {
+    "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
+    "environment_variables": {"OMP_NUM_THREADS": "1"},
+    "withmpi": False,
+}
+"""Options of every job; small models on many cores are fastest with one thread a job."""
+
+Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
+ByStage = Mapping[str, Any]
+_STAGE_KEYS = ("sample", "relax")
+_DFT = "dft"
+"""Key of the code and the options of pw.x, beside those of the stages in Python."""
+
+
+def build_restore(
+    hosts: Hosts,
+    *,
+    add: str | Mapping[str, int] | None = None,
+    protocol: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    settings: RestorationSettings | None = None,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
+    name: str = "restore",
+) -> WorkGraph:
+    """A restore WorkGraph that is ready for `submit()` or `run()`.
+
+    Parameters
+    ----------
+    hosts
+        Hosts with the sites to insert, as `structures.add_sites` makes them; or StructureData,
+        one or several, to which `add` says what to add.
+    add
+        Sites to insert in each StructureData, like `{"H": 4}` or "H:4,Li:1".
+    protocol, overrides
+        See `aiida_hpaint.science.protocols.load_protocol`.
+    settings
+        All settings, instead of a protocol.
+    code
+        Python where aiida-hpaint is installed: a code or its label, or one each for `sample`
+        and `relax`. Without it, the code that `aiida-hpaint setup` made for this Python. `dft` is
+        that of pw.x, for a validation; without it, `pw@localhost`.
+    options
+        `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
+        prepend_text, environment_variables, ...), and for `dft`. They win over those that
+        `aiida-hpaint setup codes` noted with the codes, and these over `DEFAULT_OPTIONS`.
+    upload_model
+        Send the model of sampling along with the jobs, so that it need not be where they run; its
+        weights are then a node of the provenance.
+    chunk_sites
+        Sites of the hosts in one chunk, at most. Chunks run side by side.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    HostError
+        If a StructureData cannot serve as a host.
+    ValueError
+        If anything is unknown, missing or out of its range; the message says what and why.
+    """
+    settings = either(settings, load_protocol, protocol, overrides)
+    inputs = restore_inputs(
+        host_node(hosts, add), settings, code, options, upload_model, chunk_sites
+    )
+    graph = restore.build(**inputs)
+    graph.name = name
+    return graph
+
+
+def restore_inputs(
+    hosts: StructureBatchData,
+    settings: RestorationSettings,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
+) -> dict[str, Any]:
+    """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
+    check_hosts(hosts.batch, settings.sampling.start_time)
+    plan = stage_plan(settings, code, options, upload_model)
+    if settings.validation is not None:
+        pw = {"code": of_dft(code), "options": of_dft(options)}
+        plan["validation"] = validation_plan(settings.validation, hosts.batch.numbers, **pw)
+    chunks = host_chunks(hosts, chunk_sites)
+    check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
+    return {"hosts": hosts, "chunks": chunks, "plan": plan}
+
+
+def stage_plan(
+    settings: RestorationSettings,
+    code: str | AbstractCode | ByStage | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+) -> dict[str, Any]:
+    """The `plan` of the restore graph; see `build_restore`."""
+    codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
+    given = _by_stage("options", options)
+    jobs = {key: job_options(key, given[key], code) for key, code in codes.items()}
+    return _plan(settings, codes, jobs, upload_model)
+
+
+def default_code() -> InstalledCode:
+    """The code on localhost that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If `aiida-hpaint setup` has not made it yet.
+    """
+    query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
+    found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_here(code)]
+    if found:
+        return found[-1]
+    raise ValueError(f"no code runs {sys.executable} yet: run `aiida-hpaint setup` first")
+
+
+def runs_here(code: AbstractCode) -> bool:
+    """Whether a code runs this very Python environment."""
+    if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
+        return False
+    # python, python3 and python3.11 of one environment are the same.
+    return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
+
+
+def of_dft(value: Any) -> Any:
+    """The code or the options of pw.x."""
+    return value.get(_DFT) if isinstance(value, Mapping) else None
+
+
+def _by_stage(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(_STAGE_KEYS, value)
+    unknown = sorted(map(str, value.keys() - {*_STAGE_KEYS, _DFT}))
+    if unknown:
+        raise ValueError(
+            f"{name}: there is no stage {', '.join(unknown)}: use sample, relax and dft"
+        )
+    return {key: value.get(key) for key in _STAGE_KEYS}
+
+
+def find_code(code: str | AbstractCode | None) -> AbstractCode:
+    """The code of a label, or the one that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if code is None:
+        return default_code()
+    if isinstance(code, AbstractCode):
+        return code
+    try:
+        return load_code(code)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
+
+
+def job_options(
+    stage: str, given: Mapping[str, Any] | None, code: AbstractCode | None = None
+) -> dict[str, Any]:
+    """`DEFAULT_OPTIONS`, what the code of a stage remembers, and what is given for the stage.
+
+    Raises
+    ------
+    ValueError
+        If an option is unknown.
+    """
+    given = dict(given or {}) if code is None else with_remembered(code, given)
+    check_options(stage, given, PythonJob, code.computer if code is not None else None)
+    variables = {
+        **DEFAULT_OPTIONS["environment_variables"],
+        **given.get("environment_variables", {}),
+    }
+    return {**DEFAULT_OPTIONS, **given, "environment_variables": variables}
+
+
+def host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
+    """The hosts of `build_restore` as a node.
+
+    Raises
+    ------
+    HostError
+        If a StructureData cannot serve as a host.
+    ValueError
+        If it is not said what to add to StructureData, or said for a batch.
+    """
+    structures = [hosts] if isinstance(hosts, StructureData) else hosts
+    if isinstance(structures, StructureBatch | StructureBatchData):
+        if add is not None:
+            raise ValueError("add is for StructureData: a batch holds its sites to insert already")
+        return (
+            StructureBatchData(structures) if isinstance(structures, StructureBatch) else structures
+        )
+    if add is None:
+        raise ValueError("say what to add to the structures, like add={'H': 4}")
+    insert = parse_insert(add) if isinstance(add, str) else dict(add)
+    # Checked before anything is stored; a calcfunction that raises would stay in the database.
+    make_hosts(structures, insert)
+    named = {f"structure_{i:05d}": structure for i, structure in enumerate(structures)}
+    node: StructureBatchData = collect_hosts(add=Dict(insert), **named)
+    return node
+
+
+def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
+    """The hosts themselves where one chunk holds them all."""
+    if hosts.batch.n_sites <= chunk_sites:
+        return {"chunk_0000": hosts}
+    chunks: dict[str, StructureBatchData] = split_hosts(hosts, Int(chunk_sites))
+    return chunks
+
+
+def check_hosts(hosts: StructureBatch, start_time: float) -> None:
+    """Refuse hosts without sites to insert, or without the guesses that `start_time` needs.
+
+    Raises
+    ------
+    ValueError
+        If there is one, or no host at all; the message names the first.
+    """
+    if not len(hosts):
+        raise ValueError("there is no host: give at least one")
+    if start_time < 1:
+        for label in (hosts.labels[i] for i in np.flatnonzero(~hosts.placed)):
+            raise ValueError(
+                f"{label}: there is no guess to refine: with sampling.start_time {start_time:g} "
+                "inserted sites need positions"
+            )
+        return
+    for label in (hosts.labels[i] for i in np.flatnonzero(hosts.placed)):
+        raise ValueError(f"{label}: there is no site to insert; say which with add_sites or --add")
+
+
+def _plan(
+    settings: RestorationSettings,
+    codes: Mapping[str, AbstractCode],
+    options: Mapping[str, Mapping[str, Any]],
+    upload_model: bool,
+) -> dict[str, Any]:
+    sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
+    draw, model = _generator(settings.sampling, codes["sample"], upload_model)
+    potential = reachable_potential(settings.potential, codes["relax"])
+    relaxing = relaxation_identity(potential, runs_here(codes["relax"]))
+    settings = settings.model_copy(update={"potential": potential})
+    stages = {
+        "sample": ("sample", sampling, _drawing(settings, draw)),
+        **{stage: ("relax", relaxing, values) for stage, values in _relaxing(settings).items()},
+    }
+    plan: dict[str, Any] = {
+        stage: {
+            "settings": Dict(values),
+            "identity": Dict(identity),
+            "code": codes[kind],
+            "options": Dict(dict(options[kind])),
+        }
+        for stage, (kind, identity, values) in stages.items()
+    }
+    plan["sample"] |= model
+    if settings.symmetry.refine is not None:
+        plan["refine"] = Float(settings.symmetry.refine)
+    return plan
+
+
+def _drawing(settings: RestorationSettings, draw: SamplingSettings) -> dict[str, Any]:
+    """What `sample_job` is to know."""
+    # How to refine concerns the end alone, and what is drawn must be found in the cache.
+    symmetry = settings.symmetry.model_dump(mode="json", exclude={"refine"})
+    sift = settings.sift.model_dump(mode="json")
+    return {**draw.model_dump(mode="json"), "symmetry": symmetry, "sift": sift}
+
+
+def _relaxing(settings: RestorationSettings) -> dict[str, dict[str, Any]]:
+    """What `relax_job` is to know, stage by stage."""
+    potential = settings.potential.model_dump(mode="json")
+    same = settings.sift.same
+    lowest = {"keep": settings.keep, "window": settings.keep_window, "same": same}
+    stages: dict[str, dict[str, Any]] = {
+        "relax_inserted": {"relaxation": settings.relax_inserted.model_dump(mode="json")},
+        "relax_all": {
+            "relaxation": settings.relax_all.model_dump(mode="json"),
+            "select": lowest,
+        },
+    }
+    if settings.score is not None:
+        score: dict[str, Any] = {
+            "relaxation": settings.score.model_dump(mode="json"),
+            "stage": "score",
+        }
+        candidates = {"keep": settings.candidates, "window": 0.0, "same": same}
+        stages["relax_inserted"] |= {"select": candidates}
+        stages = {"score": score, **stages}
+    return {stage: {**values, "potential": potential} for stage, values in stages.items()}
+
+
+def _generator(
+    settings: SamplingSettings, code: AbstractCode, upload: bool
+) -> tuple[SamplingSettings, dict[str, FolderData]]:
+    if upload:
+        settings, folder = model_folder(settings)
+        return settings, {"model": folder}
+    return reachable(settings, code), {}

@@ -1,0 +1,122 @@
+"""build_seeded: the seeded WorkGraph from hosts, protocols, codes and scheduler options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida.orm import AbstractCode, Dict, Int
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.electrostatics.seeds import check_seedable
+from aiida_hpaint.science.protocols import either, load_protocol, merge
+from aiida_hpaint.science.settings import RestorationSettings, RestoreHydrogenSettings
+from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.workflows.dft.codes import find_both
+from aiida_hpaint.workflows.dft.families import pick_family
+from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.engine.code_options import with_remembered
+from aiida_hpaint.workflows.restore.build import (
+    ByStage,
+    Hosts,
+    host_chunks,
+    host_node,
+    of_dft,
+    stage_plan,
+)
+from aiida_hpaint.workflows.restore.seeded import restore_seeded
+from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
+
+__all__ = ["build_seeded"]
+
+
+def build_seeded(
+    hosts: Hosts,
+    *,
+    add: str | Mapping[str, int] | None = None,
+    protocol: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    settings: RestorationSettings | None = None,
+    dft_protocol: str | None = None,
+    dft_overrides: Mapping[str, Any] | None = None,
+    seeds: int = 10,
+    code: str | AbstractCode | ByStage | None = None,
+    pw: str | AbstractCode | None = None,
+    pp: str | AbstractCode | None = None,
+    options: ByStage | None = None,
+    upload_model: bool = False,
+    chunk_sites: int = 500,
+    name: str = "restore from peaks",
+) -> WorkGraph:
+    """A seeded restoration that is ready for `submit()` or `run()`.
+
+    pw.x and pp.x compute the electrostatic potential of each host; the missing sites are placed at
+    its maxima, and all that follows is as in `build_restore`.
+
+    Parameters
+    ----------
+    hosts, add, protocol, overrides, settings, code, upload_model, chunk_sites
+        See `build_restore`. With a `sampling.start_time` below 1 the generator draws
+        `sampling.samples` around each seed.
+    dft_protocol, dft_overrides
+        Of the potential and its maxima: see `hydrogen_settings`.
+    seeds
+        Arrangements of each host, at most: the lowest by the pinball model.
+    pw, pp
+        Codes; without them those that `aiida-hpaint setup dft` makes.
+    options
+        `metadata.options` of the jobs for `sample`, `relax` and `dft`.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    HostError
+        If a StructureData cannot serve as a host.
+    ValueError
+        If anything is unknown, missing or out of its range; the message says what and why.
+    """
+    settings = either(settings, load_protocol, protocol, overrides)
+    _check(settings)
+    keep = {"pinball": {"keep": seeds}}
+    search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
+    node = host_node(hosts, add)
+    check_seedable(node.batch)
+    seeding = _seeding(node, search, of_dft(code) or pw, pp, of_dft(options))
+    plan = stage_plan(settings, code, options, upload_model)
+    if settings.sampling.start_time >= 1:
+        del plan["sample"]
+    graph = restore_seeded.build(
+        hosts=node,
+        chunks=host_chunks(node, chunk_sites),
+        singles=split_hosts(node, Int(1)),
+        seeding=seeding,
+        plan=plan,
+    )
+    graph.name = name
+    return graph
+
+
+def _check(settings: RestorationSettings) -> None:
+    if settings.sampling.record:
+        raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
+    if settings.validation is not None:
+        raise ValueError("a validation is not part of this: use `build_validate` on its samples")
+
+
+def _seeding(
+    hosts: StructureBatchData,
+    settings: RestoreHydrogenSettings,
+    pw: str | AbstractCode | None,
+    pp: str | AbstractCode | None,
+    options: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    codes = dict(zip(("pw", "pp"), find_both(pw, pp), strict=True))
+    jobs = pw_options(codes["pw"], with_remembered(codes["pw"], options))
+    known = hosts.batch.numbers[~hosts.batch.inserted]
+    pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])
+    values = Dict(settings.model_dump(mode="json"))
+    return {"settings": values, "options": Dict(jobs), **codes}

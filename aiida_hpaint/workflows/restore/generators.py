@@ -1,0 +1,123 @@
+"""The generator of a restoration, where its jobs can find it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiida.orm import AbstractCode, FolderData, QueryBuilder
+
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.science.diffusion.models.library import find_model, is_model_name
+from aiida_hpaint.science.diffusion.sampling.trajectory import refuse_large
+from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
+from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.workflows.engine.places import runs_on_this_machine
+
+__all__ = ["check_recording", "model_folder", "reachable", "reachable_potential"]
+
+_FOLDER = "model"
+"""Where a job finds the model that was sent along, in its working directory."""
+
+_COME_ALONG = ("bundled", "random")
+
+
+def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
+    """The settings with the path of a model that jobs on this machine can follow from anywhere.
+
+    Elsewhere the name or path stays as it is: it has to be valid there.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such model on this machine.
+    ValueError
+        If it is a relative path of another machine.
+    """
+    if settings.generator in _COME_ALONG:
+        return settings
+    if runs_on_this_machine(code):
+        path = find_model(settings.generator).absolute()
+        return settings.model_copy(update={"generator": str(path)})
+    if not is_model_name(settings.generator):
+        _refuse_relative("generator", settings.generator, code, ", or send it with --upload-model")
+    return settings
+
+
+def reachable_potential(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
+    """The settings with the path of a model file that jobs of a code can follow from anywhere.
+
+    Raises
+    ------
+    ValueError
+        If it is a relative path of another machine.
+    """
+    if settings.model is None:
+        return settings
+    if runs_on_this_machine(code):
+        path = Path(settings.model).expanduser().absolute()
+        return settings.model_copy(update={"model": str(path)})
+    _refuse_relative("potential", settings.model, code)
+    return settings
+
+
+def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") -> None:
+    """Jobs run in folders of their own, where a relative path leads to nothing."""
+    if not path.startswith(("/", "~")):
+        raise ValueError(
+            f"{what} {path}: the jobs run with {code.full_label}, where a relative path leads "
+            f"nowhere: give the absolute path that it has there{way}"
+        )
+
+
+def model_folder(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:
+    """The node with weights and card to send along, and settings that name its file in a job.
+
+    A model that is in the database already is not stored again.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model here, or none to send.
+    """
+    if settings.generator == "random":
+        raise ValueError("random placement has no model that could be sent to the jobs")
+    path = find_model(settings.generator)
+    card = read_card(path)
+    attributes = {"name": card.name, "sha256": card.sha256, "card": card_hash(card)}
+    filters = {f"attributes.{key}": value for key, value in attributes.items()}
+    node = QueryBuilder().append(FolderData, filters=filters).first(flat=True)
+    if node is None:
+        node = _store(path, attributes)
+    (name,) = (n for n in node.base.repository.list_object_names() if n.endswith(".safetensors"))
+    return settings.model_copy(update={"generator": f"{_FOLDER}/{name}"}), node
+
+
+def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) -> None:
+    """Refuse, before anything is submitted, a recording that its job would refuse.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to record, or too much.
+    """
+    if not settings.record:
+        return
+    if settings.generator == "random":
+        raise ValueError("random placement has no trajectory: choose a model as the generator")
+    try:
+        usual = read_card(find_model(settings.generator)).sampling
+    except CheckpointError:
+        return  # the model is elsewhere, and so is its card
+    known = {"way": settings.way or usual.way, "steps": settings.steps or usual.steps}
+    largest = max(int(chunk.inserted.sum()) for chunk in chunks)
+    refuse_large(settings.samples * largest, settings.model_copy(update=known))
+
+
+def _store(path: Path, attributes: dict[str, str]) -> FolderData:
+    node = FolderData()
+    for file in (path, path.with_suffix(".json")):
+        with file.open("rb") as handle:
+            node.base.repository.put_object_from_filelike(handle, file.name)
+    node.base.attributes.set_many(attributes)
+    node.label = attributes["name"]
+    return node.store()

@@ -1,0 +1,124 @@
+"""The restore WorkGraph: hosts -> sample -> score -> relax inserted, all -> rank -> structures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from aiida.orm import AbstractCode, Dict, FolderData, SinglefileData, StructureData
+from aiida_workgraph import dynamic, namespace, task
+
+from aiida_hpaint.calculations.validation import choose_structures
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
+from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.restore.chunks import (
+    OPTIONAL_STAGE,
+    PICK,
+    REFINE,
+    REPORTS,
+    STAGE,
+    optional,
+    rank_chunks,
+    run_stages,
+)
+from aiida_hpaint.workflows.validate.graph import validate
+
+__all__ = ["PLAN", "restore", "validated"]
+
+_SAMPLE = namespace(
+    settings=Dict,
+    identity=Dict,
+    code=AbstractCode,
+    options=Dict,
+    model=optional(FolderData),
+)
+_VALIDATION = namespace(
+    settings=optional(Dict),
+    choice=optional(Dict),
+    code=optional(AbstractCode),
+    options=optional(Dict),
+)
+PLAN = namespace(
+    sample=_SAMPLE,
+    score=OPTIONAL_STAGE,
+    relax_inserted=STAGE,
+    relax_all=STAGE,
+    refine=REFINE,
+    pick=PICK,
+    validation=_VALIDATION,
+)
+_VALIDATED = namespace(
+    summary=optional(Dict),
+    table=optional(SinglefileData),
+    structures=dynamic(StructureData),
+    reports=dynamic(Dict),
+)
+
+
+@task.graph(
+    outputs=namespace(
+        samples=StructureBatchData,
+        table=SinglefileData,
+        summary=Dict,
+        structures=dynamic(StructureData),
+        reports=REPORTS,
+        trajectories=dynamic(DiffusionTrajectoryData),
+        drawn=dynamic(StructureBatchData),
+        validation=_VALIDATED,
+    )
+)
+def restore(
+    hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    plan: Annotated[dict[str, Any], PLAN],
+) -> dict[str, Any]:
+    """Put the missing sites of hosts back, and rank what was found.
+
+    Each chunk goes through all stages independently of the others, and each stage always
+    finishes: a job that dies leaves its chunk without candidates and the rest of the results
+    stand.
+
+    Parameters
+    ----------
+    hosts
+        All hosts with the sites to insert, which have no position yet.
+    chunks
+        The same hosts, cut into chunks by `split_hosts`.
+    plan
+        For each stage its settings, identity, code and scheduler options, the tolerance to `refine`
+        within (Å), if any, whether to `pick` a StructureData for each host (yes, if it does not
+        say), and what DFT is to relax, and how, if anything; `build_restore` makes it from a
+        protocol.
+
+    Returns
+    -------
+    mapping
+        `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
+        the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
+        `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
+        `drawn`: the samples of each chunk, sifted, before any relaxation; `validation`: what
+        `validate` returns, if DFT was asked for.
+    """
+    steps = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
+    sampling = {key: each["sample"].outputs for key, each in steps.items()}
+    recorded = plan["sample"]["settings"].get("record", 0)
+    ranked = rank_chunks(plan, hosts, steps)
+    more = {"validation": validated(ranked["samples"], plan)} if "validation" in plan else {}
+    return {
+        **ranked,
+        "trajectories": {key: of.trajectory for key, of in sampling.items() if recorded},
+        "drawn": {key: of.structures for key, of in sampling.items()},
+        **more,
+    }
+
+
+restore._graph_class = DurableGraph
+
+
+def validated(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
+    """The chosen samples relaxed by DFT, once they are there."""
+    stage = dict(plan["validation"])
+    choose = task(outputs=dynamic(StructureData))(choose_structures)
+    chosen = choose(samples=samples, choice=stage.pop("choice"))
+    found = validate(structures=chosen, plan=stage)
+    return {name: found[name] for name in ("summary", "table", "structures", "reports")}

@@ -1,0 +1,139 @@
+"""Looking at restorations from outside: which there are, how far they are, what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
+
+from aiida_hpaint.calculations.functions import join_chunks
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.workflows.restore.chunks import STAGES
+from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
+
+__all__ = [
+    "StageState",
+    "find_restorations",
+    "get_samples",
+    "n_chunks",
+    "paused_jobs",
+    "planned_stages",
+    "stage_states",
+]
+
+
+@dataclass(frozen=True)
+class StageState:
+    """One stage of one chunk of a restoration.
+
+    Attributes
+    ----------
+    stage, chunk
+        Names, as in the labels of the processes.
+    node
+        The process.
+    """
+
+    stage: str
+    chunk: str
+    node: WorkflowNode
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return bool(self.node.is_terminated)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the stage has no full result; None while it runs and where all is well."""
+        if not self.is_over:
+            return None
+        if not self.node.is_finished_ok:
+            return f"process {self.node.pk}: {self.node.exception or self.node.process_state}"
+        report = self.node.outputs.report
+        fine = report["status"] in ("finished", "nothing to do")
+        return None if fine else str(report["message"])
+
+
+def find_restorations(limit: int = 10) -> list[WorkflowNode]:
+    """The restorations in this profile, the latest first, without the chunks of campaigns."""
+    label = {"attributes.process_label": {"like": "WorkGraph<%"}}
+    query = QueryBuilder()
+    query.append(StructureBatchData, tag="hosts")
+    query.append(
+        WorkflowNode,
+        with_incoming="hosts",
+        edge_filters={"label": "graph_inputs__hosts"},
+        filters={**label, "extras": {"!has_key": CHUNK_OF}},
+        tag="graph",
+    )
+    query.order_by({"graph": {"id": "desc"}}).limit(limit)
+    found: list[WorkflowNode] = query.all(flat=True)
+    return found
+
+
+def stage_states(restoration: ProcessNode) -> list[StageState]:
+    """The stages that have begun, in the order in which they began."""
+    query = QueryBuilder()
+    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
+    query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
+    # In a profile into which they were imported, PKs have another order.
+    query.order_by({"s": ["ctime", "id"]})
+    found = {}
+    for row in query.iterall():
+        label = next(entry for entry in row if isinstance(entry, str))
+        node = next(entry for entry in row if isinstance(entry, WorkChainNode))
+        found[label] = node
+    return [state for label, node in found.items() for state in _state(label, node)]
+
+
+def n_chunks(restoration: ProcessNode) -> int:
+    """How many chunks the hosts were cut into."""
+    return len(list(restoration.inputs.graph_inputs.chunks))
+
+
+def planned_stages(restoration: ProcessNode) -> list[str]:
+    """The stages that each chunk goes through, in order."""
+    plan = restoration.inputs.graph_inputs.plan
+    return [stage for stage in STAGES if stage in plan]
+
+
+def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
+    """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
+    query = QueryBuilder().append(CalcJobNode, filters={"attributes.paused": True})
+    found: list[CalcJobNode] = query.all(flat=True)
+    # Few jobs are paused, and a job may be any number of processes below its restoration.
+    return [job for job in found if restoration.pk in _callers(job)]
+
+
+def _callers(process: ProcessNode) -> set[int | None]:
+    callers = set()
+    while (caller := process.caller) is not None:
+        callers.add(caller.pk)
+        process = caller
+    return callers
+
+
+def get_samples(restoration: ProcessNode) -> StructureBatch | None:
+    """All samples, ranked: those of the output, or else of the stages that have ended.
+
+    A restoration that was killed, or that still runs, has samples of its chunks so far; None if
+    there are none.
+    """
+    if "samples" in restoration.outputs:
+        found: StructureBatch = restoration.outputs.samples.batch
+        return found
+    latest = {
+        state.chunk: state.node.outputs.structures.batch
+        for state in stage_states(restoration)
+        if state.is_over and "structures" in state.node.outputs
+    }
+    return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None
+
+
+def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
+    for stage in STAGES:
+        if label.startswith(f"{stage}_chunk_"):
+            yield StageState(stage, label.removeprefix(f"{stage}_"), node)

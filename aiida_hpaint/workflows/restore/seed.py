@@ -1,0 +1,103 @@
+"""SeedWorkChain: samples of one host at the maxima of its potential, whatever comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.engine import ToContext, if_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import AbstractCode, Dict, Float, Int, Str, StructureData
+
+from aiida_hpaint.calculations.seeding import bare_structure, take_seeds
+from aiida_hpaint.calculations.symmetrise import symmetrise_structure
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.settings import RestoreHydrogenSettings
+from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
+from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, potential_inputs
+from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
+
+__all__ = ["SeedWorkChain"]
+
+
+class SeedWorkChain(AdoptingWorkChain):
+    """Place the missing sites of one host at maxima of its electrostatic potential.
+
+    A host whose DFT fails must not take others with it, so this work chain finishes with exit
+    status 0 whatever happens; the one sample of such a host has failed, and the `report` says why.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outputs and outline."""
+        super().define(spec)
+        spec.input("host", valid_type=StructureBatchData, help="one, with the sites to insert")
+        spec.input("settings", valid_type=Dict, help="`RestoreHydrogenSettings`")
+        spec.input("pw", valid_type=AbstractCode, help="pw.x")
+        spec.input("pp", valid_type=AbstractCode, help="pp.x")
+        spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
+        spec.output("seeds", valid_type=StructureBatchData, help="see `join_seeds`")
+        spec.output("report", valid_type=Dict, help="status, number of sites and seeds, message")
+        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        here: Any = cls
+        spec.outline(here.start, if_(here.is_ready)(here.find), here.finish)
+
+    def start(self) -> None:
+        """Prepare inputs; what is wrong with them is a failure of this host alone."""
+        self.ctx.message = ""
+        settings = RestoreHydrogenSettings.model_validate(self.inputs.settings.get_dict())
+        structure = bare_structure(self.inputs.host)
+        if settings.dft.symmetrise is not None:
+            structure = symmetrise_structure(structure, Float(settings.dft.symmetrise))
+        try:
+            self.ctx.search = self._search(structure, settings)
+        except ValueError as error:
+            self.ctx.message = str(error)
+
+    def is_ready(self) -> bool:
+        """Whether there is something that pw.x can begin with."""
+        return not self.ctx.message
+
+    def find(self) -> Any:
+        """Submit the search for maxima."""
+        return ToContext(peaks=self.submit(PotentialPeaksWorkChain, **self.ctx.search))
+
+    def finish(self) -> None:
+        """Attach what there is."""
+        found: dict[str, Any] = {}
+        sites = 0
+        if self.is_ready():
+            peaks = self.ctx.peaks
+            if peaks.is_finished_ok:
+                found = {"arrangements": peaks.outputs.arrangements}
+                sites = len(peaks.outputs.sites.get_array("energies"))
+            else:
+                self.ctx.message = failure_of(peaks)
+        seeds = take_seeds(self.inputs.host, Str(self.ctx.message), **found)
+        if not found:
+            self.report(self.ctx.message)
+        report = {
+            "status": "finished" if found else "failed",
+            "sites": sites,
+            "seeds": len(seeds) if found else 0,
+            "message": self.ctx.message,
+        }
+        self.out("seeds", seeds)
+        self.out("report", Dict(report).store())
+
+    def _search(
+        self, structure: StructureData, settings: RestoreHydrogenSettings
+    ) -> dict[str, Any]:
+        options = self.inputs.options.get_dict() if "options" in self.inputs else None
+        scf = base_inputs(self.inputs.pw, structure, density_settings(settings), options=options)
+        batch = self.inputs.host.batch
+        return {
+            "structure": structure,
+            "count": Int(int(batch.insert_counts[0])),
+            "element": Str(symbol_of(int(batch.numbers[batch.inserted][0]))),
+            "scf": without_structure(scf),
+            **potential_inputs(self.inputs.pp, settings, options),
+            "metadata": {"call_link_label": "peaks"},
+        }

@@ -1,0 +1,109 @@
+"""build_training: the inputs of a TrainWorkChain from the settings of a run here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ProcessBuilder
+from aiida.orm import AbstractCode, Dict, FolderData, RemoteData, SinglefileData
+
+from aiida_hpaint import __version__
+from aiida_hpaint.calculations.training import FOLDER
+from aiida_hpaint.science.diffusion.models.cards import read_card
+from aiida_hpaint.science.diffusion.models.library import find_model
+from aiida_hpaint.science.diffusion.training.files import Source, source_hash
+from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.workflows.restore.build import find_code, job_options
+from aiida_hpaint.workflows.restore.generators import model_folder
+from aiida_hpaint.workflows.training.chain import TrainWorkChain
+
+__all__ = ["build_training"]
+
+_ROLES = ("data", "validation", "holdout")
+
+Files = dict[str, SinglefileData | FolderData]
+
+
+def build_training(
+    settings: TrainingSettings,
+    *,
+    code: str | AbstractCode | None = None,
+    options: Mapping[str, Any] | None = None,
+    previous: RemoteData | None = None,
+    name: str = "",
+) -> ProcessBuilder:
+    """Build a TrainWorkChain, ready to be submitted.
+
+    Data that are here become nodes and are sent to the jobs. Data that are where the jobs run need
+    an absolute path and their sha256 in the settings, and stay there.
+
+    Parameters
+    ----------
+    settings
+        Everything; `output` is not looked at.
+    code
+        Python where aiida-hpaint is installed; without it, this one, here.
+    options
+        `metadata.options` of the jobs, added to the usual ones. With `max_wallclock_seconds` a job
+        stops in time, and another one goes on from its checkpoint.
+    previous
+        The `remote_folder` of an earlier training to go on from.
+    name
+        Label of the process.
+
+    Raises
+    ------
+    ValueError
+        If data, model or code are missing; the message says which.
+    """
+    files: Files = {}
+    values = settings.model_dump(mode="json") | {"output": FOLDER}
+    for role in _ROLES:
+        sources = getattr(settings, role)
+        values[role] = [_send(s, f"{role}_{i}", files) for i, s in enumerate(sources)]
+    identity: dict[str, Any] = {"version": __version__}
+    if settings.start is not None:
+        card = read_card(find_model(settings.start))
+        identity["model"] = {"name": card.name, "sha256": card.sha256}
+        start, files["model"] = model_folder(SamplingSettings(generator=settings.start))
+        values["start"] = start.generator
+    # Its attributes are the inputs of the work chain.
+    builder: Any = TrainWorkChain.get_builder()
+    builder.settings, builder.identity = Dict(values), Dict(identity)
+    builder.code, builder.files = find_code(code), files
+    builder.options = Dict(job_options("training", options))
+    if previous is not None:
+        builder.previous = previous
+    builder.metadata.label = name or f"train {settings.name}"
+    made: ProcessBuilder = builder
+    return made
+
+
+def _send(source: Source, key: str, files: Files) -> dict[str, str]:
+    """The source as a job sees it; what is here is added to the files that are sent."""
+    path = source.path.expanduser().absolute()
+    if not path.exists():
+        return _elsewhere(source)
+    found = source_hash(path)
+    if source.sha256 not in ("", found):
+        raise ValueError(f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...")
+    named = {"sha256": found, "name": source.name or path.name}
+    if path.is_dir():
+        files[key] = FolderData(tree=str(path))
+        return {"path": key, **named}
+    sent = f"{key}{path.suffix.lower()}"
+    files[key] = SinglefileData(path, filename=sent)
+    files[key].label = path.name
+    return {"path": sent, **named}
+
+
+def _elsewhere(source: Source) -> dict[str, str]:
+    if not source.sha256 or not Path(source.path).is_absolute():
+        raise ValueError(
+            f"there is no {source.path} here; if it is where the jobs run, give its absolute path "
+            "and its sha256"
+        )
+    return {**source.model_dump(mode="json"), "name": source.name or source.path.name}

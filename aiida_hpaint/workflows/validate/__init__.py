@@ -1,0 +1,1 @@
+"""Validation by density-functional theory as a WorkGraph."""

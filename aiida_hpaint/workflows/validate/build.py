@@ -1,0 +1,194 @@
+"""build_validate: the validate WorkGraph from structures, references and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from aiida.orm import AbstractCode, Dict, StructureData
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.calculations.validation import choose_structures, structures_for_dft
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.evaluation.validation import rows_for_dft
+from aiida_hpaint.science.settings import DftSettings, ValidationSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.families import pick_family
+from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.engine.code_options import with_remembered
+from aiida_hpaint.workflows.validate.graph import validate
+
+__all__ = [
+    "as_candidates",
+    "build_validate",
+    "dft_plan",
+    "for_hosts",
+    "validation_plan",
+]
+
+Samples = StructureBatch | StructureBatchData
+
+
+def build_validate(
+    samples: Samples,
+    references: Samples | None = None,
+    settings: ValidationSettings | None = None,
+    *,
+    code: str | AbstractCode | None = None,
+    options: Mapping[str, Any] | None = None,
+    name: str = "validate",
+) -> WorkGraph:
+    """A validate WorkGraph that is ready for `submit()` or `run()`.
+
+    Parameters
+    ----------
+    samples
+        Ranked samples, as a restoration returns them; or complete structures, of which each is
+        the one candidate of a host of its own.
+    references
+        Complete structures, at most one a host: that of the same label, or where no label fits and
+        there are as many as hosts, in their order.
+    settings
+        How many candidates of each host, and how DFT evaluates them.
+    code
+        pw.x; without it, `pw@localhost`, which `aiida-hpaint setup dft` makes.
+    options
+        `metadata.options` of its jobs (resources, queue, max_wallclock_seconds, ...).
+    name
+        Label of the process.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to relax, a reference belongs to no host or has another composition, or
+        code, pseudopotentials or an option are missing or unknown.
+    """
+    settings = settings or ValidationSettings()
+    candidates = as_candidates(samples)
+    others = None if references is None else for_hosts(references, candidates.batch)
+    choice = settings.model_dump(mode="json", include={"candidates", "margin"})
+    # Checked before anything is stored.
+    rows = rows_for_dft(candidates.batch, **choice)
+    if not len(rows):
+        raise ValueError("there is no candidate to relax: no sample has a rank")
+    plan = dft_plan(settings.dft, candidates.batch[rows].numbers, code, options)
+    structures_for_dft(candidates.batch, None if others is None else others.batch, **choice)
+    structures: dict[str, StructureData] = choose_structures(
+        samples=candidates, choice=Dict(choice), references=others
+    )
+    graph = validate.build(structures=structures, plan=plan)
+    graph.name = name
+    return graph
+
+
+def dft_plan(
+    settings: DftSettings,
+    numbers: np.ndarray[Any, Any],
+    code: str | AbstractCode | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What DftRelaxWorkChain is to know of how: settings, code and options.
+
+    Raises
+    ------
+    ValueError
+        If the code, a pseudopotential for an element or an option is missing or unknown.
+    """
+    pw = find_espresso("pw", code)
+    jobs = pw_options(pw, with_remembered(pw, options))
+    pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
+    values = Dict(settings.model_dump(mode="json"))
+    return {"settings": values, "code": pw, "options": Dict(jobs)}
+
+
+def validation_plan(
+    settings: ValidationSettings,
+    numbers: np.ndarray[Any, Any],
+    code: str | AbstractCode | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The stage of a restoration: `dft_plan`, and which candidates are its business.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or unknown, see `dft_plan`.
+    """
+    return {
+        **dft_plan(settings.dft, numbers, code, options),
+        "choice": Dict(settings.model_dump(mode="json", include={"candidates", "margin"})),
+    }
+
+
+def as_candidates(samples: Samples) -> StructureBatchData:
+    """Samples with `host` and `rank`: structures that have neither are hosts of their own.
+
+    Raises
+    ------
+    ValueError
+        If a structure lacks positions.
+    """
+    batch = samples if isinstance(samples, StructureBatch) else samples.batch
+    if not {"host", "rank"} <= batch.scalars.keys():
+        batch = _alone(batch)
+        samples = batch
+    ranked = batch[np.flatnonzero(batch.scalars["rank"] >= 0)]
+    for label in (ranked.labels[i] for i in np.flatnonzero(~ranked.placed)):
+        raise ValueError(f"{label}: some sites have no position: restore it first")
+    return samples if isinstance(samples, StructureBatchData) else StructureBatchData(samples)
+
+
+def for_hosts(references: Samples, samples: StructureBatch) -> StructureBatchData:
+    """References with the scalar `host`: whose host they belong to.
+
+    Raises
+    ------
+    ValueError
+        If one belongs to no host, two to the same, or it has another composition.
+    """
+    batch = references if isinstance(references, StructureBatch) else references.batch
+    hosts = np.unique(samples.scalars["host"])
+    first = {int(host): int(np.flatnonzero(samples.scalars["host"] == host)[0]) for host in hosts}
+    labels = {samples.labels[row]: host for host, row in first.items()}
+    if any(label in labels for label in batch.labels) and len(labels) == len(hosts):
+        # Data sets have references of more than was restored.
+        batch = batch[[i for i, label in enumerate(batch.labels) if label in labels]]
+        places = [labels[label] for label in batch.labels]
+    elif len(batch) == len(hosts):
+        places = hosts.tolist()
+    else:
+        raise ValueError(
+            f"{len(batch)} references for {len(hosts)} hosts, and their labels do not say which is "
+            f"whose: give references with the labels of the hosts ({', '.join(list(labels)[:5])})"
+        )
+    _check_references(batch, places, samples, first)
+    return StructureBatchData(batch.with_scalars(host=np.array(places)))
+
+
+def _check_references(
+    batch: StructureBatch, places: list[int], samples: StructureBatch, first: dict[int, int]
+) -> None:
+    if len(set(places)) < len(places):
+        raise ValueError("two references have the same label: one for each host is needed")
+    for index, host in enumerate(places):
+        ours, theirs = samples[first[host]], batch[index]
+        if not theirs.placed[0]:
+            raise ValueError(f"reference {theirs.labels[0]}: some sites have no position")
+        if sorted(ours.numbers.tolist()) != sorted(theirs.numbers.tolist()):
+            raise ValueError(
+                f"reference {theirs.labels[0]} has {_formula(theirs)}, and what was restored has "
+                f"{_formula(ours)} ({ours.labels[0]}): nothing can be compared"
+            )
+
+
+def _alone(batch: StructureBatch) -> StructureBatch:
+    return batch.with_scalars(host=np.arange(len(batch)), rank=np.zeros(len(batch), dtype=np.int64))
+
+
+def _formula(batch: StructureBatch) -> str:
+    numbers, counts = np.unique(batch.numbers, return_counts=True)
+    pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
+    return " ".join(f"{symbol_of(number)}{count}" for number, count in pairs)

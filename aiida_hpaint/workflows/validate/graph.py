@@ -1,0 +1,94 @@
+"""The validate WorkGraph: candidates and references relaxed by DFT, and compared."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from aiida.orm import AbstractCode, Dict, Float, SinglefileData, StructureData
+from aiida_workgraph import dynamic, get_current_graph, namespace, task
+
+from aiida_hpaint.calculations.validation import compare_validated
+from aiida_hpaint.data.structure_batch import DETAILS
+from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
+from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.places import is_this_machine
+
+__all__ = ["DFT", "VALIDATED", "validate"]
+
+DFT = namespace(settings=Dict, code=AbstractCode, options=Dict)
+_COMPARED = namespace(summary=Dict, table=SinglefileData, structures=dynamic(StructureData))
+VALIDATED = namespace(
+    summary=Dict,
+    table=SinglefileData,
+    structures=dynamic(StructureData),
+    reports=dynamic(Dict),
+)
+
+
+@task.graph(outputs=VALIDATED)
+def validate(
+    plan: Annotated[dict[str, Any], DFT],
+    structures: Annotated[dict[str, Any] | None, dynamic(StructureData)] = None,
+) -> dict[str, Any]:
+    """Relax structures with DFT, independently of each other, and compare those of a host.
+
+    A structure whose DFT fails is reported, and the others stand. Where there is no batch system,
+    structures wait for free cores.
+
+    Parameters
+    ----------
+    plan
+        `DftSettings`, the code of pw.x and options of its jobs; `build_validate` makes it.
+    structures
+        Candidates and references, as `choose_structures` makes them; None where a restoration
+        found nothing.
+
+    Returns
+    -------
+    mapping
+        `summary`, `table` and `structures`: see `compare_validated`; `reports`: what
+        DftRelaxWorkChain reports of each structure.
+    """
+    graph = get_current_graph()
+    lanes = side_by_side(plan["code"], plan["options"].get_dict())
+    steps: list[Any] = []
+    reports: dict[str, Any] = {}
+    relaxed: dict[str, Any] = {}
+    for key, structure in (structures or {}).items():
+        charge = structure.base.attributes.get(DETAILS, {}).get("charge", 0.0)
+        inputs = {"structure": structure, **plan, **({"charge": Float(charge)} if charge else {})}
+        step = graph.add_task(DftRelaxWorkChain, name=f"dft_{key}", **inputs)
+        if lanes is not None and len(steps) >= lanes:
+            step.waiting_on.add(steps[-lanes])
+        steps.append(step)
+        reports[key] = step.outputs.report
+        relaxed[f"{key}__start"] = structure
+        relaxed[f"{key}__end"] = step.outputs.structure
+        relaxed[f"{key}__report"] = step.outputs.report
+    compared = task(outputs=_COMPARED)(compare_validated)(relaxed=relaxed)
+    return {
+        "summary": compared.summary,
+        "table": compared.table,
+        "structures": compared.structures,
+        "reports": reports,
+    }
+
+
+validate._graph_class = DurableGraph
+
+
+def side_by_side(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
+    """How many structures may be relaxed at once; None: as many as there are.
+
+    Batch systems queue what does not fit. Where jobs begin as soon as they are submitted, as many
+    run as there are cores for: those of this machine, else those that AiiDA knows of.
+    """
+    if code.computer is None or code.computer.scheduler_type != "core.direct":
+        return None
+    resources = options.get("resources", {})
+    each = resources.get("tot_num_mpiprocs") or resources.get("num_mpiprocs_per_machine") or 1
+    here = is_this_machine(code.computer)
+    cores = os.cpu_count() if here else code.computer.get_default_mpiprocs_per_machine()
+    return max(1, (cores or 1) // int(each))

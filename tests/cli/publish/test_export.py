@@ -1,0 +1,338 @@
+"""What is published: complete, harmless, and the same when it is read elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import told
+from benchmark_rows import make_rows
+from click.testing import CliRunner, Result
+
+from aiida_hpaint.cli import main
+from aiida_hpaint.science.structures import StructureBatch, add_sites, read_hosts
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+HOSTILE = ("../../<script>alert(1)</script>", "x\x1b[31m`rm`\n## c")
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, ["export", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def restoration(profile: Any) -> Any:
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    return told.restored(replace(brucite[[0, 0]], labels=HOSTILE), name="../a `b`\nc")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What does not say when it was written."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in (".aiida", ".png", ".pdf")
+    }
+
+
+def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
+    from aiida_hpaint.publication import walk
+
+    output = tmp_path / "out"
+    result = run(restoration.pk, "-o", output, "--title", "# <b>T</b>", "--licence", "CC0-1.0")
+    assert result.exit_code == 0, result.output
+    assert "1 processes with 4 jobs are in" in result.output
+    # Nothing but the folder itself was written to, whatever labels say.
+    assert os.listdir(tmp_path) == ["out"]
+    assert sorted(files(output)) == [
+        "README.md",
+        "SHA256SUMS",
+        "restoration_a_b_c/candidates.extxyz",
+        "restoration_a_b_c/samples.csv",
+        "restoration_a_b_c/script_alert_1_script.cif",
+        "restoration_a_b_c/x_31m_rm_c.cif",
+    ]
+    text = (output / "README.md").read_text("utf-8")
+    assert text.startswith("# \\# \\<b\\>T\\</b\\>\n")
+    assert f"aiida-hpaint results {restoration.uuid} --output restoration_a_b_c" in text
+    assert f"- model: `m sha256 {'0f' * 32}`" in text
+    assert f"- weights: `p sha256 {'1e' * 32}`" in text
+    assert "CC0\\-1.0" in text or "CC0-1.0" in text
+    assert "Nothing that was looked for." in text
+    assert "<script>" not in text
+    for line in (output / "SHA256SUMS").read_text("utf-8").splitlines():
+        digest, name = line.split("  ")
+        assert hashlib.sha256((output / name).read_bytes()).hexdigest() == digest
+    archive = walk(output / "archive.aiida", [restoration.uuid, "nobody"])
+    assert archive.gaps == ("process nobody is missing",)
+    assert {job.stage for job in archive.jobs} == {"sample", "relax_all"}
+
+
+def test_groups_are_published(restoration: Any, tmp_path: Path) -> None:
+    from aiida.orm import Group
+
+    group = Group(label="hydrides").store()
+    group.add_nodes([restoration])
+    result = run("hydrides", restoration.uuid, "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "1 processes" in result.output
+
+
+def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Path) -> None:
+    from aiida.orm import WorkflowNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = StructureBatchData(brucite).store()
+    drawn = told.stage("sample", node, brucite, {"model": {"name": "m"}})
+    graph = told.process(WorkflowNode, "WorkGraph<restore>", {"graph_inputs__hosts": node}).store()
+    told.returned(graph, {"samples": told.restored(brucite).outputs.samples, "drawn": drawn})
+    result = run(graph.seal().pk, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "nothing says which version of aiida-hpaint it ran" in result.output
+    assert "model m has neither a sha256 nor the version of a package" in result.output
+    assert "neither a sha256" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -> None:
+    from aiida.orm import Group, WorkflowNode
+
+    samples = restoration.outputs.samples
+    Group(label="nothing").store()
+    running = told.process(WorkflowNode, "WorkGraph<restore>", {}, process_state="running").store()
+    other = told.process(WorkflowNode, "Other", {}).store()
+    hosts = {"graph_inputs__hosts": restoration.inputs.graph_inputs.hosts}
+    died = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
+    output = tmp_path / "out"
+    for source, message in (
+        (123456789, "there is no node and no group 123456789"),
+        ("never-made", "there is no node and no group never-made"),
+        ("nothing", "nothing is no process, and no group with processes"),
+        (samples.pk, f"{samples.pk} is no process"),
+        (running.pk, "has not ended yet"),
+        (died.pk, f"restoration {died.pk} has no samples"),
+        (other.pk, "(Other) is no restoration, validation or benchmark"),
+    ):
+        result = run(source, "-o", output)
+        assert result.exit_code == 1
+        assert message in result.output
+        assert not output.exists()
+    (tmp_path / "full").write_text("")
+    result = run(restoration.pk, "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "is not empty" in result.output
+
+
+def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> None:
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    node = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    result = run(node.pk, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "restoration_cut_short: it ended early: it was killed" in result.output
+    assert "restoration_cut_short: host sampled: no sample became a candidate" in result.output
+    written = files(tmp_path / "out")
+    assert {"restoration_cut_short/done.cif", "restoration_cut_short/samples.csv"} <= set(written)
+    assert "restoration_cut_short/sampled.cif" not in written
+    readme = written["README.md"].decode()
+    assert "## What failed" in readme
+    assert "- `restoration_cut_short/`: it ended early: it was killed" in readme
+
+
+def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
+    node = told.restored_by_dft(host(), "1 sites are still missing after 5 rounds")
+    result = run(node.pk, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "exit status 405: 1 sites are still missing after 5 rounds" in result.output
+    assert "405" in (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert (tmp_path / "out" / "structure" / "host.cif").exists()
+
+
+def test_a_child_that_runs_is_named(tmp_path: Path) -> None:
+    from aiida.common.links import LinkType
+    from aiida.orm import WorkChainNode, WorkflowNode
+
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    restored = told.restored(brucite)
+    hosts = {"graph_inputs__hosts": restored.inputs.graph_inputs.hosts}
+    graph = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
+    child = told.process(WorkChainNode, "Stage<sample>", {}, process_state="waiting")
+    child.base.links.add_incoming(graph, LinkType.CALL_WORK, "sample_chunk_0000")
+    child.store()
+    told.returned(graph, {"samples": restored.outputs.samples})
+    result = run(graph.seal().pk, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert f"Stage<sample> {child.pk} has not ended yet" in result.output
+    child.seal()
+
+
+def test_who_made_it_stands_in_the_readme(restoration: Any, tmp_path: Path) -> None:
+    said = ["--author", "A. B. (<i>Lab</i>)", "--author", "C. D.", "--description", "Hydrides."]
+    said += ["--keyword", "hydrogen", "--reference", "doi:10.1000/1"]
+    result = run(restoration.pk, "-o", tmp_path, *said)
+    assert result.exit_code == 0, result.output
+    text = (tmp_path / "README.md").read_text("utf-8")
+    assert (
+        "## Authors\n\n- A. B. (\\<i\\>Lab\\</i\\>)\n- C. D.\n\n## Description\n\nHydrides.\n"
+        in text
+    )
+    assert "https://creativecommons.org/licenses/by/4.0/" in text
+    assert "C. D., *Restored crystal structures*, Materials Cloud Archive" in text
+
+
+def test_campaigns_are_published_with_what_they_found_elsewhere(
+    restoration: Any, tmp_path: Path
+) -> None:
+    from aiida_hpaint.campaigns.group import ELSEWHERE, make_campaign
+    from aiida_hpaint.publication import walk
+
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    chunk = told.restored(brucite, name="$(x) <b> chunk_0000")
+    group = make_campaign("../$(x) <b>")
+    group.add_nodes([chunk])
+    group.base.extras.set(ELSEWHERE, {restoration.uuid: [0]})
+    result = run("../$(x) <b>", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "2 processes" in result.output
+    assert os.listdir(tmp_path) == ["out"]
+    found = walk(tmp_path / "out" / "archive.aiida", [chunk.uuid, restoration.uuid])
+    assert found.gaps == ()
+
+
+def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> None:
+    from aiida.orm import Dict, WorkChainNode
+    from aiida.tools.archive import create_archive
+
+    good = tmp_path / "good.aiida"
+    create_archive([restoration], filename=good)
+    result = run("--check", good)
+    assert result.exit_code == 0, result.output
+    assert "4 jobs, 0 things are missing" in result.output
+    assert f"p: weights with the sha256 {'1e' * 32}" in result.output
+
+    # What others forge: a process that a daemon would go on with.
+    chain = told.process(WorkChainNode, "Any", {}, process_state="waiting").store()
+    chain.base.attributes.set("checkpoints", "!!python/object/apply:os.system [ls]")
+    told.returned(chain, {"d": Dict({}).store()})
+    chain.seal()
+    bad = tmp_path / "bad.aiida"
+    create_archive([chain], filename=bad, strip_checkpoints=False)
+    result = run("--check", bad)
+    assert result.exit_code == 1
+    assert f"process {chain.uuid} has not ended, and would go on: do not import it" in result.output
+
+    (tmp_path / "no.aiida").write_bytes(b"no archive")
+    result = run("--check", tmp_path / "no.aiida")
+    assert result.exit_code == 1
+    assert "cannot be read" in result.output
+    assert run("--check", good, restoration.pk).exit_code == 2
+    assert run("-o", tmp_path / "x").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("pseudos__Mg", "it has no pseudopotential of Mg"),
+        ("kpoints", "it has no input kpoints"),
+        ("code", "it has no code"),
+        ("parameters", "it has no settings"),
+    ],
+)
+def test_what_dft_lacks_is_told(
+    lost: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = told.process
+
+    def without(kind: Any, label: str, inputs: dict[str, Any], **attributes: Any) -> Any:
+        kept = {name: value for name, value in inputs.items() if name != lost}
+        return process(kind, label, kept, **attributes)
+
+    monkeypatch.setattr(told, "process", without)
+    result = run(told.restored_by_dft(host()).pk, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_a_pseudopotential_that_is_another_one_is_told(tmp_path: Path) -> None:
+    from aiida.orm import CalcJobNode
+
+    node = told.restored_by_dft(host())
+    [job] = [one for one in node.called_descendants if isinstance(one, CalcJobNode)]
+    job.inputs.pseudos.Mg.backend_entity.set_attribute("md5", "0" * 32)
+    result = run(node.pk, "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "the pseudopotential Mg.upf is another one than its MD5 says" in result.output
+
+
+def host() -> Any:
+    from aiida.orm import StructureData
+
+    structure = StructureData(cell=[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]])
+    structure.append_atom(position=(0.0, 0.0, 0.0), symbols="Mg")
+    structure.append_atom(position=(2.0, 2.0, 2.0), symbols="O")
+    structure.label = "host"
+    return structure
+
+
+@pytest.mark.slow
+def test_an_empty_profile_reproduces_every_table(
+    restoration: Any, samples: StructureBatch, tmp_path: Path
+) -> None:
+    from aiida.orm import Group
+
+    batch = restoration.outputs.samples.batch
+    references = replace(batch[[0]], scalars={}).with_scalars(host=[0])
+    energies = {f"host_0000{i}_rank_000": -21.0 for i in (0, 1)} | {"host_00000_reference": -20.0}
+    validation = told.validated(restoration.outputs.samples, references, energies)
+    rows = make_rows(0.6, hosts=4)
+    rows[0] = rows[0].model_copy(update={"label": HOSTILE[0]})
+    benchmark = told.benchmarked(rows, samples)
+    brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
+    partial = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    by_dft = told.restored_by_dft(host())
+    group = Group(label="published").store()
+    group.add_nodes([restoration, partial])
+    nodes = ["published", validation.uuid, benchmark.uuid, by_dft.uuid]
+    result = run(*nodes, "-o", tmp_path / "here")
+    assert result.exit_code == 0, result.output
+    written = files(tmp_path / "here")
+    assert b"pseudopotential: `H: H.upf MD5 " in written["README.md"]
+    assert "<script>" not in written["benchmark_benchmark/report.html"].decode()
+
+    commands = [
+        f"import {tmp_path / 'here' / 'archive.aiida'}",
+        f"export {' '.join(nodes)} -o {tmp_path / 'there'}",
+    ]
+    environment = {**os.environ, "AIIDA_PATH": str(tmp_path / "aiida")}
+    elsewhere = [sys.executable, "-c", ELSEWHERE, *commands]
+    done = subprocess.run(elsewhere, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = files(tmp_path / "there")
+    # The archive has the time of its making.
+    del written["SHA256SUMS"], found["SHA256SUMS"]
+    assert sorted(found) == sorted(written)
+    assert {name for name in written if found[name] != written[name]} == set()
+    assert {"samples.csv", "validation.csv", "rows.jsonl", "summary.json", "report.html"} <= {
+        Path(name).name for name in written
+    }
+
+
+ELSEWHERE = """
+import sys
+from aiida_hpaint.cli import main, session
+
+session.ensure_profile()
+from aiida.orm import Node, QueryBuilder
+from aiida.tools.archive import import_archive
+
+assert QueryBuilder().append(Node).count() == 0
+import_archive(sys.argv[1].split(maxsplit=1)[1])
+main(sys.argv[2].split())
+"""

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import told
+from click.testing import CliRunner, Result
+
+from aiida_hpaint.cli import main
+from aiida_hpaint.science.structures import StructureBatch
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["provenance", *arguments])
+
+
+@pytest.fixture
+def structure(brucite: StructureBatch, profile: Any) -> Any:
+    named = replace(brucite, labels=("mp-1 [red]\x1b[31m\nJobs: 9",))
+    return told.restored(named).outputs.structures.host_00000
+
+
+def test_the_story_is_told_in_words(structure: Any) -> None:
+    result = run(str(structure.pk))
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    # A label cannot write lines of its own, nor speak to the terminal.
+    assert lines[0].startswith("mp-1 [red]?[31m?Jobs: 9 (H2MgO2), node ")
+    assert lines[1] == "It is the structure of a sample, as the potential relaxed it."
+    assert "from brucite.cif); inserted: 2 H" in lines[2]
+    assert "drawn, converged, rank 0, -20.0000 eV, max force 0.020 eV/Å" in lines[3]
+    assert lines[4:8] == [
+        f"Model: m, sha256 {'0f' * 32}, seed 7",
+        f"Potential: p, q 1, sha256 {'1e' * 32}",
+        "Version: aiida-hpaint 0.1.0",
+        "Settings of sample: about=sample",
+    ]
+    assert "Jobs: 2, on localhost" in lines
+    assert any(" relax_all: hpaint-python@localhost (" in line for line in lines)
+
+
+def test_and_as_json(structure: Any) -> None:
+    result = run(structure.uuid, "--json")
+    assert result.exit_code == 0, result.output
+    story = json.loads(result.output)
+    assert story["label"] == "mp-1 [red]\x1b[31m\nJobs: 9"
+    assert (story["seed"], story["computers"]) == (7, ["localhost"])
+    assert [job["stage"] for job in story["jobs"]] == ["sample", "relax_all"]
+    assert story["sample"]["fate"] == "converged"
+
+
+@pytest.mark.usefixtures("profile")
+def test_what_has_no_story_is_told() -> None:
+    result = run("123456789")
+    assert result.exit_code == 1
+    assert result.output == "Error: there is no node 123456789\n"

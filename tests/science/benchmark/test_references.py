@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.benchmark.references import half_of, reduced_formula
+
+REFERENCES = sorted((Path(__file__).parents[3] / "examples" / "references").glob("*.cif"))
+HOSTS = REFERENCES[0].parents[1] / "hosts"
+
+
+def test_hosts_wait_for_what_references_have() -> None:
+    found = read_references(REFERENCES)
+    assert len(found.hosts) == len(REFERENCES)
+    assert found.hosts.labels == found.complete.labels
+    assert not found.hosts.placed.any()
+    assert found.complete.placed.all()
+    assert (found.hosts.numbers[found.hosts.inserted] == 1).all()
+    assert found.source["element"] == "H"
+    assert len(found.source["references"]) == len(REFERENCES)
+
+
+def test_the_halves_are_the_whole() -> None:
+    tune, final = (read_references(REFERENCES, half=half) for half in ("tune", "final"))
+    both = sorted([*tune.indices.tolist(), *final.indices.tolist()])
+    assert both == list(range(len(REFERENCES)))
+    assert read_references(REFERENCES, half="tune", limit=1).indices.tolist() == [tune.indices[0]]
+
+
+def test_the_rule_of_the_halves_is_fixed() -> None:
+    numbers = {"brucite": [12, 8, 8, 1, 1], "NaAlH4": [11, 13, 1, 1, 1, 1], "LiOH": [3, 8, 1]}
+    assert reduced_formula(np.array(numbers["brucite"])) == "H2Mg1O2"
+    halves = {name: half_of(np.array(some)) for name, some in numbers.items()}
+    assert halves == {"brucite": "final", "NaAlH4": "tune", "LiOH": "tune"}
+
+
+@given(st.lists(st.integers(1, 94), min_size=1, max_size=12), st.integers(1, 4), st.randoms())
+def test_a_supercell_is_in_the_half_of_its_cell(
+    numbers: list[int], times: int, rng: object
+) -> None:
+    several = numbers * times
+    rng.shuffle(several)  # type: ignore[attr-defined]
+    assert half_of(np.array(several)) == half_of(np.array(numbers))
+
+
+def test_structures_without_the_element_are_left_out() -> None:
+    files = [HOSTS / "brucite.cif", *REFERENCES]
+    found = read_references(files[:1] + REFERENCES[:2], limit=1)
+    assert (found.left_out, found.indices.tolist()) == (1, [1])
+
+
+def test_nothing_to_take_out_is_said() -> None:
+    with pytest.raises(ValueError, match="no structure of 1 has Cs"):
+        read_references(REFERENCES[:1], "Cs")
+    with pytest.raises(ValueError, match="no element 'hydrogen'"):
+        read_references(REFERENCES[:1], "hydrogen")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aiida_hpaint.cli import main
+from aiida_hpaint.cli.restore.count import counts_table, settings_from, verdict
+
+HOST = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
+FLAGS = dict.fromkeys(("protocol", "samples", "seed", "generator", "potential", "element"))
+ROW = {
+    "count": 2,
+    "score": 0.9,
+    "weight_energy": 1.0,
+    "weight_charge": None,
+    "weight_valence": None,
+    "energy": -27.0,
+    "step": -3.0,
+    "formation_energy": -1.0,
+    "above_hull": 0.01,
+    "decomposition": {"MgO rocksalt": 1.0},
+    "window": [None, 0.5],
+    "states": None,
+    "note": "",
+}
+
+
+def test_flags_become_settings() -> None:
+    flags = {**FLAGS, "samples": 3, "n_max": 5, "mu": (0.0, -1.0), "set_": ("trust.charge=0.1",)}
+    settings = settings_from(flags)
+    assert settings.n_max == 5
+    assert settings.restoration.sampling.samples == 3
+    assert settings.restoration.relax_all.moving == "all"
+    assert settings.chemical_potential == (-1.0, 0.0)
+    assert settings.trust.charge == 0.1
+
+
+def test_wrong_settings_are_named() -> None:
+    flags = {**FLAGS, "n_max": 0, "mu": (), "set_": ()}
+    with pytest.raises(ValueError, match="n_max: input should be greater than or equal to 1"):
+        settings_from(flags)
+    with pytest.raises(ValueError, match=r"trust\.charg: extra inputs are not permitted"):
+        settings_from({**flags, "n_max": None, "set_": ("trust.charg=1",)})
+
+
+def test_errors_reach_the_user_in_words() -> None:
+    result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--element", "Q"])
+    assert result.exit_code == 1
+    assert "there is no element 'Q'" in result.output
+    result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--max", "0"])
+    assert "n_max" in result.output
+
+
+def test_the_table_and_the_verdict() -> None:
+    found = {
+        "host": "brucite",
+        "element": "H",
+        "best": 2,
+        "margin": 0.8,
+        "contradiction": "the evidence contradicts itself: energy says 2, charge says 1",
+        "counts": [ROW, {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}],
+    }
+    assert counts_table(found).row_count == 2
+    said = verdict(found)
+    assert said.startswith("2 H missing (margin of the score: 0.800).")
+    assert "charge says 1" in said
+    assert "try more, with --max" in said
+    assert verdict({**found, "best": 0}).startswith("No H is missing")

@@ -1,0 +1,51 @@
+"""A count through a real daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from processes import finished
+
+from aiida_hpaint.science.counting.settings import SCREENING, CountingSettings
+from aiida_hpaint.science.relaxation import PotentialCard, PotentialError
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures import read_hosts
+
+BRUCITE = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
+TIMEOUT = 600
+QUICK = CountingSettings(
+    n_max=3,
+    restoration=SCREENING.model_copy(update={"sampling": SamplingSettings(samples=2)}),
+)
+
+
+@pytest.mark.usefixtures("profile")
+def test_an_element_that_the_potential_does_not_know_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from aiida_hpaint.workflows import counting
+
+    elements = frozenset({1, 12})
+    card = PotentialCard("some", "ase", "0", "none", "0" * 64, "cpu", elements=elements)
+    monkeypatch.setattr(counting, "get_potential", lambda settings: SimpleNamespace(card=card))
+    with pytest.raises(PotentialError, match="was not trained on O: choose a potential"):
+        counting.build_count(read_hosts(BRUCITE), settings=QUICK)
+
+
+@pytest.mark.slow
+def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
+    from aiida_hpaint.workflows.counting import build_count
+
+    graph = build_count(read_hosts(BRUCITE), settings=QUICK, name="how many")
+    graph.submit()
+    node = finished(graph.process, TIMEOUT)
+    found = node.outputs.counting.get_dict()
+    assert found["best"] == 2
+    assert found["counts"][0]["count"] == 2
+    assert found["votes"] == {"energy": 2, "charge": 2, "valence": 2}
+    assert node.outputs.structure.get_formula() == "H2MgO2"
+    assert len(node.outputs.phases.batch) == len(found["phases"])
+    assert node.outputs.table.get_content().startswith("count,score,")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from aiida_hpaint.science.relaxation import get_potential, relax
+from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
+
+from .crystals import arguments, batch_of, brucite, magnesium_hydride, rattled
+
+dynamics = pytest.importorskip("chgnet.model.dynamics")
+pytestmark = pytest.mark.filterwarnings("ignore")
+SETTINGS = PotentialSettings(name="chgnet", device="cpu")
+
+
+def structures():
+    return [rattled(brucite(), 0.05, 1), rattled(magnesium_hydride(), 0.1, 2), brucite()]
+
+
+def test_energies_and_forces_equal_those_of_its_own_calculator():
+    ours, start = get_potential(SETTINGS).evaluate(*arguments(structures())), 0
+    calculator = dynamics.CHGNetCalculator(use_device="cpu")
+    for index, atoms in enumerate(structures()):
+        calculator.calculate(atoms, task="ef")
+        sites = slice(start, start := start + len(atoms))
+        np.testing.assert_allclose(ours.energies[index], calculator.results["energy"], atol=1e-4)
+        np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
+
+
+def test_an_isolated_atom_fails_alone():
+    lonely = Atoms("MgH", [(0, 0, 0), (10, 10, 10)], cell=20 * np.eye(3), pbc=True)
+    settings = RelaxationSettings(max_steps=2)
+    result = relax(batch_of([brucite(), lonely]), settings, SETTINGS)
+    assert list(result.scalars["fate"])[1] == "failed"
+    assert "isolated" in result.metadata[1]["error"]
+    assert np.isfinite(result.scalars["energy"][0])

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from ase.constraints import FixAtoms
+from ase.optimize import BFGS, FIRE
+from scipy.spatial.transform import Rotation
+
+from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
+from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
+
+from .crystals import (
+    arguments,
+    batch_of,
+    brucite,
+    magnesium_hydride,
+    rattled,
+    sodium_alanate,
+)
+
+pytest.importorskip("sevenn")
+torch = pytest.importorskip("torch")
+
+MODELS = [
+    ("sevennet-0", "7net-0", None),
+    pytest.param("sevennet-mf-0", "7net-mf-0", "PBE", marks=pytest.mark.slow),
+    pytest.param("sevennet-mf-0-r2scan", "7net-mf-0", "R2SCAN", marks=pytest.mark.slow),
+    pytest.param("sevennet-l3i5", "7net-l3i5", None, marks=pytest.mark.slow),
+]
+
+
+def oracle(model, modal=None):
+    from sevenn.calculator import SevenNetCalculator
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return SevenNetCalculator(model, device="cpu", modal=modal)
+
+
+def structures():
+    return [rattled(brucite(), 0.1, 1), rattled(magnesium_hydride(), 0.2, 2), sodium_alanate()]
+
+
+@pytest.mark.parametrize(("name", "model", "modal"), MODELS)
+def test_energies_and_forces_equal_those_of_sevenn(name, model, modal):
+    potential = get_potential(PotentialSettings(name=name, device="cpu"))
+    assert potential.is_folded
+    ours = potential.evaluate(*arguments(structures()))
+    calculator, start = oracle(model, modal), 0
+    for index, atoms in enumerate(structures()):
+        calculator.calculate(atoms)
+        sites = slice(start, start := start + len(atoms))
+        assert abs(ours.energies[index] - calculator.results["energy"]) < 2e-6 * len(atoms)
+        np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
+
+
+def test_the_graph_network_agrees_too(sevennet):
+    graph = SevenNet(sevennet.card, sevennet._graph, None)
+    ours, theirs = (p.evaluate(*arguments(structures())) for p in (sevennet, graph))
+    np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-4)
+    np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-4)
+
+
+def test_double_precision_as_the_default_of_torch_changes_nothing(sevennet):
+    expected = sevennet.evaluate(*arguments(structures()))
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = load("sevennet-0", None, "cpu")
+        found = again.evaluate(*arguments(structures()))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert again.is_folded
+    np.testing.assert_array_equal(found.energies, expected.energies)
+    np.testing.assert_array_equal(found.forces, expected.forces)
+
+
+def test_forces_are_the_gradient_of_the_energy(sevennet):
+    atoms = rattled(magnesium_hydride(), 0.1, 3)
+    forces = sevennet.evaluate(*arguments([atoms])).forces
+    step = 0.02
+    for site, axis in [(0, 2), (3, 0), (5, 1)]:
+        energies = []
+        for sign in (-2, -1, 1, 2):
+            moved = atoms.copy()
+            moved.positions[site, axis] += sign * step
+            energies.append(sevennet.evaluate(*arguments([moved])).energies[0])
+        slope = (energies[0] - 8 * energies[1] + 8 * energies[2] - energies[3]) / (12 * step)
+        assert abs(slope + forces[site, axis]) < 2e-3
+
+
+def test_alone_or_in_a_batch(sevennet):
+    together = sevennet.evaluate(*arguments(structures() * 3))
+    start = 0
+    for index, atoms in enumerate(structures()):
+        alone = sevennet.evaluate(*arguments([atoms]))
+        sites = slice(start, start := start + len(atoms))
+        np.testing.assert_allclose(together.energies[index], alone.energies, atol=1e-5)
+        np.testing.assert_allclose(together.forces[sites], alone.forces, atol=2e-5)
+
+
+def test_another_frame_changes_nothing_but_the_frame(sevennet):
+    atoms = rattled(magnesium_hydride(), 0.1, 4)
+    turn = Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()
+    order = np.random.default_rng(0).permutation(len(atoms))
+    other = atoms[order]
+    other.set_cell(atoms.cell[:] @ turn.T)
+    other.positions = (atoms.positions[order] + [0.4, 7.0, -3.0]) @ turn.T
+    here, there = (sevennet.evaluate(*arguments([a])) for a in (atoms, other))
+    np.testing.assert_allclose(there.energies, here.energies, atol=1e-5)
+    np.testing.assert_allclose(there.forces, here.forces[order] @ turn.T, atol=5e-5)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("bfgs", BFGS), ("fire", FIRE)])
+def test_relaxations_follow_those_of_ase(name, theirs):
+    samples = [rattled(brucite(), 0.15, 5), rattled(magnesium_hydride(), 0.1, 6)]
+    settings = RelaxationSettings(optimizer=name, fmax=0.05, max_steps=12)
+    result = relax(batch_of(samples), settings, PotentialSettings(device="cpu"))
+    calculator = oracle("7net-0")
+    for index, atoms in enumerate(samples):
+        expected = atoms.copy()
+        expected.set_constraint(FixAtoms(np.flatnonzero(atoms.numbers != 1)))
+        expected.calc = calculator
+        run = theirs(expected, logfile=None)
+        run.run(fmax=settings.fmax, steps=settings.max_steps)
+        assert result.scalars["steps"][index] == run.nsteps + 1
+        energy = expected.get_potential_energy()
+        assert abs(result.scalars["energy"][index] - energy) < 1e-4
+        ours = result[index].cart_coords
+        np.testing.assert_allclose(ours, expected.positions, atol=1e-4)

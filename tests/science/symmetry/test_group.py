@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import spglib
+from pymatgen.core import Lattice
+from pymatgen.symmetry.groups import SpaceGroup
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.symmetry.orbits import orbit, snap
+from aiida_hpaint.science.symmetry.special import special_positions
+from aiida_hpaint.science.symmetry.subgroups import index_two
+
+Read = Callable[[str], StructureBatch]
+NAMES = ["brucite", "lithium_hydroxide", "sodium_alanate", "diaspore"]
+
+
+def host_group(crystal: StructureBatch, tolerance: float = 0.05) -> Group:
+    known = ~crystal.inserted
+    return Group.of(crystal.cells[0], crystal.numbers[known], crystal.frac_coords[known], tolerance)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_operations_are_those_of_spglib(reference: Read, name: str) -> None:
+    crystal = reference(name)
+    known = ~crystal.inserted
+    cell = (crystal.cells[0], crystal.frac_coords[known], crystal.numbers[known])
+    assert len(host_group(crystal)) == len(spglib.get_symmetry(cell, symprec=0.05)["rotations"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_products_close_exactly(reference: Read, name: str) -> None:
+    group = host_group(reference(name))
+    for left in range(len(group)):
+        found = group.products[left]
+        turned = group.translations @ group.rotations[left].T + group.translations[left]
+        np.testing.assert_array_equal(
+            group.rotations[left] @ group.rotations, group.rotations[found]
+        )
+        assert np.abs(wrap(turned - group.translations[found])).max() < 1e-12
+
+
+def test_a_host_that_is_symmetric_within_the_tolerance_has_a_group_that_closes(
+    reference: Read,
+) -> None:
+    crystal = reference("sodium_alanate")
+    rng = np.random.default_rng(0)
+    shaken = crystal.with_coords(
+        crystal.frac_coords + rng.normal(0, 0.001, crystal.frac_coords.shape)
+    )
+    group = host_group(shaken, 0.1)
+    assert len(group) == len(host_group(crystal))
+    some = group.images(np.array([[0.1, 0.2, 0.3]]))
+    all_of_all = group.images(some.reshape(-1, 3)).reshape(-1, 3)
+    distances = np.abs(wrap(all_of_all[:, None] - some[:, 0])).max(-1).min(-1)
+    assert distances.max() < 1e-12
+
+
+def test_without_any_site_there_is_the_identity_alone() -> None:
+    assert len(Group.of(np.eye(3) * 4, np.zeros(0, dtype=int), np.zeros((0, 3)), 0.05)) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subgroups_have_half_of_the_operations_and_close(reference: Read, name: str) -> None:
+    group = host_group(reference(name))
+    subgroups = index_two(group)
+    assert subgroups
+    assert len({tuple(members) for members in subgroups}) == len(subgroups)
+    for members in subgroups:
+        assert len(members) == len(group) // 2
+        np.testing.assert_array_equal(group.closure(members), members)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_orbits_are_the_equivalent_sites_of_spglib(reference: Read, name: str) -> None:
+    crystal = reference(name)
+    group = host_group(crystal)
+    known = crystal.frac_coords[~crystal.inserted]
+    cell = (crystal.cells[0], known, crystal.numbers[~crystal.inserted])
+    equivalent = spglib.get_symmetry_dataset(cell, symprec=0.05).equivalent_atoms
+    points, keeping = snap(group, group.enter(known), 0.01)
+    for index in range(len(known)):
+        size = (equivalent == equivalent[index]).sum()
+        found = orbit(group, points[index], keeping[index])
+        assert len(found) == size
+        np.testing.assert_array_equal(found[0], points[index])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "fixed"),
+    [
+        ("Fm-3m", [(0.5, 0.5, 0.5), (0.25, 0.25, 0.25), (0, 0.25, 0.25)]),
+        ("P6_3/mmc", [(0, 0, 0), (0, 0, 0.25), (1 / 3, 2 / 3, 0.25), (0.5, 0, 0)]),
+        ("I-43d", [(0.375, 0, 0.25), (0.875, 0, 0.25)]),
+        ("P4_2/mnm", [(0, 0.5, 0.25), (0, 0.5, 0), (0, 0, 0.5)]),
+    ],
+)
+def test_positions_without_free_parameters(symbol: str, fixed: list[tuple[float, ...]]) -> None:
+    space_group = SpaceGroup(symbol)
+    hexagonal = symbol.startswith("P6")
+    lattice = Lattice.hexagonal(5, 8) if hexagonal else Lattice.tetragonal(6, 6)
+    if symbol.startswith("P4"):
+        lattice = Lattice.tetragonal(6, 7)
+    # In Fm-3m a general position has 192 points; this one tells as much.
+    start = (0.11, 0.0, 0.0) if symbol == "Fm-3m" else (0.11, 0.23, 0.37)
+    host = np.array(space_group.get_orbit(start))
+    numbers = np.full(len(host), 12)
+    group = Group.of(lattice.matrix, numbers, host, 0.01)
+    assert len(group) == len(space_group.symmetry_ops)
+    found = special_positions(group, numbers, group.enter(host), 0.01)
+    for point in fixed:
+        shifts = wrap(found - group.enter(np.array(point)))
+        assert np.linalg.norm(shifts @ group.cell, axis=1).min() < 1e-3

@@ -1,0 +1,121 @@
+"""The whole recipe on real crystals with the bundled model and SevenNet-0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiida_hpaint import Restoration, restore
+from aiida_hpaint.science.evaluation import compare
+from aiida_hpaint.science.evaluation.trajectories import deviations
+from aiida_hpaint.science.protocols import load_protocol
+from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites
+from aiida_hpaint.science.structures.fate import Fate
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BRUCITE = EXAMPLES / "hosts" / "brucite.cif"
+
+
+def quick(generator: str = "bundled") -> RestorationSettings:
+    plain = {"symmetry": {"wyckoff": 0, "refine": None}, "score": None}
+    sampling = {"samples": 3, "generator": generator}
+    return load_protocol("fast", {"sampling": sampling, **plain})
+
+
+@pytest.fixture(scope="module")
+def restoration() -> Restoration:
+    return restore(BRUCITE, settings=quick(), record=True)
+
+
+def test_brucite_gets_its_hydrogen_back(restoration: Restoration) -> None:
+    complete = read_hosts(EXAMPLES / "references" / "brucite.cif")
+    _, reference = remove_sites(complete, "H")
+    found = compare(restoration.best, reference)
+    assert found.match
+    assert found.site_distances.max() < 0.15
+    assert restoration.unrestored == ()
+
+
+def test_every_sample_has_its_fate_in_the_table(restoration: Restoration) -> None:
+    rows = restoration.table()
+    assert [row["sample"] for row in rows] == [0, 1, 2]
+    assert {Fate(row["fate"]) for row in rows} <= set(Fate)
+    assert all(row["label"] == "brucite" for row in rows)
+
+
+def test_candidates_are_ordered_by_energy(restoration: Restoration) -> None:
+    candidates = restoration.candidates(0)
+    assert candidates.scalars["rank"].tolist() == list(range(len(candidates)))
+    assert (np.diff(candidates.scalars["energy"]) >= 0).all()
+    assert restoration.best.equals(candidates[0])
+
+
+def test_the_history_names_every_stage(restoration: Restoration) -> None:
+    stages = [record["stage"] for record in restoration.samples.history]
+    assert stages == ["sample", "sift", "relax_inserted", "relax_all"]
+    models = [record["model"] for record in restoration.samples.history if "model" in record]
+    hashes = [model["sha256"] for model in models]
+    assert len(hashes) == 3
+    assert all(len(value) == 64 for value in hashes)
+
+
+def test_the_way_of_each_sample_is_recorded_on_request(restoration: Restoration) -> None:
+    recording = restoration.recording
+    assert recording is not None
+    assert restoration.trajectory is recording.trajectory
+    assert recording.trajectory.samples.tolist() == [0, 1, 2]
+    assert set(recording.samples.scalars["fate"]) == {"sampled"}
+    assert (deviations(recording).positions[:, -1] == 0).all()
+
+
+def test_random_placement_takes_the_same_way() -> None:
+    restoration = restore(BRUCITE, add="H:2", settings=quick("random"))
+    assert restoration.samples.history[0]["model"] == {"name": "random"}
+    assert len(restoration.best) == 1
+    assert restoration.trajectory is None
+
+
+def test_a_bad_host_ends_before_anything_is_sampled() -> None:
+    with pytest.raises(HostError, match="there are no sites to add"):
+        restore(BRUCITE, add="H:0", settings=quick())
+
+
+def test_an_unknown_protocol_is_named() -> None:
+    with pytest.raises(ValueError, match="no protocol 'hasty': choose from fast, balanced"):
+        restore(BRUCITE, settings="hasty")
+
+
+@pytest.fixture(scope="module")
+def funnel() -> Restoration:
+    overrides = {
+        "sampling": {"samples": 8, "generator": "random"},
+        "symmetry": {"wyckoff": 0, "refine": None},
+        "score": {"max_steps": 1},
+        "candidates": 2,
+        "keep": 1,
+    }
+    return restore(BRUCITE, settings=load_protocol("fast", overrides))
+
+
+def test_only_the_lowest_scored_are_relaxed(funnel: Restoration) -> None:
+    stages = {record["stage"]: record for record in funnel.samples.history}
+    assert list(stages) == ["sample", "sift", "score", "relax_inserted", "relax_all"]
+    assert stages["relax_inserted"]["samples"] == 2
+    scored, fates = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["fate"]
+    relaxed = np.flatnonzero(np.isin(fates, ["converged", "not converged"]))
+    held_back = fates == "outclassed"
+    assert len(relaxed)
+    lowest_kept = np.sort(scored[np.isfinite(scored)])[1]
+    assert (scored[relaxed] <= lowest_kept).all()
+    assert (scored[held_back & (funnel.samples.scalars["steps"] == 2)] >= lowest_kept).all()
+
+
+def test_the_energy_of_the_drawn_sample_survives_the_score(funnel: Restoration) -> None:
+    scalars = funnel.samples.scalars
+    scored = np.isfinite(scalars["energy_scored"])
+    assert (scalars["energy_scored"][scored] < scalars["energy_sampled"][scored]).all()
+    sifted_out = np.isin(scalars["fate"], ["too close", "implausible"])
+    assert not scored[sifted_out].any()
