@@ -35,7 +35,10 @@ from aiida_hpaint.science.benchmark.references import References  # noqa: E402
 from aiida_hpaint.science.benchmark.statistics.describe import host_row  # noqa: E402
 from aiida_hpaint.science.diffusion import generate  # noqa: E402
 from aiida_hpaint.science.electrostatics import Sites, find_sites, read_cube  # noqa: E402
-from aiida_hpaint.science.electrostatics.seeds import refine_seeds, seed_samples  # noqa: E402
+from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
+    make_starting_points,
+    refine_starting_points,
+)
 from aiida_hpaint.science.evaluation.equivalence import site_distances  # noqa: E402
 from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
 from aiida_hpaint.science.funnel import winnow  # noqa: E402
@@ -191,12 +194,12 @@ def draw(
         return generate(host, sampling.model_copy(update={"generator": way}))
     if way == "peaks":
         pinball = PinballSettings(nudge=options.nudge, screening=options.screening)
-        return seed_samples([sites], host, sampling.samples, pinball=pinball)
+        return make_starting_points([sites], host, sampling.samples, pinball=pinball)
     pinball = PinballSettings(screening=options.screening)
-    seeds = seed_samples([sites], host, max(1, sampling.samples // 2), pinball=pinball)
-    each = max(1, sampling.samples // len(seeds))
+    guesses = make_starting_points([sites], host, max(1, sampling.samples // 2), pinball=pinball)
+    each = max(1, sampling.samples // len(guesses))
     changed = {"start_time": options.start_time, "samples": each}
-    return refine_seeds(seeds, sampling.model_copy(update=changed))
+    return refine_starting_points(guesses, sampling.model_copy(update=changed))
 
 
 def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
@@ -224,8 +227,8 @@ def first_match(
 ) -> int | None:
     """Place (from 1) of the first arrangement that matches as it is."""
     pinball = PinballSettings(screening=options.screening)
-    seeds = seed_samples([sites], host, FIRST, pinball=pinball)
-    found = [compare(seed, reference).match for seed in seeds if seed.placed[0]]
+    guesses = make_starting_points([sites], host, FIRST, pinball=pinball)
+    found = [compare(guess, reference).match for guess in guesses if guess.placed[0]]
     return found.index(True) + 1 if any(found) else None
 
 

@@ -63,7 +63,7 @@ def sample_job(
         If package or model are not those that `identity` names.
     """
     from aiida_hpaint.science.diffusion import generate_recorded
-    from aiida_hpaint.science.electrostatics.seeds import renumbered
+    from aiida_hpaint.science.electrostatics.starting_points import renumber_samples
     from aiida_hpaint.science.funnel import winnow
 
     check_version(identity)
@@ -75,7 +75,7 @@ def sample_job(
     places = structures.scalars.get("host")
     if places is not None and len(np.unique(places)) < len(places):
         # Several guesses of a host, whose samples are sifted together.
-        drawn = renumbered(_placed(_drawn(structures, sampling), places))
+        drawn = renumber_samples(_placed(_drawn(structures, sampling), places))
         return {"structures": winnow(drawn, symmetry, sifting) if len(drawn) else drawn}
     if not sampling.record:
         drawn = _drawn(structures, sampling)

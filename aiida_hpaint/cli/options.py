@@ -104,10 +104,10 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         "lowest of those within validation.margin, and let DFT choose.",
     ),
     click.option(
-        "--seeds",
+        "--start-from",
         type=click.Choice(["peaks"]),
-        help="Begin with maxima of the electrostatic potential, by pw.x and pp.x, instead of drawn "
-        "samples. With --set sampling.start_time=0.3 the generator draws --samples around each.",
+        help="Start from maxima of the electrostatic potential (pw.x and pp.x) instead of random "
+        "noise. With --set sampling.start_time=0.3 the generator takes --samples around each.",
     ),
     click.option("--dft-protocol", metavar="NAME", help="fast, balanced (default) or paper."),
     setting("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),

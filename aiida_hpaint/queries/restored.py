@@ -68,20 +68,20 @@ _CUT_OFF = {"attributes.labels": {"of_length": LABEL_LIMIT}}
 def _jobs(chunk: int, place: int) -> list[Job]:
     """Jobs behind a chunk, without those of the potentials of other hosts."""
     jobs = jobs_behind([chunk])
-    seeds = _seeds_behind(chunk)
-    own = seeds.pop(f"host_{place:05d}", None)
-    if own is None or not seeds:
+    starting_points = _starting_points_behind(chunk)
+    own = starting_points.pop(f"host_{place:05d}", None)
+    if own is None or not starting_points:
         return jobs
     ours = {job.pk for job in jobs_behind([own])}
-    theirs = {job.pk for job in jobs_behind(list(seeds.values()))} - ours
+    theirs = {job.pk for job in jobs_behind(list(starting_points.values()))} - ours
     return [job for job in jobs if job.pk not in theirs]
 
 
-def _seeds_behind(chunk: int) -> dict[str, int]:
-    """PKs of what the potentials of hosts offered, where samples began with that."""
+def _starting_points_behind(chunk: int) -> dict[str, int]:
+    """Return the PK of the starting points of each host, if the restoration had any."""
     query = QueryBuilder()
     query.append(Data, filters={"id": chunk}, tag="chunk")
-    collect = {"attributes.function_name": "collect_seeds"}
+    collect = {"attributes.function_name": "collect_starting_points"}
     query.append(CalcFunctionNode, filters=collect, with_descendants="chunk", tag="collect")
     query.append(StructureBatchData, with_outgoing="collect", project="id", edge_project="label")
     return {label: pk for pk, label in query.all()}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.diffusion import generate, generate_recorded
-from aiida_hpaint.science.electrostatics.seeds import refine_seeds
+from aiida_hpaint.science.electrostatics.starting_points import refine_starting_points
 from aiida_hpaint.science.evaluation import select_lowest
 from aiida_hpaint.science.funnel import arrange, score, winnow
 from aiida_hpaint.science.protocols import load_protocol
@@ -149,9 +149,9 @@ def restore_recorded(
     return Restoration(hosts, relax_and_rank(drawn, settings, progress=progress), recording)
 
 
-def restore_from_seeds(
+def restore_from_starting_points(
     hosts: StructureBatch,
-    seeds: StructureBatch,
+    starting_points: StructureBatch,
     settings: RestorationSettings | str = "balanced",
     *,
     progress: Progress | None = None,
@@ -162,16 +162,17 @@ def restore_from_seeds(
     ----------
     hosts
         With the sites to insert.
-    seeds
-        Samples of the hosts, as `aiida_hpaint.science.electrostatics.seed_samples` makes them.
+    starting_points
+        Samples of the hosts, as `make_starting_points` of `aiida_hpaint.science.electrostatics`
+        returns them.
     settings
-        Name of a protocol or settings. With a `sampling.start_time` below 1 the generator draws
-        `sampling.samples` around each seed, and they take the place of the seeds.
+        Name of a protocol or settings. With a `sampling.start_time` below 1 the generator takes
+        `sampling.samples` samples around each starting point, which replace it.
 
     Raises
     ------
     ValueError
-        If the protocol is unknown, or there is no seed to draw around.
+        If the protocol is unknown, or there is no starting point to sample around.
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
@@ -179,8 +180,10 @@ def restore_from_seeds(
         settings = load_protocol(settings)
     _check_plain(settings)
     if settings.sampling.start_time < 1:
-        seeds = refine_seeds(seeds, settings.sampling, progress=progress)
-    return Restoration(hosts, relax_and_rank(seeds, settings, progress=progress))
+        starting_points = refine_starting_points(
+            starting_points, settings.sampling, progress=progress
+        )
+    return Restoration(hosts, relax_and_rank(starting_points, settings, progress=progress))
 
 
 def relax_and_rank(
@@ -220,6 +223,6 @@ __all__: Sequence[str] = [
     "relax_winnowed",
     "restore",
     "restore_batch",
-    "restore_from_seeds",
+    "restore_from_starting_points",
     "restore_recorded",
 ]

@@ -222,12 +222,12 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
     """Of a restoration from maxima of potentials, whose hosts share a chunk."""
     from aiida.orm import Bool
 
-    from aiida_hpaint.calculations.seeding import collect_seeds
+    from aiida_hpaint.calculations.starting_points import collect_starting_points
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.queries.restored import _jobs
 
     sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
-    seeds = {
+    starting_points = {
         f"host_{place:05d}": told.stage(
             f"scf_{place}",
             StructureBatchData(brucite).store(),
@@ -236,7 +236,7 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
         )
         for place in (0, 1)
     }
-    chunk = collect_seeds(to_refine=Bool(False), **seeds)
+    chunk = collect_starting_points(to_refine=Bool(False), **starting_points)
     relaxed = told.stage("relax_all", chunk, chunk.batch, told.POTENTIAL)
     assert [job.stage for job in _jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
     assert [job.stage for job in _jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]

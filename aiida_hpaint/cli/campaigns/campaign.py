@@ -31,10 +31,10 @@ class Campaign(Settings):
     add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
     protocol: str | None = None
     dft_protocol: str | None = Field(
-        None, description="of the validation in the settings, or of the seeds"
+        None, description="of the validation in the settings, or of the potentials"
     )
-    seeds: Literal["peaks"] | None = Field(
-        None, description="'peaks': begin with maxima of electrostatic potentials"
+    start_from: Literal["peaks"] | None = Field(
+        None, description="'peaks': start from maxima of electrostatic potentials"
     )
     settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
     code: str | dict[str, str] | None = Field(None, description="one, or for sample, relax and dft")
@@ -76,7 +76,7 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    named = ("add", "protocol", "dft_protocol", "seeds", "code", "upload_model", *_OF_LARGE)
+    named = ("add", "protocol", "dft_protocol", "start_from", "code", "upload_model", *_OF_LARGE)
     given = {key: flags[key] for key in named if flags.get(key)}
     if flags.get("dft_code"):
         given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
@@ -125,7 +125,7 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_settings(campaign: Campaign) -> RestorationSettings:
     """The settings of a campaign, see `load_protocol`; a validation has a protocol of its own."""
-    protocol = None if campaign.seeds else campaign.dft_protocol
+    protocol = None if campaign.start_from else campaign.dft_protocol
     overrides = with_dft_protocol(campaign.settings, protocol)
     return load_protocol(campaign.protocol, overrides)
 

@@ -120,8 +120,10 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
     from aiida_hpaint.cli.console import quiet_warnings
 
     quiet_warnings()
-    if campaign.seeds:
-        raise ValueError("seeds: potentials take a job for each host: not for campaigns")
+    if campaign.start_from:
+        raise ValueError(
+            "start_from: potentials take one job per host, which is not available for campaigns"
+        )
     if flags["jobs"]:
         raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
     settings = read_settings(campaign)

@@ -67,8 +67,8 @@ def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
 
     quiet_warnings()
     campaign = read_campaign(files, flags)
-    if campaign.seeds and flags.get("no_aiida"):
-        raise ValueError("--seeds peaks runs pw.x through AiiDA: leave --no-aiida out")
+    if campaign.start_from and flags.get("no_aiida"):
+        raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
     settings = read_settings(campaign)
     hosts = read_hosts(campaign, bool(flags.get("skip_bad")))
     jobs = flags.get("jobs") or cores()
@@ -107,10 +107,10 @@ def _graph(task: Task) -> WorkGraph:
         "chunk_sites": task.chunk_sites,
         "name": campaign.name or _title(task.hosts),
     }
-    if campaign.seeds:
-        from aiida_hpaint.workflows.restore.build_seeded import build_seeded
+    if campaign.start_from:
+        from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
 
-        return build_seeded(task.hosts, dft_protocol=campaign.dft_protocol, **arguments)
+        return build_restore_from_peaks(task.hosts, dft_protocol=campaign.dft_protocol, **arguments)
     from aiida_hpaint.workflows.restore.build import build_restore
 
     return build_restore(task.hosts, **arguments)

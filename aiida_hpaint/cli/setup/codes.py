@@ -19,7 +19,7 @@ CODES = """Set up the programs of a computer, and check with a short job that th
 
 COMPUTER is a name from `aiida-hpaint setup computer`. --python is the interpreter of an environment
 there with aiida-hpaint of this very version; `aiida-hpaint setup requirements` prints what to
-install there. --pw and --pp are Quantum ESPRESSO, for --validate dft and --seeds peaks.
+install there. --pw and --pp are Quantum ESPRESSO, for --validate dft and --start-from peaks.
 
 Queue, account, walltime, GPUs and --options are those of the check, and remembered with the codes:
 their jobs have them where a submission says nothing else.

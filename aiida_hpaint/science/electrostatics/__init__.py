@@ -7,8 +7,12 @@ from aiida_hpaint.science.electrostatics.ewald import EwaldEnergies, ewald_energ
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid, read_cube
 from aiida_hpaint.science.electrostatics.peaks import find_maxima, find_sites
 from aiida_hpaint.science.electrostatics.pinball import choose_sites
-from aiida_hpaint.science.electrostatics.seeds import join_seeds, refine_seeds, seed_samples
 from aiida_hpaint.science.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
+from aiida_hpaint.science.electrostatics.starting_points import (
+    join_starting_points,
+    make_starting_points,
+    refine_starting_points,
+)
 
 __all__ = [
     "NEAR_ATOM",
@@ -21,8 +25,8 @@ __all__ = [
     "ewald_energies",
     "find_maxima",
     "find_sites",
-    "join_seeds",
+    "join_starting_points",
+    "make_starting_points",
     "read_cube",
-    "refine_seeds",
-    "seed_samples",
+    "refine_starting_points",
 ]

@@ -60,16 +60,16 @@ def test_the_command_line_wins(campaign_file: Path) -> None:
     assert campaign.settings == {"sampling": {"samples": 3, "seed": 1}, "candidates": 2, "keep": 7}
 
 
-def test_seeds_have_a_protocol_of_dft_without_a_validation(campaign_file: Path) -> None:
-    flags = {"seeds": "peaks", "dft_protocol": "fast"}
+def test_starting_points_have_a_protocol_of_dft_without_a_validation(campaign_file: Path) -> None:
+    flags = {"start_from": "peaks", "dft_protocol": "fast"}
     campaign = read_campaign([str(campaign_file)], flags)
-    assert (campaign.seeds, campaign.dft_protocol) == ("peaks", "fast")
+    assert (campaign.start_from, campaign.dft_protocol) == ("peaks", "fast")
     assert read_settings(campaign).validation is None
 
 
-def test_seeds_need_aiida(campaign_file: Path) -> None:
+def test_starting_points_need_aiida(campaign_file: Path) -> None:
     with pytest.raises(ValueError, match="leave --no-aiida out"):
-        prepare([str(campaign_file)], {"seeds": "peaks", "no_aiida": True})
+        prepare([str(campaign_file)], {"start_from": "peaks", "no_aiida": True})
 
 
 def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:

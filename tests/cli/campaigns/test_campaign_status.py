@@ -90,7 +90,10 @@ def run(*words: str) -> Any:
         (["submit", "a.cif", "--dry-run"], "--dry-run is for campaigns"),
         (["submit", "--campaign", "c", "--group", "no such"], "there is no group 'no such'"),
         (["submit", "--campaign", "c", "--group", "g", "--jobs", "3"], "has --max-jobs"),
-        (["submit", "--campaign", "c", "--group", "g", "--seeds", "peaks"], "not for campaigns"),
+        (
+            ["submit", "--campaign", "c", "--group", "g", "--start-from", "peaks"],
+            "not available for campaigns",
+        ),
         (["status", "no such"], "there is no node no such"),
         (["status", "--watch"], "--watch follows a campaign"),
         (["pick", "no such"], "there is no node no such"),

@@ -14,7 +14,7 @@ import sys
 from aiida_hpaint.calculations.jobs import relax_job, sample_job
 from aiida_hpaint.science.funnel import score, winnow
 from aiida_hpaint.science.evaluation import select_lowest
-from aiida_hpaint.science.electrostatics.seeds import renumbered
+from aiida_hpaint.science.electrostatics.starting_points import renumber_samples
 import aiida_hpaint.science.diffusion, aiida_hpaint.science.relaxation
 aiida_hpaint.science.diffusion.generate, aiida_hpaint.science.relaxation.relax
 print(*sorted({name.partition(".")[0] for name in sys.modules}))

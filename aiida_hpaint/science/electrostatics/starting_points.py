@@ -21,12 +21,17 @@ from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.origin import PEAKS
 
-__all__ = ["check_seedable", "join_seeds", "refine_seeds", "seed_samples"]
+__all__ = [
+    "check_one_element",
+    "join_starting_points",
+    "make_starting_points",
+    "refine_starting_points",
+]
 
 _NO_SITES = "the potential has no maximum that can hold a site"
 
 
-def seed_samples(
+def make_starting_points(
     potentials: Sequence[PotentialGrid | Sites],
     hosts: StructureBatch,
     n: int = 10,
@@ -49,17 +54,18 @@ def seed_samples(
 
     Returns
     -------
-    As `join_seeds`.
+    As `join_starting_points`.
 
     Raises
     ------
     ValueError
-        If there is not one potential for each host, it is not of that host, or as `join_seeds`.
+        If there is not one potential for each host, it does not belong to that host, or as
+        `join_starting_points`.
     """
     if len(potentials) != len(hosts):
         raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
     began = time.monotonic()
-    check_seedable(hosts)
+    check_one_element(hosts)
     choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
     arrangements = [
         _arranged(potential, host, peaks, choice)
@@ -75,10 +81,10 @@ def seed_samples(
         },
         "seconds": round(time.monotonic() - began, 3),
     }
-    return join_seeds(arrangements, hosts).with_history(record)
+    return join_starting_points(arrangements, hosts).with_history(record)
 
 
-def join_seeds(
+def join_starting_points(
     arrangements: Sequence[StructureBatch | None],
     hosts: StructureBatch,
     reasons: Sequence[str] | None = None,
@@ -108,7 +114,7 @@ def join_seeds(
     ValueError
         If the sites to insert of a host are of several elements.
     """
-    check_seedable(hosts)
+    check_one_element(hosts)
     reasons = reasons or [_NO_SITES] * len(hosts)
     batches = []
     for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
@@ -123,45 +129,47 @@ def join_seeds(
     return concatenate(batches)
 
 
-def refine_seeds(
-    seeds: StructureBatch, settings: SamplingSettings, **options: Any
+def refine_starting_points(
+    starting_points: StructureBatch, settings: SamplingSettings, **options: Any
 ) -> StructureBatch:
-    """Samples that a trained model draws around seeds, from `start_time` on.
+    """Sample with a trained model around starting points, from `start_time` on.
 
     Parameters
     ----------
-    seeds
-        As `seed_samples` makes them.
+    starting_points
+        As `make_starting_points` makes them.
     settings
-        With a `start_time` below 1; `samples` are drawn around each seed.
+        With a `start_time` below 1; `samples` structures are sampled around each starting point.
     options
         Further arguments of `generate`.
 
     Returns
     -------
-    Samples as `generate` draws them; seeds without positions are left out.
+    Samples as `generate` returns them; starting points without positions are left out.
 
     Raises
     ------
     ValueError
-        If `start_time` is 1 or no seed has positions.
+        If `start_time` is 1 or no starting point has positions.
     CheckpointError
         If the model cannot be loaded.
     """
     from aiida_hpaint.science.diffusion import (
-        generate,  # here: torch, which other seeds do not need
+        generate,  # here: torch, which other starting_points do not need
     )
 
     if settings.start_time >= 1:
-        raise ValueError("sampling.start_time is 1, which forgets the seeds: give less, like 0.3")
-    guesses = seeds[np.flatnonzero(seeds.placed)]
+        raise ValueError(
+            "sampling.start_time is 1, which forgets the starting points: give less, like 0.3"
+        )
+    guesses = starting_points[np.flatnonzero(starting_points.placed)]
     if not len(guesses):
-        raise ValueError("no seed has positions: there is nothing to draw around")
+        raise ValueError("no starting point has positions: there is nothing to sample around")
     drawn = generate(replace(guesses, scalars={}), settings, **options)
-    return renumbered(drawn.with_scalars(host=guesses.scalars["host"][drawn.scalars["host"]]))
+    return renumber_samples(drawn.with_scalars(host=guesses.scalars["host"][drawn.scalars["host"]]))
 
 
-def renumbered(samples: StructureBatch) -> StructureBatch:
+def renumber_samples(samples: StructureBatch) -> StructureBatch:
     """Samples numbered from 0 on within each host, in their order."""
     numbers = np.zeros(len(samples), dtype=np.int64)
     for host in np.unique(samples.scalars["host"]):
@@ -170,7 +178,7 @@ def renumbered(samples: StructureBatch) -> StructureBatch:
     return samples.with_scalars(sample=numbers)
 
 
-def check_seedable(hosts: StructureBatch) -> None:
+def check_one_element(hosts: StructureBatch) -> None:
     """Refuse hosts whose sites to insert are not of one element.
 
     Raises

@@ -1,4 +1,4 @@
-"""The restore WorkGraph that begins with maxima of potentials instead of drawn samples."""
+"""The restore WorkGraph that begins with maxima of potentials instead of random noise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from aiida.orm import AbstractCode, Bool, Dict, FolderData, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
-from aiida_hpaint.calculations.seeding import collect_seeds
+from aiida_hpaint.calculations.starting_points import collect_starting_points
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.engine.durable import DurableGraph
@@ -20,11 +20,11 @@ from aiida_hpaint.workflows.restore.chunks import (
     rank_chunks,
     run_stages,
 )
-from aiida_hpaint.workflows.restore.seed import SeedWorkChain
+from aiida_hpaint.workflows.restore.starting_points import StartingPointsWorkChain
 
-__all__ = ["SEEDING", "restore_seeded"]
+__all__ = ["PEAK_SEARCH", "restore_from_peaks"]
 
-SEEDING = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
+PEAK_SEARCH = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
 _SAMPLE = namespace(
     settings=optional(Dict),
     identity=optional(Dict),
@@ -47,16 +47,16 @@ _PLAN = namespace(
         table=SinglefileData,
         summary=Dict,
         structures=dynamic(StructureData),
-        seeds=dynamic(StructureBatchData),
-        seeding=dynamic(Dict),
+        starting_points=dynamic(StructureBatchData),
+        peak_search_reports=dynamic(Dict),
         reports=REPORTS,
     )
 )
-def restore_seeded(
+def restore_from_peaks(
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     singles: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    seeding: Annotated[dict[str, Any], SEEDING],
+    peak_search: Annotated[dict[str, Any], PEAK_SEARCH],
     plan: Annotated[dict[str, Any], _PLAN],
 ) -> dict[str, Any]:
     """Place what is missing at maxima of the hosts' potentials, relax, and rank.
@@ -69,36 +69,45 @@ def restore_seeded(
         The same hosts, cut into chunks by `split_hosts`.
     singles
         The same hosts, one by one, in their order.
-    seeding
+    peak_search
         `RestoreHydrogenSettings`, codes of pw.x and pp.x and options of their jobs.
     plan
-        As for `restore`. Without `sample` the seeds are scored and relaxed themselves, with it a
-        generator draws around them.
+        As for `restore`. Without `sample` the starting points themselves are scored and relaxed;
+        with it a generator samples around them.
 
     Returns
     -------
     mapping
-        `structures`, `samples`, `table`, `summary` and `reports`: as for `restore`; `seeds` of
-        each chunk; `seeding`: what SeedWorkChain reports of each host.
+        `structures`, `samples`, `table`, `summary` and `reports`: as for `restore`;
+        `starting_points` of each chunk; `peak_search_reports`: the report of the
+        StartingPointsWorkChain of each host.
     """
     graph = get_current_graph()
     told: dict[str, Any] = {}
-    seeds: dict[str, Any] = {}
+    starting_points: dict[str, Any] = {}
     steps: dict[str, dict[str, Any]] = {}
     alone = [singles[key] for key in sorted(singles)]
     for key, chunk in chunks.items():
         found: dict[str, Any] = {}
         for place in _places(chunk):
             name = f"host_{place:05d}"
-            step = graph.add_task(SeedWorkChain, name=f"seed_{name}", host=alone[place], **seeding)
-            found[name], told[name] = step.outputs.seeds, step.outputs.report
+            step = graph.add_task(
+                StartingPointsWorkChain, name=f"search_{name}", host=alone[place], **peak_search
+            )
+            found[name], told[name] = step.outputs.starting_points, step.outputs.report
         refined = Bool("sample" in plan)
-        seeds[key] = task(collect_seeds)(to_refine=refined, seeds=found).result
-        steps[key] = run_stages(plan, key, seeds[key])
-    return {**rank_chunks(plan, hosts, steps), "seeds": seeds, "seeding": told}
+        starting_points[key] = task(collect_starting_points)(
+            to_refine=refined, starting_points=found
+        ).result
+        steps[key] = run_stages(plan, key, starting_points[key])
+    return {
+        **rank_chunks(plan, hosts, steps),
+        "starting_points": starting_points,
+        "peak_search_reports": told,
+    }
 
 
-restore_seeded._graph_class = DurableGraph
+restore_from_peaks._graph_class = DurableGraph
 
 
 def _places(chunk: StructureBatchData) -> list[int]:

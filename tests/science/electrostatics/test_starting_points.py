@@ -5,11 +5,15 @@ import pytest
 from potentials import host_of, ions
 
 from aiida_hpaint.science.electrostatics import PotentialGrid, find_sites
-from aiida_hpaint.science.electrostatics.seeds import join_seeds, refine_seeds, seed_samples
+from aiida_hpaint.science.electrostatics.starting_points import (
+    join_starting_points,
+    make_starting_points,
+    refine_starting_points,
+)
 from aiida_hpaint.science.evaluation.equivalence import site_distances
 from aiida_hpaint.science.funnel import winnow
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.restoration import restore_from_seeds
+from aiida_hpaint.science.restoration import restore_from_starting_points
 from aiida_hpaint.science.settings import PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
 from aiida_hpaint.science.structures.fate import Fate
@@ -38,100 +42,111 @@ def host(count: int = 1, label: str = "host") -> StructureBatch:
     return add_sites(named, {"H": count})
 
 
-def test_the_best_maximum_is_the_first_seed(grid: PotentialGrid) -> None:
-    seeds = seed_samples([grid], host())
-    assert seeds.scalars["sample"].tolist() == list(range(len(seeds)))
+def test_the_best_maximum_is_the_first_starting_point(grid: PotentialGrid) -> None:
+    starting_points = make_starting_points([grid], host())
+    assert starting_points.scalars["sample"].tolist() == list(range(len(starting_points)))
     # one octahedron, and two tetrahedra that symmetry makes equal
-    assert len(seeds) == 2
-    first = seeds[0]
+    assert len(starting_points) == 2
+    first = starting_points[0]
     assert site_distances(FCC, first.frac_coords[first.inserted], OCTAHEDRON).max() < 1e-6
-    assert set(seeds.scalars["fate"]) == {Fate.SAMPLED.value}
-    assert set(seeds.scalars["origin"]) == {"peaks"}
-    assert (np.diff(seeds.scalars["energy_pinball"]) >= 0).all()
+    assert set(starting_points.scalars["fate"]) == {Fate.SAMPLED.value}
+    assert set(starting_points.scalars["origin"]) == {"peaks"}
+    assert (np.diff(starting_points.scalars["energy_pinball"]) >= 0).all()
     np.testing.assert_array_equal(first.frac_coords[~first.inserted], LITHIUM)
     assert first.metadata == ({"id": "host"},)
-    assert seeds.history[-1]["model"] == {"name": "peaks"}
+    assert starting_points.history[-1]["model"] == {"name": "peaks"}
 
 
 def test_sites_do_as_well_as_grids(grid: PotentialGrid) -> None:
     sites = find_sites(grid, host())
-    left, right = seed_samples([grid], host(2), 3), seed_samples([sites], host(2), 3)
+    left, right = (
+        make_starting_points([grid], host(2), 3),
+        make_starting_points([sites], host(2), 3),
+    )
     np.testing.assert_array_equal(left.frac_coords, right.frac_coords)
 
 
-def test_seeds_do_not_depend_on_the_hosts_beside_them(grid: PotentialGrid) -> None:
+def test_starting_points_do_not_depend_on_the_hosts_beside_them(grid: PotentialGrid) -> None:
     hosts = concatenate([host(2, "a"), host(5, "b"), host(1, "c")])
-    together = seed_samples([grid] * 3, hosts, 3)
+    together = make_starting_points([grid] * 3, hosts, 3)
     assert together.scalars["host"].tolist() == sorted(together.scalars["host"].tolist())
     for place in range(3):
-        alone = seed_samples([grid], hosts[place], 3)
+        alone = make_starting_points([grid], hosts[place], 3)
         members = together[np.flatnonzero(together.scalars["host"] == place)]
         np.testing.assert_array_equal(members.frac_coords, alone.frac_coords)
         np.testing.assert_array_equal(members.scalars["sample"], alone.scalars["sample"])
 
 
 def test_sites_beyond_the_maxima_are_placed_at_random(grid: PotentialGrid) -> None:
-    seeds = seed_samples([grid], host(4))
-    assert seeds.placed.all()
-    placed = seeds[0].frac_coords[seeds[0].inserted]
+    starting_points = make_starting_points([grid], host(4))
+    assert starting_points.placed.all()
+    placed = starting_points[0].frac_coords[starting_points[0].inserted]
     sites = find_sites(grid, host()).frac_coords
     np.testing.assert_allclose(site_distances(FCC, sites, placed).min(1), 0, atol=1e-9)
     apart = site_distances(FCC, placed, placed) + 9 * np.eye(4)
     assert apart.min() > 0.4
-    np.testing.assert_array_equal(seed_samples([grid], host(4)).frac_coords, seeds.frac_coords)
+    np.testing.assert_array_equal(
+        make_starting_points([grid], host(4)).frac_coords, starting_points.frac_coords
+    )
 
 
 def test_a_host_without_maxima_has_failed() -> None:
     flat = PotentialGrid(FCC, np.zeros((4, 4, 4)))
-    seeds = seed_samples([flat], host(2))
-    assert seeds.scalars["fate"].tolist() == [Fate.FAILED.value]
-    assert not seeds.placed[0]
-    assert "no maximum" in seeds.metadata[0]["error"]
+    starting_points = make_starting_points([flat], host(2))
+    assert starting_points.scalars["fate"].tolist() == [Fate.FAILED.value]
+    assert not starting_points.placed[0]
+    assert "no maximum" in starting_points.metadata[0]["error"]
 
 
-def test_nudges_move_every_seed(grid: PotentialGrid) -> None:
-    seeds = seed_samples([grid], host(), pinball=PinballSettings(nudge=0.2))
-    moved = site_distances(FCC, seeds[0].frac_coords[seeds[0].inserted], OCTAHEDRON)
+def test_nudges_move_every_starting_point(grid: PotentialGrid) -> None:
+    starting_points = make_starting_points([grid], host(), pinball=PinballSettings(nudge=0.2))
+    moved = site_distances(
+        FCC, starting_points[0].frac_coords[starting_points[0].inserted], OCTAHEDRON
+    )
     np.testing.assert_allclose(moved, 0.2, atol=1e-6)
 
 
-def test_what_cannot_be_seeded_is_refused(grid: PotentialGrid) -> None:
+def test_hosts_that_do_not_fit_are_refused(grid: PotentialGrid) -> None:
     with pytest.raises(ValueError, match="1 potentials for 2 hosts"):
-        seed_samples([grid], concatenate([host(), host()]))
+        make_starting_points([grid], concatenate([host(), host()]))
     mixed = add_sites(host_of(FCC, LITHIUM), {"H": 1, "Li": 1})
     with pytest.raises(ValueError, match="H and Li to insert"):
-        seed_samples([grid], mixed)
+        make_starting_points([grid], mixed)
     with pytest.raises(ValueError, match="nothing to insert"):
-        join_seeds([None], host_of(FCC, LITHIUM))
+        join_starting_points([None], host_of(FCC, LITHIUM))
 
 
-def test_the_funnel_takes_seeds(grid: PotentialGrid) -> None:
+def test_filtering_takes_starting_points(grid: PotentialGrid) -> None:
     settings = load_protocol("balanced")
-    seeds = seed_samples([grid], host())
-    sifted = winnow(seeds, settings.symmetry, settings.sift)
-    assert sifted.scalars["origin"][: len(seeds)].tolist() == ["peaks"] * len(seeds)
+    starting_points = make_starting_points([grid], host())
+    sifted = winnow(starting_points, settings.symmetry, settings.sift)
+    assert sifted.scalars["origin"][: len(starting_points)].tolist() == ["peaks"] * len(
+        starting_points
+    )
     assert sifted.scalars["fate"][0] == Fate.SAMPLED.value
 
 
-def test_a_model_draws_around_seeds(grid: PotentialGrid) -> None:
+def test_a_model_samples_around_starting_points(grid: PotentialGrid) -> None:
     flat = PotentialGrid(FCC, np.zeros((4, 4, 4)))
     hosts = concatenate([host(1, "a"), host(1, "b"), host(1, "c")])
-    seeds = seed_samples([grid, flat, grid], hosts)
+    starting_points = make_starting_points([grid, flat, grid], hosts)
     settings = SamplingSettings(samples=2, start_time=0.05)
-    drawn = refine_seeds(seeds, settings)
+    drawn = refine_starting_points(starting_points, settings)
     assert drawn.scalars["host"].tolist() == [0] * 4 + [2] * 4
     assert drawn.scalars["sample"].tolist() == [0, 1, 2, 3] * 2
     first = drawn[0].frac_coords[drawn[0].inserted]
     assert 1e-4 < site_distances(FCC, first, OCTAHEDRON).max() < 1.0
-    with pytest.raises(ValueError, match="forgets the seeds"):
-        refine_seeds(seeds, SamplingSettings())
-    with pytest.raises(ValueError, match="no seed has positions"):
-        refine_seeds(seeds[[2]], settings)
+    with pytest.raises(ValueError, match="forgets the starting points"):
+        refine_starting_points(starting_points, SamplingSettings())
+    with pytest.raises(ValueError, match="no starting point has positions"):
+        refine_starting_points(starting_points[[2]], settings)
 
 
 @pytest.mark.slow
 def test_lithium_hydride_is_restored_from_its_potential(grid: PotentialGrid) -> None:
     plain = {"symmetry": {"symmetrised": False, "wyckoff": 0}}
-    found = restore_from_seeds(host(), seed_samples([grid], host()), load_protocol("fast", plain))
+    found = restore_from_starting_points(
+        host(), make_starting_points([grid], host()), load_protocol("fast", plain)
+    )
     best = found.best
     assert site_distances(FCC, best.frac_coords[best.inserted], OCTAHEDRON).max() < 1e-3

@@ -1,4 +1,4 @@
-"""SeedWorkChain: samples of one host at the maxima of its potential, whatever comes of it."""
+"""StartingPointsWorkChain: samples of one host at the maxima of its potential."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiida.engine import ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Dict, Float, Int, Str, StructureData
 
-from aiida_hpaint.calculations.seeding import bare_structure, take_seeds
+from aiida_hpaint.calculations.starting_points import strip_inserted_sites, take_starting_points
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
@@ -19,10 +19,10 @@ from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, po
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 
-__all__ = ["SeedWorkChain"]
+__all__ = ["StartingPointsWorkChain"]
 
 
-class SeedWorkChain(AdoptingWorkChain):
+class StartingPointsWorkChain(AdoptingWorkChain):
     """Place the missing sites of one host at maxima of its electrostatic potential.
 
     A host whose DFT fails must not take others with it, so this work chain finishes with exit
@@ -38,8 +38,12 @@ class SeedWorkChain(AdoptingWorkChain):
         spec.input("pw", valid_type=AbstractCode, help="pw.x")
         spec.input("pp", valid_type=AbstractCode, help="pp.x")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
-        spec.output("seeds", valid_type=StructureBatchData, help="see `join_seeds`")
-        spec.output("report", valid_type=Dict, help="status, number of sites and seeds, message")
+        spec.output(
+            "starting_points", valid_type=StructureBatchData, help="see `join_starting_points`"
+        )
+        spec.output(
+            "report", valid_type=Dict, help="status, number of sites and starting points, message"
+        )
         # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
         here: Any = cls
         spec.outline(here.start, if_(here.is_ready)(here.find), here.finish)
@@ -48,7 +52,7 @@ class SeedWorkChain(AdoptingWorkChain):
         """Prepare inputs; what is wrong with them is a failure of this host alone."""
         self.ctx.message = ""
         settings = RestoreHydrogenSettings.model_validate(self.inputs.settings.get_dict())
-        structure = bare_structure(self.inputs.host)
+        structure = strip_inserted_sites(self.inputs.host)
         if settings.dft.symmetrise is not None:
             structure = symmetrise_structure(structure, Float(settings.dft.symmetrise))
         try:
@@ -75,16 +79,16 @@ class SeedWorkChain(AdoptingWorkChain):
                 sites = len(peaks.outputs.sites.get_array("energies"))
             else:
                 self.ctx.message = failure_of(peaks)
-        seeds = take_seeds(self.inputs.host, Str(self.ctx.message), **found)
+        starting_points = take_starting_points(self.inputs.host, Str(self.ctx.message), **found)
         if not found:
             self.report(self.ctx.message)
         report = {
             "status": "finished" if found else "failed",
             "sites": sites,
-            "seeds": len(seeds) if found else 0,
+            "starting_points": len(starting_points) if found else 0,
             "message": self.ctx.message,
         }
-        self.out("seeds", seeds)
+        self.out("starting_points", starting_points)
         self.out("report", Dict(report).store())
 
     def _search(

@@ -10,7 +10,10 @@ import pytest
 from potentials import host_of, ions
 from processes import finished
 
-from aiida_hpaint.science.electrostatics.seeds import join_seeds, seed_samples
+from aiida_hpaint.science.electrostatics.starting_points import (
+    join_starting_points,
+    make_starting_points,
+)
 from aiida_hpaint.science.evaluation.equivalence import site_distances
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
 
@@ -45,16 +48,21 @@ def broken() -> StructureBatch:
 def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     lithium: StructureBatch, broken: StructureBatch, pw_code: Any, pp_code: Any
 ) -> None:
-    from aiida_hpaint.workflows.restore.build_seeded import build_seeded
+    from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
     from aiida_hpaint.workflows.restore.progress import get_samples, n_chunks, stage_states
 
     hosts = concatenate([broken, lithium])
-    graph = build_seeded(hosts, overrides=QUICK, dft_overrides=DFT, seeds=2, pw=pw_code, pp=pp_code)
+    graph = build_restore_from_peaks(
+        hosts, overrides=QUICK, dft_overrides=DFT, starting_points=2, pw=pw_code, pp=pp_code
+    )
     graph.submit()
     node = finished(graph.process, TIMEOUT)
 
-    lost, found = (node.outputs.seeding[key].get_dict() for key in sorted(node.outputs.seeding))
-    assert found == {"status": "finished", "sites": 3, "seeds": 2, "message": ""}
+    lost, found = (
+        node.outputs.peak_search_reports[key].get_dict()
+        for key in sorted(node.outputs.peak_search_reports)
+    )
+    assert found == {"status": "finished", "sites": 3, "starting_points": 2, "message": ""}
     assert lost["status"] == "failed"
     assert lost["message"]
 
@@ -77,34 +85,36 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
 
 
 @pytest.mark.usefixtures("profile")
-def test_seeds_of_all_hosts_are_collected(lithium: StructureBatch, broken: StructureBatch) -> None:
+def test_starting_points_of_all_hosts_are_collected(
+    lithium: StructureBatch, broken: StructureBatch
+) -> None:
     from aiida.orm import Bool
 
-    from aiida_hpaint.calculations.seeding import collect_seeds
+    from aiida_hpaint.calculations.starting_points import collect_starting_points
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     grid = ions(FCC, LITHIUM[None], [1], (24, 24, 24))
-    placed = seed_samples([grid], lithium.with_scalars(host=[1]))
-    failed = join_seeds([None], broken.with_scalars(host=[0]), ["no density"])
-    seeds = {
+    placed = make_starting_points([grid], lithium.with_scalars(host=[1]))
+    failed = join_starting_points([None], broken.with_scalars(host=[0]), ["no density"])
+    starting_points = {
         "chunk_0000": StructureBatchData(failed).store(),
         "chunk_0001": StructureBatchData(placed).store(),
     }
-    everything = collect_seeds(Bool(False), **seeds).batch
+    everything = collect_starting_points(Bool(False), **starting_points).batch
     assert everything.scalars["host"].tolist() == [0, 1, 1]
     assert everything.metadata[0]["error"] == "no density"
-    assert collect_seeds(Bool(True), **seeds).batch.placed.all()
-    alone = collect_seeds(Bool(True), chunk_0000=seeds["chunk_0000"]).batch
+    assert collect_starting_points(Bool(True), **starting_points).batch.placed.all()
+    alone = collect_starting_points(Bool(True), chunk_0000=starting_points["chunk_0000"]).batch
     assert alone.scalars["fate"].tolist() == ["failed"]
 
 
 @pytest.mark.usefixtures("profile")
-def test_what_cannot_be_seeded_is_refused(lithium: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.build_seeded import build_seeded
+def test_hosts_and_settings_that_do_not_fit_are_refused(lithium: StructureBatch) -> None:
+    from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
 
     with pytest.raises(ValueError, match="nothing to insert"):
-        build_seeded(host_of(FCC, [LITHIUM]))
+        build_restore_from_peaks(host_of(FCC, [LITHIUM]))
     with pytest.raises(ValueError, match=r"sampling\.record"):
-        build_seeded(lithium, overrides={"sampling": {"record": 1}})
+        build_restore_from_peaks(lithium, overrides={"sampling": {"record": 1}})
     with pytest.raises(ValueError, match="build_validate"):
-        build_seeded(lithium, overrides={"validation": {}})
+        build_restore_from_peaks(lithium, overrides={"validation": {}})

@@ -1,4 +1,4 @@
-"""build_seeded: the seeded WorkGraph from hosts, protocols, codes and scheduler options."""
+"""Builder of the WorkGraph that restores from maxima of potentials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiida_workgraph import WorkGraph
 
 from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.electrostatics.seeds import check_seedable
+from aiida_hpaint.science.electrostatics.starting_points import check_one_element
 from aiida_hpaint.science.protocols import either, load_protocol, merge
 from aiida_hpaint.science.settings import RestorationSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -27,13 +27,13 @@ from aiida_hpaint.workflows.restore.build import (
     of_dft,
     stage_plan,
 )
-from aiida_hpaint.workflows.restore.seeded import restore_seeded
+from aiida_hpaint.workflows.restore.from_peaks import restore_from_peaks
 from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
 
-__all__ = ["build_seeded"]
+__all__ = ["build_restore_from_peaks"]
 
 
-def build_seeded(
+def build_restore_from_peaks(
     hosts: Hosts,
     *,
     add: str | Mapping[str, int] | None = None,
@@ -42,7 +42,7 @@ def build_seeded(
     settings: RestorationSettings | None = None,
     dft_protocol: str | None = None,
     dft_overrides: Mapping[str, Any] | None = None,
-    seeds: int = 10,
+    starting_points: int = 10,
     code: str | AbstractCode | ByStage | None = None,
     pw: str | AbstractCode | None = None,
     pp: str | AbstractCode | None = None,
@@ -51,7 +51,7 @@ def build_seeded(
     chunk_sites: int = 500,
     name: str = "restore from peaks",
 ) -> WorkGraph:
-    """A seeded restoration that is ready for `submit()` or `run()`.
+    """Build a restoration from potential maxima that is ready for `submit()` or `run()`.
 
     pw.x and pp.x compute the electrostatic potential of each host; the missing sites are placed at
     its maxima, and all that follows is as in `build_restore`.
@@ -59,11 +59,11 @@ def build_seeded(
     Parameters
     ----------
     hosts, add, protocol, overrides, settings, code, upload_model, chunk_sites
-        See `build_restore`. With a `sampling.start_time` below 1 the generator draws
-        `sampling.samples` around each seed.
+        See `build_restore`. With a `sampling.start_time` below 1 the generator samples
+        `sampling.samples` structures around each seed.
     dft_protocol, dft_overrides
         Of the potential and its maxima: see `hydrogen_settings`.
-    seeds
+    starting_points
         Arrangements of each host, at most: the lowest by the pinball model.
     pw, pp
         Codes; without them those that `aiida-hpaint setup dft` makes.
@@ -81,19 +81,19 @@ def build_seeded(
     """
     settings = either(settings, load_protocol, protocol, overrides)
     _check(settings)
-    keep = {"pinball": {"keep": seeds}}
+    keep = {"pinball": {"keep": starting_points}}
     search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
     node = host_node(hosts, add)
-    check_seedable(node.batch)
-    seeding = _seeding(node, search, of_dft(code) or pw, pp, of_dft(options))
+    check_one_element(node.batch)
+    peak_search = _peak_search(node, search, of_dft(code) or pw, pp, of_dft(options))
     plan = stage_plan(settings, code, options, upload_model)
     if settings.sampling.start_time >= 1:
         del plan["sample"]
-    graph = restore_seeded.build(
+    graph = restore_from_peaks.build(
         hosts=node,
         chunks=host_chunks(node, chunk_sites),
         singles=split_hosts(node, Int(1)),
-        seeding=seeding,
+        peak_search=peak_search,
         plan=plan,
     )
     graph.name = name
@@ -107,7 +107,7 @@ def _check(settings: RestorationSettings) -> None:
         raise ValueError("a validation is not part of this: use `build_validate` on its samples")
 
 
-def _seeding(
+def _peak_search(
     hosts: StructureBatchData,
     settings: RestoreHydrogenSettings,
     pw: str | AbstractCode | None,
