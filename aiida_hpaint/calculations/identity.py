@@ -23,8 +23,8 @@ from aiida_hpaint.science.diffusion.models.cards import (
 )
 from aiida_hpaint.science.diffusion.models.library import find_model
 from aiida_hpaint.science.environment.probe import source_hash
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import PotentialInfo, check_trust, list_potentials
-from aiida_hpaint.science.relaxation.potentials.files import sha256_of
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 __all__ = ["is_kept", "is_proved", "is_release", "relaxation_identity", "sampling_identity"]
@@ -85,7 +85,7 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     file = _model_file(info, settings.model, here)
     check_trust(info, settings)
     if file is not None:
-        model |= {"file": file.name, "sha256": sha256_of(file)}
+        model |= {"file": file.name, "sha256": hash_file(file)}
     return {**_package(here), "model": model}
 
 
@@ -147,7 +147,7 @@ def _weights(generator: str, here: bool) -> dict[str, str]:
             raise
         return {}
     card = read_card(path)
-    digest = sha256_of(path)
+    digest = hash_file(path)
     _check_whole(path, card, digest)
     found = {"name": card.name, "sha256": digest, "card": card_hash(card)}
     source = card.data.get("source_sha256")

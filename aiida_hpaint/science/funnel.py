@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from aiida_hpaint.science.evaluation import rank, sift
 from aiida_hpaint.science.settings import (
     PotentialSettings,
@@ -14,6 +12,7 @@ from aiida_hpaint.science.settings import (
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry import propose
 from aiida_hpaint.science.symmetry import refine as refined
+from aiida_hpaint.science.types import Progress
 
 __all__ = ["arrange", "score", "winnow"]
 
@@ -31,7 +30,7 @@ def score(
     potential: PotentialSettings,
     *,
     deadline: float | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
 ) -> StructureBatch:
     """Relax all samples that are alive for a few steps, to see which are worth more.
 

@@ -17,7 +17,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
-from .crystals import KNOWN_TIME, Case, FloatArray, save_cases
+from aiida_hpaint.science.types import FloatArray
+
+from .crystals import KNOWN_TIME, Case, save_cases
 
 SHEAR = np.array([[1, 0, 0], [2, 1, 0], [-1, 3, 1]])
 NEIGHBOURS = 50

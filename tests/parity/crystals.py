@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 DATA = Path(__file__).parent / "data"
 KNOWN_TIME = 0.001

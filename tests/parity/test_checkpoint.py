@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from aiida_hpaint.science.diffusion import convert_checkpoint, load_model  # noqa: E402
-from aiida_hpaint.science.diffusion.models.cards import file_hash  # noqa: E402
 from aiida_hpaint.science.diffusion.models.lightning_files import read_lightning  # noqa: E402
+from aiida_hpaint.science.files import hash_file  # noqa: E402
 
 from .crystals import load_cases  # noqa: E402
 from .ours import evaluate  # noqa: E402
@@ -44,7 +44,7 @@ def test_no_tensor_is_missing_or_left_over(tmp_path: Path) -> None:
     network = load_model("whole", "cpu").network
     assert {f"diffusion_module.model.{name}" for name in network.state_dict()} == set(state)
     assert card.sampling.way == "pos-only"
-    assert card.data["source_sha256"] == file_hash(CHECKPOINT)
+    assert card.data["source_sha256"] == hash_file(CHECKPOINT)
 
 
 @pytest.mark.parametrize(

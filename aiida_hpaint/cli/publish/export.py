@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -18,6 +17,7 @@ from aiida_hpaint.cli.publish.export_files import (
     VALIDATION,
     write_process,
 )
+from aiida_hpaint.science.files import hash_file
 
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
@@ -275,6 +275,5 @@ def _write_sums(folder: Path) -> None:
     lines = []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+            lines.append(f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n")
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

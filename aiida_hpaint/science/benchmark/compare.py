@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint.science.benchmark.references import References
-from aiida_hpaint.science.benchmark.run import Progress, open_folder, run_benchmark
+from aiida_hpaint.science.benchmark.run import open_folder, run_benchmark
 from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+from aiida_hpaint.science.types import Progress
 
 
 def run_comparison(

@@ -13,7 +13,8 @@ from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.relaxation.evaluator import Evaluator, Structures
 from aiida_hpaint.science.relaxation.potentials import PotentialError, list_potentials
 from aiida_hpaint.science.settings import PotentialSettings
-from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.types import FloatArray
 
 MAX_SITES = 400
 """Sites evaluated at once."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import is_element, number_of, symbol_of
@@ -72,7 +73,7 @@ def read_references(
         raise ValueError(f"no structure{of} of {len(complete)} has {element} and another element")
     indices = np.array(chosen[:limit], dtype=np.int64)
     hosts, references = remove_sites(complete[indices], element)
-    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    hashes = {path.name: hash_file(path) for path in files}
     source = {"references": hashes, "element": element, "half": half, "limit": limit}
     return References(hosts, references, indices, source, int((~fits).sum()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,7 @@ from aiida_hpaint.science.benchmark.workers import measured
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
-
-Progress = Callable[[int, int, str], None]
+from aiida_hpaint.science.types import Progress
 
 
 def run_benchmark(

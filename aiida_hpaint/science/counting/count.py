@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,7 @@ from aiida_hpaint.science.relaxation import get_potential, relax_with
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.restoration import restore_batch
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
-
-Progress = Callable[[int, int, str], None]
+from aiida_hpaint.science.types import Progress
 
 
 def count_missing(

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from aiida_hpaint.science.structures import (
     to_ase,
 )
 from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.types import Progress
 
 CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
 FMAX = 0.05
@@ -38,8 +39,6 @@ SCALES = np.linspace(0.85, 1.3, 10)
 """Of all lengths of a prototype; the lowest of them is where its relaxation starts."""
 LARGEST_STRETCH = 2.5
 """A phase whose volume changes by more than this in its relaxation has become another one."""
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.counting.charges import Balance
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 SOFTNESS = 0.37
 """Å; b of the bond valence, as in the papers of the parameters."""

@@ -6,10 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 import spglib
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _TIE = 1e-5
 # new in spglib 2.7, which means to raise it where None is returned now

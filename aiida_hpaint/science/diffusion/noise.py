@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
@@ -20,8 +19,7 @@ from aiida_hpaint.science.diffusion.models.cards import (
     FractionalNoiseSettings,
     NoiseSettings,
 )
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _KEY = np.dtype(">u4")
 

@@ -26,7 +26,7 @@ from aiida_hpaint.science.electrostatics.lifting import (
     simple_bound,
 )
 from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.structures.batch import BoolArray, IntArray
+from aiida_hpaint.science.types import BoolArray, IntArray
 
 NODES = 5000
 """Relaxations after which a search is given up."""

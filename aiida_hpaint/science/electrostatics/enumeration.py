@@ -7,7 +7,7 @@ from math import comb
 import numpy as np
 
 from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 LARGEST = 300_000
 """Choices that are listed rather than searched, at most."""

@@ -8,9 +8,10 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
-from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.group import Group
 from aiida_hpaint.science.symmetry.orbits import apart, orbit, snap
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 SAME = 0.02
 """Share of its spread that a potential may change by, root mean square, under operations of it."""

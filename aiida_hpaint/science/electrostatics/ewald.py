@@ -8,7 +8,7 @@ import numpy as np
 from scipy.constants import e, epsilon_0
 from scipy.special import erfc
 
-from aiida_hpaint.science.structures.batch import FloatArray
+from aiida_hpaint.science.types import FloatArray
 
 COULOMB = e / (4 * np.pi * epsilon_0) * 1e10
 """Energy of two elementary charges 1 Å apart, eV (14.3996)."""

@@ -11,7 +11,7 @@ from ase.io.cube import read_cube as parse_cube
 from ase.units import Bohr, Hartree, Rydberg
 from numpy.typing import ArrayLike
 
-from aiida_hpaint.science.structures.batch import FloatArray
+from aiida_hpaint.science.types import FloatArray
 
 Unit = Literal["Ry", "Ha", "eV"]
 _UNITS = {"Ry": Rydberg, "Ha": Hartree, "eV": 1.0}

@@ -13,7 +13,7 @@ import numpy as np
 
 from aiida_hpaint.science.electrostatics.arrangements import Pool
 from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 CHAINS = 32
 STEPS = 200

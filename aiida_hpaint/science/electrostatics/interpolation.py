@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.structures.batch import FloatArray
+from aiida_hpaint.science.types import FloatArray
 
 ComplexArray = NDArray[np.complex128]
 

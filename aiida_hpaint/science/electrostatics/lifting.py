@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.structures.batch import BoolArray, FloatArray
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 _ROUNDS = 200
 _CHECK = 4

@@ -13,10 +13,11 @@ from aiida_hpaint.science.electrostatics.interpolation import FourierSeries
 from aiida_hpaint.science.electrostatics.refinement import refine_maxima
 from aiida_hpaint.science.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
 from aiida_hpaint.science.settings import PeaksSettings
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import Group, wrap
 from aiida_hpaint.science.symmetry.orbits import apart
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 SYMMETRY_TOLERANCE = 0.01
 """Å, within which a host is taken to be symmetric."""

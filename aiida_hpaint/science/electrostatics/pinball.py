@@ -15,7 +15,7 @@ from aiida_hpaint.science.electrostatics.site_symmetry import (
     symmetrised,
 )
 from aiida_hpaint.science.settings import PinballSettings
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _COINCIDENT = 1e-3
 """Å, below which two sites are one."""

@@ -7,9 +7,10 @@ import numpy as np
 from aiida_hpaint.science.electrostatics.pinball import choose_sites
 from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PinballSettings
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import number_of
 from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 __all__ = ["arrange_sites", "place_sites"]
 

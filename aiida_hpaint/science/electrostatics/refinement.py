@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_hpaint.science.electrostatics.interpolation import FourierSeries
-from aiida_hpaint.science.structures.batch import FloatArray
+from aiida_hpaint.science.types import FloatArray
 
 _ROUNDS = 60
 _CONVERGED = 1e-5

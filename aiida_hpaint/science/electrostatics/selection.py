@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 import spglib
 from scipy.spatial import cKDTree
 
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _SAME_ENERGY = 1e-3
 """eV, within which sites may be equivalent."""

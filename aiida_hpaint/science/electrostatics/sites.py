@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 NEAR_ATOM = "too close to an atom"
 """A key of `Sites.dropped`."""

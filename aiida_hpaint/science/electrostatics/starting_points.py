@@ -15,11 +15,12 @@ from aiida_hpaint.science.electrostatics.peaks import find_sites
 from aiida_hpaint.science.electrostatics.placing import arrange_sites
 from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
-from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import symbol_of
 from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.origin import PEAKS
+from aiida_hpaint.science.types import FloatArray
 
 __all__ = [
     "check_one_element",

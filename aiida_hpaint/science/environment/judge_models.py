@@ -11,9 +11,9 @@ from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_ha
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.environment.findings import OK, Finding, Verdict, install_command, short
-from aiida_hpaint.science.environment.probe import file_hash, weights
+from aiida_hpaint.science.environment.probe import weights
 from aiida_hpaint.science.environment.wanted import Wanted
-from aiida_hpaint.science.relaxation.potentials.files import sha256_of
+from aiida_hpaint.science.files import hash_file
 
 Answer = Mapping[str, Any]
 Known = Mapping[str, str]
@@ -37,7 +37,7 @@ def local_generator(name: str) -> Known | None:
     """The sha256 of weights and card of a generator of this side, if it has it."""
     try:
         path = find_model(name)
-        return {"sha256": sha256_of(path), "card": card_hash(read_card(path))}
+        return {"sha256": hash_file(path), "card": card_hash(read_card(path))}
     except CheckpointError:
         return None
 
@@ -108,4 +108,5 @@ def _judge_file(answer: Answer, name: str) -> Finding:
 
 
 def _local_hash(name: str) -> str | None:
-    return file_hash(name) if Path(name).expanduser().is_file() else None
+    path = Path(name).expanduser()
+    return hash_file(path) if path.is_file() else None

@@ -54,13 +54,13 @@ MODELS = """
 import json, sys
 from aiida_hpaint.science.diffusion.models.cards import card_hash, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
-from aiida_hpaint.science.relaxation.potentials.files import sha256_of
+from aiida_hpaint.science.files import hash_file
 found, errors = {}, {}
 names = list(dict.fromkeys([*json.loads(sys.argv[1]), *(card.name for card in list_models())]))
 for name in names:
     try:
         path = find_model(name)
-        found[name] = {"sha256": sha256_of(path), "card": card_hash(read_card(path))}
+        found[name] = {"sha256": hash_file(path), "card": card_hash(read_card(path))}
     except Exception as error:
         errors[name] = str(error)
 print(json.dumps({"folder": str(models_folder()), "found": found, "errors": errors}))
@@ -178,7 +178,10 @@ def weights(distribution: str) -> dict[str, str | None]:
 
 
 def file_hash(name: str) -> str | None:
-    """SHA-256 of a file; None if it is not there."""
+    """Return the SHA-256 of a file, or None if it is not there.
+
+    `science.files.hash_file` does the same; this file has to run where the package is missing.
+    """
     path = Path(name).expanduser()
     if not path.is_file():
         return None

@@ -11,12 +11,9 @@ from ase.data import covalent_radii
 from ase.data.colors import jmol_colors
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.trajectory import Recording
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 MOST_FRAMES = 120
 """Pictures of the way, at most; more steps are thinned."""

@@ -12,8 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 SYMMETRY_TOLERANCE = 0.05
 """Å, within which a host is taken to be symmetric."""

@@ -14,8 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, assign, site_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 SAME_LENGTH = 0.05
 """Share by which edges of the cells of a host and of its reference may differ."""

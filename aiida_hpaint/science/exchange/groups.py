@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.elements import number_of
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
 

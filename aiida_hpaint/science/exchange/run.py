@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import number_of
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
-
-Progress = Callable[[int, int, str], None]
+from aiida_hpaint.science.types import Progress
 
 RESULT = "exchanged.npz"
 RECORD = "exchanged.json"

@@ -7,7 +7,8 @@ import numpy as np
 from aiida_hpaint.science.plausibility.close import too_close
 from aiida_hpaint.science.plausibility.contacts import find_contacts
 from aiida_hpaint.science.plausibility.rules import RULES
-from aiida_hpaint.science.structures.batch import BoolArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.types import BoolArray
 
 
 def absurd(samples: StructureBatch) -> BoolArray:

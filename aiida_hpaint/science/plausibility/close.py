@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from aiida_hpaint.science.plausibility.contacts import Contacts
-from aiida_hpaint.science.structures.batch import BoolArray
+from aiida_hpaint.science.types import BoolArray
 
 CLOSEST_BOND = 0.6
 """Share of the sum of covalent radii below which two sites cannot be neighbours."""

@@ -8,7 +8,8 @@ import numpy as np
 from ase.data import covalent_radii
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 FARTHEST = 1.6
 """Contacts are listed up to this share of the sum of covalent radii."""

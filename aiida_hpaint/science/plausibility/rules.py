@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from aiida_hpaint.science.plausibility.contacts import HYDROGEN_BOND, Contacts
-from aiida_hpaint.science.structures.batch import BoolArray, IntArray
+from aiida_hpaint.science.types import BoolArray, IntArray
 
 Rule = Callable[[Contacts], IntArray]
 

@@ -11,7 +11,7 @@ from aiida_hpaint.science.relaxation.ragged import site_rows
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials import Potential
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from aiida_hpaint.science.relaxation.ragged import owners_of, site_rows, sums
 from aiida_hpaint.science.structures.images import NEIGHBOURS
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 CHECK_EVERY = 5
 """Steps between two checks of the distances."""

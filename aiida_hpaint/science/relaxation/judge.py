@@ -19,12 +19,8 @@ from aiida_hpaint.science.structures.fate import RELAXED, Fate
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.ledger import Ledger
     from aiida_hpaint.science.settings import RelaxationSettings
-    from aiida_hpaint.science.structures.batch import (
-        BoolArray,
-        FloatArray,
-        IntArray,
-        StructureBatch,
-    )
+    from aiida_hpaint.science.structures.batch import StructureBatch
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 Verdicts = dict[int, tuple[Fate, str | None]]
 """Fate and message of samples that leave, by their place among the active ones."""

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+    from aiida_hpaint.science.structures.batch import StructureBatch
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 MARK = "unfinished"
 """Metadata of a sample that was stopped: {"stage": ..., "steps": ...}; gone when it finishes."""

@@ -15,16 +15,13 @@ from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.relaxation.rounds import Rounds
 from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.types import IntArray, Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiida_hpaint.science.relaxation.optimizers import Optimizer
     from aiida_hpaint.science.relaxation.potentials import Potential
     from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
-    from aiida_hpaint.science.structures.batch import IntArray, StructureBatch
-
-    Progress = Callable[[int, int, str], None]
+    from aiida_hpaint.science.structures.batch import StructureBatch
 
 
 SMALLEST_CELL = 0.1

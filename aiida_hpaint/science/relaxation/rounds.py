@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.ledger import Ledger
     from aiida_hpaint.science.relaxation.optimizers import Optimizer
     from aiida_hpaint.science.settings import RelaxationSettings
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+    from aiida_hpaint.science.structures.batch import StructureBatch
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import HEAVIEST, symbol_of
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, site_name
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

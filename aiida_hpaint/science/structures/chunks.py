@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.types import IntArray
 
 
 def chunk_by_sites(batch: StructureBatch, max_sites: int) -> list[IntArray]:

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import FloatArray, Json, StructureBatch
+from aiida_hpaint.science.structures.batch import Json, StructureBatch
 from aiida_hpaint.science.structures.convert import note_isotopes
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
 from aiida_hpaint.science.structures.symmetry import Operations, operations
+from aiida_hpaint.science.types import FloatArray
 
 Block = Mapping[str, Any]
 """Data names in lower case, with `_` for `.`; loops as lists of strings."""

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import (
-    FloatArray,
-    Json,
-    StructureBatch,
-    concatenate,
-)
+from aiida_hpaint.science.structures.batch import Json, StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import ISOTOPES, symbol_of
 from aiida_hpaint.science.structures.errors import IsotopeWarning, problem, site_name
+from aiida_hpaint.science.types import FloatArray
 
 if TYPE_CHECKING:
     from ase import Atoms

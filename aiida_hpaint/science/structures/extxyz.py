@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.structures.batch import FloatArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.convert import (
     RECORD,
     agreeing,
@@ -27,6 +27,7 @@ from aiida_hpaint.science.structures.convert import (
 )
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of, symbol_of
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem, site_name
+from aiida_hpaint.science.types import FloatArray
 
 Source = str | PathLike[str] | TextIO
 

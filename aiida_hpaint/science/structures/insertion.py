@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import BoolArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_crowding
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
+from aiida_hpaint.science.types import BoolArray
 
 Insert = Mapping[str, int] | str
 """How many sites of which elements: `{"H": 4}`, or as text `"H:4,Li:1"`."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.batch import FloatArray
 from aiida_hpaint.science.structures.errors import problem
+from aiida_hpaint.science.types import FloatArray
 
 Operations = tuple[FloatArray, FloatArray]
 """Rotations (M, 3, 3) and translations (M, 3) acting on fractional coordinates."""

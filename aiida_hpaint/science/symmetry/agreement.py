@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 FAR = 0.7
 """Å, from which a sampled site does not count for the site of an arrangement."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 EXACT = 1e-9
 """Å, within which an averaged arrangement is invariant."""

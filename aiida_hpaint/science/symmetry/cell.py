@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.group import Group
 from aiida_hpaint.science.symmetry.refine import METRIC
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 
 def symmetrise_cell(structure: StructureBatch, tolerance: float) -> StructureBatch:

@@ -6,7 +6,7 @@ import heapq
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, IntArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 NODES = 20000
 """Partial combinations looked at, at most."""

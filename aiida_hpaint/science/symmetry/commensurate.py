@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 import spglib
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.refine import TIGHT
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 DENOMINATORS = (1, 2, 3, 4, 6)
 """Of the fractional translations that pw.x accepts; it drops operations with others."""

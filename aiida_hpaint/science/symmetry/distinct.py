@@ -6,7 +6,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 class Distinct:

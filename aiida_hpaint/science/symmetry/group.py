@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import spglib
 from ase.geometry import minkowski_reduce
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-BoolArray = NDArray[np.bool_]
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
 """Shares of the tolerance to try until the operations found form a group."""

@@ -11,11 +11,12 @@ from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.origin import SYMMETRISED, WYCKOFF
 from aiida_hpaint.science.symmetry.distinct import Distinct
-from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, IntArray
+from aiida_hpaint.science.symmetry.group import Group
 from aiida_hpaint.science.symmetry.sites import Sites, bonds
 from aiida_hpaint.science.symmetry.special import special_positions
 from aiida_hpaint.science.symmetry.symmetrise import symmetrise
 from aiida_hpaint.science.symmetry.wyckoff import wyckoff
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 UNMOVED = 0.02
 """Å, within which a proposal is a sample."""

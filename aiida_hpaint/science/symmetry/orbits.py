@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 FIXED = 1e-6
 """Å, within which operations leave a point where it is."""

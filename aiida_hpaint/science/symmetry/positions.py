@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
 from aiida_hpaint.science.symmetry.orbits import apart, orbit, settle, snap
 from aiida_hpaint.science.symmetry.sites import SHORTEST, Sites, bond_worth, bonds
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 REACHES = (1 / 7, 1 / 2, 1.0)
 """Shares of the reach within which sampled sites are moved to positions with site symmetry."""

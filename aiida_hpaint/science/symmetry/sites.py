@@ -8,7 +8,8 @@ import numpy as np
 from ase.data import covalent_radii
 
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 BOND, BOND_SPREAD = 1.08, 0.25
 """Best distance to the nearest site of the host in sums of covalent radii, and how far off it is

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import spglib
 
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray, wrap
+from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _STEPS = np.array([0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]) / 24
 """Coordinates that such positions have in the standard settings of the International Tables."""

@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import Group, IntArray
+from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.types import IntArray
 
 LIMIT = 15
 """Subgroups at most; a group with more has its symmetry from a cell that repeats itself."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_hpaint.science.symmetry.average import average, mappings
-from aiida_hpaint.science.symmetry.group import FloatArray, Group, IntArray
+from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 SHARES = (1 / 3, 2 / 3, 1.0)
 """Shares of the reach for each of which the largest subgroup is offered."""

@@ -7,11 +7,12 @@ import numpy as np
 from aiida_hpaint.science.symmetry.agreement import agreement
 from aiida_hpaint.science.symmetry.combine import combine
 from aiida_hpaint.science.symmetry.distinct import Distinct
-from aiida_hpaint.science.symmetry.group import BoolArray, FloatArray, Group, IntArray
+from aiida_hpaint.science.symmetry.group import Group
 from aiida_hpaint.science.symmetry.orbits import apart
 from aiida_hpaint.science.symmetry.positions import CLOSEST, Orbit, find_orbits
 from aiida_hpaint.science.symmetry.sites import Sites, bond_worth, bonds
 from aiida_hpaint.science.symmetry.subgroups import index_two
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 LESS_SYMMETRY = 0.1
 """What an arrangement under half of the operations has to be better by."""

@@ -8,7 +8,7 @@ import signal
 import numpy as np
 
 from aiida_hpaint.science.relaxation.potentials import Evaluation, PotentialCard
-from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 POISON = 2
 """Helium: no real host of the tests has any."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation import PotentialError, get_potential, list_potentials
-from aiida_hpaint.science.relaxation.potentials.files import sha256_of
 from aiida_hpaint.science.settings import PotentialSettings
 
 
@@ -101,6 +101,6 @@ def test_unknown_elements_are_named(sevennet):
 def test_a_changed_file_is_hashed_again(tmp_path):
     path = tmp_path / "weights"
     path.write_bytes(b"one")
-    before = sha256_of(path)
+    before = hash_file(path)
     path.write_bytes(b"two, longer")
-    assert sha256_of(path) == hashlib.sha256(b"two, longer").hexdigest() != before
+    assert hash_file(path) == hashlib.sha256(b"two, longer").hexdigest() != before

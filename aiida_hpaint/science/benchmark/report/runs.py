@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS, SUMMARY
 from aiida_hpaint.science.evaluation.success import Rate
+from aiida_hpaint.science.files import hash_file
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def read_run(name: str, folder: Path) -> Run:
         raise ValueError(f"{folder} holds no finished host: run the benchmark first")
     summary, settings = (_read(folder / file) for file in (SUMMARY, SETTINGS))
     files = [folder / file for file in (ROWS, SUMMARY, SETTINGS)]
-    hashes = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    hashes = {file.name: hash_file(file) for file in files}
     return Run(name, rows, summary, settings, hashes)
 
 

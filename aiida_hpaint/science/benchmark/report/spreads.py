@@ -9,13 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.report.style import FAINT, colours, shown
 from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 LINEAR_BELOW = 0.001
 """eV per atom, below which the axis of energy differences is linear, logarithmic elsewhere."""

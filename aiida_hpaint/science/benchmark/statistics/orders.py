@@ -10,11 +10,9 @@ from collections.abc import Callable
 from math import comb
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 
 def lowest_of(total: int) -> FloatArray:

@@ -8,14 +8,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.evaluation.success import RESAMPLES, success_rate
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 Host = TypeVar("Host")
 
 SAME_ENERGY = 0.001

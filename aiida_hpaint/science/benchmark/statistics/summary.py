@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.benchmark.statistics.orders import (
     any_of,
@@ -26,8 +25,8 @@ from aiida_hpaint.science.benchmark.statistics.reasons import failure_of
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.evaluation.success import success_rate
 from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.types import FloatArray
 
-FloatArray = NDArray[np.float64]
 Figure = dict[str, Any]
 
 SITES = ((1, 10), (11, 20), (21, 40), (41, None))

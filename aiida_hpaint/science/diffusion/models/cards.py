@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,18 +92,3 @@ def card_hash(card: ModelCard) -> str:
     """
     matters = card.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
     return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal; computed once for a path, size and time stamp."""
-    status = path.stat()
-    return _file_hash(path.absolute(), status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _file_hash(path: Path, size: int, mtime_ns: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

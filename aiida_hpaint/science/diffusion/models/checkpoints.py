@@ -16,17 +16,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
-from aiida_hpaint.science.diffusion.models.cards import (
-    CheckpointError,
-    ModelCard,
-    file_hash,
-    read_card,
-)
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model
 from aiida_hpaint.science.diffusion.networks.base import ScoreNetwork
 from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenNetwork, MattergenSettings
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.settings import Device, Precision
 
 Network = DenseNetwork | GemNetwork | MattergenNetwork
@@ -81,7 +77,7 @@ def save_weights(weights: Mapping[str, Tensor], card: ModelCard, path: Path) -> 
         new = Path(folder) / path.name
         # safetensors refuses tensors that share memory; GemNet names some of its own twice
         save_file({name: tensor.contiguous().clone() for name, tensor in weights.items()}, new)
-        card = card.model_copy(update={"sha256": file_hash(new)})
+        card = card.model_copy(update={"sha256": hash_file(new)})
         new.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
         new.replace(path)
         new.with_suffix(".json").replace(path.with_suffix(".json"))
@@ -103,7 +99,7 @@ def load_model(name: str, device: Device = "auto", precision: Precision = "auto"
     card = read_card(path)
     if precision == "auto":
         precision = "float64" if card.architecture == "dense" else "float32"
-    return _load(path, card.model_dump_json(), file_hash(path), select_device(device), precision)
+    return _load(path, card.model_dump_json(), hash_file(path), select_device(device), precision)
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, file_hash
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
 from aiida_hpaint.science.diffusion.models.checkpoints import save_weights
 from aiida_hpaint.science.diffusion.models.hydra_configs import (
     ModelConfig,
@@ -24,6 +24,7 @@ from aiida_hpaint.science.diffusion.models.library import models_folder, stored_
 from aiida_hpaint.science.diffusion.models.lightning_files import LightningFile, read_lightning
 from aiida_hpaint.science.diffusion.models.published_weights import denoiser_weights, gemnet_weights
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
+from aiida_hpaint.science.files import hash_file
 
 FORMAT = 1
 """Counts changes in what conversion makes of the same checkpoint."""
@@ -72,8 +73,8 @@ class Source:
     @property
     def key(self) -> str:
         """Changes with the content of either file."""
-        config = file_hash(self.config) if self.config else ""
-        content = f"{FORMAT} {file_hash(self.checkpoint)} {config}"
+        config = hash_file(self.config) if self.config else ""
+        content = f"{FORMAT} {hash_file(self.checkpoint)} {config}"
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
@@ -200,8 +201,8 @@ def _disagreement(config: ModelConfig, file: LightningFile) -> dict[str, Any]:
 def _provenance(source: Source, config: ModelConfig) -> dict[str, Any]:
     inside = "the one inside the checkpoint"
     return {
-        "source_sha256": file_hash(source.checkpoint),
-        "config_sha256": file_hash(source.config) if source.config else inside,
+        "source_sha256": hash_file(source.checkpoint),
+        "config_sha256": hash_file(source.config) if source.config else inside,
         **({"trained_on": config.data} if config.data else {}),
         "converted_by": f"aiida-hpaint {__version__}",
     }

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aiida_hpaint.science.diffusion.models.cards import (
-    CheckpointError,
-    ModelCard,
-    file_hash,
-    read_card,
-)
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model
 from aiida_hpaint.science.diffusion.models.published import PublishedModel, published_model
+from aiida_hpaint.science.files import hash_file
 
 Tell = Callable[[str], None]
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -36,7 +32,7 @@ class _Download:
 
     @property
     def sha256(self) -> str:
-        return file_hash(self.checkpoint)
+        return hash_file(self.checkpoint)
 
 
 def fetch_model(
@@ -91,7 +87,7 @@ def _demanded(model: PublishedModel, sha256: str | None) -> str:
 
 
 def _is_whole(path: Path, card: ModelCard) -> bool:
-    return path.is_file() and file_hash(path) == card.sha256
+    return path.is_file() and hash_file(path) == card.sha256
 
 
 def _verify(
@@ -134,7 +130,7 @@ def _download(model: PublishedModel, revision: str) -> _Download:
     commit = _snapshot(config) or revision
     checkpoint = _file(model, model.checkpoint, commit)
     promised = checkpoint.resolve().name  # large files are kept under the sha256 the hub gives them
-    if _SHA256.fullmatch(promised) and file_hash(checkpoint) != promised:
+    if _SHA256.fullmatch(promised) and hash_file(checkpoint) != promised:
         raise CheckpointError(
             f"{checkpoint} is damaged: its sha256 is not that of the hub. Delete "
             f"{checkpoint.resolve()} and fetch again"

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_hpaint.science.diffusion.lattice import niggli_cell, reduce_cell, standard_cell
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CONSIDERED = 40
 """Strong reflections among which a basis is sought."""

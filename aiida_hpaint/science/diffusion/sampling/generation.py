@@ -25,9 +25,8 @@ from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.trajectory import Trajectory
+from aiida_hpaint.science.types import Progress
 
-FloatArray = NDArray[np.float64]
-Progress = Callable[[int, int, str], None]
 Show = Callable[[float, int], None]
 
 

@@ -16,8 +16,8 @@ from aiida_hpaint.science.diffusion.sampling.frame import HostFrame
 from aiida_hpaint.science.diffusion.sampling.kicks import Kicks
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.types import FloatArray
 
-FloatArray = NDArray[np.float64]
 Tick = Callable[[float], None]
 
 

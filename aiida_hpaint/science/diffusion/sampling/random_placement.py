@@ -8,8 +8,7 @@ from pymatgen.core.periodic_table import Element
 
 from aiida_hpaint.science.diffusion.lattice import image_translations
 from aiida_hpaint.science.diffusion.sampling.frame import HostFrame
-
-FloatArray = NDArray[np.float64]
+from aiida_hpaint.science.types import FloatArray
 
 ATTEMPTS = 100
 """Positions tried before the distances that are asked for shrink by a tenth."""

@@ -9,8 +9,9 @@ import numpy as np
 
 from aiida_hpaint.science.diffusion.sampling.generation import generate
 from aiida_hpaint.science.settings import SamplingSettings
-from aiida_hpaint.science.structures.batch import IntArray, StructureBatch, concatenate
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
+from aiida_hpaint.science.types import IntArray
 
 __all__ = ["generate_until"]
 

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.diffusion.lattice import niggli_cell, reduce_cell, standard_cell
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 HEAVIEST = 118
 """Largest atomic number."""
 
 SMALLEST_VOLUME = 0.1
 """Å³ per site; nothing that is real comes near."""
-
-IntArray = NDArray[np.integer]
-FloatArray = NDArray[np.floating]
 
 
 class TrainingDataError(ValueError):

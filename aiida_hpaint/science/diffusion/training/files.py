@@ -17,6 +17,7 @@ from aiida_hpaint.science.diffusion.training.data import (
     TrainingStructures,
     join_structures,
 )
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.settings import Settings
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
@@ -95,11 +96,7 @@ def read_source(source: Source) -> TrainingStructures:
 def source_hash(path: Path) -> str:
     """The sha256 of a file; of a folder, that of the names and hashes of its files."""
     if path.is_file():
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return hash_file(path)
     listed = [f"{file.name} {source_hash(file)}\n" for file in _files_of(path)]
     return hashlib.sha256("".join(listed).encode()).hexdigest()
 

@@ -21,15 +21,14 @@ import spglib
 from numpy.typing import NDArray
 from pymatgen.core import Element
 
+from aiida_hpaint.science.types import FloatArray, IntArray
+
 SYMPREC = 0.1
 """Å within which symmetry is looked for, as is usual for computed structures."""
 
 _FAMILIES = ((2, "a"), (15, "m"), (74, "o"), (142, "t"), (194, "h"), (230, "c"))
 _SHIFTS = np.array([0.0, 1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 3 / 4, 5 / 6, 7 / 8])
 """Components of the translations that normalise a space group of finite normaliser."""
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.evaluation.equivalence import FloatArray, HostSymmetry
-from aiida_hpaint.science.structures.batch import IntArray, StructureBatch
+from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _LARGEST_BLOCK = 500_000
 """Distances computed at once."""

@@ -12,8 +12,9 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.evaluation.sifting.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
 from aiida_hpaint.science.settings import SiftSettings
-from aiida_hpaint.science.structures.batch import BoolArray, IntArray, StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.types import BoolArray, IntArray
 
 
 def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:

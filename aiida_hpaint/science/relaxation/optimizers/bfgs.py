@@ -10,7 +10,7 @@ import numpy as np
 from aiida_hpaint.science.relaxation.ragged import largest_norms, site_rows
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 SAME_PLACE = 1e-7
 """A displacement (Å) too small to learn from, as in ASE."""

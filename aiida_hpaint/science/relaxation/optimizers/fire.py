@@ -10,7 +10,7 @@ import numpy as np
 from aiida_hpaint.science.relaxation.ragged import site_rows, sums
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import BoolArray, FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

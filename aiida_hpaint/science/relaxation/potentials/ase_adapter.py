@@ -12,7 +12,7 @@ from aiida_hpaint.science.relaxation.potentials.base import Evaluation, Potentia
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 class AsePotential:

@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 
 class PotentialError(ValueError):

@@ -9,6 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from pymatgen.core import Structure
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.base import (
     Evaluation,
     PotentialCard,
@@ -17,12 +18,11 @@ from aiida_hpaint.science.relaxation.potentials.base import (
 from aiida_hpaint.science.relaxation.potentials.files import (
     need_package,
     resolve_device,
-    sha256_of,
     version_of,
 )
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 MODEL = "0.3.0"
 INSTALL = "pip install chgnet nvidia-ml-py3"
@@ -112,7 +112,7 @@ def load(name: str, model: str | None, device: str) -> CHGNet:
         package="chgnet",
         package_version=version_of("chgnet"),
         model=files[0].name,
-        sha256=sha256_of(files[0]),
+        sha256=hash_file(files[0]),
         device=where,
         cutoff=float(network.graph_converter.atom_graph_cutoff),
         elements=frozenset(range(1, 95)),

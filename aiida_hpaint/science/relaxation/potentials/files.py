@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +10,6 @@ from aiida_hpaint.science.relaxation.potentials.base import PotentialError
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file as hexadecimal digits, computed once for a path and time stamp."""
-    status = path.stat()
-    return _sha256(path, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=64)
-def _sha256(path: Path, mtime_ns: int, size: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:

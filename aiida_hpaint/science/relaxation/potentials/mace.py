@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.relaxation.potentials.base import PotentialCard, PotentialError
 from aiida_hpaint.science.relaxation.potentials.files import (
     model_file,
     need_package,
     resolve_device,
-    sha256_of,
     version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.base import Evaluation
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 INSTALL = (
     "pip install mace-torch, in an environment of its own: it pins e3nn 0.4.4, which neither "
@@ -76,7 +76,7 @@ def load(name: str, model: str | None, device: str) -> MACE:
         package="mace-torch",
         package_version=version_of("mace-torch"),
         model=path.name,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         device=where,
         cutoff=cutoff,
         elements=elements,

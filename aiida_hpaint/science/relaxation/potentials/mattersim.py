@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.relaxation.potentials.base import PotentialCard, PotentialError
 from aiida_hpaint.science.relaxation.potentials.files import (
     model_file,
     need_package,
     resolve_device,
-    sha256_of,
     version_of,
 )
 
@@ -41,7 +41,7 @@ def load(name: str, model: str | None, device: str) -> AsePotential:
         package="mattersim",
         package_version=version_of("mattersim"),
         model=path.name,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         device=where,
         elements=frozenset(range(1, 95)),
         lowest_energy=-30.0,

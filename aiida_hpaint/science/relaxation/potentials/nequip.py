@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from ase.data import atomic_numbers
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.base import (
     Evaluation,
     PotentialCard,
@@ -18,7 +19,6 @@ from aiida_hpaint.science.relaxation.potentials.files import (
     model_file,
     need_package,
     resolve_device,
-    sha256_of,
     version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 INSTALL = "pip install aiida-hpaint[ml]"
 PACKAGE, COMPILED = ".nequip.zip", ".nequip.pt2"
@@ -139,7 +139,7 @@ def load(name: str, model: str | None, device: str) -> NequIP:
         package="nequip",
         package_version=version_of("nequip"),
         model=path.name,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         device=where,
         cutoff=float(metadata["r_max"]),
         elements=_elements(name, path, symbols),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 CANDIDATES = 4_000_000
 """Pairs and images looked at in one go: bounds the memory (about 100 bytes each)."""

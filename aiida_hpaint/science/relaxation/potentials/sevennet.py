@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
+from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.base import (
     Evaluation,
     PotentialCard,
@@ -18,7 +19,6 @@ from aiida_hpaint.science.relaxation.potentials.files import (
     model_file,
     need_package,
     resolve_device,
-    sha256_of,
     version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.folded import (
@@ -32,7 +32,7 @@ from aiida_hpaint.science.relaxation.potentials.sevennet_graph import GraphNetwo
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
-    from aiida_hpaint.science.structures.batch import FloatArray, IntArray
+    from aiida_hpaint.science.types import FloatArray, IntArray
 
 BUNDLED = {
     "sevennet-0": ("SEVENNET_0_11Jul2024", None),
@@ -175,7 +175,7 @@ def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
         package="sevenn",
         package_version=version_of("sevenn"),
         model=path.name,
-        sha256=sha256_of(path),
+        sha256=hash_file(path),
         device=device,
         cutoff=float(network.cutoff),
         elements=frozenset(int(number) for number in network.type_map),

@@ -10,11 +10,11 @@ from aiida_hpaint.science.diffusion.models.cards import (
     CartesianNoiseSettings,
     CheckpointError,
     ModelCard,
-    file_hash,
 )
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model, save_model
 from aiida_hpaint.science.diffusion.models.library import list_models
 from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
+from aiida_hpaint.science.files import hash_file
 
 SMALL = DenseNetworkSettings(width=16, layers=1, radial=4, heads=2)
 
@@ -48,7 +48,7 @@ def test_weights_survive(tmp_path: Path) -> None:
     )
     saved = save_model(network, card, path)
     loaded = load_model(str(path), "cpu", "float32")
-    assert saved.sha256 == file_hash(path)
+    assert saved.sha256 == hash_file(path)
     assert loaded.card == saved
     weights = loaded.network.state_dict()
     for name, value in network.state_dict().items():
@@ -92,7 +92,7 @@ def test_another_size_is_refused(model_file: Path) -> None:
 
 def test_a_pickle_is_not_read(model_file: Path) -> None:
     torch.save({"weights": torch.zeros(1)}, model_file)
-    edit_card(model_file, sha256=file_hash(model_file))
+    edit_card(model_file, sha256=hash_file(model_file))
     with pytest.raises(CheckpointError, match="not a readable safetensors file"):
         load_model(str(model_file))
 

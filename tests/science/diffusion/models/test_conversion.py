@@ -24,13 +24,13 @@ from aiida_hpaint.science.diffusion.crystals import collate
 from aiida_hpaint.science.diffusion.models.cards import (
     CheckpointError,
     FractionalNoiseSettings,
-    file_hash,
     read_card,
 )
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings
+from aiida_hpaint.science.files import hash_file
 
 P = "diffusion_module.model."
 
@@ -68,8 +68,8 @@ def test_the_card_tells_where_the_model_is_from(tmp_path: Path) -> None:
     card = convert_checkpoint(folder, name="mine", provenance={"licence": "MIT"})
     checkpoint = folder / "checkpoints" / "last.ckpt"
     assert card.data == {
-        "source_sha256": file_hash(checkpoint),
-        "config_sha256": file_hash(folder / "config.yaml"),
+        "source_sha256": hash_file(checkpoint),
+        "config_sha256": hash_file(folder / "config.yaml"),
         "trained_on": "alex_mp_20",
         "converted_by": card.data["converted_by"],
         "heads_left_out": ["lattice", "energy", "types"],
