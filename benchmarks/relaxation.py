@@ -22,7 +22,7 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS
 from ase.spacegroup import crystal
 
-from aiida_hpaint.science.relaxation import get_potential, relax_with
+from aiida_hpaint.science.relaxation import get_potential, relax
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
 from aiida_hpaint.science.structures import StructureBatch
 
@@ -182,7 +182,7 @@ def relaxations(
     for name in ("MgH2", "MgH2 1x1x2", "Mg(OH)2 2x2x1"):
         samples = [rattled(hosts()[name], seed) for seed in range(options.samples)]
         started = clock()
-        result = relax_with(as_batch(samples), settings, potential)
+        result = relax(as_batch(samples), settings, potential)
         ours = clock() - started
         started = clock()
         energies = [by_ase(atoms, calculator, settings) for atoms in samples]

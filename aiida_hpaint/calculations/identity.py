@@ -22,7 +22,7 @@ from aiida_hpaint.science.diffusion.models.cards import (
     read_card,
 )
 from aiida_hpaint.science.diffusion.models.library import find_model
-from aiida_hpaint.science.environment.probe import source_hash
+from aiida_hpaint.science.environment.probe import hash_source
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import PotentialInfo, check_trust, list_potentials
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
@@ -75,12 +75,13 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
         If there is no such potential, its package is missing, or its file is, or is not trusted.
     """
     info = _potential(settings.name)
-    if here and not info.installed:
+    if here and not info.is_installed:
         raise ValueError(
-            f"potential {info.name}: the package {info.package} is not installed: {info.install}"
+            f"potential {info.name}: the package {info.package} is not installed: "
+            f"{info.install_command}"
         )
     model: dict[str, Any] = {"name": info.name, "package": info.package}
-    if info.installed:
+    if info.is_installed:
         model["package_version"] = _version(info)
     file = _model_file(info, settings.model, here)
     check_trust(info, settings)
@@ -129,7 +130,7 @@ def is_release() -> bool:
 
 @lru_cache(maxsize=1)
 def _source() -> str | None:
-    return source_hash("aiida_hpaint")
+    return hash_source("aiida_hpaint")
 
 
 def _package(here: bool) -> dict[str, str | None]:

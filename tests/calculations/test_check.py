@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from aiida_hpaint.science.environment.findings import problems
-from aiida_hpaint.science.environment.judge import judge
-from aiida_hpaint.science.environment.wanted import Wanted, question, wanted_of
+from aiida_hpaint.science.environment.assessment import assess_answer
+from aiida_hpaint.science.environment.findings import select_problems
+from aiida_hpaint.science.environment.workload import Workload, build_question, read_workload
 
-WANTED = Wanted(stages=("relax",))
+WANTED = Workload(stages=("relax",))
 
 
 def code(path: str, label: str, plugin: str = "pythonjob.pythonjob") -> Any:
@@ -49,19 +49,19 @@ def bare(profile: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_python_without_packages_says_what_is_missing(bare: Any) -> None:
-    node = check(bare, question(WANTED))
+    node = check(bare, build_question(WANTED))
     assert node.is_finished_ok, node.exit_message
     answer = node.outputs.answer.get_dict()
     assert answer["packages"]["aiida-hpaint"] is None
     assert answer["python"]["executable"] == str(bare.filepath_executable)
-    found = problems(judge(answer, wanted_of(node.inputs.question.get_dict())))
-    assert {"aiida-hpaint", "cloudpickle", "sevenn", "torch"} <= {one.what for one in found}
+    found = select_problems(assess_answer(answer, read_workload(node.inputs.question.get_dict())))
+    assert {"aiida-hpaint", "cloudpickle", "sevenn", "torch"} <= {one.item for one in found}
     assert not list(Path(node.get_remote_workdir()).glob("pwned"))
 
 
 @pytest.mark.usefixtures("profile")
 def test_a_python_that_is_not_there() -> None:
-    node = check(code("/nowhere/bin/python", "nowhere"), question(WANTED))
+    node = check(code("/nowhere/bin/python", "nowhere"), build_question(WANTED))
     assert node.exit_status == 300
     assert "/nowhere/bin/python" in node.exit_message
 

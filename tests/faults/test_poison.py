@@ -63,12 +63,12 @@ def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
 ) -> None:
     from poisoned import PoisonedPotential
 
-    from aiida_hpaint.science.relaxation.relax import relax_with
+    from aiida_hpaint.science.relaxation.relax import relax
     from aiida_hpaint.science.settings import RelaxationSettings
 
     potential = PoisonedPotential(fault)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
-    found = relax_with(samples_of(hundred, 61), settings, potential)
+    found = relax(samples_of(hundred, 61), settings, potential)
     fates = found.scalars["fate"].tolist()
     assert fates[61] == fate
     assert reason in found.metadata[61]["error"]
@@ -86,7 +86,7 @@ def test_a_host_without_volume_or_with_a_position_that_is_no_number(
 ) -> None:
     from poisoned import PoisonedPotential
 
-    from aiida_hpaint.science.relaxation.relax import relax_with
+    from aiida_hpaint.science.relaxation.relax import relax
     from aiida_hpaint.science.settings import RelaxationSettings
 
     samples = samples_of(hundred, 61)
@@ -95,7 +95,7 @@ def test_a_host_without_volume_or_with_a_position_that_is_no_number(
     cells[30, 2] = cells[30, 1]
     samples = replace(samples, frac_coords=coords, cells=cells)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
-    fates = relax_with(samples, settings, PoisonedPotential("none")).scalars["fate"].tolist()
+    fates = relax(samples, settings, PoisonedPotential("none")).scalars["fate"].tolist()
     assert (fates[7], fates[30]) == ("not a number", "failed")
     assert {fate for i, fate in enumerate(fates) if i not in (7, 30)} <= {
         "converged",

@@ -58,7 +58,7 @@ def test_model_files_run_nothing_unless_they_are_trusted(name: str, tmp_path: Pa
     known = {info.name: info for info in list_potentials()}
     with pytest.raises(PotentialError) as refused:
         get_potential(settings)
-    if known[name].installed:
+    if known[name].is_installed:
         assert "--set potential.trust=true" in str(refused.value)
         assert str(path) in str(refused.value)
     assert not (tmp_path / "ran").exists()

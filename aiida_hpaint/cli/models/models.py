@@ -199,8 +199,12 @@ def _potentials() -> Table:
 
     table = Table("potential", "what it is", "installed", title="Potentials (--potential)")
     for info in list_potentials():
-        about = f"{info.about}; needs --set potential.model=FILE" if info.needs_file else info.about
-        table.add_row(info.name, about, "yes" if info.installed else info.install)
+        about = (
+            f"{info.description}; needs --set potential.model=FILE"
+            if info.needs_file
+            else info.description
+        )
+        table.add_row(info.name, about, "yes" if info.is_installed else info.install_command)
     return table
 
 

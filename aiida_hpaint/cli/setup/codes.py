@@ -13,7 +13,7 @@ from aiida_hpaint.cli.options import with_options
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, Computer, InstalledCode
 
-    from aiida_hpaint.science.environment.wanted import Wanted
+    from aiida_hpaint.science.environment.workload import Workload
 
 CODES = """Set up the programs of a computer, and check with a short job that they can do the work.
 
@@ -187,14 +187,14 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
 @with_options(_WANTED)
 def requirements(**flags: Any) -> None:
     """Print what a computer needs on which only jobs run."""
-    from aiida_hpaint.science.environment.wanted import requirements_for
+    from aiida_hpaint.science.environment.workload import list_requirements
 
-    for line in requirements_for(_wanted(flags)):
+    for line in list_requirements(_wanted(flags)):
         click.echo(line)
 
 
-def _wanted(flags: Mapping[str, Any]) -> Wanted:
-    from aiida_hpaint.science.environment.wanted import Wanted, potential_info
+def _wanted(flags: Mapping[str, Any]) -> Workload:
+    from aiida_hpaint.science.environment.workload import Workload, find_potential
     from aiida_hpaint.science.settings import PotentialSettings
 
     values: dict[str, Any] = {"gpus": flags.get("gpus") or 0}
@@ -203,11 +203,11 @@ def _wanted(flags: Mapping[str, Any]) -> Wanted:
         chosen = []
         for text in flags["potentials"]:
             name, _, model = text.partition("=")
-            if potential_info(name).needs_file and not model:
+            if find_potential(name).needs_file and not model:
                 raise click.ClickException(f"--potential {name} needs its file: {name}=/PATH/THERE")
             chosen.append(PotentialSettings(name=name, model=model or None))
         values["potentials"] = tuple(chosen)
-    return Wanted(**values)
+    return Workload(**values)
 
 
 def _options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +238,7 @@ def _remember(code: InstalledCode, given: Mapping[str, Any]) -> None:
 
 
 def _check(
-    codes: Sequence[InstalledCode], wanted: Wanted, flags: Mapping[str, Any] | None = None
+    codes: Sequence[InstalledCode], wanted: Workload, flags: Mapping[str, Any] | None = None
 ) -> bool:
     """Submit the checks of codes, wait, and show them; whether all is well."""
     from aiida_hpaint.cli.setup.remote_check import show_check, submit_check, wait_for

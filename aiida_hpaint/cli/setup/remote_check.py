@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, InstalledCode
 
     from aiida_hpaint.science.environment.findings import Finding
-    from aiida_hpaint.science.environment.wanted import Wanted
+    from aiida_hpaint.science.environment.workload import Workload
 
 PROGRAMS = {plugin: kind for kind, plugin in PLUGINS.items() if kind != "python"}
 """Plugins of programs that say their version and nothing more."""
@@ -23,7 +23,7 @@ LONGEST = 1800
 """Walltime of a check, s: short jobs wait less."""
 
 
-def submit_check(code: InstalledCode, wanted: Wanted, given: Mapping[str, Any]) -> CalcJobNode:
+def submit_check(code: InstalledCode, wanted: Workload, given: Mapping[str, Any]) -> CalcJobNode:
     """Submit the job that asks the computer of a code.
 
     Parameters
@@ -39,10 +39,10 @@ def submit_check(code: InstalledCode, wanted: Wanted, given: Mapping[str, Any]) 
     from aiida.orm import Dict
 
     from aiida_hpaint.calculations.check import CheckCalculation
-    from aiida_hpaint.science.environment.wanted import question
+    from aiida_hpaint.science.environment.workload import build_question
 
     program = PROGRAMS.get(str(code.default_calc_job_plugin))
-    asked = question(wanted)
+    asked = build_question(wanted)
     if program is not None:
         asked = {"asked": asked["asked"], "program": program}
     # Settings that cache jobs must never bring up an old answer.
@@ -96,9 +96,9 @@ def wait_for(nodes: Sequence[CalcJobNode], interval: float = 0.5) -> None:
 
 def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
     """What a check found, and what to do about it."""
-    from aiida_hpaint.science.environment.findings import Finding, remedies
-    from aiida_hpaint.science.environment.judge import judge
-    from aiida_hpaint.science.environment.wanted import wanted_of
+    from aiida_hpaint.science.environment.assessment import assess_answer
+    from aiida_hpaint.science.environment.findings import Finding, list_remedies
+    from aiida_hpaint.science.environment.workload import read_workload
 
     if not node.is_finished_ok:
         return [_failure(node)], [f"see `verdi process report {node.pk}`"]
@@ -109,19 +109,19 @@ def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
     # What the code calls may be a script around the interpreter; commands are to go through it.
     program = str(node.inputs.code.filepath_executable)
     answer["python"]["executable"] = program
-    findings = judge(answer, wanted_of(asked))
-    return findings, remedies(findings, program)
+    findings = assess_answer(answer, read_workload(asked))
+    return findings, list_remedies(findings, program)
 
 
 def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; whether nothing required is missing."""
     from aiida_hpaint.cli.console import console
-    from aiida_hpaint.science.environment.findings import problems
+    from aiida_hpaint.science.environment.findings import select_problems
     from aiida_hpaint.science.structures.names import shown
 
     findings, commands = findings_of(node)
     console().print(_table(node, findings))
-    if not problems(findings):
+    if not select_problems(findings):
         return True
     name = node.inputs.code.computer.label
     click.echo(f"What to do on {name}:")
@@ -141,11 +141,11 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
         table.add_column(title, overflow="fold")
     table.add_column("", no_wrap=True)
     for found in findings:
-        style = "bold red" if found.is_problem else "green" if found.verdict == "ok" else "yellow"
+        style = "bold red" if found.is_problem else "green" if found.status == "ok" else "yellow"
         # What other machines say is text, and never acts on a terminal.
-        cells = (Text(shown(cell)) for cell in (found.what, found.there or "-", found.needed))
-        table.add_row(*cells, Text(found.verdict, style))
-        if found.remedy and not found.is_problem and found.verdict != "ok":
+        cells = (Text(shown(cell)) for cell in (found.item, found.found or "-", found.needed))
+        table.add_row(*cells, Text(found.status, style))
+        if found.remedy and not found.is_problem and found.status != "ok":
             table.add_row("", Text(shown(found.remedy), "dim"), "", "")
     return table
 

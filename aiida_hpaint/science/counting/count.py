@@ -19,7 +19,7 @@ from aiida_hpaint.science.counting.question import check_phases, elements_of, wi
 from aiida_hpaint.science.counting.ranking import assess
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.trials import Trials, bare_host, trial_hosts
-from aiida_hpaint.science.relaxation import get_potential, relax_with
+from aiida_hpaint.science.relaxation import get_potential, relax
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.restoration import restore_batch
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
@@ -75,7 +75,7 @@ def count_missing(
     potential.card.check_elements(hosts.numbers)
     # Phases come first: where one is missing, no time was spent on the host.
     competing = find_phases(one, settings, phases, potential, progress=progress)
-    bare = relax_with(bare_host(one), settings.restoration.relax_all, potential)
+    bare = relax(bare_host(one), settings.restoration.relax_all, potential)
     trials = Trials(bare, restore_batch(hosts, settings.restoration, progress=progress))
     return replace(assess(one, trials, competing, settings), trials=trials)
 

@@ -6,6 +6,6 @@ package may be missing.
 
 from __future__ import annotations
 
-from aiida_hpaint.science.environment.requirements import remote_requirements
+from aiida_hpaint.science.environment.requirements import list_remote_requirements
 
-__all__ = ["remote_requirements"]
+__all__ = ["list_remote_requirements"]

@@ -9,9 +9,9 @@ from typing import Literal
 
 from aiida_hpaint import __version__
 
-Verdict = Literal["ok", "missing", "differs", "broken", "note"]
+Status = Literal["ok", "missing", "differs", "broken", "note"]
 
-OK: Verdict = "ok"
+OK: Status = "ok"
 FETCH = "models fetch"
 """The command that needs more packages than jobs do."""
 
@@ -22,13 +22,13 @@ class Finding:
 
     Attributes
     ----------
-    what : string
+    item : string
         The thing.
-    there : string
+    found : string
         What the other side has.
     needed : string
         What is needed, or what this side has.
-    verdict : string
+    status : string
         "ok", "missing", "differs", "broken", or "note" for what nobody asked for.
     required : bool
         Whether jobs cannot run, or run wrong, unless it is mended.
@@ -38,10 +38,10 @@ class Finding:
         Requirements to install there, as pip takes them.
     """
 
-    what: str
-    there: str
+    item: str
+    found: str
     needed: str = ""
-    verdict: Verdict = OK
+    status: Status = OK
     required: bool = True
     remedy: str = ""
     packages: tuple[str, ...] = ()
@@ -49,15 +49,15 @@ class Finding:
     @property
     def is_problem(self) -> bool:
         """Whether it has to be mended."""
-        return self.required and self.verdict in ("missing", "differs", "broken")
+        return self.required and self.status in ("missing", "differs", "broken")
 
 
-def problems(findings: Iterable[Finding]) -> list[Finding]:
+def select_problems(findings: Iterable[Finding]) -> list[Finding]:
     """What has to be mended."""
     return [finding for finding in findings if finding.is_problem]
 
 
-def remedies(findings: Sequence[Finding], python: str) -> list[str]:
+def list_remedies(findings: Sequence[Finding], python: str) -> list[str]:
     """What to do, each thing once: one installation for all packages, then the rest.
 
     Parameters
@@ -67,25 +67,25 @@ def remedies(findings: Sequence[Finding], python: str) -> list[str]:
     python
         Path of the interpreter there.
     """
-    bad = problems(findings)
+    bad = select_problems(findings)
     fetches = any(FETCH in found.remedy for found in bad)
     lacking = [found for found in findings if found in bad or (fetches and found.packages)]
     wanted = sorted({package for found in lacking for package in found.packages})
-    first = [install_command(python, wanted)] if wanted else []
+    first = [build_install_command(python, wanted)] if wanted else []
     return list(dict.fromkeys([*first, *(found.remedy for found in bad if found.remedy)]))
 
 
-def install_command(python: str, requirements: Iterable[str]) -> str:
+def build_install_command(python: str, requirements: Iterable[str]) -> str:
     """The command that installs requirements into the environment of an interpreter."""
     return shlex.join([python, "-m", "pip", "install", *requirements])
 
 
-def install_ours(python: str) -> str:
+def build_own_install_command(python: str) -> str:
     """The command that installs this version of aiida-hpaint without what only daemons need."""
     name = f"aiida-hpaint=={__version__}"
     return shlex.join([python, "-m", "pip", "install", "--no-deps", name])
 
 
-def short(sha256: str | None) -> str:
+def shorten_hash(sha256: str | None) -> str:
     """The beginning of a sha256."""
     return f"sha256 {sha256[:12]}" if sha256 else ""

@@ -22,7 +22,7 @@ from typing import Any, Callable  # noqa: UP035
 PATIENCE = 600
 """Seconds for one import; file systems of clusters can be slow."""
 
-TOLD = (
+REPORTED_VARIABLES = (
     "AIIDA_HPAINT_MODELS",
     "CUDA_VISIBLE_DEVICES",
     "OMP_NUM_THREADS",
@@ -67,27 +67,29 @@ print(json.dumps({"folder": str(models_folder()), "found": found, "errors": erro
 """
 
 
-def answer(question: dict[str, Any]) -> dict[str, Any]:
+def answer_question(question: dict[str, Any]) -> dict[str, Any]:
     """All there is to say; a part that fails says why, and the others stand."""
-    packages = versions(question.get("packages", []))
+    packages = find_versions(question.get("packages", []))
     parts: dict[str, Callable[[], Any]] = {
-        "python": interpreter,
-        "machine": machine,
-        "environment": lambda: {key: os.environ[key] for key in TOLD if key in os.environ},
-        "disk": disk,
-        "imports": lambda: {name: importable(name) for name in question.get("modules", [])},
-        "source": lambda: source_hash("aiida_hpaint"),
-        "weights": lambda: {name: weights(name) for name in question.get("weights", [])},
-        "files": lambda: {name: file_hash(name) for name in question.get("files", [])},
+        "python": describe_interpreter,
+        "machine": describe_machine,
+        "environment": lambda: {
+            key: os.environ[key] for key in REPORTED_VARIABLES if key in os.environ
+        },
+        "disk": measure_disk,
+        "imports": lambda: {name: find_import_error(name) for name in question.get("modules", [])},
+        "source": lambda: hash_source("aiida_hpaint"),
+        "weights": lambda: {name: hash_weights(name) for name in question.get("weights", [])},
+        "files": lambda: {name: hash_file(name) for name in question.get("files", [])},
     }
     if packages.get("torch"):
-        parts["torch"] = lambda: in_another(TORCH)
+        parts["torch"] = lambda: run_in_subprocess(TORCH)
     if packages.get("aiida-hpaint") and "generators" in question:
-        parts["models"] = lambda: in_another(MODELS, json.dumps(question["generators"]))
+        parts["models"] = lambda: run_in_subprocess(MODELS, json.dumps(question["generators"]))
     return {"packages": packages, **{name: _or_error(part) for name, part in parts.items()}}
 
 
-def interpreter() -> dict[str, Any]:
+def describe_interpreter() -> dict[str, Any]:
     """Which Python this is, as markers of requirements ask."""
     return {
         "version": platform.python_version(),
@@ -100,7 +102,7 @@ def interpreter() -> dict[str, Any]:
     }
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
     """Where the job runs, and what it may use of it; memory in bytes."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return {
@@ -112,13 +114,13 @@ def machine() -> dict[str, Any]:
     }
 
 
-def disk() -> dict[str, int]:
+def measure_disk() -> dict[str, int]:
     """Bytes of the file system of the job's folder, and what is free of them."""
     usage = shutil.disk_usage(".")
     return {"total": usage.total, "free": usage.free}
 
 
-def versions(names: list[str]) -> dict[str, str | None]:
+def find_versions(names: list[str]) -> dict[str, str | None]:
     """Versions of distributions; None of those that are not installed."""
     found: dict[str, str | None] = {}
     for name in names:
@@ -129,7 +131,7 @@ def versions(names: list[str]) -> dict[str, str | None]:
     return found
 
 
-def importable(module: str) -> str:
+def find_import_error(module: str) -> str:
     """Why a module cannot be imported in an interpreter of its own; empty if it can."""
     done = _run("import importlib, sys; importlib.import_module(sys.argv[1])", module)
     if done.returncode == 0:
@@ -138,7 +140,7 @@ def importable(module: str) -> str:
     return lines[-1] if lines else f"it ended with status {done.returncode}"
 
 
-def in_another(code: str, *arguments: str) -> Any:
+def run_in_subprocess(code: str, *arguments: str) -> Any:
     """What code prints as JSON in another interpreter.
 
     Raises
@@ -155,7 +157,7 @@ def in_another(code: str, *arguments: str) -> Any:
     return json.loads(lines[-1])
 
 
-def source_hash(package: str) -> str | None:
+def hash_source(package: str) -> str | None:
     """SHA-256 of the Python files of a package, which is not imported; None if it is not there."""
     spec = util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -167,17 +169,17 @@ def source_hash(package: str) -> str | None:
     return digest.hexdigest()
 
 
-def weights(distribution: str) -> dict[str, str | None]:
+def hash_weights(distribution: str) -> dict[str, str | None]:
     """SHA-256 of the files with weights that a package brings."""
     try:
         files = metadata.distribution(distribution).files or []
     except metadata.PackageNotFoundError:
         return {}
     kept = [file for file in files if file.suffix in (".pth", ".pt", ".tar")]
-    return {str(file): file_hash(str(file.locate())) for file in kept}
+    return {str(file): hash_file(str(file.locate())) for file in kept}
 
 
-def file_hash(name: str) -> str | None:
+def hash_file(name: str) -> str | None:
     """Return the SHA-256 of a file, or None if it is not there.
 
     `science.files.hash_file` does the same; this file has to run where the package is missing.
@@ -216,6 +218,6 @@ def _or_error(part: Callable[[], Any]) -> Any:
 if __name__ == "__main__":
     with open("question.json", encoding="utf-8") as stream:
         asked = json.load(stream)
-    told = answer(asked)
+    told = answer_question(asked)
     with open("answer.json", "w", encoding="utf-8") as stream:
         json.dump(told, stream)

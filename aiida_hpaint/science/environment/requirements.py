@@ -1,4 +1,4 @@
-"""remote_requirements: the packages that jobs need, from the metadata of this one."""
+"""The packages that jobs need, from the metadata of this one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _EXTRA = re.compile(r"""\(?\s*(?:and\s+)?extra\s*==\s*['"]([\w.-]+)['"]\s*\)?""")
 
 
-def remote_requirements(
+def list_remote_requirements(
     extras: Iterable[str] = ("ml",), leave_out: Iterable[str] = ()
 ) -> list[str]:
     """What to install beside `pip install --no-deps aiida-hpaint` where only jobs run.
@@ -52,25 +52,25 @@ def remote_requirements(
     ValueError
         If there is no such extra.
     """
-    wanted, unwanted = set(extras), DAEMON_ONLY | {normal_name(name) for name in leave_out}
+    wanted, unwanted = set(extras), DAEMON_ONLY | {normalise_name(name) for name in leave_out}
     _check_extras(wanted)
     found = set(JOB_SCRIPT) - unwanted
     for line in metadata.requires(DISTRIBUTION) or ():
         requirement, extra = _without_extra(line)
         if extra is not None and extra not in wanted:
             continue
-        if required_name(requirement) not in unwanted:
+        if read_package_name(requirement) not in unwanted:
             found.add(requirement)
     return sorted(found)
 
 
-def required_name(requirement: str) -> str:
+def read_package_name(requirement: str) -> str:
     """The normalised name of the package that a requirement names."""
     found = _NAME.match(requirement)
-    return normal_name(found[0]) if found else ""
+    return normalise_name(found[0]) if found else ""
 
 
-def normal_name(name: str) -> str:
+def normalise_name(name: str) -> str:
     """The name of a package as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 

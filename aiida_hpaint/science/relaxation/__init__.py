@@ -8,7 +8,7 @@ from aiida_hpaint.science.relaxation.potentials import (
     get_potential,
     list_potentials,
 )
-from aiida_hpaint.science.relaxation.relax import relax, relax_with
+from aiida_hpaint.science.relaxation.relax import relax
 
 __all__ = [
     "PotentialCard",
@@ -16,5 +16,4 @@ __all__ = [
     "get_potential",
     "list_potentials",
     "relax",
-    "relax_with",
 ]

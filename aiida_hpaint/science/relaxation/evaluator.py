@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import site_rows
+from aiida_hpaint.science.relaxation.ragged import find_sites
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials import Potential
@@ -25,7 +25,7 @@ class Structures:
 
     def take(self, chosen: IntArray) -> Structures:
         """The chosen structures alone."""
-        sites = site_rows(self.counts, chosen)
+        sites = find_sites(self.counts, chosen)
         return Structures(
             self.numbers[sites], self.positions[sites], self.cells[chosen], self.counts[chosen]
         )
@@ -66,7 +66,7 @@ class Evaluator:
             except Exception as error:
                 waiting[:0] = self._smaller(batch.counts, members, error, errors)
             else:
-                energies[members], forces[site_rows(batch.counts, members)] = portion
+                energies[members], forces[find_sites(batch.counts, members)] = portion
         return energies, forces, errors
 
     def _call(self, portion: Structures) -> tuple[FloatArray, FloatArray]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import covalent_radii
 
-from aiida_hpaint.science.relaxation.ragged import owners_of, site_rows, sums
+from aiida_hpaint.science.relaxation.ragged import find_owners, find_sites, sum_by_structure
 from aiida_hpaint.science.structures.images import NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ LARGEST_BINDING = 15.0
 """eV for each moving site: more than any chemistry gains by moving it (diamond gains 7.4)."""
 
 
-def shortest_allowed(first: IntArray, second: IntArray) -> FloatArray:
+def get_minimum_distances(first: IntArray, second: IntArray) -> FloatArray:
     """Distances (Å) below which two elements (atomic numbers) have collapsed.
 
     H-H 0.6 Å, H-X 0.75 Å, X-Y half the sum of the covalent radii (Cordero et al. 2008, from ASE).
@@ -46,7 +46,7 @@ def shortest_allowed(first: IntArray, second: IntArray) -> FloatArray:
     )
 
 
-def closest_contacts(
+def find_closest_contacts(
     numbers: IntArray,
     frac: FloatArray,
     cells: FloatArray,
@@ -67,12 +67,12 @@ def closest_contacts(
         Sites of each structure.
     """
     first, second = _pairs_with_moving(counts, moving)
-    structure = owners_of(counts)[first]
+    structure = find_owners(counts)[first]
     between = frac[second] - frac[first]
     between -= np.round(between)
     vectors = np.einsum("pka,pab->pkb", between[:, None] + NEIGHBOURS, cells[structure])
     distances = np.sqrt((vectors**2).sum(axis=-1).min(axis=1))
-    ratios = distances / shortest_allowed(numbers[first], numbers[second])
+    ratios = distances / get_minimum_distances(numbers[first], numbers[second])
     closest = np.full(len(counts), np.inf)
     np.minimum.at(closest, structure, ratios)
     return closest
@@ -80,21 +80,21 @@ def closest_contacts(
 
 def _pairs_with_moving(counts: IntArray, moving: BoolArray) -> tuple[IntArray, IntArray]:
     """Moving sites with every other site of their structure."""
-    owners = owners_of(counts)
+    owners = find_owners(counts)
     movers = np.flatnonzero(moving)
     partners = counts[owners[movers]]
     first = np.repeat(movers, partners)
-    second = site_rows(counts, owners[movers])
+    second = find_sites(counts, owners[movers])
     different = first != second
     return first[different], second[different]
 
 
-def absurd_forces(forces: FloatArray, counts: IntArray) -> BoolArray:
+def find_implausible_forces(forces: FloatArray, counts: IntArray) -> BoolArray:
     """(S,) True where a force (M, 3) on a moving site exceeds what atoms can feel."""
-    return sums(np.abs(forces).max(axis=1) > LARGEST_FORCE, counts) > 0
+    return sum_by_structure(np.abs(forces).max(axis=1) > LARGEST_FORCE, counts) > 0
 
 
-def absurdly_low(
+def find_implausible_energies(
     energies: FloatArray, moving: IntArray, hosts: IntArray, earlier: FloatArray
 ) -> BoolArray:
     """(S,) True where an energy lies below everything that chemistry explains.

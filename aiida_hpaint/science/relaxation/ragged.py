@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 
-def owners_of(counts: IntArray) -> IntArray:
+def find_owners(counts: IntArray) -> IntArray:
     """(N,) the structure that each site belongs to."""
     owners: IntArray = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     return owners
 
 
-def site_rows(counts: IntArray, chosen: IntArray) -> IntArray:
+def find_sites(counts: IntArray, chosen: IntArray) -> IntArray:
     """Indices of the sites of the chosen structures, in the order of `chosen`."""
     starts = np.cumsum(counts) - counts
     taken = counts[chosen]
@@ -27,15 +27,15 @@ def site_rows(counts: IntArray, chosen: IntArray) -> IntArray:
     return rows
 
 
-def sums(values: NDArray[Any], counts: IntArray) -> FloatArray:
+def sum_by_structure(values: NDArray[Any], counts: IntArray) -> FloatArray:
     """(S,) sum of the (N,) values of each structure."""
-    owners = owners_of(counts)
+    owners = find_owners(counts)
     return np.bincount(owners, weights=values, minlength=len(counts)).astype(np.float64)
 
 
-def largest_norms(vectors: FloatArray, counts: IntArray) -> FloatArray:
+def find_largest_norms(vectors: FloatArray, counts: IntArray) -> FloatArray:
     """(S,) length of the longest of the (N, 3) vectors of each structure; 0 without sites."""
     longest = np.zeros(len(counts))
     with np.errstate(invalid="ignore"):  # NaN is an answer, not a mistake
-        np.maximum.at(longest, owners_of(counts), np.linalg.norm(vectors, axis=1))
+        np.maximum.at(longest, find_owners(counts), np.linalg.norm(vectors, axis=1))
     return longest

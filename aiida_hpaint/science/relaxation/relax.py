@@ -31,39 +31,13 @@ SMALLEST_CELL = 0.1
 def relax(
     batch: StructureBatch,
     settings: RelaxationSettings,
-    potential: PotentialSettings,
+    potential: PotentialSettings | Potential,
     *,
     stage: str | None = None,
     deadline: float | None = None,
     progress: Progress | None = None,
 ) -> StructureBatch:
-    """Relax every sample of a batch that is alive, see `relax_with`.
-
-    Raises
-    ------
-    PotentialError
-        If the potential cannot be had; nothing else is ever raised for the sake of one sample.
-    """
-    return relax_with(
-        batch,
-        settings,
-        get_potential(potential),
-        stage=stage,
-        deadline=deadline,
-        progress=progress,
-    )
-
-
-def relax_with(
-    batch: StructureBatch,
-    settings: RelaxationSettings,
-    potential: Potential,
-    *,
-    stage: str | None = None,
-    deadline: float | None = None,
-    progress: Progress | None = None,
-) -> StructureBatch:
-    """Relax every sample of a batch that is alive, with a potential that is already there.
+    """Relax every sample of a batch that is alive.
 
     Samples are relaxed in groups of bounded size; one that finishes makes room for the next.
     Only moving sites move: all others keep their fractional coordinates bit for bit. The result
@@ -77,8 +51,9 @@ def relax_with(
         earlier call for the same stage, only those are taken up, with the steps they had left.
     settings : RelaxationSettings
         What moves, how far, how long; `max_steps=0` computes energies only.
-    potential : Potential
-        What computes energies and forces.
+    potential : PotentialSettings or Potential
+        What computes energies and forces: a potential of the registry by its settings, or any
+        object with the methods of `Potential`.
     stage : string, optional
         Name of the stage in the history, by which unfinished samples are found again; without
         it `relax_inserted` or `relax_all`, as what moves says.
@@ -93,8 +68,15 @@ def relax_with(
     StructureBatch
         With the scalars energy (eV), energy_sampled (eV, first evaluation), max_force (eV/Å, on
         moving sites), steps (evaluations over all stages) and fate, and one more history record.
+
+    Raises
+    ------
+    PotentialError
+        If the potential cannot be loaded. Errors for single samples are never raised: they are in
+        the metadata of the sample.
     """
     began = time.monotonic()
+    potential = get_potential(potential)
     ledger = Ledger.open(batch, stage or f"relax_{settings.moving}")
     hosts = _hosts(batch)
     todo = _sound(batch, ledger)

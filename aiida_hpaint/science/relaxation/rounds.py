@@ -9,8 +9,8 @@ import numpy as np
 
 from aiida_hpaint.science.relaxation.evaluator import Structures
 from aiida_hpaint.science.relaxation.guards import CHECK_EVERY
-from aiida_hpaint.science.relaxation.judge import Evidence, Judge
-from aiida_hpaint.science.relaxation.ragged import largest_norms, site_rows
+from aiida_hpaint.science.relaxation.ragged import find_largest_norms, find_sites
+from aiida_hpaint.science.relaxation.stopping import EvaluatedSamples, StoppingCriteria
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.evaluator import Evaluator
@@ -69,7 +69,7 @@ class Rounds:
     hosts: IntArray
     lowest_energy: float | None
     active: Active = field(init=False)
-    judge: Judge = field(init=False)
+    judge: StoppingCriteria = field(init=False)
 
     def __post_init__(self) -> None:
         self._moving = self.batch.inserted | (self.settings.moving == "all")
@@ -81,7 +81,7 @@ class Rounds:
         todo = np.concatenate([none, *self.waiting])
         self._inverse[todo] = np.linalg.inv(self.batch.cells[todo])
         self.active = Active(none, np.zeros(0), self.optimizer.init(none))
-        self.judge = Judge(
+        self.judge = StoppingCriteria(
             self.batch,
             self.settings,
             self.ledger,
@@ -110,7 +110,7 @@ class Rounds:
             self.ledger.close(row, fate, message)
             self.judge.settle(row)
         survivors = np.setdiff1d(np.arange(len(evidence.rows)), np.array([*verdicts], dtype=int))
-        forces = evidence.forces[site_rows(self._moving_counts[evidence.rows], survivors)]
+        forces = evidence.forces[find_sites(self._moving_counts[evidence.rows], survivors)]
         first = (evidence.steps >= CHECK_EVERY) & np.isnan(evidence.earlier)
         earlier = np.where(first, evidence.energies, evidence.earlier)
         self.active = replace(self.active, earlier=earlier)
@@ -121,7 +121,7 @@ class Rounds:
         """One step of the optimiser for all active samples."""
         rows = self.active.rows
         state, moves = self.optimizer.step(self.active.state, forces)
-        sites = site_rows(self.batch.site_counts, rows)
+        sites = find_sites(self.batch.site_counts, rows)
         movers = sites[self._moving[sites]]
         inverse = np.repeat(self._inverse[rows], self._moving_counts[rows], axis=0)
         self.ledger.frac[movers] += np.einsum("na,nab->nb", moves, inverse)
@@ -136,19 +136,19 @@ class Rounds:
         self.waiting = []
         self._keep(np.zeros(0, dtype=np.int64))
 
-    def _evidence(self) -> Evidence:
+    def _evidence(self) -> EvaluatedSamples:
         """Evaluate the active samples."""
         rows = self.active.rows
-        sites = site_rows(self.batch.site_counts, rows)
+        sites = find_sites(self.batch.site_counts, rows)
         energies, forces, errors = self.evaluator.evaluate(self._structures(rows, sites))
         pushed = forces[self._moving[sites]]
-        return Evidence(
+        return EvaluatedSamples(
             rows=rows,
             steps=self.ledger.steps[rows],
             energies=energies,
             earlier=self.active.earlier,
             forces=pushed,
-            strongest=largest_norms(pushed, self._moving_counts[rows]),
+            strongest=find_largest_norms(pushed, self._moving_counts[rows]),
             errors=errors,
         )
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.science.environment import remote_requirements
+from aiida_hpaint.science.environment import list_remote_requirements
 
 
 def setup(*arguments: str) -> Result:
@@ -167,7 +167,7 @@ def test_computers_and_checks_that_are_not_there() -> None:
 
 def test_requirements_are_printed_as_pip_takes_them() -> None:
     printed = setup("requirements", "--stage", "sample").output.splitlines()
-    assert printed == remote_requirements(("sampling",))
+    assert printed == list_remote_requirements(("sampling",))
 
 
 def test_what_other_machines_say_does_nothing_to_a_terminal(

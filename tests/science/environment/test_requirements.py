@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from aiida_hpaint.science.environment import remote_requirements
-from aiida_hpaint.science.environment.requirements import DAEMON_ONLY, required_name
+from aiida_hpaint.science.environment import list_remote_requirements
+from aiida_hpaint.science.environment.requirements import DAEMON_ONLY, read_package_name
 
 JOBS = """
 import sys
@@ -31,7 +31,7 @@ MODULES = {"scikit-image": "skimage"}
 
 
 def names(*arguments: object) -> list[str]:
-    return [required_name(line) for line in remote_requirements(*arguments)]  # type: ignore[arg-type]
+    return [read_package_name(line) for line in list_remote_requirements(*arguments)]  # type: ignore[arg-type]
 
 
 def test_what_the_daemon_alone_needs_is_left_out() -> None:
@@ -55,12 +55,14 @@ def test_packages_can_be_left_out() -> None:
 
 
 def test_no_marker_names_an_extra() -> None:
-    assert not [line for line in remote_requirements(("ml", "dev")) if re.search("extra", line)]
+    assert not [
+        line for line in list_remote_requirements(("ml", "dev")) if re.search("extra", line)
+    ]
 
 
 def test_an_unknown_extra_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no extra 'mlp': .*ml, sampling"):
-        remote_requirements(("mlp",))
+        list_remote_requirements(("mlp",))
 
 
 @pytest.mark.slow

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.relaxation.guards import (
-    absurd_forces,
-    absurdly_low,
-    closest_contacts,
-    shortest_allowed,
+    find_closest_contacts,
+    find_implausible_energies,
+    find_implausible_forces,
+    get_minimum_distances,
 )
 
 from .crystals import batch_of, brucite, magnesium_hydride, sodium_alanate
@@ -18,7 +18,7 @@ from .crystals import batch_of, brucite, magnesium_hydride, sodium_alanate
 
 def contacts(batch, moving=None):
     chosen = batch.inserted if moving is None else moving
-    return closest_contacts(
+    return find_closest_contacts(
         batch.numbers, batch.frac_coords, batch.cells, batch.site_counts, chosen
     )
 
@@ -27,7 +27,7 @@ def contacts(batch, moving=None):
     ("first", "second", "limit"), [(1, 1, 0.6), (1, 8, 0.75), (57, 1, 0.75), (8, 8, 0.66)]
 )
 def test_limits(first, second, limit):
-    allowed = shortest_allowed(np.array([first]), np.array([second]))
+    allowed = get_minimum_distances(np.array([first]), np.array([second]))
     np.testing.assert_allclose(allowed, limit)
 
 
@@ -69,7 +69,9 @@ def test_contacts_through_the_cell_boundary_and_of_moving_sites_only():
 def test_absurd_forces_are_found_in_their_structure():
     forces = np.zeros((5, 3))
     forces[3, 1] = -2e4
-    np.testing.assert_array_equal(absurd_forces(forces, np.array([2, 2, 1])), [False, True, False])
+    np.testing.assert_array_equal(
+        find_implausible_forces(forces, np.array([2, 2, 1])), [False, True, False]
+    )
 
 
 def test_energies_below_all_chemistry():
@@ -77,8 +79,8 @@ def test_energies_below_all_chemistry():
     hosts = np.array([0, 0, 0, 1, 1])
     moving = np.full(5, 2)
     unknown = np.full(5, np.nan)
-    low = absurdly_low(energies, moving, hosts, unknown)
+    low = find_implausible_energies(energies, moving, hosts, unknown)
     np.testing.assert_array_equal(low, [False, False, True, False, False])
     earlier = np.array([-49.0, -50.0, -119.0, -49.0, -60.0])
-    low = absurdly_low(energies[3:], moving[3:], hosts[3:], earlier[3:])
+    low = find_implausible_energies(energies[3:], moving[3:], hosts[3:], earlier[3:])
     np.testing.assert_array_equal(low, [False, True])

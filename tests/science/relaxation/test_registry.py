@@ -20,7 +20,7 @@ def test_the_list_says_what_is_there():
     known = {info.name: info for info in list_potentials()}
     assert {"sevennet-0", "sevennet-l3i5", "nequip", "chgnet", "mace", "mattersim"} <= set(known)
     assert known["nequip"].needs_file
-    assert known["sevennet-0"].installed == (importlib.util.find_spec("sevenn") is not None)
+    assert known["sevennet-0"].is_installed == (importlib.util.find_spec("sevenn") is not None)
 
 
 def test_unknown_name():
@@ -29,7 +29,7 @@ def test_unknown_name():
 
 
 def test_a_package_that_is_not_installed():
-    missing = [info for info in list_potentials() if not info.installed]
+    missing = [info for info in list_potentials() if not info.is_installed]
     if not missing:
         pytest.skip("every potential is installed")
     with pytest.raises(PotentialError, match="not installed: pip install"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator
 
-from aiida_hpaint.science.relaxation import relax_with
+from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import Evaluation
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.settings import RelaxationSettings
@@ -53,7 +53,7 @@ def stretched(batch: StructureBatch, row: int) -> StructureBatch:
 
 def test_everything_that_is_asked_for_is_there(emt):
     batch = samples(3)
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     assert list(result.scalars["fate"]) == ["converged"] * 3
     assert (result.scalars["energy"] < result.scalars["energy_sampled"]).all()
     assert (result.scalars["max_force"] < 0.02).all()
@@ -69,7 +69,7 @@ def test_everything_that_is_asked_for_is_there(emt):
 
 def test_host_sites_stay_bit_for_bit(emt):
     batch = samples(3)
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     fixed = ~batch.inserted
     np.testing.assert_array_equal(result.frac_coords[fixed], batch.frac_coords[fixed])
     np.testing.assert_array_equal(result.cells, batch.cells)
@@ -79,14 +79,14 @@ def test_host_sites_stay_bit_for_bit(emt):
 
 def test_all_sites_move_when_asked(emt):
     batch = samples(2)
-    result = relax_with(batch, SETTINGS.model_copy(update={"moving": "all"}), emt)
+    result = relax(batch, SETTINGS.model_copy(update={"moving": "all"}), emt)
     assert (np.abs(result.frac_coords - batch.frac_coords).max(axis=1) > 0).all()
     assert result.history[-1]["stage"] == "relax_all"
 
 
 def test_a_converged_sample_is_left_as_it_is(emt):
-    once = relax_with(samples(2), SETTINGS, emt)
-    again = relax_with(once, SETTINGS.model_copy(update={"fmax": 0.05}), emt)
+    once = relax(samples(2), SETTINGS, emt)
+    again = relax(once, SETTINGS.model_copy(update={"fmax": 0.05}), emt)
     np.testing.assert_array_equal(again.frac_coords, once.frac_coords)
     np.testing.assert_array_equal(again.scalars["steps"], once.scalars["steps"] + 1)
     np.testing.assert_array_equal(again.scalars["energy_sampled"], once.scalars["energy_sampled"])
@@ -94,7 +94,7 @@ def test_a_converged_sample_is_left_as_it_is(emt):
 
 def test_energies_only(emt):
     batch = samples(2)
-    result = relax_with(batch, SETTINGS.model_copy(update={"max_steps": 0}), emt)
+    result = relax(batch, SETTINGS.model_copy(update={"max_steps": 0}), emt)
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
     np.testing.assert_array_equal(result.scalars["energy"], result.scalars["energy_sampled"])
     assert list(result.scalars["steps"]) == [1, 1]
@@ -102,7 +102,7 @@ def test_energies_only(emt):
 
 
 def test_the_step_limit(emt):
-    result = relax_with(samples(2), SETTINGS.model_copy(update={"max_steps": 3}), emt)
+    result = relax(samples(2), SETTINGS.model_copy(update={"max_steps": 3}), emt)
     assert list(result.scalars["steps"]) == [4, 4]
     assert list(result.scalars["fate"]) == ["not converged"] * 2
     assert (result.scalars["max_force"] >= 0.02).all()
@@ -112,13 +112,11 @@ def test_the_step_limit(emt):
 def test_who_shares_the_batch_changes_nothing(emt, optimizer):
     settings = SETTINGS.model_copy(update={"optimizer": optimizer, "max_sites_per_batch": 13})
     batch = samples(5)
-    together = relax_with(batch, settings, emt)
+    together = relax(batch, settings, emt)
     order = np.array([3, 0, 4, 1, 2])
-    shuffled = relax_with(
-        batch[order], settings.model_copy(update={"max_sites_per_batch": 400}), emt
-    )
+    shuffled = relax(batch[order], settings.model_copy(update={"max_sites_per_batch": 400}), emt)
     for place, row in enumerate(order):
-        alone = relax_with(batch[[row]], settings, emt)
+        alone = relax(batch[[row]], settings, emt)
         for other in (together[[row]], shuffled[[place]]):
             np.testing.assert_allclose(alone.frac_coords, other.frac_coords, atol=1e-9)
             np.testing.assert_array_equal(alone.scalars["steps"], other.scalars["steps"])
@@ -129,7 +127,7 @@ def test_rows_that_are_not_alive_pass_through(emt):
     batch = samples(3).with_scalars(
         fate=np.array(["sampled", "too close", "duplicate"]), energy=np.array([np.nan, 5.0, 7.0])
     )
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     assert list(result.scalars["fate"]) == ["converged", "too close", "duplicate"]
     assert list(result.scalars["energy"][1:]) == [5.0, 7.0]
     np.testing.assert_array_equal(result[1:].frac_coords, batch[1:].frac_coords)
@@ -137,17 +135,17 @@ def test_rows_that_are_not_alive_pass_through(emt):
 
 def test_nothing_to_do(emt):
     batch = samples(2).with_scalars(fate=np.array(["too close", "failed"]))
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
     assert result.history[-1]["evaluations"] == 0
-    assert len(relax_with(samples(1)[:0], SETTINGS, emt)) == 0
+    assert len(relax(samples(1)[:0], SETTINGS, emt)) == 0
 
 
 def test_a_site_without_position_is_not_evaluated(emt):
     batch = samples(2)
     frac = batch.frac_coords.copy()
     frac[4] = np.nan
-    result = relax_with(batch.with_coords(frac), SETTINGS, emt)
+    result = relax(batch.with_coords(frac), SETTINGS, emt)
     assert list(result.scalars["fate"]) == ["not a number", "converged"]
     assert "no position" in result.metadata[0]["error"]
 
@@ -156,7 +154,7 @@ def test_a_cell_without_volume_fails_alone(emt):
     batch = samples(2)
     cells = batch.cells.copy()
     cells[1, 2] = cells[1, 0] + cells[1, 1]
-    result = relax_with(StructureBatch(**{**vars(batch), "cells": cells}), SETTINGS, emt)
+    result = relax(StructureBatch(**{**vars(batch), "cells": cells}), SETTINGS, emt)
     assert list(result.scalars["fate"]) == ["converged", "failed"]
     assert "no volume" in result.metadata[1]["error"]
 
@@ -188,9 +186,9 @@ def dig_hole(result, index, sites):
 )
 def test_a_poisoned_sample_spoils_no_other(emt, fault, fate):
     batch = stretched(samples(4, hosts=[0, 0, 0, 0]), 1)
-    clean = relax_with(batch, SETTINGS, emt)
+    clean = relax(batch, SETTINGS, emt)
     settings = SETTINGS.model_copy(update={"give_up_above": 1.5, "give_up_after": 1})
-    result = relax_with(batch, settings, Tampered(emt, batch, 1, fault))
+    result = relax(batch, settings, Tampered(emt, batch, 1, fault))
     assert result.scalars["fate"][1] == fate
     assert np.isnan(result.scalars["energy"][1])
     assert "steps" in result.metadata[1]["error"]
@@ -208,12 +206,12 @@ def fall_at_once(result, index, sites):
 def test_a_hole_that_is_reached_at_once_is_not_the_best(emt, give_up_above):
     batch = stretched(samples(4, hosts=[5, 5, 5, 5]), 2)
     settings = SETTINGS.model_copy(update={"give_up_above": give_up_above, "give_up_after": 1})
-    result = relax_with(batch, settings, Tampered(emt, batch, 2, fall_at_once))
+    result = relax(batch, settings, Tampered(emt, batch, 2, fall_at_once))
     fates = ["converged", "converged", "absurd energy", "converged"]
     assert list(result.scalars["fate"]) == fates
     assert np.isnan(result.scalars["energy"][2])
     quick = settings.model_copy(update={"fmax": 1e3})
-    result = relax_with(batch, quick, Tampered(emt, batch, 2, fall_at_once))
+    result = relax(batch, quick, Tampered(emt, batch, 2, fall_at_once))
     assert list(result.scalars["fate"]) == fates
 
 
@@ -232,7 +230,7 @@ class Attraction(Calculator):
 
 
 def test_sites_that_fall_together():
-    result = relax_with(samples(1), SETTINGS, AsePotential(EMT_CARD, Attraction))
+    result = relax(samples(1), SETTINGS, AsePotential(EMT_CARD, Attraction))
     assert list(result.scalars["fate"]) == ["collapsed"]
     assert np.isnan(result.scalars["energy"][0])
     assert "sites collapsed after" in result.metadata[0]["error"]
@@ -243,8 +241,8 @@ def test_an_exception_for_one_structure(emt):
         raise RuntimeError("no neighbours for site 3")
 
     batch = stretched(samples(4), 2)
-    clean = relax_with(batch, SETTINGS, emt)
-    result = relax_with(batch, SETTINGS, Tampered(emt, batch, 2, refuse))
+    clean = relax(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, Tampered(emt, batch, 2, refuse))
     assert list(result.scalars["fate"]) == ["converged", "converged", "failed", "converged"]
     assert result.metadata[2]["error"].startswith("RuntimeError: no neighbours for site 3")
     np.testing.assert_allclose(result[3].frac_coords, clean[3].frac_coords, atol=1e-9)
@@ -260,7 +258,7 @@ def test_out_of_memory_takes_smaller_batches(emt, error):
 
     batch = samples(6)
     potential = Small(emt, batch, 0, lambda *args: None)
-    result = relax_with(batch, SETTINGS, potential)
+    result = relax(batch, SETTINGS, potential)
     assert list(result.scalars["fate"]) == ["converged"] * 6
     assert potential.biggest <= 13
 
@@ -271,7 +269,7 @@ def test_out_of_memory_for_a_single_structure(emt):
             raise MemoryError
 
     batch = samples(2)
-    result = relax_with(batch, SETTINGS, Tiny(emt, batch, 0, lambda *args: None))
+    result = relax(batch, SETTINGS, Tiny(emt, batch, 0, lambda *args: None))
     assert list(result.scalars["fate"]) == ["failed"] * 2
 
 
@@ -286,7 +284,7 @@ def test_unknown_elements_fail_alone(emt):
     numbers = batch.numbers.copy()
     numbers[0] = 78
     batch = StructureBatch(**{**vars(batch), "numbers": numbers})
-    result = relax_with(batch, SETTINGS, Choosy(emt, batch, 0, lambda *args: None))
+    result = relax(batch, SETTINGS, Choosy(emt, batch, 0, lambda *args: None))
     assert list(result.scalars["fate"]) == ["failed", "converged"]
 
 
@@ -301,16 +299,16 @@ def far_above(batch, row):
 def test_hopeless_samples_are_given_up_beside_their_own_host_only(emt):
     batch = far_above(samples(4, hosts=[7, 7, 3, 3]), 1)
     settings = SETTINGS.model_copy(update={"give_up_above": 0.01, "give_up_after": 2})
-    result = relax_with(batch, settings, emt)
+    result = relax(batch, settings, emt)
     assert result.scalars["fate"][1] == "outclassed"
     assert result.scalars["steps"][1] == 6
     for chosen in ([0, 1], [2, 3]):
-        alone = relax_with(batch[chosen], settings, emt)
+        alone = relax(batch[chosen], settings, emt)
         together = result[chosen]
         np.testing.assert_array_equal(alone.scalars["fate"], together.scalars["fate"])
         np.testing.assert_array_equal(alone.scalars["steps"], together.scalars["steps"])
         np.testing.assert_allclose(alone.frac_coords, together.frac_coords, atol=1e-9)
-    reverse = relax_with(
+    reverse = relax(
         batch[[3, 1, 2, 0]], settings.model_copy(update={"max_sites_per_batch": 6}), emt
     )
     np.testing.assert_array_equal(reverse.scalars["fate"], result.scalars["fate"][[3, 1, 2, 0]])
@@ -318,9 +316,9 @@ def test_hopeless_samples_are_given_up_beside_their_own_host_only(emt):
 
 def test_the_best_is_never_given_up(emt):
     settings = SETTINGS.model_copy(update={"give_up_above": 1e-6, "give_up_after": 1})
-    result = relax_with(samples(5, hosts=[0] * 5), settings, emt)
+    result = relax(samples(5, hosts=[0] * 5), settings, emt)
     assert (result.scalars["fate"] == "converged").sum() >= 1
-    alone = relax_with(samples(1), settings, emt)
+    alone = relax(samples(1), settings, emt)
     assert list(alone.scalars["fate"]) == ["converged"]
 
 
@@ -344,12 +342,12 @@ class Clock:
 def test_a_deadline_and_going_on_later(emt):
     batch = samples(4, hosts=[0, 0, 1, 1])
     settings = SETTINGS.model_copy(update={"max_sites_per_batch": 12})
-    uninterrupted = relax_with(batch, settings, emt)
-    stopped = relax_with(batch, settings, Clock(emt, 4), deadline=time.monotonic() + 0.3)
+    uninterrupted = relax(batch, settings, emt)
+    stopped = relax(batch, settings, Clock(emt, 4), deadline=time.monotonic() + 0.3)
     assert set(stopped.scalars["fate"]) == {"unfinished"}
     assert np.isfinite(stopped.scalars["energy"][:2]).all()
     assert stopped.history[-1]["fates"] == {"unfinished": 4}
-    finished = relax_with(stopped, settings, emt)
+    finished = relax(stopped, settings, emt)
     assert list(finished.scalars["fate"]) == ["converged"] * 4
     np.testing.assert_allclose(
         finished.scalars["energy"], uninterrupted.scalars["energy"], atol=1e-3
@@ -360,8 +358,8 @@ def test_a_deadline_and_going_on_later(emt):
 
 def test_energies_of_unfinished_samples_are_those_of_their_positions(emt):
     batch = samples(2)
-    stopped = relax_with(batch, SETTINGS, Clock(emt, 3), deadline=time.monotonic() + 0.3)
-    energies = relax_with(
+    stopped = relax(batch, SETTINGS, Clock(emt, 3), deadline=time.monotonic() + 0.3)
+    energies = relax(
         stopped.with_scalars(fate=np.array(["sampled"] * 2)),
         SETTINGS.model_copy(update={"max_steps": 0, "moving": "all"}),
         emt,
@@ -377,16 +375,16 @@ def test_going_on_takes_up_the_unfinished_with_the_steps_they_had_left(emt):
             "metadata": ({}, {"unfinished": {"stage": "relax_inserted", "steps": 58}}),
         }
     )
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     assert list(result.scalars["steps"]) == [0, 3]
     assert list(result.scalars["fate"]) == ["converged", "not converged"]
-    everything = relax_with(batch, SETTINGS.model_copy(update={"moving": "all"}), emt)
+    everything = relax(batch, SETTINGS.model_copy(update={"moving": "all"}), emt)
     assert (everything.scalars["steps"] > 3).all()
 
 
 def test_a_deadline_that_has_passed(emt):
     batch = samples(2)
-    result = relax_with(batch, SETTINGS, emt, deadline=time.monotonic() - 1)
+    result = relax(batch, SETTINGS, emt, deadline=time.monotonic() - 1)
     assert list(result.scalars["fate"]) == ["unfinished"] * 2
     assert np.isnan(result.scalars["energy"]).all()
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
@@ -394,7 +392,7 @@ def test_a_deadline_that_has_passed(emt):
 
 def test_progress_counts_up_to_everything(emt):
     seen = []
-    relax_with(samples(3), SETTINGS, emt, progress=lambda *args: seen.append(args))
+    relax(samples(3), SETTINGS, emt, progress=lambda *args: seen.append(args))
     done = [entry[0] for entry in seen]
     assert done == sorted(done)
     assert seen[-1][:2] == (3, 3)
@@ -403,7 +401,7 @@ def test_progress_counts_up_to_everything(emt):
 def test_a_structure_without_inserted_sites(emt):
     batch = samples(1)
     batch = StructureBatch(**{**vars(batch), "inserted": np.zeros(6, dtype=bool)})
-    result = relax_with(batch, SETTINGS, emt)
+    result = relax(batch, SETTINGS, emt)
     assert list(result.scalars["fate"]) == ["converged"]
     assert list(result.scalars["max_force"]) == [0.0]
 

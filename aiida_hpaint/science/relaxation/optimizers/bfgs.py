@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import largest_norms, site_rows
+from aiida_hpaint.science.relaxation.ragged import find_largest_norms, find_sites
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
@@ -71,7 +71,7 @@ class Bfgs:
         moves = np.zeros_like(forces)
         hessians = list(state.hessians)
         for members in _by_size(state.counts):
-            sites = site_rows(state.counts, members)
+            sites = find_sites(state.counts, members)
             shape = (len(members), -1)
             stacked = _update(
                 np.stack([state.hessians[i] for i in members]),
@@ -86,7 +86,7 @@ class Bfgs:
         return BfgsState(state.counts, tuple(hessians), moves, forces), moves
 
     def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
-        longest = largest_norms(moves, counts)
+        longest = find_largest_norms(moves, counts)
         too_long = longest >= self.max_step
         scale = np.where(too_long, self.max_step / np.where(too_long, longest, 1.0), 1.0)
         shortened: FloatArray = moves * np.repeat(scale, counts)[:, None]
@@ -94,7 +94,7 @@ class Bfgs:
 
     def select(self, state: BfgsState, chosen: IntArray) -> BfgsState:
         """The state of the chosen structures alone."""
-        sites = site_rows(state.counts, chosen)
+        sites = find_sites(state.counts, chosen)
         return BfgsState(
             state.counts[chosen],
             tuple(state.hessians[i] for i in chosen),

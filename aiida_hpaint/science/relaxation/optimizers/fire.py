@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import site_rows, sums
+from aiida_hpaint.science.relaxation.ragged import find_sites, sum_by_structure
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
@@ -80,7 +80,7 @@ class Fire:
 
     def step(self, state: FireState, forces: FloatArray) -> tuple[FireState, FloatArray]:
         """Turn or stop the velocities, accelerate, move."""
-        power = sums((forces * state.velocities).sum(axis=1), state.counts)
+        power = sum_by_structure((forces * state.velocities).sum(axis=1), state.counts)
         falls = state.started & (power > 0)
         stops = state.started & ~falls
         turned = self._turn(state, forces, falls)
@@ -93,8 +93,8 @@ class Fire:
 
     def _turn(self, state: FireState, forces: FloatArray, falls: BoolArray) -> FloatArray:
         """Velocities mixed with the direction of the force where the structure goes downhill."""
-        speed = np.sqrt(sums((state.velocities**2).sum(axis=1), state.counts))
-        strength = np.sqrt(sums((forces**2).sum(axis=1), state.counts))
+        speed = np.sqrt(sum_by_structure((state.velocities**2).sum(axis=1), state.counts))
+        strength = np.sqrt(sum_by_structure((forces**2).sum(axis=1), state.counts))
         ratio = np.where(falls, state.mixing * speed / np.where(strength > 0, strength, 1.0), 0.0)
         keep = np.where(falls, 1.0 - state.mixing, 1.0)
         return (
@@ -115,7 +115,7 @@ class Fire:
         return time_steps, mixing, downhill
 
     def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
-        length = np.sqrt(sums((moves**2).sum(axis=1), counts))
+        length = np.sqrt(sum_by_structure((moves**2).sum(axis=1), counts))
         too_long = length > self.max_step
         scale = np.where(too_long, self.max_step / np.where(too_long, length, 1.0), 1.0)
         return moves * _spread(scale, counts)
@@ -124,7 +124,7 @@ class Fire:
         """The state of the chosen structures alone."""
         return FireState(
             state.counts[chosen],
-            state.velocities[site_rows(state.counts, chosen)],
+            state.velocities[find_sites(state.counts, chosen)],
             state.time_steps[chosen],
             state.mixing[chosen],
             state.downhill[chosen],

@@ -16,9 +16,9 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     PotentialError,
 )
 from aiida_hpaint.science.relaxation.potentials.files import (
-    need_package,
+    find_version,
+    import_package,
     resolve_device,
-    version_of,
 )
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def load(name: str, model: str | None, device: str) -> CHGNet:
     """
     if model is not None:
         raise PotentialError(f"{name} takes no model file ({model!r}): leave it out")
-    package = need_package(name, "chgnet", INSTALL)
-    module = need_package(name, "chgnet.model", INSTALL)
+    package = import_package(name, "chgnet", INSTALL)
+    module = import_package(name, "chgnet.model", INSTALL)
     folder = Path(str(package.__file__)).parent / "pretrained" / MODEL
     files = sorted(folder.glob("*.pth.tar"))
     if not files:
         raise PotentialError(
-            f"{name}: chgnet {version_of('chgnet')} does not bring the model {MODEL}: {INSTALL}"
+            f"{name}: chgnet {find_version('chgnet')} does not bring the model {MODEL}: {INSTALL}"
         )
     where = resolve_device(name, device)
     network = module.CHGNet.load(model_name=MODEL, use_device=where, verbose=False)
@@ -110,7 +110,7 @@ def load(name: str, model: str | None, device: str) -> CHGNet:
     card = PotentialCard(
         name=name,
         package="chgnet",
-        package_version=version_of("chgnet"),
+        package_version=find_version("chgnet"),
         model=files[0].name,
         sha256=hash_file(files[0]),
         device=where,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:
+def find_model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:
     """The model file of a potential that needs one.
 
     Raises
@@ -31,7 +31,7 @@ def model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:
     return path.resolve()
 
 
-def need_package(name: str, module: str, remedy: str) -> ModuleType:
+def import_package(name: str, module: str, remedy: str) -> ModuleType:
     """Import the package of a potential.
 
     Raises
@@ -48,7 +48,7 @@ def need_package(name: str, module: str, remedy: str) -> ModuleType:
         ) from error
 
 
-def version_of(distribution: str) -> str:
+def find_version(distribution: str) -> str:
     """The installed version of a distribution, 'unknown' if it has none."""
     try:
         return metadata.version(distribution)
@@ -67,7 +67,7 @@ def resolve_device(name: str, device: str) -> str:
     if device == "cpu":
         return device
     available = bool(
-        need_package(name, "torch", "pip install aiida-hpaint[ml]").cuda.is_available()
+        import_package(name, "torch", "pip install aiida-hpaint[ml]").cuda.is_available()
     )
     if device == "auto":
         return "cuda" if available else "cpu"

@@ -10,10 +10,10 @@ from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.relaxation.potentials.base import PotentialCard, PotentialError
 from aiida_hpaint.science.relaxation.potentials.files import (
-    model_file,
-    need_package,
+    find_model_file,
+    find_version,
+    import_package,
     resolve_device,
-    version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
 
@@ -57,8 +57,8 @@ def load(name: str, model: str | None, device: str) -> MACE:
     PotentialError
         If mace is not installed, or the file is missing or not a MACE model.
     """
-    module = need_package(name, "mace.calculators", INSTALL)
-    path = model_file(name, model, (".model", ".pt", ".pth"))
+    module = import_package(name, "mace.calculators", INSTALL)
+    path = find_model_file(name, model, (".model", ".pt", ".pth"))
     where = resolve_device(name, device)
     try:
         with default_precision(torch.get_default_dtype()):
@@ -68,13 +68,13 @@ def load(name: str, model: str | None, device: str) -> MACE:
         cutoff = float(calculator.r_max)
     except Exception as error:
         raise PotentialError(
-            f"{name}: mace-torch {version_of('mace-torch')} cannot load {path.name} "
+            f"{name}: mace-torch {find_version('mace-torch')} cannot load {path.name} "
             f"({type(error).__name__}: {error}): fetch the file again"
         ) from error
     card = PotentialCard(
         name=name,
         package="mace-torch",
-        package_version=version_of("mace-torch"),
+        package_version=find_version("mace-torch"),
         model=path.name,
         sha256=hash_file(path),
         device=where,

@@ -6,10 +6,10 @@ from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.relaxation.potentials.base import PotentialCard, PotentialError
 from aiida_hpaint.science.relaxation.potentials.files import (
-    model_file,
-    need_package,
+    find_model_file,
+    find_version,
+    import_package,
     resolve_device,
-    version_of,
 )
 
 INSTALL = "pip install mattersim"
@@ -26,20 +26,20 @@ def load(name: str, model: str | None, device: str) -> AsePotential:
     PotentialError
         If mattersim is not installed, or the file is missing or not a MatterSim checkpoint.
     """
-    module = need_package(name, "mattersim.forcefield", INSTALL)
-    path = model_file(name, model, (".pth",))
+    module = import_package(name, "mattersim.forcefield", INSTALL)
+    path = find_model_file(name, model, (".pth",))
     where = resolve_device(name, device)
     try:
         calculator = module.MatterSimCalculator(load_path=str(path), device=where)
     except Exception as error:
         raise PotentialError(
-            f"{name}: mattersim {version_of('mattersim')} cannot load {path.name} "
+            f"{name}: mattersim {find_version('mattersim')} cannot load {path.name} "
             f"({type(error).__name__}: {error}): fetch the file again"
         ) from error
     card = PotentialCard(
         name=name,
         package="mattersim",
-        package_version=version_of("mattersim"),
+        package_version=find_version("mattersim"),
         model=path.name,
         sha256=hash_file(path),
         device=where,

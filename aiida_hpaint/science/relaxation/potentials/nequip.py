@@ -16,10 +16,10 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     PotentialError,
 )
 from aiida_hpaint.science.relaxation.potentials.files import (
-    model_file,
-    need_package,
+    find_model_file,
+    find_version,
+    import_package,
     resolve_device,
-    version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
@@ -127,8 +127,8 @@ def load(name: str, model: str | None, device: str) -> NequIP:
         If nequip is not installed, the file is missing or unreadable, was compiled for another
         device or torch, or its types are not chemical symbols.
     """
-    need_package(name, "nequip", INSTALL)
-    path = model_file(name, model, (PACKAGE, COMPILED))
+    import_package(name, "nequip", INSTALL)
+    path = find_model_file(name, model, (PACKAGE, COMPILED))
     where = resolve_device(name, device)
     network, metadata = _read(name, path, where)
     symbols = _names(metadata["type_names"])
@@ -137,7 +137,7 @@ def load(name: str, model: str | None, device: str) -> NequIP:
     card = PotentialCard(
         name=name,
         package="nequip",
-        package_version=version_of("nequip"),
+        package_version=find_version("nequip"),
         model=path.name,
         sha256=hash_file(path),
         device=where,
@@ -157,7 +157,7 @@ def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[
             return reader(path, device)
     except Exception as error:
         raise PotentialError(
-            f"{name}: nequip {version_of('nequip')} with torch {torch.__version__} cannot load "
+            f"{name}: nequip {find_version('nequip')} with torch {torch.__version__} cannot load "
             f"{path.name} on {device} ({type(error).__name__}: {error}): compiled files work only "
             "on the device and with the torch that they were compiled for; try the package "
             f"({PACKAGE}), or build it again"

@@ -66,7 +66,7 @@ def find_pairs(
         Where the tensors live.
     """
     starts = np.concatenate([[0], np.cumsum(site_counts)[:-1]]).astype(np.int64)
-    reach = image_reach(cells, cutoff)
+    reach = find_image_reach(cells, cutoff)
     placed = torch.from_numpy(np.ascontiguousarray(positions, dtype=np.float64)).to(device)
     lattices = torch.from_numpy(np.ascontiguousarray(cells, dtype=np.float64)).to(device)
     found: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
@@ -81,7 +81,7 @@ def find_pairs(
     return _merge(found, device)
 
 
-def image_reach(cells: FloatArray, cutoff: float) -> IntArray:
+def find_image_reach(cells: FloatArray, cutoff: float) -> IntArray:
     """(S, 3) largest lattice translation at which a wrapped pair can be within the cutoff."""
     spacing = 1.0 / np.linalg.norm(np.linalg.inv(cells), axis=1)
     reach: IntArray = np.floor(cutoff / spacing + 0.5 + 1e-9).astype(np.int64)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from aiida_hpaint.science.relaxation.potentials.base import Potential, PotentialError
 from aiida_hpaint.science.relaxation.potentials.files import resolve_device
-
-if TYPE_CHECKING:
-    from aiida_hpaint.science.settings import PotentialSettings
+from aiida_hpaint.science.settings import PotentialSettings
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,9 @@ class PotentialInfo:
         The distribution that must be installed.
     needs_file : bool
         Whether `PotentialSettings.model` must name a file.
-    about : string
+    description : string
         One line for the reader.
-    install : string
+    install_command : string
         The command that installs the package.
     loader : string
         The module of this package with the function `load(name, model, device)`.
@@ -38,12 +36,12 @@ class PotentialInfo:
     name: str
     package: str
     needs_file: bool
-    about: str
-    install: str
+    description: str
+    install_command: str
     loader: str
 
     @property
-    def installed(self) -> bool:
+    def is_installed(self) -> bool:
         """Whether the package is there (it is not imported)."""
         try:
             metadata.version(self.package)
@@ -100,8 +98,11 @@ def list_potentials() -> tuple[PotentialInfo, ...]:
     return _KNOWN
 
 
-def get_potential(settings: PotentialSettings) -> Potential:
-    """The potential that the settings ask for, loaded once for each process.
+def get_potential(settings: PotentialSettings | Potential) -> Potential:
+    """Return the potential that the settings name, loaded once for each process.
+
+    A potential that is already loaded is returned as it is, so that whatever takes settings can
+    take such an object instead.
 
     Raises
     ------
@@ -109,11 +110,13 @@ def get_potential(settings: PotentialSettings) -> Potential:
         If the name is unknown, the package is not installed, or the model file is missing,
         not trusted, unreadable or not wanted.
     """
+    if not isinstance(settings, PotentialSettings):
+        return settings
     info = _find(settings.name)
-    if not info.installed:
+    if not info.is_installed:
         raise PotentialError(
             f"{info.name} needs the package {info.package!r}, which is not installed: "
-            f"{info.install}"
+            f"{info.install_command}"
         )
     if settings.model and Path(settings.model).expanduser().is_file():
         check_trust(info, settings)

@@ -16,10 +16,10 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     PotentialError,
 )
 from aiida_hpaint.science.relaxation.potentials.files import (
-    model_file,
-    need_package,
+    find_model_file,
+    find_version,
+    import_package,
     resolve_device,
-    version_of,
 )
 from aiida_hpaint.science.relaxation.potentials.folded import (
     FoldedNetwork,
@@ -161,7 +161,7 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
     PotentialError
         If sevenn is not installed, or the file is missing or not a SevenNet checkpoint.
     """
-    need_package(name, "sevenn", INSTALL)
+    import_package(name, "sevenn", INSTALL)
     path, modal = _locate(name, model)
     with default_precision(torch.float32):
         return _load(name, path, modal, resolve_device(name, device))
@@ -173,7 +173,7 @@ def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
     card = PotentialCard(
         name=name,
         package="sevenn",
-        package_version=version_of("sevenn"),
+        package_version=find_version("sevenn"),
         model=path.name,
         sha256=hash_file(path),
         device=device,
@@ -192,7 +192,7 @@ def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
 
 def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
     if name not in BUNDLED:
-        return model_file(name, model, (".pth",)), None
+        return find_model_file(name, model, (".pth",)), None
     if model is not None:
         raise PotentialError(
             f"{name} is a bundled model and takes no model file ({model!r}): "
@@ -204,7 +204,7 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
     path = Path(getattr(const, constant, ""))
     if not path.is_file():
         raise PotentialError(
-            f"{name}: sevenn {version_of('sevenn')} does not bring this model's file: "
+            f"{name}: sevenn {find_version('sevenn')} does not bring this model's file: "
             f"install the version that aiida-hpaint asks for ({INSTALL})"
         )
     return path, modal
@@ -221,7 +221,7 @@ def _build(name: str, path: Path) -> Any:
     except Exception as error:
         raise PotentialError(
             f"{name}: {path.name} is not a SevenNet checkpoint that sevenn "
-            f"{version_of('sevenn')} can read ({type(error).__name__}: {error}): "
+            f"{find_version('sevenn')} can read ({type(error).__name__}: {error}): "
             "fetch the file again or reinstall sevenn"
         ) from error
     network.delete_module_by_key("force_output")

@@ -11,9 +11,9 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from aiida_hpaint.science.environment.requirements import (
-    normal_name,
-    remote_requirements,
-    required_name,
+    list_remote_requirements,
+    normalise_name,
+    read_package_name,
 )
 from aiida_hpaint.science.relaxation.potentials import (
     PotentialError,
@@ -34,7 +34,7 @@ _JOBS = ("cloudpickle", "node_graph.utils.struct_utils", "aiida_hpaint.calculati
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Workload:
     """What the jobs of a code are to do.
 
     Attributes
@@ -70,10 +70,10 @@ class Wanted:
             If there is no such potential.
         """
         chosen = self.potentials if "relax" in self.stages else ()
-        return tuple(potential_info(settings.name) for settings in chosen)
+        return tuple(find_potential(settings.name) for settings in chosen)
 
 
-def potential_info(name: str) -> PotentialInfo:
+def find_potential(name: str) -> PotentialInfo:
     """A potential as the registry knows it.
 
     Raises
@@ -87,39 +87,39 @@ def potential_info(name: str) -> PotentialInfo:
     return known[name.lower()]
 
 
-def requirements_for(wanted: Wanted) -> list[str]:
+def list_requirements(wanted: Workload) -> list[str]:
     """The requirements, as pip takes them, of what is wanted; aiida-hpaint itself left out."""
-    packages = {normal_name(info.package) for info in wanted.infos}
+    packages = {normalise_name(info.package) for info in wanted.infos}
     unwanted = [name for name in _POTENTIALS if name not in packages]
     extras = {"sample": "sampling", "train": "ml"}
     chosen = {extras[stage] for stage in wanted.stages if stage in extras}
-    lines = set(remote_requirements(chosen, leave_out=unwanted))
-    everything = {required_name(line): line for line in remote_requirements(("ml",))}
+    lines = set(list_remote_requirements(chosen, leave_out=unwanted))
+    everything = {read_package_name(line): line for line in list_remote_requirements(("ml",))}
     for name in packages:
         lines |= {everything.get(name, name), everything["torch"]}
     return sorted(lines)
 
 
-def requirements_by_name(wanted: Wanted) -> dict[str, list[Requirement]]:
+def group_requirements(wanted: Workload) -> dict[str, list[Requirement]]:
     """The requirements of what is wanted, one list a package."""
     found: dict[str, list[Requirement]] = {}
-    for line in requirements_for(wanted):
-        found.setdefault(required_name(line), []).append(Requirement(line))
+    for line in list_requirements(wanted):
+        found.setdefault(read_package_name(line), []).append(Requirement(line))
     return found
 
 
-def other_packages(wanted: Wanted) -> list[str]:
+def list_other_packages(wanted: Workload) -> list[str]:
     """Packages of potentials that nobody asked for."""
     packages = {info.package for info in list_potentials()} if "relax" in wanted.stages else set()
-    return sorted(packages - requirements_by_name(wanted).keys())
+    return sorted(packages - group_requirements(wanted).keys())
 
 
-def python_needed() -> str:
+def find_required_python() -> str:
     """Versions of Python that this package runs with, as a specifier."""
     return str(metadata.metadata("aiida-hpaint")["Requires-Python"])
 
 
-def question(wanted: Wanted) -> dict[str, Any]:
+def build_question(wanted: Workload) -> dict[str, Any]:
     """What the probe is asked; never the same twice, so that no answer comes from a cache."""
     infos = wanted.infos
     files = [chosen.model for chosen in wanted.potentials if chosen.model and infos]
@@ -131,7 +131,7 @@ def question(wanted: Wanted) -> dict[str, Any]:
             "potentials": [one.model_dump(mode="json") for one in wanted.potentials],
             "gpus": wanted.gpus,
         },
-        "packages": ["aiida-hpaint", *requirements_by_name(wanted), *other_packages(wanted)],
+        "packages": ["aiida-hpaint", *group_requirements(wanted), *list_other_packages(wanted)],
         "modules": [*_modules(wanted)],
         "generators": list(wanted.models),
         "weights": sorted({info.package for info in infos if not info.needs_file}),
@@ -139,10 +139,10 @@ def question(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def wanted_of(question: Mapping[str, Any]) -> Wanted:
+def read_workload(question: Mapping[str, Any]) -> Workload:
     """What was wanted when a question was asked."""
     values = question["wanted"]
-    return Wanted(
+    return Workload(
         stages=tuple(values["stages"]),
         generators=tuple(values["generators"]),
         potentials=tuple(map(PotentialSettings.model_validate, values["potentials"])),
@@ -150,7 +150,7 @@ def wanted_of(question: Mapping[str, Any]) -> Wanted:
     )
 
 
-def _modules(wanted: Wanted) -> list[str]:
+def _modules(wanted: Workload) -> list[str]:
     drawing = (
         ["aiida_hpaint.science.diffusion.sampling.generation"] if "sample" in wanted.stages else []
     )

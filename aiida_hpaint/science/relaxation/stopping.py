@@ -9,11 +9,11 @@ import numpy as np
 
 from aiida_hpaint.science.relaxation.guards import (
     CHECK_EVERY,
-    absurd_forces,
-    absurdly_low,
-    closest_contacts,
+    find_closest_contacts,
+    find_implausible_energies,
+    find_implausible_forces,
 )
-from aiida_hpaint.science.relaxation.ragged import site_rows
+from aiida_hpaint.science.relaxation.ragged import find_sites
 from aiida_hpaint.science.structures.fate import RELAXED, Fate
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures.batch import StructureBatch
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-Verdicts = dict[int, tuple[Fate, str | None]]
+Outcomes = dict[int, tuple[Fate, str | None]]
 """Fate and message of samples that leave, by their place among the active ones."""
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvaluatedSamples:
     """What is known of the A active samples after an evaluation.
 
     Attributes
@@ -58,7 +58,7 @@ class Evidence:
 
 
 @dataclass
-class Judge:
+class StoppingCriteria:
     """Judges samples by themselves and beside the samples of their own host, nothing else.
 
     Attributes
@@ -94,9 +94,9 @@ class Judge:
         if self.ledger.fate[row] in RELAXED:
             self.settled[row] = self.ledger.energy[row]
 
-    def judge(self, evidence: Evidence) -> Verdicts:
+    def judge(self, evidence: EvaluatedSamples) -> Outcomes:
         """The samples that leave; broken comes before converged, converged before hopeless."""
-        verdicts: Verdicts = {
+        verdicts: Outcomes = {
             place: (Fate.FAILED, message) for place, message in evidence.errors.items()
         }
         settles = evidence.strongest < self.settings.fmax
@@ -120,12 +120,12 @@ class Judge:
         rows = rows[[host not in open_hosts for host in self.hosts[rows]]]
         self._dismiss(rows[self._low(rows, self.settled[rows], np.full(len(rows), np.nan))])
 
-    def _convict(self, verdicts: Verdicts, evidence: Evidence, ends: BoolArray) -> None:
+    def _convict(self, verdicts: Outcomes, evidence: EvaluatedSamples, ends: BoolArray) -> None:
         """Add the verdicts on samples that are broken."""
         rows, steps = evidence.rows, evidence.steps
         lost = ~(np.isfinite(evidence.energies) & np.isfinite(evidence.strongest))
         _add(verdicts, lost, Fate.NOT_A_NUMBER, "the potential returned NaN or infinity", steps)
-        wild = absurd_forces(np.nan_to_num(evidence.forces), self.moving_counts[rows])
+        wild = find_implausible_forces(np.nan_to_num(evidence.forces), self.moving_counts[rows])
         _add(verdicts, wild, Fate.ABSURD_ENERGY, "a force beyond any chemistry", steps)
         if self.lowest_energy is not None:
             hole = evidence.energies < self.lowest_energy * self.batch.site_counts[rows]
@@ -139,8 +139,8 @@ class Judge:
         collapsed = np.zeros(len(rows), dtype=np.bool_)
         if checked.any():
             chosen = rows[checked]
-            sites = site_rows(self.batch.site_counts, chosen)
-            closest = closest_contacts(
+            sites = find_sites(self.batch.site_counts, chosen)
+            closest = find_closest_contacts(
                 self.batch.numbers[sites],
                 self.ledger.frac[sites],
                 self.batch.cells[chosen],
@@ -150,7 +150,7 @@ class Judge:
             collapsed[checked] = closest < 1.0
         return collapsed
 
-    def _too_low(self, verdicts: Verdicts, evidence: Evidence) -> BoolArray:
+    def _too_low(self, verdicts: Outcomes, evidence: EvaluatedSamples) -> BoolArray:
         """Samples far below their host's others, once overlaps of the start have relaxed.
 
         Finished samples are judged again with them: one that fell into a hole at once must not
@@ -170,7 +170,9 @@ class Judge:
         return result
 
     def _low(self, rows: IntArray, energies: FloatArray, earlier: FloatArray) -> BoolArray:
-        return absurdly_low(energies, self.moving_counts[rows], self.hosts[rows], earlier)
+        return find_implausible_energies(
+            energies, self.moving_counts[rows], self.hosts[rows], earlier
+        )
 
     def _dismiss(self, rows: IntArray) -> None:
         """Take back that samples finished well."""
@@ -179,7 +181,7 @@ class Judge:
             message = "an energy below any chemistry beside the other samples of the host"
             self.ledger.close(int(row), Fate.ABSURD_ENERGY, message)
 
-    def _hopeless(self, sane: BoolArray, evidence: Evidence) -> BoolArray:
+    def _hopeless(self, sane: BoolArray, evidence: EvaluatedSamples) -> BoolArray:
         """Samples too far above the best of their host at the same step."""
         rows, energies = evidence.rows, evidence.energies
         if self.settings.give_up_above is None:
@@ -194,13 +196,13 @@ class Judge:
         return above
 
 
-def _remaining(verdicts: Verdicts, size: int) -> BoolArray:
+def _remaining(verdicts: Outcomes, size: int) -> BoolArray:
     """(size,) True for the places without a verdict."""
     remaining = np.ones(size, dtype=np.bool_)
     remaining[list(verdicts)] = False
     return remaining
 
 
-def _add(verdicts: Verdicts, chosen: BoolArray, fate: Fate, message: str, steps: IntArray) -> None:
+def _add(verdicts: Outcomes, chosen: BoolArray, fate: Fate, message: str, steps: IntArray) -> None:
     for place in np.flatnonzero(chosen):
         verdicts.setdefault(int(place), (fate, f"{message} after {int(steps[place])} steps"))

@@ -9,11 +9,16 @@ from packaging.requirements import Requirement
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.environment import probe
-from aiida_hpaint.science.environment.findings import Finding, problems, remedies
-from aiida_hpaint.science.environment.judge import judge
-from aiida_hpaint.science.environment.judge_models import local_generator
-from aiida_hpaint.science.environment.requirements import normal_name
-from aiida_hpaint.science.environment.wanted import Wanted, question, requirements_for, wanted_of
+from aiida_hpaint.science.environment.assessment import assess_answer
+from aiida_hpaint.science.environment.findings import Finding, list_remedies, select_problems
+from aiida_hpaint.science.environment.models import find_local_generator
+from aiida_hpaint.science.environment.requirements import normalise_name
+from aiida_hpaint.science.environment.workload import (
+    Workload,
+    build_question,
+    list_requirements,
+    read_workload,
+)
 from aiida_hpaint.science.settings import PotentialSettings
 
 PYTHON = "/work/me/a 'b c/bin/python"
@@ -22,22 +27,22 @@ PYTHON = "/work/me/a 'b c/bin/python"
 @pytest.fixture(scope="module")
 def whole() -> dict[str, Any]:
     """What this very environment would answer, without starting interpreters."""
-    asked = question(Wanted())
-    here = {**probe.interpreter(), "executable": PYTHON}
+    asked = build_question(Workload())
+    here = {**probe.describe_interpreter(), "executable": PYTHON}
     return {
-        "packages": probe.versions(asked["packages"]),
+        "packages": probe.find_versions(asked["packages"]),
         "python": here,
-        "machine": probe.machine(),
+        "machine": probe.describe_machine(),
         "environment": {},
         "disk": {"total": 2**40, "free": 2**40},
         "imports": dict.fromkeys(asked["modules"], ""),
-        "source": probe.source_hash("aiida_hpaint"),
-        "weights": {name: probe.weights(name) for name in asked["weights"]},
+        "source": probe.hash_source("aiida_hpaint"),
+        "weights": {name: probe.hash_weights(name) for name in asked["weights"]},
         "files": {},
         "torch": {"version": "2.9.0+cpu", "cuda": None, "devices": [], "threads": 1},
         "models": {
             "folder": "/home/me/models",
-            "found": {"bundled": dict(local_generator("bundled") or {})},
+            "found": {"bundled": dict(find_local_generator("bundled") or {})},
             "errors": {},
         },
     }
@@ -49,11 +54,11 @@ def answer(whole: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_what(answer: dict[str, Any], **wanted: Any) -> dict[str, Finding]:
-    return {found.what: found for found in judge(answer, Wanted(**wanted))}
+    return {found.item: found for found in assess_answer(answer, Workload(**wanted))}
 
 
 def bad(answer: dict[str, Any], **wanted: Any) -> set[str]:
-    return {found.what for found in problems(judge(answer, Wanted(**wanted)))}
+    return {found.item for found in select_problems(assess_answer(answer, Workload(**wanted)))}
 
 
 def test_the_same_environment_has_no_problem(answer: dict[str, Any]) -> None:
@@ -64,9 +69,9 @@ def test_what_is_missing_is_installed_by_one_command(answer: dict[str, Any]) -> 
     answer["packages"]["cloudpickle"] = None
     answer["packages"]["torch"] = "2.1.0"
     answer["packages"]["rich"] = None
-    findings = judge(answer, Wanted())
-    assert {found.what for found in problems(findings)} == {"cloudpickle", "torch"}
-    (command,) = remedies(findings, PYTHON)
+    findings = assess_answer(answer, Workload())
+    assert {found.item for found in select_problems(findings)} == {"cloudpickle", "torch"}
+    (command,) = list_remedies(findings, PYTHON)
     python, dash, pip, install, *packages = shlex.split(command)
     assert [python, dash, pip, install] == [PYTHON, "-m", "pip", "install"]
     assert [Requirement(one).name for one in packages] == ["cloudpickle", "torch"]
@@ -83,7 +88,7 @@ def test_the_package_itself_must_be_the_same(answer: dict[str, Any], version: st
 
 def test_other_files_of_the_same_version_are_told(answer: dict[str, Any]) -> None:
     answer["source"] = "0" * 64
-    assert by_what(answer)["  its files"].verdict == "note"
+    assert by_what(answer)["  its files"].status == "note"
     assert bad(answer) == set()
 
 
@@ -92,7 +97,7 @@ def test_a_python_that_is_too_old_or_too_new(answer: dict[str, Any], version: st
     python = {"version": version, "executable": "/usr/bin/python"}
     assert bad({**answer, "python": {**answer["python"], **python}}) >= {"Python"}
     # The oldest say nothing more.
-    assert [found.what for found in judge({"python": python}, Wanted())] == ["Python"]
+    assert [found.item for found in assess_answer({"python": python}, Workload())] == ["Python"]
 
 
 def test_markers_are_those_of_the_other_python(answer: dict[str, Any]) -> None:
@@ -110,7 +115,7 @@ def test_no_gpu_where_one_is_asked_for(answer: dict[str, Any]) -> None:
     answer["environment"]["CUDA_VISIBLE_DEVICES"] = ""
     assert "CUDA_VISIBLE_DEVICES is ''" in by_what(answer, gpus=1)["GPU"].remedy
     answer["torch"]["devices"] = [{"name": "NVIDIA H100", "memory": 80 * 2**30}]
-    assert by_what(answer, gpus=1)["GPU"].there == "NVIDIA H100, 80 GiB"
+    assert by_what(answer, gpus=1)["GPU"].found == "NVIDIA H100, 80 GiB"
     assert bad(answer, gpus=1) == set()
     assert bad(answer, gpus=2) == {"GPU"}
 
@@ -119,7 +124,7 @@ def test_broken_imports_are_named(answer: dict[str, Any]) -> None:
     answer["imports"]["sevenn"] = "OSError: libgomp.so.1: cannot open shared object file"
     found = by_what(answer)["import sevenn"]
     assert found.is_problem
-    assert "libgomp" in found.there
+    assert "libgomp" in found.found
 
 
 def test_imports_that_only_repeat_a_missing_package_are_not(answer: dict[str, Any]) -> None:
@@ -136,7 +141,7 @@ def test_generators_are_compared_by_weights_and_card(answer: dict[str, Any]) -> 
     answer["models"]["found"]["bundled"]["card"] = "0" * 64
     assert "its card" in by_what(answer)["generator bundled"].remedy
     answer["models"]["found"]["bundled"]["sha256"] = "0" * 64
-    assert by_what(answer)["generator bundled"].verdict == "differs"
+    assert by_what(answer)["generator bundled"].status == "differs"
     # Nobody asked for it.
     assert bad(answer, generators=("random",)) == set()
     assert bad(answer, stages=("relax",)) == set()
@@ -145,7 +150,7 @@ def test_generators_are_compared_by_weights_and_card(answer: dict[str, Any]) -> 
 def test_published_generators_are_fetched_there(answer: dict[str, Any]) -> None:
     name = "xtalpaint/td-pos-only"
     answer["packages"]["huggingface-hub"] = None
-    first, second = remedies(judge(answer, Wanted(generators=(name,))), PYTHON)
+    first, second = list_remedies(assess_answer(answer, Workload(generators=(name,))), PYTHON)
     assert shlex.split(first)[-1].startswith("huggingface-hub")
     assert shlex.split(second) == [
         PYTHON.replace("/python", "/aiida-hpaint"),
@@ -160,7 +165,7 @@ def test_weights_of_packages_are_compared(answer: dict[str, Any]) -> None:
     answer["weights"]["sevenn"][name] = "0" * 64
     assert bad(answer) == {"potential sevennet-0"}
     answer["weights"]["sevenn"] = {}
-    assert by_what(answer)["potential sevennet-0"].verdict == "missing"
+    assert by_what(answer)["potential sevennet-0"].status == "missing"
 
 
 def test_files_of_potentials_are_compared(answer: dict[str, Any], tmp_path: Any) -> None:
@@ -168,17 +173,17 @@ def test_files_of_potentials_are_compared(answer: dict[str, Any], tmp_path: Any)
     file.write_bytes(b"model")
     name = str(file)
     wanted = {"potentials": (PotentialSettings(name="nequip", model=name),)}
-    answer["packages"] |= probe.versions(["nequip", "lightning"])
-    for there, verdict in ((None, "missing"), ("0" * 64, "differs"), (probe.file_hash(name), "ok")):
+    answer["packages"] |= probe.find_versions(["nequip", "lightning"])
+    for there, verdict in ((None, "missing"), ("0" * 64, "differs"), (probe.hash_file(name), "ok")):
         answer["files"] = {name: there}
         found = by_what(answer, **wanted)[f"potential {name}"]
-        assert found.verdict == verdict
+        assert found.status == verdict
         assert found.is_problem is (verdict != "ok")
 
 
 def test_packages_of_other_potentials_are_told(answer: dict[str, Any]) -> None:
     answer["packages"]["nequip"] = None
-    assert by_what(answer)["nequip"].verdict == "note"
+    assert by_what(answer)["nequip"].status == "note"
     assert bad(answer) == set()
 
 
@@ -190,12 +195,14 @@ def test_a_full_disk_is_a_problem(answer: dict[str, Any]) -> None:
 @pytest.mark.parametrize("part", ["torch", "models", "machine", "disk", "imports"])
 def test_parts_of_an_answer_may_have_failed(answer: dict[str, Any], part: str) -> None:
     answer[part] = {"error": "TimeoutExpired: it took too long"}
-    assert any("TimeoutExpired" in found.there for found in judge(answer, Wanted()))
+    assert any("TimeoutExpired" in found.found for found in assess_answer(answer, Workload()))
 
 
 def test_a_code_needs_what_its_stages_need() -> None:
     def names(**wanted: Any) -> set[str]:
-        return {normal_name(Requirement(line).name) for line in requirements_for(Wanted(**wanted))}
+        return {
+            normalise_name(Requirement(line).name) for line in list_requirements(Workload(**wanted))
+        }
 
     chgnet = (PotentialSettings(name="chgnet"),)
     assert {"torch", "sevenn", "safetensors"} <= names()
@@ -207,6 +214,6 @@ def test_a_code_needs_what_its_stages_need() -> None:
 
 
 def test_what_was_wanted_is_part_of_the_question() -> None:
-    wanted = Wanted(("relax",), ("mine",), (PotentialSettings(name="mace", model="/m"),), 2)
-    assert wanted_of(question(wanted)) == wanted
-    assert question(wanted) != question(wanted)
+    wanted = Workload(("relax",), ("mine",), (PotentialSettings(name="mace", model="/m"),), 2)
+    assert read_workload(build_question(wanted)) == wanted
+    assert build_question(wanted) != build_question(wanted)

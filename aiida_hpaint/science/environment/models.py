@@ -10,16 +10,22 @@ from typing import Any
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
-from aiida_hpaint.science.environment.findings import OK, Finding, Verdict, install_command, short
-from aiida_hpaint.science.environment.probe import weights
-from aiida_hpaint.science.environment.wanted import Wanted
+from aiida_hpaint.science.environment.findings import (
+    OK,
+    Finding,
+    Status,
+    build_install_command,
+    shorten_hash,
+)
+from aiida_hpaint.science.environment.probe import hash_weights
+from aiida_hpaint.science.environment.workload import Workload
 from aiida_hpaint.science.files import hash_file
 
 Answer = Mapping[str, Any]
 Known = Mapping[str, str]
 
 
-def judge_models(answer: Answer, wanted: Wanted) -> list[Finding]:
+def assess_models(answer: Answer, wanted: Workload) -> list[Finding]:
     """Generators, those nobody asked for included, weights of packages, and files of potentials."""
     return [
         *_judge_generators(answer, wanted),
@@ -33,7 +39,7 @@ def _present(answer: Answer) -> list[str]:
     return [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
 
 
-def local_generator(name: str) -> Known | None:
+def find_local_generator(name: str) -> Known | None:
     """The sha256 of weights and card of a generator of this side, if it has it."""
     try:
         path = find_model(name)
@@ -42,7 +48,7 @@ def local_generator(name: str) -> Known | None:
         return None
 
 
-def _judge_generators(answer: Answer, wanted: Wanted) -> list[Finding]:
+def _judge_generators(answer: Answer, wanted: Workload) -> list[Finding]:
     models = answer.get("models")
     if models is None or "sample" not in wanted.stages:
         return []
@@ -55,17 +61,17 @@ def _judge_generators(answer: Answer, wanted: Wanted) -> list[Finding]:
 
 
 def _judge_generator(answer: Answer, name: str, required: bool) -> Finding:
-    there, here = answer["models"]["found"].get(name), local_generator(name)
-    title, needed = f"generator {name}", short(here["sha256"]) if here else ""
+    there, here = answer["models"]["found"].get(name), find_local_generator(name)
+    title, needed = f"generator {name}", shorten_hash(here["sha256"]) if here else ""
     if there is None:
         remedy = _fetch(answer, name)
         return Finding(title, "", needed, "missing" if required else "note", required, remedy)
     if here is None or dict(here) == dict(there):
-        return Finding(title, short(there["sha256"]), needed, OK, required)
+        return Finding(title, shorten_hash(there["sha256"]), needed, OK, required)
     what = "its weights" if here["sha256"] != there["sha256"] else "its card"
     remedy = f"{what} differ: {_fetch(answer, name)}"
-    verdict: Verdict = "differs" if required else "note"
-    return Finding(title, short(there["sha256"]), needed, verdict, required, remedy)
+    verdict: Status = "differs" if required else "note"
+    return Finding(title, shorten_hash(there["sha256"]), needed, verdict, required, remedy)
 
 
 def _fetch(answer: Answer, name: str) -> str:
@@ -78,33 +84,33 @@ def _fetch(answer: Answer, name: str) -> str:
     return f"copy its .safetensors and .json into {folder} there, or submit with --upload-model"
 
 
-def _judge_weights(answer: Answer, package: str, wanted: Wanted) -> Finding:
-    there, here = answer["weights"][package], weights(package)
+def _judge_weights(answer: Answer, package: str, wanted: Workload) -> Finding:
+    there, here = answer["weights"][package], hash_weights(package)
     names = (info.name for info in wanted.infos if info.package == package)
     title = f"potential {', '.join(dict.fromkeys(names))}"
     if isinstance(there, dict) and "error" in there:
         return Finding(title, str(there["error"]), "", "broken", remedy=f"install {package} again")
     if not there:
-        remedy = install_command(answer["python"]["executable"], [package])
+        remedy = build_install_command(answer["python"]["executable"], [package])
         return Finding(title, "", f"{package} with weights", "missing", remedy=remedy)
     different = [name for name, digest in here.items() if there.get(name, digest) != digest]
     if None in there.values() or different:
         version = answer["packages"].get(package)
         again = ["--force-reinstall", "--no-deps", f"{package}=={version}"]
-        remedy = install_command(answer["python"]["executable"], again)
+        remedy = build_install_command(answer["python"]["executable"], again)
         return Finding(title, "other weights", f"those of {package}", "differs", remedy=remedy)
     return Finding(title, f"{len(there)} files", "as here" if here else "")
 
 
 def _judge_file(answer: Answer, name: str) -> Finding:
     there, here = answer["files"][name], _local_hash(name)
-    title, needed = f"potential {name}", short(here)
+    title, needed = f"potential {name}", shorten_hash(here)
     copy = f"copy {shlex.quote(name)} there, to the same path"
     if not there:
         return Finding(title, "", needed, "missing", remedy=copy)
     if here is not None and here != there:
-        return Finding(title, short(there), needed, "differs", remedy=copy)
-    return Finding(title, short(there), needed)
+        return Finding(title, shorten_hash(there), needed, "differs", remedy=copy)
+    return Finding(title, shorten_hash(there), needed)
 
 
 def _local_hash(name: str) -> str | None:

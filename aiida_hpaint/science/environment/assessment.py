@@ -11,16 +11,16 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.environment.findings import OK, Finding, Verdict, install_ours
-from aiida_hpaint.science.environment.judge_machine import judge_machine
-from aiida_hpaint.science.environment.judge_models import judge_models
-from aiida_hpaint.science.environment.probe import source_hash, versions
-from aiida_hpaint.science.environment.wanted import (
+from aiida_hpaint.science.environment.findings import OK, Finding, Status, build_own_install_command
+from aiida_hpaint.science.environment.machine import assess_machine
+from aiida_hpaint.science.environment.models import assess_models
+from aiida_hpaint.science.environment.probe import find_versions, hash_source
+from aiida_hpaint.science.environment.workload import (
     OPTIONAL,
-    Wanted,
-    other_packages,
-    python_needed,
-    requirements_by_name,
+    Workload,
+    find_required_python,
+    group_requirements,
+    list_other_packages,
 )
 
 Answer = Mapping[str, Any]
@@ -28,7 +28,7 @@ _MODULES = {"mace-torch": "mace", "pyyaml": "yaml"}
 """Modules that are not called as their distribution."""
 
 
-def judge(answer: Answer, wanted: Wanted) -> list[Finding]:
+def assess_answer(answer: Answer, wanted: Workload) -> list[Finding]:
     """What is there, missing or different from this side, in the order of what to mend first.
 
     Parameters
@@ -41,20 +41,20 @@ def judge(answer: Answer, wanted: Wanted) -> list[Finding]:
     python = _judge_python(answer)
     if "packages" not in answer:
         return [python]
-    packages = [_judge_package(answer, *item) for item in requirements_by_name(wanted).items()]
+    packages = [_judge_package(answer, *item) for item in group_requirements(wanted).items()]
     return [
         python,
         *_judge_ours(answer),
-        *(found for found in packages if found.required or found.verdict != OK),
+        *(found for found in packages if found.required or found.status != OK),
         *_judge_imports(answer),
-        *judge_machine(answer, wanted),
-        *judge_models(answer, wanted),
-        *_judge_others(answer, other_packages(wanted)),
+        *assess_machine(answer, wanted),
+        *assess_models(answer, wanted),
+        *_judge_others(answer, list_other_packages(wanted)),
     ]
 
 
 def _judge_python(answer: Answer) -> Finding:
-    found, needed = str(answer["python"].get("version", "?")), python_needed()
+    found, needed = str(answer["python"].get("version", "?")), find_required_python()
     there = f"{found} ({answer['python'].get('executable', '')})"
     if _fits(found, SpecifierSet(needed)):
         return Finding("Python", there, needed)
@@ -64,13 +64,13 @@ def _judge_python(answer: Answer) -> Finding:
 
 def _judge_ours(answer: Answer) -> list[Finding]:
     found = answer["packages"].get("aiida-hpaint")
-    command = install_ours(answer["python"]["executable"])
+    command = build_own_install_command(answer["python"]["executable"])
     if found is None:
         return [Finding("aiida-hpaint", "", __version__, "missing", remedy=command)]
     if found != __version__:
         return [Finding("aiida-hpaint", found, __version__, "differs", remedy=command)]
     whole = Finding("aiida-hpaint", found, __version__)
-    if answer.get("source") == source_hash("aiida_hpaint"):
+    if answer.get("source") == hash_source("aiida_hpaint"):
         return [whole]
     told = "of the same version, but not the same files: one of them is under development"
     return [whole, Finding("  its files", "others than here", "", "note", False, told)]
@@ -87,13 +87,13 @@ def _judge_package(answer: Answer, name: str, lines: list[Requirement]) -> Findi
     if found is not None and _fits(found, specifier):
         return Finding(name, found, needed, OK, required)
     remedy = "" if required else "only `aiida-hpaint models fetch`, run there, needs it"
-    verdict: Verdict = "missing" if found is None else "differs"
+    verdict: Status = "missing" if found is None else "differs"
     return Finding(name, found or "", needed, verdict, required, remedy, (f"{name}{specifier}",))
 
 
 def _judge_others(answer: Answer, names: list[str]) -> list[Finding]:
     """Packages of other potentials that one side has."""
-    here, there = versions(names), answer["packages"]
+    here, there = find_versions(names), answer["packages"]
     return [
         Finding(name, there.get(name) or "", here[name] or "", "note", False)
         for name in names

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_hpaint.science.environment.findings import OK, Finding
-from aiida_hpaint.science.environment.wanted import Wanted
+from aiida_hpaint.science.environment.workload import Workload
 
 GIB = 2**30
 LEAST_DISK = 1.0
@@ -15,7 +15,7 @@ LEAST_DISK = 1.0
 Answer = Mapping[str, Any]
 
 
-def judge_machine(answer: Answer, wanted: Wanted) -> list[Finding]:
+def assess_machine(answer: Answer, wanted: Workload) -> list[Finding]:
     """GPUs as torch sees them, cores and memory of the job, free room for its files."""
     torch = [_judge_torch(answer, wanted)] if "torch" in answer else []
     return [*torch, _judge_cores(answer), _judge_disk(answer), *_judge_paths(answer)]
@@ -30,7 +30,7 @@ def _judge_paths(answer: Answer) -> list[Finding]:
     return [Finding("PYTHONPATH", str(path), "", "note", False, told)]
 
 
-def _judge_torch(answer: Answer, wanted: Wanted) -> Finding:
+def _judge_torch(answer: Answer, wanted: Workload) -> Finding:
     torch, needed = answer["torch"], f"{wanted.gpus}" if wanted.gpus else ""
     if "error" in torch:
         return Finding("GPU", str(torch["error"]), needed, "broken", remedy="mend torch there")
@@ -41,7 +41,7 @@ def _judge_torch(answer: Answer, wanted: Wanted) -> Finding:
     return Finding("GPU", there or "none", needed, "missing", remedy=_why_no_gpu(answer, wanted))
 
 
-def _why_no_gpu(answer: Answer, wanted: Wanted) -> str:
+def _why_no_gpu(answer: Answer, wanted: Workload) -> str:
     if answer["torch"].get("cuda") is None:
         return (
             f"torch {answer['torch']['version']} there was built without CUDA: install a build "
