@@ -137,6 +137,6 @@ def recording(samples: StructureBatch) -> Recording:
         hosts=samples.scalars["host"],
         samples=samples.scalars["sample"],
         steps=np.array([2, 4, 6, 7]),
-        way="repaint",
+        scheme="repaint",
     )
     return Recording(samples, trajectory)

@@ -73,7 +73,7 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     seed,
     generator,
     click.option(
-        "--way",
+        "--scheme",
         type=click.Choice(["td", "pos-only", "baseline", "repaint"]),
         help="How the host takes part in sampling: clean and known as such (td, for models trained "
         "so), clean (pos-only), re-noised at each level (baseline), that with resampling "

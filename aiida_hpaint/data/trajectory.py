@@ -22,7 +22,7 @@ class DiffusionTrajectoryData(Data):
 
     The arrays are the file `trajectory.npz` of the node's repository. The attributes are for
     queries: `n_samples`, `n_sites` (sought sites of all samples), `n_steps` (that were kept),
-    `last_step` (how many were made), `way` and `sha256` of the content.
+    `last_step` (how many were made), `scheme` and `sha256` of the content.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ def to_node(trajectory: Trajectory, user: Any = None) -> DiffusionTrajectoryData
 
 
 def _arrays(trajectory: Trajectory) -> dict[str, np.ndarray[Any, Any]]:
-    return {f.name: getattr(trajectory, f.name) for f in fields(trajectory) if f.name != "way"}
+    return {f.name: getattr(trajectory, f.name) for f in fields(trajectory) if f.name != "scheme"}
 
 
 def _attributes(trajectory: Trajectory) -> dict[str, Any]:
-    digest = hashlib.sha256(trajectory.way.encode())
+    digest = hashlib.sha256(trajectory.scheme.encode())
     for name, values in _arrays(trajectory).items():
         digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
         digest.update(np.ascontiguousarray(values).tobytes())
@@ -86,6 +86,6 @@ def _attributes(trajectory: Trajectory) -> dict[str, Any]:
         "n_sites": int(trajectory.counts.sum()),
         "n_steps": len(trajectory.steps),
         "last_step": int(trajectory.steps[-1]) if len(trajectory.steps) else 0,
-        "way": trajectory.way,
+        "scheme": trajectory.scheme,
         "sha256": digest.hexdigest(),
     }

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float64", "float32", "bfloat16"]
-Way = Literal["td", "pos-only", "baseline", "repaint"]
-"""How known sites take part in sampling; see `aiida_hpaint.science.diffusion.sampling.ways`."""
+Scheme = Literal["td", "pos-only", "baseline", "repaint"]
+"""How known sites take part in sampling; see `aiida_hpaint.science.diffusion.sampling.schemes`."""
 
 
 class Settings(BaseModel):
@@ -29,7 +29,7 @@ class SamplingSettings(Settings):
     seed: int = Field(
         0, ge=0, description="seed of the noise; the same seed gives the same samples"
     )
-    way: Way | None = Field(
+    scheme: Scheme | None = Field(
         None,
         description="how known sites take part: 'td', 'pos-only', 'baseline', 'repaint'; this and "
         "all that is unset below: as the model's card recommends",

@@ -27,7 +27,7 @@ def test_the_bundled_model_is_named_by_its_weights(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("change", "matters"),
     [
-        ({"sampling": {"way": "td", "steps": 30, "corrector_steps": 0, "snr": 0.2}}, True),
+        ({"sampling": {"scheme": "td", "steps": 30, "corrector_steps": 0, "snr": 0.2}}, True),
         ({"noise": {"kind": "cartesian", "smallest": 0.05}}, True),
         ({"data": {"source_sha256": "0f"}}, True),
         ({"description": "better words", "accuracy": []}, False),

@@ -46,8 +46,8 @@ def test_models_are_listed() -> None:
         ([BRUCITE, "--potential", "dft"], "potential 'dft'"),
         ([BRUCITE, "--generator", "best"], "'best'"),
         ([BRUCITE, "--generator", "random", "--record"], "random placement has no trajectory"),
-        ([BRUCITE, "--way", "none"], "'none' is not one of 'td', 'pos-only'"),
-        ([BRUCITE, "--set", "sampling.way=none"], "setting sampling.way: "),
+        ([BRUCITE, "--scheme", "none"], "'none' is not one of 'td', 'pos-only'"),
+        ([BRUCITE, "--set", "sampling.scheme=none"], "setting sampling.scheme: "),
         ([BRUCITE, "--steps", "1"], "1 is not in the range x>=2"),
     ],
 )

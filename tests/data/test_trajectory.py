@@ -39,7 +39,7 @@ def test_attributes_can_be_queried(trajectory: Trajectory) -> None:
         "attributes.n_sites": 4,
         "attributes.n_steps": 4,
         "attributes.last_step": 7,
-        "attributes.way": "repaint",
+        "attributes.scheme": "repaint",
     }
     assert QueryBuilder().append(DiffusionTrajectoryData, filters=wanted).count() == 1
 
@@ -53,7 +53,7 @@ def test_a_stored_trajectory_does_not_change(trajectory: Trajectory) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda t: {"way": "td"},
+        lambda t: {"scheme": "td"},
         lambda t: {"times": t.times * 2},
         lambda t: {"positions": np.nextafter(t.positions, np.float32(1))},
         lambda t: {"hosts": t.hosts + 1},
@@ -77,4 +77,4 @@ def test_pythonjob_makes_nodes_of_trajectories_and_back(trajectory: Trajectory) 
 
     node = general_serializer(trajectory, store=False)
     assert isinstance(node, DiffusionTrajectoryData)
-    assert deserialize_to_raw_python_data(node).way == "repaint"
+    assert deserialize_to_raw_python_data(node).scheme == "repaint"

@@ -25,7 +25,8 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    from aiida_hpaint.science.diffusion.sampling import generation, timed
+    from aiida_hpaint.science.diffusion.sampling import generation
+    from aiida_hpaint.science.diffusion.sampling import time_limit as timed
 
     clock = Clock()
 

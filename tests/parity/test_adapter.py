@@ -47,7 +47,7 @@ def test_gives_what_the_oracle_gave(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "way"),
+    ("folder", "scheme"),
     [
         ("oracle-pos-only", "pos-only"),
         ("oracle-pos-only", "baseline"),
@@ -55,8 +55,10 @@ def test_gives_what_the_oracle_gave(kind: str, tmp_path: Path) -> None:
         ("oracle-td-pos-only", "pos-only"),
     ],
 )
-def test_samples_like_our_own_network(folder: str, way: Any, tmp_path: Path, brucite: Any) -> None:
-    settings = SamplingSettings(way=way, steps=4, samples=2, corrector_steps=0)
+def test_samples_like_our_own_network(
+    folder: str, scheme: Any, tmp_path: Path, brucite: Any
+) -> None:
+    settings = SamplingSettings(scheme=scheme, steps=4, samples=2, corrector_steps=0)
     found = [
         generate(
             brucite,
@@ -65,7 +67,7 @@ def test_samples_like_our_own_network(folder: str, way: Any, tmp_path: Path, bru
         for architecture in ("mattergen", "gemnet")
     ]
     assert list(found[0].scalars["fate"]) == ["sampled", "sampled"]
-    if way != "baseline":  # there rounding moves all sites, and may exchange neighbours
+    if scheme != "baseline":  # there rounding moves all sites, and may exchange neighbours
         difference = found[0].frac_coords - found[1].frac_coords
         assert np.abs(difference - np.round(difference)).max() < 2e-3
 

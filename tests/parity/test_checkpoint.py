@@ -43,20 +43,20 @@ def test_no_tensor_is_missing_or_left_over(tmp_path: Path) -> None:
     state = read_lightning(CHECKPOINT).state_dict
     network = load_model("whole", "cpu").network
     assert {f"diffusion_module.model.{name}" for name in network.state_dict()} == set(state)
-    assert card.sampling.way == "pos-only"
+    assert card.sampling.scheme == "pos-only"
     assert card.data["source_sha256"] == hash_file(CHECKPOINT)
 
 
 @pytest.mark.parametrize(
-    ("kind", "folder", "way"),
+    ("kind", "folder", "scheme"),
     [("structure", "oracle-pos-only", "pos-only"), ("site", "oracle-td-pos-only", "td")],
 )
-def test_it_says_what_mattergen_said(kind: str, folder: str, way: str, tmp_path: Path) -> None:
+def test_it_says_what_mattergen_said(kind: str, folder: str, scheme: str, tmp_path: Path) -> None:
     copy = shutil.copytree(FOLDER / folder, tmp_path / folder)
     if not (copy / "checkpoints").is_dir():  # the same weights, another configuration
         shutil.copytree(CHECKPOINT.parent, copy / "checkpoints")
     model = load_model(str(copy), "cpu")
-    assert model.card.sampling.way == way
+    assert model.card.sampling.scheme == scheme
     cases = [load_cases()[index] for index in load("diffusion")["chosen"]]
     ours = np.concatenate(evaluate(model.network, cases, kind == "site", torch.float32))
     theirs = load("checkpoint")[f"checkpoint_{kind}"]

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from aiida_hpaint.science.diffusion.models.cards import ModelCard  # noqa: E402
-from aiida_hpaint.science.diffusion.noise import Noise, wrapped_noise  # noqa: E402
+from aiida_hpaint.science.diffusion.noise import Noise, compute_wrapped_noise  # noqa: E402
 from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector  # noqa: E402
 from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor  # noqa: E402
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler  # noqa: E402
@@ -43,7 +43,7 @@ def test_noise_levels() -> None:
 def test_wrapped_scores() -> None:
     reference = load("diffusion")
     rows = zip(reference["score_displacements"], reference["score_levels"], strict=True)
-    ours = [wrapped_noise(kick[None], np.eye(3), float(level))[0] for kick, level in rows]
+    ours = [compute_wrapped_noise(kick[None], np.eye(3), float(level))[0] for kick, level in rows]
     np.testing.assert_allclose(-np.stack(ours), reference["scores_times_level"], rtol=0, atol=1e-7)
 
 
@@ -80,14 +80,14 @@ def apart(ours: Any, theirs: Any) -> float:
     return float((difference - difference.round()).abs().max())
 
 
-WAYS = {"free": "pos-only", "pos-only": "pos-only", "baseline": "baseline", "td": "td"}
-REPLAYED = [pair for pair in product(WAYS, (0, 1)) if pair != ("pos-only", 1)]
+SCHEMES = {"free": "pos-only", "pos-only": "pos-only", "baseline": "baseline", "td": "td"}
+REPLAYED = [pair for pair in product(SCHEMES, (0, 1)) if pair != ("pos-only", 1)]
 
 
-@pytest.mark.parametrize(("way", "correctors"), REPLAYED)
+@pytest.mark.parametrize(("scheme", "correctors"), REPLAYED)
 @pytest.mark.parametrize("index", range(3))
-def test_trajectories(way: str, correctors: int, index: int) -> None:
-    replay(way, correctors, index, norms_of_all=False)
+def test_trajectories(scheme: str, correctors: int, index: int) -> None:
+    replay(scheme, correctors, index, norms_of_all=False)
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -96,16 +96,16 @@ def test_mattergens_mask_has_known_sites_in_the_norms(index: int) -> None:
     replay("pos-only", 1, index, norms_of_all=True)
 
 
-def replay(way: str, correctors: int, index: int, norms_of_all: bool) -> None:
+def replay(scheme: str, correctors: int, index: int, norms_of_all: bool) -> None:
     """Each step of a recorded trajectory, from where the oracle was before it."""
     reference, network = load("trajectories"), build("open", torch.float64)
     case = load_cases()[reference["chosen"][index]]
     positions, last_mean, kicks = (
-        torch.as_tensor(reference[f"{way}_{correctors}_{index}_{name}"])
+        torch.as_tensor(reference[f"{scheme}_{correctors}_{index}_{name}"])
         for name in ("positions", "mean", "kicks")
     )
-    clean = to_crystals([case], torch.float64, all_unknown=way == "free")
-    sampler = make_sampler(clean, WAYS[way], correctors)
+    clean = to_crystals([case], torch.float64, all_unknown=scheme == "free")
+    sampler = make_sampler(clean, SCHEMES[scheme], correctors)
     if norms_of_all:
         sampler = replace(sampler, corrector=NormsOfAll(SNR, np.inf))
     following = iter(kicks[1:])  # the first made the start
@@ -136,9 +136,9 @@ class NormsOfAll(LangevinCorrector):
         return super().step_size(everywhere, score, levels, kicks)
 
 
-def make_sampler(clean: Any, way: str, correctors: int) -> Sampler:
+def make_sampler(clean: Any, scheme: str, correctors: int) -> Sampler:
     card = ModelCard(name="oracle", architecture="gemnet", network={}, noise=NOISE)
-    settings = SamplingSettings(way=way, steps=STEPS, corrector_steps=correctors, snr=SNR)
+    settings = SamplingSettings(scheme=scheme, steps=STEPS, corrector_steps=correctors, snr=SNR)
     sampler = Sampler.create(clean, card, settings)
     return replace(sampler, corrector=replace(sampler.corrector, largest_step=np.inf))
 

@@ -97,7 +97,7 @@ def check_the_trajectory(node: Any, job: Any) -> None:
 
     data = node.outputs.trajectories.chunk_0000
     assert data.creator.uuid == job.uuid
-    assert data.base.attributes.get("way") == "pos-only"
+    assert data.base.attributes.get("scheme") == "pos-only"
     (recording,) = find_recordings(node.pk)
     assert isinstance(recording, Recording)
     assert len(recording) == 2

@@ -111,7 +111,7 @@ def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
     """
     short = {"samples": "sampling.samples", "seed": "sampling.seed"}
     short |= {"generator": "sampling.generator", "potential": "potential.name"}
-    short |= {"way": "sampling.way", "steps": "sampling.steps", "candidates": "candidates"}
+    short |= {"scheme": "sampling.scheme", "steps": "sampling.steps", "candidates": "candidates"}
     pairs = [(path, flags[key]) for key, path in short.items() if flags.get(key) is not None]
     pairs += [("sampling.record", 1)] if flags.get("record") else []
     merged: dict[str, Any] = {}

@@ -28,7 +28,7 @@ FILES are CIF, POSCAR or extxyz files, or one YAML file with all there is to say
   add: H:4                     # without it: from the formulas of the CIFs
   protocol: balanced
   settings:                    # what to change in the protocol
-    sampling: {samples: 20, way: td, record: 1}
+    sampling: {samples: 20, scheme: td, record: 1}
     validation: {candidates: 3}                # relaxed by DFT at the end
   dft_protocol: paper
   code: {sample: python@gpu, relax: python@cluster, dft: pw@cluster}

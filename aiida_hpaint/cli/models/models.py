@@ -215,7 +215,9 @@ def _tell_where(model: str) -> None:
     path = find_model(model)
     card = read_card(path)
     size = f"{count_parameters(path):,} parameters"
-    click.echo(f"{card.name}: {card.architecture}, {size}, sampled the way '{card.sampling.way}'")
+    click.echo(
+        f"{card.name}: {card.architecture}, {size}, inpainting scheme '{card.sampling.scheme}'"
+    )
     click.echo(f"  weights     {path}")
     click.echo(f"              sha256 {card.sha256}")
 

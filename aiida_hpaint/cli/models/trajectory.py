@@ -122,7 +122,7 @@ def plot(
     label = recording.samples.labels[0]
     names = [f"sample {index}" for index in recording.trajectory.samples]
     target = "the end" if known is None else "the reference"
-    plot_deviations(found, names, output, f"{label}, {recording.trajectory.way}", target)
+    plot_deviations(found, names, output, f"{label}, {recording.trajectory.scheme}", target)
     click.echo(f"{output}: {len(recording)} samples of {label}, {found.steps[-1]} steps")
 
 

@@ -35,7 +35,7 @@ Examples:
   aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output found
   aiida-hpaint restore host.cif --samples 100 --candidates 10
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
-  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --way td --steps 50
+  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --scheme td --steps 50
   aiida-hpaint restore host.cif --record
   aiida-hpaint restore host.cif --validate dft --dft-protocol paper
   aiida-hpaint restore host.cif --rank dft-top:3 --set keep=5

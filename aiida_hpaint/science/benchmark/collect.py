@@ -8,7 +8,7 @@ import numpy as np
 
 from aiida_hpaint.science.benchmark.statistics.describe import host_row
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
-from aiida_hpaint.science.diffusion.sampling.schedule import evaluations, path_of
+from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.origin import DRAWN
@@ -76,7 +76,7 @@ def network_calls(samples: StructureBatch) -> int:
     settings = SamplingSettings.model_validate(record["settings"])
     if settings.generator == "random":
         return 0
-    once = evaluations(path_of(settings), settings.corrector_steps or 0)
+    once = count_evaluations(plan_visits(settings), settings.corrector_steps or 0)
     everything = np.ones(len(samples), dtype=np.int64)
     drawn = samples.scalars.get("origin", np.full(len(samples), DRAWN)) == DRAWN
     return once * int(samples.scalars.get("draws", everything)[drawn].sum())

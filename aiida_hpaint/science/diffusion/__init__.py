@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
     from aiida_hpaint.science.diffusion.models.hub import fetch_model
     from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
-    from aiida_hpaint.science.diffusion.sampling.timed import generate_until
+    from aiida_hpaint.science.diffusion.sampling.time_limit import generate_until
 
 __all__ = [
     "CheckpointError",

@@ -35,7 +35,7 @@ def reduce_cell(cell: FloatArray) -> IntArray:
     return transform
 
 
-def niggli_cell(cell: FloatArray) -> IntArray:
+def reduce_to_niggli(cell: FloatArray) -> IntArray:
     """Integer matrix T for which the rows of T @ cell are the Niggli-reduced lattice vectors.
 
     The cell in which MatterGen's training data are. What spglib cannot reduce stays as
@@ -68,7 +68,7 @@ def _shear(metric: FloatArray) -> IntArray | None:
     return None
 
 
-def standard_cell(cell: FloatArray) -> FloatArray:
+def orient_cell(cell: FloatArray) -> FloatArray:
     """The cell in standard orientation: lower triangular, with the same metric tensor.
 
     Independent of how the crystal is turned in space (up to rounding).
@@ -76,7 +76,7 @@ def standard_cell(cell: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.cholesky(cell @ cell.T), dtype=np.float64)
 
 
-def image_translations(cell: FloatArray, cutoff: float) -> FloatArray:
+def list_image_translations(cell: FloatArray, cutoff: float) -> FloatArray:
     """Translations (M, 3), Cartesian Å, that can bring two sites of the cell within the cutoff.
 
     Meant for differences that are wrapped to [-1/2, 1/2) in fractional coordinates first.

@@ -38,7 +38,7 @@ class Noise:
         if isinstance(settings, FractionalNoiseSettings):
             scale = sites.to(cells) ** (-1 / 3)
             return settings.smallest * scale, settings.largest * scale
-        largest = largest_level(cells, settings)
+        largest = find_largest_level(cells, settings)
         return torch.full_like(largest, settings.smallest), largest
 
     def levels(self, crystals: Crystals, times: Tensor) -> Tensor:
@@ -62,13 +62,13 @@ class Noise:
         return cells
 
 
-def largest_level(cells: Tensor, settings: CartesianNoiseSettings) -> Tensor:
+def find_largest_level(cells: Tensor, settings: CartesianNoiseSettings) -> Tensor:
     """(B,) the noise level in Å at which positions are uniform in the (reduced) cell."""
     edges = torch.linalg.vector_norm(cells, dim=-1).max(-1).values
     return torch.clamp(settings.cell_fraction * edges, max=settings.largest)
 
 
-def wrapped_noise(displacements: FloatArray, axes: FloatArray, level: float) -> FloatArray:
+def compute_wrapped_noise(displacements: FloatArray, axes: FloatArray, level: float) -> FloatArray:
     """Expected noise (M, 3), dimensionless, of sites that were displaced and wrapped.
 
     The score of the wrapped normal distribution times minus the noise level: the average of the

@@ -232,9 +232,9 @@ def _drift(host: StructureBatch, one: StructureBatch) -> FloatArray:
 
 def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
     """(n, 3) coordinates of the host's sites; those that have no position get one at random."""
-    from aiida_hpaint.science.diffusion.sampling.frame import host_frame
+    from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
     from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
-    from aiida_hpaint.science.diffusion.sampling.seeds import sample_rng
+    from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 
     coords, sought = host.frac_coords.copy(), np.flatnonzero(host.inserted)
     coords[sought[: len(positions)]] = positions
@@ -242,8 +242,8 @@ def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatAr
     unknown[sought[len(positions) :]] = True
     if unknown.any():
         known = ~host.inserted
-        frame = host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
-        rng = sample_rng(0, sample, host.numbers, unknown)
+        frame = find_host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
+        rng = make_random_stream(0, sample, host.numbers, unknown)
         at_random = place_at_random(frame, host.numbers, frame.enter(coords), unknown, rng)
         coords[unknown] = frame.leave(at_random)
     return coords

@@ -135,7 +135,7 @@ def _rmsd(
 def _times(trajectory: Trajectory) -> FloatArray:
     """Time after each number of steps, where it falls evenly."""
     steps, times = trajectory.steps, trajectory.times
-    if len(times) < 2 or trajectory.way == "repaint":
+    if len(times) < 2 or trajectory.scheme == "repaint":
         return np.full(len(steps) + 1, np.nan)
     rate = (times[-1] - times[0]) / (steps[-1] - steps[0])
     after = times[0] + rate * (np.append(0, steps) - steps[0] + 1)

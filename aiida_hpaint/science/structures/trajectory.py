@@ -39,8 +39,8 @@ class Trajectory:
         Scalars `host` and `sample` of each row.
     steps : (F,)
         Which steps were kept, counted from 1; RePaint's jumps back up are steps as well.
-    way
-        In which known sites took part, see `aiida_hpaint.science.diffusion.sampling.ways`.
+    scheme
+        In which known sites took part, see `aiida_hpaint.science.diffusion.sampling.schemes`.
     """
 
     times: NDArray[np.float64]
@@ -50,7 +50,7 @@ class Trajectory:
     hosts: NDArray[np.int64]
     samples: NDArray[np.int64]
     steps: NDArray[np.int64]
-    way: str
+    scheme: str
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -95,7 +95,7 @@ class Trajectory:
             if missing:
                 raise ValueError(f"{source} is not a trajectory: it lacks {', '.join(missing)}")
             found = {field.name: arrays[field.name] for field in fields(cls)}
-            return cls(**{**found, "way": str(found["way"])})
+            return cls(**{**found, "scheme": str(found["scheme"])})
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from aiida.orm import AbstractCode, FolderData, QueryBuilder
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, is_model_name
-from aiida_hpaint.science.diffusion.sampling.trajectory import refuse_large
+from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.workflows.engine.places import runs_on_this_machine
@@ -108,9 +108,9 @@ def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) ->
         usual = read_card(find_model(settings.generator)).sampling
     except CheckpointError:
         return  # the model is elsewhere, and so is its card
-    known = {"way": settings.way or usual.way, "steps": settings.steps or usual.steps}
+    known = {"scheme": settings.scheme or usual.scheme, "steps": settings.steps or usual.steps}
     largest = max(int(chunk.inserted.sum()) for chunk in chunks)
-    refuse_large(settings.samples * largest, settings.model_copy(update=known))
+    refuse_large_recording(settings.samples * largest, settings.model_copy(update=known))
 
 
 def _store(path: Path, attributes: dict[str, str]) -> FolderData:

@@ -139,12 +139,12 @@ def test_flags_are_settings() -> None:
 
 
 def test_flags_of_sampling() -> None:
-    flags: dict[str, Any] = {"way": "repaint", "steps": 200, "record": True, "set_": ()}
-    sampling = {"way": "repaint", "steps": 200, "record": 1}
+    flags: dict[str, Any] = {"scheme": "repaint", "steps": 200, "record": True, "set_": ()}
+    sampling = {"scheme": "repaint", "steps": 200, "record": 1}
     assert overrides_from(flags) == {"sampling": sampling}
     flags["set_"] = ("sampling.record=10",)
     assert overrides_from(flags) == {"sampling": {**sampling, "record": 10}}
-    assert overrides_from({"record": False, "way": None}) == {}
+    assert overrides_from({"record": False, "scheme": None}) == {}
 
 
 def test_a_model_is_sent_along_on_request(campaign_file: Path) -> None:

@@ -1,6 +1,6 @@
 """References of whole trajectories, with all random numbers, for a replay.
 
-| way | whose sampler |
+| scheme | whose sampler |
 | --- | --- |
 | free | mattergen's, no site known |
 | pos-only | mattergen's, with its mask |
@@ -37,26 +37,26 @@ from .recording import Recorder
 STEPS = 10
 CHOSEN = (3, 24, 26)
 """Crystals of 5, 1 and 4 sites."""
-WAYS = ("free", "pos-only", "baseline", "td")
+SCHEMES = ("free", "pos-only", "baseline", "td")
 
 
 def trajectories() -> Arrays:
-    """Positions after each step, their kicks and the final means, by way and corrector steps."""
+    """Positions after each step, their kicks and the final means, by scheme and corrector steps."""
     found: Arrays = {"chosen": np.array(CHOSEN)}
     cases = load_cases()
     with precision(torch.float64):
-        for way in WAYS:
+        for scheme in SCHEMES:
             for correctors in (0, 1):
                 for index, case in enumerate(cases[number] for number in CHOSEN):
                     recorder = Recorder(1000 + index)
-                    for name, rows in _draw(way, correctors, case, recorder).items():
-                        found[f"{way}_{correctors}_{index}_{name}"] = rows
+                    for name, rows in _draw(scheme, correctors, case, recorder).items():
+                        found[f"{scheme}_{correctors}_{index}_{name}"] = rows
     return found
 
 
-def _draw(way: str, correctors: int, case: Case, recorder: Recorder) -> Arrays:
-    run = {"free": _masked, "pos-only": _masked, "baseline": _renoised, "td": _per_site}[way]
-    unknown = np.ones_like(case.unknown) if way == "free" else case.unknown
+def _draw(scheme: str, correctors: int, case: Case, recorder: Recorder) -> Arrays:
+    run = {"free": _masked, "pos-only": _masked, "baseline": _renoised, "td": _per_site}[scheme]
+    unknown = np.ones_like(case.unknown) if scheme == "free" else case.unknown
     known = torch.as_tensor(~unknown, dtype=torch.float64)[:, None].expand(-1, 3).contiguous()
     with recorder:
         positions, mean = run(case, known, correctors)
@@ -112,7 +112,7 @@ def _per_site(case: Case, known: Tensor, correctors: int) -> tuple[list[Tensor],
 
 
 class _Walk:
-    """One crystal on its way down, moved by mattergen's predictor and corrector."""
+    """One crystal on its scheme down, moved by mattergen's predictor and corrector."""
 
     def __init__(self, case: Case, known: Tensor, module: DiffusionModule) -> None:
         self.module, self.sde = module, module.corruption.sdes["pos"]

@@ -10,7 +10,7 @@ from aiida_hpaint.science.diffusion.models.cards import (
     FractionalNoiseSettings,
     NoiseSettings,
 )
-from aiida_hpaint.science.diffusion.noise import Noise, largest_level, wrapped_noise
+from aiida_hpaint.science.diffusion.noise import Noise, compute_wrapped_noise, find_largest_level
 
 SKEWED = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 
@@ -31,7 +31,7 @@ def test_wrapped_noise_is_the_gradient_of_the_density(level: float) -> None:
         kick = np.linalg.solve(SKEWED.T, np.eye(3)[axis] * step)
         rise = log_density(frac + kick, level) - log_density(frac - kick, level)
         gradient[axis] = rise / (2 * step)
-    found = wrapped_noise(frac[None], SKEWED, level)[0]
+    found = compute_wrapped_noise(frac[None], SKEWED, level)[0]
     np.testing.assert_allclose(-found / level, gradient, atol=2e-3)
 
 
@@ -39,19 +39,21 @@ def test_little_noise_is_not_wrapped() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((50, 3))
     kicks = 0.05 * noise @ np.linalg.inv(SKEWED)
-    np.testing.assert_allclose(wrapped_noise(kicks, SKEWED, 0.05), noise, atol=1e-9)
+    np.testing.assert_allclose(compute_wrapped_noise(kicks, SKEWED, 0.05), noise, atol=1e-9)
 
 
 def test_much_noise_leaves_nothing_to_estimate() -> None:
     kicks = np.random.default_rng(1).random((50, 3))
-    assert np.abs(wrapped_noise(kicks, SKEWED, 4.0)).max() < 0.02
+    assert np.abs(compute_wrapped_noise(kicks, SKEWED, 4.0)).max() < 0.02
 
 
 def test_images_do_not_matter() -> None:
     kicks = np.random.default_rng(2).random((20, 3))
     shifted = kicks + np.random.default_rng(3).integers(-3, 4, kicks.shape)
     np.testing.assert_allclose(
-        wrapped_noise(shifted, SKEWED, 0.6), wrapped_noise(kicks, SKEWED, 0.6), atol=1e-9
+        compute_wrapped_noise(shifted, SKEWED, 0.6),
+        compute_wrapped_noise(kicks, SKEWED, 0.6),
+        atol=1e-9,
     )
 
 
@@ -68,7 +70,7 @@ def crystals() -> Crystals:
 def test_cartesian_levels_grow_geometrically_to_the_size_of_the_cell() -> None:
     settings = CartesianNoiseSettings()
     levels = Noise(settings).levels(crystals(), torch.linspace(1, 0, 10))
-    torch.testing.assert_close(levels[0], largest_level(crystals().cells, settings))
+    torch.testing.assert_close(levels[0], find_largest_level(crystals().cells, settings))
     assert levels[0, 1] == settings.largest
     torch.testing.assert_close(levels[9], torch.full_like(levels[9], settings.smallest))
     ratios = levels[1:] / levels[:-1]

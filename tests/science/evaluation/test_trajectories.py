@@ -61,7 +61,7 @@ def drawn(seed: int, inserted: str = "H:3,Li:1") -> Recording:
         hosts=np.array([0]),
         samples=np.array([0]),
         steps=np.array([1, 2, 3]),
-        way="td",
+        scheme="td",
     )
     return Recording(sample, trajectory)
 

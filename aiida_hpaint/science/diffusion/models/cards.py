@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from aiida_hpaint.science.settings import Settings, Way
+from aiida_hpaint.science.settings import Scheme, Settings
 
 ARCHITECTURES = ("dense", "gemnet", "mattergen")
 
@@ -43,7 +43,7 @@ NoiseSettings = CartesianNoiseSettings | FractionalNoiseSettings
 class SamplingDefaults(Settings):
     """What a model is best sampled with, where the settings do not say."""
 
-    way: Way = "td"
+    scheme: Scheme = "td"
     steps: int = Field(25, ge=2)
     corrector_steps: int = Field(0, ge=0)
     snr: float = Field(0.2, gt=0)

@@ -249,9 +249,9 @@ def _sampling(module: Mapping[str, Any], time_for_each_site: bool) -> SamplingDe
     corruption = _branch(module, "corruption", MODULE)
     noised = {*(corruption.get("sdes") or {}), *(corruption.get("discrete_corruptions") or {})}
     if time_for_each_site:
-        return SamplingDefaults(way="td", steps=50, corrector_steps=1, snr=0.4)
-    way = "pos-only" if noised == {"pos"} else "baseline"
-    return SamplingDefaults(way=way, steps=50, corrector_steps=1, snr=0.2)
+        return SamplingDefaults(scheme="td", steps=50, corrector_steps=1, snr=0.4)
+    scheme = "pos-only" if noised == {"pos"} else "baseline"
+    return SamplingDefaults(scheme=scheme, steps=50, corrector_steps=1, snr=0.2)
 
 
 def _data(tree: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
-from aiida_hpaint.science.diffusion.lattice import image_translations
+from aiida_hpaint.science.diffusion.lattice import list_image_translations
 from aiida_hpaint.science.diffusion.networks.kernels import (
     PairImages,
     RadialBasis,
@@ -100,7 +100,7 @@ class DenseNetwork(nn.Module):
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
         """Bytes that evaluating one structure takes, about; see `ScoreNetwork`."""
-        images = len(image_translations(cell, self.settings.cutoff))
+        images = len(list_image_translations(cell, self.settings.cutoff))
         return sites * sites * images / 2 * BYTES_PER_IMAGE
 
     def _embed(self, noise_levels: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
-from aiida_hpaint.science.diffusion.lattice import image_translations
+from aiida_hpaint.science.diffusion.lattice import list_image_translations
 
 CLOSEST = 0.3
 """Å; pairs closer than this look as if they were this far apart (log-spaced functions diverge)."""
@@ -76,7 +76,7 @@ class PairImages:
 def pair_images(crystals: Crystals, cutoff: float) -> PairImages:
     """All pairs that may be within the cutoff (Å) for some positions of the sites."""
     cells = crystals.cells.double().cpu().numpy()
-    tables = [torch.as_tensor(image_translations(cell, cutoff)) for cell in cells]
+    tables = [torch.as_tensor(list_image_translations(cell, cutoff)) for cell in cells]
     counts = torch.tensor([len(table) for table in tables])
     starts = torch.cumsum(counts, 0) - counts
     structure, first, second = _site_pairs(crystals)

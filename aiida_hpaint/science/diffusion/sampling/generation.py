@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.checkpoints import Model, load_model
-from aiida_hpaint.science.diffusion.sampling.frame import host_frame
-from aiida_hpaint.science.diffusion.sampling.inpainting import Draw, Path, Tick, inpaint
+from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
+from aiida_hpaint.science.diffusion.sampling.inpainting import (
+    SampledPath,
+    SampleRequest,
+    Tick,
+    inpaint,
+)
 from aiida_hpaint.science.diffusion.sampling.memory import is_out_of_memory, memory_limit
 from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
-from aiida_hpaint.science.diffusion.sampling.recording import assemble
-from aiida_hpaint.science.diffusion.sampling.sampler import resolve
-from aiida_hpaint.science.diffusion.sampling.seeds import sample_rng
-from aiida_hpaint.science.diffusion.sampling.trajectory import refuse_large
+from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
+from aiida_hpaint.science.diffusion.sampling.recording import assemble_trajectory
+from aiida_hpaint.science.diffusion.sampling.sampler import resolve_settings
+from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
 from aiida_hpaint.science.plausibility import absurd
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -98,10 +103,10 @@ def _generate(
     started = time.monotonic()
     model = _model(settings)
     if model is not None:
-        settings = resolve(settings, model.card)
+        settings = resolve_settings(settings, model.card)
     samples = _repeat(hosts, settings.samples)
     if record:
-        refuse_large(int(_sought(samples).sum()), settings)
+        refuse_large_recording(int(_sought(samples).sum()), settings)
     draws = _draws(hosts, settings, model)
     paths = _place(draws, model, settings, show, record)
     made, drawn = _with_positions(samples, draws, paths), np.ones(len(draws), dtype=np.int64)
@@ -122,11 +127,11 @@ def _generate(
     seconds = round(time.monotonic() - started, 3)
     made = made.with_scalars(fate=fates, draws=drawn)
     made = made.with_history(_record(settings, model) | {"seconds": seconds})
-    return made, assemble(made, draws, paths, settings)
+    return made, assemble_trajectory(made, draws, paths, settings)
 
 
 def _with_positions(
-    samples: StructureBatch, draws: Sequence[Draw], paths: Sequence[Path]
+    samples: StructureBatch, draws: Sequence[SampleRequest], paths: Sequence[SampledPath]
 ) -> StructureBatch:
     coords, sought = samples.frac_coords.copy(), _sought(samples)
     leave = (draw.frame.leave(path.final) for draw, path in zip(draws, paths, strict=True))
@@ -170,31 +175,35 @@ def _repeat(hosts: StructureBatch, samples: int) -> StructureBatch:
     return hosts[indices].with_scalars(host=indices, sample=numbering)
 
 
-def _draws(hosts: StructureBatch, settings: SamplingSettings, model: Model | None) -> list[Draw]:
+def _draws(
+    hosts: StructureBatch, settings: SamplingSettings, model: Model | None
+) -> list[SampleRequest]:
     draws = []
     sought = _sought(hosts)
     niggli = model is not None and model.card.noise.kind == "fractional"
     for index in range(len(hosts)):
         sites = hosts.sites(index)
         numbers, coords, unknown = hosts.numbers[sites], hosts.frac_coords[sites], sought[sites]
-        frame = host_frame(hosts.cells[index], numbers[~unknown], coords[~unknown], niggli=niggli)
+        frame = find_host_frame(
+            hosts.cells[index], numbers[~unknown], coords[~unknown], niggli=niggli
+        )
         frac = frame.enter(coords)
         for sample in range(settings.samples):
-            rng = sample_rng(settings.seed, sample, numbers, unknown)
-            draws.append(Draw(frame, numbers, frac, unknown, rng))
+            rng = make_random_stream(settings.seed, sample, numbers, unknown)
+            draws.append(SampleRequest(frame, numbers, frac, unknown, rng))
     return draws
 
 
 def _place(
-    draws: Sequence[Draw],
+    draws: Sequence[SampleRequest],
     model: Model | None,
     settings: SamplingSettings,
     show: Show,
     record: int,
-) -> list[Path]:
+) -> list[SampledPath]:
     if model is None:
         return _at_random(draws, show)
-    placed: dict[int, Path] = {}
+    placed: dict[int, SampledPath] = {}
     limit = settings.max_memory or memory_limit(model.device)
     for chunk in _chunks(draws, model, limit):
 
@@ -207,17 +216,21 @@ def _place(
     return [placed[index] for index in range(len(draws))]
 
 
-def _at_random(draws: Sequence[Draw], show: Show) -> list[Path]:
+def _at_random(draws: Sequence[SampleRequest], show: Show) -> list[SampledPath]:
     paths = []
     for done, d in enumerate(draws):
-        paths.append(Path(place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng)))
+        paths.append(SampledPath(place_at_random(d.frame, d.numbers, d.frac, d.unknown, d.rng)))
         show(done + 1, len(draws))
     return paths
 
 
 def _sample(
-    draws: Sequence[Draw], model: Model, settings: SamplingSettings, record: int, tick: Tick
-) -> list[Path]:
+    draws: Sequence[SampleRequest],
+    model: Model,
+    settings: SamplingSettings,
+    record: int,
+    tick: Tick,
+) -> list[SampledPath]:
     """The paths of the draws; where memory runs out, of one half after the other."""
     states = [draw.rng.bit_generator.state for draw in draws]
     try:
@@ -236,7 +249,7 @@ def _sample(
     ]
 
 
-def _chunks(draws: Sequence[Draw], model: Model, max_memory: float) -> list[list[int]]:
+def _chunks(draws: Sequence[SampleRequest], model: Model, max_memory: float) -> list[list[int]]:
     """Indices of draws to evaluate together: alike in size, bounded in memory (GiB)."""
     costs = [model.network.memory(len(draw.numbers), draw.frame.cell) / 2**30 for draw in draws]
     chunks: list[list[int]] = []

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
-from aiida_hpaint.science.diffusion.sampling.frame import HostFrame
-from aiida_hpaint.science.diffusion.sampling.kicks import Kicks
+from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
+from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.types import FloatArray
@@ -22,7 +22,7 @@ Tick = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Draw:
+class SampleRequest:
     """One sample to draw: a host in its own frame and the random numbers of the sample.
 
     `frac` (n, 3) is fractional in the frame. Where a position is sought (`unknown`) it is NaN, or
@@ -42,7 +42,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Path:
+class SampledPath:
     """Positions of the sought sites of one draw, fractional in its frame."""
 
     final: FloatArray
@@ -52,13 +52,13 @@ class Path:
 
 @torch.no_grad()
 def inpaint(
-    draws: Sequence[Draw],
+    draws: Sequence[SampleRequest],
     model: Model,
     settings: SamplingSettings,
     *,
     record: int = 0,
     tick: Tick | None = None,
-) -> list[Path]:
+) -> list[SampledPath]:
     """Sample each draw; the way there is kept on request.
 
     Each draw depends on its own random numbers only, never on the draws beside it.
@@ -71,7 +71,7 @@ def inpaint(
         Called with the fraction of the work that is done.
     """
     clean = _collate(draws).to(model.device, model.dtype)
-    kicks = Kicks([draw.rng for draw in draws], clean.frac)
+    kicks = NoiseStreams([draw.rng for draw in draws], clean.frac)
     sampler = Sampler.create(clean, model.card, settings)
     crystals = sampler.start(_first(draws, clean, sampler, kicks))
     prepared = model.network.prepare(crystals)
@@ -91,7 +91,7 @@ def inpaint(
     return paths.finish(crystals)
 
 
-def _collate(draws: Sequence[Draw]) -> Crystals:
+def _collate(draws: Sequence[SampleRequest]) -> Crystals:
     return collate(
         [draw.numbers for draw in draws],
         [np.nan_to_num(draw.frac) for draw in draws],
@@ -100,7 +100,9 @@ def _collate(draws: Sequence[Draw]) -> Crystals:
     )
 
 
-def _first(draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kicks) -> Crystals:
+def _first(
+    draws: Sequence[SampleRequest], clean: Crystals, sampler: Sampler, kicks: NoiseStreams
+) -> Crystals:
     """Sought sites anywhere in the cell, or at their guess plus noise of the first level."""
     sought = [draw.unknown for draw in draws]
     if sampler.times[0] == 1:
@@ -113,7 +115,7 @@ def _first(draws: Sequence[Draw], clean: Crystals, sampler: Sampler, kicks: Kick
 class _Paths:
     """Collects positions of the sought sites, of each draw, over the steps."""
 
-    def __init__(self, draws: Sequence[Draw], record: int, last: int) -> None:
+    def __init__(self, draws: Sequence[SampleRequest], record: int, last: int) -> None:
         self.draws, self.record, self.last = draws, record, last
         self.positions: list[list[FloatArray]] = []
         self.means: list[list[FloatArray]] = []
@@ -126,10 +128,10 @@ class _Paths:
             self.means.append(self._sought(nowhere if mean is None else mean.frac))
         self.positions.append(self._sought(crystals.frac))
 
-    def finish(self, crystals: Crystals) -> list[Path]:
+    def finish(self, crystals: Crystals) -> list[SampledPath]:
         final = self._sought(crystals.frac)
         return [
-            Path(final[row], [p[row] for p in self.positions], [m[row] for m in self.means])
+            SampledPath(final[row], [p[row] for p in self.positions], [m[row] for m in self.means])
             for row in range(len(self.draws))
         ]
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 
-from aiida_hpaint.science.diffusion.lattice import image_translations
-from aiida_hpaint.science.diffusion.sampling.frame import HostFrame
+from aiida_hpaint.science.diffusion.lattice import list_image_translations
+from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
 from aiida_hpaint.science.types import FloatArray
 
 ATTEMPTS = 100
@@ -54,7 +54,7 @@ def _distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatAr
     """(n, m) shortest distances in Å between points, over all periodic images."""
     shift = right[None] - left[:, None]
     wrapped = (shift - np.round(shift)) @ cell
-    images = wrapped[:, :, None] + image_translations(cell, 0.0)
+    images = wrapped[:, :, None] + list_image_translations(cell, 0.0)
     return np.asarray(np.linalg.norm(images, axis=-1).min(-1))
 
 

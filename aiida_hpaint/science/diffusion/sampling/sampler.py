@@ -1,4 +1,4 @@
-"""Sampler: one framework for the four ways of drawing unknown sites beside known ones."""
+"""Sampler: one framework for the four schemes of drawing unknown sites beside known ones."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.diffusion.noise import Noise
 from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector
 from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor
-from aiida_hpaint.science.diffusion.sampling.schedule import path_of
-from aiida_hpaint.science.diffusion.sampling.ways import moving_sites, renoises_known, told_levels
-from aiida_hpaint.science.settings import SamplingSettings, Way
+from aiida_hpaint.science.diffusion.sampling.schedule import plan_visits
+from aiida_hpaint.science.diffusion.sampling.schemes import (
+    moving_sites,
+    renoises_known,
+    site_levels,
+)
+from aiida_hpaint.science.settings import SamplingSettings, Scheme
 
 Estimate = Callable[[Crystals, Tensor], Tensor]
 """Noise estimate (B, N, 3) from noisy crystals and the level (B, N) told for each site."""
@@ -36,7 +40,7 @@ class Sampler:
         Diffusion times of the noise levels, falling.
     """
 
-    way: Way
+    scheme: Scheme
     clean: Crystals
     times: Tensor
     path: list[int]
@@ -47,18 +51,18 @@ class Sampler:
     @classmethod
     def create(cls, clean: Crystals, card: ModelCard, settings: SamplingSettings) -> Sampler:
         """A sampler for crystals in reduced cells; see `resolve` for settings that are unset."""
-        settings = resolve(settings, card)
-        assert settings.way
+        settings = resolve_settings(settings, card)
+        assert settings.scheme
         assert settings.snr
         assert settings.corrector_steps is not None
         assert settings.noise_scale is not None
         noise = Noise(card.noise)
-        times = level_times(settings).to(clean.frac)
+        times = compute_level_times(settings).to(clean.frac)
         return cls(
-            way=settings.way,
+            scheme=settings.scheme,
             clean=clean,
             times=times,
-            path=path_of(settings),
+            path=plan_visits(settings),
             predictor=AncestralPredictor.create(clean, times, noise, settings.noise_scale),
             corrector=LangevinCorrector(settings.snr),
             corrector_steps=settings.corrector_steps,
@@ -70,13 +74,13 @@ class Sampler:
         return list(zip(self.path[:-1], self.path[1:], strict=True))
 
     def start(self, crystals: Crystals) -> Crystals:
-        """The crystals with every site that this way moves marked as unknown."""
-        moving = moving_sites(self.way, self.clean)
+        """The crystals with every site that this scheme moves marked as unknown."""
+        moving = moving_sites(self.scheme, self.clean)
         return Crystals(crystals.numbers, moving, crystals.frac, crystals.cells)
 
     def told(self, index: int) -> Tensor:
         """(B, N) the noise level of each site that the network is told at a level."""
-        return told_levels(self.way, self.clean, self.predictor.levels[index])
+        return site_levels(self.scheme, self.clean, self.predictor.levels[index])
 
     def step(
         self, crystals: Crystals, move: tuple[int, int], estimate: Estimate, draw: Draw
@@ -94,8 +98,8 @@ class Sampler:
         return self.predictor.step(crystals, estimate(crystals, told), here, draw())
 
     def _known_at(self, crystals: Crystals, index: int, draw: Draw) -> Crystals:
-        """The crystals with their known sites noised afresh to a level, where the way asks it."""
-        if not renoises_known(self.way):
+        """Return crystals whose known sites have fresh noise of a level, if the scheme asks it."""
+        if not renoises_known(self.scheme):
             return crystals
         start = crystals.with_frac(self.clean.frac)
         noised = self.predictor.renoise(start, len(self.predictor.levels) - 1, index, draw())
@@ -103,7 +107,7 @@ class Sampler:
         return crystals.with_frac(torch.where(sought, crystals.frac, noised.frac))
 
 
-def level_times(settings: SamplingSettings) -> Tensor:
+def compute_level_times(settings: SamplingSettings) -> Tensor:
     """(steps,) diffusion times of the noise levels, falling, for settings that are resolved."""
     assert settings.steps is not None
     assert settings.last_time is not None
@@ -111,7 +115,7 @@ def level_times(settings: SamplingSettings) -> Tensor:
     return torch.linspace(first, last, settings.steps, dtype=torch.float64)
 
 
-def resolve(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
+def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
     """The settings with everything unset as the model's card recommends."""
     defaults = card.sampling.model_dump()
     filled = {key: value for key, value in defaults.items() if getattr(settings, key) is None}

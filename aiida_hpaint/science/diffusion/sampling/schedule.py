@@ -1,13 +1,19 @@
-"""The order in which a sampler visits the noise levels."""
+"""The order in which a sampler visits the noise levels, and which of its steps are recorded."""
 
 from __future__ import annotations
 
 import itertools
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aiida_hpaint.science.settings import SamplingSettings
 
+LARGEST_RECORDING = 2**30
+"""Bytes that a trajectory may have."""
 
-def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
+
+def order_visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
     """Indices of the noise levels in the order of their visits: 0 is the first, `steps` is clean.
 
     With one sampling, straight down. With more, as in RePaint (Lugmayr et al., arXiv:2201.09865,
@@ -37,14 +43,42 @@ def visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
     return [steps - 1 - height for height in path] + [steps]
 
 
-def path_of(settings: SamplingSettings) -> list[int]:
-    """The `visits` that settings stand for; their `way` and `steps` are set."""
+def plan_visits(settings: SamplingSettings) -> list[int]:
+    """The `visits` that settings stand for; their `scheme` and `steps` are set."""
     assert settings.steps is not None
-    again = settings.resamplings if settings.way == "repaint" else 1
-    return visits(settings.steps, again, settings.jump)
+    again = settings.resamplings if settings.scheme == "repaint" else 1
+    return order_visits(settings.steps, again, settings.jump)
 
 
-def evaluations(path: list[int], corrector_steps: int) -> int:
+def count_evaluations(path: list[int], corrector_steps: int) -> int:
     """Evaluations of the network that a path over the noise levels takes."""
     falls = sum(there > here for here, there in itertools.pairwise(path))
     return falls * (1 + corrector_steps)
+
+
+def list_recorded_steps(settings: SamplingSettings) -> NDArray[np.int64]:
+    """(F,) steps that are recorded, counted from 1: every n-th and the last.
+
+    `scheme` and `steps` have to be set in the settings.
+    """
+    last, every = len(plan_visits(settings)) - 1, settings.record or 1
+    return np.unique([*range(every, last + 1, every), last])
+
+
+def refuse_large_recording(sites: int, settings: SamplingSettings) -> None:
+    """Refuse a recording of too many sought sites; `scheme` and `steps` are set.
+
+    Raises
+    ------
+    ValueError
+        If positions and means take more than `LARGEST_RECORDING`.
+    """
+    steps = len(list_recorded_steps(settings))
+    size = (2 * steps + 1) * sites * 12
+    if size > LARGEST_RECORDING:
+        every = (settings.record or 1) * -(-size // LARGEST_RECORDING)
+        raise ValueError(
+            f"recording {steps} steps of {sites} sites takes {size / 2**30:.1f} GiB, more than "
+            f"{LARGEST_RECORDING / 2**30:g}: keep one step in {every} with "
+            f"sampling.record={every}, or sample less at once"
+        )

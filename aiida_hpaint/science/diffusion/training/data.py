@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.diffusion.lattice import niggli_cell, reduce_cell, standard_cell
+from aiida_hpaint.science.diffusion.lattice import orient_cell, reduce_cell, reduce_to_niggli
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 HEAVIEST = 118
@@ -96,10 +96,10 @@ class TrainingStructures:
         start = self.starts[row]
         sites = slice(start, start + self.counts[row])
         cell = np.asarray(self.cells[row], dtype=np.float64)
-        transform = niggli_cell(cell) if niggli else reduce_cell(cell)
+        transform = reduce_to_niggli(cell) if niggli else reduce_cell(cell)
         frac = np.asarray(self.frac[sites], dtype=np.float64) @ np.linalg.inv(transform)
         numbers = np.asarray(self.numbers[sites], dtype=np.int64)
-        return TrainingCrystal(numbers, frac, standard_cell(transform @ cell))
+        return TrainingCrystal(numbers, frac, orient_cell(transform @ cell))
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.cards import NoiseSettings
-from aiida_hpaint.science.diffusion.noise import Noise, wrapped_noise
+from aiida_hpaint.science.diffusion.noise import Noise, compute_wrapped_noise
 from aiida_hpaint.science.diffusion.training.data import (
     TrainingCrystal,
     TrainingDataError,
@@ -151,7 +151,7 @@ def expected_noise(
     target = np.zeros_like(kicks)
     for level in np.unique(levels):
         same = levels == level
-        target[same] = wrapped_noise(kicks[same], axes, float(level))
+        target[same] = compute_wrapped_noise(kicks[same], axes, float(level))
     return target
 
 

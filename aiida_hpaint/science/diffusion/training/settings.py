@@ -71,7 +71,7 @@ class TrainingSettings(Settings):
     noise: NoiseSettings = CartesianNoiseSettings()
     masks: MaskSettings = MaskSettings()
     sampling: SamplingDefaults | None = Field(
-        None, description="what the card recommends; unset: the way that the masks are for"
+        None, description="what the card recommends; unset: the scheme that the masks are for"
     )
     holdout: Sources = Field((), description="structures whose like are removed from the data")
     holdout_by: Literal["structure", "prototype"] = Field(
@@ -153,5 +153,5 @@ class TrainingSettings(Settings):
     @property
     def recommended(self) -> SamplingDefaults:
         """What the card of the finished model recommends for sampling."""
-        way = "pos-only" if self.masks.kind == "none" else "td"
-        return self.sampling or SamplingDefaults(way=way)
+        scheme = "pos-only" if self.masks.kind == "none" else "td"
+        return self.sampling or SamplingDefaults(scheme=scheme)

@@ -78,7 +78,7 @@ def test_the_card_tells_where_the_model_is_from(tmp_path: Path) -> None:
     assert card.training["global_step"] == 1234
     assert card.architecture == "gemnet"
     assert card.noise == FractionalNoiseSettings(smallest=0.01, largest=5)
-    assert card.sampling.way == "baseline"
+    assert card.sampling.scheme == "baseline"
 
 
 def test_heads_that_positions_do_not_need_are_kept_on_demand(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_model_with_a_time_for_each_site(tmp_path: Path) -> None:
     settings = SMALL.model_copy(update={"species": 100, "types": 100})
     state = state_of(small_network(settings))
     card = convert_checkpoint(write_folder(tmp_path / "td", small_config(True), state), name="td")
-    assert card.sampling.way == "td"
+    assert card.sampling.scheme == "td"
     assert card.network["known_time"] == 0.001
     assert card.network["species"] == 100
 

@@ -63,7 +63,7 @@ def test_a_fetched_model_is_found_by_its_name(hub: Hub, published: dict[str, byt
     card = fetch_model(NAME, tell=told.append)
     assert load_model(NAME, "cpu").card == card
     assert card in list_models()
-    assert card.sampling.way == "td"
+    assert card.sampling.scheme == "td"
     assert card.data["revision"] == hub.branches[MODEL.repo]["main"]
     assert card.data["source_sha256"] == sha256_of(published)
     assert card.data["source"] == "https://huggingface.co/t-reents/XtalPaint"

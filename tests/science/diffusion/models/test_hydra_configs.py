@@ -28,7 +28,7 @@ def test_the_published_base_model() -> None:
     assert gemnet_settings(found) == (GemNetSettings(), [])
     assert found.noise == FractionalNoiseSettings(smallest=0.01, largest=5.0)
     assert found.sampling.model_dump() == {
-        "way": "baseline",
+        "scheme": "baseline",
         "steps": 50,
         "corrector_steps": 1,
         "snr": 0.2,
@@ -41,17 +41,17 @@ def test_the_published_base_model() -> None:
 def test_a_model_with_a_time_for_each_site() -> None:
     found = parse_config(td_config())
     assert size(td_config()) == GemNetSettings(species=100, types=100, known_time=0.001)
-    assert found.sampling.way == "td"
+    assert found.sampling.scheme == "td"
     assert found.sampling.snr == 0.4
 
 
 def test_a_model_for_positions_alone() -> None:
     config = changed(base_config(), f"{MODULE}.corruption.discrete_corruptions", ...)
     config = changed(config, f"{MODULE}.corruption.sdes.cell", ...)
-    assert parse_config(config).sampling.way == "pos-only"
+    assert parse_config(config).sampling.scheme == "pos-only"
     # the crystal structures of one composition: cells are noised, too
     config = changed(base_config(), f"{MODULE}.corruption.discrete_corruptions", {})
-    assert parse_config(config).sampling.way == "baseline"
+    assert parse_config(config).sampling.scheme == "baseline"
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_time_of_clean_sites(change: dict[str, Any], time: float) -> None:
     for path, value in change.items():
         config = changed(config, path, value)
     found = parse_config(config)
-    assert found.sampling.way == "td"
+    assert found.sampling.scheme == "td"
     assert found.known_time == time
     assert size(config).known_time == time
 

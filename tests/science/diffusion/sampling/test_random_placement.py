@@ -5,7 +5,7 @@ from ase import Atoms
 from ase.data import covalent_radii
 
 from aiida_hpaint.science.diffusion import generate
-from aiida_hpaint.science.diffusion.sampling.frame import host_frame
+from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
 from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -30,7 +30,7 @@ def test_a_crowded_cell_is_filled_all_the_same() -> None:
     frac = np.full((6, 3), np.nan)
     frac[0] = 0
     unknown = numbers == 1
-    frame = host_frame(cell, numbers[:1], frac[:1])
+    frame = find_host_frame(cell, numbers[:1], frac[:1])
     found = place_at_random(frame, numbers, frac, unknown, np.random.default_rng(0))
     assert found.shape == (5, 3)
     assert np.isfinite(found).all()

@@ -15,11 +15,11 @@ from aiida_hpaint.science.diffusion.models.cards import (
     SamplingDefaults,
 )
 from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
-from aiida_hpaint.science.diffusion.sampling.sampler import Sampler, resolve
-from aiida_hpaint.science.settings import SamplingSettings, Way
+from aiida_hpaint.science.diffusion.sampling.sampler import Sampler, resolve_settings
+from aiida_hpaint.science.settings import SamplingSettings, Scheme
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-WAYS = get_args(Way)
+SCHEMES = get_args(Scheme)
 CELL = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 
 
@@ -35,14 +35,14 @@ def clean_crystal() -> Crystals:
 
 
 @pytest.mark.parametrize("noise", [CartesianNoiseSettings(), FractionalNoiseSettings()])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("corrector_steps", [0, 1])
 def test_every_way_leads_an_exact_score_to_the_crystal(
-    way: Way, noise: NoiseSettings, corrector_steps: int
+    scheme: Scheme, noise: NoiseSettings, corrector_steps: int
 ) -> None:
     clean = clean_crystal()
     settings = SamplingSettings(
-        way=way, steps=20, jump=3, resamplings=2, corrector_steps=corrector_steps
+        scheme=scheme, steps=20, jump=3, resamplings=2, corrector_steps=corrector_steps
     )
     sampler = Sampler.create(clean, card(noise), settings)
     generator = torch.Generator().manual_seed(0)
@@ -60,23 +60,23 @@ def test_every_way_leads_an_exact_score_to_the_crystal(
         state, _ = sampler.step(state, move, exact, draw)
     shift = state.frac - clean.frac
     assert float((shift - shift.round()).abs().max()) < 1e-9
-    if way in ("td", "pos-only"):
+    if scheme in ("td", "pos-only"):
         assert torch.equal(state.frac[~clean.unknown], clean.frac[~clean.unknown])
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_what_the_network_is_told(way: Way) -> None:
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_what_the_network_is_told(scheme: Scheme) -> None:
     clean = clean_crystal()
-    sampler = Sampler.create(clean, card(), SamplingSettings(way=way, steps=6))
+    sampler = Sampler.create(clean, card(), SamplingSettings(scheme=scheme, steps=6))
     told = sampler.told(2)
     level = sampler.predictor.levels[2, 0]
     assert (told[clean.unknown] == level).all()
-    assert (told[~clean.unknown] == (0 if way == "td" else level)).all()
+    assert (told[~clean.unknown] == (0 if scheme == "td" else level)).all()
 
 
 def test_baseline_gives_known_sites_the_noise_of_the_level() -> None:
     clean = clean_crystal()
-    sampler = Sampler.create(clean, card(), SamplingSettings(way="baseline", steps=30))
+    sampler = Sampler.create(clean, card(), SamplingSettings(scheme="baseline", steps=30))
     seen = []
 
     def watch(crystals: Crystals, told: torch.Tensor) -> torch.Tensor:
@@ -118,29 +118,29 @@ def test_less_noise_gathers_samples_where_they_are_likely(scale: float, shrinks:
 
 
 def test_unset_settings_come_from_the_card() -> None:
-    recommended = SamplingDefaults(way="pos-only", steps=50, corrector_steps=1, snr=0.4)
+    recommended = SamplingDefaults(scheme="pos-only", steps=50, corrector_steps=1, snr=0.4)
     model = card(FractionalNoiseSettings()).model_copy(update={"sampling": recommended})
-    found = resolve(SamplingSettings(steps=40), model)
-    assert (found.way, found.steps, found.corrector_steps, found.snr) == ("pos-only", 40, 1, 0.4)
+    found = resolve_settings(SamplingSettings(steps=40), model)
+    assert (found.scheme, found.steps, found.corrector_steps, found.snr) == ("pos-only", 40, 1, 0.4)
     assert found.last_time == pytest.approx(1 / 40)
-    assert resolve(SamplingSettings(), card()).last_time == 0
+    assert resolve_settings(SamplingSettings(), card()).last_time == 0
 
 
 def test_noise_that_does_not_fall_is_refused() -> None:
     with pytest.raises(ValueError, match=r"last_time 0.3 is not below start_time 0.2"):
-        resolve(SamplingSettings(start_time=0.2, last_time=0.3), card())
+        resolve_settings(SamplingSettings(start_time=0.2, last_time=0.3), card())
 
 
-def settings(way: Way, **options: object) -> SamplingSettings:
+def settings(scheme: Scheme, **options: object) -> SamplingSettings:
     return SamplingSettings(
-        way=way, samples=2, steps=8, jump=2, resamplings=2, corrector_steps=1, **options
+        scheme=scheme, samples=2, steps=8, jump=2, resamplings=2, corrector_steps=1, **options
     )
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_sample_is_the_same_alone_and_in_any_batch(way: Way, hosts: StructureBatch) -> None:
-    together = generate(hosts, settings(way))
-    apart = [generate(hosts[index], settings(way)) for index in range(len(hosts))]
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_sample_is_the_same_alone_and_in_any_batch(scheme: Scheme, hosts: StructureBatch) -> None:
+    together = generate(hosts, settings(scheme))
+    apart = [generate(hosts[index], settings(scheme)) for index in range(len(hosts))]
     expected = np.concatenate([batch.frac_coords for batch in apart])
     shift = together.frac_coords - expected
     assert np.abs(shift - np.round(shift)).max() < 1e-6
@@ -150,10 +150,10 @@ def test_a_sample_is_the_same_alone_and_in_any_batch(way: Way, hosts: StructureB
     )
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_recorded_trajectory_ends_in_the_sample(way: Way, hosts: StructureBatch) -> None:
-    samples, trajectory = generate_recorded(hosts, settings(way))
-    path = 15 if way == "repaint" else 8
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_recorded_trajectory_ends_in_the_sample(scheme: Scheme, hosts: StructureBatch) -> None:
+    samples, trajectory = generate_recorded(hosts, settings(scheme))
+    path = 15 if scheme == "repaint" else 8
     assert len(trajectory) == len(samples)
     assert trajectory.positions.shape[0] == len(trajectory.times) + 1
     assert len(trajectory.times) >= path
@@ -163,8 +163,8 @@ def test_a_recorded_trajectory_ends_in_the_sample(way: Way, hosts: StructureBatc
         found = trajectory.positions[-1, trajectory.sites(row)]
         np.testing.assert_allclose(found, sought, atol=1e-6)
     rises = np.diff(trajectory.times) > 0
-    assert rises.any() == (way == "repaint")
-    assert np.array_equal(generate(hosts, settings(way)).frac_coords, samples.frac_coords), (
+    assert rises.any() == (scheme == "repaint")
+    assert np.array_equal(generate(hosts, settings(scheme)).frac_coords, samples.frac_coords), (
         "recording changes nothing"
     )
 

@@ -109,7 +109,7 @@ def test_the_focus_is_drawn_as_often_as_asked(
 
 
 def test_structures_come_in_the_cell_that_sampling_uses(structures: TrainingStructures) -> None:
-    from aiida_hpaint.science.diffusion.sampling.frame import host_frame
+    from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
 
     for index in range(10):
         start = structures.starts[index]
@@ -117,5 +117,7 @@ def test_structures_come_in_the_cell_that_sampling_uses(structures: TrainingStru
         numbers, frac = structures.numbers[sites], structures.frac[sites].astype(float)
         for niggli in (False, True):
             crystal = structures.crystal(index, niggli=niggli)
-            frame = host_frame(structures.cells[index].astype(float), numbers, frac, niggli=niggli)
+            frame = find_host_frame(
+                structures.cells[index].astype(float), numbers, frac, niggli=niggli
+            )
             np.testing.assert_allclose(crystal.cell, frame.cell, atol=1e-9)

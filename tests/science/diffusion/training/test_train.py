@@ -248,7 +248,7 @@ def test_gemnet_learns_from_all_masks_and_noises(tmp_path: Path, masks: str, noi
     assert torch.isfinite(loss)
     assert len(slopes) > 10
     assert all(torch.isfinite(slope).all() for slope in slopes)
-    assert run.recommended.way == ("pos-only" if masks == "none" else "td")
+    assert run.recommended.scheme == ("pos-only" if masks == "none" else "td")
 
 
 def test_the_recipe_of_the_paper_runs(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def sample_rng(
+def make_random_stream(
     seed: int, sample: int, numbers: NDArray[np.int64], inserted: NDArray[np.bool_]
 ) -> np.random.Generator:
     """Generator keyed by the seed, the sample's index and the composition of the host.

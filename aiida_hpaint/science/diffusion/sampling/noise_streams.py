@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Kicks:
+class NoiseStreams:
     """Draws padded random numbers in turn; a sample's depend on its own generator alone.
 
     Attributes

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from aiida_hpaint.science.diffusion.lattice import niggli_cell, reduce_cell, standard_cell
+from aiida_hpaint.science.diffusion.lattice import orient_cell, reduce_cell, reduce_to_niggli
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CONSIDERED = 40
@@ -45,19 +45,19 @@ class HostFrame:
         return np.asarray(np.mod((frac + self.origin) @ self.transform, 1.0))
 
 
-def host_frame(
+def find_host_frame(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, *, niggli: bool = False
 ) -> HostFrame:
     """The frame of a host, from its cell (Å) and its known sites (fractional).
 
     Networks that see the lattice vectors want them Niggli-reduced, as they were trained.
     """
-    transform = niggli_cell(cell) if niggli else reduce_cell(cell)
-    origin = crystal_origin(numbers, frac @ np.linalg.inv(transform))
-    return HostFrame(transform, standard_cell(transform @ cell), origin)
+    transform = reduce_to_niggli(cell) if niggli else reduce_cell(cell)
+    origin = find_origin(numbers, frac @ np.linalg.inv(transform))
+    return HostFrame(transform, orient_cell(transform @ cell), origin)
 
 
-def crystal_origin(numbers: IntArray, frac: FloatArray) -> FloatArray:
+def find_origin(numbers: IntArray, frac: FloatArray) -> FloatArray:
     """A point (3,), fractional, that moves with the sites and ignores their order.
 
     Solves for the shift that would make the phases of three strong structure factors zero. Three

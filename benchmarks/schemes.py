@@ -1,9 +1,9 @@
-"""The four ways to inpaint with one network: match rate, evaluations of the network, seconds.
+"""The four schemes to inpaint with one network: match rate, evaluations of the network, seconds.
 
-    python benchmarks/ways.py references.extxyz --output runs/ways
+    python benchmarks/schemes.py references.extxyz --output runs/schemes
 
-Takes the H out of reference crystals and draws samples in each way, without relaxation. Each line
-of the table is finished before the next begins: run the same command again to go on.
+Takes the H out of reference crystals and draws samples with each scheme, without relaxation. Each
+line of the table is finished before the next begins: run the same command again to go on.
 """
 
 from __future__ import annotations
@@ -22,22 +22,27 @@ from tqdm import tqdm
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.diffusion import generate, load_model
-from aiida_hpaint.science.diffusion.sampling.sampler import resolve
-from aiida_hpaint.science.diffusion.sampling.schedule import evaluations, path_of
+from aiida_hpaint.science.diffusion.sampling.sampler import resolve_settings
+from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
 from aiida_hpaint.science.evaluation import matches, success_rate
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 VARIANTS: dict[str, dict[str, Any]] = {
-    "td, 25 levels": {"way": "td", "steps": 25},
-    "td, 25 levels, corrector": {"way": "td", "steps": 25, "corrector_steps": 1},
-    "td, 100 levels": {"way": "td", "steps": 100},
-    "pos-only, 25 levels": {"way": "pos-only", "steps": 25},
-    "pos-only, 100 levels, corrector": {"way": "pos-only", "steps": 100, "corrector_steps": 1},
-    "baseline, 25 levels": {"way": "baseline", "steps": 25},
-    "baseline, 100 levels, corrector": {"way": "baseline", "steps": 100, "corrector_steps": 1},
-    "repaint, 50 levels, 3 x 5": {"way": "repaint", "steps": 50, "resamplings": 3, "jump": 5},
-    "repaint, 200 levels, 3 x 10": {"way": "repaint", "steps": 200, "resamplings": 3, "jump": 10},
+    "td, 25 levels": {"scheme": "td", "steps": 25},
+    "td, 25 levels, corrector": {"scheme": "td", "steps": 25, "corrector_steps": 1},
+    "td, 100 levels": {"scheme": "td", "steps": 100},
+    "pos-only, 25 levels": {"scheme": "pos-only", "steps": 25},
+    "pos-only, 100 levels, corrector": {"scheme": "pos-only", "steps": 100, "corrector_steps": 1},
+    "baseline, 25 levels": {"scheme": "baseline", "steps": 25},
+    "baseline, 100 levels, corrector": {"scheme": "baseline", "steps": 100, "corrector_steps": 1},
+    "repaint, 50 levels, 3 x 5": {"scheme": "repaint", "steps": 50, "resamplings": 3, "jump": 5},
+    "repaint, 200 levels, 3 x 10": {
+        "scheme": "repaint",
+        "steps": 200,
+        "resamplings": 3,
+        "jump": 10,
+    },
 }
 
 
@@ -92,7 +97,7 @@ def measure(
         "single": [rate.value, rate.error],
         "any": [anywhere.value, anywhere.error],
         "hosts": len(hosts),
-        "evaluations": network_calls(settings),
+        "count_evaluations": network_calls(settings),
         "seconds": float(np.mean([seconds for _, seconds in results])) / options.samples,
     }
 
@@ -110,20 +115,20 @@ def sample(
 
 def network_calls(settings: SamplingSettings) -> int:
     """Evaluations of the network for each sample."""
-    settings = resolve(settings, load_model(settings.generator).card)
-    return evaluations(path_of(settings), settings.corrector_steps or 0)
+    settings = resolve_settings(settings, load_model(settings.generator).card)
+    return count_evaluations(plan_visits(settings), settings.corrector_steps or 0)
 
 
 def report(rows: list[dict[str, Any]]) -> None:
     """Print the table as Markdown."""
-    print("| way | single sample | any of the samples | evaluations | CPU s a sample |")
+    print("| scheme | single sample | any of the samples | evaluations | CPU s a sample |")
     print("| --- | --- | --- | --- | --- |")
     for row in rows:
         single, anywhere = (
             f"{100 * value:.1f} ± {100 * error:.1f} %"
             for value, error in (row["single"], row["any"])
         )
-        cost = f"{row['evaluations']} | {row['seconds']:.2f}"
+        cost = f"{row['count_evaluations']} | {row['seconds']:.2f}"
         print(f"| {row['name']} | {single} | {anywhere} | {cost} |")
 
 

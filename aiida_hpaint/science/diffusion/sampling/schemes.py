@@ -1,7 +1,7 @@
-"""The four ways in which known sites take part while the unknown ones are drawn.
+"""The four schemes in which known sites take part while the unknown ones are drawn.
 
 =========  =====================  ==============================  ===========================
-way        known sites            noise level that is told        source
+scheme        known sites            noise level that is told        source
 =========  =====================  ==============================  ===========================
 td         clean                  zero for known sites            TD-Paint (arXiv:2410.09306)
 pos-only   clean                  one for all sites               MatterGen's own masks
@@ -18,20 +18,20 @@ from __future__ import annotations
 from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
-from aiida_hpaint.science.settings import Way
+from aiida_hpaint.science.settings import Scheme
 
 
-def renoises_known(way: Way) -> bool:
+def renoises_known(scheme: Scheme) -> bool:
     """Whether known sites get fresh noise at each level, so that every site moves."""
-    return way in ("baseline", "repaint")
+    return scheme in ("baseline", "repaint")
 
 
-def moving_sites(way: Way, crystals: Crystals) -> Tensor:
+def moving_sites(scheme: Scheme, crystals: Crystals) -> Tensor:
     """(B, N) True for sites that move while the sought ones, `crystals.unknown`, are drawn."""
-    return crystals.present if renoises_known(way) else crystals.unknown
+    return crystals.present if renoises_known(scheme) else crystals.unknown
 
 
-def told_levels(way: Way, crystals: Crystals, levels: Tensor) -> Tensor:
+def site_levels(scheme: Scheme, crystals: Crystals, levels: Tensor) -> Tensor:
     """(B, N) noise level of each site as the network is told it, from that of each structure."""
-    told = crystals.unknown if way == "td" else crystals.present
+    told = crystals.unknown if scheme == "td" else crystals.present
     return levels[:, None] * told
