@@ -28,7 +28,7 @@ from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData
 from aiida_hpaint import restore
 from aiida_hpaint.data.structure_batch import to_structure
 from aiida_hpaint.science.benchmark import read_references
-from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import StructureBatch, from_pymatgen, remove_inserted
@@ -156,7 +156,7 @@ def compared(answer: Answer, reference: Answer) -> dict[str, Any]:
     ours, theirs = (batch(one) for one in (structure, reference[0]))
     known = energy is not None and reference[1] is not None
     above = 1000 * (energy - reference[1]) / ours.n_sites if known else None
-    return {"match": bool(matches(ours, theirs)), "above": above}
+    return {"match": bool(is_match(ours, theirs)), "above": above}
 
 
 def batch(structure: StructureData) -> StructureBatch:

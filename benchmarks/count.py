@@ -26,7 +26,7 @@ from ase.formula import Formula
 from aiida_hpaint.science.counting import CountingSettings, count_missing
 from aiida_hpaint.science.counting.counted import EVIDENCE
 from aiida_hpaint.science.counting.trials import trial_hosts
-from aiida_hpaint.science.evaluation.success import wilson_interval
+from aiida_hpaint.science.evaluation.success import compute_wilson_interval
 from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import symbol_of
 
@@ -163,7 +163,7 @@ def rate(right: int, n: int) -> str:
     """A rate with its interval, in percent."""
     if not n:
         return "-"
-    low, high = wilson_interval(right / n, n)
+    low, high = compute_wilson_interval(right / n, n)
     return f"{100 * right / n:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 

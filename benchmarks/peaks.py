@@ -30,16 +30,16 @@ sys.path[:0] = [str(ROOT / "tests" / "helpers")]
 from espresso import missing, potential, pseudo_folder  # noqa: E402
 
 from aiida_hpaint.science.benchmark import read_references  # noqa: E402
-from aiida_hpaint.science.benchmark.measure import load, relax_reference  # noqa: E402
+from aiida_hpaint.science.benchmark.measure import load_models, relax_reference  # noqa: E402
 from aiida_hpaint.science.benchmark.references import References  # noqa: E402
-from aiida_hpaint.science.benchmark.statistics.describe import host_row  # noqa: E402
+from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host  # noqa: E402
 from aiida_hpaint.science.diffusion import generate  # noqa: E402
 from aiida_hpaint.science.electrostatics import Sites, find_sites, read_cube  # noqa: E402
 from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
     make_starting_points,
     refine_starting_points,
 )
-from aiida_hpaint.science.evaluation.equivalence import site_distances  # noqa: E402
+from aiida_hpaint.science.evaluation.equivalence import compute_site_distances  # noqa: E402
 from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
 from aiida_hpaint.science.funnel import winnow  # noqa: E402
 from aiida_hpaint.science.protocols import load_protocol  # noqa: E402
@@ -69,7 +69,7 @@ def main() -> None:
     settings = load_protocol(
         options.protocol, {**PLAIN, "sampling": {"samples": options.samples, "seed": options.seed}}
     )
-    load(settings)
+    load_models(settings)
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / RECORDS
     known = {record["index"] for record in read_records(path)}
@@ -156,7 +156,7 @@ def measure(
         start = winnow(drawn, settings.symmetry, settings.sift)
         samples = relax_winnowed(start, settings)
         seconds = cpu() - began
-        row = host_row(
+        row = describe_host(
             index,
             reference,
             start,
@@ -208,8 +208,8 @@ def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
     wanted = reference.frac_coords[reference.inserted]
     if not len(sites):
         return {"sites": 0, "orbits": 0, "inserted": len(wanted)}
-    away = site_distances(cell, wanted, sites.frac_coords)
-    to_atoms = site_distances(cell, sites.frac_coords, reference.frac_coords[known]).min()
+    away = compute_site_distances(cell, wanted, sites.frac_coords)
+    to_atoms = compute_site_distances(cell, sites.frac_coords, reference.frac_coords[known]).min()
     nearest = away.argmin(1)
     return {
         "sites": len(sites),

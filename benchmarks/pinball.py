@@ -39,7 +39,7 @@ from aiida_hpaint.science.electrostatics.heuristic import exchange
 from aiida_hpaint.science.electrostatics.placing import place_sites
 from aiida_hpaint.science.electrostatics.selection import Selection
 from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations, symmetrised
-from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures import StructureBatch, remove_inserted
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -352,7 +352,7 @@ def rank(sites: Sites, host: StructureBatch, reference: StructureBatch, value: f
     element = symbol_of(int(reference.numbers[reference.inserted][0]))
     placed = place_sites(remove_inserted(host), sites.frac_coords, found.chosen, element)
     for place in range(len(placed)):
-        if matches(placed[place], reference):
+        if is_match(placed[place], reference):
             return place + 1
     return 1000
 

@@ -24,7 +24,7 @@ from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.diffusion import generate, load_model
 from aiida_hpaint.science.diffusion.sampling.sampler import resolve_settings
 from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
-from aiida_hpaint.science.evaluation import matches, success_rate
+from aiida_hpaint.science.evaluation import estimate_rate, is_match
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -89,8 +89,8 @@ def measure(
     with ProcessPoolExecutor(options.processes) as pool:
         jobs = pool.map(sample, hosts, references, [settings] * len(hosts))
         results = list(tqdm(jobs, total=len(hosts), desc=name, unit="host"))
-    rate = success_rate([found for found, _ in results])
-    anywhere = success_rate([any(found) for found, _ in results])
+    rate = estimate_rate([found for found, _ in results])
+    anywhere = estimate_rate([any(found) for found, _ in results])
     return {
         "name": name,
         "settings": settings.model_dump(mode="json"),
@@ -110,7 +110,7 @@ def sample(
     began = time.process_time()
     samples = generate(host, settings)
     seconds = time.process_time() - began
-    return [matches(drawn, reference) for drawn in samples], seconds
+    return [is_match(drawn, reference) for drawn in samples], seconds
 
 
 def network_calls(settings: SamplingSettings) -> int:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from aiida_hpaint.science.benchmark import References, read_references
 from aiida_hpaint.science.diffusion import generate
-from aiida_hpaint.science.evaluation import matches
+from aiida_hpaint.science.evaluation import is_match
 from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
 from aiida_hpaint.science.settings import SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -77,7 +77,7 @@ def measured(references: References, place: int, sampling: SamplingSettings) -> 
         generate(references.hosts[place], sampling), SymmetrySettings(symmetrised=True, wyckoff=10)
     )
     origins = offered.scalars["origin"].tolist()
-    right = [one.placed[0] and matches(one, reference) for one in offered]
+    right = [one.placed[0] and is_match(one, reference) for one in offered]
     return Offered(
         inserted=int(reference.insert_counts[0]),
         operations=operations(reference),

@@ -15,11 +15,11 @@ from aiida_hpaint.science.structures import remove_sites
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.fate import Fate
 
-__all__ = ["compare_restored", "join_batches", "start_references", "take_out"]
+__all__ = ["compare_restored", "join_batches", "prepare_references", "remove_element"]
 
 
 @calcfunction
-def take_out(references: StructureBatchData, element: Str) -> dict[str, StructureBatchData]:
+def remove_element(references: StructureBatchData, element: Str) -> dict[str, StructureBatchData]:
     """Complete structures without an element.
 
     Returns
@@ -33,7 +33,7 @@ def take_out(references: StructureBatchData, element: Str) -> dict[str, Structur
 
 
 @calcfunction
-def start_references(complete: StructureBatchData) -> StructureBatchData:
+def prepare_references(complete: StructureBatchData) -> StructureBatchData:
     """Complete structures as samples that are to be relaxed, each its own host."""
     count = len(complete)
     return StructureBatchData(
@@ -83,7 +83,7 @@ def compare_restored(
     """
     from aiida_hpaint.science.benchmark.collect import collect_rows
     from aiida_hpaint.science.benchmark.statistics import summarise
-    from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, samples_csv
+    from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, format_samples_csv
 
     asked = settings.get_dict()
     rows = collect_rows(complete.batch, start.batch, samples.batch, targets.batch, asked["indices"])
@@ -91,5 +91,5 @@ def compare_restored(
     return {
         "rows": SinglefileData(io.BytesIO(lines.encode()), filename=ROWS),
         "summary": Dict(summarise(rows, asked["settings"]["potential"]["name"])),
-        "table": SinglefileData(io.BytesIO(samples_csv(rows).encode()), filename=SAMPLES),
+        "table": SinglefileData(io.BytesIO(format_samples_csv(rows).encode()), filename=SAMPLES),
     }

@@ -12,16 +12,17 @@ from aiida.orm import Dict, SinglefileData, StructureData
 
 from aiida_hpaint.data.structure_batch import DETAILS, StructureBatchData, batch_of, to_structure
 from aiida_hpaint.science.evaluation.validation import (
+    VALIDATION_FILENAME,
     DftResult,
     ValidatedHost,
-    by_host,
-    rows_for_dft,
-    validation_summary,
+    format_validation_csv,
+    group_by_host,
+    select_for_dft,
+    summarise_validation,
 )
-from aiida_hpaint.science.evaluation.validation_table import VALIDATION_FILENAME, validation_csv
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["choose_structures", "compare_validated", "structures_for_dft"]
+__all__ = ["choose_structures", "compare_validated", "make_dft_structures"]
 
 
 @calcfunction
@@ -46,17 +47,17 @@ def choose_structures(
         structure says what it is.
     """
     others = None if references is None else references.batch
-    return structures_for_dft(samples.batch, others, **choice.get_dict())
+    return make_dft_structures(samples.batch, others, **choice.get_dict())
 
 
-def structures_for_dft(
+def make_dft_structures(
     samples: StructureBatch,
     references: StructureBatch | None,
     candidates: int | None,
     margin: float,
 ) -> dict[str, StructureData]:
     """The same without provenance."""
-    rows = rows_for_dft(samples, candidates, margin).tolist()
+    rows = select_for_dft(samples, candidates, margin).tolist()
     found = {}
     for row in rows:
         one = samples[row]
@@ -85,13 +86,13 @@ def compare_validated(**relaxed: Any) -> dict[str, Any]:
     Returns
     -------
     mapping
-        `summary` (Dict, see `validation_summary`), `table` (validation.csv), and `structures`, the
-        lowest of each host by DFT as it was relaxed: `host_00000` and so on.
+        `summary` (Dict, see `summarise_validation`), `table` (validation.csv), and `structures`,
+        the lowest of each host by DFT as it was relaxed: `host_00000` and so on.
     """
-    hosts = by_host(list(_results(relaxed)))
-    table = io.BytesIO(validation_csv(hosts).encode())
+    hosts = group_by_host(list(_results(relaxed)))
+    table = io.BytesIO(format_validation_csv(hosts).encode())
     return {
-        "summary": Dict(validation_summary(hosts)),
+        "summary": Dict(summarise_validation(hosts)),
         "table": SinglefileData(table, filename=VALIDATION_FILENAME),
         "structures": dict(_lowest(hosts)),
     }

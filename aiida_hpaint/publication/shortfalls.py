@@ -10,7 +10,7 @@ from aiida.orm import ProcessNode, WorkflowNode
 from aiida_hpaint.science.structures import shown
 from aiida_hpaint.workflows.restore.outcomes import WITHOUT, outcomes_of
 from aiida_hpaint.workflows.restore.progress import get_samples, stage_states
-from aiida_hpaint.workflows.validate.results import is_validated, read_validation
+from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
 __all__ = ["shortfalls"]
 
@@ -30,7 +30,7 @@ def shortfalls(node: ProcessNode) -> list[str]:
     lines = [*_ending(node)]
     if "complete" not in inputs and "hosts" in inputs:
         lines += [*_stages(node), *_hosts(node)]
-    if "structures" in inputs or is_validated(node):
+    if "structures" in inputs or has_validation(node):
         lines += _validation(node)
     elif _wanted_validation(inputs):
         lines.append("nothing was relaxed by DFT, though it was asked for")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiida_hpaint.science.evaluation import rank, sift
+from aiida_hpaint.science.evaluation import filter_samples, rank
 from aiida_hpaint.science.settings import (
     PotentialSettings,
     RelaxationSettings,
@@ -21,7 +21,7 @@ def winnow(
     drawn: StructureBatch, symmetry: SymmetrySettings, sifting: SiftSettings
 ) -> StructureBatch:
     """Samples as drawn and, where asked for, symmetric proposals beside them, sifted."""
-    return sift(propose(drawn, symmetry), sifting)
+    return filter_samples(propose(drawn, symmetry), sifting)
 
 
 def score(

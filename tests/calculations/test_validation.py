@@ -48,9 +48,9 @@ def test_chosen_structures_say_what_they_are(ranked: StructureBatch) -> None:
 def test_the_lowest_by_dft_of_each_host_is_kept(ranked: StructureBatch) -> None:
     from aiida.orm import Dict, StructureData
 
-    from aiida_hpaint.calculations.validation import compare_validated, structures_for_dft
+    from aiida_hpaint.calculations.validation import compare_validated, make_dft_structures
 
-    starts = structures_for_dft(ranked, ranked[[0]], None, 0.0)
+    starts = make_dft_structures(ranked, ranked[[0]], None, 0.0)
     energies = {"host_00000_rank_000": -10.0, "host_00000_rank_001": -10.5}
     energies |= {"host_00000_reference": -10.0}
     relaxed: dict[str, Dict | StructureData] = {}

@@ -239,14 +239,16 @@ def benchmarked(rows: list[Any], complete: StructureBatch) -> Any:
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.science.benchmark.statistics import summarise
-    from aiida_hpaint.science.benchmark.statistics.rows import samples_csv
+    from aiida_hpaint.science.benchmark.statistics.rows import format_samples_csv
 
     function = process(CalcFunctionNode, "compare_restored", {}, function_name="compare_restored")
     function.store()
     lines = "".join(row.model_dump_json() + "\n" for row in rows)
     outputs = {
         "rows": SinglefileData(io.BytesIO(lines.encode()), filename="rows.jsonl"),
-        "table": SinglefileData(io.BytesIO(samples_csv(rows).encode()), filename="samples.csv"),
+        "table": SinglefileData(
+            io.BytesIO(format_samples_csv(rows).encode()), filename="samples.csv"
+        ),
         "summary": Dict(summarise(rows)),
     }
     for name, value in outputs.items():

@@ -9,7 +9,7 @@ import pytest
 
 from aiida_hpaint import Restoration, restore
 from aiida_hpaint.science.evaluation import compare
-from aiida_hpaint.science.evaluation.trajectories import deviations
+from aiida_hpaint.science.evaluation.trajectories import compute_deviations
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites
@@ -68,7 +68,7 @@ def test_the_way_of_each_sample_is_recorded_on_request(restoration: Restoration)
     assert restoration.trajectory is recording.trajectory
     assert recording.trajectory.samples.tolist() == [0, 1, 2]
     assert set(recording.samples.scalars["fate"]) == {"sampled"}
-    assert (deviations(recording).positions[:, -1] == 0).all()
+    assert (compute_deviations(recording).positions[:, -1] == 0).all()
 
 
 def test_random_placement_takes_the_same_way() -> None:

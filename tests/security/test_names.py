@@ -260,7 +260,7 @@ def pieces(text: str) -> Elements:
 
 @pytest.mark.slow
 def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
-    from aiida_hpaint.science.benchmark.report import write_report
+    from aiida_hpaint.science.benchmark.report import write_run_report
 
     labels = [text.encode("utf-8", "replace").decode() for text in NASTY]
     pages = []
@@ -273,7 +273,7 @@ def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
         for name in (hosts[20], hosts[-1]):
             chosen = {"settings": {"sampling": {"generator": name, "samples": 4}}}
             folders[name] = write_folder(tmp_path / f"{place}-{len(folders)}", rows, chosen)
-        write_report(folders, tmp_path / "report.html")
+        write_run_report(folders, tmp_path / "report.html")
         pages.append(elements((tmp_path / "report.html").read_text("utf-8")))
     plain, ours = pages
     assert ours.found == plain.found
@@ -282,10 +282,10 @@ def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["$\\frac{", "$x$", "<svg onload=alert(1)>", "a\nb"])
 def test_figures_take_names_as_text(name: str, recording: Any, tmp_path: Path) -> None:
-    from aiida_hpaint.science.evaluation.trajectories import deviations
+    from aiida_hpaint.science.evaluation.trajectories import compute_deviations
     from aiida_hpaint.science.evaluation.trajectory_plot import plot_deviations
 
     known = recording[[0, 1]]
     labels = [f"sample {i}" for i in range(2)]
-    plot_deviations(deviations(known), labels, tmp_path / "plot.svg", name)
+    plot_deviations(compute_deviations(known), labels, tmp_path / "plot.svg", name)
     assert "<svg onload" not in (tmp_path / "plot.svg").read_text("utf-8")

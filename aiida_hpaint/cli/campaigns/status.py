@@ -162,7 +162,7 @@ def _show_stages(node: ProcessNode) -> None:
         planned_stages,
         stage_states,
     )
-    from aiida_hpaint.workflows.validate.results import dft_progress
+    from aiida_hpaint.workflows.validate.results import count_dft_progress
 
     states = stage_states(node)
     chunks = n_chunks(node)
@@ -176,7 +176,7 @@ def _show_stages(node: ProcessNode) -> None:
         if state.trouble:
             click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
             click.echo(f"  what to do: {advice(state.trouble)}")
-    progress = dft_progress(node)
+    progress = count_dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))
     for job in jobs_below([node.pk or 0]):

@@ -142,7 +142,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
     from aiida_hpaint.cli.campaigns.campaign import cores
     from aiida_hpaint.cli.console import console
     from aiida_hpaint.cli.restore.run import progress_display
-    from aiida_hpaint.science.benchmark import run_benchmark, run_comparison, show
+    from aiida_hpaint.science.benchmark import run_benchmark, run_comparison, write_report
 
     names, output = _names(flags["compare"]), flags["output"]
     shared: Any = {
@@ -162,7 +162,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
             summary = run_benchmark(chosen, settings, output, **shared)
             summaries = {settings.sampling.generator: summary}
     console().print(rates_table(summaries))
-    click.echo(f"Report: {show(output)}")
+    click.echo(f"Report: {write_report(output)}")
 
 
 def _submit(
@@ -193,13 +193,13 @@ def _show(profile: str | None, identifier: str, output: Path) -> None:
     from aiida_hpaint.cli.console import console
 
     session.load(profile)
-    from aiida_hpaint.science.benchmark import show
+    from aiida_hpaint.science.benchmark import write_report
     from aiida_hpaint.workflows.benchmark.results import load_benchmark, write_benchmark
 
     node = load_benchmark(identifier)
     write_benchmark(node, output)
     console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
-    click.echo(f"Report: {show(output)}")
+    click.echo(f"Report: {write_report(output)}")
 
 
 def _names(compare: str | None) -> list[str]:
@@ -214,12 +214,12 @@ def _names(compare: str | None) -> list[str]:
 
 def _others(names: str | None, settings: RestorationSettings) -> dict[str, PotentialSettings]:
     """Potentials to compare; what cannot run here is told and left out."""
-    from aiida_hpaint.science.benchmark import usable_potentials
+    from aiida_hpaint.science.benchmark import find_usable_potentials
 
     if names is None:
         return {}
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    found, left_out = usable_potentials(wanted, settings.potential)
+    found, left_out = find_usable_potentials(wanted, settings.potential)
     for reason in left_out.values():
         click.echo(f"Left out: {reason}", err=True)
     if not found:

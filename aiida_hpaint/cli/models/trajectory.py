@@ -112,13 +112,13 @@ def plot(
     reference: Path | None,
 ) -> None:
     """Draw how far the sought sites are from where they end, step by step."""
-    from aiida_hpaint.science.evaluation.trajectories import deviations
+    from aiida_hpaint.science.evaluation.trajectories import compute_deviations
     from aiida_hpaint.science.evaluation.trajectory_plot import check_format, plot_deviations
 
     check_format(output)
     recording = _read(obj["profile"], source, host, samples)
     known = None if reference is None else _complete(reference)
-    found = deviations(recording, known)
+    found = compute_deviations(recording, known)
     label = recording.samples.labels[0]
     names = [f"sample {index}" for index in recording.trajectory.samples]
     target = "the end" if known is None else "the reference"

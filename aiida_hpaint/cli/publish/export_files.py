@@ -19,11 +19,11 @@ BENCHMARK, RESTORATION, VALIDATION, STRUCTURE = (
 def write_process(node: ProcessNode, kind: str, folder: Path) -> None:
     """Write the files that the command of each kind writes."""
     if kind == BENCHMARK:
-        from aiida_hpaint.science.benchmark import show
+        from aiida_hpaint.science.benchmark import write_report
         from aiida_hpaint.workflows.benchmark.results import load_benchmark, write_benchmark
 
         write_benchmark(load_benchmark(node.uuid), folder)
-        show(folder)
+        write_report(folder)
     elif kind == STRUCTURE:
         _write_structure(node, folder)
     elif kind == RESTORATION:

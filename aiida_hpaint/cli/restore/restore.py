@@ -95,9 +95,9 @@ def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> b
 
 def _report_validation(node: ProcessNode, output: Path) -> None:
     """What DFT says, where it was asked."""
-    from aiida_hpaint.workflows.validate.results import is_validated, read_validation
+    from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
-    if is_validated(node):
+    if has_validation(node):
         from aiida_hpaint.cli.restore.validation import report_validation
 
         report_validation(read_validation(node), output)

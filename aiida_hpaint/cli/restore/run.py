@@ -170,9 +170,9 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
 
 def show_dft(node: ProcessNode, show: Show) -> None:
     """Show how many structures DFT has relaxed, if it has begun."""
-    from aiida_hpaint.workflows.validate.results import dft_progress
+    from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    progress = dft_progress(node)
+    progress = count_dft_progress(node)
     if progress is not None:
         show("relax by DFT", *progress)
 

@@ -111,14 +111,14 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
 def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Samples, Samples | None]:
     """Candidates and references, of nodes or files."""
     from aiida_hpaint.science.structures import read_hosts
-    from aiida_hpaint.workflows.validate.results import load_validation_node, restored_samples
+    from aiida_hpaint.workflows.validate.results import load_validation_node, read_restored_samples
 
     given = read_hosts(list(references)) if references else None
     if len(sources) > 1 or Path(sources[0]).exists():
         return read_hosts(list(sources)), given
     if not sources[0].isdigit() and Path(sources[0]).suffix:
         raise click.ClickException(f"there is no file {sources[0]}")
-    samples, known = restored_samples(load_validation_node(sources[0]))
+    samples, known = read_restored_samples(load_validation_node(sources[0]))
     return samples, given or known
 
 

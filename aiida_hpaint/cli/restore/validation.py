@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from aiida_hpaint.science.evaluation.validation_table import VALIDATION_FILENAME
+from aiida_hpaint.science.evaluation.validation import VALIDATION_FILENAME
 from aiida_hpaint.science.structures import safe_names, write_cif
 
 if TYPE_CHECKING:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.benchmark.collect import collect_rows
-    from aiida_hpaint.science.benchmark.compare import run_comparison
-    from aiida_hpaint.science.benchmark.display import show
-    from aiida_hpaint.science.benchmark.potentials import usable_potentials
     from aiida_hpaint.science.benchmark.references import References, read_references
-    from aiida_hpaint.science.benchmark.run import run_benchmark
+    from aiida_hpaint.science.benchmark.report.write import write_report
+    from aiida_hpaint.science.benchmark.run import run_benchmark, run_comparison
+    from aiida_hpaint.science.benchmark.single_points import find_usable_potentials
 
 # Torch is imported only with what needs it.
 _LAZY = {
@@ -19,19 +18,19 @@ _LAZY = {
     "collect_rows": "collect",
     "read_references": "references",
     "run_benchmark": "run",
-    "run_comparison": "compare",
-    "show": "display",
-    "usable_potentials": "potentials",
+    "run_comparison": "run",
+    "write_report": "report.write",
+    "find_usable_potentials": "single_points",
 }
 
 __all__ = [
     "References",
     "collect_rows",
+    "find_usable_potentials",
     "read_references",
     "run_benchmark",
     "run_comparison",
-    "show",
-    "usable_potentials",
+    "write_report",
 ]
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.benchmark.measure import load, relax_reference
+from aiida_hpaint.science.benchmark.measure import load_models, relax_reference
 from aiida_hpaint.science.benchmark.statistics.choices import Choice, HostChoices, Outcome
 from aiida_hpaint.science.diffusion import generate
-from aiida_hpaint.science.evaluation import matches, select_lowest
+from aiida_hpaint.science.evaluation import is_match, select_lowest
 from aiida_hpaint.science.funnel import score, winnow
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
@@ -70,7 +70,7 @@ def measure_choices(
         If choices score with different numbers of steps.
     """
     steps = _score_steps(choices)
-    load(settings)
+    load_models(settings)
     sampling = settings.sampling.model_copy(update={"samples": max(c.samples for c in choices)})
     clock = Clock()
     with clock.stage("sample"):
@@ -177,7 +177,7 @@ class Bank:
 
 def _matching(final: StructureBatch, rows: Rows, reference: StructureBatch) -> NDArray[np.bool_]:
     found = np.zeros(len(final), dtype=bool)
-    found[rows] = [matches(final[int(row)], reference) for row in rows]
+    found[rows] = [is_match(final[int(row)], reference) for row in rows]
     return found
 
 

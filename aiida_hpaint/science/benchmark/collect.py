@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_hpaint.science.benchmark.statistics.describe import host_row
+from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
 from aiida_hpaint.science.settings import SamplingSettings
@@ -53,7 +53,7 @@ def collect_rows(
         of_host = np.flatnonzero(hosts == host)
         share = {stage: float(w[host] / max(w.sum(), 1.0)) for stage, w in work.items()}
         rows.append(
-            host_row(
+            describe_host(
                 index,
                 references[host],
                 start[of_host],
@@ -61,14 +61,14 @@ def collect_rows(
                 targets[host],
                 seconds_sampling=share[SAMPLING] * seconds[SAMPLING],
                 seconds_relaxing=share["relax"] * seconds["relax"],
-                network_calls=network_calls(samples[of_host]),
+                network_calls=count_network_calls(samples[of_host]),
                 evaluations=int(steps[of_host].sum()),
             )
         )
     return rows
 
 
-def network_calls(samples: StructureBatch) -> int:
+def count_network_calls(samples: StructureBatch) -> int:
     """Evaluations of the network behind some samples, one by one; proposals have none."""
     record = next((record for record in samples.history if record.get("stage") == SAMPLING), None)
     if record is None:

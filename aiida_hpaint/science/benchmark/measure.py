@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aiida_hpaint.science.benchmark.collect import network_calls
-from aiida_hpaint.science.benchmark.potentials import single_points
-from aiida_hpaint.science.benchmark.statistics.describe import host_row
+from aiida_hpaint.science.benchmark.collect import count_network_calls
+from aiida_hpaint.science.benchmark.single_points import evaluate_single_points
+from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
@@ -22,7 +22,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.fate import Fate
 
 
-def measure(
+def measure_host(
     index: int,
     host: StructureBatch,
     reference: StructureBatch,
@@ -44,7 +44,7 @@ def measure(
     CheckpointError, PotentialError
         If the model or the potential cannot be had.
     """
-    load(settings, relaxed, potentials or {})
+    load_models(settings, relaxed, potentials or {})
     began = time.process_time()
     drawn = generate(host, settings.sampling)
     sampled = time.process_time()
@@ -52,7 +52,7 @@ def measure(
     samples = relax_winnowed(start, settings) if relaxed else _as_drawn(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
-    row = host_row(
+    row = describe_host(
         index,
         reference,
         start,
@@ -60,12 +60,14 @@ def measure(
         target,
         seconds_sampling=sampled - began,
         seconds_relaxing=ended - sampled if relaxed else 0.0,
-        network_calls=network_calls(drawn),
+        network_calls=count_network_calls(drawn),
         evaluations=sum(record.get("evaluations", 0) for record in samples.history),
     )
     if target is None or not potentials:
         return row
-    found = {name: single_points(samples, target, some) for name, some in potentials.items()}
+    found = {
+        name: evaluate_single_points(samples, target, some) for name, some in potentials.items()
+    }
     return row.model_copy(update={"potentials": found})
 
 
@@ -75,7 +77,7 @@ def relax_reference(reference: StructureBatch, settings: RestorationSettings) ->
     return relax(start, settings.relax_all, settings.potential)
 
 
-def load(
+def load_models(
     settings: RestorationSettings,
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,

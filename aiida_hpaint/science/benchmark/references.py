@@ -52,7 +52,7 @@ def read_references(
     files
         extxyz, CIF, ...
     half
-        Only one half of them, see `half_of`.
+        Only one half of them, see `find_half`.
     limit
         Only the first ones, of the half.
 
@@ -67,7 +67,9 @@ def read_references(
         raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
     complete = concatenate([replace(read_hosts(path), scalars={}) for path in files])
     fits = _with_host(complete, number_of(element))
-    chosen = [i for i in np.flatnonzero(fits) if half in (None, half_of(complete[int(i)].numbers))]
+    chosen = [
+        i for i in np.flatnonzero(fits) if half in (None, find_half(complete[int(i)].numbers))
+    ]
     if not chosen:
         of = "" if half is None else f" in the half '{half}'"
         raise ValueError(f"no structure{of} of {len(complete)} has {element} and another element")
@@ -78,18 +80,18 @@ def read_references(
     return References(hosts, references, indices, source, int((~fits).sum()))
 
 
-def half_of(numbers: NDArray[np.int64]) -> Half:
+def find_half(numbers: NDArray[np.int64]) -> Half:
     """The half of all crystals that a composition belongs to.
 
     By the last bit of the SHA-256 of its reduced formula, elements in alphabetical order, counts
     always written, such as H2Mg1O2: even is 'tune', odd is 'final'. All polymorphs of a compound
     are in one half, whatever else is in the file.
     """
-    odd = hashlib.sha256(reduced_formula(numbers).encode()).digest()[-1] % 2
+    odd = hashlib.sha256(format_reduced_formula(numbers).encode()).digest()[-1] % 2
     return "final" if odd else "tune"
 
 
-def reduced_formula(numbers: NDArray[np.int64]) -> str:
+def format_reduced_formula(numbers: NDArray[np.int64]) -> str:
     """Symbols in alphabetical order, each with its count, divided by the common divisor."""
     elements, counts = np.unique(numbers, return_counts=True)
     reduced = (counts // np.gcd.reduce(counts)).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from aiida_hpaint import __version__
 from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.benchmark.statistics.rows import (
+    COMPARISON,
     ROWS,
     SAMPLES,
     SETTINGS,
@@ -21,7 +23,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import (
     write_samples,
 )
 from aiida_hpaint.science.benchmark.statistics.summary import summarise
-from aiida_hpaint.science.benchmark.workers import measured
+from aiida_hpaint.science.benchmark.workers import measure_hosts
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
@@ -49,7 +51,7 @@ def run_benchmark(
     processes
         Hosts measured side by side, each on one core.
     potentials
-        Others that evaluate what was relaxed, see `usable_potentials`.
+        Others that evaluate what was relaxed, see `find_usable_potentials`.
 
     Raises
     ------
@@ -66,9 +68,9 @@ def run_benchmark(
     todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
     total = len(references.indices)
     _tell(progress, len(rows), total)
-    mend(folder / ROWS)
+    remove_partial_line(folder / ROWS)
     with (folder / ROWS).open("a", encoding="utf-8") as file:
-        for row in measured(references, todo, settings, processes, relaxed, potentials):
+        for row in measure_hosts(references, todo, settings, processes, relaxed, potentials):
             file.write(row.model_dump_json() + "\n")
             file.flush()
             rows.append(row)
@@ -138,7 +140,7 @@ def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
     return {"generator": generator, "potential": potential.get("sha256")}
 
 
-def mend(path: Path) -> None:
+def remove_partial_line(path: Path) -> None:
     """Take off a last line that a killed run left behind unfinished."""
     if path.exists():
         text = path.read_bytes()
@@ -168,3 +170,69 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _tell(progress: Progress | None, done: int, total: int) -> None:
     if progress is not None:
         progress(done, total, "hosts")
+
+
+def run_comparison(
+    references: References,
+    settings: RestorationSettings,
+    generators: Sequence[str],
+    folder: Path,
+    *,
+    relaxed: bool = True,
+    processes: int = 1,
+    potentials: Mapping[str, PotentialSettings] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Summaries of the generators, one after the other, each in a folder of its own.
+
+    Everything but the generator is as in `settings`; see `run_benchmark`. `comparison.json` says
+    which folder is whose.
+
+    Raises
+    ------
+    ValueError
+        If a generator is named twice, or a folder holds a run with other settings.
+    """
+    names = folder_names(generators)
+    variants = {name: _with_generator(settings, name) for name in generators}
+    for name, variant in variants.items():
+        open_folder(folder / names[name], references, variant, relaxed, potentials)
+    (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+    summaries = {}
+    for name, variant in variants.items():
+
+        def tell(done: int, total: int, text: str, name: str = name) -> None:
+            if progress is not None:
+                progress(done, total, f"{names[name]}: {text}")
+
+        summaries[name] = run_benchmark(
+            references,
+            variant,
+            folder / names[name],
+            relaxed=relaxed,
+            processes=processes,
+            potentials=potentials,
+            progress=tell,
+        )
+    return summaries
+
+
+def folder_names(generators: Sequence[str]) -> dict[str, str]:
+    """A different folder name for each generator: its file's name, or its own without slashes."""
+    names: dict[str, str] = {}
+    for generator in generators:
+        if generator in names:
+            raise ValueError(f"generator {generator} is named twice: compare different ones")
+        path = Path(generator)
+        plain = path.stem if path.suffix == ".safetensors" else generator
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.") or "generator"
+        taken = [
+            name for name in names.values() if re.fullmatch(rf"{re.escape(base)}(-\d+)?", name)
+        ]
+        names[generator] = f"{base}-{len(taken) + 1}" if taken else base
+    return names
+
+
+def _with_generator(settings: RestorationSettings, name: str) -> RestorationSettings:
+    sampling = settings.sampling.model_copy(update={"generator": name})
+    return settings.model_copy(update={"sampling": sampling})

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from aiida_hpaint.science.benchmark.measure import measure
+from aiida_hpaint.science.benchmark.measure import measure_host
 from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 Result = TypeVar("Result")
 
 
-def measured(
+def measure_hosts(
     references: References,
     todo: Sequence[int],
     settings: RestorationSettings,
@@ -26,13 +26,13 @@ def measured(
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> Iterator[HostRow]:
-    """Rows of the hosts at these places, as they come; see `side_by_side`."""
+    """Rows of the hosts at these places, as they come; see `run_in_parallel`."""
     options = (settings, relaxed, potentials or {})
-    jobs = [(*job_of(references, place), *options) for place in todo]
-    return side_by_side(measure, jobs, processes)
+    jobs = [(*make_job(references, place), *options) for place in todo]
+    return run_in_parallel(measure_host, jobs, processes)
 
 
-def side_by_side(
+def run_in_parallel(
     function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], processes: int
 ) -> Iterator[Result]:
     """Results of a function of a module for several arguments, as they come.
@@ -58,7 +58,7 @@ def side_by_side(
             ) from None
 
 
-def job_of(references: References, place: int) -> tuple[int, StructureBatch, StructureBatch]:
+def make_job(references: References, place: int) -> tuple[int, StructureBatch, StructureBatch]:
     """Index, host and reference of a place."""
     index = int(references.indices[place])
     return index, references.hosts[place], references.complete[place]

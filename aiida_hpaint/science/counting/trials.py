@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aiida_hpaint.science.evaluation import host_matches
+from aiida_hpaint.science.evaluation import is_host_match
 from aiida_hpaint.science.structures import add_sites
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import is_element
@@ -42,12 +42,12 @@ class Trials:
         ranks = self.samples.scalars["rank"]
         order = [i for i in np.argsort(ranks, kind="stable").tolist() if ranks[i] >= 0]
         if Fate(str(self.bare.scalars["fate"][0])) in RELAXED:
-            found[0] = Outcome(self.bare, host_matches(self.bare, host))
+            found[0] = Outcome(self.bare, is_host_match(self.bare, host))
         for row in order:
             one = self.samples[row]
             count = int(one.insert_counts[0])
             if count not in found or not found[count].stayed:
-                outcome = Outcome(one, host_matches(one, host))
+                outcome = Outcome(one, is_host_match(one, host))
                 if outcome.stayed or count not in found:
                     found[count] = outcome
         return dict(sorted(found.items()))

@@ -1,19 +1,19 @@
 """Evaluation: which samples are worth relaxing, which is lowest, and whether it is right."""
 
-from aiida_hpaint.science.evaluation.matching import Comparison, compare, host_matches, matches
+from aiida_hpaint.science.evaluation.filtering import filter_samples
+from aiida_hpaint.science.evaluation.matching import Comparison, compare, is_host_match, is_match
 from aiida_hpaint.science.evaluation.ranking import rank, select_lowest
-from aiida_hpaint.science.evaluation.sifting import sift
-from aiida_hpaint.science.evaluation.success import Rate, lower_energy_or_match, success_rate
+from aiida_hpaint.science.evaluation.success import Rate, estimate_rate, is_lower_energy_success
 
 __all__ = [
     "Comparison",
     "Rate",
     "compare",
-    "host_matches",
-    "lower_energy_or_match",
-    "matches",
+    "estimate_rate",
+    "filter_samples",
+    "is_host_match",
+    "is_lower_energy_success",
+    "is_match",
     "rank",
     "select_lowest",
-    "sift",
-    "success_rate",
 ]

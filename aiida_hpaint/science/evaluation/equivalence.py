@@ -45,7 +45,7 @@ class HostSymmetry:
         return np.asarray(turned + self.translations[:, None])
 
 
-def site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+def compute_site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
     """(n, m) shortest distances in Å between fractional points, over periodic images."""
     shift = right[None] - left[:, None]
     wrapped = shift - np.round(shift)
@@ -53,28 +53,28 @@ def site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> Flo
     return np.asarray(np.sqrt((images**2).sum(-1).min(-1)))
 
 
-def assign(
+def assign_sites(
     cell: FloatArray, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
 ) -> FloatArray:
     """(m,) distances in Å from each left site to its partner of the same element on the right.
 
     Partners are chosen so that the sum of squared distances is smallest.
     """
-    distances = site_distances(cell, left, right)
+    distances = compute_site_distances(cell, left, right)
     cost = np.where(numbers[:, None] == numbers[None], distances**2, 1e6)
     rows, columns = linear_sum_assignment(cost)
     return np.asarray(distances[rows, columns])
 
 
-def closest_arrangement(
+def find_closest_distances(
     symmetry: HostSymmetry, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
 ) -> FloatArray:
     """(m,) distances in Å of inserted sites to their partners, for the best host operation."""
-    best = assign(symmetry.cell, numbers, left, right)
+    best = assign_sites(symmetry.cell, numbers, left, right)
     for image in symmetry.images(right):
         if best.max(initial=0.0) < 1e-3:
             break
-        distances = assign(symmetry.cell, numbers, left, image)
+        distances = assign_sites(symmetry.cell, numbers, left, image)
         if (distances**2).sum() < (best**2).sum():
             best = distances
     return best

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, assign, closest_arrangement
+from aiida_hpaint.science.evaluation.equivalence import (
+    HostSymmetry,
+    assign_sites,
+    find_closest_distances,
+)
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 
@@ -40,22 +44,24 @@ def compare(candidate: StructureBatch, reference: StructureBatch) -> Comparison:
     Reents et al. (arXiv:2601.01959) count a prediction as a structural match by the same matcher.
     """
     found = StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate))
-    distances = inserted_distances(candidate, reference)
+    distances = compute_inserted_distances(candidate, reference)
     return Comparison(found is not None, None if found is None else float(found[0]), distances)
 
 
-def matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
+def is_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
     """Whether StructureMatcher with its defaults calls two structures the same."""
     return StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate)) is not None
 
 
-def host_matches(candidate: StructureBatch, reference: StructureBatch) -> bool:
+def is_host_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
     """Whether StructureMatcher calls two structures the same without their inserted sites."""
     left, right = (_structure(batch, ~batch.inserted) for batch in (reference, candidate))
     return StructureMatcher().get_rms_dist(left, right) is not None
 
 
-def inserted_distances(candidate: StructureBatch, reference: StructureBatch) -> NDArray[np.float64]:
+def compute_inserted_distances(
+    candidate: StructureBatch, reference: StructureBatch
+) -> NDArray[np.float64]:
     """(m,) distances in Å between the inserted sites of two structures of one host."""
     known = ~reference.inserted
     shift = candidate.frac_coords[known] - reference.frac_coords[known]
@@ -63,10 +69,10 @@ def inserted_distances(candidate: StructureBatch, reference: StructureBatch) -> 
     ours = candidate.frac_coords[candidate.inserted] - drift
     theirs = reference.frac_coords[reference.inserted]
     numbers = reference.numbers[reference.inserted]
-    direct = assign(reference.cells[0], numbers, ours, theirs)
+    direct = assign_sites(reference.cells[0], numbers, ours, theirs)
     if direct.max(initial=0.0) < 0.05:
         return direct
-    return closest_arrangement(HostSymmetry.of(reference), numbers, ours, theirs)
+    return find_closest_distances(HostSymmetry.of(reference), numbers, ours, theirs)
 
 
 def _structure(batch: StructureBatch, sites: NDArray[np.bool_] | None = None) -> Structure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.evaluation.sifting import find_duplicates
+from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.settings import SiftSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.fate import RELAXED, Fate

@@ -28,13 +28,13 @@ class Rate:
 
     @property
     def low(self) -> float:
-        """Lower end of the 95 % interval, see `wilson_interval`."""
-        return wilson_interval(self.value, self.n)[0]
+        """Lower end of the 95 % interval, see `compute_wilson_interval`."""
+        return compute_wilson_interval(self.value, self.n)[0]
 
     @property
     def high(self) -> float:
         """Upper end of the 95 % interval."""
-        return wilson_interval(self.value, self.n)[1]
+        return compute_wilson_interval(self.value, self.n)[1]
 
     @property
     def interval(self) -> str:
@@ -50,7 +50,7 @@ class Rate:
         return f"{100 * self.value:.1f} ± {100 * self.error:.1f} %"
 
 
-def wilson_interval(value: float, n: int) -> tuple[float, float]:
+def compute_wilson_interval(value: float, n: int) -> tuple[float, float]:
     """The 95 % score interval of a rate of n independent hosts (Wilson 1927, JASA 22, 209).
 
     It never leaves 0 to 1, and has a width at 0 and at 1. For means of values between 0 and 1, such
@@ -64,7 +64,7 @@ def wilson_interval(value: float, n: int) -> tuple[float, float]:
     return min(max(centre - half, 0.0), value), max(min(centre + half, 1.0), value)
 
 
-def success_rate(successes: ArrayLike, seed: int = 0) -> Rate:
+def estimate_rate(successes: ArrayLike, seed: int = 0) -> Rate:
     """Mean of (hosts,) or (hosts, samples) successes; hosts are resampled for the error."""
     values = np.asarray(successes, dtype=np.float64)
     by_host = values.reshape(len(values), -1).mean(1)
@@ -73,7 +73,7 @@ def success_rate(successes: ArrayLike, seed: int = 0) -> Rate:
     return Rate(float(by_host.mean()), float(by_host[picks].mean(1).std()), len(by_host))
 
 
-def lower_energy_or_match(matched: ArrayLike, energy_differences: ArrayLike) -> NDArray[np.bool_]:
+def is_lower_energy_success(matched: ArrayLike, energy_differences: ArrayLike) -> NDArray[np.bool_]:
     """(hosts,) LES successes: the prediction matches the reference or is lower in energy.
 
     The lower-energy success of Reents et al. (arXiv:2601.01959, section II).

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, assign, site_distances
+from aiida_hpaint.science.evaluation.equivalence import (
+    HostSymmetry,
+    assign_sites,
+    compute_site_distances,
+)
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 from aiida_hpaint.science.types import FloatArray
@@ -48,7 +52,7 @@ class Deviations:
     means: FloatArray
 
 
-def deviations(recording: Recording, reference: StructureBatch | None = None) -> Deviations:
+def compute_deviations(recording: Recording, reference: StructureBatch | None = None) -> Deviations:
     """Distances from the reference, or of each sample from where it ended.
 
     Sites of one element are exchanged, periodic images and equivalent arrangements in the host
@@ -75,7 +79,7 @@ def deviations(recording: Recording, reference: StructureBatch | None = None) ->
     )
 
 
-def reference_sites(sample: StructureBatch, reference: StructureBatch) -> FloatArray:
+def find_reference_sites(sample: StructureBatch, reference: StructureBatch) -> FloatArray:
     """(m, 3) where a reference has the inserted sites of a sample, fractional, in their order.
 
     Both are batches of one structure. Known sites are recognised by where they are, and what they
@@ -88,7 +92,9 @@ def reference_sites(sample: StructureBatch, reference: StructureBatch) -> FloatA
     """
     _check(sample, reference)
     known = np.flatnonzero(~sample.inserted)
-    distances = site_distances(sample.cells[0], sample.frac_coords[known], reference.frac_coords)
+    distances = compute_site_distances(
+        sample.cells[0], sample.frac_coords[known], reference.frac_coords
+    )
     other = sample.numbers[known][:, None] != reference.numbers[None]
     rows, columns = linear_sum_assignment(np.where(other, 1e6, distances**2))
     farthest = distances[rows, columns].max(initial=0.0)
@@ -116,7 +122,7 @@ def _along(
     numbers, cell = sample.numbers[sample.inserted], sample.cells[0]
     target = positions[-1]
     if reference is not None:
-        found = reference_sites(sample, reference)
+        found = find_reference_sites(sample, reference)
         images = [found, *HostSymmetry.of(sample).images(found)]
         target = min(images, key=lambda image: _rmsd(cell, numbers, image, positions[-1]))
     of_means = [_rmsd(cell, numbers, target, mean) for mean in means]
@@ -129,7 +135,7 @@ def _rmsd(
 ) -> float:
     if np.isnan(frac).any():
         return float("nan")
-    return float(np.sqrt((assign(cell, numbers, target, frac) ** 2).mean()))
+    return float(np.sqrt((assign_sites(cell, numbers, target, frac) ** 2).mean()))
 
 
 def _times(trajectory: Trajectory) -> FloatArray:

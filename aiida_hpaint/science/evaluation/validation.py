@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,12 +11,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.evaluation.matching import matches
+from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
-from aiida_hpaint.science.evaluation.success import lower_energy_or_match, success_rate
+from aiida_hpaint.science.evaluation.success import estimate_rate, is_lower_energy_success
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.names import for_tables
 
-__all__ = ["DftResult", "ValidatedHost", "by_host", "rows_for_dft", "validation_summary"]
+__all__ = ["DftResult", "ValidatedHost", "group_by_host", "select_for_dft", "summarise_validation"]
 
 Role = Literal["candidate", "reference"]
 
@@ -66,7 +69,7 @@ class DftResult:
     @property
     def kept(self) -> bool | None:
         """Whether it still matches what it was before."""
-        return None if self.end is None else matches(self.end, self.start)
+        return None if self.end is None else is_match(self.end, self.start)
 
 
 @dataclass(frozen=True)
@@ -100,13 +103,13 @@ class ValidatedHost:
 
     def matches_before(self, result: DftResult) -> bool | None:
         """Whether a candidate matched the reference before both were relaxed."""
-        return None if self.reference is None else matches(result.start, self.reference.start)
+        return None if self.reference is None else is_match(result.start, self.reference.start)
 
     def matches_after(self, result: DftResult) -> bool | None:
         """Whether it does so afterwards."""
         if self.reference is None or self.reference.end is None or result.end is None:
             return None
-        return matches(result.end, self.reference.end)
+        return is_match(result.end, self.reference.end)
 
     @property
     def succeeds(self) -> bool:
@@ -114,10 +117,10 @@ class ValidatedHost:
         if self.best is None or self.difference is None:
             return False
         matched = bool(self.matches_after(self.best))
-        return bool(lower_energy_or_match([matched], [self.difference])[0])
+        return bool(is_lower_energy_success([matched], [self.difference])[0])
 
 
-def rows_for_dft(
+def select_for_dft(
     samples: StructureBatch, candidates: int | None, margin: float
 ) -> NDArray[np.intp]:
     """Ranked samples that DFT is to relax, host by host, the lowest by the potential first.
@@ -139,7 +142,7 @@ def rows_for_dft(
     return rows[np.lexsort((ranks[rows], hosts[rows]))]
 
 
-def by_host(results: Sequence[DftResult]) -> list[ValidatedHost]:
+def group_by_host(results: Sequence[DftResult]) -> list[ValidatedHost]:
     """Results, host by host."""
     found = []
     for host in sorted({result.host for result in results}):
@@ -156,7 +159,7 @@ def _by_energy(result: DftResult) -> tuple[bool, float, int]:
     return energy is None, energy or 0.0, result.rank
 
 
-def validation_summary(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
+def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
     """Figures of a validation, as JSON.
 
     Returns
@@ -206,7 +209,7 @@ def _first_is_lowest(host: ValidatedHost) -> bool:
 
 
 def _rate(successes: list[bool]) -> dict[str, float | int] | None:
-    return success_rate(successes).as_json() if successes else None
+    return estimate_rate(successes).as_json() if successes else None
 
 
 def _spread(values: list[float]) -> dict[str, float] | None:
@@ -227,3 +230,96 @@ def _failure(result: DftResult) -> dict[str, Any]:
 
 def _costs(results: list[DftResult]) -> dict[str, float]:
     return {name: sum(result.report.get(name) or 0 for result in results) for name in COSTS}
+
+
+VALIDATION_FILENAME = "validation.csv"
+
+COLUMNS = (
+    "label",
+    "host",
+    "role",
+    "rank",
+    "dft_rank",
+    "status",
+    "energy",
+    "energy_per_atom",
+    "above_best",
+    "above_reference",
+    "match_before",
+    "match_after",
+    "kept",
+    "moved",
+    "max_force",
+    *COSTS,
+    "kpoints",
+    "symmetries",
+    "magnetisation",
+    "absolute_magnetisation",
+    "message",
+)
+
+
+def tabulate_validation(hosts: Sequence[ValidatedHost]) -> list[dict[str, Any]]:
+    """One mapping for each structure: candidates of a host by their DFT energy, its reference last.
+
+    Energies in eV, those that end in `per_atom` or begin with `above` in eV per atom; forces in
+    eV/Å; `moved` in Å; None where something is not known.
+    """
+    return [row for host in hosts for row in _rows(host)]
+
+
+def format_validation_csv(hosts: Sequence[ValidatedHost]) -> str:
+    """The same as CSV; what is not known is empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in tabulate_validation(hosts):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return "" if value is None else for_tables(value)
+
+
+def _rows(host: ValidatedHost) -> list[dict[str, Any]]:
+    lines = []
+    for place, result in enumerate(host.candidates):
+        finished = result.energy is not None
+        lines.append(
+            {
+                **_facts(result),
+                "rank": result.rank,
+                "dft_rank": place if finished else None,
+                "above_best": _above(result, host.best),
+                "above_reference": _above(result, host.reference),
+                "match_before": host.matches_before(result),
+                "match_after": host.matches_after(result),
+            }
+        )
+    if host.reference is not None:
+        lines.append({**_facts(host.reference), "above_best": _above(host.reference, host.best)})
+    return [{name: line.get(name) for name in COLUMNS} for line in lines]
+
+
+def _facts(result: DftResult) -> dict[str, Any]:
+    report = result.report
+    mesh = report.get("kpoints")
+    told = ("status", "energy", "max_force", *COSTS, "symmetries", "message")
+    moments = ("magnetisation", "absolute_magnetisation")
+    return {
+        "label": result.label,
+        "host": result.host,
+        "role": result.role,
+        "energy_per_atom": result.energy,
+        "kept": result.kept,
+        "moved": result.moved,
+        "kpoints": None if mesh is None else "x".join(map(str, mesh)),
+        **{name: report.get(name) for name in (*told, *moments)},
+    }
+
+
+def _above(result: DftResult, other: DftResult | None) -> float | None:
+    if other is None or result.energy is None or other.energy is None:
+        return None
+    return result.energy - other.energy

@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import covalent_radii
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.evaluation.equivalence import site_distances
+from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.convert import to_pymatgen
 from aiida_hpaint.science.structures.fate import RELAXED
@@ -42,7 +42,9 @@ def sensible(structures: StructureBatch, largest_force: float) -> NDArray[np.boo
 
 
 def _bound(structure: StructureBatch) -> bool:
-    distances = site_distances(structure.cells[0], structure.frac_coords, structure.frac_coords)
+    distances = compute_site_distances(
+        structure.cells[0], structure.frac_coords, structure.frac_coords
+    )
     np.fill_diagonal(distances, np.inf)
     hydrogen = structure.numbers == 1
     if not hydrogen.any():

@@ -11,7 +11,7 @@ from aiida.orm import AbstractCode, Dict, Int, Str
 from aiida_workgraph import WorkGraph
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.benchmark import start_references, take_out
+from aiida_hpaint.calculations.benchmark import prepare_references, remove_element
 from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.benchmark.references import References
@@ -58,10 +58,10 @@ def build_benchmark(
         If anything is unknown, missing or out of its range.
     """
     node, asked = _read(references, element)
-    removed = take_out(node, Str(asked["element"]))
+    removed = remove_element(node, Str(asked["element"]))
     hosts, complete = removed["hosts"], removed["complete"]
     inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
-    starts = split_hosts(start_references(complete), Int(chunk_sites))
+    starts = split_hosts(prepare_references(complete), Int(chunk_sites))
     values = settings.model_dump(mode="json")
     relax_all = inputs["plan"]["relax_all"]
     relaxation = {

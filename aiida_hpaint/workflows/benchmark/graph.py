@@ -43,7 +43,7 @@ def benchmark(
     Parameters
     ----------
     complete, incomplete
-        References, and the same without an element, as `take_out` makes them.
+        References, and the same without an element, as `remove_element` makes them.
     chunks
         The incomplete ones, cut into chunks.
     starts

@@ -40,7 +40,7 @@ from aiida_hpaint.workflows.restore.generators import (
     reachable_potential,
 )
 from aiida_hpaint.workflows.restore.graph import restore
-from aiida_hpaint.workflows.validate.build import validation_plan
+from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
     "CODE_LABEL",
@@ -144,7 +144,7 @@ def restore_inputs(
     plan = stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
         pw = {"code": of_dft(code), "options": of_dft(options)}
-        plan["validation"] = validation_plan(settings.validation, hosts.batch.numbers, **pw)
+        plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
     chunks = host_chunks(hosts, chunk_sites)
     check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}

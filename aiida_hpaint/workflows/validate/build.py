@@ -9,9 +9,9 @@ import numpy as np
 from aiida.orm import AbstractCode, Dict, StructureData
 from aiida_workgraph import WorkGraph
 
-from aiida_hpaint.calculations.validation import choose_structures, structures_for_dft
+from aiida_hpaint.calculations.validation import choose_structures, make_dft_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.evaluation.validation import rows_for_dft
+from aiida_hpaint.science.evaluation.validation import select_for_dft
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -22,11 +22,11 @@ from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.validate.graph import validate
 
 __all__ = [
-    "as_candidates",
+    "assign_to_hosts",
+    "build_dft_plan",
     "build_validate",
-    "dft_plan",
-    "for_hosts",
-    "validation_plan",
+    "build_validation_plan",
+    "make_candidates",
 ]
 
 Samples = StructureBatch | StructureBatchData
@@ -67,15 +67,15 @@ def build_validate(
         code, pseudopotentials or an option are missing or unknown.
     """
     settings = settings or ValidationSettings()
-    candidates = as_candidates(samples)
-    others = None if references is None else for_hosts(references, candidates.batch)
+    candidates = make_candidates(samples)
+    others = None if references is None else assign_to_hosts(references, candidates.batch)
     choice = settings.model_dump(mode="json", include={"candidates", "margin"})
     # Checked before anything is stored.
-    rows = rows_for_dft(candidates.batch, **choice)
+    rows = select_for_dft(candidates.batch, **choice)
     if not len(rows):
         raise ValueError("there is no candidate to relax: no sample has a rank")
-    plan = dft_plan(settings.dft, candidates.batch[rows].numbers, code, options)
-    structures_for_dft(candidates.batch, None if others is None else others.batch, **choice)
+    plan = build_dft_plan(settings.dft, candidates.batch[rows].numbers, code, options)
+    make_dft_structures(candidates.batch, None if others is None else others.batch, **choice)
     structures: dict[str, StructureData] = choose_structures(
         samples=candidates, choice=Dict(choice), references=others
     )
@@ -84,7 +84,7 @@ def build_validate(
     return graph
 
 
-def dft_plan(
+def build_dft_plan(
     settings: DftSettings,
     numbers: np.ndarray[Any, Any],
     code: str | AbstractCode | None = None,
@@ -104,26 +104,26 @@ def dft_plan(
     return {"settings": values, "code": pw, "options": Dict(jobs)}
 
 
-def validation_plan(
+def build_validation_plan(
     settings: ValidationSettings,
     numbers: np.ndarray[Any, Any],
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The stage of a restoration: `dft_plan`, and which candidates are its business.
+    """The stage of a restoration: `build_dft_plan`, and which candidates are its business.
 
     Raises
     ------
     ValueError
-        If something is missing or unknown, see `dft_plan`.
+        If something is missing or unknown, see `build_dft_plan`.
     """
     return {
-        **dft_plan(settings.dft, numbers, code, options),
+        **build_dft_plan(settings.dft, numbers, code, options),
         "choice": Dict(settings.model_dump(mode="json", include={"candidates", "margin"})),
     }
 
 
-def as_candidates(samples: Samples) -> StructureBatchData:
+def make_candidates(samples: Samples) -> StructureBatchData:
     """Samples with `host` and `rank`: structures that have neither are hosts of their own.
 
     Raises
@@ -141,7 +141,7 @@ def as_candidates(samples: Samples) -> StructureBatchData:
     return samples if isinstance(samples, StructureBatchData) else StructureBatchData(samples)
 
 
-def for_hosts(references: Samples, samples: StructureBatch) -> StructureBatchData:
+def assign_to_hosts(references: Samples, samples: StructureBatch) -> StructureBatchData:
     """References with the scalar `host`: whose host they belong to.
 
     Raises

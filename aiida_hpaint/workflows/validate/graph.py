@@ -52,7 +52,7 @@ def validate(
         DftRelaxWorkChain reports of each structure.
     """
     graph = get_current_graph()
-    lanes = side_by_side(plan["code"], plan["options"].get_dict())
+    lanes = limit_concurrency(plan["code"], plan["options"].get_dict())
     steps: list[Any] = []
     reports: dict[str, Any] = {}
     relaxed: dict[str, Any] = {}
@@ -79,7 +79,7 @@ def validate(
 validate._graph_class = DurableGraph
 
 
-def side_by_side(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
+def limit_concurrency(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
     """How many structures may be relaxed at once; None: as many as there are.
 
     Batch systems queue what does not fit. Where jobs begin as soon as they are submitted, as many

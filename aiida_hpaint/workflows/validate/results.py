@@ -16,11 +16,11 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
 __all__ = [
     "Validation",
-    "dft_progress",
-    "is_validated",
+    "count_dft_progress",
+    "has_validation",
     "load_validation_node",
+    "read_restored_samples",
     "read_validation",
-    "restored_samples",
 ]
 
 STAGE = "validation"
@@ -37,7 +37,7 @@ class Validation:
     Attributes
     ----------
     summary
-        See `validation_summary`.
+        See `summarise_validation`.
     rows
         Lines of validation.csv, as text.
     table
@@ -75,7 +75,7 @@ def read_validation(node: ProcessNode) -> Validation:
     )
 
 
-def is_validated(restoration: ProcessNode) -> bool:
+def has_validation(restoration: ProcessNode) -> bool:
     """Whether a restoration has results of a validation."""
     return STAGE in restoration.outputs
 
@@ -97,7 +97,9 @@ def load_validation_node(identifier: str | int) -> ProcessNode:
     return node
 
 
-def restored_samples(node: ProcessNode) -> tuple[StructureBatchData, StructureBatchData | None]:
+def read_restored_samples(
+    node: ProcessNode,
+) -> tuple[StructureBatchData, StructureBatchData | None]:
     """Samples of a restoration or a benchmark, and the references of the latter.
 
     Raises
@@ -112,7 +114,7 @@ def restored_samples(node: ProcessNode) -> tuple[StructureBatchData, StructureBa
     return samples, _part(_graph_inputs(node), "complete")
 
 
-def dft_progress(node: ProcessNode) -> tuple[int, int] | None:
+def count_dft_progress(node: ProcessNode) -> tuple[int, int] | None:
     """How many structures DFT is done with, and how many there are; None before it has begun.
 
     Parameters

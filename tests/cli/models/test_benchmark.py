@@ -17,7 +17,7 @@ def run(folder: Path, *arguments: str) -> Result:
 
 def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "aiida_hpaint.science.benchmark.show", lambda folder: folder / "report.html"
+        "aiida_hpaint.science.benchmark.write_report", lambda folder: folder / "report.html"
     )
     quick = ["--protocol", "fast", "--samples", "2", "--processes", "1"]
     arguments = [BRUCITE, *quick, "--set", "sampling.steps=10"]

@@ -10,7 +10,7 @@ import pytest
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.benchmark.choices import Bank, _available, measure_choices
-from aiida_hpaint.science.benchmark.measure import measure
+from aiida_hpaint.science.benchmark.measure import measure_host
 from aiida_hpaint.science.benchmark.report.choices import as_markdown, draw_choices, write_choices
 from aiida_hpaint.science.benchmark.statistics.choices import (
     CHOICES,
@@ -140,7 +140,7 @@ def test_the_widest_choice_finds_what_the_funnel_finds() -> None:
 
     score = RelaxationSettings(max_steps=0)
     funnel = settings.model_copy(update={"score": score, "candidates": 2})
-    row = measure(*job, funnel)
+    row = measure_host(*job, funnel)
     assert row.lowest is not None
     assert found.outcomes[0].match is row.lowest.match
     assert sum(sample.candidate is True for sample in row.samples) <= 2

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.benchmark import read_references
-from aiida_hpaint.science.benchmark.references import half_of, reduced_formula
+from aiida_hpaint.science.benchmark.references import find_half, format_reduced_formula
 
 REFERENCES = sorted((Path(__file__).parents[3] / "examples" / "references").glob("*.cif"))
 HOSTS = REFERENCES[0].parents[1] / "hosts"
@@ -34,8 +34,8 @@ def test_the_halves_are_the_whole() -> None:
 
 def test_the_rule_of_the_halves_is_fixed() -> None:
     numbers = {"brucite": [12, 8, 8, 1, 1], "NaAlH4": [11, 13, 1, 1, 1, 1], "LiOH": [3, 8, 1]}
-    assert reduced_formula(np.array(numbers["brucite"])) == "H2Mg1O2"
-    halves = {name: half_of(np.array(some)) for name, some in numbers.items()}
+    assert format_reduced_formula(np.array(numbers["brucite"])) == "H2Mg1O2"
+    halves = {name: find_half(np.array(some)) for name, some in numbers.items()}
     assert halves == {"brucite": "final", "NaAlH4": "tune", "LiOH": "tune"}
 
 
@@ -45,7 +45,7 @@ def test_a_supercell_is_in_the_half_of_its_cell(
 ) -> None:
     several = numbers * times
     rng.shuffle(several)  # type: ignore[attr-defined]
-    assert half_of(np.array(several)) == half_of(np.array(numbers))
+    assert find_half(np.array(several)) == find_half(np.array(numbers))
 
 
 def test_structures_without_the_element_are_left_out() -> None:

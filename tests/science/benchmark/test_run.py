@@ -16,12 +16,12 @@ from aiida_hpaint.science.benchmark import (
     read_references,
     run_benchmark,
     run_comparison,
-    show,
+    write_report,
 )
-from aiida_hpaint.science.benchmark.compare import folder_names
+from aiida_hpaint.science.benchmark.run import folder_names
 from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS
-from aiida_hpaint.science.benchmark.workers import side_by_side
+from aiida_hpaint.science.benchmark.workers import run_in_parallel
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.restoration import restore_batch
 from aiida_hpaint.science.settings import RestorationSettings
@@ -152,15 +152,15 @@ def test_each_generator_has_its_folder() -> None:
 
 @pytest.mark.slow
 def test_reports_are_shown(folder: Path, tmp_path: Path) -> None:
-    assert "bundled" in show(folder).read_text()
+    assert "bundled" in write_report(folder).read_text()
     assert (folder / "figures.png").exists()
     (tmp_path / "comparison.json").write_text(json.dumps({"mine": "run"}))
-    assert "mine" in show(tmp_path).read_text()
+    assert "mine" in write_report(tmp_path).read_text()
 
 
 def test_nothing_to_show_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no benchmark"):
-        show(tmp_path)
+        write_report(tmp_path)
 
 
 @pytest.mark.slow
@@ -178,7 +178,7 @@ def test_one_process_computes_with_one_thread_as_those_of_a_pool_do() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        assert list(side_by_side(torch.get_num_threads, [()], 1)) == [1]
+        assert list(run_in_parallel(torch.get_num_threads, [()], 1)) == [1]
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

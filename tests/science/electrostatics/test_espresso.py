@@ -11,7 +11,7 @@ from potentials import fractions, host_of
 
 from aiida_hpaint.science.electrostatics import PotentialGrid, find_sites, read_cube
 from aiida_hpaint.science.electrostatics.interpolation import FourierSeries
-from aiida_hpaint.science.evaluation.equivalence import site_distances
+from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 
 pytestmark = [
     pytest.mark.dft,
@@ -28,7 +28,7 @@ def test_hydride_ions_go_to_the_octahedra_of_lithium(tmp_path: Path) -> None:
     sites = find_sites(read_cube(potential(host, tmp_path, charge=-1)), host)
     assert sites.orbits.tolist() == [0, 1, 1]
     wanted = lithium + np.array([[0.5, 0.5, 0.5], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]])
-    distances = site_distances(FCC, wanted, sites.frac_coords)
+    distances = compute_site_distances(FCC, wanted, sites.frac_coords)
     assert distances[0, 0] < 1e-3
     assert distances[1:, 1:].min(0).max() < 1e-3
 
@@ -40,13 +40,13 @@ def test_an_electron_is_lowest_at_the_atoms_and_nowhere_else(tmp_path: Path) -> 
     grid = read_cube(cube).within(SKEWED)
     assert len(set(grid.shape)) == 3
     points = fractions(grid.shape).reshape(-1, 3)
-    away = site_distances(SKEWED, points, frac).min(1)
+    away = compute_site_distances(SKEWED, points, frac).min(1)
     values = grid.values.ravel()
     assert away[values.argmin()] < 0.3
     assert FourierSeries.through(grid.values).expand(frac).values.max() < values[away > 1.0].min()
     # Any other order of the axes, another origin or sign puts atoms where the potential is high.
     sites = find_sites(grid, host)
-    assert site_distances(SKEWED, sites.frac_coords, frac).min() > 1.0
+    assert compute_site_distances(SKEWED, sites.frac_coords, frac).min() > 1.0
 
 
 @pytest.mark.usefixtures("profile")

@@ -10,7 +10,7 @@ from aiida_hpaint.science.electrostatics.starting_points import (
     make_starting_points,
     refine_starting_points,
 )
-from aiida_hpaint.science.evaluation.equivalence import site_distances
+from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.funnel import winnow
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.restoration import restore_from_starting_points
@@ -48,7 +48,7 @@ def test_the_best_maximum_is_the_first_starting_point(grid: PotentialGrid) -> No
     # one octahedron, and two tetrahedra that symmetry makes equal
     assert len(starting_points) == 2
     first = starting_points[0]
-    assert site_distances(FCC, first.frac_coords[first.inserted], OCTAHEDRON).max() < 1e-6
+    assert compute_site_distances(FCC, first.frac_coords[first.inserted], OCTAHEDRON).max() < 1e-6
     assert set(starting_points.scalars["fate"]) == {Fate.SAMPLED.value}
     assert set(starting_points.scalars["origin"]) == {"peaks"}
     assert (np.diff(starting_points.scalars["energy_pinball"]) >= 0).all()
@@ -82,8 +82,8 @@ def test_sites_beyond_the_maxima_are_placed_at_random(grid: PotentialGrid) -> No
     assert starting_points.placed.all()
     placed = starting_points[0].frac_coords[starting_points[0].inserted]
     sites = find_sites(grid, host()).frac_coords
-    np.testing.assert_allclose(site_distances(FCC, sites, placed).min(1), 0, atol=1e-9)
-    apart = site_distances(FCC, placed, placed) + 9 * np.eye(4)
+    np.testing.assert_allclose(compute_site_distances(FCC, sites, placed).min(1), 0, atol=1e-9)
+    apart = compute_site_distances(FCC, placed, placed) + 9 * np.eye(4)
     assert apart.min() > 0.4
     np.testing.assert_array_equal(
         make_starting_points([grid], host(4)).frac_coords, starting_points.frac_coords
@@ -100,7 +100,7 @@ def test_a_host_without_maxima_has_failed() -> None:
 
 def test_nudges_move_every_starting_point(grid: PotentialGrid) -> None:
     starting_points = make_starting_points([grid], host(), pinball=PinballSettings(nudge=0.2))
-    moved = site_distances(
+    moved = compute_site_distances(
         FCC, starting_points[0].frac_coords[starting_points[0].inserted], OCTAHEDRON
     )
     np.testing.assert_allclose(moved, 0.2, atol=1e-6)
@@ -135,7 +135,7 @@ def test_a_model_samples_around_starting_points(grid: PotentialGrid) -> None:
     assert drawn.scalars["host"].tolist() == [0] * 4 + [2] * 4
     assert drawn.scalars["sample"].tolist() == [0, 1, 2, 3] * 2
     first = drawn[0].frac_coords[drawn[0].inserted]
-    assert 1e-4 < site_distances(FCC, first, OCTAHEDRON).max() < 1.0
+    assert 1e-4 < compute_site_distances(FCC, first, OCTAHEDRON).max() < 1.0
     with pytest.raises(ValueError, match="forgets the starting points"):
         refine_starting_points(starting_points, SamplingSettings())
     with pytest.raises(ValueError, match="no starting point has positions"):
@@ -149,4 +149,4 @@ def test_lithium_hydride_is_restored_from_its_potential(grid: PotentialGrid) -> 
         host(), make_starting_points([grid], host()), load_protocol("fast", plain)
     )
     best = found.best
-    assert site_distances(FCC, best.frac_coords[best.inserted], OCTAHEDRON).max() < 1e-3
+    assert compute_site_distances(FCC, best.frac_coords[best.inserted], OCTAHEDRON).max() < 1e-3

@@ -11,9 +11,9 @@ from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.evaluation.equivalence import (
     HostSymmetry,
-    assign,
-    closest_arrangement,
-    site_distances,
+    assign_sites,
+    compute_site_distances,
+    find_closest_distances,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -27,14 +27,14 @@ def test_distances_are_those_of_ase(seed: int) -> None:
     cell = np.eye(3) * 5 + rng.normal(0, 0.5, (3, 3))
     left, right = rng.random((4, 3)) * 3 - 1, rng.random((6, 3)) * 3 - 1
     oracle = get_distances(left @ cell, right @ cell, cell=cell, pbc=True)[1]
-    np.testing.assert_allclose(site_distances(cell, left, right), oracle, atol=1e-9)
+    np.testing.assert_allclose(compute_site_distances(cell, left, right), oracle, atol=1e-9)
 
 
 def test_partners_are_of_the_same_element() -> None:
     cell = np.eye(3) * 10
     left = np.array([[0.0, 0, 0], [0.5, 0, 0]])
     right = np.array([[0.5, 0, 0], [0.01, 0, 0]])
-    same = assign(cell, np.array([1, 1]), left, right)
+    same = assign_sites(cell, np.array([1, 1]), left, right)
     np.testing.assert_allclose(same, [0.1, 0.0], atol=1e-9)
 
 
@@ -48,7 +48,7 @@ def test_equivalent_arrangements_are_at_no_distance(brucite: Make, operation: in
     rng = np.random.default_rng(operation)
     frac = rng.random((2, 3))
     image = symmetry.images(frac)[operation][::-1]
-    distances = closest_arrangement(symmetry, np.array([1, 1]), frac, image)
+    distances = find_closest_distances(symmetry, np.array([1, 1]), frac, image)
     assert distances.max() < 1e-6
 
 
@@ -57,6 +57,6 @@ def test_without_symmetry_the_assignment_is_the_best_permutation() -> None:
     cell = np.diag([4.0, 5.0, 6.0])
     left, right = rng.random((2, 5, 3))
     alone = HostSymmetry(cell, np.eye(3)[None], np.zeros((1, 3)))
-    found = closest_arrangement(alone, np.ones(5, dtype=int), left, right)
-    cost = site_distances(cell, left, right) ** 2
+    found = find_closest_distances(alone, np.ones(5, dtype=int), left, right)
+    cost = compute_site_distances(cell, left, right) ** 2
     assert (found**2).sum() == pytest.approx(cost[linear_sum_assignment(cost)].sum())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.evaluation.animation import animate
-from aiida_hpaint.science.evaluation.trajectories import deviations, reference_sites
+from aiida_hpaint.science.evaluation.trajectories import compute_deviations, find_reference_sites
 from aiida_hpaint.science.evaluation.trajectory_plot import check_format, plot_deviations
 from aiida_hpaint.science.structures import (
     Recording,
@@ -70,7 +70,7 @@ def drawn(seed: int, inserted: str = "H:3,Li:1") -> Recording:
 @settings(max_examples=15, deadline=None)
 def test_distances_agree_with_ase(seed: int) -> None:
     recording = drawn(seed)
-    found, trajectory = deviations(recording), recording.trajectory
+    found, trajectory = compute_deviations(recording), recording.trajectory
     sample, end = recording.samples[0], trajectory.positions[-1]
     positions = [rmsd_by_ase(sample, frame, end) for frame in trajectory.positions]
     means = [rmsd_by_ase(sample, frame, end) for frame in trajectory.means]
@@ -79,7 +79,7 @@ def test_distances_agree_with_ase(seed: int) -> None:
 
 
 def test_samples_end_at_their_end(recording: Recording) -> None:
-    found = deviations(recording)
+    found = compute_deviations(recording)
     assert found.positions.shape == found.means.shape == (3, 5)
     assert (found.positions[:, -1] == 0).all()
     assert (found.positions[:, 0] > 0).all()
@@ -90,11 +90,11 @@ def test_samples_end_at_their_end(recording: Recording) -> None:
 
 def test_time_falls_to_zero() -> None:
     recording = drawn(0)
-    assert deviations(recording).times.tolist() == [1.0, 0.5, 0.0, 0.0]
+    assert compute_deviations(recording).times.tolist() == [1.0, 0.5, 0.0, 0.0]
     thinned = replace(
         recording.trajectory, times=np.array([0.75, 0.25, 0.0]), steps=np.array([2, 4, 5])
     )
-    times = deviations(Recording(recording.samples, thinned)).times
+    times = compute_deviations(Recording(recording.samples, thinned)).times
     np.testing.assert_allclose(times, [1.0, 0.5, 0.0, 0.0])
 
 
@@ -122,7 +122,7 @@ def test_sites_of_a_reference_may_be_in_any_order(order: list[int], shift: tuple
         numbers=reference.numbers[order],
         frac_coords=reference.frac_coords[order] + np.array(shift),
     )
-    assert deviations(recording, mixed).positions[0, -1] == pytest.approx(0, abs=1e-4)
+    assert compute_deviations(recording, mixed).positions[0, -1] == pytest.approx(0, abs=1e-4)
 
 
 def test_an_equivalent_arrangement_is_the_same(reference: StructureBatch) -> None:
@@ -130,34 +130,34 @@ def test_an_equivalent_arrangement_is_the_same(reference: StructureBatch) -> Non
     # The twofold axis along a + b turns the published positions into each other's places.
     turned = recording.trajectory.positions[..., [1, 0, 2]] * [1, 1, -1]
     other = Recording(recording.samples, replace(recording.trajectory, positions=turned))
-    found = deviations(other, reference).positions
-    np.testing.assert_allclose(found, deviations(recording, reference).positions, atol=1e-4)
+    found = compute_deviations(other, reference).positions
+    np.testing.assert_allclose(found, compute_deviations(recording, reference).positions, atol=1e-4)
 
 
 def test_known_sites_of_the_sought_element_are_left_out(reference: StructureBatch) -> None:
     hydrogen = np.flatnonzero(reference.numbers == 1)
     sample = replace(reference, inserted=np.isin(np.arange(5), hydrogen[:1]))
-    found = reference_sites(sample, reference[0])
+    found = find_reference_sites(sample, reference[0])
     np.testing.assert_allclose(found, reference.frac_coords[hydrogen[:1]], atol=1e-12)
 
 
 def test_a_reference_of_something_else_is_refused(reference: StructureBatch) -> None:
     recording = drawn(1, "H:2")
     with pytest.raises(ValueError, match="has other sites: H4Mg2, not H2MgO2"):
-        deviations(recording, read_hosts(EXAMPLES / "references" / "magnesium_hydride.cif"))
+        compute_deviations(recording, read_hosts(EXAMPLES / "references" / "magnesium_hydride.cif"))
     with pytest.raises(ValueError, match=r"another cell, .* Å .*: give it in the cell of the host"):
-        deviations(recording, replace(reference, cells=reference.cells * 1.1))
+        compute_deviations(recording, replace(reference, cells=reference.cells * 1.1))
     shifted = reference.with_coords(reference.frac_coords + np.array([0, 0, 0.4]))
     with pytest.raises(ValueError, match=r"a site of the host is 2\.0 Å away in the reference"):
-        deviations(recording, shifted)
+        compute_deviations(recording, shifted)
 
 
 @pytest.mark.parametrize("name", ["rmsd.png", "rmsd.pdf", "rmsd.svg"])
 def test_a_figure_is_drawn(recording: Recording, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     check_format(path)
-    plot_deviations(deviations(recording), ["a", "b", "c"], path, "title")
-    plot_deviations(deviations(drawn(0)), ["a"], path)
+    plot_deviations(compute_deviations(recording), ["a", "b", "c"], path, "title")
+    plot_deviations(compute_deviations(drawn(0)), ["a"], path)
     assert path.stat().st_size > 1000
 
 

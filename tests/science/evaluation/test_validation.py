@@ -10,15 +10,13 @@ import pytest
 from ase.build import bulk
 
 from aiida_hpaint.science.evaluation.validation import (
-    DftResult,
-    by_host,
-    rows_for_dft,
-    validation_summary,
-)
-from aiida_hpaint.science.evaluation.validation_table import (
     COLUMNS,
-    validation_csv,
-    validation_rows,
+    DftResult,
+    format_validation_csv,
+    group_by_host,
+    select_for_dft,
+    summarise_validation,
+    tabulate_validation,
 )
 from aiida_hpaint.science.structures import StructureBatch, from_ase
 
@@ -73,12 +71,12 @@ def ranked() -> StructureBatch:
 def test_candidates_are_the_lowest_within_the_margin(
     ranked: StructureBatch, candidates: int | None, margin: float, rows: list[int]
 ) -> None:
-    assert rows_for_dft(ranked, candidates, margin).tolist() == rows
+    assert select_for_dft(ranked, candidates, margin).tolist() == rows
 
 
 def test_dft_chooses_among_the_candidates() -> None:
     low, high = result(-10.2, rank=1), result(-10.0, rank=0)
-    (host,) = by_host([high, result(None, rank=2), low])
+    (host,) = group_by_host([high, result(None, rank=2), low])
     assert [candidate.rank for candidate in host.candidates] == [1, 0, 2]
     assert host.best is low
     assert host.difference is None
@@ -97,14 +95,14 @@ def test_dft_chooses_among_the_candidates() -> None:
 def test_success_is_a_match_or_a_lower_energy(
     energy: float, prototype: str, match: bool, succeeds: bool
 ) -> None:
-    (host,) = by_host([result(energy, crystal(prototype)), reference()])
+    (host,) = group_by_host([result(energy, crystal(prototype)), reference()])
     assert host.difference == pytest.approx((energy + 10.0) / 2)
     assert host.matches_after(host.candidates[0]) is match
     assert host.succeeds is succeeds
 
 
 def test_a_candidate_may_become_the_reference() -> None:
-    (host,) = by_host([result(-10.0, crystal("zincblende"), crystal()), reference()])
+    (host,) = group_by_host([result(-10.0, crystal("zincblende"), crystal()), reference()])
     candidate = host.candidates[0]
     assert host.matches_before(candidate) is False
     assert host.matches_after(candidate) is True
@@ -127,7 +125,7 @@ def test_what_failed_is_told_and_the_others_count() -> None:
         result(-9.0, host=2),
         reference(None, host=2),
     ]
-    summary = validation_summary(by_host(results))
+    summary = summarise_validation(group_by_host(results))
     assert (summary["hosts"], summary["with_reference"], summary["judged"]) == (3, 3, 1)
     assert (summary["match"]["value"], summary["les"]["n"]) == (1.0, 1)
     assert summary["energy_difference"]["mean"] == pytest.approx(0.0)
@@ -150,7 +148,7 @@ def test_agreement_of_potential_and_dft() -> None:
     swapped = [result(-10.0, rank=0, host=1), result(-11.0, rank=1, host=1)]
     alike = [result(-10.0, rank=0, host=2), result(-10.0001, rank=1, host=2)]
     failing = [result(None, rank=0, host=3), result(-10.0, rank=1, host=3)]
-    summary = validation_summary(by_host(agreeing + swapped + alike + failing))
+    summary = summarise_validation(group_by_host(agreeing + swapped + alike + failing))
     assert summary["first_stays_first"]["n"] == 3
     assert summary["first_stays_first"]["value"] == pytest.approx(2 / 3)
     assert summary["judged"] == 0
@@ -158,22 +156,22 @@ def test_agreement_of_potential_and_dft() -> None:
 
 
 def test_nothing_at_all_has_a_summary() -> None:
-    summary = validation_summary([])
+    summary = summarise_validation([])
     assert summary["hosts"] == 0
     assert summary["cost"]["jobs"] == 0
-    assert validation_csv([]).count("\n") == 1
+    assert format_validation_csv([]).count("\n") == 1
 
 
 def test_the_table_has_a_line_for_each_structure() -> None:
-    hosts = by_host(
+    hosts = group_by_host(
         [result(-9.8, rank=1), result(-10.2, rank=0), result(None, rank=2), reference()]
     )
-    rows = validation_rows(hosts)
+    rows = tabulate_validation(hosts)
     assert [tuple(row) for row in rows] == [COLUMNS] * 4
     assert [row["dft_rank"] for row in rows] == [0, 1, None, None]
     assert rows[1]["above_best"] == pytest.approx(0.2)
     assert rows[0]["above_reference"] == pytest.approx(-0.1)
-    read = list(csv.DictReader(io.StringIO(validation_csv(hosts))))
+    read = list(csv.DictReader(io.StringIO(format_validation_csv(hosts))))
     assert read[2]["energy"] == ""
     assert read[2]["message"] == "too hot"
     assert read[3]["role"] == "reference"

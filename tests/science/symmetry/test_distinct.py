@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, closest_arrangement
+from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, find_closest_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.distinct import Distinct
 from aiida_hpaint.science.symmetry.group import Group
@@ -40,7 +40,7 @@ def test_images_repeat_and_what_is_moved_farther_does_not(
     symmetry = HostSymmetry.of(crystal)
     numbers = crystal.numbers[crystal.inserted]
     left, right = group.leave(frac), group.leave(moved)
-    distance = closest_arrangement(symmetry, numbers, left, right).max()
+    distance = find_closest_distances(symmetry, numbers, left, right).max()
     # The oracle takes the smallest sum of squares, so its largest distance may be larger.
     if distance < 0.099:
         assert distinct.find(moved) == 0

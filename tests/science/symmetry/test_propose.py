@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiida_hpaint.science.evaluation import matches
+from aiida_hpaint.science.evaluation import is_match
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.symmetry import propose
@@ -82,7 +82,7 @@ def test_the_crystal_is_among_few_wyckoff_proposals_for_poor_samples(
         off = rng.permutation(np.flatnonzero(inserted))[: inserted.sum() // 2]
         frac[sample, off] = bad.frac_coords.reshape(6, -1, 3)[sample, off]
     found = propose(good.with_coords(frac.reshape(-1, 3)), SymmetrySettings(wyckoff=5))
-    assert any(matches(structure, crystal) for structure in of(found, "wyckoff"))
+    assert any(is_match(structure, crystal) for structure in of(found, "wyckoff"))
     assert len(of(found, "wyckoff")) <= 5
 
 

@@ -8,7 +8,7 @@ import spglib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.evaluation.matching import inserted_distances
+from aiida_hpaint.science.evaluation.matching import compute_inserted_distances
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry import propose
@@ -39,14 +39,16 @@ def test_a_perturbed_crystal_gets_its_space_group_back(
     crystal = reference(name)
     found = proposals(samples(crystal, length))
     assert group_number(crystal) in [group_number(structure) for structure in found]
-    nearest = min(float(inserted_distances(structure, crystal).max()) for structure in found)
+    nearest = min(
+        float(compute_inserted_distances(structure, crystal).max()) for structure in found
+    )
     assert nearest <= length + 1e-6
 
 
 def test_coordinates_that_symmetry_determines_are_exact(reference: Read, samples: Make) -> None:
     crystal = reference("brucite")
     found = proposals(samples(crystal, 0.3))
-    best = found[int(np.argmin([inserted_distances(one, crystal).max() for one in found]))]
+    best = found[int(np.argmin([compute_inserted_distances(one, crystal).max() for one in found]))]
     hydrogen = best.frac_coords[best.inserted]
     # Position 2d of P-3m1: (1/3, 2/3, z) and its inverse; z alone is free.
     np.testing.assert_allclose(np.sort(hydrogen[:, 0]), [1 / 3, 2 / 3], atol=1e-9)

@@ -102,7 +102,7 @@ def check_provenance(node: Any) -> None:
         CalcFunctionNode,
         with_incoming="references",
         edge_filters={"label": "references"},
-        filters={"attributes.function_name": "take_out"},
+        filters={"attributes.function_name": "remove_element"},
         tag="removal",
     )
     query.append(StructureBatchData, with_incoming="removal", edge_filters={"label": "hosts"})

@@ -14,7 +14,7 @@ from aiida_hpaint.science.electrostatics.starting_points import (
     join_starting_points,
     make_starting_points,
 )
-from aiida_hpaint.science.evaluation.equivalence import site_distances
+from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
 
 TIMEOUT = 600
@@ -75,7 +75,7 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
 
     best = samples[np.flatnonzero(samples.scalars["rank"] == 0)]
     hydrogen = best.frac_coords[best.inserted]
-    assert site_distances(FCC, hydrogen, LITHIUM[None] + 0.5).max() < 1e-3
+    assert compute_site_distances(FCC, hydrogen, LITHIUM[None] + 0.5).max() < 1e-3
     (structure,) = (node.outputs.structures[key] for key in node.outputs.structures)
     assert structure.get_formula() == "HLi"
     assert list(node.outputs.reports.chunk_0000) == ["relax_inserted", "relax_all"]

@@ -74,14 +74,14 @@ def test_what_cannot_be_validated_is_refused(
 
 @pytest.mark.usefixtures("profile")
 def test_references_go_with_labels_or_in_order() -> None:
-    from aiida_hpaint.workflows.validate.build import as_candidates, for_hosts
+    from aiida_hpaint.workflows.validate.build import assign_to_hosts, make_candidates
 
-    samples = as_candidates(named([lih(), lih()], "a", "b")).batch
+    samples = make_candidates(named([lih(), lih()], "a", "b")).batch
     assert samples.scalars["host"].tolist() == [0, 1]
     others = named([lih(), lih(), lih()], "z", "b", "a")
-    found = for_hosts(others, samples).batch
+    found = assign_to_hosts(others, samples).batch
     assert (found.labels, found.scalars["host"].tolist()) == (("b", "a"), [1, 0])
-    ordered = for_hosts(named([lih(), lih()], "x", "y"), samples).batch
+    ordered = assign_to_hosts(named([lih(), lih()], "x", "y"), samples).batch
     assert ordered.scalars["host"].tolist() == [0, 1]
 
 
@@ -128,9 +128,9 @@ def check_what_is_shown(node: Any) -> None:
 
     from aiida_hpaint.cli import main
     from aiida_hpaint.science.structures import read_hosts
-    from aiida_hpaint.workflows.validate.results import dft_progress
+    from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    assert dft_progress(node) == (4, 4)
+    assert count_dft_progress(node) == (4, 4)
     runner = CliRunner()
     with runner.isolated_filesystem():
         result = runner.invoke(main, ["validate", "--show", str(node.pk), "-o", "found"])
@@ -192,10 +192,10 @@ def test_where_nothing_was_restored_there_is_nothing_to_validate() -> None:
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.science.settings import ValidationSettings
     from aiida_hpaint.workflows.restore.graph import validated
-    from aiida_hpaint.workflows.validate.build import validation_plan
+    from aiida_hpaint.workflows.validate.build import build_validation_plan
 
     batch = named([lih()], "LiH").with_scalars(host=[0], rank=[-1])
-    plan = {"validation": validation_plan(ValidationSettings(), batch.numbers)}
+    plan = {"validation": build_validation_plan(ValidationSettings(), batch.numbers)}
     with WorkGraph("nothing") as graph:
         validated(StructureBatchData(batch), plan)
     graph.run()

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from aiida_hpaint.science.benchmark.report.style import PALETTE, styled
+from aiida_hpaint.science.benchmark.report.figure_style import PALETTE, styled
 
 Records = Sequence[Mapping[str, Any]]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics import HostRow
-from aiida_hpaint.science.benchmark.statistics.orders import is_match, is_success
+from aiida_hpaint.science.benchmark.statistics.order_statistics import is_correct, is_success
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def find_failures(run: Run) -> list[Failure]:
     """Hosts that do not match, those that do not even count as LES first, the highest first."""
     listed = run.summary.get("failures", ())
     reasons = {(entry["label"], entry["formula"]): entry["reason"] for entry in listed}
-    missed = [row for row in run.rows if row.lowest is None or not is_match(row, row.lowest)]
+    missed = [row for row in run.rows if row.lowest is None or not is_correct(row, row.lowest)]
     found = [_failure(row, reasons.get((row.label, row.formula), "")) for row in missed]
     return sorted(found, key=_severity)
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure, FigureBase
 
-from aiida_hpaint.science.benchmark.report.potentials import draw_potentials, has_potentials
-from aiida_hpaint.science.benchmark.report.rates import draw_costs, draw_rates, draw_splits
-from aiida_hpaint.science.benchmark.report.runs import Run
-from aiida_hpaint.science.benchmark.report.spreads import (
+from aiida_hpaint.science.benchmark.report.agreement_figure import draw_potentials, has_potentials
+from aiida_hpaint.science.benchmark.report.distribution_figures import (
     draw_distances,
     draw_energies,
 )
-from aiida_hpaint.science.benchmark.report.style import styled
+from aiida_hpaint.science.benchmark.report.figure_style import styled
+from aiida_hpaint.science.benchmark.report.rate_figures import draw_costs, draw_rates, draw_splits
+from aiida_hpaint.science.benchmark.report.runs import Run
 
 WIDTH = 9.4
 """Inches, of a figure and of the page."""

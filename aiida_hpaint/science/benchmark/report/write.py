@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aiida_hpaint.science.benchmark.report.agreement_figure import (
+    HEAD,
+    NOTE,
+    has_potentials,
+    potential_rows,
+)
 from aiida_hpaint.science.benchmark.report.failures import Failure, count_reasons, find_failures
+from aiida_hpaint.science.benchmark.report.figure_style import colours
 from aiida_hpaint.science.benchmark.report.figures import as_svg, draw, draw_page, panels_of, save
 from aiida_hpaint.science.benchmark.report.markup import (
     document,
@@ -15,14 +23,7 @@ from aiida_hpaint.science.benchmark.report.markup import (
     picture,
     table,
 )
-from aiida_hpaint.science.benchmark.report.potentials import (
-    HEAD,
-    NOTE,
-    has_potentials,
-    potential_rows,
-)
 from aiida_hpaint.science.benchmark.report.runs import Run, read_run
-from aiida_hpaint.science.benchmark.report.style import colours
 from aiida_hpaint.science.benchmark.report.tables import (
     FAILURE_HEAD,
     failure_rows,
@@ -31,6 +32,7 @@ from aiida_hpaint.science.benchmark.report.tables import (
     settings_rows,
     version_rows,
 )
+from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON, SETTINGS
 
 TITLE = "Restoration benchmark"
 
@@ -44,7 +46,7 @@ LEAD = (
 )
 
 
-def write_report(folders: Mapping[str, Path], output: Path) -> None:
+def write_run_report(folders: Mapping[str, Path], output: Path) -> None:
     """Write one HTML file that needs no other.
 
     Parameters
@@ -59,15 +61,15 @@ def write_report(folders: Mapping[str, Path], output: Path) -> None:
     ValueError
         If there is no folder, or one is not what a finished benchmark leaves.
     """
-    output.write_text(report(_read(folders)), encoding="utf-8")
+    output.write_text(render_report(_read(folders)), encoding="utf-8")
 
 
-def write_page(folders: Mapping[str, Path], output: Path) -> None:
+def write_figures(folders: Mapping[str, Path], output: Path) -> None:
     """Write all figures on one page, as PNG or PDF by the ending; raises as `write_report`."""
     save(draw_page(_read(folders)), output)
 
 
-def report(runs: Sequence[Run]) -> str:
+def render_report(runs: Sequence[Run]) -> str:
     """The HTML of `write_report`."""
     names = [run.name for run in runs]
     dots = list(colours(names).values())
@@ -146,3 +148,37 @@ def _read(folders: Mapping[str, Path]) -> list[Run]:
     if not folders:
         raise ValueError("a report needs at least one folder of a benchmark")
     return [read_run(name, folder) for name, folder in folders.items()]
+
+
+REPORT = "report.html"
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html, figures.png and figures.pdf of one generator or of a comparison.
+
+    Returns
+    -------
+    Path
+        Of the report.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no finished benchmark.
+    """
+    folders = _folders(folder)
+    write_run_report(folders, folder / REPORT)
+    for ending in ("png", "pdf"):
+        write_figures(folders, folder / f"figures.{ending}")
+    return folder / REPORT
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    """Folder of each generator, by its name."""
+    if (folder / COMPARISON).exists():
+        names = json.loads((folder / COMPARISON).read_text(encoding="utf-8"))
+        return {name: folder / place for name, place in names.items()}
+    if not (folder / SETTINGS).exists():
+        raise ValueError(f"{folder} holds no benchmark: run one into it first")
+    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    return {settings["settings"]["sampling"]["generator"]: folder}

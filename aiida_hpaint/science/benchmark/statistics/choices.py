@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from aiida_hpaint.science.evaluation.success import success_rate
+from aiida_hpaint.science.evaluation.success import estimate_rate
 
 CHOICES = "choices.jsonl"
 
@@ -115,9 +115,9 @@ def summarise_choices(hosts: Sequence[HostChoices]) -> list[dict[str, Any]]:
 def _record(choice: Choice, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         **choice.model_dump(),
-        "lowest_match": success_rate([outcome.match for outcome in outcomes]).as_json(),
-        "les": success_rate([outcome.les for outcome in outcomes]).as_json(),
-        "any_match": success_rate([outcome.any_match for outcome in outcomes]).as_json(),
+        "lowest_match": estimate_rate([outcome.match for outcome in outcomes]).as_json(),
+        "les": estimate_rate([outcome.les for outcome in outcomes]).as_json(),
+        "any_match": estimate_rate([outcome.any_match for outcome in outcomes]).as_json(),
         "seconds": float(np.mean([outcome.seconds for outcome in outcomes])),
         "evaluations": float(np.mean([outcome.evaluations for outcome in outcomes])),
     }

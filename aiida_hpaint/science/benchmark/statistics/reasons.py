@@ -1,10 +1,10 @@
-"""reason_of: why the answer for a host is not its reference."""
+"""find_reason: why the answer for a host is not its reference."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aiida_hpaint.science.benchmark.statistics.orders import is_match, is_success
+from aiida_hpaint.science.benchmark.statistics.order_statistics import is_correct, is_success
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 
 NO_CANDIDATE = "no candidate"
@@ -16,10 +16,10 @@ NOT_RELAXED = "drawn, but not relaxed"
 NOT_DRAWN = "not drawn"
 
 
-def failure_of(row: HostRow) -> dict[str, Any] | None:
+def describe_failure(row: HostRow) -> dict[str, Any] | None:
     """Why the lowest candidate of a host is not the reference, as JSON; None where it is."""
     lowest = row.lowest
-    if lowest is not None and is_match(row, lowest):
+    if lowest is not None and is_correct(row, lowest):
         return None
     return {
         "label": row.label,
@@ -29,18 +29,18 @@ def failure_of(row: HostRow) -> dict[str, Any] | None:
         "les": lowest is not None and is_success(row, lowest),
         "energy_difference": None if lowest is None else lowest.energy_difference,
         "rmsd_inserted": None if lowest is None else lowest.rmsd_inserted,
-        "reason": reason_of(row),
+        "reason": find_reason(row),
     }
 
 
-def reason_of(row: HostRow) -> str:
+def find_reason(row: HostRow) -> str:
     """The first that holds, from what became of the answer back to what was drawn."""
     lowest = row.lowest
     if lowest is None:
         return NO_CANDIDATE
     if lowest.energy_difference is not None and lowest.energy_difference < 0:
         return LOWER
-    if any(is_match(row, sample) and sample.candidate is not False for sample in row.samples):
+    if any(is_correct(row, sample) and sample.candidate is not False for sample in row.samples):
         return NOT_FIRST
     right = [sample for sample in row.samples if sample.match_unrelaxed]
     if any(_was_relaxed(row, row.outcome(sample).sample) for sample in right):

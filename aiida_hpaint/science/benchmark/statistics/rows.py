@@ -229,10 +229,10 @@ def read_rows(folder: Path) -> list[HostRow]:
 
 def write_samples(rows: Sequence[HostRow], path: Path) -> None:
     """Write a CSV line for each sample of each host."""
-    path.write_text(samples_csv(rows), encoding="utf-8", newline="")
+    path.write_text(format_samples_csv(rows), encoding="utf-8", newline="")
 
 
-def samples_csv(rows: Sequence[HostRow]) -> str:
+def format_samples_csv(rows: Sequence[HostRow]) -> str:
     """The text of `write_samples`."""
     of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
     of_sample = list(SampleRow.model_fields)

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.benchmark.statistics.orders import (
-    any_of,
-    candidates,
-    in_order,
-    is_funnel,
-    is_match,
+from aiida_hpaint.science.benchmark.statistics.agreement import compare_potentials
+from aiida_hpaint.science.benchmark.statistics.order_statistics import (
+    check_any_by_k,
+    check_lowest_by_k,
+    compute_any_probabilities,
+    compute_lowest_probabilities,
+    find_candidates,
+    has_selection,
+    is_correct,
     is_success,
-    lowest_of,
-    prefix_any,
-    prefix_lowest,
+    sort_outcomes,
 )
-from aiida_hpaint.science.benchmark.statistics.potentials import compare_potentials
-from aiida_hpaint.science.benchmark.statistics.reasons import failure_of
+from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
-from aiida_hpaint.science.evaluation.success import success_rate
+from aiida_hpaint.science.evaluation.success import estimate_rate
 from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.types import FloatArray
 
@@ -69,7 +69,7 @@ def summarise(
         "hosts": len(rows),
         "samples": counts.pop(),
         "proposals_per_host": float(np.mean([len(row.samples) - len(row.drawn) for row in rows])),
-        "k": "candidates" if any(is_funnel(row) for row in rows) else "samples",
+        "k": "candidates" if any(has_selection(row) for row in rows) else "samples",
         **_rates(rows),
         **_by_k(rows),
         "splits": _splits(rows),
@@ -91,13 +91,13 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     }
     if not _relaxed(rows):
         return rates
-    single = [[is_match(row, row.outcome(sample)) for sample in row.drawn] for row in rows]
-    anywhere = [any(is_match(row, sample) for sample in row.samples) for row in rows]
+    single = [[is_correct(row, row.outcome(sample)) for sample in row.drawn] for row in rows]
+    anywhere = [any(is_correct(row, sample) for sample in row.samples) for row in rows]
     stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
     return {
         **rates,
         "single_sample_match": _rate(single),
-        "lowest_match": _rate([_lowest(row, is_match) for row in rows]),
+        "lowest_match": _rate([_lowest(row, is_correct) for row in rows]),
         "any_match": _rate(anywhere),
         "les": _rate([_lowest(row, is_success) for row in rows]),
         "host_match": _rate(stayed),
@@ -108,11 +108,11 @@ def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
     drawn = {"any_match_unrelaxed_by_k": _any_curve(_unrelaxed(rows))}
     if not _relaxed(rows):
         return drawn
-    if any(is_funnel(row) for row in rows):
+    if any(has_selection(row) for row in rows):
         return {**_by_candidates(rows), **drawn}
-    chances = lowest_of(len(rows[0].drawn))
-    matched = [[is_match(row, sample) for sample in in_order(row)] for row in rows]
-    succeeded = [[is_success(row, sample) for sample in in_order(row)] for row in rows]
+    chances = compute_lowest_probabilities(len(rows[0].drawn))
+    matched = [[is_correct(row, sample) for sample in sort_outcomes(row)] for row in rows]
+    succeeded = [[is_success(row, sample) for sample in sort_outcomes(row)] for row in rows]
     return {
         "lowest_match_by_k": _curve(np.array(matched, dtype=float) @ chances.T),
         "les_by_k": _curve(np.array(succeeded, dtype=float) @ chances.T),
@@ -123,7 +123,7 @@ def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
 
 def _by_candidates(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
     """Of the k candidates that a funnel would relax first; a host with fewer has them all."""
-    longest = max(len(candidates(row)) for row in rows)
+    longest = max(len(find_candidates(row)) for row in rows)
 
     def curve(test: Callable[[HostRow], list[bool]]) -> list[Figure]:
         found = [test(row) or [False] for row in rows]
@@ -131,9 +131,9 @@ def _by_candidates(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
         return _curve(np.array(padded, dtype=float).reshape(len(rows), -1))
 
     return {
-        "lowest_match_by_k": curve(partial(prefix_lowest, test=is_match)),
-        "les_by_k": curve(partial(prefix_lowest, test=is_success)),
-        "any_match_by_k": curve(partial(prefix_any, test=is_match)),
+        "lowest_match_by_k": curve(partial(check_lowest_by_k, test=is_correct)),
+        "les_by_k": curve(partial(check_lowest_by_k, test=is_success)),
+        "any_match_by_k": curve(partial(check_any_by_k, test=is_correct)),
     }
 
 
@@ -205,7 +205,7 @@ def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
 def _failures(rows: Sequence[HostRow]) -> list[Figure]:
     if not _relaxed(rows):
         return []
-    found = (failure_of(row) for row in rows)
+    found = (describe_failure(row) for row in rows)
     return [failure for failure in found if failure is not None]
 
 
@@ -216,7 +216,7 @@ def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
 def _rate(successes: Sequence[Any]) -> Figure:
     if not successes:
         return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return success_rate(successes).as_json()
+    return estimate_rate(successes).as_json()
 
 
 def _curve(by_host: FloatArray) -> list[Figure]:
@@ -226,7 +226,7 @@ def _curve(by_host: FloatArray) -> list[Figure]:
 
 def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
     """Whether any of k samples is good."""
-    return _curve(np.array([any_of(len(found), sum(found)) for found in good]))
+    return _curve(np.array([compute_any_probabilities(len(found), sum(found)) for found in good]))
 
 
 def _relaxed(rows: Sequence[HostRow]) -> bool:

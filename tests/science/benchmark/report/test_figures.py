@@ -8,6 +8,9 @@ from benchmark_rows import make_rows, make_run, with_potential
 from matplotlib.figure import Figure
 
 from aiida_hpaint.science.benchmark.report import Run
+from aiida_hpaint.science.benchmark.report.agreement_figure import HEAD, potential_rows
+from aiida_hpaint.science.benchmark.report.distribution_figures import draw_cumulative
+from aiida_hpaint.science.benchmark.report.figure_style import colours, shown, spread
 from aiida_hpaint.science.benchmark.report.figures import (
     PANELS,
     Panel,
@@ -16,9 +19,6 @@ from aiida_hpaint.science.benchmark.report.figures import (
     draw_page,
     panels_of,
 )
-from aiida_hpaint.science.benchmark.report.potentials import HEAD, potential_rows
-from aiida_hpaint.science.benchmark.report.spreads import draw_cumulative
-from aiida_hpaint.science.benchmark.report.style import colours, shown, spread
 from aiida_hpaint.science.benchmark.statistics import summarise
 
 PLAIN = [panel for panel in PANELS if not panel.of_potentials]

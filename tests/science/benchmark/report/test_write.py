@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from benchmark_rows import make_run
 
-from aiida_hpaint.science.benchmark.report import report, write_page, write_report
+from aiida_hpaint.science.benchmark.report import render_report, write_figures, write_run_report
 from aiida_hpaint.science.benchmark.report.failures import count_reasons, find_failures
 from aiida_hpaint.science.benchmark.report.figures import PANELS
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS, SUMMARY
@@ -51,7 +51,7 @@ def read(path: Path) -> Reader:
 
 
 def test_the_report_needs_nothing_else(make_folder: MakeFolder, tmp_path: Path) -> None:
-    write_report({"bundled": make_folder("bundled")}, tmp_path / "report.html")
+    write_run_report({"bundled": make_folder("bundled")}, tmp_path / "report.html")
     page = read(tmp_path / "report.html")
     assert page.unclosed == []
     assert "script" not in page.tags
@@ -64,7 +64,7 @@ def test_what_comes_from_files_is_escaped(make_folder: MakeFolder, tmp_path: Pat
     evil = '<script>alert("x")</script><img src=x onerror=y>'
     folder = make_folder("bundled", skill=0.05, label=evil)
     (folder / SETTINGS).write_text(json.dumps({evil: {evil: evil}}))
-    write_report({evil: folder}, tmp_path / "report.html")
+    write_run_report({evil: folder}, tmp_path / "report.html")
     page = read(tmp_path / "report.html")
     assert "script" not in page.tags
     assert page.tags.count("img") == len(FIGURES)
@@ -75,7 +75,7 @@ def test_the_report_tells_rates_settings_and_hashes(
     make_folder: MakeFolder, tmp_path: Path
 ) -> None:
     folders = {name: make_folder(name, skill) for name, skill in (("a", 0.9), ("random", 0.3))}
-    write_report(folders, tmp_path / "report.html")
+    write_run_report(folders, tmp_path / "report.html")
     text = read(tmp_path / "report.html").text
     for folder in folders.values():
         rate = json.loads((folder / SUMMARY).read_text())["les"]
@@ -104,13 +104,15 @@ def test_hosts_without_a_candidate_tell_what_became_of_the_samples() -> None:
 
 
 def test_samples_as_drawn_have_no_failures() -> None:
-    page = report([make_run("bundled", 0.5, fate="sampled")])
+    page = render_report([make_run("bundled", 0.5, fate="sampled")])
     assert "not restored" not in page
     assert "LES)" not in page
 
 
 def test_runs_without_failures_and_without_successes_are_reported() -> None:
-    page = report([make_run("perfect", 1.0, hosts=5), make_run("none", 0.5, fate="too close")])
+    page = render_report(
+        [make_run("perfect", 1.0, hosts=5), make_run("none", 0.5, fate="too close")]
+    )
     assert "perfect: all 5 match." in page
     assert "no candidate" in page
 
@@ -122,7 +124,7 @@ def test_an_unfinished_folder_is_refused(
     folder = make_folder("bundled")
     (folder / missing).unlink()
     with pytest.raises(ValueError, match="run the benchmark"):
-        write_report({"bundled": folder}, tmp_path / "report.html")
+        write_run_report({"bundled": folder}, tmp_path / "report.html")
     assert not (tmp_path / "report.html").exists()
 
 
@@ -133,14 +135,14 @@ def test_a_summary_that_is_none_is_refused(
     folder = make_folder("bundled")
     (folder / SUMMARY).write_text(content)
     with pytest.raises(ValueError, match=r"summary\.json"):
-        write_report({"bundled": folder}, tmp_path / "report.html")
+        write_run_report({"bundled": folder}, tmp_path / "report.html")
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one folder"):
-        write_report({}, tmp_path / "report.html")
+        write_run_report({}, tmp_path / "report.html")
 
 
 def test_a_page_is_written(make_folder: MakeFolder, tmp_path: Path) -> None:
-    write_page({"bundled": make_folder("bundled")}, tmp_path / "page.pdf")
+    write_figures({"bundled": make_folder("bundled")}, tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.benchmark.statistics.duplicates import stands_for
+from aiida_hpaint.science.benchmark.statistics.outcomes import find_represented
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 
@@ -27,16 +27,16 @@ def test_an_unrelaxed_duplicate_stands_for_the_earlier_sample_it_is_closest_to_a
     energies = [-6.0, -6.1, np.nan, -6.2]
     drawn = crystals([0.25, 0.50, 0.49, 0.49], fates, energies)
     samples = crystals([0.50, 0.25, 0.49, 0.49], fates, energies)
-    assert stands_for(drawn, samples) == [0, 1, 1, 3]
+    assert find_represented(drawn, samples) == [0, 1, 1, 3]
 
 
 def test_a_relaxed_duplicate_stands_for_a_lower_sample() -> None:
     fates = ["duplicate", "outclassed", "converged", "too close"]
     energies = [-6.0, -5.9, -6.001, np.nan]
     samples = crystals([0.40, 0.40, 0.42, 0.0], fates, energies)
-    assert stands_for(samples, samples) == [2, 1, 2, 3]
+    assert find_represented(samples, samples) == [2, 1, 2, 3]
 
 
 def test_a_duplicate_of_what_was_lost_stands_for_itself() -> None:
     samples = crystals([0.4, 0.4], ["collapsed", "duplicate"], [np.nan, np.nan])
-    assert stands_for(samples, samples) == [0, 1]
+    assert find_represented(samples, samples) == [0, 1]

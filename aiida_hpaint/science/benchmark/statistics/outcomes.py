@@ -1,4 +1,4 @@
-"""host_row: what came of the samples of one host, beside its reference."""
+"""describe_host: what came of the samples of one host, beside its reference."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 from ase.formula import Formula
+from numpy.typing import NDArray
 
-from aiida_hpaint.science.benchmark.statistics.duplicates import stands_for
 from aiida_hpaint.science.benchmark.statistics.rows import (
     WITH_NONMETAL,
     WITHOUT_NONMETAL,
     HostRow,
     SampleRow,
 )
-from aiida_hpaint.science.evaluation.matching import compare, host_matches
+from aiida_hpaint.science.evaluation.matching import (
+    compare,
+    compute_inserted_distances,
+    is_host_match,
+)
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.fate import RELAXED, Fate
 from aiida_hpaint.science.structures.origin import DRAWN
@@ -26,7 +30,7 @@ ENDED = frozenset({*RELAXED, Fate.OUTCLASSED, Fate.DUPLICATE})
 """Fates whose energy, where there is one, means something."""
 
 
-def host_row(
+def describe_host(
     index: int,
     reference: StructureBatch,
     start: StructureBatch,
@@ -50,7 +54,7 @@ def host_row(
         Fields of the row with times and numbers of evaluations.
     """
     energy, unrelaxed = _reference_energies(target)
-    same_as = stands_for(start, samples)
+    same_as = find_represented(start, samples)
     return HostRow(
         index=index,
         label=reference.labels[0],
@@ -72,9 +76,9 @@ def _reference_energies(target: StructureBatch | None) -> tuple[float | None, fl
     """eV, after and before its relaxation; None for what there is not."""
     if target is None or "energy" not in target.scalars:
         return None, None
-    first = finite(target.scalars["energy_sampled"][0])
+    first = none_unless_finite(target.scalars["energy_sampled"][0])
     ended = Fate(str(target.scalars["fate"][0])) in RELAXED
-    return (finite(target.scalars["energy"][0]) if ended else None), first
+    return (none_unless_finite(target.scalars["energy"][0]) if ended else None), first
 
 
 def _sample_row(
@@ -85,11 +89,11 @@ def _sample_row(
     same_as: int,
 ) -> SampleRow:
     scalars = {name: values[0].item() for name, values in sample.scalars.items()}
-    energy = finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
+    energy = none_unless_finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
     values: dict[str, Any] = _compared(start, reference, "_unrelaxed") if start.placed[0] else {}
     if energy is not None:
         values |= _compared(sample, reference, "")
-        values["host_match"] = host_matches(sample, reference)
+        values["host_match"] = is_host_match(sample, reference)
         if target is not None:
             values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
     return SampleRow(
@@ -98,7 +102,7 @@ def _sample_row(
         same_as=same_as,
         rank=scalars["rank"],
         energy=energy,
-        energy_sampled=finite(scalars["energy_sampled"]),
+        energy_sampled=none_unless_finite(scalars["energy_sampled"]),
         **values,
         **_of_funnel(scalars),
     )
@@ -109,7 +113,7 @@ def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
     return {
         "origin": scalars.get("origin", DRAWN),
         "parent": scalars.get("parent", -1),
-        "energy_scored": finite(scalars.get("energy_scored", np.nan)),
+        "energy_scored": none_unless_finite(scalars.get("energy_scored", np.nan)),
         "candidate": _is_candidate(scalars),
         "space_group": scalars.get("space_group") or None,
     }
@@ -141,6 +145,36 @@ def _chemistry(reference: StructureBatch) -> str:
     return WITH_NONMETAL if np.isin(others, NONMETALS).any() else WITHOUT_NONMETAL
 
 
-def finite(value: float) -> float | None:
+def none_unless_finite(value: float) -> float | None:
     """The value, or None where there is none."""
     return float(value) if np.isfinite(value) else None
+
+
+def find_represented(drawn: StructureBatch, samples: StructureBatch) -> list[int]:
+    """(S,) for samples of one host the row that each shares its outcome with, mostly its own.
+
+    A duplicate that was not relaxed is closest, as drawn, to an earlier sample that was; one that
+    was relaxed is closest to a lower one at its end.
+    """
+    duplicate = samples.scalars["fate"] == Fate.DUPLICATE.value
+    energies = samples.scalars["energy"]
+    evaluated = np.isfinite(energies)
+    found = list(range(len(samples)))
+    for row in np.flatnonzero(duplicate).tolist():
+        if evaluated[row]:
+            others = np.flatnonzero(~duplicate & (energies <= energies[row]))
+            found[row] = _closest(samples, row, others)
+        else:
+            others = np.flatnonzero(evaluated)
+            found[row] = _closest(drawn, row, others[others < row])
+    return found
+
+
+def _closest(samples: StructureBatch, row: int, others: NDArray[np.intp]) -> int:
+    """Of other samples the one whose inserted sites are closest, or the sample itself."""
+    farthest = {
+        int(other): compute_inserted_distances(samples[row], samples[int(other)]).max(initial=0.0)
+        for other in others
+        if samples.placed[other]
+    }
+    return min(farthest, key=farthest.__getitem__) if farthest else row

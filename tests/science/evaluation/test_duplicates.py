@@ -8,8 +8,8 @@ from ase.build import bulk, make_supercell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, closest_arrangement
-from aiida_hpaint.science.evaluation.sifting import find_duplicates
+from aiida_hpaint.science.evaluation.duplicates import find_duplicates
+from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, find_closest_distances
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
 Make = Callable[..., StructureBatch]
@@ -22,7 +22,7 @@ def one_by_one(samples: StructureBatch, tolerance: float) -> list[int]:
     kept, found = [], []
     for index, sample in enumerate(samples):
         frac = sample.frac_coords[sample.inserted]
-        near = [closest_arrangement(symmetry, numbers, other, frac).max() for other in kept]
+        near = [find_closest_distances(symmetry, numbers, other, frac).max() for other in kept]
         if any(distance < tolerance for distance in near):
             found.append(index)
         else:

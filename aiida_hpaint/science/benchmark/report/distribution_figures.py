@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from aiida_hpaint.science.benchmark.report.figure_style import FAINT, colours, shown
 from aiida_hpaint.science.benchmark.report.runs import Run
-from aiida_hpaint.science.benchmark.report.style import FAINT, colours, shown
 from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow
 from aiida_hpaint.science.types import FloatArray
 

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 
 from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow, summarise
-from aiida_hpaint.science.benchmark.statistics.orders import candidates, is_funnel
-from aiida_hpaint.science.benchmark.statistics.reasons import failure_of, reason_of
+from aiida_hpaint.science.benchmark.statistics.order_statistics import (
+    find_candidates,
+    has_selection,
+)
+from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure, find_reason
 
 RIGHT: dict[str, Any] = {"match": True, "host_match": True, "energy_difference": 0.0}
 WRONG: dict[str, Any] = {"match": False, "host_match": True, "energy_difference": 0.1}
@@ -40,8 +43,8 @@ def row() -> HostRow:
 
 
 def test_candidates_are_those_relaxed_in_the_order_of_their_scores(row: HostRow) -> None:
-    assert [found.sample for found in candidates(row)] == [0, 1, 4]
-    assert is_funnel(row)
+    assert [found.sample for found in find_candidates(row)] == [0, 1, 4]
+    assert has_selection(row)
 
 
 def test_k_counts_candidates(row: HostRow) -> None:
@@ -73,20 +76,20 @@ def test_an_empty_funnel_has_no_candidates() -> None:
 
 
 def test_reasons_of_a_funnel(row: HostRow) -> None:
-    assert reason_of(row) == "relaxed, but not ranked first"
+    assert find_reason(row) == "relaxed, but not ranked first"
     drawn = row.model_copy(update={"samples": row.samples[:4]})
-    assert reason_of(drawn) == "drawn, but not relaxed"
-    failure = failure_of(drawn)
+    assert find_reason(drawn) == "drawn, but not relaxed"
+    failure = describe_failure(drawn)
     assert failure is not None
     assert (failure["les"], failure["energy_difference"]) == (False, 0.1)
     moved = {"host_match": False}
     gone = host(sample(0, -8.0, -8.5, fate="converged", rank=0, **{**WRONG, **moved}))
-    assert reason_of(gone) == "host moved away"
+    assert find_reason(gone) == "host moved away"
 
 
 def test_rows_of_earlier_versions_are_read(row: HostRow) -> None:
     new = {"origin", "parent", "energy_scored", "candidate", "space_group"}
     old = row.model_dump(exclude={"potentials": True, "samples": {"__all__": new}})
     read = HostRow.model_validate(old)
-    assert not is_funnel(read)
+    assert not has_selection(read)
     assert read.drawn == list(read.samples)

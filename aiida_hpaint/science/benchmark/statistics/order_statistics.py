@@ -15,19 +15,19 @@ from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.types import FloatArray
 
 
-def lowest_of(total: int) -> FloatArray:
+def compute_lowest_probabilities(total: int) -> FloatArray:
     """(K, K) probability that the lowest of k + 1 samples is the i-th lowest of K."""
     ways = [[comb(total - 1 - i, k - 1) for i in range(total)] for k in range(1, total + 1)]
     return np.array([[way / comb(total, k) for way in row] for k, row in enumerate(ways, 1)])
 
 
-def any_of(total: int, good: int) -> FloatArray:
+def compute_any_probabilities(total: int, good: int) -> FloatArray:
     """(K,) probability that at least one of k = 1..K samples is among the good ones."""
     missed = [comb(total - good, k) / comb(total, k) for k in range(1, total + 1)]
     return 1.0 - np.array(missed)
 
 
-def in_order(row: HostRow) -> list[SampleRow]:
+def sort_outcomes(row: HostRow) -> list[SampleRow]:
     """What became of each sample of a host, the lowest first; duplicates count each time.
 
     After the ranked ones come those that were given up or held back, at the energy that they had
@@ -39,7 +39,7 @@ def in_order(row: HostRow) -> list[SampleRow]:
     return sorted(found, key=_place)
 
 
-def is_match(row: HostRow, sample: SampleRow) -> bool:
+def is_correct(row: HostRow, sample: SampleRow) -> bool:
     """Whether a sample is an answer, and right."""
     return row.lowest is not None and sample.match is True
 
@@ -48,16 +48,16 @@ def is_success(row: HostRow, sample: SampleRow) -> bool:
     """Whether a sample is an answer that matches or is lower in energy (LES)."""
     difference = sample.energy_difference
     lower = row.lowest is not None and difference is not None and difference < 0
-    return lower or is_match(row, sample)
+    return lower or is_correct(row, sample)
 
 
-def is_funnel(row: HostRow) -> bool:
+def has_selection(row: HostRow) -> bool:
     """Whether candidates were chosen among samples, or proposals added to them."""
     chosen = any(sample.candidate is not None for sample in row.samples)
     return chosen or len(row.drawn) < len(row.samples)
 
 
-def candidates(row: HostRow) -> list[SampleRow]:
+def find_candidates(row: HostRow) -> list[SampleRow]:
     """Distinct samples of a funnel that were relaxed, the one of the lowest score first.
 
     Where nothing was scored, in the order in which they were drawn or proposed.
@@ -71,15 +71,15 @@ def candidates(row: HostRow) -> list[SampleRow]:
     return sorted(relaxed, key=lambda s: 0.0 if s.energy_scored is None else s.energy_scored)
 
 
-def prefix_lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
+def check_lowest_by_k(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
     """For k = 1, 2, ... whether the lowest of the first k candidates passes a test."""
-    found = candidates(row)
+    found = find_candidates(row)
     return [test(row, min(found[:k], key=_place)) for k in range(1, len(found) + 1)]
 
 
-def prefix_any(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
+def check_any_by_k(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> list[bool]:
     """For k = 1, 2, ... whether any of the first k candidates passes a test."""
-    passed = [test(row, sample) for sample in candidates(row)]
+    passed = [test(row, sample) for sample in find_candidates(row)]
     return [any(passed[:k]) for k in range(1, len(passed) + 1)]
 
 

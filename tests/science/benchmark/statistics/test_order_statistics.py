@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.benchmark.statistics.orders import (
-    any_of,
-    in_order,
-    is_match,
+from aiida_hpaint.science.benchmark.statistics.order_statistics import (
+    compute_any_probabilities,
+    compute_lowest_probabilities,
+    is_correct,
     is_success,
-    lowest_of,
+    sort_outcomes,
 )
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 
@@ -28,7 +28,10 @@ def host(*samples: SampleRow) -> HostRow:
 @given(st.lists(st.booleans(), min_size=1, max_size=7))
 def test_expectations_are_those_over_all_choices(good: list[bool]) -> None:
     total, values = len(good), np.array(good, dtype=float)
-    lowest, found = lowest_of(total) @ values, any_of(total, sum(good))
+    lowest, found = (
+        compute_lowest_probabilities(total) @ values,
+        compute_any_probabilities(total, sum(good)),
+    )
     for k in range(1, total + 1):
         choices = list(combinations(range(total), k))
         assert lowest[k - 1] == pytest.approx(np.mean([good[min(c)] for c in choices]))
@@ -37,7 +40,7 @@ def test_expectations_are_those_over_all_choices(good: list[bool]) -> None:
 
 @given(st.integers(1, 60))
 def test_one_of_the_samples_is_the_lowest(total: int) -> None:
-    np.testing.assert_allclose(lowest_of(total).sum(1), 1.0)
+    np.testing.assert_allclose(compute_lowest_probabilities(total).sum(1), 1.0)
 
 
 def test_what_was_not_ranked_comes_later_and_duplicates_stand_for_others() -> None:
@@ -49,7 +52,7 @@ def test_what_was_not_ranked_comes_later_and_duplicates_stand_for_others() -> No
         SampleRow(sample=4, fate="duplicate", same_as=5, energy=-9.0, match=False),
         SampleRow(sample=5, fate="converged", same_as=5, rank=0, energy=-9.1, match=True),
     )
-    assert [sample.sample for sample in in_order(row)] == [5, 5, 5, 3, 1, 0]
+    assert [sample.sample for sample in sort_outcomes(row)] == [5, 5, 5, 3, 1, 0]
 
 
 def test_a_circle_of_duplicates_ends() -> None:
@@ -65,7 +68,7 @@ def test_without_a_candidate_nothing_counts() -> None:
         sample=0, fate="outclassed", same_as=0, match=True, energy=-9.0, energy_difference=-0.1
     )
     row = host(lower)
-    assert not is_match(row, lower)
+    assert not is_correct(row, lower)
     assert not is_success(row, lower)
 
 

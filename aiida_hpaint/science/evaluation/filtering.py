@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.evaluation.sifting.duplicates import find_duplicates
+from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
 from aiida_hpaint.science.settings import SiftSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -17,7 +17,7 @@ from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.types import BoolArray, IntArray
 
 
-def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
+def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
     """Mark samples with sites too close, with absurd surroundings, and that repeat earlier ones.
 
     Only samples of fate SAMPLED are looked at, each beside those of its own host: they become
@@ -46,7 +46,7 @@ def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> Struc
         close = too_close(contacts)
         fates[members[close]] = Fate.TOO_CLOSE.value
         if settings.plausible:
-            for place, reason in implausible(contacts, ~close).items():
+            for place, reason in find_implausible(contacts, ~close).items():
                 index = int(members[place])
                 fates[index] = Fate.IMPLAUSIBLE.value
                 metadata[index] = {**metadata[index], "error": reason}
@@ -62,7 +62,7 @@ def sift(samples: StructureBatch, settings: SiftSettings | None = None) -> Struc
     return marked.with_history(record)
 
 
-def implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:
+def find_implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:
     """Samples (places among S) that offend against a rule, and against which.
 
     Parameters

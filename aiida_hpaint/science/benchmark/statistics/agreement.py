@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
-from aiida_hpaint.science.evaluation.success import RESAMPLES, success_rate
+from aiida_hpaint.science.evaluation.success import RESAMPLES, estimate_rate
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 Host = TypeVar("Host")
@@ -36,7 +36,7 @@ class Energies:
     matched: BoolArray
 
 
-def energies_of(row: HostRow, name: str | None) -> Energies:
+def collect_energies(row: HostRow, name: str | None) -> Energies:
     """Energies of one host by the potential that relaxed and by another; None: by it alone.
 
     Duplicates are left out; without a reference there is nothing.
@@ -86,7 +86,7 @@ def compare_potentials(rows: Sequence[HostRow], base: str) -> list[dict[str, Any
         return []
     records = []
     for name in (None, *names):
-        pairs = [pair for row in rows if len((pair := energies_of(row, name)).ours)]
+        pairs = [pair for row in rows if len((pair := collect_energies(row, name)).ours)]
         if pairs:
             agreement = {} if name is None else _agreement(pairs)
             cost = {"seconds": _seconds(rows, name)}
@@ -169,7 +169,7 @@ def _all(hosts: Sequence[Energies], name: str) -> FloatArray:
 def _rate(successes: Sequence[bool]) -> dict[str, Any]:
     if not successes:
         return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return success_rate(successes).as_json()
+    return estimate_rate(successes).as_json()
 
 
 def _bootstrap(hosts: Sequence[Host], value: Callable[[Sequence[Host]], float]) -> dict[str, Any]:

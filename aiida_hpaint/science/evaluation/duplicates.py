@@ -35,14 +35,14 @@ def find_duplicates(
     for index in members.tolist():
         sites = samples.sites(index)
         frac = samples.frac_coords[sites][samples.inserted[sites]]
-        if agrees(symmetry, numbers, kept, frac, tolerance):
+        if is_duplicate(symmetry, numbers, kept, frac, tolerance):
             found.append(index)
         else:
             kept.append(frac)
     return found
 
 
-def agrees(
+def is_duplicate(
     symmetry: HostSymmetry,
     numbers: IntArray,
     others: list[FloatArray],

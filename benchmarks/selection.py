@@ -1,6 +1,6 @@
 """Accuracy against cost of the funnel: how many samples, which score, how many candidates.
 
-    python benchmarks/funnel.py references.extxyz --output runs/funnel --half tune
+    python benchmarks/selection.py references.extxyz --output runs/funnel --half tune
 
 For each host samples are drawn, scored and relaxed once, as widely as any of the choices asks for;
 what each choice would have found, and its time, follows from that. The folder gets choices.jsonl (a
@@ -24,14 +24,14 @@ from aiida_hpaint.science.benchmark import References, read_references
 from aiida_hpaint.science.benchmark.choices import measure_choices
 from aiida_hpaint.science.benchmark.report.choices import as_markdown, draw_choices, write_choices
 from aiida_hpaint.science.benchmark.report.figures import save
-from aiida_hpaint.science.benchmark.run import mend, open_folder
+from aiida_hpaint.science.benchmark.run import open_folder, remove_partial_line
 from aiida_hpaint.science.benchmark.statistics.choices import (
     CHOICES,
     Choice,
     read_choices,
     summarise_choices,
 )
-from aiida_hpaint.science.benchmark.workers import job_of, side_by_side
+from aiida_hpaint.science.benchmark.workers import make_job, run_in_parallel
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.settings import RestorationSettings
 
@@ -95,12 +95,12 @@ def measure(
 ) -> None:
     """Add a line for each host that has none."""
     path = options.output / CHOICES
-    mend(path)
+    remove_partial_line(path)
     finished = {host.index for host in read_choices(options.output)}
     places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
     places.sort(key=lambda place: -int(references.hosts.site_counts[place]))
-    jobs = [(*job_of(references, place), settings, choices) for place in places]
-    found = side_by_side(measure_choices, jobs, options.processes)
+    jobs = [(*make_job(references, place), settings, choices) for place in places]
+    found = run_in_parallel(measure_choices, jobs, options.processes)
     with path.open("a", encoding="utf-8") as file:
         for host in tqdm(found, total=len(jobs), unit="host", disable=None):
             file.write(host.model_dump_json() + "\n")

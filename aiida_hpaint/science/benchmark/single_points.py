@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_hpaint.science.benchmark.statistics.describe import finite
+from aiida_hpaint.science.benchmark.statistics.outcomes import none_unless_finite
 from aiida_hpaint.science.benchmark.statistics.rows import PotentialRow
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.relaxation.evaluator import Evaluator, Structures
@@ -20,7 +20,7 @@ MAX_SITES = 400
 """Sites evaluated at once."""
 
 
-def usable_potentials(
+def find_usable_potentials(
     names: Sequence[str], beside: PotentialSettings
 ) -> tuple[dict[str, PotentialSettings], dict[str, str]]:
     """Potentials that can run here, and why the others cannot.
@@ -60,7 +60,7 @@ def usable_potentials(
     return found, left_out
 
 
-def single_points(
+def evaluate_single_points(
     samples: StructureBatch, reference: StructureBatch, potential: PotentialSettings
 ) -> PotentialRow:
     """Energies of the samples of one host and of its reference, as they are.
@@ -75,8 +75,8 @@ def single_points(
     target = _energies(evaluator, reference)[0]
     seconds = time.process_time() - began
     return PotentialRow(
-        reference=finite(target),
-        energies=tuple(finite(energy) for energy in energies),
+        reference=none_unless_finite(target),
+        energies=tuple(none_unless_finite(energy) for energy in energies),
         seconds=seconds,
         evaluations=evaluator.structures,
     )

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 
+from aiida_hpaint.science.benchmark.report.figure_style import BASELINE, FAINT, PALETTE, shown
 from aiida_hpaint.science.benchmark.report.runs import Run
-from aiida_hpaint.science.benchmark.report.style import BASELINE, FAINT, PALETTE, shown
-from aiida_hpaint.science.benchmark.statistics.potentials import Energies, energies_of
+from aiida_hpaint.science.benchmark.statistics.agreement import Energies, collect_energies
 from aiida_hpaint.science.evaluation.success import Rate
 
 HEAD = (
@@ -57,7 +57,7 @@ def draw_potentials(figure: FigureBase, runs: Sequence[Run]) -> None:
     for axes in panels.flat[len(others) :]:
         axes.set_visible(False)
     for axes, name in zip(panels.flat, others, strict=False):
-        pairs = [energies_of(row, name) for run in runs for row in run.rows]
+        pairs = [collect_energies(row, name) for run in runs for row in run.rows]
         _draw_pairs(axes, pairs)
         axes.set(title=shown(name), xlabel=f"{shown(base)} (meV/atom)")
     panels[0, 0].set_ylabel("above the reference (meV/atom)")

@@ -7,7 +7,7 @@ import pytest
 from benchmark_rows import make_rows, with_potential
 
 from aiida_hpaint.science.benchmark.statistics import HostRow, summarise
-from aiida_hpaint.science.benchmark.statistics.potentials import compare_potentials, energies_of
+from aiida_hpaint.science.benchmark.statistics.agreement import collect_energies, compare_potentials
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def rows() -> list[HostRow]:
 
 
 def test_energies_are_above_each_potentials_own_reference(rows: list[HostRow]) -> None:
-    pair = energies_of(rows[0], "same")
+    pair = collect_energies(rows[0], "same")
     np.testing.assert_allclose(pair.ours, pair.theirs, atol=1e-12)
     expected = [s.energy_difference for s in rows[0].samples if s.energy is not None]
     np.testing.assert_allclose(pair.ours, expected, atol=1e-12)
@@ -56,5 +56,5 @@ def test_what_could_not_be_evaluated_is_left_out(rows: list[HostRow]) -> None:
     known = rows[0].potentials["same"]
     blind = known.model_copy(update={"reference": None})
     row = rows[0].model_copy(update={"potentials": {"same": blind}})
-    assert not len(energies_of(row, "same").ours)
+    assert not len(collect_energies(row, "same").ours)
     assert len(compare_potentials([row], "base")) == 1

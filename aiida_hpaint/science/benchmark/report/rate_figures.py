@@ -12,8 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from aiida_hpaint.science.benchmark.report.runs import Run
-from aiida_hpaint.science.benchmark.report.style import (
+from aiida_hpaint.science.benchmark.report.figure_style import (
     FAINT,
     INK,
     colours,
@@ -21,6 +20,7 @@ from aiida_hpaint.science.benchmark.report.style import (
     shown,
     spread,
 )
+from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics.rows import WITH_NONMETAL, WITHOUT_NONMETAL
 from aiida_hpaint.science.evaluation.success import Rate
 
