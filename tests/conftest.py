@@ -110,7 +110,7 @@ def samples() -> StructureBatch:
         scalars={
             "host": np.array([0, 0, 1]),
             "sample": np.array([0, 1, 0]),
-            "fate": np.array(["converged", "too close", "sampled"]),
+            "status": np.array(["converged", "too close", "sampled"]),
             "energy": np.array([-6.5, np.nan, np.nan]),
         },
         metadata=({"formula": "Li H"}, {}, {"source": {"file": "a.cif", "page": 3}}),

@@ -13,7 +13,7 @@ from aiida.orm import Dict, SinglefileData, Str
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import remove_sites
 from aiida_hpaint.science.structures.batch import concatenate
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = ["compare_restored", "join_batches", "prepare_references", "remove_element"]
 
@@ -38,7 +38,9 @@ def prepare_references(complete: StructureBatchData) -> StructureBatchData:
     count = len(complete)
     return StructureBatchData(
         complete.batch.with_scalars(
-            host=np.arange(count), sample=np.zeros(count, int), fate=[Fate.SAMPLED.value] * count
+            host=np.arange(count),
+            sample=np.zeros(count, int),
+            status=[SampleStatus.SAMPLED.value] * count,
         )
     )
 

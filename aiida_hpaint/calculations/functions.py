@@ -17,9 +17,9 @@ from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.funnel import arrange
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
-from aiida_hpaint.science.structures.fate import ALIVE, RELAXED, Fate
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.status import ALIVE, RELAXED, SampleStatus
 
 __all__ = ["alike", "give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 
@@ -62,14 +62,16 @@ def give_up(structures: StructureBatchData, samples: Int, reason: Str) -> Struct
     batch = structures.batch
     if samples.value:
         batch = _unsampled(batch, samples.value)
-    fates = [_after_failure(Fate(str(fate))) for fate in batch.scalars["fate"]]
-    lost = [fate in ALIVE for fate in map(Fate, map(str, batch.scalars["fate"]))]
+    statuses = [_after_failure(SampleStatus(str(status))) for status in batch.scalars["status"]]
+    lost = [status in ALIVE for status in map(SampleStatus, map(str, batch.scalars["status"]))]
     metadata = tuple(
         {**entry, "error": reason.value} if hit else entry
         for entry, hit in zip(batch.metadata, lost, strict=True)
     )
     record = {"stage": "give_up", "reason": reason.value}
-    marked = replace(batch.with_scalars(fate=[str(fate) for fate in fates]), metadata=metadata)
+    marked = replace(
+        batch.with_scalars(status=[str(status) for status in statuses]), metadata=metadata
+    )
     return StructureBatchData(marked.with_history(record))
 
 
@@ -85,7 +87,7 @@ def rank_samples(
     -------
     mapping
         `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
-        (Dict: how many hosts and samples, their fates, hosts without a candidate).
+        (Dict: how many hosts and samples, their statuses, hosts without a candidate).
     """
     tolerance = None if refine is None else refine.value
     ranked = join_chunks([chunks[key].batch for key in sorted(chunks)], tolerance)
@@ -134,10 +136,10 @@ def alike(batches: Sequence[StructureBatch]) -> list[StructureBatch]:
     return [_complete(batch, lacking) for batch in batches]
 
 
-def _after_failure(fate: Fate) -> Fate:
-    if fate in RELAXED:
-        return Fate.NOT_CONVERGED
-    return Fate.FAILED if fate in ALIVE else fate
+def _after_failure(status: SampleStatus) -> SampleStatus:
+    if status in RELAXED:
+        return SampleStatus.NOT_CONVERGED
+    return SampleStatus.FAILED if status in ALIVE else status
 
 
 def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
@@ -145,7 +147,7 @@ def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
     return hosts[rows].with_scalars(
         host=host_places(hosts)[rows],
         sample=np.tile(np.arange(samples), len(hosts)),
-        fate=[Fate.SAMPLED.value] * len(rows),
+        status=[SampleStatus.SAMPLED.value] * len(rows),
     )
 
 
@@ -161,7 +163,7 @@ def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
         "n_hosts": len(hosts),
         "n_restored": len(restored),
         "n_samples": len(samples),
-        "fates": dict(Counter(map(str, samples.scalars["fate"]))),
+        "statuses": dict(Counter(map(str, samples.scalars["status"]))),
         "without_candidate": [
             label for host, label in enumerate(hosts.labels) if host not in restored
         ],

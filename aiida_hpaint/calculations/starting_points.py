@@ -8,8 +8,8 @@ from aiida.orm import Bool, Str, StructureData
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.electrostatics.starting_points import join_starting_points
 from aiida_hpaint.science.structures.batch import concatenate
-from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.insertion import remove_inserted
+from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = ["collect_starting_points", "strip_inserted_sites", "take_starting_points"]
 
@@ -41,5 +41,5 @@ def collect_starting_points(
     Those that are to be refined are guesses of a generator: hosts without any are left out.
     """
     batch = concatenate([starting_points[key].batch for key in sorted(starting_points)])
-    alive = batch.scalars["fate"] == Fate.SAMPLED.value
+    alive = batch.scalars["status"] == SampleStatus.SAMPLED.value
     return StructureBatchData(batch[alive.nonzero()[0]] if to_refine and alive.any() else batch)

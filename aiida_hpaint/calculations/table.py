@@ -17,7 +17,7 @@ TABLE_FILENAME = "samples.csv"
 _ALWAYS = (
     "host",
     "sample",
-    "fate",
+    "status",
     "rank",
     "energy",
     "energy_above_best",
@@ -29,7 +29,7 @@ _WHERE_PRESENT = ("energy_scored", "origin", "parent", "space_group", "refined_b
 
 
 def table_csv(samples: StructureBatch) -> str:
-    """One line a sample: label, host, sample, fate, rank, energies, force, steps, error.
+    """One line a sample: label, host, sample, status, rank, energies, force, steps, error.
 
     What a score, proposals and a refinement add stands before the error. Energies are in eV
     (`energy_above_best` in eV per atom), forces in eV/Å, `refined_by` in Å; what is not known is

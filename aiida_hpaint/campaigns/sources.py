@@ -133,7 +133,7 @@ def _may_serve(node: Data) -> bool:
     """Samples and candidates are batches, too, and no hosts."""
     if not isinstance(node, StructureBatchData):
         return True
-    return "fates" not in node.base.attributes.all
+    return "statuses" not in node.base.attributes.all
 
 
 def _from_nodes(nodes: Sequence[Any], add: Add, where: str) -> Sources:

@@ -52,10 +52,10 @@ class HostResult:
         return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
 
     @property
-    def fates(self) -> str:
+    def statuses(self) -> str:
         """How many samples ended how, the commonest first."""
-        counts = Counter(map(str, self.samples.scalars["fate"]))
-        return ", ".join(f"{count} {fate}" for fate, count in counts.most_common())
+        counts = Counter(map(str, self.samples.scalars["status"]))
+        return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
     @property
     def error(self) -> str:
@@ -90,7 +90,7 @@ def host_table(results: list[HostResult], files: Mapping[int, Path] | None = Non
         table.add_column("file", overflow="fold")
     for index, result in enumerate(results):
         more = [_extra(result, _EXTRA[title]) for title in extra]
-        row = [result.label, result.inserted, *_numbers(result), *more, result.fates]
+        row = [result.label, result.inserted, *_numbers(result), *more, result.statuses]
         if files:
             row.append(str(files.get(index, "")))
         table.add_row(*row)
@@ -124,7 +124,7 @@ def write_files(
 def without_candidate(results: list[HostResult]) -> list[str]:
     """One line for each host that has no candidate: what became of its samples, and why."""
     return [
-        f"{result.label}: {result.fates}{': ' if result.error else ''}{result.error}"
+        f"{result.label}: {result.statuses}{': ' if result.error else ''}{result.error}"
         for result in results
         if result.best is None
     ]

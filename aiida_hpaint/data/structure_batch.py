@@ -36,7 +36,7 @@ class StructureBatchData(Data):
 
     The structures are the file `batch.npz` of the node's repository. The attributes are for
     queries: `n_structures`, `n_sites`, `n_inserted`, `elements`, `inserted_elements`, `labels`
-    (the first 1000 different ones), `labels_sha256`, `scalars` (their names), `fates` (how many
+    (the first 1000 different ones), `labels_sha256`, `scalars` (their names), `statuses` (how many
     samples ended in which), `stages`, `models` and `sha256` of the content.
 
     Parameters
@@ -184,8 +184,8 @@ def _attributes(batch: StructureBatch) -> dict[str, Any]:
         "models": [model for i, model in enumerate(models) if model not in models[:i]],
         "sha256": content_sha256(batch),
     }
-    if "fate" in batch.scalars:
-        attributes["fates"] = dict(Counter(map(str, batch.scalars["fate"])))
+    if "status" in batch.scalars:
+        attributes["statuses"] = dict(Counter(map(str, batch.scalars["status"])))
     return attributes
 
 

@@ -27,8 +27,8 @@ class FailedHost:
     label, place
         Its label, and its place among the hosts of the restoration.
     reason
-        The error of its samples or, where there was none, their commonest fate.
-    fates
+        The error of its samples or, where there was none, their commonest status.
+    statuses
         How many samples ended how; empty for RestoreHydrogenWorkChain.
     process
         PK of the restoration, None where it did not come to return its samples.
@@ -37,7 +37,7 @@ class FailedHost:
     label: str
     place: int
     reason: str
-    fates: Mapping[str, int]
+    statuses: Mapping[str, int]
     process: int | None
 
 
@@ -67,20 +67,20 @@ def _without_candidate(ranking: Ranking) -> Iterator[FailedHost]:
     places, ranks = batch.scalars["host"], batch.scalars["rank"]
     for place in np.setdiff1d(places, places[ranks >= 0]).tolist():
         rows = np.flatnonzero(places == place).tolist()
-        fates = Counter(str(batch.scalars["fate"][row]) for row in rows)
+        statuses = Counter(str(batch.scalars["status"][row]) for row in rows)
         errors = [str(batch.metadata[row].get("error", "")) for row in rows]
         yield FailedHost(
             label=batch.labels[rows[0]],
             place=place,
-            reason=_reason(errors, fates),
-            fates=dict(fates),
+            reason=_reason(errors, statuses),
+            statuses=dict(statuses),
             process=ranking.process,
         )
 
 
-def _reason(errors: Sequence[str], fates: Counter[str]) -> str:
+def _reason(errors: Sequence[str], statuses: Counter[str]) -> str:
     error = next(filter(None, errors), "")
-    return _JOB.sub("", error) or fates.most_common(1)[0][0]
+    return _JOB.sub("", error) or statuses.most_common(1)[0][0]
 
 
 def _failed_by_dft(process: int | None) -> list[FailedHost]:

@@ -30,8 +30,8 @@ class Sample:
         Of the sample among those of its host.
     row, samples
         Where it is: row of the StructureBatchData with this PK.
-    fate
-        Value of its `Fate`.
+    status
+        Value of its `SampleStatus`.
     rank
         0 for the lowest of the host; None where it was not ranked.
     energy, energy_above_best, max_force
@@ -49,7 +49,7 @@ class Sample:
     number: int
     row: int
     samples: int
-    fate: str
+    status: str
     rank: int | None
     energy: float | None
     energy_above_best: float | None
@@ -68,7 +68,7 @@ class Ranking:
 
 
 def samples_of(host: str, process: int | None = None) -> list[Sample]:
-    """All samples of a host with their fates, restoration by restoration, the latest last.
+    """All samples of a host with their statuses, restoration by restoration, the latest last.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
         number=scalars["sample"],
         row=row,
         samples=ranking.samples.pk or 0,
-        fate=str(scalars["fate"]),
+        status=str(scalars["status"]),
         rank=scalars["rank"] if scalars["rank"] >= 0 else None,
         energy=_known(scalars.get("energy")),
         energy_above_best=_known(scalars.get("energy_above_best")),

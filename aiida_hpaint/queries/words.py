@@ -68,7 +68,7 @@ def _sample(story: Story) -> Iterator[str]:
     sample = story.sample
     if sample is None:
         return
-    parts = [f"{sample.origin}, {sample.fate}"]
+    parts = [f"{sample.origin}, {sample.status}"]
     if sample.rank is not None:
         parts.append(f"rank {sample.rank}")
     if sample.energy is not None:

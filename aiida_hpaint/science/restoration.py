@@ -30,7 +30,7 @@ class Restoration:
     hosts
         What was asked for: hosts whose inserted sites have no position.
     samples
-        All samples of all hosts with their fates, energies (eV), ranks within their host and
+        All samples of all hosts with their statuses, energies (eV), ranks within their host and
         energies above its lowest (eV per atom); the history says how they came to be.
     recording
         The samples as they were drawn, before any relaxation, and the way there; None unless
@@ -53,7 +53,7 @@ class Restoration:
 
     @property
     def unrestored(self) -> tuple[str, ...]:
-        """Labels of the hosts without any candidate; the fates of their samples say why."""
+        """Labels of the hosts without any candidate; the statuses of their samples say why."""
         restored = set(self.best.scalars["host"].tolist())
         return tuple(
             label for index, label in enumerate(self.hosts.labels) if index not in restored

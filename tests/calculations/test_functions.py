@@ -28,14 +28,14 @@ def test_hosts_without_a_job_become_failed_samples(brucite: StructureBatch) -> N
     node = functions.give_up(StructureBatchData(hosts), Int(2), Str("out of memory"))
     assert node.batch.scalars["host"].tolist() == [3, 3, 5, 5]
     assert node.batch.scalars["sample"].tolist() == [0, 1, 0, 1]
-    assert set(node.batch.scalars["fate"]) == {"failed"}
+    assert set(node.batch.scalars["status"]) == {"failed"}
     assert {entry["error"] for entry in node.batch.metadata} == {"out of memory"}
     assert node.batch.history[-1] == {"stage": "give_up", "reason": "out of memory"}
 
 
 def test_what_was_relaxed_before_a_failure_stands(samples: StructureBatch) -> None:
     node = functions.give_up(StructureBatchData(samples), Int(0), Str("killed"))
-    assert node.batch.scalars["fate"].tolist() == ["not converged", "too close", "failed"]
+    assert node.batch.scalars["status"].tolist() == ["not converged", "too close", "failed"]
     assert ["error" in entry for entry in node.batch.metadata] == [True, False, True]
     np.testing.assert_array_equal(node.batch.frac_coords, samples.frac_coords)
 
@@ -52,7 +52,7 @@ def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object
         energy_sampled=[0.0] * 3,
         max_force=[0.1] * 3,
         steps=[3] * 3,
-        fate=["converged", "not converged", "collapsed"],
+        status=["converged", "not converged", "collapsed"],
         energy=[-6.5, -7.0, np.nan],
     )
     failed = functions.give_up(StructureBatchData(brucite.with_scalars(host=[2])), Int(1), Str("x"))
@@ -78,7 +78,7 @@ def test_the_summary_names_hosts_without_a_candidate(ranked: dict[str, object]) 
     assert summary["n_restored"] == 1
     assert summary["n_samples"] == 4
     assert summary["without_candidate"] == ["ß 2", "brucite"]
-    assert summary["fates"]["failed"] == 1
+    assert summary["statuses"]["failed"] == 1
 
 
 def test_the_table_has_a_line_for_each_sample(ranked: dict[str, object]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations import jobs
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings, SamplingSettings
-from aiida_hpaint.science.structures import Fate, StructureBatch
+from aiida_hpaint.science.structures import SampleStatus, StructureBatch
 
 IDENTITY = {"version": __version__, "model": {"name": "random"}}
 SAMPLING = SamplingSettings(generator="random", samples=3, device="cpu").model_dump()
@@ -36,7 +36,7 @@ def test_samples_of_a_chunk_know_their_host_among_all(brucite: StructureBatch) -
     samples = jobs.sample_job(chunk, SAMPLING, IDENTITY)["structures"]
     assert samples.scalars["host"].tolist() == [4, 4, 4, 7, 7, 7]
     assert samples.scalars["sample"].tolist() == [0, 1, 2, 0, 1, 2]
-    assert set(samples.scalars["fate"]) <= {"sampled", "too close", "duplicate"}
+    assert set(samples.scalars["status"]) <= {"sampled", "too close", "duplicate"}
 
 
 def test_samples_of_several_guesses_of_a_host_are_numbered_and_sifted_together(
@@ -50,7 +50,7 @@ def test_samples_of_several_guesses_of_a_host_are_numbered_and_sifted_together(
     assert samples.scalars["host"].tolist() == [4, 4, 4, 4, 7, 7]
     assert samples.scalars["sample"].tolist() == [0, 1, 2, 3, 0, 1]
     # The same guess with the same noise is the same sample.
-    assert samples.scalars["fate"].tolist()[2:4] == ["duplicate"] * 2
+    assert samples.scalars["status"].tolist()[2:4] == ["duplicate"] * 2
 
 
 def test_a_recording_knows_its_hosts_and_ends_in_the_samples(brucite: StructureBatch) -> None:
@@ -85,7 +85,7 @@ def test_another_version_is_refused(job: object, brucite: StructureBatch) -> Non
 @pytest.fixture
 def drawn(brucite: StructureBatch) -> StructureBatch:
     samples = jobs.sample_job(brucite, SAMPLING, IDENTITY)["structures"]
-    return samples.with_scalars(fate=[Fate.SAMPLED.value] * 3)
+    return samples.with_scalars(status=[SampleStatus.SAMPLED.value] * 3)
 
 
 @pytest.mark.slow
@@ -94,10 +94,10 @@ def test_the_walltime_stops_a_relaxation(
 ) -> None:
     monkeypatch.setenv(jobs.WALLTIME_VARIABLE, "0")
     stopped = jobs.relax_job(drawn, relaxing(max_steps=50), IDENTITY)["structures"]
-    assert set(stopped.scalars["fate"]) == {"unfinished"}
+    assert set(stopped.scalars["status"]) == {"unfinished"}
     monkeypatch.delenv(jobs.WALLTIME_VARIABLE)
     done = jobs.relax_job(stopped, relaxing(max_steps=2), IDENTITY)["structures"]
-    assert "unfinished" not in done.scalars["fate"]
+    assert "unfinished" not in done.scalars["status"]
     assert np.isfinite(done.scalars["energy"]).all()
 
 
@@ -106,8 +106,8 @@ def test_only_the_selected_are_relaxed_once(drawn: StructureBatch) -> None:
     relaxed = jobs.relax_job(drawn, relaxing(), IDENTITY)["structures"]
     settings = {**relaxing(moving="all"), "select": {"keep": 1, "window": 0.0}}
     done = jobs.relax_job(relaxed, settings, IDENTITY)["structures"]
-    fates = done.scalars["fate"].tolist()
-    assert fates.count("outclassed") + fates.count("duplicate") == 2
+    statuses = done.scalars["status"].tolist()
+    assert statuses.count("higher in energy") + statuses.count("duplicate") == 2
     assert (done.scalars["steps"] > relaxed.scalars["steps"]).sum() == 1
 
 

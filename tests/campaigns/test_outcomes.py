@@ -16,8 +16,8 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
 def test_a_host_without_a_candidate_is_not_one_whose_job_died(hosts: StructureBatch) -> None:
     from aiida_hpaint.workflows.restore.outcomes import outcomes_of
 
-    fates = ["converged", "collapsed", "failed", "failed"]
-    found = outcomes_of(4, ranked(hosts, fates, ["", "", "a sample of its own", LOST]))
+    statuses = ["converged", "collapsed", "failed", "failed"]
+    found = outcomes_of(4, ranked(hosts, statuses, ["", "", "a sample of its own", LOST]))
     # What failed within a job that went on is the science's own.
     assert found.states == "rwwf"
     assert found.reasons == {3: LOST.removeprefix("job 12: ")}

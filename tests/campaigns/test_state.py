@@ -50,8 +50,8 @@ def test_hosts_are_counted_once_by_what_happened_to_them(
         assert found is not None
         assert found.uuid == group.uuid
     assert find_campaign("123456789") is None
-    fates = ["converged", "collapsed", "failed"]
-    done = restoration(hosts[:3], plan, ranked(hosts[:3], fates, ["", "", LOST]), "finished")
+    statuses = ["converged", "collapsed", "failed"]
+    done = restoration(hosts[:3], plan, ranked(hosts[:3], statuses, ["", "", LOST]), "finished")
     running = restoration(hosts[3], plan, None, "waiting")
     group.add_nodes([done, running])
     state = campaign_state(group)

@@ -64,8 +64,8 @@ def order_of(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> An
 def test_hosts_are_known_by_content_wherever_they_were_restored(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
-    fates = ["converged", "collapsed", "failed"]
-    samples = ranked(hosts[:3], fates, ["", "", LOST])
+    statuses = ["converged", "collapsed", "failed"]
+    samples = ranked(hosts[:3], statuses, ["", "", LOST])
     done = restoration(hosts[:3], plan, samples, "finished")
     running = restoration(hosts[3], plan, None, "running")
     renamed = replace(hosts, labels=("v", "w", "x", "y", "z"))
@@ -137,8 +137,8 @@ def test_known_hosts_belong_to_the_campaign(
     from aiida_hpaint.campaigns.state import campaign_state
     from aiida_hpaint.campaigns.submit import submit_order
 
-    fates = ["converged", "collapsed", "converged", "converged", "converged"]
-    node = restoration(hosts, plan, ranked(hosts, fates), "finished")
+    statuses = ["converged", "collapsed", "converged", "converged", "converged"]
+    node = restoration(hosts, plan, ranked(hosts, statuses), "finished")
     order = order_of(name, hosts[:3], settings)
     group, process = submit_order(order)
     assert process is None

@@ -21,7 +21,7 @@ def ranked(samples: StructureBatch) -> StructureBatch:
         max_force=[0.1] * 3,
         steps=[3] * 3,
         rank=[1, 0, -1],
-        fate=["converged", "converged", "failed"],
+        status=["converged", "converged", "failed"],
     )
 
 

@@ -44,7 +44,7 @@ def test_attributes_can_be_queried(samples: StructureBatch) -> None:
         "attributes.elements": ["H", "Li", "Mg"],
         "attributes.inserted_elements": ["H"],
         "attributes.labels": ["Li-H.a", "ß 2"],
-        "attributes.fates.too close": 1,
+        "attributes.statuses.too close": 1,
         "attributes.models": [{"name": "m", "sha256": "0f"}],
     }
     assert QueryBuilder().append(StructureBatchData, filters=wanted).count() == 1
@@ -81,7 +81,7 @@ def _moved(batch: StructureBatch) -> StructureBatch:
     [
         _moved,
         lambda b: b.with_scalars(sample=[0, 2, 0]),
-        lambda b: b.with_scalars(fate=["converged", "sampled", "sampled"]),
+        lambda b: b.with_scalars(status=["converged", "sampled", "sampled"]),
         lambda b: b.with_history({"stage": "relax"}),
         lambda b: replace(b, labels=("Li-H.a", "Li-H.b", "ß 2")),
         lambda b: replace(b, metadata=({}, {}, {})),
@@ -94,7 +94,7 @@ def test_everything_else_counts_for_the_hash(samples: StructureBatch, change: An
 
 
 def test_the_width_of_strings_does_not_count(samples: StructureBatch) -> None:
-    wide = samples.with_scalars(fate=samples.scalars["fate"].astype("U64"))
+    wide = samples.with_scalars(status=samples.scalars["status"].astype("U64"))
     assert content_sha256(wide) == content_sha256(samples)
 
 
@@ -118,7 +118,7 @@ def test_a_structure_knows_what_it_is(samples: StructureBatch) -> None:
         "inserted": [1],
         "host": 0,
         "sample": 1,
-        "fate": "too close",
+        "status": "too close",
         "energy": None,
     }
 

@@ -114,7 +114,7 @@ def done(profile: Any, batch: StructureBatch) -> dict[str, Any]:
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     placed = np.nan_to_num(batch.frac_coords, nan=0.4)
-    samples = batch.with_coords(placed).with_scalars(host=[0], sample=[0], fate=["sampled"])
+    samples = batch.with_coords(placed).with_scalars(host=[0], sample=[0], status=["sampled"])
     found: dict[str, Any] = {}
     for stage, structures in (("sample", batch), ("relax_all", samples)):
         _, node = run_get_node(StageWorkChain, **inputs_of(stage, structures, fake))

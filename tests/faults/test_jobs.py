@@ -63,7 +63,7 @@ def test_a_host_that_takes_longer_than_a_job_may_is_unfinished(three: StructureB
     assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 2, 0)
     assert "take longer than" in report["message"]
     batch = node.outputs.structures.batch
-    assert batch.scalars["fate"].tolist() == ["failed", "failed"]
+    assert batch.scalars["status"].tolist() == ["failed", "failed"]
     assert "take longer than" in batch.metadata[0]["error"]
 
 

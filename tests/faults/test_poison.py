@@ -49,17 +49,17 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
 
 
 @pytest.mark.parametrize(
-    ("fault", "fate", "reason"),
+    ("fault", "status", "reason"),
     [
         ("nan", "not a number", "the potential returned NaN"),
-        ("explode", "absurd energy", "a force beyond any chemistry"),
+        ("explode", "implausible energy", "a force beyond any chemistry"),
         ("raise", "failed", "ArithmeticError: helium"),
         ("oom", "failed", "MemoryError"),
         ("cuda-oom", "failed", "CUDA out of memory"),
     ],
 )
 def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
-    hundred: StructureBatch, fault: str, fate: str, reason: str
+    hundred: StructureBatch, fault: str, status: str, reason: str
 ) -> None:
     from poisoned import PoisonedPotential
 
@@ -69,10 +69,10 @@ def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
     potential = PoisonedPotential(fault)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
     found = relax(samples_of(hundred, 61), settings, potential)
-    fates = found.scalars["fate"].tolist()
-    assert fates[61] == fate
+    statuses = found.scalars["status"].tolist()
+    assert statuses[61] == status
     assert reason in found.metadata[61]["error"]
-    assert set(fates[:61] + fates[62:]) <= {"converged", "not converged"}
+    assert set(statuses[:61] + statuses[62:]) <= {"converged", "not converged"}
     if "oom" in fault:
         # Half the structures at a time, down to one.
         calls = potential.calls
@@ -95,9 +95,9 @@ def test_a_host_without_volume_or_with_a_position_that_is_no_number(
     cells[30, 2] = cells[30, 1]
     samples = replace(samples, frac_coords=coords, cells=cells)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
-    fates = relax(samples, settings, PoisonedPotential("none")).scalars["fate"].tolist()
-    assert (fates[7], fates[30]) == ("not a number", "failed")
-    assert {fate for i, fate in enumerate(fates) if i not in (7, 30)} <= {
+    statuses = relax(samples, settings, PoisonedPotential("none")).scalars["status"].tolist()
+    assert (statuses[7], statuses[30]) == ("not a number", "failed")
+    assert {status for i, status in enumerate(statuses) if i not in (7, 30)} <= {
         "converged",
         "not converged",
     }
@@ -112,10 +112,10 @@ def test_memory_that_the_kernel_takes_back_costs_one_host(hundred: StructureBatc
     assert report["status"] == "failed in part"
     assert (report["jobs"], report["failures"]) == (2 + 4, 2 + 2)
     batch = node.outputs.structures.batch
-    fates = batch.scalars["fate"].tolist()
+    statuses = batch.scalars["status"].tolist()
     assert batch.labels == samples.labels
-    assert fates[2] == "failed"
-    assert {fates[i] for i in (0, 1, 3)} <= {"converged", "not converged"}
+    assert statuses[2] == "failed"
+    assert {statuses[i] for i in (0, 1, 3)} <= {"converged", "not converged"}
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_where_no_host_is_to_blame_the_search_ends_soon(hundred: StructureBatch)
     assert report["status"] == "failed"
     assert (report["jobs"], report["failures"]) == (2 + 2 + 4, 2 + 2 + 4)
     assert report["message"].startswith("100 of 100 hosts failed: ")
-    assert set(node.outputs.structures.batch.scalars["fate"].tolist()) == {"failed"}
+    assert set(node.outputs.structures.batch.scalars["status"].tolist()) == {"failed"}
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_a_host_that_kills_its_job_is_found_and_the_others_are_drawn(
     assert (report["jobs"], report["failures"]) == (2 + 14, 2 + 7)
     batch = node.outputs.structures.batch
     assert batch.labels == hundred.labels
-    failed = batch.scalars["fate"] == "failed"
+    failed = batch.scalars["status"] == "failed"
     assert np.flatnonzero(failed).tolist() == [61]
     assert "without a result" in batch.metadata[61]["error"]
     assert batch.placed.tolist() == (~failed).tolist()

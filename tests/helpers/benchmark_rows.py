@@ -59,7 +59,7 @@ def make_sample(place: int, chance: float, sites: int, rng: np.random.Generator)
     if rng.random() < 0.15 * (1 - chance):
         return SampleRow(
             sample=place,
-            fate="too close",
+            status="too close",
             same_as=place,
             rmsd_inserted_unrelaxed=1.9,
             worst_inserted_unrelaxed=2.4,
@@ -71,7 +71,7 @@ def make_sample(place: int, chance: float, sites: int, rng: np.random.Generator)
     energy = (difference - 4.0) * sites
     return SampleRow(
         sample=place,
-        fate="converged",
+        status="converged",
         same_as=place,
         match_unrelaxed=drawn,
         match=match,
@@ -97,18 +97,18 @@ def write_folder(folder: Path, rows: list[HostRow], settings: dict[str, Any]) ->
     return folder
 
 
-def make_run(name: str, skill: float, fate: str | None = None, **sizes: int) -> Run:
-    """A run of `make_rows`; with a fate, no sample was relaxed and all have that one."""
+def make_run(name: str, skill: float, status: str | None = None, **sizes: int) -> Run:
+    """A run of `make_rows`; with a status, no sample was relaxed and all have that one."""
     rows = make_rows(skill, **sizes)
-    if fate is not None:
-        rows = [row.model_copy(update={"samples": _unrelaxed(row, fate)}) for row in rows]
+    if status is not None:
+        rows = [row.model_copy(update={"samples": _unrelaxed(row, status)}) for row in rows]
     return Run(name, rows, summarise(rows))
 
 
-def _unrelaxed(row: HostRow, fate: str) -> tuple[SampleRow, ...]:
+def _unrelaxed(row: HostRow, status: str) -> tuple[SampleRow, ...]:
     known = ("sample", "same_as", "match_unrelaxed", "rmsd_unrelaxed", "rmsd_inserted_unrelaxed")
     return tuple(
-        SampleRow(fate=fate, **{name: getattr(sample, name) for name in known})
+        SampleRow(status=status, **{name: getattr(sample, name) for name in known})
         for sample in row.samples
     )
 

@@ -42,14 +42,14 @@ def variants(host: StructureBatch, labels: Sequence[str]) -> StructureBatch:
     )
 
 
-def ranked(hosts: StructureBatch, fates: Sequence[str], errors: Sequence[str] = ()) -> Any:
+def ranked(hosts: StructureBatch, statuses: Sequence[str], errors: Sequence[str] = ()) -> Any:
     """Ranked samples of hosts, one each: those that are converged have a rank.
 
     Errors that begin with "job" are those of jobs that died.
     """
-    errors = errors or [""] * len(fates)
+    errors = errors or [""] * len(statuses)
     coords = np.where(np.isnan(hosts.frac_coords), 0.3, hosts.frac_coords)
-    converged = np.array([fate == "converged" for fate in fates])
+    converged = np.array([status == "converged" for status in statuses])
     reasons = dict.fromkeys(error for error in errors if error.startswith("job"))
     return replace(
         hosts,
@@ -59,7 +59,7 @@ def ranked(hosts: StructureBatch, fates: Sequence[str], errors: Sequence[str] = 
     ).with_scalars(
         host=np.arange(len(hosts)),
         sample=np.zeros(len(hosts), dtype=int),
-        fate=np.array(fates),
+        status=np.array(statuses),
         rank=np.where(converged, 0, -1),
         energy=np.where(converged, -1.0, np.nan),
         energy_above_best=np.where(converged, 0.0, np.nan),

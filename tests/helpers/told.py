@@ -193,13 +193,13 @@ def _drawn(host: StructureBatch) -> StructureBatch:
     missing = np.isnan(batch.frac_coords)
     filled = replace(batch, frac_coords=np.where(missing, places, batch.frac_coords))
     record = {"stage": "sample", "seed": 7, "model": IDENTITY["model"]}
-    return filled.with_scalars(sample=[0, 1], fate=["sampled", "too close"]).with_history(record)
+    return filled.with_scalars(sample=[0, 1], status=["sampled", "too close"]).with_history(record)
 
 
 def _relaxed(drawn: StructureBatch) -> StructureBatch:
     record = {"stage": "relax_all", "model": {**POTENTIAL["model"], "sha256": "1e" * 32}}
     return drawn.with_scalars(
-        fate=["converged", "too close"],
+        status=["converged", "too close"],
         energy=[-20.0, np.nan],
         energy_sampled=[-18.0, np.nan],
         max_force=[0.02, np.nan],

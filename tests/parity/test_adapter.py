@@ -66,7 +66,7 @@ def test_samples_like_our_own_network(
         )
         for architecture in ("mattergen", "gemnet")
     ]
-    assert list(found[0].scalars["fate"]) == ["sampled", "sampled"]
+    assert list(found[0].scalars["status"]) == ["sampled", "sampled"]
     if scheme != "baseline":  # there rounding moves all sites, and may exchange neighbours
         difference = found[0].frac_coords - found[1].frac_coords
         assert np.abs(difference - np.round(difference)).max() < 2e-3

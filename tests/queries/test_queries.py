@@ -52,7 +52,7 @@ def test_a_restored_structure_knows_all_that_made_it(restoration: Any) -> None:
     assert (story.host.place, story.host.pk) == (2, restoration.inputs.graph_inputs.hosts.pk)
     assert story.host.source["source"] == "brucite.cif"
     assert story.sample is not None
-    assert (story.sample.number, story.sample.fate, story.sample.rank) == (0, "converged", 0)
+    assert (story.sample.number, story.sample.status, story.sample.rank) == (0, "converged", 0)
     assert story.sample.energy == -20.0
     assert story.inserted == {"H": 2}
     assert (story.seed, story.version) == (7, "0.1.0")
@@ -84,17 +84,17 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
     assert _structure(node.pk, 0) == given.pk
 
 
-def test_samples_of_a_host_with_their_fates(restoration: Any) -> None:
+def test_samples_of_a_host_with_their_statuses(restoration: Any) -> None:
     from aiida_hpaint.queries import samples_of
 
     found = samples_of(LABELS[0], restoration.pk)
-    assert [(one.number, one.fate, one.rank) for one in found] == [
+    assert [(one.number, one.status, one.rank) for one in found] == [
         (0, "converged", 0),
         (1, "too close", None),
     ]
     assert {(one.place, one.process) for one in found} == {(0, restoration.pk)}
     lost = samples_of(LABELS[1], restoration.pk)
-    assert {one.fate for one in lost} == {"failed"}
+    assert {one.status for one in lost} == {"failed"}
     assert all("ended without a result" in one.error for one in lost)
     assert len(samples_of(LABELS[0])) >= 2
     with pytest.raises(ValueError, match="no restoration has samples of a host 'nowhere'"):
@@ -107,7 +107,7 @@ def test_hosts_that_failed_by_reason(restoration: Any) -> None:
     from aiida_hpaint.queries import by_reason, failed_hosts
 
     (failed,) = failed_hosts(restoration.pk)
-    assert (failed.label, failed.place, dict(failed.fates)) == ("../poison", 1, {"failed": 2})
+    assert (failed.label, failed.place, dict(failed.statuses)) == ("../poison", 1, {"failed": 2})
     assert failed.process == restoration.pk
     everywhere = failed_hosts()
     assert failed in everywhere
@@ -231,7 +231,7 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
         f"host_{place:05d}": told.stage(
             f"scf_{place}",
             StructureBatchData(brucite).store(),
-            sample.with_scalars(host=[place], sample=[0], fate=["sampled"]),
+            sample.with_scalars(host=[place], sample=[0], status=["sampled"]),
             {},
         )
         for place in (0, 1)

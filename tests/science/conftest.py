@@ -22,7 +22,7 @@ def brucite() -> Callable[..., StructureBatch]:
     def make(hydrogen: object = HYDROGEN, sample: int = 0, **scalars: object) -> StructureBatch:
         coords = np.concatenate([HOST, np.asarray(hydrogen, dtype=float)])
         inserted = np.array(NUMBERS) == 1
-        values = {"host": 0, "sample": sample, "fate": "sampled", **scalars}
+        values = {"host": 0, "sample": sample, "status": "sampled", **scalars}
         return StructureBatch(
             ("brucite",),
             CELL[None],

@@ -13,7 +13,7 @@ from aiida_hpaint.science.evaluation.trajectories import compute_deviations
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BRUCITE = EXAMPLES / "hosts" / "brucite.cif"
@@ -39,10 +39,10 @@ def test_brucite_gets_its_hydrogen_back(restoration: Restoration) -> None:
     assert restoration.unrestored == ()
 
 
-def test_every_sample_has_its_fate_in_the_table(restoration: Restoration) -> None:
+def test_every_sample_has_its_status_in_the_table(restoration: Restoration) -> None:
     rows = restoration.table()
     assert [row["sample"] for row in rows] == [0, 1, 2]
-    assert {Fate(row["fate"]) for row in rows} <= set(Fate)
+    assert {SampleStatus(row["status"]) for row in rows} <= set(SampleStatus)
     assert all(row["label"] == "brucite" for row in rows)
 
 
@@ -67,7 +67,7 @@ def test_the_way_of_each_sample_is_recorded_on_request(restoration: Restoration)
     assert recording is not None
     assert restoration.trajectory is recording.trajectory
     assert recording.trajectory.samples.tolist() == [0, 1, 2]
-    assert set(recording.samples.scalars["fate"]) == {"sampled"}
+    assert set(recording.samples.scalars["status"]) == {"sampled"}
     assert (compute_deviations(recording).positions[:, -1] == 0).all()
 
 
@@ -104,9 +104,9 @@ def test_only_the_lowest_scored_are_relaxed(funnel: Restoration) -> None:
     stages = {record["stage"]: record for record in funnel.samples.history}
     assert list(stages) == ["sample", "sift", "score", "relax_inserted", "relax_all"]
     assert stages["relax_inserted"]["samples"] == 2
-    scored, fates = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["fate"]
-    relaxed = np.flatnonzero(np.isin(fates, ["converged", "not converged"]))
-    held_back = fates == "outclassed"
+    scored, statuses = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["status"]
+    relaxed = np.flatnonzero(np.isin(statuses, ["converged", "not converged"]))
+    held_back = statuses == "higher in energy"
     assert len(relaxed)
     lowest_kept = np.sort(scored[np.isfinite(scored)])[1]
     assert (scored[relaxed] <= lowest_kept).all()
@@ -117,5 +117,5 @@ def test_the_energy_of_the_drawn_sample_survives_the_score(funnel: Restoration) 
     scalars = funnel.samples.scalars
     scored = np.isfinite(scalars["energy_scored"])
     assert (scalars["energy_scored"][scored] < scalars["energy_sampled"][scored]).all()
-    sifted_out = np.isin(scalars["fate"], ["too close", "implausible"])
+    sifted_out = np.isin(scalars["status"], ["too close", "implausible"])
     assert not scored[sifted_out].any()

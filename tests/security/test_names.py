@@ -77,7 +77,7 @@ def ranked(labels: list[str]) -> StructureBatch:
     batch = concatenate([replace(one, labels=(label,)) for label in labels])
     count = len(labels)
     scalars: dict[str, Any] = {"host": range(count), "sample": [0] * count, "rank": [0] * count}
-    scalars |= {"fate": ["converged"] * count, "energy": [-1.0] * count, "steps": [1] * count}
+    scalars |= {"status": ["converged"] * count, "energy": [-1.0] * count, "steps": [1] * count}
     scalars |= {"energy_above_best": [0.0] * count, "energy_sampled": [0.0] * count}
     return batch.with_scalars(**scalars, max_force=[0.0] * count)
 

@@ -145,7 +145,7 @@ def check_provenance(name: str, folder: Path) -> None:
     assert "random" in story
     from aiida_hpaint.queries import samples_of
 
-    assert [sample.fate for sample in samples_of("d")][-1:] != ["failed"]
+    assert [sample.status for sample in samples_of("d")][-1:] != ["failed"]
     run("export", name, "--output", str(folder / "published"))
     tables = list((folder / "published").glob("*/samples.csv"))
     assert len(tables) == 4

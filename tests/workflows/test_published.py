@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from processes import finished
 
-from aiida_hpaint.science.structures import Fate, Recording, StructureBatch
+from aiida_hpaint.science.structures import Recording, SampleStatus, StructureBatch
 
 CHECKPOINT = Path(__file__).parents[1] / "parity" / "data" / "oracle-pos-only"
 
@@ -62,7 +62,7 @@ def test_a_checkpoint_of_mattergen_restores_a_crystal(
 
     node = restored(brucite, upload_model=upload)
     samples = node.outputs.samples.batch
-    assert {Fate(str(fate)) for fate in samples.scalars["fate"]} <= set(Fate)
+    assert {SampleStatus(str(status)) for status in samples.scalars["status"]} <= set(SampleStatus)
     reports = node.outputs.reports["chunk_0000"]
     assert [reports[stage]["status"] for stage in ("sample", "relax_inserted", "relax_all")] == [
         "finished"
@@ -116,5 +116,5 @@ def test_a_chunk_that_dies_leaves_the_trajectories_of_the_others(brucite: Struct
     killer = "grep -q poison inputs.pickle && kill -9 $$"
     node = restored(hosts, chunk_sites=5, options={"sample": {"prepend_text": killer}})
     assert list(node.outputs.trajectories) == ["chunk_0000"]
-    fates = node.outputs.samples.batch.scalars["fate"].tolist()
-    assert fates[2:] == ["failed", "failed"]
+    statuses = node.outputs.samples.batch.scalars["status"].tolist()
+    assert statuses[2:] == ["failed", "failed"]

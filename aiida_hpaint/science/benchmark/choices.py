@@ -18,8 +18,8 @@ from aiida_hpaint.science.funnel import score, winnow
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
 from aiida_hpaint.science.structures.origin import DRAWN, WYCKOFF
+from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
 Rows = NDArray[np.intp]
 
@@ -135,7 +135,9 @@ class Bank:
 
     def outcome(self, choice: Choice, rows: Rows, ends: Rows, target: float) -> Outcome:
         """What comes of a choice that relaxes some rows, and some of them with all sites free."""
-        ended = ends[np.isin(self.final.scalars["fate"][ends], [str(fate) for fate in RELAXED])]
+        ended = ends[
+            np.isin(self.final.scalars["status"][ends], [str(status) for status in RELAXED])
+        ]
         energies = self.final.scalars["energy"][ended]
         lowest = int(energies.argmin()) if len(ended) else None
         match = lowest is not None and bool(self.right[ended[lowest]])
@@ -189,7 +191,7 @@ def _score_steps(choices: Sequence[Choice]) -> int:
 
 
 def _alive(samples: StructureBatch) -> NDArray[np.bool_]:
-    return np.asarray(samples.scalars["fate"] == Fate.SAMPLED.value)
+    return np.asarray(samples.scalars["status"] == SampleStatus.SAMPLED.value)
 
 
 def _available(start: StructureBatch, samples: int) -> Rows:
@@ -219,9 +221,9 @@ def _candidates(
 def _as_drawn(start: StructureBatch, scored: StructureBatch) -> StructureBatch:
     """The samples as a score without steps leaves them."""
     energies = scored.scalars["energy_sampled"]
-    relaxed = np.isin(scored.scalars["fate"], [str(fate) for fate in RELAXED])
-    fates = np.where(relaxed, Fate.NOT_CONVERGED.value, scored.scalars["fate"])
-    return replace(start, scalars={**scored.scalars, "energy": energies, "fate": fates})
+    relaxed = np.isin(scored.scalars["status"], [str(status) for status in RELAXED])
+    statuses = np.where(relaxed, SampleStatus.NOT_CONVERGED.value, scored.scalars["status"])
+    return replace(start, scalars={**scored.scalars, "energy": energies, "status": statuses})
 
 
 def _relax(
@@ -232,8 +234,10 @@ def _relax(
 ) -> StructureBatch:
     """All samples, of which those that any choice needs are relaxed."""
     needed = np.isin(np.arange(len(samples)), np.concatenate(chosen))
-    fates = samples.scalars["fate"].astype("U16")
-    waiting = samples.with_scalars(fate=np.where(needed, fates, Fate.OUTCLASSED.value))
+    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
+    waiting = samples.with_scalars(
+        status=np.where(needed, statuses, SampleStatus.HIGHER_IN_ENERGY.value)
+    )
     return relax(waiting, relaxation, settings.potential)
 
 
@@ -244,4 +248,4 @@ def _keep(inserted: StructureBatch, rows: Rows, settings: RestorationSettings) -
 
 
 def _still_alive(samples: StructureBatch, rows: Rows) -> Rows:
-    return rows[np.isin(samples.scalars["fate"], [str(fate) for fate in RELAXED])]
+    return rows[np.isin(samples.scalars["status"], [str(status) for status in RELAXED])]

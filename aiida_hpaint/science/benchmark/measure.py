@@ -19,7 +19,7 @@ from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.restoration import relax_winnowed
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 
 
 def measure_host(
@@ -73,7 +73,7 @@ def measure_host(
 
 def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
     """A reference relaxed as candidates are at the end."""
-    start = reference.with_scalars(host=[0], sample=[0], fate=[Fate.SAMPLED.value])
+    start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
     return relax(start, settings.relax_all, settings.potential)
 
 

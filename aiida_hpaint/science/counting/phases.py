@@ -21,7 +21,7 @@ from aiida_hpaint.science.counting.prototypes import is_molecule, prototypes
 from aiida_hpaint.science.counting.strain import StrainCalculator
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.structures import (
-    Fate,
+    SampleStatus,
     StructureBatch,
     concatenate,
     from_ase,
@@ -119,21 +119,21 @@ def phase_batch(
     if not batches:
         return None
     every = concatenate(batches)
-    return every.with_scalars(fate=[Fate.SAMPLED.value] * len(every))
+    return every.with_scalars(status=[SampleStatus.SAMPLED.value] * len(every))
 
 
 def relax_phases(
     batch: StructureBatch, potential: Potential, *, progress: Progress | None = None
 ) -> StructureBatch:
-    """The phases with relaxed cells, the scalar `energy` (eV) and fates; NaN where one failed."""
+    """Return the phases with relaxed cells, statuses and `energy` (eV; NaN where one failed)."""
     done: list[StructureBatch] = []
     for index, (one, atoms) in enumerate(zip(batch, to_ase(batch), strict=True)):
         atoms.info["name"] = one.labels[0]
         relaxed = relax_cell(atoms, potential)
         kept = one if relaxed is None else _moved(one, relaxed)
         energy = np.nan if relaxed is None else float(relaxed.info["energy"])
-        fate = Fate.FAILED if relaxed is None else Fate.CONVERGED
-        done.append(kept.with_scalars(energy=[energy], fate=[fate.value]))
+        status = SampleStatus.FAILED if relaxed is None else SampleStatus.CONVERGED
+        done.append(kept.with_scalars(energy=[energy], status=[status.value]))
         _tell(progress, index + 1, len(batch))
     record = {"stage": "phases", "version": __version__, "model": potential.card.as_json()}
     return concatenate(done).with_history(record)

@@ -10,7 +10,7 @@ from aiida_hpaint.science.evaluation import is_host_match
 from aiida_hpaint.science.structures import add_sites
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import is_element
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Trials:
         found: dict[int, Outcome] = {}
         ranks = self.samples.scalars["rank"]
         order = [i for i in np.argsort(ranks, kind="stable").tolist() if ranks[i] >= 0]
-        if Fate(str(self.bare.scalars["fate"][0])) in RELAXED:
+        if SampleStatus(str(self.bare.scalars["status"][0])) in RELAXED:
             found[0] = Outcome(self.bare, is_host_match(self.bare, host))
         for row in order:
             one = self.samples[row]
@@ -114,7 +114,7 @@ def trial_label(label: str, element: str, count: int) -> str:
 def bare_host(host: StructureBatch) -> StructureBatch:
     """The host as a sample that waits for its relaxation with nothing added."""
     own = replace(host, inserted=np.zeros(host.n_sites, dtype=np.bool_), scalars={})
-    return own.with_scalars(host=[0], sample=[0], fate=[Fate.SAMPLED.value])
+    return own.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
 
 
 def check_question(host: StructureBatch, element: str, n_max: int) -> None:

@@ -9,7 +9,7 @@ from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import number_of
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 __all__ = ["arrange_sites", "place_sites"]
@@ -73,7 +73,7 @@ def place_sites(
     Returns
     -------
     StructureBatch
-        A structures with the scalars `host` (0), `sample` (0 to A - 1) and `fate` (sampled).
+        A structures with the scalars `host` (0), `sample` (0 to A - 1) and `status` (sampled).
 
     Raises
     ------
@@ -89,7 +89,7 @@ def place_sites(
     return samples.with_scalars(
         host=np.zeros(len(chosen), dtype=np.int64),
         sample=np.arange(len(chosen)),
-        fate=np.array([Fate.SAMPLED.value] * len(chosen)),
+        status=np.array([SampleStatus.SAMPLED.value] * len(chosen)),
     )
 
 

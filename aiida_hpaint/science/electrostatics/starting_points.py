@@ -17,9 +17,9 @@ from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import symbol_of
-from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.origin import PEAKS
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
 __all__ = [
@@ -106,9 +106,9 @@ def join_starting_points(
 
     Returns
     -------
-    Samples ordered by host, with the scalars `host`, `sample`, `fate`, `origin` ("peaks") and
+    Samples ordered by host, with the scalars `host`, `sample`, `status`, `origin` ("peaks") and
     `energy_pinball` (eV). A host without arrangements has one sample, without positions and with
-    the fate FAILED; its metadata say why, as `error`.
+    the status FAILED; its metadata say why, as `error`.
 
     Raises
     ------
@@ -220,7 +220,10 @@ def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
     energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
     return replace(
         samples.with_coords(np.concatenate(rows)),
-        scalars={"fate": np.full(len(found), Fate.SAMPLED.value), "energy_pinball": energies},
+        scalars={
+            "status": np.full(len(found), SampleStatus.SAMPLED.value),
+            "energy_pinball": energies,
+        },
     )
 
 
@@ -253,6 +256,9 @@ def _failed(host: StructureBatch, why: str) -> StructureBatch:
     coords = np.where(host.inserted[:, None], np.nan, host.frac_coords)
     marked = replace(
         host.with_coords(coords),
-        scalars={"fate": np.array([Fate.FAILED.value]), "energy_pinball": np.array([np.nan])},
+        scalars={
+            "status": np.array([SampleStatus.FAILED.value]),
+            "energy_pinball": np.array([np.nan]),
+        },
     )
     return replace(marked, metadata=({**host.metadata[0], "error": why},))

@@ -13,14 +13,14 @@ from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
 from aiida_hpaint.science.settings import SiftSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import STATUS_DTYPE, SampleStatus
 from aiida_hpaint.science.types import BoolArray, IntArray
 
 
 def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
     """Mark samples with sites too close, with absurd surroundings, and that repeat earlier ones.
 
-    Only samples of fate SAMPLED are looked at, each beside those of its own host: they become
+    Only samples of status SAMPLED are looked at, each beside those of its own host: they become
     TOO_CLOSE, IMPLAUSIBLE (its metadata say why, as `error`) or DUPLICATE, up to the symmetry of
     the host. Where all samples of a host offend against a rule, those that do so least stay: the
     host may be what the rules do not know.
@@ -28,15 +28,15 @@ def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None
     Parameters
     ----------
     samples
-        Samples with the scalars `host` and `fate`; those of one host have the same cell and the
+        Samples with the scalars `host` and `status`; those of one host have the same cell and the
         same sites in the same order.
     settings
         Whether to look for what is implausible, and how far duplicates may be apart.
     """
     settings = settings or SiftSettings()
-    fates = samples.scalars["fate"].astype("U16")
+    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     metadata = list(samples.metadata)
-    fresh = (fates == Fate.SAMPLED.value) & (samples.insert_counts > 0)
+    fresh = (statuses == SampleStatus.SAMPLED.value) & (samples.insert_counts > 0)
     for host in np.unique(samples.scalars["host"][fresh]):
         of_host = samples.scalars["host"] == host
         members = np.flatnonzero(fresh & of_host & samples.placed)
@@ -44,21 +44,21 @@ def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None
             continue
         contacts = find_contacts(samples, members)
         close = too_close(contacts)
-        fates[members[close]] = Fate.TOO_CLOSE.value
+        statuses[members[close]] = SampleStatus.TOO_CLOSE.value
         if settings.plausible:
             for place, reason in find_implausible(contacts, ~close).items():
                 index = int(members[place])
-                fates[index] = Fate.IMPLAUSIBLE.value
+                statuses[index] = SampleStatus.IMPLAUSIBLE.value
                 metadata[index] = {**metadata[index], "error": reason}
-        left = members[fates[members] == Fate.SAMPLED.value]
-        fates[find_duplicates(samples, left, settings.same)] = Fate.DUPLICATE.value
+        left = members[statuses[members] == SampleStatus.SAMPLED.value]
+        statuses[find_duplicates(samples, left, settings.same)] = SampleStatus.DUPLICATE.value
     record = {
         "stage": "sift",
         "version": __version__,
         "settings": settings.model_dump(),
-        "fates": dict(sorted(Counter(map(str, fates)).items())),
+        "statuses": dict(sorted(Counter(map(str, statuses)).items())),
     }
-    marked = replace(samples, metadata=tuple(metadata)).with_scalars(fate=fates)
+    marked = replace(samples, metadata=tuple(metadata)).with_scalars(status=statuses)
     return marked.with_history(record)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.settings import SiftSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
 SAME_ENERGY = 0.001
 """eV per atom, within which relaxed samples that look alike are the same."""
@@ -17,7 +17,7 @@ SAME_ENERGY = 0.001
 def select_lowest(
     samples: StructureBatch, keep: int, window: float, same: float = SiftSettings().same
 ) -> StructureBatch:
-    """Mark all relaxed samples but the lowest of each host as OUTCLASSED, repeats as DUPLICATE.
+    """Keep the lowest relaxed samples of each host; mark the rest HIGHER_IN_ENERGY or DUPLICATE.
 
     Parameters
     ----------
@@ -28,17 +28,17 @@ def select_lowest(
     same
         Within which inserted sites agree in repeats, Å.
     """
-    fates = samples.scalars["fate"].astype("U16")
+    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     energies = samples.scalars["energy"] / samples.site_counts
     for members in _relaxed_by_host(samples):
         repeats = _repeats(samples, members, energies, same)
-        fates[repeats] = Fate.DUPLICATE.value
+        statuses[repeats] = SampleStatus.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]
         for place, index in enumerate(distinct):
             close = energies[index] - energies[distinct[0]] <= window
             if place >= (2 * keep if close else keep):
-                fates[index] = Fate.OUTCLASSED.value
-    return samples.with_scalars(fate=fates)
+                statuses[index] = SampleStatus.HIGHER_IN_ENERGY.value
+    return samples.with_scalars(status=statuses)
 
 
 def rank(samples: StructureBatch) -> StructureBatch:
@@ -54,7 +54,7 @@ def rank(samples: StructureBatch) -> StructureBatch:
 
 def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
     """For each host its relaxed samples, the lowest energy first (ties: the earlier sample)."""
-    relaxed = np.isin(samples.scalars["fate"], [fate.value for fate in RELAXED])
+    relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
     groups = []
     for host in np.unique(samples.scalars["host"]):
         members = np.where(relaxed & (samples.scalars["host"] == host))[0]

@@ -12,8 +12,8 @@ from aiida_hpaint.science.exchange.groups import group_of, towards
 from aiida_hpaint.science.exchange.settings import Swap
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import number_of
-from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.status import SampleStatus
 
 REACH = 3.5
 """Å, within which sites turn a group away from them."""
@@ -94,5 +94,5 @@ def _batch(
         numbers=numbers,
         frac_coords=moved @ np.linalg.inv(cell),
         inserted=np.ones(len(numbers), dtype=np.bool_),
-        scalars={"fate": np.array([Fate.SAMPLED.value])},
+        scalars={"status": np.array([SampleStatus.SAMPLED.value])},
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.convert import to_pymatgen
-from aiida_hpaint.science.structures.fate import RELAXED
+from aiida_hpaint.science.structures.status import RELAXED
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -32,8 +32,8 @@ VOLUMES = (4.0, 60.0)
 
 def sensible(structures: StructureBatch, largest_force: float) -> NDArray[np.bool_]:
     """(S,) whether a relaxed structure is calm, bound, without H2 and of a possible density."""
-    fates = [fate.value for fate in RELAXED]
-    calm = np.isin(structures.scalars["fate"], fates)
+    statuses = [status.value for status in RELAXED]
+    calm = np.isin(structures.scalars["status"], statuses)
     calm &= structures.scalars["max_force"] < largest_force
     sizes = np.abs(np.linalg.det(structures.cells)) / structures.site_counts
     dense = (sizes > VOLUMES[0]) & (sizes < VOLUMES[1])

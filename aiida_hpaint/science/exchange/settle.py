@@ -12,7 +12,7 @@ from aiida_hpaint.science.exchange.settings import ExchangeSettings
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
 NEARBY = (0.97, 1.0, 1.03)
 """Scales of the cell's edges that are tried once sites have been relaxed."""
@@ -51,10 +51,10 @@ def _relaxed(structures: StructureBatch, settings: ExchangeSettings) -> Structur
 
 def _fresh(structures: StructureBatch) -> StructureBatch:
     """The structures as if nothing had happened to them; those that are broken stay so."""
-    fates = structures.scalars["fate"].astype("U16")
-    alive = np.isin(fates, [Fate.SAMPLED.value, *(fate.value for fate in RELAXED)])
-    fates[alive] = Fate.SAMPLED.value
-    return replace(structures, scalars={"fate": fates}, history=())
+    statuses = structures.scalars["status"].astype(STATUS_DTYPE)
+    alive = np.isin(statuses, [SampleStatus.SAMPLED.value, *(status.value for status in RELAXED)])
+    statuses[alive] = SampleStatus.SAMPLED.value
+    return replace(structures, scalars={"status": statuses}, history=())
 
 
 def _scaled(structure: StructureBatch, scale: float) -> StructureBatch:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.fate import ALIVE, Fate
+from aiida_hpaint.science.structures.status import ALIVE, SampleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 MARK = "unfinished"
 """Metadata of a sample that was stopped: {"stage": ..., "steps": ...}; gone when it finishes."""
 
-BROKEN = frozenset({Fate.COLLAPSED, Fate.ABSURD_ENERGY, Fate.NOT_A_NUMBER, Fate.FAILED})
-"""Fates whose energy means nothing and is stored as NaN."""
+BROKEN = frozenset(
+    {
+        SampleStatus.COLLAPSED,
+        SampleStatus.IMPLAUSIBLE_ENERGY,
+        SampleStatus.NOT_A_NUMBER,
+        SampleStatus.FAILED,
+    }
+)
+"""Statuses whose energy means nothing and is stored as NaN."""
 
 
 @dataclass
@@ -40,7 +47,7 @@ class Ledger:
         Evaluations over all stages.
     steps : (S,) integers
         Optimiser steps in this stage.
-    fate : list of S fates
+    status : list of S statuses
         What became of each sample.
     metadata : list of S mappings
         Of the samples; errors and marks of unfinished samples are added.
@@ -53,13 +60,13 @@ class Ledger:
     max_force: FloatArray
     evaluations: IntArray
     steps: IntArray
-    fate: list[Fate]
+    status: list[SampleStatus]
     metadata: list[dict[str, Any]]
 
     @classmethod
     def open(cls, batch: StructureBatch, stage: str) -> Ledger:
         """The account before the stage begins."""
-        fates = batch.scalars.get("fate", np.full(len(batch), Fate.SAMPLED.value))
+        statuses = batch.scalars.get("status", np.full(len(batch), SampleStatus.SAMPLED.value))
         marks = [entry.get(MARK, {}) for entry in batch.metadata]
         steps = [mark.get("steps", 0) if mark.get("stage") == stage else 0 for mark in marks]
         return cls(
@@ -70,7 +77,7 @@ class Ledger:
             max_force=_floats(batch, "max_force"),
             evaluations=np.array(batch.scalars.get("steps", np.zeros(len(batch))), dtype=np.int64),
             steps=np.array(steps, dtype=np.int64),
-            fate=[Fate(str(fate)) for fate in fates],
+            status=[SampleStatus(str(status)) for status in statuses],
             metadata=[dict(entry) for entry in batch.metadata],
         )
 
@@ -79,9 +86,10 @@ class Ledger:
         stopped = [
             row
             for row, entry in enumerate(self.metadata)
-            if self.fate[row] is Fate.UNFINISHED and entry.get(MARK, {}).get("stage") == self.stage
+            if self.status[row] is SampleStatus.UNFINISHED
+            and entry.get(MARK, {}).get("stage") == self.stage
         ]
-        alive = [row for row, fate in enumerate(self.fate) if fate in ALIVE]
+        alive = [row for row, status in enumerate(self.status) if status in ALIVE]
         return np.array(stopped or alive, dtype=np.int64)
 
     def note(self, rows: IntArray, energies: FloatArray, max_forces: FloatArray) -> None:
@@ -92,18 +100,18 @@ class Ledger:
         first = rows[np.isnan(self.energy_sampled[rows])]
         self.energy_sampled[first] = self.energy[first]
 
-    def close(self, row: int, fate: Fate, error: str | None = None) -> None:
+    def close(self, row: int, status: SampleStatus, error: str | None = None) -> None:
         """Enter what became of a sample."""
-        self.fate[row] = fate
+        self.status[row] = status
         self.metadata[row].pop(MARK, None)
         if error is not None:
             self.metadata[row]["error"] = error
-        if fate in BROKEN:
+        if status in BROKEN:
             self.energy[row] = np.nan
 
     def leave(self, row: int) -> None:
         """Enter that the stage ended before the sample did."""
-        self.fate[row] = Fate.UNFINISHED
+        self.status[row] = SampleStatus.UNFINISHED
         self.metadata[row][MARK] = {"stage": self.stage, "steps": int(self.steps[row])}
 
     def result(self, batch: StructureBatch) -> StructureBatch:
@@ -114,7 +122,7 @@ class Ledger:
             "energy_sampled": self.energy_sampled,
             "max_force": self.max_force,
             "steps": self.evaluations,
-            "fate": np.array([fate.value for fate in self.fate], dtype=np.str_),
+            "status": np.array([status.value for status in self.status], dtype=np.str_),
         }
         return replace(batch, frac_coords=self.frac, scalars=scalars, metadata=tuple(self.metadata))
 

@@ -14,7 +14,7 @@ from aiida_hpaint.science.relaxation.ledger import Ledger
 from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.relaxation.rounds import Rounds
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import IntArray, Progress
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def relax(
     Parameters
     ----------
     batch : StructureBatch
-        Samples; rows whose fate is not alive pass through. If some are unfinished from an
+        Samples; rows whose status is not alive pass through. If some are unfinished from an
         earlier call for the same stage, only those are taken up, with the steps they had left.
     settings : RelaxationSettings
         What moves, how far, how long; `max_steps=0` computes energies only.
@@ -59,7 +59,7 @@ def relax(
         it `relax_inserted` or `relax_all`, as what moves says.
     deadline : float, optional
         `time.monotonic()` at which to stop. Samples that have not finished keep their last
-        evaluated positions, with fate UNFINISHED.
+        evaluated positions, with status UNFINISHED.
     progress : function of (done, total, text), optional
         Called after every round.
 
@@ -67,7 +67,7 @@ def relax(
     -------
     StructureBatch
         With the scalars energy (eV), energy_sampled (eV, first evaluation), max_force (eV/Å, on
-        moving sites), steps (evaluations over all stages) and fate, and one more history record.
+        moving sites), steps (evaluations over all stages) and status, and one more history record.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def relax(
     )
     _run(rounds, deadline, progress, todo)
     rounds.judge.review()
-    fates = Counter(str(ledger.fate[row]) for row in todo)
+    statuses = Counter(str(ledger.status[row]) for row in todo)
     record: dict[str, Any] = {
         "stage": ledger.stage,
         "version": __version__,
@@ -105,7 +105,7 @@ def relax(
         "evaluations": evaluator.structures,
         "network_calls": evaluator.calls,
         "samples": len(todo),
-        "fates": dict(sorted(fates.items())),
+        "statuses": dict(sorted(statuses.items())),
     }
     return ledger.result(batch).with_history(record)
 
@@ -160,8 +160,10 @@ def _sound(batch: StructureBatch, ledger: Ledger) -> IntArray:
     unplaced = np.bincount(batch.owners[~finite], minlength=len(batch)) > 0
     flat = ~(np.abs(np.linalg.det(batch.cells)) > SMALLEST_CELL)
     for row in rows[unplaced[rows]]:
-        ledger.close(int(row), Fate.NOT_A_NUMBER, "a site has no position: sample it first")
+        ledger.close(int(row), SampleStatus.NOT_A_NUMBER, "a site has no position: sample it first")
     for row in rows[(flat & ~unplaced)[rows]]:
-        ledger.close(int(row), Fate.FAILED, "the cell has no volume: give three lattice vectors")
+        ledger.close(
+            int(row), SampleStatus.FAILED, "the cell has no volume: give three lattice vectors"
+        )
     sound: IntArray = rows[~(unplaced | flat)[rows]]
     return sound

@@ -105,9 +105,9 @@ class Rounds:
         evidence = self._evidence()
         self.ledger.note(evidence.rows, evidence.energies, evidence.strongest)
         verdicts = self.judge.judge(evidence)
-        for place, (fate, message) in verdicts.items():
+        for place, (status, message) in verdicts.items():
             row = int(evidence.rows[place])
-            self.ledger.close(row, fate, message)
+            self.ledger.close(row, status, message)
             self.judge.settle(row)
         survivors = np.setdiff1d(np.arange(len(evidence.rows)), np.array([*verdicts], dtype=int))
         forces = evidence.forces[find_sites(self._moving_counts[evidence.rows], survivors)]

@@ -14,7 +14,7 @@ from aiida_hpaint.science.relaxation.guards import (
     find_implausible_forces,
 )
 from aiida_hpaint.science.relaxation.ragged import find_sites
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
+from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.ledger import Ledger
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures.batch import StructureBatch
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-Outcomes = dict[int, tuple[Fate, str | None]]
-"""Fate and message of samples that leave, by their place among the active ones."""
+Outcomes = dict[int, tuple[SampleStatus, str | None]]
+"""SampleStatus and message of samples that leave, by their place among the active ones."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ class StoppingCriteria:
 
     def settle(self, row: int) -> None:
         """Take note of the energy of a sample that finished."""
-        if self.ledger.fate[row] in RELAXED:
+        if self.ledger.status[row] in RELAXED:
             self.settled[row] = self.ledger.energy[row]
 
     def judge(self, evidence: EvaluatedSamples) -> Outcomes:
         """The samples that leave; broken comes before converged, converged before hopeless."""
         verdicts: Outcomes = {
-            place: (Fate.FAILED, message) for place, message in evidence.errors.items()
+            place: (SampleStatus.FAILED, message) for place, message in evidence.errors.items()
         }
         settles = evidence.strongest < self.settings.fmax
         ends = settles | (evidence.steps >= self.settings.max_steps)
@@ -105,17 +105,17 @@ class StoppingCriteria:
         above = self._hopeless(_remaining(verdicts, len(ends)), evidence)
         for place in np.flatnonzero(_remaining(verdicts, len(ends))):
             if settles[place]:
-                verdicts[int(place)] = (Fate.CONVERGED, None)
+                verdicts[int(place)] = (SampleStatus.CONVERGED, None)
             elif above[place]:
-                verdicts[int(place)] = (Fate.OUTCLASSED, None)
+                verdicts[int(place)] = (SampleStatus.HIGHER_IN_ENERGY, None)
             elif ends[place]:
-                verdicts[int(place)] = (Fate.NOT_CONVERGED, None)
+                verdicts[int(place)] = (SampleStatus.NOT_CONVERGED, None)
         return verdicts
 
     def review(self) -> None:
         """Look once more at the finished samples of hosts that no check has seen."""
-        open_hosts = {self.hosts[row] for row, fate in enumerate(self.ledger.fate)
-                      if fate is Fate.UNFINISHED}  # fmt: skip
+        open_hosts = {self.hosts[row] for row, status in enumerate(self.ledger.status)
+                      if status is SampleStatus.UNFINISHED}  # fmt: skip
         rows = np.flatnonzero(~np.isnan(self.settled))
         rows = rows[[host not in open_hosts for host in self.hosts[rows]]]
         self._dismiss(rows[self._low(rows, self.settled[rows], np.full(len(rows), np.nan))])
@@ -124,16 +124,34 @@ class StoppingCriteria:
         """Add the verdicts on samples that are broken."""
         rows, steps = evidence.rows, evidence.steps
         lost = ~(np.isfinite(evidence.energies) & np.isfinite(evidence.strongest))
-        _add(verdicts, lost, Fate.NOT_A_NUMBER, "the potential returned NaN or infinity", steps)
+        _add(
+            verdicts,
+            lost,
+            SampleStatus.NOT_A_NUMBER,
+            "the potential returned NaN or infinity",
+            steps,
+        )
         wild = find_implausible_forces(np.nan_to_num(evidence.forces), self.moving_counts[rows])
-        _add(verdicts, wild, Fate.ABSURD_ENERGY, "a force beyond any chemistry", steps)
+        _add(verdicts, wild, SampleStatus.IMPLAUSIBLE_ENERGY, "a force beyond any chemistry", steps)
         if self.lowest_energy is not None:
             hole = evidence.energies < self.lowest_energy * self.batch.site_counts[rows]
-            _add(verdicts, hole, Fate.ABSURD_ENERGY, "an energy beyond any chemistry", steps)
+            _add(
+                verdicts,
+                hole,
+                SampleStatus.IMPLAUSIBLE_ENERGY,
+                "an energy beyond any chemistry",
+                steps,
+            )
         checked = ends | ((steps > 0) & (steps % CHECK_EVERY == 0))
-        _add(verdicts, self._collapsed(rows, checked), Fate.COLLAPSED, "sites collapsed", steps)
+        _add(
+            verdicts,
+            self._collapsed(rows, checked),
+            SampleStatus.COLLAPSED,
+            "sites collapsed",
+            steps,
+        )
         low = self._too_low(verdicts, evidence)
-        _add(verdicts, low, Fate.ABSURD_ENERGY, "an energy below any chemistry", steps)
+        _add(verdicts, low, SampleStatus.IMPLAUSIBLE_ENERGY, "an energy below any chemistry", steps)
 
     def _collapsed(self, rows: IntArray, checked: BoolArray) -> BoolArray:
         collapsed = np.zeros(len(rows), dtype=np.bool_)
@@ -179,7 +197,7 @@ class StoppingCriteria:
         for row in rows:
             self.settled[row] = np.nan
             message = "an energy below any chemistry beside the other samples of the host"
-            self.ledger.close(int(row), Fate.ABSURD_ENERGY, message)
+            self.ledger.close(int(row), SampleStatus.IMPLAUSIBLE_ENERGY, message)
 
     def _hopeless(self, sane: BoolArray, evidence: EvaluatedSamples) -> BoolArray:
         """Samples too far above the best of their host at the same step."""
@@ -203,6 +221,8 @@ def _remaining(verdicts: Outcomes, size: int) -> BoolArray:
     return remaining
 
 
-def _add(verdicts: Outcomes, chosen: BoolArray, fate: Fate, message: str, steps: IntArray) -> None:
+def _add(
+    verdicts: Outcomes, chosen: BoolArray, status: SampleStatus, message: str, steps: IntArray
+) -> None:
     for place in np.flatnonzero(chosen):
-        verdicts.setdefault(int(place), (fate, f"{message} after {int(steps[place])} steps"))
+        verdicts.setdefault(int(place), (status, f"{message} after {int(steps[place])} steps"))

@@ -14,7 +14,6 @@ from aiida_hpaint.science.structures.cif_write import write_cif
 from aiida_hpaint.science.structures.convert import from_ase, from_pymatgen, to_ase, to_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, IsotopeWarning
 from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
-from aiida_hpaint.science.structures.fate import ALIVE, RELAXED, Fate
 from aiida_hpaint.science.structures.hosts import partition_hosts, prepare_hosts, read_hosts
 from aiida_hpaint.science.structures.insertion import (
     add_sites,
@@ -25,17 +24,18 @@ from aiida_hpaint.science.structures.insertion import (
 from aiida_hpaint.science.structures.missing import count_missing
 from aiida_hpaint.science.structures.names import for_tables, quoted, safe_name, safe_names, shown
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.structures.status import ALIVE, RELAXED, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 
 __all__ = [
     "ALIVE",
     "RELAXED",
-    "Fate",
     "HostError",
     "HostLimits",
     "HostProblem",
     "IsotopeWarning",
     "Recording",
+    "SampleStatus",
     "StructureBatch",
     "Trajectory",
     "add_sites",

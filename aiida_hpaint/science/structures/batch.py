@@ -35,7 +35,7 @@ class StructureBatch:
     inserted : (N,) booleans
         True for sites that are (to be) inserted, False for sites of the host.
     scalars : mapping of name to (S,) array
-        One value a structure: floats, integers, booleans or strings (energy, fate, sample, ...).
+        One value a structure: floats, integers, booleans or strings (energy, status, sample, ...).
     metadata : (S,) mappings
         What else a structure carries (JSON): it survives every round trip.
     history : mappings

@@ -13,8 +13,8 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.plausibility import find_contacts, too_close
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.symmetry.host import Proposal, proposals
 
 
@@ -24,12 +24,12 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
     Parameters
     ----------
     samples
-        With the scalars `host`, `sample` and `fate`. Those that are SAMPLED and have no sites too
+        With the scalars `host`, `sample` and `status`. Those that are SAMPLED and have no sites too
         close to each other are symmetrised; all that have positions vote for Wyckoff positions.
 
     Returns
     -------
-    The samples, unchanged and in order, then proposals (fate SAMPLED), host by host; their
+    The samples, unchanged and in order, then proposals (status SAMPLED), host by host; their
     numbers (`sample`) go on after the largest of the host. New scalars: `origin` ('drawn',
     'symmetrised' or 'wyckoff') and `parent` (the `sample` that was symmetrised, -1 elsewhere).
     With nothing asked for, the batch that was given.
@@ -56,7 +56,7 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
 def _of_hosts(drawn: StructureBatch, settings: SymmetrySettings) -> list[StructureBatch]:
     """Proposals, a batch for each host that has some."""
     batches = []
-    hosts, alive = drawn.scalars["host"], drawn.scalars["fate"] == Fate.SAMPLED.value
+    hosts, alive = drawn.scalars["host"], drawn.scalars["status"] == SampleStatus.SAMPLED.value
     for host in dict.fromkeys(hosts.tolist()):
         placed = np.flatnonzero((hosts == host) & drawn.placed & (drawn.insert_counts > 0))
         if not len(placed):
@@ -80,7 +80,7 @@ def _rows(samples: StructureBatch, found: Sequence[Proposal], last: int) -> Stru
     coords = batch.frac_coords.copy()
     coords[batch.inserted] = np.concatenate([proposal.frac for proposal in found])
     values: dict[str, Any] = {
-        "fate": np.full(len(found), Fate.SAMPLED.value),
+        "status": np.full(len(found), SampleStatus.SAMPLED.value),
         "origin": np.array([proposal.origin for proposal in found]),
         "parent": np.array([proposal.parent for proposal in found]),
     }

@@ -17,8 +17,8 @@ from aiida.orm import Data, ProcessNode, QueryBuilder, WorkflowNode
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import Fate
 from aiida_hpaint.science.structures.keys import host_keys
+from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = [
     "CHUNK_OF",
@@ -167,7 +167,9 @@ def outcomes_of(n_hosts: int, samples: StructureBatch | None, ending: str = "") 
         return Outcomes(FAILED * n_hosts, dict.fromkeys(range(n_hosts), ending))
     places = samples.scalars["host"]
     states = np.full(n_hosts, WITHOUT)
-    unfinished = np.unique(places[samples.scalars["fate"] == str(Fate.UNFINISHED)]).tolist()
+    unfinished = np.unique(
+        places[samples.scalars["status"] == str(SampleStatus.UNFINISHED)]
+    ).tolist()
     reasons = dict.fromkeys(unfinished, _UNFINISHED)
     restored = np.unique(places[samples.scalars["rank"] == 0])
     states[restored] = RESTORED

@@ -19,8 +19,8 @@ from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.calculations.phases import phases_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
-from aiida_hpaint.science.structures.fate import ALIVE, Fate
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
+from aiida_hpaint.science.structures.status import ALIVE, SampleStatus
 from aiida_hpaint.workflows.engine.job_failures import problem_of
 from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
 
@@ -39,7 +39,7 @@ class StageWorkChain(RepeatingWorkChain):
     """Run one stage for one chunk: a PythonJob, again if it was cut short or died.
 
     A chunk that fails must not take the others with it, so this work chain finishes with exit
-    status 0 whatever its jobs do: samples of a job that died hold the fate `failed`, and the
+    status 0 whatever its jobs do: samples of a job that died hold the status `failed`, and the
     `report` says why. Nor must a host take the others of its chunk with it: where jobs keep dying,
     SplitWorkChain looks for the host that kills them.
     """
@@ -190,7 +190,7 @@ class StageWorkChain(RepeatingWorkChain):
 
     def _take(self, structures: StructureBatchData) -> str | None:
         """Go on from relaxed samples; why there is nothing new in them, if so."""
-        left = _count(structures, Fate.UNFINISHED)
+        left = _count(structures, SampleStatus.UNFINISHED)
         idle = left and _evaluations(structures) == _evaluations(self.ctx.current)
         self.ctx.current = structures
         self.ctx.status = "running" if left else "finished"
@@ -241,9 +241,9 @@ class StageWorkChain(RepeatingWorkChain):
         return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
 
 
-def _count(node: StructureBatchData, *fates: Fate) -> int:
-    found = node.base.attributes.get("fates", {})
-    return sum(found.get(str(fate), 0) for fate in fates)
+def _count(node: StructureBatchData, *statuses: SampleStatus) -> int:
+    found = node.base.attributes.get("statuses", {})
+    return sum(found.get(str(status), 0) for status in statuses)
 
 
 def _evaluations(node: StructureBatchData) -> int:

@@ -48,7 +48,7 @@ def test_and_as_json(structure: Any) -> None:
     assert story["label"] == "mp-1 [red]\x1b[31m\nJobs: 9"
     assert (story["seed"], story["computers"]) == (7, ["localhost"])
     assert [job["stage"] for job in story["jobs"]] == ["sample", "relax_all"]
-    assert story["sample"]["fate"] == "converged"
+    assert story["sample"]["status"] == "converged"
 
 
 @pytest.mark.usefixtures("profile")

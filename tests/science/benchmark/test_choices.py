@@ -95,7 +95,7 @@ def test_the_first_samples_come_with_their_proposals() -> None:
     start = rows_of(
         6,
         sample=[0, 1, 2, 3, 4, 5],
-        fate=["sampled", "duplicate", "sampled", "sampled", "sampled", "sampled"],
+        status=["sampled", "duplicate", "sampled", "sampled", "sampled", "sampled"],
         origin=["drawn", "drawn", "drawn", "symmetrised", "symmetrised", "wyckoff"],
         parent=[-1, -1, -1, 0, 2, -1],
     )
@@ -104,7 +104,7 @@ def test_the_first_samples_come_with_their_proposals() -> None:
 
 
 def test_a_choice_pays_for_its_own_evaluations() -> None:
-    start = rows_of(3, sample=[0, 1, 2], fate=["sampled"] * 3)
+    start = rows_of(3, sample=[0, 1, 2], status=["sampled"] * 3)
     scored = rows_of(3, steps=[6, 6, 6])
     inserted = rows_of(3, steps=[20, 10, 30])
     final = rows_of(3, steps=[25, 10, 35])

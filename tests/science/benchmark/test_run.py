@@ -60,7 +60,7 @@ def test_rows_are_what_restoring_gives(references: References, finished: Path) -
     samples = restore_batch(references.hosts[0], quick())
     row = read_rows(finished)[0]
     assert (row.label, row.formula, row.sites, row.inserted) == ("brucite", "H2MgO2", 5, 2)
-    assert [sample.fate for sample in row.samples] == samples.scalars["fate"].tolist()
+    assert [sample.status for sample in row.samples] == samples.scalars["status"].tolist()
     assert [sample.rank for sample in row.samples] == samples.scalars["rank"].tolist()
     assert row.lowest is not None
     assert row.lowest.match is True
@@ -137,7 +137,7 @@ def test_samples_as_drawn(references: References, folder: Path, tmp_path: Path) 
     for key in ("single_sample_match_unrelaxed", "any_match_unrelaxed_by_k"):
         assert summary[key] == known[key]
     assert not {"single_sample_match", "lowest_match", "les", "les_by_k"} & set(summary)
-    assert summary["fates"] == {"sampled": 6}
+    assert summary["statuses"] == {"sampled": 6}
     assert summary["failures"] == []
     with pytest.raises(ValueError, match="relaxed: True there, False here"):
         run_benchmark(references, quick(), folder, relaxed=False)
@@ -170,7 +170,7 @@ def test_processes_side_by_side_give_the_same_rows(
     run_benchmark(references, quick(), tmp_path / "run", processes=2)
     ours, theirs = without_times(read_rows(tmp_path / "run")), without_times(read_rows(finished))
     for left, right in zip(ours, theirs, strict=True):
-        assert [sample.fate for sample in left.samples] == [s.fate for s in right.samples]
+        assert [sample.status for sample in left.samples] == [s.status for s in right.samples]
         assert left.reference_energy == pytest.approx(right.reference_energy, abs=1e-4)
 
 

@@ -37,10 +37,10 @@ def trials(host: StructureBatch, energies: dict[int, float], moved: int | None =
         energy = energies[place + 1]
         rows.append(
             one.with_coords(frac).with_scalars(
-                host=[place], sample=[0], rank=[0], energy=[energy], fate=["converged"]
+                host=[place], sample=[0], rank=[0], energy=[energy], status=["converged"]
             )
         )
-    bare = bare_host(host).with_scalars(energy=[energies[0]], fate=["converged"])
+    bare = bare_host(host).with_scalars(energy=[energies[0]], status=["converged"])
     return Trials(bare, concatenate(rows))
 
 

@@ -112,6 +112,6 @@ def test_an_element_without_a_phase_is_named() -> None:
 
 
 def test_phases_survive_their_batch(rock_salt: StructureBatch) -> None:
-    batch = rock_salt.with_scalars(energy=[-12.0], packaged=[True], fate=["converged"])
+    batch = rock_salt.with_scalars(energy=[-12.0], packaged=[True], status=["converged"])
     assert phases_of(batch) == [Phase(batch.labels[0], {"Mg": 1, "O": 1}, -12.0)]
     assert phases_of(batch.with_scalars(energy=[np.nan])) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aiida_hpaint.science.electrostatics.placing import place_sites
-from aiida_hpaint.science.structures import Fate, StructureBatch, remove_inserted
+from aiida_hpaint.science.structures import SampleStatus, StructureBatch, remove_inserted
 
 
 def test_each_arrangement_is_a_sample(brucite: StructureBatch) -> None:
@@ -19,7 +19,7 @@ def test_each_arrangement_is_a_sample(brucite: StructureBatch) -> None:
     np.testing.assert_array_equal(samples[1].frac_coords[3:], points[[2, 1]])
     assert samples.inserted.reshape(2, 5).tolist() == [[False] * 3 + [True] * 2] * 2
     assert samples.scalars["sample"].tolist() == [0, 1]
-    assert set(samples.scalars["fate"].tolist()) == {Fate.SAMPLED.value}
+    assert set(samples.scalars["status"].tolist()) == {SampleStatus.SAMPLED.value}
 
 
 def test_there_is_one_host(brucite: StructureBatch) -> None:

@@ -16,7 +16,7 @@ from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.restoration import restore_from_starting_points
 from aiida_hpaint.science.settings import PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 
 FCC = 2.04 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
 LITHIUM = np.array([[0.1, 0.2, 0.3]])
@@ -49,7 +49,7 @@ def test_the_best_maximum_is_the_first_starting_point(grid: PotentialGrid) -> No
     assert len(starting_points) == 2
     first = starting_points[0]
     assert compute_site_distances(FCC, first.frac_coords[first.inserted], OCTAHEDRON).max() < 1e-6
-    assert set(starting_points.scalars["fate"]) == {Fate.SAMPLED.value}
+    assert set(starting_points.scalars["status"]) == {SampleStatus.SAMPLED.value}
     assert set(starting_points.scalars["origin"]) == {"peaks"}
     assert (np.diff(starting_points.scalars["energy_pinball"]) >= 0).all()
     np.testing.assert_array_equal(first.frac_coords[~first.inserted], LITHIUM)
@@ -93,7 +93,7 @@ def test_sites_beyond_the_maxima_are_placed_at_random(grid: PotentialGrid) -> No
 def test_a_host_without_maxima_has_failed() -> None:
     flat = PotentialGrid(FCC, np.zeros((4, 4, 4)))
     starting_points = make_starting_points([flat], host(2))
-    assert starting_points.scalars["fate"].tolist() == [Fate.FAILED.value]
+    assert starting_points.scalars["status"].tolist() == [SampleStatus.FAILED.value]
     assert not starting_points.placed[0]
     assert "no maximum" in starting_points.metadata[0]["error"]
 
@@ -123,7 +123,7 @@ def test_filtering_takes_starting_points(grid: PotentialGrid) -> None:
     assert sifted.scalars["origin"][: len(starting_points)].tolist() == ["peaks"] * len(
         starting_points
     )
-    assert sifted.scalars["fate"][0] == Fate.SAMPLED.value
+    assert sifted.scalars["status"][0] == SampleStatus.SAMPLED.value
 
 
 def test_a_model_samples_around_starting_points(grid: PotentialGrid) -> None:

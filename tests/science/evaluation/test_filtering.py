@@ -16,7 +16,7 @@ HYDROGEN = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.57]]
 
 
 def test_real_brucite_passes(brucite: Make) -> None:
-    assert filter_samples(brucite()).scalars["fate"].tolist() == ["sampled"]
+    assert filter_samples(brucite()).scalars["status"].tolist() == ["sampled"]
 
 
 def test_sites_on_top_of_others_are_marked(brucite: Make) -> None:
@@ -24,8 +24,8 @@ def test_sites_on_top_of_others_are_marked(brucite: Make) -> None:
     on_each_other = [[0.2, 0.1, 0.5], [0.2, 0.1, 0.55]]
     on_own_image = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.97]]
     samples = concatenate([brucite(h) for h in (on_oxygen, on_each_other, on_own_image)])
-    fates = filter_samples(samples).scalars["fate"]
-    assert fates.tolist() == ["too close", "too close", "sampled"]
+    statuses = filter_samples(samples).scalars["status"]
+    assert statuses.tolist() == ["too close", "too close", "sampled"]
 
 
 def test_equivalent_samples_are_duplicates_of_the_first(brucite: Make) -> None:
@@ -34,18 +34,18 @@ def test_equivalent_samples_are_duplicates_of_the_first(brucite: Make) -> None:
     rows = [arrangement, images[3], images[7][::-1] + 1, arrangement + 0.01]
     different = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.97]]
     samples = concatenate([brucite(row, index) for index, row in enumerate([*rows, different])])
-    fates = filter_samples(samples).scalars["fate"]
-    assert fates.tolist() == ["sampled", "duplicate", "duplicate", "duplicate", "sampled"]
+    statuses = filter_samples(samples).scalars["status"]
+    assert statuses.tolist() == ["sampled", "duplicate", "duplicate", "duplicate", "sampled"]
 
 
 def test_samples_of_other_hosts_are_no_duplicates(brucite: Make) -> None:
     samples = concatenate([brucite(host=0), brucite(host=1)])
-    assert filter_samples(samples).scalars["fate"].tolist() == ["sampled", "sampled"]
+    assert filter_samples(samples).scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 def test_what_is_not_freshly_sampled_is_left_alone(brucite: Make) -> None:
-    samples = concatenate([brucite(fate="failed"), brucite(), brucite(fate="converged")])
-    assert filter_samples(samples).scalars["fate"].tolist() == ["failed", "sampled", "converged"]
+    samples = concatenate([brucite(status="failed"), brucite(), brucite(status="converged")])
+    assert filter_samples(samples).scalars["status"].tolist() == ["failed", "sampled", "converged"]
 
 
 STRAY = [[0.1, 0.1, 0.42], [0.1, 0.1, 0.58]]
@@ -55,7 +55,7 @@ LONELY = [[0.0, 0.0, 0.50], [2 / 3, 1 / 3, 0.57]]
 def test_absurd_surroundings_are_marked_with_the_reason(brucite: Make) -> None:
     samples = concatenate([brucite(h, i) for i, h in enumerate([STRAY, HYDROGEN, LONELY])])
     sifted = filter_samples(samples)
-    assert sifted.scalars["fate"].tolist() == ["implausible", "sampled", "sampled"]
+    assert sifted.scalars["status"].tolist() == ["implausible", "sampled", "sampled"]
     assert sifted.metadata[0]["error"] == "a stray H2"
     assert sifted.metadata[1] == {}
 
@@ -63,33 +63,33 @@ def test_absurd_surroundings_are_marked_with_the_reason(brucite: Make) -> None:
 def test_plausibility_can_be_left_out(brucite: Make) -> None:
     samples = concatenate([brucite(STRAY), brucite()])
     sifted = filter_samples(samples, SiftSettings(plausible=False))
-    assert sifted.scalars["fate"].tolist() == ["sampled", "sampled"]
+    assert sifted.scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 def test_the_least_bad_samples_of_a_host_stay(brucite: Make) -> None:
     moved = np.add(STRAY, [0.3, 0.0, 0.0])
     samples = concatenate([brucite(STRAY), brucite(moved)])
-    assert filter_samples(samples).scalars["fate"].tolist() == ["sampled", "sampled"]
+    assert filter_samples(samples).scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 def test_duplicates_are_as_far_apart_as_the_settings_say(brucite: Make) -> None:
     near = np.add(HYDROGEN, [0.03, 0, 0])
     samples = concatenate([brucite(), brucite(near)])
-    assert filter_samples(samples).scalars["fate"].tolist() == ["sampled", "duplicate"]
+    assert filter_samples(samples).scalars["status"].tolist() == ["sampled", "duplicate"]
     strict = filter_samples(samples, SiftSettings(same=0.02))
-    assert strict.scalars["fate"].tolist() == ["sampled", "sampled"]
+    assert strict.scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 def test_the_history_says_how_it_was_sifted(brucite: Make) -> None:
     record = filter_samples(concatenate([brucite(), brucite()])).history[-1]
     assert record["stage"] == "sift"
     assert record["settings"] == {"plausible": True, "same": 0.3}
-    assert record["fates"] == {"duplicate": 1, "sampled": 1}
+    assert record["statuses"] == {"duplicate": 1, "sampled": 1}
 
 
 def test_samples_without_positions_are_left_alone(brucite: Make) -> None:
     samples = concatenate([brucite(np.full((2, 3), np.nan)), brucite()])
-    assert filter_samples(samples).scalars["fate"].tolist() == ["sampled", "sampled"]
+    assert filter_samples(samples).scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 @given(st.integers(0, 1000))
@@ -98,9 +98,9 @@ def test_what_becomes_of_a_host_is_its_own_affair(brucite: Make, seed: int) -> N
     rng = np.random.default_rng(seed)
     one = concatenate([brucite(rng.random((2, 3)), i, host=0) for i in range(6)])
     other = concatenate([brucite(rng.random((2, 3)), i, host=1) for i in range(6)])
-    apart = [*filter_samples(one).scalars["fate"], *filter_samples(other).scalars["fate"]]
+    apart = [*filter_samples(one).scalars["status"], *filter_samples(other).scalars["status"]]
     order = rng.permutation(12)
-    together = filter_samples(concatenate([one, other])[np.sort(order)]).scalars["fate"]
+    together = filter_samples(concatenate([one, other])[np.sort(order)]).scalars["status"]
     assert together.tolist() == apart
 
 
@@ -117,4 +117,4 @@ def test_symmetry_and_periodic_images_change_no_verdict(
         filter_samples(concatenate([brucite(row, i) for i, row in enumerate(rows)]))
         for rows in (frac, moved)
     )
-    assert ours.scalars["fate"].tolist() == theirs.scalars["fate"].tolist()
+    assert ours.scalars["status"].tolist() == theirs.scalars["status"].tolist()

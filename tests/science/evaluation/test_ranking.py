@@ -17,30 +17,30 @@ def relaxed(brucite: Make, energies: list[float], **scalars: object) -> Structur
             brucite(
                 [[1 / 3, 2 / 3, 0.43], [0.5, 0.1, 0.5 + 0.09 * index]],
                 index,
-                **{"fate": "converged", "energy": energy, **scalars},
+                **{"status": "converged", "energy": energy, **scalars},
             )
             for index, energy in enumerate(energies)
         ]
     )
 
 
-def test_the_lowest_stay_and_the_rest_is_outclassed(brucite: Make) -> None:
+def test_the_lowest_stay_and_the_rest_has_a_higher_energy(brucite: Make) -> None:
     samples = relaxed(brucite, [-10.0, -12.0, -11.0])
-    fates = select_lowest(samples, keep=2, window=0.0).scalars["fate"]
-    assert fates.tolist() == ["outclassed", "converged", "converged"]
+    statuses = select_lowest(samples, keep=2, window=0.0).scalars["status"]
+    assert statuses.tolist() == ["higher in energy", "converged", "converged"]
 
 
 def test_close_ones_stay_up_to_twice_as_many(brucite: Make) -> None:
     samples = relaxed(brucite, [-10.00, -10.01, -10.02, -10.03])
-    fates = select_lowest(samples, keep=1, window=0.1).scalars["fate"]
-    assert fates.tolist() == ["outclassed", "outclassed", "converged", "converged"]
+    statuses = select_lowest(samples, keep=1, window=0.1).scalars["status"]
+    assert statuses.tolist() == ["higher in energy", "higher in energy", "converged", "converged"]
 
 
 def test_what_relaxed_to_the_same_is_a_duplicate(brucite: Make) -> None:
-    twins = [brucite(sample=i, fate="converged", energy=-10.0 - 1e-4 * i) for i in range(2)]
+    twins = [brucite(sample=i, status="converged", energy=-10.0 - 1e-4 * i) for i in range(2)]
     samples = concatenate([*twins, relaxed(brucite, [-9.0])])
-    fates = select_lowest(samples, keep=2, window=0.0).scalars["fate"]
-    assert fates.tolist() == ["duplicate", "converged", "converged"]
+    statuses = select_lowest(samples, keep=2, window=0.0).scalars["status"]
+    assert statuses.tolist() == ["duplicate", "converged", "converged"]
 
 
 def test_each_host_is_ranked_by_itself(brucite: Make) -> None:
@@ -55,9 +55,9 @@ def test_each_host_is_ranked_by_itself(brucite: Make) -> None:
 def test_only_relaxed_samples_are_ranked(brucite: Make) -> None:
     samples = concatenate(
         [
-            relaxed(brucite, [-1e6], fate="absurd energy"),
-            relaxed(brucite, [np.nan], fate="failed"),
-            relaxed(brucite, [-10.0], fate="not converged"),
+            relaxed(brucite, [-1e6], status="implausible energy"),
+            relaxed(brucite, [np.nan], status="failed"),
+            relaxed(brucite, [-10.0], status="not converged"),
         ]
     )
     ranked = rank(samples).scalars
@@ -66,4 +66,4 @@ def test_only_relaxed_samples_are_ranked(brucite: Make) -> None:
 
 
 def test_a_host_without_relaxed_samples_has_no_rank(brucite: Make) -> None:
-    assert rank(relaxed(brucite, [np.nan], fate="failed")).scalars["rank"].tolist() == [-1]
+    assert rank(relaxed(brucite, [np.nan], status="failed")).scalars["rank"].tolist() == [-1]

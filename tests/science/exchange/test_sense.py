@@ -18,8 +18,8 @@ WITHOUT = bulk("NaCl", "rocksalt", a=5.64)
 ALL = [HYDRIDE, MOLECULE, LONELY, CLASH, WITHOUT]
 
 
-def relaxed(atoms: Atoms, force: float = 0.0, fate: str = "converged") -> StructureBatch:
-    return from_ase([atoms]).with_scalars(fate=[fate], max_force=[force])
+def relaxed(atoms: Atoms, force: float = 0.0, status: str = "converged") -> StructureBatch:
+    return from_ase([atoms]).with_scalars(status=[status], max_force=[force])
 
 
 def test_only_a_hydride_is_sensible() -> None:
@@ -27,9 +27,9 @@ def test_only_a_hydride_is_sensible() -> None:
     assert found.tolist() == [True, False, False, False, False]
 
 
-@pytest.mark.parametrize(("force", "fate"), [(0.6, "not converged"), (0.0, "collapsed")])
-def test_what_is_not_at_rest_is_not_sensible(force: float, fate: str) -> None:
-    assert not sensible(relaxed(HYDRIDE, force, fate), 0.5).any()
+@pytest.mark.parametrize(("force", "status"), [(0.6, "not converged"), (0.0, "collapsed")])
+def test_what_is_not_at_rest_is_not_sensible(force: float, status: str) -> None:
+    assert not sensible(relaxed(HYDRIDE, force, status), 0.5).any()
 
 
 def test_what_comes_twice_is_kept_once() -> None:

@@ -79,7 +79,7 @@ def batch_of(structures: Sequence[Atoms], hosts: Sequence[int] | None = None) ->
         numbers=numbers,
         frac_coords=np.concatenate(frac),
         inserted=numbers == 1,
-        scalars={"fate": np.array(["sampled"] * len(structures))},
+        scalars={"status": np.array(["sampled"] * len(structures))},
     )
     owners = np.arange(len(structures)) if hosts is None else np.asarray(hosts)
     return batch.with_scalars(host=owners)

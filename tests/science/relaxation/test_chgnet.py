@@ -32,6 +32,6 @@ def test_an_isolated_atom_fails_alone():
     lonely = Atoms("MgH", [(0, 0, 0), (10, 10, 10)], cell=20 * np.eye(3), pbc=True)
     settings = RelaxationSettings(max_steps=2)
     result = relax(batch_of([brucite(), lonely]), settings, SETTINGS)
-    assert list(result.scalars["fate"])[1] == "failed"
+    assert list(result.scalars["status"])[1] == "failed"
     assert "isolated" in result.metadata[1]["error"]
     assert np.isfinite(result.scalars["energy"][0])

@@ -54,7 +54,7 @@ def stretched(batch: StructureBatch, row: int) -> StructureBatch:
 def test_everything_that_is_asked_for_is_there(emt):
     batch = samples(3)
     result = relax(batch, SETTINGS, emt)
-    assert list(result.scalars["fate"]) == ["converged"] * 3
+    assert list(result.scalars["status"]) == ["converged"] * 3
     assert (result.scalars["energy"] < result.scalars["energy_sampled"]).all()
     assert (result.scalars["max_force"] < 0.02).all()
     assert (result.scalars["steps"] > 1).all()
@@ -63,7 +63,7 @@ def test_everything_that_is_asked_for_is_there(emt):
     assert record["model"]["sha256"] == EMT_CARD.sha256
     assert record["settings"]["fmax"] == 0.02
     assert record["evaluations"] == result.scalars["steps"].sum()
-    assert record["fates"] == {"converged": 3}
+    assert record["statuses"] == {"converged": 3}
     assert result.labels == batch.labels
 
 
@@ -98,13 +98,13 @@ def test_energies_only(emt):
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
     np.testing.assert_array_equal(result.scalars["energy"], result.scalars["energy_sampled"])
     assert list(result.scalars["steps"]) == [1, 1]
-    assert list(result.scalars["fate"]) == ["not converged"] * 2
+    assert list(result.scalars["status"]) == ["not converged"] * 2
 
 
 def test_the_step_limit(emt):
     result = relax(samples(2), SETTINGS.model_copy(update={"max_steps": 3}), emt)
     assert list(result.scalars["steps"]) == [4, 4]
-    assert list(result.scalars["fate"]) == ["not converged"] * 2
+    assert list(result.scalars["status"]) == ["not converged"] * 2
     assert (result.scalars["max_force"] >= 0.02).all()
 
 
@@ -120,21 +120,21 @@ def test_who_shares_the_batch_changes_nothing(emt, optimizer):
         for other in (together[[row]], shuffled[[place]]):
             np.testing.assert_allclose(alone.frac_coords, other.frac_coords, atol=1e-9)
             np.testing.assert_array_equal(alone.scalars["steps"], other.scalars["steps"])
-            np.testing.assert_array_equal(alone.scalars["fate"], other.scalars["fate"])
+            np.testing.assert_array_equal(alone.scalars["status"], other.scalars["status"])
 
 
 def test_rows_that_are_not_alive_pass_through(emt):
     batch = samples(3).with_scalars(
-        fate=np.array(["sampled", "too close", "duplicate"]), energy=np.array([np.nan, 5.0, 7.0])
+        status=np.array(["sampled", "too close", "duplicate"]), energy=np.array([np.nan, 5.0, 7.0])
     )
     result = relax(batch, SETTINGS, emt)
-    assert list(result.scalars["fate"]) == ["converged", "too close", "duplicate"]
+    assert list(result.scalars["status"]) == ["converged", "too close", "duplicate"]
     assert list(result.scalars["energy"][1:]) == [5.0, 7.0]
     np.testing.assert_array_equal(result[1:].frac_coords, batch[1:].frac_coords)
 
 
 def test_nothing_to_do(emt):
-    batch = samples(2).with_scalars(fate=np.array(["too close", "failed"]))
+    batch = samples(2).with_scalars(status=np.array(["too close", "failed"]))
     result = relax(batch, SETTINGS, emt)
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
     assert result.history[-1]["evaluations"] == 0
@@ -146,7 +146,7 @@ def test_a_site_without_position_is_not_evaluated(emt):
     frac = batch.frac_coords.copy()
     frac[4] = np.nan
     result = relax(batch.with_coords(frac), SETTINGS, emt)
-    assert list(result.scalars["fate"]) == ["not a number", "converged"]
+    assert list(result.scalars["status"]) == ["not a number", "converged"]
     assert "no position" in result.metadata[0]["error"]
 
 
@@ -155,7 +155,7 @@ def test_a_cell_without_volume_fails_alone(emt):
     cells = batch.cells.copy()
     cells[1, 2] = cells[1, 0] + cells[1, 1]
     result = relax(StructureBatch(**{**vars(batch), "cells": cells}), SETTINGS, emt)
-    assert list(result.scalars["fate"]) == ["converged", "failed"]
+    assert list(result.scalars["status"]) == ["converged", "failed"]
     assert "no volume" in result.metadata[1]["error"]
 
 
@@ -176,24 +176,24 @@ def dig_hole(result, index, sites):
 
 
 @pytest.mark.parametrize(
-    ("fault", "fate"),
+    ("fault", "status"),
     [
         (spoil_energy, "not a number"),
         (spoil_forces, "not a number"),
-        (blow_up, "absurd energy"),
-        (dig_hole, "absurd energy"),
+        (blow_up, "implausible energy"),
+        (dig_hole, "implausible energy"),
     ],
 )
-def test_a_poisoned_sample_spoils_no_other(emt, fault, fate):
+def test_a_poisoned_sample_spoils_no_other(emt, fault, status):
     batch = stretched(samples(4, hosts=[0, 0, 0, 0]), 1)
     clean = relax(batch, SETTINGS, emt)
     settings = SETTINGS.model_copy(update={"give_up_above": 1.5, "give_up_after": 1})
     result = relax(batch, settings, Tampered(emt, batch, 1, fault))
-    assert result.scalars["fate"][1] == fate
+    assert result.scalars["status"][1] == status
     assert np.isnan(result.scalars["energy"][1])
     assert "steps" in result.metadata[1]["error"]
     for row in (0, 2, 3):
-        assert result.scalars["fate"][row] == "converged"
+        assert result.scalars["status"][row] == "converged"
         np.testing.assert_allclose(result[row].frac_coords, clean[row].frac_coords, atol=1e-9)
 
 
@@ -207,12 +207,12 @@ def test_a_hole_that_is_reached_at_once_is_not_the_best(emt, give_up_above):
     batch = stretched(samples(4, hosts=[5, 5, 5, 5]), 2)
     settings = SETTINGS.model_copy(update={"give_up_above": give_up_above, "give_up_after": 1})
     result = relax(batch, settings, Tampered(emt, batch, 2, fall_at_once))
-    fates = ["converged", "converged", "absurd energy", "converged"]
-    assert list(result.scalars["fate"]) == fates
+    statuses = ["converged", "converged", "implausible energy", "converged"]
+    assert list(result.scalars["status"]) == statuses
     assert np.isnan(result.scalars["energy"][2])
     quick = settings.model_copy(update={"fmax": 1e3})
     result = relax(batch, quick, Tampered(emt, batch, 2, fall_at_once))
-    assert list(result.scalars["fate"]) == fates
+    assert list(result.scalars["status"]) == statuses
 
 
 class Attraction(Calculator):
@@ -231,7 +231,7 @@ class Attraction(Calculator):
 
 def test_sites_that_fall_together():
     result = relax(samples(1), SETTINGS, AsePotential(EMT_CARD, Attraction))
-    assert list(result.scalars["fate"]) == ["collapsed"]
+    assert list(result.scalars["status"]) == ["collapsed"]
     assert np.isnan(result.scalars["energy"][0])
     assert "sites collapsed after" in result.metadata[0]["error"]
 
@@ -243,7 +243,7 @@ def test_an_exception_for_one_structure(emt):
     batch = stretched(samples(4), 2)
     clean = relax(batch, SETTINGS, emt)
     result = relax(batch, SETTINGS, Tampered(emt, batch, 2, refuse))
-    assert list(result.scalars["fate"]) == ["converged", "converged", "failed", "converged"]
+    assert list(result.scalars["status"]) == ["converged", "converged", "failed", "converged"]
     assert result.metadata[2]["error"].startswith("RuntimeError: no neighbours for site 3")
     np.testing.assert_allclose(result[3].frac_coords, clean[3].frac_coords, atol=1e-9)
 
@@ -259,7 +259,7 @@ def test_out_of_memory_takes_smaller_batches(emt, error):
     batch = samples(6)
     potential = Small(emt, batch, 0, lambda *args: None)
     result = relax(batch, SETTINGS, potential)
-    assert list(result.scalars["fate"]) == ["converged"] * 6
+    assert list(result.scalars["status"]) == ["converged"] * 6
     assert potential.biggest <= 13
 
 
@@ -270,7 +270,7 @@ def test_out_of_memory_for_a_single_structure(emt):
 
     batch = samples(2)
     result = relax(batch, SETTINGS, Tiny(emt, batch, 0, lambda *args: None))
-    assert list(result.scalars["fate"]) == ["failed"] * 2
+    assert list(result.scalars["status"]) == ["failed"] * 2
 
 
 def test_unknown_elements_fail_alone(emt):
@@ -285,7 +285,7 @@ def test_unknown_elements_fail_alone(emt):
     numbers[0] = 78
     batch = StructureBatch(**{**vars(batch), "numbers": numbers})
     result = relax(batch, SETTINGS, Choosy(emt, batch, 0, lambda *args: None))
-    assert list(result.scalars["fate"]) == ["failed", "converged"]
+    assert list(result.scalars["status"]) == ["failed", "converged"]
 
 
 def far_above(batch, row):
@@ -300,26 +300,26 @@ def test_hopeless_samples_are_given_up_beside_their_own_host_only(emt):
     batch = far_above(samples(4, hosts=[7, 7, 3, 3]), 1)
     settings = SETTINGS.model_copy(update={"give_up_above": 0.01, "give_up_after": 2})
     result = relax(batch, settings, emt)
-    assert result.scalars["fate"][1] == "outclassed"
+    assert result.scalars["status"][1] == "higher in energy"
     assert result.scalars["steps"][1] == 6
     for chosen in ([0, 1], [2, 3]):
         alone = relax(batch[chosen], settings, emt)
         together = result[chosen]
-        np.testing.assert_array_equal(alone.scalars["fate"], together.scalars["fate"])
+        np.testing.assert_array_equal(alone.scalars["status"], together.scalars["status"])
         np.testing.assert_array_equal(alone.scalars["steps"], together.scalars["steps"])
         np.testing.assert_allclose(alone.frac_coords, together.frac_coords, atol=1e-9)
     reverse = relax(
         batch[[3, 1, 2, 0]], settings.model_copy(update={"max_sites_per_batch": 6}), emt
     )
-    np.testing.assert_array_equal(reverse.scalars["fate"], result.scalars["fate"][[3, 1, 2, 0]])
+    np.testing.assert_array_equal(reverse.scalars["status"], result.scalars["status"][[3, 1, 2, 0]])
 
 
 def test_the_best_is_never_given_up(emt):
     settings = SETTINGS.model_copy(update={"give_up_above": 1e-6, "give_up_after": 1})
     result = relax(samples(5, hosts=[0] * 5), settings, emt)
-    assert (result.scalars["fate"] == "converged").sum() >= 1
+    assert (result.scalars["status"] == "converged").sum() >= 1
     alone = relax(samples(1), settings, emt)
-    assert list(alone.scalars["fate"]) == ["converged"]
+    assert list(alone.scalars["status"]) == ["converged"]
 
 
 class Clock:
@@ -344,11 +344,11 @@ def test_a_deadline_and_going_on_later(emt):
     settings = SETTINGS.model_copy(update={"max_sites_per_batch": 12})
     uninterrupted = relax(batch, settings, emt)
     stopped = relax(batch, settings, Clock(emt, 4), deadline=time.monotonic() + 0.3)
-    assert set(stopped.scalars["fate"]) == {"unfinished"}
+    assert set(stopped.scalars["status"]) == {"unfinished"}
     assert np.isfinite(stopped.scalars["energy"][:2]).all()
-    assert stopped.history[-1]["fates"] == {"unfinished": 4}
+    assert stopped.history[-1]["statuses"] == {"unfinished": 4}
     finished = relax(stopped, settings, emt)
-    assert list(finished.scalars["fate"]) == ["converged"] * 4
+    assert list(finished.scalars["status"]) == ["converged"] * 4
     np.testing.assert_allclose(
         finished.scalars["energy"], uninterrupted.scalars["energy"], atol=1e-3
     )
@@ -360,7 +360,7 @@ def test_energies_of_unfinished_samples_are_those_of_their_positions(emt):
     batch = samples(2)
     stopped = relax(batch, SETTINGS, Clock(emt, 3), deadline=time.monotonic() + 0.3)
     energies = relax(
-        stopped.with_scalars(fate=np.array(["sampled"] * 2)),
+        stopped.with_scalars(status=np.array(["sampled"] * 2)),
         SETTINGS.model_copy(update={"max_steps": 0, "moving": "all"}),
         emt,
     ).scalars["energy"]
@@ -368,7 +368,7 @@ def test_energies_of_unfinished_samples_are_those_of_their_positions(emt):
 
 
 def test_going_on_takes_up_the_unfinished_with_the_steps_they_had_left(emt):
-    batch = samples(2).with_scalars(fate=np.array(["converged", "unfinished"]))
+    batch = samples(2).with_scalars(status=np.array(["converged", "unfinished"]))
     batch = StructureBatch(
         **{
             **vars(batch),
@@ -377,7 +377,7 @@ def test_going_on_takes_up_the_unfinished_with_the_steps_they_had_left(emt):
     )
     result = relax(batch, SETTINGS, emt)
     assert list(result.scalars["steps"]) == [0, 3]
-    assert list(result.scalars["fate"]) == ["converged", "not converged"]
+    assert list(result.scalars["status"]) == ["converged", "not converged"]
     everything = relax(batch, SETTINGS.model_copy(update={"moving": "all"}), emt)
     assert (everything.scalars["steps"] > 3).all()
 
@@ -385,7 +385,7 @@ def test_going_on_takes_up_the_unfinished_with_the_steps_they_had_left(emt):
 def test_a_deadline_that_has_passed(emt):
     batch = samples(2)
     result = relax(batch, SETTINGS, emt, deadline=time.monotonic() - 1)
-    assert list(result.scalars["fate"]) == ["unfinished"] * 2
+    assert list(result.scalars["status"]) == ["unfinished"] * 2
     assert np.isnan(result.scalars["energy"]).all()
     np.testing.assert_array_equal(result.frac_coords, batch.frac_coords)
 
@@ -402,7 +402,7 @@ def test_a_structure_without_inserted_sites(emt):
     batch = samples(1)
     batch = StructureBatch(**{**vars(batch), "inserted": np.zeros(6, dtype=bool)})
     result = relax(batch, SETTINGS, emt)
-    assert list(result.scalars["fate"]) == ["converged"]
+    assert list(result.scalars["status"]) == ["converged"]
     assert list(result.scalars["max_force"]) == [0.0]
 
 

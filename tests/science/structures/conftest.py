@@ -30,7 +30,7 @@ def _scalars(draw: st.DrawFn, size: int) -> dict[str, np.ndarray]:
         "energy": st.floats(),
         "sample": st.integers(-(2**63), 2**63 - 1),
         "is good": st.booleans(),
-        "fate": TEXT,
+        "status": TEXT,
     }
     names = draw(st.lists(st.sampled_from(sorted(columns)), unique=True))
     return {

@@ -68,10 +68,10 @@ def test_our_own_reader_gives_it_back(tmp_path: Path, examples: Path) -> None:
 
 
 def test_scalars_and_labels_are_told(rock_salt: StructureBatch) -> None:
-    batch = rock_salt.with_scalars(energy=[-1.5], fate=["it's\nconverged"])
+    batch = rock_salt.with_scalars(energy=[-1.5], status=["it's\nconverged"])
     text = write_cif(batch)
     assert "_aiida_hpaint_energy -1.5" in text
-    assert "_aiida_hpaint_fate 'it s converged'" in text
+    assert "_aiida_hpaint_status 'it s converged'" in text
     assert text.startswith("# 0 inserted sites")
 
 

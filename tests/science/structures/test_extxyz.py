@@ -52,10 +52,10 @@ def test_ase_reads_the_same_structures(batches: Batches, data: st.DataObject) ->
 
 
 def test_energies_are_what_ase_says(rock_salt: StructureBatch) -> None:
-    batch = rock_salt.with_scalars(energy=[-12.25], fate=["converged"])
+    batch = rock_salt.with_scalars(energy=[-12.25], status=["converged"])
     atoms = ase.io.read(io.StringIO(text_of(batch)), format="extxyz")
     assert atoms.get_potential_energy() == -12.25
-    assert atoms.info["fate"] == "converged"
+    assert atoms.info["status"] == "converged"
     assert atoms.info["label"] == "MgO"
 
 

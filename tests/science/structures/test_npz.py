@@ -37,7 +37,7 @@ def test_files_go_by_the_name_given(tmp_path: Path, rock_salt: StructureBatch) -
 
 
 def test_no_array_in_the_file_is_an_object(tmp_path: Path, rock_salt: StructureBatch) -> None:
-    save_npz(rock_salt.with_scalars(fate=["sampled"]), tmp_path / "batch.npz")
+    save_npz(rock_salt.with_scalars(status=["sampled"]), tmp_path / "batch.npz")
     with np.load(tmp_path / "batch.npz", allow_pickle=False) as file:
         assert {file[name].dtype.kind for name in file.files} <= set("fibU")
 

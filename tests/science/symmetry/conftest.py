@@ -38,7 +38,7 @@ def samples() -> Callable[..., StructureBatch]:
             one = crystal.with_coords(
                 crystal.frac_coords + shifts @ np.linalg.inv(crystal.cells[0])
             )
-            batches.append(one.with_scalars(host=[0], sample=[number], fate=["sampled"]))
+            batches.append(one.with_scalars(host=[0], sample=[number], status=["sampled"]))
         return concatenate(batches)
 
     return make

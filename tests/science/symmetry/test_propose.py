@@ -36,7 +36,7 @@ def test_samples_come_first_and_proposals_host_by_host(reference: Read, samples:
     assert set(kept.scalars["origin"]) == {"drawn"}
     new = found[np.arange(len(drawn), len(found))]
     assert (np.diff(new.scalars["host"]) >= 0).all()
-    assert set(new.scalars["fate"]) == {"sampled"}
+    assert set(new.scalars["status"]) == {"sampled"}
     for host, count in ((0, 3), (1, 2)):
         members = new[np.flatnonzero(new.scalars["host"] == host)]
         np.testing.assert_array_equal(members.scalars["sample"], count + np.arange(len(members)))
@@ -99,7 +99,7 @@ def test_samples_that_are_no_use_have_no_proposals(reference: Read, samples: Mak
     drawn = samples(crystal, 0.2, 2)
     coords = drawn.frac_coords.copy()
     coords[drawn.inserted] = np.nan
-    lost = drawn.with_coords(coords).with_scalars(fate=["not a number"] * 2)
+    lost = drawn.with_coords(coords).with_scalars(status=["not a number"] * 2)
     assert len(propose(lost, BOTH)) == 2
     host = crystal.frac_coords[0]
     coords[drawn.inserted] = np.concatenate([host[None], crystal.frac_coords[-1:]] * 2)

@@ -126,7 +126,7 @@ def test_jobs_that_die_leave_hosts_without_candidates(references: References) ->
     assert graph.process.is_finished_ok, (graph.process.exit_message, graph.process.exception)
     outputs = graph.process.outputs
     assert outputs.summary["les"]["value"] == 0
-    assert outputs.summary["fates"] == {"failed": 4}
+    assert outputs.summary["statuses"] == {"failed": 4}
     assert {failure["reason"] for failure in outputs.summary["failures"]} == {"no candidate"}
     lines = outputs.rows.get_content().splitlines()
     rows = [HostRow.model_validate_json(line) for line in lines]

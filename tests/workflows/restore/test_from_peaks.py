@@ -69,7 +69,7 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     samples = node.outputs.samples.batch
     assert samples.scalars["host"].tolist() == [0, 1, 1]
     assert set(samples.scalars["origin"]) == {"peaks"}
-    assert samples.scalars["fate"][0] == "failed"
+    assert samples.scalars["status"][0] == "failed"
     assert samples.metadata[0]["error"] == lost["message"]
     assert node.outputs.summary["without_candidate"] == ["broken"]
 
@@ -105,7 +105,7 @@ def test_starting_points_of_all_hosts_are_collected(
     assert everything.metadata[0]["error"] == "no density"
     assert collect_starting_points(Bool(True), **starting_points).batch.placed.all()
     alone = collect_starting_points(Bool(True), chunk_0000=starting_points["chunk_0000"]).batch
-    assert alone.scalars["fate"].tolist() == ["failed"]
+    assert alone.scalars["status"].tolist() == ["failed"]
 
 
 @pytest.mark.usefixtures("profile")

@@ -66,7 +66,7 @@ def test_a_chunk_that_dies_does_not_take_the_others_with_it(
     batch = node.outputs.samples.batch
     assert batch.labels == ("mp-626151.a b",) * 2 + ("poison",) * 2
     assert batch.scalars["host"].tolist() == [0, 0, 1, 1]
-    assert batch.scalars["fate"].tolist()[2:] == ["failed", "failed"]
+    assert batch.scalars["status"].tolist()[2:] == ["failed", "failed"]
     assert node.outputs.summary["without_candidate"] == ["poison"]
 
     (key,) = node.outputs.structures
@@ -264,7 +264,7 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
     ours = node.outputs.samples.batch
     plain = restore_batch(brucite, load_protocol("fast", overrides))
     assert set(ours.scalars) == set(plain.scalars) >= {"origin", "energy_scored", "space_group"}
-    for name in ("sample", "origin", "parent", "fate", "rank", "space_group"):
+    for name in ("sample", "origin", "parent", "status", "rank", "space_group"):
         assert ours.scalars[name].tolist() == plain.scalars[name].tolist(), name
     for name in ("energy_sampled", "energy_scored", "energy"):
         np.testing.assert_allclose(ours.scalars[name], plain.scalars[name], atol=1e-3)

@@ -19,7 +19,7 @@ class Failure:
     row : of the host.
     success : whether its lowest sample counts all the same, being lower in energy (LES).
     above : energy of the lowest sample above the reference, eV per atom; None without one.
-    fate : of the lowest sample; without one, of all samples.
+    status : of the lowest sample; without one, of all samples.
     worst : Å, of the inserted site farthest from its place in the reference; None if not known.
     reason : as the summary gives it.
     """
@@ -27,7 +27,7 @@ class Failure:
     row: HostRow
     success: bool
     above: float | None
-    fate: str
+    status: str
     worst: float | None
     reason: str
 
@@ -49,14 +49,14 @@ def count_reasons(failures: list[Failure]) -> dict[str, int]:
 def _failure(row: HostRow, reason: str) -> Failure:
     lowest = row.lowest
     if lowest is None:
-        fates = Counter(sample.fate for sample in row.samples).most_common()
+        statuses = Counter(sample.status for sample in row.samples).most_common()
         drawn = [sample.worst_inserted_unrelaxed for sample in row.samples]
         nearest = min((value for value in drawn if value is not None), default=None)
-        ends = ", ".join(f"{count} {fate}" for fate, count in fates)
+        ends = ", ".join(f"{count} {status}" for status, count in statuses)
         return Failure(row, False, None, ends, nearest, reason)
     success = is_success(row, lowest)
     above, worst = lowest.energy_difference, lowest.worst_inserted
-    return Failure(row, success, above, lowest.fate, worst, reason)
+    return Failure(row, success, above, lowest.status, worst, reason)
 
 
 def _severity(failure: Failure) -> tuple[bool, float]:

@@ -34,7 +34,7 @@ FAILURE_HEAD = (
     "formula",
     "inserted / sites",
     "above reference (meV/atom)",
-    "fate of the best sample",
+    "status of the best sample",
     "farthest inserted site (Å)",
     "reason",
 )
@@ -63,7 +63,7 @@ def failure_rows(failures: Sequence[Failure]) -> Rows:
             failure.row.formula,
             f"{failure.row.inserted} / {failure.row.sites}",
             _number(failure.above, lambda value: f"{1000 * value:+.1f}"),
-            failure.fate,
+            failure.status,
             _number(failure.worst, lambda value: f"{value:.2f}"),
             failure.reason,
         ]

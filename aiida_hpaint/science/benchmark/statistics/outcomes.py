@@ -21,13 +21,13 @@ from aiida_hpaint.science.evaluation.matching import (
     is_host_match,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import RELAXED, Fate
 from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 NONMETALS = (6, 7, 8, 16)
 
-ENDED = frozenset({*RELAXED, Fate.OUTCLASSED, Fate.DUPLICATE})
-"""Fates whose energy, where there is one, means something."""
+ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
+"""Statuses whose energy, where there is one, means something."""
 
 
 def describe_host(
@@ -77,7 +77,7 @@ def _reference_energies(target: StructureBatch | None) -> tuple[float | None, fl
     if target is None or "energy" not in target.scalars:
         return None, None
     first = none_unless_finite(target.scalars["energy_sampled"][0])
-    ended = Fate(str(target.scalars["fate"][0])) in RELAXED
+    ended = SampleStatus(str(target.scalars["status"][0])) in RELAXED
     return (none_unless_finite(target.scalars["energy"][0]) if ended else None), first
 
 
@@ -89,7 +89,9 @@ def _sample_row(
     same_as: int,
 ) -> SampleRow:
     scalars = {name: values[0].item() for name, values in sample.scalars.items()}
-    energy = none_unless_finite(scalars["energy"]) if Fate(scalars["fate"]) in ENDED else None
+    energy = (
+        none_unless_finite(scalars["energy"]) if SampleStatus(scalars["status"]) in ENDED else None
+    )
     values: dict[str, Any] = _compared(start, reference, "_unrelaxed") if start.placed[0] else {}
     if energy is not None:
         values |= _compared(sample, reference, "")
@@ -98,7 +100,7 @@ def _sample_row(
             values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
     return SampleRow(
         sample=scalars["sample"],
-        fate=str(Fate(scalars["fate"])),
+        status=str(SampleStatus(scalars["status"])),
         same_as=same_as,
         rank=scalars["rank"],
         energy=energy,
@@ -123,8 +125,11 @@ def _is_candidate(scalars: dict[str, Any]) -> bool | None:
     """Whether a scored sample was relaxed further: one that was not still has its score."""
     if "energy_scored" not in scalars:
         return None
-    fate, scored = Fate(scalars["fate"]), scalars["energy_scored"]
-    held_back = fate in (Fate.OUTCLASSED, Fate.DUPLICATE) and scalars["energy"] == scored
+    status, scored = SampleStatus(scalars["status"]), scalars["energy_scored"]
+    held_back = (
+        status in (SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE)
+        and scalars["energy"] == scored
+    )
     return bool(np.isfinite(scored)) and not held_back
 
 
@@ -156,7 +161,7 @@ def find_represented(drawn: StructureBatch, samples: StructureBatch) -> list[int
     A duplicate that was not relaxed is closest, as drawn, to an earlier sample that was; one that
     was relaxed is closest to a lower one at its end.
     """
-    duplicate = samples.scalars["fate"] == Fate.DUPLICATE.value
+    duplicate = samples.scalars["status"] == SampleStatus.DUPLICATE.value
     energies = samples.scalars["energy"]
     evaluated = np.isfinite(energies)
     found = list(range(len(samples)))

@@ -41,8 +41,8 @@ class SampleRow(BaseModel):
     ----------
     sample
         Index of the sample.
-    fate
-        Value of its Fate at the end.
+    status
+        Value of its SampleStatus at the end.
     same_as
         Index of the sample whose outcome it shares, of which it is a duplicate; its own
         index elsewhere.
@@ -87,7 +87,7 @@ class SampleRow(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sample: int
-    fate: str
+    status: str
     same_as: int
     rank: int = -1
     match_unrelaxed: bool = False

@@ -24,7 +24,7 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
 from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.evaluation.success import estimate_rate
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
 Figure = dict[str, Any]
@@ -77,7 +77,7 @@ def summarise(
         "energies": _energies(rows),
         "seconds": _seconds(rows),
         "calls": _calls(rows),
-        "fates": dict(Counter(s.fate for row in rows for s in row.samples).most_common()),
+        "statuses": dict(Counter(s.status for row in rows for s in row.samples).most_common()),
         "failures": _failures(rows),
         "potentials": compare_potentials(rows, potential),
     }
@@ -230,7 +230,9 @@ def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
 
 
 def _relaxed(rows: Sequence[HostRow]) -> bool:
-    return not any(sample.fate == Fate.SAMPLED.value for row in rows for sample in row.samples)
+    return not any(
+        sample.status == SampleStatus.SAMPLED.value for row in rows for sample in row.samples
+    )
 
 
 def _spread(values: Sequence[float | None]) -> Figure:

@@ -28,7 +28,7 @@ from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_record
 from aiida_hpaint.science.plausibility import absurd
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.trajectory import Trajectory
 from aiida_hpaint.science.types import Progress
 
@@ -44,7 +44,7 @@ def generate(
 ) -> StructureBatch:
     """Samples for each host: `settings.samples` structures with the unplaced sites placed.
 
-    Returns a batch ordered by host, then sample, with the scalars `host`, `sample`, `fate`
+    Returns a batch ordered by host, then sample, with the scalars `host`, `sample`, `status`
     and `draws`: how often the sample was drawn until it was not absurd or `redraws` were over.
     A sample depends on (weights, settings, seed, host, sample index) alone.
 
@@ -123,9 +123,9 @@ def _generate(
             paths[index] = path
         made = _with_positions(samples, draws, paths)
         drawn[again] += 1
-    fates = np.where(made.placed, Fate.SAMPLED.value, Fate.NOT_A_NUMBER.value)
+    statuses = np.where(made.placed, SampleStatus.SAMPLED.value, SampleStatus.NOT_A_NUMBER.value)
     seconds = round(time.monotonic() - started, 3)
-    made = made.with_scalars(fate=fates, draws=drawn)
+    made = made.with_scalars(status=statuses, draws=drawn)
     made = made.with_history(_record(settings, model) | {"seconds": seconds})
     return made, assemble_trajectory(made, draws, paths, settings)
 

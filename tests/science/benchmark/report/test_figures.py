@@ -38,7 +38,7 @@ def test_figures_are_the_same_every_time() -> None:
 
 
 def test_figures_can_be_drawn_when_nothing_survived() -> None:
-    nothing = make_run("none", 0.5, fate="too close")
+    nothing = make_run("none", 0.5, status="too close")
     for panel in PLAIN:
         assert as_svg(draw(panel, [nothing]))
 
@@ -57,7 +57,7 @@ def test_potentials_are_drawn_where_there_are_several() -> None:
 
 
 def test_samples_as_drawn_have_figures_of_their_own() -> None:
-    drawn = make_run("bundled", 0.7, fate="sampled")
+    drawn = make_run("bundled", 0.7, status="sampled")
     assert 0 < len(panels_of([drawn])) < len(panels_of([drawn, make_run("other", 0.5)]))
     axes = draw(PANELS[0], [drawn]).axes[0]
     heights = np.asarray(axes.lines[0].get_ydata())

@@ -99,19 +99,19 @@ def test_failures_are_those_whose_lowest_does_not_match() -> None:
 
 
 def test_hosts_without_a_candidate_tell_what_became_of_the_samples() -> None:
-    failures = find_failures(make_run("none", 0.5, hosts=2, fate="too close"))
-    assert [failure.fate for failure in failures] == ["4 too close"] * 2
+    failures = find_failures(make_run("none", 0.5, hosts=2, status="too close"))
+    assert [failure.status for failure in failures] == ["4 too close"] * 2
 
 
 def test_samples_as_drawn_have_no_failures() -> None:
-    page = render_report([make_run("bundled", 0.5, fate="sampled")])
+    page = render_report([make_run("bundled", 0.5, status="sampled")])
     assert "not restored" not in page
     assert "LES)" not in page
 
 
 def test_runs_without_failures_and_without_successes_are_reported() -> None:
     page = render_report(
-        [make_run("perfect", 1.0, hosts=5), make_run("none", 0.5, fate="too close")]
+        [make_run("perfect", 1.0, hosts=5), make_run("none", 0.5, status="too close")]
     )
     assert "perfect: all 5 match." in page
     assert "no candidate" in page

@@ -6,7 +6,7 @@ from aiida_hpaint.science.benchmark.statistics.outcomes import find_represented
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 
-def crystals(places: list[float], fates: list[str], energies: list[float]) -> StructureBatch:
+def crystals(places: list[float], statuses: list[str], energies: list[float]) -> StructureBatch:
     """Samples of a Li in a cube with an H at these places along its diagonal."""
     size = len(places)
     frac = np.zeros((size, 2, 3))
@@ -18,22 +18,22 @@ def crystals(places: list[float], fates: list[str], energies: list[float]) -> St
         numbers=np.tile([3, 1], size),
         frac_coords=frac.reshape(-1, 3),
         inserted=np.tile([False, True], size),
-        scalars={"fate": np.array(fates), "energy": np.array(energies)},
+        scalars={"status": np.array(statuses), "energy": np.array(energies)},
     )
 
 
 def test_an_unrelaxed_duplicate_stands_for_the_earlier_sample_it_is_closest_to_as_drawn() -> None:
-    fates = ["converged", "converged", "duplicate", "converged"]
+    statuses = ["converged", "converged", "duplicate", "converged"]
     energies = [-6.0, -6.1, np.nan, -6.2]
-    drawn = crystals([0.25, 0.50, 0.49, 0.49], fates, energies)
-    samples = crystals([0.50, 0.25, 0.49, 0.49], fates, energies)
+    drawn = crystals([0.25, 0.50, 0.49, 0.49], statuses, energies)
+    samples = crystals([0.50, 0.25, 0.49, 0.49], statuses, energies)
     assert find_represented(drawn, samples) == [0, 1, 1, 3]
 
 
 def test_a_relaxed_duplicate_stands_for_a_lower_sample() -> None:
-    fates = ["duplicate", "outclassed", "converged", "too close"]
+    statuses = ["duplicate", "higher in energy", "converged", "too close"]
     energies = [-6.0, -5.9, -6.001, np.nan]
-    samples = crystals([0.40, 0.40, 0.42, 0.0], fates, energies)
+    samples = crystals([0.40, 0.40, 0.42, 0.0], statuses, energies)
     assert find_represented(samples, samples) == [2, 1, 2, 3]
 
 

@@ -45,27 +45,32 @@ def test_one_of_the_samples_is_the_lowest(total: int) -> None:
 
 def test_what_was_not_ranked_comes_later_and_duplicates_stand_for_others() -> None:
     row = host(
-        SampleRow(sample=0, fate="too close", same_as=0),
-        SampleRow(sample=1, fate="outclassed", same_as=1, energy=-20.0, match=False),
-        SampleRow(sample=2, fate="duplicate", same_as=4),
-        SampleRow(sample=3, fate="converged", same_as=3, rank=1, energy=-8.0, match=True),
-        SampleRow(sample=4, fate="duplicate", same_as=5, energy=-9.0, match=False),
-        SampleRow(sample=5, fate="converged", same_as=5, rank=0, energy=-9.1, match=True),
+        SampleRow(sample=0, status="too close", same_as=0),
+        SampleRow(sample=1, status="higher in energy", same_as=1, energy=-20.0, match=False),
+        SampleRow(sample=2, status="duplicate", same_as=4),
+        SampleRow(sample=3, status="converged", same_as=3, rank=1, energy=-8.0, match=True),
+        SampleRow(sample=4, status="duplicate", same_as=5, energy=-9.0, match=False),
+        SampleRow(sample=5, status="converged", same_as=5, rank=0, energy=-9.1, match=True),
     )
     assert [sample.sample for sample in sort_outcomes(row)] == [5, 5, 5, 3, 1, 0]
 
 
 def test_a_circle_of_duplicates_ends() -> None:
     row = host(
-        SampleRow(sample=0, fate="duplicate", same_as=1),
-        SampleRow(sample=1, fate="duplicate", same_as=0),
+        SampleRow(sample=0, status="duplicate", same_as=1),
+        SampleRow(sample=1, status="duplicate", same_as=0),
     )
     assert row.outcome(row.samples[0]).sample in (0, 1)
 
 
 def test_without_a_candidate_nothing_counts() -> None:
     lower = SampleRow(
-        sample=0, fate="outclassed", same_as=0, match=True, energy=-9.0, energy_difference=-0.1
+        sample=0,
+        status="higher in energy",
+        same_as=0,
+        match=True,
+        energy=-9.0,
+        energy_difference=-0.1,
     )
     row = host(lower)
     assert not is_correct(row, lower)
@@ -77,7 +82,7 @@ def test_lower_or_matching_is_a_success() -> None:
         return host(
             SampleRow(
                 sample=0,
-                fate="converged",
+                status="converged",
                 same_as=0,
                 rank=0,
                 match=match,

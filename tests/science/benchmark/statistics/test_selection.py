@@ -18,7 +18,7 @@ WRONG: dict[str, Any] = {"match": False, "host_match": True, "energy_difference"
 
 
 def sample(number: int, scored: float | None, energy: float | None, **values: Any) -> SampleRow:
-    known: dict[str, Any] = {"sample": number, "same_as": number, "fate": "outclassed"}
+    known: dict[str, Any] = {"sample": number, "same_as": number, "status": "higher in energy"}
     known |= {"energy_scored": scored, "energy": energy, "energy_sampled": scored}
     return SampleRow.model_validate({**known, **values})
 
@@ -35,9 +35,9 @@ def row() -> HostRow:
     """The second best score leads to the lowest energy, a proposal of the fourth is right."""
     return host(
         sample(0, -8.0, -8.5, candidate=True, **WRONG),
-        sample(1, -7.9, -8.8, candidate=True, fate="converged", rank=0, **WRONG),
+        sample(1, -7.9, -8.8, candidate=True, status="converged", rank=0, **WRONG),
         sample(2, -7.0, -7.0, candidate=False, **RIGHT, match_unrelaxed=True),
-        sample(3, None, None, fate="implausible", match_unrelaxed=True, candidate=False),
+        sample(3, None, None, status="implausible", match_unrelaxed=True, candidate=False),
         sample(4, -7.8, -8.6, candidate=True, origin="symmetrised", parent=3, **RIGHT),
     )
 
@@ -69,7 +69,7 @@ def test_proposals_are_no_samples(row: HostRow) -> None:
 
 
 def test_an_empty_funnel_has_no_candidates() -> None:
-    empty = host(sample(0, None, None, fate="too close", candidate=False))
+    empty = host(sample(0, None, None, status="too close", candidate=False))
     summary = summarise([empty])
     assert [point["value"] for point in summary["les_by_k"]] == [0.0]
     assert summary["les"]["value"] == 0
@@ -83,7 +83,7 @@ def test_reasons_of_a_funnel(row: HostRow) -> None:
     assert failure is not None
     assert (failure["les"], failure["energy_difference"]) == (False, 0.1)
     moved = {"host_match": False}
-    gone = host(sample(0, -8.0, -8.5, fate="converged", rank=0, **{**WRONG, **moved}))
+    gone = host(sample(0, -8.0, -8.5, status="converged", rank=0, **{**WRONG, **moved}))
     assert find_reason(gone) == "host moved away"
 
 

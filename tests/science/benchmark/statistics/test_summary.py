@@ -18,9 +18,9 @@ from aiida_hpaint.science.benchmark.statistics.rows import ROWS, WITH_NONMETAL, 
 
 
 def sample(number: int, rank: int = -1, **values: Any) -> SampleRow:
-    fate = "converged" if rank >= 0 else "too close"
+    status = "converged" if rank >= 0 else "too close"
     return SampleRow.model_validate(
-        {"sample": number, "fate": fate, "same_as": number, "rank": rank, **values}
+        {"sample": number, "status": status, "same_as": number, "rank": rank, **values}
     )
 
 
@@ -123,7 +123,7 @@ def test_costs_and_energies(rows: list[HostRow]) -> None:
     assert summary["energies"]["released_reference"]["n"] == 4
     assert summary["energies"]["difference"]["median"] == 0.0
     assert summary["distances"]["rmsd_inserted_unmatched"]["n"] == 2
-    assert summary["fates"] == {"converged": 5, "too close": 3}
+    assert summary["statuses"] == {"converged": 5, "too close": 3}
     json.dumps(summary, allow_nan=False)
 
 

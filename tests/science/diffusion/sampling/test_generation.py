@@ -10,7 +10,7 @@ from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.plausibility import absurd
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.fate import Fate
+from aiida_hpaint.science.structures.status import SampleStatus
 
 GENERATORS = ["bundled", "random"]
 
@@ -110,7 +110,7 @@ def test_the_host_stays_bit_for_bit(hosts: StructureBatch, generator: str) -> No
         samples.frac_coords[~samples.inserted], repeated.frac_coords[~repeated.inserted]
     )
     assert samples.placed.all()
-    assert (samples.scalars["fate"] == Fate.SAMPLED.value).all()
+    assert (samples.scalars["status"] == SampleStatus.SAMPLED.value).all()
     assert samples.labels == repeated.labels
     assert samples.scalars["sample"].tolist() == [0, 1] * len(hosts)
 
