@@ -41,7 +41,7 @@ add: H:1
 settings:
   sampling: {{generator: random, samples: 1, device: cpu}}
   symmetry: {{symmetrised: false, wyckoff: 0, refine: null}}
-  sift: {{plausible: false}}
+  filter: {{plausible: false}}
   score: null
   potential: {{name: sevennet-0, device: cpu}}
   relax_inserted: {{max_steps: 2}}

@@ -153,7 +153,7 @@ def measure(
     for way in WAYS:
         began = cpu()
         drawn = draw(way, sites, host, settings, options)
-        start = winnow(drawn, settings.symmetry, settings.sift)
+        start = winnow(drawn, settings.symmetry, settings.filter)
         samples = relax_winnowed(start, settings)
         seconds = cpu() - began
         row = describe_host(

@@ -12,10 +12,10 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.settings import (
+    FilterSettings,
     PotentialSettings,
     RelaxationSettings,
     SamplingSettings,
-    SiftSettings,
     SymmetrySettings,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -46,7 +46,7 @@ def sample_job(
         chunk's hosts among all hosts. Several guesses may have the same one.
     settings
         `SamplingSettings` as a mapping, with `SymmetrySettings` as `symmetry` and
-        `SiftSettings` as `sift`.
+        `FilterSettings` as `filter`.
     identity
         What makes the result, for caching: `version` of the package and the model's `sha256`.
 
@@ -69,22 +69,22 @@ def sample_job(
     check_version(identity)
     values = dict(settings)
     symmetry = SymmetrySettings.model_validate(values.pop("symmetry", {}))
-    sifting = SiftSettings.model_validate(values.pop("sift", {}))
+    filtering = FilterSettings.model_validate(values.pop("filter", {}))
     sampling = SamplingSettings.model_validate(values)
     check_model(sampling.generator, identity)
     places = structures.scalars.get("host")
     if places is not None and len(np.unique(places)) < len(places):
-        # Several guesses of a host, whose samples are sifted together.
+        # Several guesses of a host, whose samples are filtered together.
         drawn = renumber_samples(_placed(_drawn(structures, sampling), places))
-        return {"structures": winnow(drawn, symmetry, sifting) if len(drawn) else drawn}
+        return {"structures": winnow(drawn, symmetry, filtering) if len(drawn) else drawn}
     if not sampling.record:
         drawn = _drawn(structures, sampling)
-        samples = winnow(drawn, symmetry, sifting) if len(drawn) else drawn
+        samples = winnow(drawn, symmetry, filtering) if len(drawn) else drawn
         return {"structures": _placed(samples, places)}
     drawn, trajectory = generate_recorded(structures, sampling)
     if places is not None:
         trajectory = replace(trajectory, hosts=places[trajectory.hosts])
-    samples = winnow(drawn, symmetry, sifting)
+    samples = winnow(drawn, symmetry, filtering)
     return {"structures": _placed(samples, places), "trajectory": trajectory}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiida_hpaint.science.evaluation import filter_samples, rank
 from aiida_hpaint.science.settings import (
+    FilterSettings,
     PotentialSettings,
     RelaxationSettings,
-    SiftSettings,
     SymmetrySettings,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -18,10 +18,10 @@ __all__ = ["arrange", "score", "winnow"]
 
 
 def winnow(
-    drawn: StructureBatch, symmetry: SymmetrySettings, sifting: SiftSettings
+    drawn: StructureBatch, symmetry: SymmetrySettings, filtering: FilterSettings
 ) -> StructureBatch:
-    """Samples as drawn and, where asked for, symmetric proposals beside them, sifted."""
-    return filter_samples(propose(drawn, symmetry), sifting)
+    """Samples as drawn and, where asked for, symmetric proposals beside them, filtered."""
+    return filter_samples(propose(drawn, symmetry), filtering)
 
 
 def score(

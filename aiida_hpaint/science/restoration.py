@@ -189,16 +189,16 @@ def relax_and_rank(
     drawn: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
     """The rest of the recipe for samples that `generate` has drawn."""
-    samples = winnow(drawn, settings.symmetry, settings.sift)
+    samples = winnow(drawn, settings.symmetry, settings.filter)
     return relax_winnowed(samples, settings, progress=progress)
 
 
 def relax_winnowed(
     samples: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
-    """The rest of the recipe for samples that `winnow` has sifted."""
+    """The rest of the recipe for samples that `winnow` has filtered."""
     _check_plain(settings)
-    same = settings.sift.same
+    same = settings.filter.same
     if settings.score is not None:
         samples = score(samples, settings.score, settings.potential, progress=progress)
         samples = select_lowest(samples, settings.candidates, 0.0, same)

@@ -127,7 +127,7 @@ class SymmetrySettings(Settings):
     )
 
 
-class SiftSettings(Settings):
+class FilterSettings(Settings):
     """Which samples are worth the time of a potential."""
 
     plausible: bool = Field(
@@ -241,11 +241,11 @@ class RestoreHydrogenSettings(Settings):
 
 
 class RestorationSettings(Settings):
-    """The whole recipe: sample, sift, score, relax inserted sites, relax all sites, rank."""
+    """The whole recipe: sample, filter, score, relax inserted sites, relax all sites, rank."""
 
     sampling: SamplingSettings = SamplingSettings()
     symmetry: SymmetrySettings = SymmetrySettings()
-    sift: SiftSettings = SiftSettings()
+    filter: FilterSettings = FilterSettings()
     potential: PotentialSettings = PotentialSettings()
     score: RelaxationSettings | None = Field(
         None,

@@ -39,7 +39,7 @@ def test_samples_of_a_chunk_know_their_host_among_all(brucite: StructureBatch) -
     assert set(samples.scalars["status"]) <= {"sampled", "too close", "duplicate"}
 
 
-def test_samples_of_several_guesses_of_a_host_are_numbered_and_sifted_together(
+def test_samples_of_several_guesses_of_a_host_are_numbered_and_filtered_together(
     brucite: StructureBatch,
 ) -> None:
     coords = brucite.frac_coords.copy()

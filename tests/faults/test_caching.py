@@ -24,7 +24,7 @@ IDENTITIES: dict[str, dict[str, Any]] = {
     },
 }
 SETTINGS: dict[str, dict[str, Any]] = {
-    "sample": {"generator": "random", "samples": 2, "seed": 7, "symmetry": {}, "sift": {}},
+    "sample": {"generator": "random", "samples": 2, "seed": 7, "symmetry": {}, "filter": {}},
     "relax_all": {
         "relaxation": {"moving": "all", "max_steps": 2},
         "potential": {"name": "sevennet-0", "device": "cpu"},
@@ -178,7 +178,7 @@ def test_the_same_job_is_taken_from_the_cache(done: dict[str, Any], stage: str) 
         ("sample", put("settings", "samples", 3)),
         ("sample", put("settings", "redraws", 1)),
         ("sample", put("settings", "symmetry.tolerance", 0.06)),
-        ("sample", put("settings", "sift.same", 0.31)),
+        ("sample", put("settings", "filter.same", 0.31)),
         ("sample", put("identity", "version", "0.0.1")),
         ("sample", put("identity", "source", "0b")),
         ("sample", put("identity", "model.sha256", "0c")),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.calculations.parts import joined
 from aiida_hpaint.science.funnel import winnow
-from aiida_hpaint.science.settings import SamplingSettings, SiftSettings, SymmetrySettings
+from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 
@@ -30,8 +30,8 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
     from aiida_hpaint.science.diffusion import generate
 
     made = generate(hosts, SamplingSettings(generator="random", samples=4, seed=3))
-    sifted = winnow(made, SYMMETRY, SiftSettings())
-    return sifted.with_scalars(host=host_places(hosts)[sifted.scalars["host"]])
+    filtered = winnow(made, SYMMETRY, FilterSettings())
+    return filtered.with_scalars(host=host_places(hosts)[filtered.scalars["host"]])
 
 
 @pytest.mark.usefixtures("profile")

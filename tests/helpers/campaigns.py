@@ -16,7 +16,7 @@ PLUGINS = Path(__file__).parents[1] / "faults" / "plugins"
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 1, "device": "cpu"},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
-    "sift": {"plausible": False},
+    "filter": {"plausible": False},
     "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 1},

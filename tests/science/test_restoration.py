@@ -55,7 +55,7 @@ def test_candidates_are_ordered_by_energy(restoration: Restoration) -> None:
 
 def test_the_history_names_every_stage(restoration: Restoration) -> None:
     stages = [record["stage"] for record in restoration.samples.history]
-    assert stages == ["sample", "sift", "relax_inserted", "relax_all"]
+    assert stages == ["sample", "filter", "relax_inserted", "relax_all"]
     models = [record["model"] for record in restoration.samples.history if "model" in record]
     hashes = [model["sha256"] for model in models]
     assert len(hashes) == 3
@@ -102,7 +102,7 @@ def funnel() -> Restoration:
 
 def test_only_the_lowest_scored_are_relaxed(funnel: Restoration) -> None:
     stages = {record["stage"]: record for record in funnel.samples.history}
-    assert list(stages) == ["sample", "sift", "score", "relax_inserted", "relax_all"]
+    assert list(stages) == ["sample", "filter", "score", "relax_inserted", "relax_all"]
     assert stages["relax_inserted"]["samples"] == 2
     scored, statuses = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["status"]
     relaxed = np.flatnonzero(np.isin(statuses, ["converged", "not converged"]))
@@ -117,5 +117,5 @@ def test_the_energy_of_the_drawn_sample_survives_the_score(funnel: Restoration) 
     scalars = funnel.samples.scalars
     scored = np.isfinite(scalars["energy_scored"])
     assert (scalars["energy_scored"][scored] < scalars["energy_sampled"][scored]).all()
-    sifted_out = np.isin(scalars["status"], ["too close", "implausible"])
-    assert not scored[sifted_out].any()
+    filtered_out = np.isin(scalars["status"], ["too close", "implausible"])
+    assert not scored[filtered_out].any()

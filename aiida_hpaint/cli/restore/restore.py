@@ -19,7 +19,7 @@ RESTORE = """Restore hosts, wait, and show what was found.
 FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). How
 many H are missing is read from the chemical formula of a CIF, or given with --add.
 
-Samples are drawn and sifted, their inserted sites relaxed (with --candidates: of the lowest after
+Samples are drawn and filtered, their inserted sites relaxed (with --candidates: of the lowest after
 a short relaxation of all), then all sites of the lowest, and ranked by energy. The work runs in the
 AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs that are written, labels of
 inserted sites end in i.

@@ -75,8 +75,8 @@ def measure_choices(
     clock = Clock()
     with clock.stage("sample"):
         drawn = generate(host, sampling)
-    with clock.stage("sift"):
-        start = winnow(drawn, settings.symmetry, settings.sift)
+    with clock.stage("filter"):
+        start = winnow(drawn, settings.symmetry, settings.filter)
     with clock.stage("score"):
         scored = score(start, RelaxationSettings(max_steps=steps), settings.potential)
     chosen = [_candidates(start, scored, choice, settings) for choice in choices]
@@ -116,7 +116,7 @@ class Bank:
     Attributes
     ----------
     start, scored, inserted, final
-        Samples after sifting, after the score, and after both relaxations.
+        Samples after filtering, after the score, and after both relaxations.
     stages
         Seconds of one core for each of them.
     samples
@@ -155,7 +155,7 @@ class Bank:
     def _cost(self, choice: Choice, rows: Rows, ends: Rows) -> tuple[float, int]:
         """Seconds of one core and evaluations."""
         share = choice.samples / self.samples
-        seconds = share * (self.stages["sample"] + self.stages["sift"])
+        seconds = share * (self.stages["sample"] + self.stages["filter"])
         scores = self._scores(choice)
         relaxing = self.inserted.scalars["steps"]
         freeing = self.final.scalars["steps"] - relaxing
@@ -197,7 +197,7 @@ def _alive(samples: StructureBatch) -> NDArray[np.bool_]:
 def _available(start: StructureBatch, samples: int) -> Rows:
     """Rows to be scored if so many samples were drawn: the first ones, and their proposals.
 
-    A duplicate repeats an earlier row, so that the first samples are sifted among themselves.
+    A duplicate repeats an earlier row, so that the first samples are filtered among themselves.
     """
     parent = start.scalars.get("parent", np.full(len(start), -1))
     origin = start.scalars.get("origin", np.full(len(start), DRAWN))
@@ -215,7 +215,7 @@ def _candidates(
         return rows
     found = scored if choice.score_steps else _as_drawn(start, scored)
     limit = ALL if choice.candidates is None else choice.candidates
-    return _still_alive(select_lowest(found[rows], limit, 0.0, settings.sift.same), rows)
+    return _still_alive(select_lowest(found[rows], limit, 0.0, settings.filter.same), rows)
 
 
 def _as_drawn(start: StructureBatch, scored: StructureBatch) -> StructureBatch:
@@ -243,7 +243,9 @@ def _relax(
 
 def _keep(inserted: StructureBatch, rows: Rows, settings: RestorationSettings) -> Rows:
     """Rows that a choice relaxes with all sites free."""
-    lowest = select_lowest(inserted[rows], settings.keep, settings.keep_window, settings.sift.same)
+    lowest = select_lowest(
+        inserted[rows], settings.keep, settings.keep_window, settings.filter.same
+    )
     return _still_alive(lowest, rows)
 
 

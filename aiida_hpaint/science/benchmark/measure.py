@@ -48,7 +48,7 @@ def measure_host(
     began = time.process_time()
     drawn = generate(host, settings.sampling)
     sampled = time.process_time()
-    start = winnow(drawn, settings.symmetry, settings.sift) if relaxed else drawn
+    start = winnow(drawn, settings.symmetry, settings.filter) if relaxed else drawn
     samples = relax_winnowed(start, settings) if relaxed else _as_drawn(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None

@@ -1,4 +1,4 @@
-"""sift: samples that are not worth the time of a potential are marked, not thrown away."""
+"""Samples that are not worth the time of a potential are marked, not thrown away."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from aiida_hpaint import __version__
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
-from aiida_hpaint.science.settings import SiftSettings
+from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import STATUS_DTYPE, SampleStatus
 from aiida_hpaint.science.types import BoolArray, IntArray
 
 
-def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None) -> StructureBatch:
+def filter_samples(
+    samples: StructureBatch, settings: FilterSettings | None = None
+) -> StructureBatch:
     """Mark samples with sites too close, with absurd surroundings, and that repeat earlier ones.
 
     Only samples of status SAMPLED are looked at, each beside those of its own host: they become
@@ -33,7 +35,7 @@ def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None
     settings
         Whether to look for what is implausible, and how far duplicates may be apart.
     """
-    settings = settings or SiftSettings()
+    settings = settings or FilterSettings()
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     metadata = list(samples.metadata)
     fresh = (statuses == SampleStatus.SAMPLED.value) & (samples.insert_counts > 0)
@@ -53,7 +55,7 @@ def filter_samples(samples: StructureBatch, settings: SiftSettings | None = None
         left = members[statuses[members] == SampleStatus.SAMPLED.value]
         statuses[find_duplicates(samples, left, settings.same)] = SampleStatus.DUPLICATE.value
     record = {
-        "stage": "sift",
+        "stage": "filter",
         "version": __version__,
         "settings": settings.model_dump(),
         "statuses": dict(sorted(Counter(map(str, statuses)).items())),

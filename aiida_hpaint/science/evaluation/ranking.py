@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
-from aiida_hpaint.science.settings import SiftSettings
+from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
@@ -15,7 +15,7 @@ SAME_ENERGY = 0.001
 
 
 def select_lowest(
-    samples: StructureBatch, keep: int, window: float, same: float = SiftSettings().same
+    samples: StructureBatch, keep: int, window: float, same: float = FilterSettings().same
 ) -> StructureBatch:
     """Keep the lowest relaxed samples of each host; mark the rest HIGHER_IN_ENERGY or DUPLICATE.
 

@@ -329,14 +329,14 @@ def _drawing(settings: RestorationSettings, draw: SamplingSettings) -> dict[str,
     """What `sample_job` is to know."""
     # How to refine concerns the end alone, and what is drawn must be found in the cache.
     symmetry = settings.symmetry.model_dump(mode="json", exclude={"refine"})
-    sift = settings.sift.model_dump(mode="json")
-    return {**draw.model_dump(mode="json"), "symmetry": symmetry, "sift": sift}
+    filtering = settings.filter.model_dump(mode="json")
+    return {**draw.model_dump(mode="json"), "symmetry": symmetry, "filter": filtering}
 
 
 def _relaxing(settings: RestorationSettings) -> dict[str, dict[str, Any]]:
     """What `relax_job` is to know, stage by stage."""
     potential = settings.potential.model_dump(mode="json")
-    same = settings.sift.same
+    same = settings.filter.same
     lowest = {"keep": settings.keep, "window": settings.keep_window, "same": same}
     stages: dict[str, dict[str, Any]] = {
         "relax_inserted": {"relaxation": settings.relax_inserted.model_dump(mode="json")},

@@ -96,7 +96,7 @@ def restore(
         `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
         the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
         `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
-        `drawn`: the samples of each chunk, sifted, before any relaxation; `validation`: what
+        `drawn`: the samples of each chunk, filtered, before any relaxation; `validation`: what
         `validate` returns, if DFT was asked for.
     """
     steps = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}

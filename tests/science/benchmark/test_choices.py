@@ -108,7 +108,7 @@ def test_a_choice_pays_for_its_own_evaluations() -> None:
     scored = rows_of(3, steps=[6, 6, 6])
     inserted = rows_of(3, steps=[20, 10, 30])
     final = rows_of(3, steps=[25, 10, 35])
-    stages = {"sample": 3.0, "sift": 0.6, "score": 1.8, "relax_inserted": 6.0, "relax_all": 1.0}
+    stages = {"sample": 3.0, "filter": 0.6, "score": 1.8, "relax_inserted": 6.0, "relax_all": 1.0}
     bank = Bank(start, scored, inserted, final, stages, 3, np.zeros(3, dtype=bool))
     both, one = np.array([0, 1]), np.array([0])
 

@@ -119,11 +119,11 @@ def test_hosts_that_do_not_fit_are_refused(grid: PotentialGrid) -> None:
 def test_filtering_takes_starting_points(grid: PotentialGrid) -> None:
     settings = load_protocol("balanced")
     starting_points = make_starting_points([grid], host())
-    sifted = winnow(starting_points, settings.symmetry, settings.sift)
-    assert sifted.scalars["origin"][: len(starting_points)].tolist() == ["peaks"] * len(
+    filtered = winnow(starting_points, settings.symmetry, settings.filter)
+    assert filtered.scalars["origin"][: len(starting_points)].tolist() == ["peaks"] * len(
         starting_points
     )
-    assert sifted.scalars["status"][0] == SampleStatus.SAMPLED.value
+    assert filtered.scalars["status"][0] == SampleStatus.SAMPLED.value
 
 
 def test_a_model_samples_around_starting_points(grid: PotentialGrid) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.science.evaluation import filter_samples
 from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
-from aiida_hpaint.science.settings import SiftSettings
+from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
 Make = Callable[..., StructureBatch]
@@ -54,16 +54,16 @@ LONELY = [[0.0, 0.0, 0.50], [2 / 3, 1 / 3, 0.57]]
 
 def test_absurd_surroundings_are_marked_with_the_reason(brucite: Make) -> None:
     samples = concatenate([brucite(h, i) for i, h in enumerate([STRAY, HYDROGEN, LONELY])])
-    sifted = filter_samples(samples)
-    assert sifted.scalars["status"].tolist() == ["implausible", "sampled", "sampled"]
-    assert sifted.metadata[0]["error"] == "a stray H2"
-    assert sifted.metadata[1] == {}
+    filtered = filter_samples(samples)
+    assert filtered.scalars["status"].tolist() == ["implausible", "sampled", "sampled"]
+    assert filtered.metadata[0]["error"] == "a stray H2"
+    assert filtered.metadata[1] == {}
 
 
 def test_plausibility_can_be_left_out(brucite: Make) -> None:
     samples = concatenate([brucite(STRAY), brucite()])
-    sifted = filter_samples(samples, SiftSettings(plausible=False))
-    assert sifted.scalars["status"].tolist() == ["sampled", "sampled"]
+    filtered = filter_samples(samples, FilterSettings(plausible=False))
+    assert filtered.scalars["status"].tolist() == ["sampled", "sampled"]
 
 
 def test_the_least_bad_samples_of_a_host_stay(brucite: Make) -> None:
@@ -76,13 +76,13 @@ def test_duplicates_are_as_far_apart_as_the_settings_say(brucite: Make) -> None:
     near = np.add(HYDROGEN, [0.03, 0, 0])
     samples = concatenate([brucite(), brucite(near)])
     assert filter_samples(samples).scalars["status"].tolist() == ["sampled", "duplicate"]
-    strict = filter_samples(samples, SiftSettings(same=0.02))
+    strict = filter_samples(samples, FilterSettings(same=0.02))
     assert strict.scalars["status"].tolist() == ["sampled", "sampled"]
 
 
-def test_the_history_says_how_it_was_sifted(brucite: Make) -> None:
+def test_the_history_says_how_it_was_filtered(brucite: Make) -> None:
     record = filter_samples(concatenate([brucite(), brucite()])).history[-1]
-    assert record["stage"] == "sift"
+    assert record["stage"] == "filter"
     assert record["settings"] == {"plausible": True, "same": 0.3}
     assert record["statuses"] == {"duplicate": 1, "sampled": 1}
 

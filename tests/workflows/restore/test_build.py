@@ -29,7 +29,7 @@ def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> Non
     assert plan["sample"]["settings"].get_dict() == {
         **fast.sampling.model_dump(),
         "symmetry": fast.symmetry.model_dump(exclude={"refine"}),
-        "sift": fast.sift.model_dump(),
+        "filter": fast.filter.model_dump(),
     }
     inserted = plan["relax_inserted"]["settings"].get_dict()
     assert inserted["relaxation"] == fast.relax_inserted.model_dump()
@@ -39,7 +39,7 @@ def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> Non
     assert everything["select"] == {
         "keep": fast.keep,
         "window": fast.keep_window,
-        "same": fast.sift.same,
+        "same": fast.filter.same,
     }
     assert inserted["select"]["keep"] == fast.candidates
     assert fast.score is not None
