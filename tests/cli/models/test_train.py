@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from aiida_hpaint.cli.main import main
 
 ROOT = Path(__file__).parents[3]
-CRYSTALS = ROOT / "tests" / "diffusion" / "data" / "crystals.npz"
+CRYSTALS = ROOT / "tests" / "science" / "diffusion" / "data" / "crystals.npz"
 EXAMPLES = sorted((ROOT / "examples" / "training").rglob("*.yaml"))
 
 

@@ -98,11 +98,11 @@ def test_what_is_not_here_cannot_be_sent(brucite: StructureBatch, remote: Any) -
 def test_a_recording_is_checked_before_anything_is_submitted(
     brucite: StructureBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aiida_hpaint.science.diffusion.sampling import trajectory
+    from aiida_hpaint.science.diffusion.sampling import schedule
 
     with pytest.raises(ValueError, match="random placement has no trajectory: choose a model"):
         plan_of(brucite, "random", sampling={"record": 1})
-    monkeypatch.setattr(trajectory, "LARGEST", 10_000)
+    monkeypatch.setattr(schedule, "LARGEST_RECORDING", 10_000)
     plan_of(brucite, "bundled", sampling={"record": 10, "samples": 40})
     with pytest.raises(ValueError, match="recording 25 steps of 80 sites takes"):
         plan_of(brucite, "bundled", sampling={"record": 1, "samples": 40})
