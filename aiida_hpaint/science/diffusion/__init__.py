@@ -35,7 +35,7 @@ _LAZY = {
     "fetch_model": "models.hub",
     "generate": "sampling.generation",
     "generate_recorded": "sampling.generation",
-    "generate_until": "sampling.timed",
+    "generate_until": "sampling.time_limit",
     "load_model": "models.checkpoints",
 }
 
