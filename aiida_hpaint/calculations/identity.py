@@ -18,7 +18,7 @@ from aiida_hpaint.science.diffusion.models.cards import (
     ARCHITECTURES,
     CheckpointError,
     ModelCard,
-    card_hash,
+    hash_card,
     read_card,
 )
 from aiida_hpaint.science.diffusion.models.library import find_model
@@ -150,7 +150,7 @@ def _weights(generator: str, here: bool) -> dict[str, str]:
     card = read_card(path)
     digest = hash_file(path)
     _check_whole(path, card, digest)
-    found = {"name": card.name, "sha256": digest, "card": card_hash(card)}
+    found = {"name": card.name, "sha256": digest, "card": hash_card(card)}
     source = card.data.get("source_sha256")
     return {**found, "source_sha256": str(source)} if source else found
 

@@ -11,9 +11,9 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import ArrayData, FolderData, Str
 
-__all__ = ["CURVE", "collect_model"]
+__all__ = ["CURVE_FILE", "collect_model"]
 
-CURVE = "loss.csv"
+CURVE_FILE = "loss.csv"
 
 
 @calcfunction
@@ -36,7 +36,7 @@ def collect_model(retrieved: FolderData, name: Str) -> dict[str, Any]:
     card = json.loads(repository.get_object_content(f"{name.value}.json", "r"))
     model.base.attributes.set_many({"name": card["name"], "sha256": card["sha256"]})
     model.label = card["name"]
-    return {"model": model, "curve": _curve(repository.get_object_content(CURVE, "r"))}
+    return {"model": model, "curve": _curve(repository.get_object_content(CURVE_FILE, "r"))}
 
 
 def _curve(text: str) -> ArrayData:

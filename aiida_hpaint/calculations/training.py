@@ -12,12 +12,12 @@ from typing import Any
 
 from aiida_hpaint.calculations.jobs import check_model, check_version, deadline
 
-__all__ = ["FOLDER", "PREVIOUS", "train_job"]
+__all__ = ["OUTPUT_FOLDER", "PREVIOUS_FOLDER", "train_job"]
 
-FOLDER = "training"
+OUTPUT_FOLDER = "training"
 """What a job writes, in its working directory."""
 
-PREVIOUS = "previous"
+PREVIOUS_FOLDER = "previous"
 """Where it finds the working directory of the job that it goes on from."""
 
 
@@ -49,8 +49,8 @@ def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[
 
     check_version(identity)
     run = TrainingSettings.model_validate(settings)
-    if run.start is not None:
-        check_model(run.start, identity)
+    if run.initial_model is not None:
+        check_model(run.initial_model, identity)
     resume = _take_over(run.output)
     if resume is not None and _is_done(run, resume):
         _export(run, resume)
@@ -63,7 +63,9 @@ def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[
 
 def _take_over(output: Path) -> Path | None:
     """The latest checkpoint of the job before, where this job's successor will find it, too."""
-    found = sorted((Path(PREVIOUS) / output).glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    found = sorted(
+        (Path(PREVIOUS_FOLDER) / output).glob("*.ckpt"), key=lambda path: path.stat().st_mtime
+    )
     if not found:
         return None
     output.mkdir(parents=True, exist_ok=True)
@@ -72,16 +74,20 @@ def _take_over(output: Path) -> Path | None:
 
 def _is_done(run: Any, checkpoint: Path) -> bool:
     """Whether the job before died after its last step."""
-    from aiida_hpaint.science.diffusion.training.record import read_record
+    from aiida_hpaint.science.diffusion.training.run_record import read_record
 
     return bool(read_record(checkpoint)["steps"] >= run.steps)
 
 
 def _export(run: Any, checkpoint: Path) -> None:
     from aiida_hpaint.science.diffusion.training.export import export_model
-    from aiida_hpaint.science.diffusion.training.record import Row, read_record, write_curve
+    from aiida_hpaint.science.diffusion.training.run_record import (
+        LossPoint,
+        read_record,
+        write_curve,
+    )
 
-    rows = [Row(*row) for row in read_record(checkpoint)["rows"]]
+    rows = [LossPoint(*row) for row in read_record(checkpoint)["rows"]]
     write_curve(rows, run.output / "loss.csv")
     export_model(checkpoint, run, run.output / f"{run.name}.safetensors")
 
@@ -110,9 +116,9 @@ def _train_apart(settings: str, resume: Path | None) -> None:
 
 def _report(run: Any) -> dict[str, Any]:
     from aiida_hpaint.science.diffusion.models.cards import read_card
-    from aiida_hpaint.science.diffusion.training.record import LAST, read_record
+    from aiida_hpaint.science.diffusion.training.run_record import LAST_CHECKPOINT, read_record
 
-    record = read_record(run.output / LAST)
+    record = read_record(run.output / LAST_CHECKPOINT)
     report = {key: record[key] for key in ("steps", "seconds", "device", "validation_loss")}
     finished = record["steps"] >= run.steps
     model = run.output / f"{run.name}.safetensors"

@@ -10,7 +10,7 @@ import pytest
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.science.diffusion import find_model, load_model
-from aiida_hpaint.science.diffusion.models.cards import card_hash, read_card
+from aiida_hpaint.science.diffusion.models.cards import hash_card, read_card
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 
@@ -19,7 +19,7 @@ def test_the_bundled_model_is_named_by_its_weights(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("aiida_hpaint.calculations.identity.is_release", lambda: True)
     assert sampling_identity(SamplingSettings(seed=5)) == {
         "version": __version__,
-        "model": {"name": card.name, "sha256": card.sha256, "card": card_hash(card)},
+        "model": {"name": card.name, "sha256": card.sha256, "card": hash_card(card)},
         "seed": 5,
     }
 

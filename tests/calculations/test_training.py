@@ -78,6 +78,8 @@ def test_another_version_is_refused() -> None:
 
 def test_another_model_to_start_from_is_refused() -> None:
     identity = {**IDENTITY, "model": {"sha256": "0" * 64}}
-    settings = {key: value for key, value in run(start="bundled").items() if key != "network"}
+    settings = {
+        key: value for key, value in run(initial_model="bundled").items() if key != "network"
+    }
     with pytest.raises(RuntimeError, match="model 'bundled' has the sha256"):
         train_job(settings, identity)

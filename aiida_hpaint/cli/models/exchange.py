@@ -29,16 +29,16 @@ def exchange(config: Path) -> None:
     from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.cli.restore.run import progress_display
     from aiida_hpaint.cli.restore.settings_files import read_settings
-    from aiida_hpaint.science import exchange as exchanging
+    from aiida_hpaint.science import substitution as exchanging
 
     quiet_warnings()
-    settings = read_settings(config, exchanging.ExchangeSettings)
+    settings = read_settings(config, exchanging.SubstitutionSettings)
     with progress_display() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        path = exchanging.exchange(settings, progress=progress)
+        path = exchanging.substitute_elements(settings, progress=progress)
     record = json.loads((settings.output / "exchanged.json").read_text())
     for swap, tried in record["tried"].items():
         click.echo(f"{swap}: {record['kept'].get(swap, 0)} of {tried}")

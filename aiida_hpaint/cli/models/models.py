@@ -140,7 +140,7 @@ def convert(
     """Convert a checkpoint into a model."""
     from aiida_hpaint.cli.console import quiet_warnings
     from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
-    from aiida_hpaint.science.diffusion.models.library import weights_file
+    from aiida_hpaint.science.diffusion.models.library import to_weights_path
 
     quiet_warnings()
     card = convert_checkpoint(
@@ -152,7 +152,7 @@ def convert(
         all_weights=all_weights,
         provenance={"licence": licence} if licence else None,
     )
-    path = weights_file(output) if output else None
+    path = to_weights_path(output) if output else None
     _tell_where(str(path) if path else card.name)
     for note in (*card.data.get("notes", ()), card.data.get("config_note")):
         if note:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, hash_card, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.environment.findings import (
@@ -43,7 +43,7 @@ def find_local_generator(name: str) -> Known | None:
     """The sha256 of weights and card of a generator of this side, if it has it."""
     try:
         path = find_model(name)
-        return {"sha256": hash_file(path), "card": card_hash(read_card(path))}
+        return {"sha256": hash_file(path), "card": hash_card(read_card(path))}
     except CheckpointError:
         return None
 

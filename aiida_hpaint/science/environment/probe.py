@@ -52,7 +52,7 @@ print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda,
 
 MODELS = """
 import json, sys
-from aiida_hpaint.science.diffusion.models.cards import card_hash, read_card
+from aiida_hpaint.science.diffusion.models.cards import hash_card, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
 from aiida_hpaint.science.files import hash_file
 found, errors = {}, {}
@@ -60,7 +60,7 @@ names = list(dict.fromkeys([*json.loads(sys.argv[1]), *(card.name for card in li
 for name in names:
     try:
         path = find_model(name)
-        found[name] = {"sha256": hash_file(path), "card": card_hash(read_card(path))}
+        found[name] = {"sha256": hash_file(path), "card": hash_card(read_card(path))}
     except Exception as error:
         errors[name] = str(error)
 print(json.dumps({"folder": str(models_folder()), "found": found, "errors": errors}))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiida.orm import AbstractCode, FolderData, QueryBuilder
 
-from aiida_hpaint.science.diffusion.models.cards import CheckpointError, card_hash, read_card
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, hash_card, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, is_model_name
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
@@ -83,7 +83,7 @@ def model_folder(settings: SamplingSettings) -> tuple[SamplingSettings, FolderDa
         raise ValueError("random placement has no model that could be sent to the jobs")
     path = find_model(settings.generator)
     card = read_card(path)
-    attributes = {"name": card.name, "sha256": card.sha256, "card": card_hash(card)}
+    attributes = {"name": card.name, "sha256": card.sha256, "card": hash_card(card)}
     filters = {f"attributes.{key}": value for key, value in attributes.items()}
     node = QueryBuilder().append(FolderData, filters=filters).first(flat=True)
     if node is None:

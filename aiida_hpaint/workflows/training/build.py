@@ -10,10 +10,10 @@ from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Dict, FolderData, RemoteData, SinglefileData
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.training import FOLDER
+from aiida_hpaint.calculations.training import OUTPUT_FOLDER
 from aiida_hpaint.science.diffusion.models.cards import read_card
 from aiida_hpaint.science.diffusion.models.library import find_model
-from aiida_hpaint.science.diffusion.training.files import Source, source_hash
+from aiida_hpaint.science.diffusion.training.files import Source, hash_source
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.workflows.restore.build import find_code, job_options
@@ -22,7 +22,7 @@ from aiida_hpaint.workflows.training.chain import TrainWorkChain
 
 __all__ = ["build_training"]
 
-_ROLES = ("data", "validation", "holdout")
+_ROLES = ("data", "validation", "held_out")
 
 Files = dict[str, SinglefileData | FolderData]
 
@@ -60,16 +60,16 @@ def build_training(
         If data, model or code are missing; the message says which.
     """
     files: Files = {}
-    values = settings.model_dump(mode="json") | {"output": FOLDER}
+    values = settings.model_dump(mode="json") | {"output": OUTPUT_FOLDER}
     for role in _ROLES:
         sources = getattr(settings, role)
         values[role] = [_send(s, f"{role}_{i}", files) for i, s in enumerate(sources)]
     identity: dict[str, Any] = {"version": __version__}
-    if settings.start is not None:
-        card = read_card(find_model(settings.start))
+    if settings.initial_model is not None:
+        card = read_card(find_model(settings.initial_model))
         identity["model"] = {"name": card.name, "sha256": card.sha256}
-        start, files["model"] = model_folder(SamplingSettings(generator=settings.start))
-        values["start"] = start.generator
+        start, files["model"] = model_folder(SamplingSettings(generator=settings.initial_model))
+        values["initial_model"] = start.generator
     # Its attributes are the inputs of the work chain.
     builder: Any = TrainWorkChain.get_builder()
     builder.settings, builder.identity = Dict(values), Dict(identity)
@@ -87,7 +87,7 @@ def _send(source: Source, key: str, files: Files) -> dict[str, str]:
     path = source.path.expanduser().absolute()
     if not path.exists():
         return _elsewhere(source)
-    found = source_hash(path)
+    found = hash_source(path)
     if source.sha256 not in ("", found):
         raise ValueError(f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...")
     named = {"sha256": found, "name": source.name or path.name}

@@ -19,8 +19,8 @@ from aiida.orm import (
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
-from aiida_hpaint.calculations.models import CURVE, collect_model
-from aiida_hpaint.calculations.training import FOLDER, PREVIOUS, train_job
+from aiida_hpaint.calculations.models import CURVE_FILE, collect_model
+from aiida_hpaint.calculations.training import OUTPUT_FOLDER, PREVIOUS_FOLDER, train_job
 from aiida_hpaint.workflows.engine.job_failures import problem_of
 from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
 
@@ -73,7 +73,7 @@ class TrainWorkChain(RepeatingWorkChain):
             additional_retrieve_list=self._wanted(),
         )
         if self.ctx.previous is not None:
-            inputs["copy_files"] = {PREVIOUS: self.ctx.previous}
+            inputs["copy_files"] = {PREVIOUS_FOLDER: self.ctx.previous}
         self.to_context(job=self.submit(PythonJob, **inputs))
 
     def inspect_job(self) -> None:
@@ -123,4 +123,7 @@ class TrainWorkChain(RepeatingWorkChain):
         """Files to retrieve; checkpoints are large, and stay where they are."""
         name = self.inputs.settings["name"]
         kinds = (".safetensors", ".json", ".removed.csv")
-        return [f"{FOLDER}/{CURVE}", *(f"{FOLDER}/{name}{kind}" for kind in kinds)]
+        return [
+            f"{OUTPUT_FOLDER}/{CURVE_FILE}",
+            *(f"{OUTPUT_FOLDER}/{name}{kind}" for kind in kinds),
+        ]

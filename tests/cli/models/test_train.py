@@ -89,10 +89,10 @@ def test_options_that_do_not_go_together_are_refused(
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_valid(path: Path) -> None:
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
-    from aiida_hpaint.science.exchange import ExchangeSettings
+    from aiida_hpaint.science.substitution import SubstitutionSettings
 
     values = yaml.safe_load(path.read_text())
-    kind = ExchangeSettings if "swaps" in values else TrainingSettings
+    kind = SubstitutionSettings if "swaps" in values else TrainingSettings
     kind.model_validate(values)
 
 
@@ -116,7 +116,7 @@ def test_two_processes_train_like_one_with_the_mean_of_their_gradients(
 ) -> None:
     from aiida_hpaint.science.diffusion.training.dataset import NoisyBatches
     from aiida_hpaint.science.diffusion.training.files import load_structures
-    from aiida_hpaint.science.diffusion.training.start import new_network
+    from aiida_hpaint.science.diffusion.training.initial_network import make_initial_network
     from aiida_hpaint.science.diffusion.training.train import noise_loss
 
     network: dict[str, Any] = {"width": 16, "layers": 1, "radial": 8, "heads": 4}
@@ -131,7 +131,7 @@ def test_two_processes_train_like_one_with_the_mean_of_their_gradients(
 
     settings = read(config)
     torch.manual_seed(settings.seed)
-    alone = new_network(settings)
+    alone = make_initial_network(settings)
     optimizer = torch.optim.AdamW(
         alone.parameters(),
         lr=settings.learning_rate,

@@ -41,7 +41,7 @@ def submitted(builder: Any) -> Any:
 def test_data_are_sent_or_stay_where_they_are(tmp_path: Path) -> None:
     from aiida.orm import FolderData, SinglefileData
 
-    from aiida_hpaint.science.diffusion.training.files import source_hash
+    from aiida_hpaint.science.diffusion.training.files import hash_source
 
     cache = tmp_path / "cache"
     cache.mkdir()
@@ -49,15 +49,15 @@ def test_data_are_sent_or_stay_where_they_are(tmp_path: Path) -> None:
         for key in ("num_atoms", "atomic_numbers"):
             np.save(cache / f"{key}.npy", data[key])
     there = {"path": "/there/more.npz", "sha256": "0" * 64}
-    inputs = build(settings(data=[CRYSTALS, cache, there], holdout=CRYSTALS))._inputs(prune=True)
+    inputs = build(settings(data=[CRYSTALS, cache, there], held_out=CRYSTALS))._inputs(prune=True)
     sent = inputs["files"]
     assert isinstance(sent["data_0"], SinglefileData)
     assert isinstance(sent["data_1"], FolderData)
-    assert sorted(sent) == ["data_0", "data_1", "holdout_0"]
+    assert sorted(sent) == ["data_0", "data_1", "held_out_0"]
     seen = inputs["settings"].get_dict()
     assert seen["data"] == [
-        {"path": "data_0.npz", "sha256": source_hash(CRYSTALS), "name": "crystals.npz"},
-        {"path": "data_1", "sha256": source_hash(cache), "name": "cache"},
+        {"path": "data_0.npz", "sha256": hash_source(CRYSTALS), "name": "crystals.npz"},
+        {"path": "data_1", "sha256": hash_source(cache), "name": "cache"},
         {**there, "name": "more.npz"},
     ]
     assert seen["output"] == "training"
@@ -77,9 +77,9 @@ def test_what_is_missing_is_named() -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_a_model_to_start_from_is_sent_along() -> None:
-    run = settings(start="bundled", network=None, noise=None)
+    run = settings(initial_model="bundled", network=None, noise=None)
     inputs = build(run)._inputs(prune=True)
-    assert inputs["settings"]["start"].startswith("model/")
+    assert inputs["settings"]["initial_model"].startswith("model/")
     assert inputs["settings"]["network"]["width"] == 128
     assert len(inputs["identity"]["model"]["sha256"]) == 64
     assert "model" in inputs["files"]
@@ -92,7 +92,7 @@ def test_training_through_the_daemon_gives_what_it_gives_here(daemon: Any, tmp_p
     from aiida_hpaint.science.diffusion.training.export import export_model
     from aiida_hpaint.science.diffusion.training.train import train
 
-    node = submitted(build(settings(holdout=CRYSTALS, holdout_by="structure", steps=1)))
+    node = submitted(build(settings(held_out=CRYSTALS, held_out_by="structure", steps=1)))
     assert node.exit_status == 401
     assert "nothing to learn" in node.exit_message
 

@@ -85,7 +85,7 @@ def read_card(path: Path) -> ModelCard:
         raise CheckpointError(f"{card} is not a model card: {error}") from error
 
 
-def card_hash(card: ModelCard) -> str:
+def hash_card(card: ModelCard) -> str:
     """The sha256, in hexadecimal, of what a card has that changes samples: not its prose.
 
     With the sha256 of the weights it identifies the model.

@@ -15,14 +15,21 @@ from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCa
 from aiida_hpaint.science.diffusion.models.checkpoints import save_weights
 from aiida_hpaint.science.diffusion.models.hydra_configs import (
     ModelConfig,
-    gemnet_settings,
     parse_config,
-    plain_denoiser,
-    read_yaml,
+    read_config_file,
+    read_gemnet_settings,
+    require_plain_denoiser,
 )
-from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model, weights_file
+from aiida_hpaint.science.diffusion.models.library import (
+    models_folder,
+    stored_model_path,
+    to_weights_path,
+)
 from aiida_hpaint.science.diffusion.models.lightning_files import LightningFile, read_lightning
-from aiida_hpaint.science.diffusion.models.published_weights import denoiser_weights, gemnet_weights
+from aiida_hpaint.science.diffusion.models.published_weights import (
+    extract_denoiser_weights,
+    select_gemnet_weights,
+)
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
 from aiida_hpaint.science.files import hash_file
 
@@ -36,14 +43,14 @@ _LEFT_OUT = {"lattice": False, "energy": False, "types": 0}
 
 
 @dataclass(frozen=True)
-class Source:
+class CheckpointFiles:
     """A checkpoint and the configuration that belongs to it."""
 
     checkpoint: Path
     config: Path | None
 
     @classmethod
-    def at(cls, path: Path, config: Path | None = None) -> Source:
+    def at(cls, path: Path, config: Path | None = None) -> CheckpointFiles:
         """What a path means: a checkpoint, or a folder with `checkpoints/last.ckpt`.
 
         Without a given configuration it is `config.yaml` in the same folder, or in the one above
@@ -114,11 +121,11 @@ def convert_checkpoint(
     CheckpointError
         If a file cannot be read, or is not of a model that can be converted.
     """
-    source = Source.at(Path(checkpoint), config and Path(config))
-    output = output and weights_file(output)
+    source = CheckpointFiles.at(Path(checkpoint), config and Path(config))
+    output = output and to_weights_path(output)
     if name is None:
         name = output.stem if output else source.name
-    output = output or stored_model(name)
+    output = output or stored_model_path(name)
     try:
         about = {"description": description, **(provenance or {})}
         return _convert(source, name, output, architecture, all_weights, about)
@@ -128,7 +135,7 @@ def convert_checkpoint(
         raise CheckpointError(f"{source.checkpoint}: {error}") from error
 
 
-def converted(path: Path) -> Path:
+def convert_into_cache(path: Path) -> Path:
     """The safetensors file of a checkpoint, made when it is asked for first.
 
     It is kept in the model folder, under a name that is a hash of checkpoint and configuration.
@@ -138,7 +145,7 @@ def converted(path: Path) -> Path:
     CheckpointError
         As `convert_checkpoint`.
     """
-    source = Source.at(path)
+    source = CheckpointFiles.at(path)
     output = models_folder() / ".converted" / f"{source.key}.safetensors"
     if not output.with_suffix(".json").is_file():
         convert_checkpoint(path, output=output, name=source.name)
@@ -146,7 +153,7 @@ def converted(path: Path) -> Path:
 
 
 def _convert(
-    source: Source,
+    source: CheckpointFiles,
     name: str,
     output: Path,
     architecture: Architecture,
@@ -155,7 +162,7 @@ def _convert(
 ) -> ModelCard:
     file = read_lightning(source.checkpoint)
     config = parse_config(_config(source, file))
-    weights = denoiser_weights(file.state_dict)
+    weights = extract_denoiser_weights(file.state_dict)
     about = {**_disagreement(config, file), **about}
     if architecture == "mattergen":
         network, weights, notes = _for_the_package(config, weights)
@@ -174,9 +181,9 @@ def _convert(
     return save_weights(weights, card, output)
 
 
-def _config(source: Source, file: LightningFile) -> dict[str, Any]:
+def _config(source: CheckpointFiles, file: LightningFile) -> dict[str, Any]:
     if source.config is not None:
-        return read_yaml(source.config)
+        return read_config_file(source.config)
     if file.config is not None:
         return file.config
     raise CheckpointError(
@@ -198,7 +205,7 @@ def _disagreement(config: ModelConfig, file: LightningFile) -> dict[str, Any]:
     return {"config_note": "the configuration inside the checkpoint differs from that beside it"}
 
 
-def _provenance(source: Source, config: ModelConfig) -> dict[str, Any]:
+def _provenance(source: CheckpointFiles, config: ModelConfig) -> dict[str, Any]:
     inside = "the one inside the checkpoint"
     return {
         "source_sha256": hash_file(source.checkpoint),
@@ -212,11 +219,11 @@ def _for_our_network(
     config: ModelConfig, weights: dict[str, Tensor], all_weights: bool
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Settings and tensors, and what the card is to say of them."""
-    settings, notes = gemnet_settings(config)
+    settings, notes = read_gemnet_settings(config)
     changes: dict[str, Any] = {} if all_weights else _LEFT_OUT
     kept = settings.model_copy(update=changes)
     about = {"heads_left_out": list(changes), "notes": notes}
-    chosen = gemnet_weights(weights, settings, kept)
+    chosen = select_gemnet_weights(weights, settings, kept)
     return kept.model_dump(), chosen, {key: value for key, value in about.items() if value}
 
 
@@ -224,7 +231,7 @@ def _for_the_package(
     config: ModelConfig, weights: dict[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """The same for the package's own denoiser, which has all heads."""
-    values: dict[str, Any] = {"denoiser": plain_denoiser(config)}
+    values: dict[str, Any] = {"denoiser": require_plain_denoiser(config)}
     if config.known_time is not None:
         values["known_time"] = config.known_time
     named = {f"denoiser.{name}": tensor for name, tensor in weights.items()}

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
-from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model
-from aiida_hpaint.science.diffusion.models.published import PublishedModel, published_model
+from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model_path
+from aiida_hpaint.science.diffusion.models.published import PublishedModel, get_published_model
 from aiida_hpaint.science.files import hash_file
 
 Tell = Callable[[str], None]
@@ -64,9 +64,9 @@ def fetch_model(
     CheckpointError
         If there is no such model, it cannot be reached, or is not what it has to be.
     """
-    model = published_model(name)
+    model = get_published_model(name)
     wanted = _demanded(model, sha256)
-    path = stored_model(name)
+    path = stored_model_path(name)
     known = read_card(path) if path.with_suffix(".json").is_file() else None
     if known and revision in (None, known.data.get("revision")) and _is_whole(path, known):
         _verify(model, known.data, wanted, known)
@@ -103,7 +103,8 @@ def _verify(
         raise CheckpointError(
             f"{where} has the sha256 {sha256}; when it was fetched first it had "
             f"{known.data.get('source_sha256')}. Do not use it before you know why; to take it "
-            f"nevertheless, delete {stored_model(model.name).with_suffix('.json')} and fetch again"
+            f"nevertheless, delete {stored_model_path(model.name).with_suffix('.json')} "
+            "and fetch again"
         )
 
 

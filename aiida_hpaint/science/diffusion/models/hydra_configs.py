@@ -86,7 +86,7 @@ class ModelConfig:
     data: str
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_config_file(path: Path) -> dict[str, Any]:
     """A configuration as it stands in a YAML file.
 
     Raises
@@ -123,7 +123,7 @@ def parse_config(config: Mapping[str, Any]) -> ModelConfig:
     )
 
 
-def gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]]:
+def read_gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]]:
     """Size of our network for a denoiser, and which of its arguments were not understood.
 
     Raises
@@ -138,7 +138,7 @@ def gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]]:
     return _checked(GemNetSettings, values), _not_understood(config.denoiser["gemnet"])
 
 
-def plain_denoiser(config: ModelConfig) -> dict[str, Any]:
+def require_plain_denoiser(config: ModelConfig) -> dict[str, Any]:
     """The network as the configuration has it, for the package that it is from.
 
     Raises

@@ -36,7 +36,7 @@ _ALARMING_MODULES = {
 _ALARMING_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "input", "open"}
 
 
-class Inert:
+class InertObject:
     """Stands for an object that is not rebuilt.
 
     Attributes
@@ -52,7 +52,7 @@ class Inert:
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         self.state: Any = None
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Inert:
+    def __call__(self, *arguments: Any, **keywords: Any) -> InertObject:
         """Calling it gives nothing new."""
         return self
 
@@ -108,7 +108,7 @@ class InertUnpickler(pickle.Unpickler):
                 "called; do not use this file, and tell those you have it from"
             )
         self.inert.add(path)
-        return type(name, (Inert,), {"path": path})
+        return type(name, (InertObject,), {"path": path})
 
     def persistent_load(self, reference: Any) -> Any:
         """What a reference to data outside of the pickle stands for."""
@@ -121,21 +121,21 @@ def _alarming(module: str, name: str) -> bool:
     return module.partition(".")[0] in _ALARMING_MODULES
 
 
-def plain(value: Any) -> Any:
+def to_plain_data(value: Any) -> Any:
     """Dictionaries, lists and plain values, those inside OmegaConf containers as well.
 
     Objects of other classes become None.
     """
-    if isinstance(value, Inert):
+    if isinstance(value, InertObject):
         return _plain_omegaconf(value)
     if isinstance(value, dict):
-        return {key: plain(entry) for key, entry in value.items()}
+        return {key: to_plain_data(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
+        return [to_plain_data(entry) for entry in value]
     return value if value is None or isinstance(value, str | int | float | bool) else None
 
 
-def _plain_omegaconf(value: Inert) -> Any:
+def _plain_omegaconf(value: InertObject) -> Any:
     if not value.path.startswith("omegaconf.") or not isinstance(value.state, dict):
         return None
-    return plain(value.state.get("_content", value.state.get("_val")))
+    return to_plain_data(value.state.get("_content", value.state.get("_val")))

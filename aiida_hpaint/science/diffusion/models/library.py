@@ -35,7 +35,7 @@ def models_folder() -> Path:
     return Path(data).expanduser() / "aiida-hpaint" / "models"
 
 
-def stored_model(name: str) -> Path:
+def stored_model_path(name: str) -> Path:
     """Where a model of this name is or would be in the model folder, as a safetensors file.
 
     Raises
@@ -80,7 +80,7 @@ def find_model(name: str) -> Path:
         If there is no such model.
     """
     if is_model_name(name):
-        candidates = (_bundled() / f"{name}.safetensors", stored_model(name))
+        candidates = (_bundled() / f"{name}.safetensors", stored_model_path(name))
         for candidate in candidates:
             if candidate.is_file():
                 return candidate
@@ -92,7 +92,7 @@ def find_model(name: str) -> Path:
     return _at(Path(name).expanduser(), name)
 
 
-def weights_file(path: Path) -> Path:
+def to_weights_path(path: Path) -> Path:
     """The safetensors file that a path means: the file itself, its card, or it without suffix."""
     if path.suffix == ".json":
         return path.with_suffix(".safetensors")
@@ -102,7 +102,7 @@ def weights_file(path: Path) -> Path:
 def _at(path: Path, name: str) -> Path:
     if path.is_dir() or path.suffix == ".ckpt":
         return _converted(path)
-    weights = weights_file(path)
+    weights = to_weights_path(path)
     if weights.is_file():
         return weights
     bundled = ", ".join(path.stem for path in _cards(_bundled()))
@@ -114,13 +114,13 @@ def _at(path: Path, name: str) -> Path:
 
 def _converted(path: Path) -> Path:
     try:
-        from aiida_hpaint.science.diffusion.models.conversion import converted
+        from aiida_hpaint.science.diffusion.models.conversion import convert_into_cache
     except ImportError as error:
         raise CheckpointError(
             f"reading the checkpoint {path} needs torch and safetensors: "
             "pip install aiida-hpaint[sampling]"
         ) from error
-    return converted(path)
+    return convert_into_cache(path)
 
 
 def is_model_name(name: str) -> bool:

@@ -23,7 +23,11 @@ import torch
 from torch import Tensor
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
-from aiida_hpaint.science.diffusion.models.inert_pickles import Inert, InertUnpickler, plain
+from aiida_hpaint.science.diffusion.models.inert_pickles import (
+    InertObject,
+    InertUnpickler,
+    to_plain_data,
+)
 
 _DTYPES = {
     "DoubleStorage": torch.float64,
@@ -109,11 +113,11 @@ def _read(archive: zipfile.ZipFile) -> LightningFile:
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise CheckpointError("it has no state_dict: it is not a checkpoint of Lightning")
-    config = plain(content.get("config"))
+    config = to_plain_data(content.get("config"))
     return LightningFile(
         state_dict=_Reader(archive, root).tensors(state),
         config=config if isinstance(config, dict) else None,
-        training={key: plain(content[key]) for key in _PLAIN_KEYS if key in content},
+        training={key: to_plain_data(content[key]) for key in _PLAIN_KEYS if key in content},
         inert=tuple(sorted(path for path in inert if not path.endswith("Storage"))),
     )
 
@@ -146,8 +150,8 @@ def _builders() -> dict[str, Callable[..., Any]]:
     def view(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _View:
         return _View(storage, offset, tuple(shape), tuple(strides))
 
-    def typed(storage: _Storage, *arguments: Any) -> _View | Inert:
-        return Inert()  # float8 and the like, which no parameter of ours has
+    def typed(storage: _Storage, *arguments: Any) -> _View | InertObject:
+        return InertObject()  # float8 and the like, which no parameter of ours has
 
     def parameter(data: _View, *_: Any) -> _View:
         return data
@@ -165,10 +169,10 @@ def _builders() -> dict[str, Callable[..., Any]]:
     }
 
 
-def _storage(reference: Any) -> _Storage | Inert:
+def _storage(reference: Any) -> _Storage | InertObject:
     _, kind, key, _, size = reference
     dtype = _DTYPES.get(getattr(kind, "path", "").rpartition(".")[2])
-    return Inert() if dtype is None else _Storage(str(key), dtype, int(size))
+    return InertObject() if dtype is None else _Storage(str(key), dtype, int(size))
 
 
 class _Reader:

@@ -93,7 +93,7 @@ PUBLISHED = {
 """By name, the recommended ones first."""
 
 
-def published_model(name: str) -> PublishedModel:
+def get_published_model(name: str) -> PublishedModel:
     """The published model of a name.
 
     Raises

@@ -25,7 +25,7 @@ _CONDITION = re.compile(
 _EXAMPLES = 3
 
 
-def denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def extract_denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of the denoiser by its own names; those that only training needs are left out.
 
     Raises
@@ -49,7 +49,7 @@ def denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return weights
 
 
-def gemnet_weights(
+def select_gemnet_weights(
     weights: Mapping[str, Tensor], settings: GemNetSettings, kept: GemNetSettings
 ) -> dict[str, Tensor]:
     """The tensors that a `GemNetwork` of the size `kept` takes.

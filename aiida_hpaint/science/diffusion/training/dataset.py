@@ -14,12 +14,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.cards import NoiseSettings
 from aiida_hpaint.science.diffusion.noise import Noise, compute_wrapped_noise
-from aiida_hpaint.science.diffusion.training.data import (
+from aiida_hpaint.science.diffusion.training.masks import MaskSettings, draw_mask, draw_times
+from aiida_hpaint.science.diffusion.training.structures import (
     TrainingCrystal,
     TrainingDataError,
     TrainingStructures,
 )
-from aiida_hpaint.science.diffusion.training.masks import MaskSettings, draw_mask, draw_times
 
 POOL = 16
 """Batches are cut from pools of this many, sorted by size, so that little is padded."""

@@ -9,9 +9,12 @@ from torch import nn
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
 from aiida_hpaint.science.diffusion.models.checkpoints import save_model
-from aiida_hpaint.science.diffusion.training.record import read_record
+from aiida_hpaint.science.diffusion.training.initial_network import (
+    build_network,
+    make_initial_network,
+)
+from aiida_hpaint.science.diffusion.training.run_record import read_record
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
-from aiida_hpaint.science.diffusion.training.start import build_network, new_network
 
 _PREFIX = "network."
 _ELSEWHERE = {
@@ -20,8 +23,8 @@ _ELSEWHERE = {
     "sampling",
     "data",
     "validation",
-    "holdout",
-    "holdout_by",
+    "held_out",
+    "held_out_by",
     "output",
     "name",
     "description",
@@ -71,12 +74,12 @@ def _keep_start(network: nn.Module, settings: TrainingSettings) -> None:
     Averages of a model and what a training on more data made of it are often better than both
     (Wortsman et al., arXiv:2109.01903, eq. 1).
     """
-    if not settings.keep_start:
+    if not settings.initial_share:
         return
-    start = new_network(settings).state_dict()
+    start = make_initial_network(settings).state_dict()
     for name, value in network.state_dict().items():
         if value.is_floating_point():
-            value.lerp_(start[name].to(value), settings.keep_start)
+            value.lerp_(start[name].to(value), settings.initial_share)
 
 
 def _about_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from aiida_hpaint.science.diffusion.training.data import (
+from aiida_hpaint.science.diffusion.training.structures import (
     TrainingDataError,
     TrainingStructures,
     join_structures,
@@ -40,8 +40,8 @@ class Source(Settings):
     path: Path = Field(
         description="npz, extxyz, CIF, a folder of CIFs or a cache folder of MatterGen"
     )
-    sha256: str = Field("", description="see `source_hash`; checked where it is given")
-    name: str = Field("", description="on the card; unset: that of the file or folder")
+    sha256: str = Field("", description="expected sha256, see `hash_source`; empty: not checked")
+    name: str = Field("", description="name on the card; unset: that of the file or folder")
 
     @model_validator(mode="before")
     @classmethod
@@ -80,7 +80,7 @@ def read_source(source: Source) -> TrainingStructures:
     """
     path = source.path.expanduser()
     read = _reader(path)
-    if source.sha256 and (found := source_hash(path)) != source.sha256:
+    if source.sha256 and (found := hash_source(path)) != source.sha256:
         raise TrainingDataError(
             f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...: "
             "these are other data than were asked for"
@@ -93,11 +93,11 @@ def read_source(source: Source) -> TrainingStructures:
         raise TrainingDataError(f"{path} cannot be read: {error}") from error
 
 
-def source_hash(path: Path) -> str:
+def hash_source(path: Path) -> str:
     """The sha256 of a file; of a folder, that of the names and hashes of its files."""
     if path.is_file():
         return hash_file(path)
-    listed = [f"{file.name} {source_hash(file)}\n" for file in _files_of(path)]
+    listed = [f"{file.name} {hash_source(file)}\n" for file in _files_of(path)]
     return hashlib.sha256("".join(listed).encode()).hexdigest()
 
 
@@ -105,7 +105,7 @@ def describe_source(source: Source, structures: TrainingStructures) -> dict[str,
     """Name, hash and size of a source, for the card."""
     return {
         "name": source.name or source.path.name,
-        "sha256": source.sha256 or source_hash(source.path.expanduser()),
+        "sha256": source.sha256 or hash_source(source.path.expanduser()),
         "structures": len(structures),
         "sites": int(structures.sizes.sum()),
     }

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_hpaint.science.diffusion.training.data import (
+from aiida_hpaint.science.diffusion.training.files import Source, describe_source, read_source
+from aiida_hpaint.science.diffusion.training.held_out import HeldOutMatch, find_held_out
+from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+from aiida_hpaint.science.diffusion.training.structures import (
     TrainingDataError,
     TrainingStructures,
     join_structures,
 )
-from aiida_hpaint.science.diffusion.training.files import Source, describe_source, read_source
-from aiida_hpaint.science.diffusion.training.holdout import Removal, find_held_out
-from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class TrainingInputs:
 
     training: TrainingStructures
     validation: TrainingStructures | None
-    removed: list[Removal] | None
+    removed: list[HeldOutMatch] | None
     about: dict[str, Any]
 
 
@@ -43,11 +43,11 @@ def read_inputs(settings: TrainingSettings) -> TrainingInputs:
     training, about = _read(settings.data)
     check_species(training, settings)
     removed = None
-    if settings.holdout:
-        held_out, listed = _read(settings.holdout)
-        removed = find_held_out(training, held_out, by=settings.holdout_by)
+    if settings.held_out:
+        held_out, listed = _read(settings.held_out)
+        removed = find_held_out(training, held_out, by=settings.held_out_by)
         training = training.without([removal.index for removal in removed])
-        about["held_out"] = {**listed, "by": settings.holdout_by, "removed": len(removed)}
+        about["held_out"] = {**listed, "by": settings.held_out_by, "removed": len(removed)}
     validation = None
     if settings.validation:
         validation, about["validation"] = _read(settings.validation)

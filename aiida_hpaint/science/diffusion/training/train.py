@@ -15,15 +15,20 @@ from torch.utils.data import DataLoader
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 from aiida_hpaint.science.diffusion.training.dataset import NoisyBatch, NoisyBatches
-from aiida_hpaint.science.diffusion.training.holdout import write_removals
+from aiida_hpaint.science.diffusion.training.held_out import write_matches
+from aiida_hpaint.science.diffusion.training.initial_network import make_initial_network
 from aiida_hpaint.science.diffusion.training.inputs import TrainingInputs, read_inputs
-from aiida_hpaint.science.diffusion.training.record import LAST, Keeper, Progress, read_record
+from aiida_hpaint.science.diffusion.training.run_record import (
+    LAST_CHECKPOINT,
+    RunRecorder,
+    StepProgressBar,
+    read_record,
+)
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
-from aiida_hpaint.science.diffusion.training.start import new_network
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """How a run ended.
 
     Attributes
@@ -44,7 +49,7 @@ class ScoreMatching(lightning.LightningModule):
     def __init__(self, settings: TrainingSettings, inputs: TrainingInputs) -> None:
         super().__init__()
         self.settings, self.inputs = settings, inputs
-        self.network: nn.Module = new_network(settings)
+        self.network: nn.Module = make_initial_network(settings)
 
     def training_step(self, batch: NoisyBatch, index: int) -> Tensor:
         """Mean square error of the estimated noise."""
@@ -145,7 +150,7 @@ def noise_loss(
 
 def train(
     settings: TrainingSettings, resume: Path | None = None, deadline: float | None = None
-) -> Trained:
+) -> TrainingResult:
     """Train to the end, or until a time; a list of what was held out lies beside the checkpoints.
 
     Parameters
@@ -170,12 +175,12 @@ def train(
         check_resumable(resume, settings)
     inputs = read_inputs(settings)
     if inputs.removed is not None and is_first_process():
-        write_removals(inputs.removed, settings.output / f"{settings.name}.removed.csv")
+        write_matches(inputs.removed, settings.output / f"{settings.name}.removed.csv")
     module = ScoreMatching(settings, inputs)
     trainer = _trainer(settings, inputs, deadline, module.network)
     trainer.fit(module, ckpt_path=resume, weights_only=True)
     done = trainer.global_step
-    return Trained(settings.output / LAST, done, done >= settings.steps)
+    return TrainingResult(settings.output / LAST_CHECKPOINT, done, done >= settings.steps)
 
 
 def check_resumable(checkpoint: Path, settings: TrainingSettings) -> None:
@@ -241,17 +246,17 @@ def _strategy(settings: TrainingSettings) -> str:
 def _callbacks(
     settings: TrainingSettings, inputs: TrainingInputs, deadline: float | None
 ) -> list[Callback]:
-    keeper = Keeper(
+    keeper = RunRecorder(
         settings.output,
         {"settings": settings.model_dump(mode="json"), "data": inputs.about},
         save_every=settings.save_every,
         log_every=settings.log_every,
-        keep_all=settings.keep == "all",
+        keep_all=settings.keep_checkpoints == "all",
         deadline=deadline,
     )
     average = [EMAWeightAveraging(decay=settings.average)] if settings.average else []
     # What is kept has to come after what averages.
-    return [*average, keeper, Progress(settings.steps)]
+    return [*average, keeper, StepProgressBar(settings.steps)]
 
 
-__all__ = ["ScoreMatching", "Trained", "TrainingSettings", "noise_loss", "train"]
+__all__ = ["ScoreMatching", "TrainingResult", "TrainingSettings", "noise_loss", "train"]

@@ -10,22 +10,22 @@ from published_files import MODEL, MODULE, base_config, changed, td_config
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, FractionalNoiseSettings
 from aiida_hpaint.science.diffusion.models.hydra_configs import (
-    gemnet_settings,
     parse_config,
-    plain_denoiser,
-    read_yaml,
+    read_config_file,
+    read_gemnet_settings,
+    require_plain_denoiser,
 )
 from aiida_hpaint.science.diffusion.models.interpolations import Unresolved, resolve
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
 
 def size(config: dict[str, Any]) -> GemNetSettings:
-    return gemnet_settings(parse_config(config))[0]
+    return read_gemnet_settings(parse_config(config))[0]
 
 
 def test_the_published_base_model() -> None:
     found = parse_config(base_config())
-    assert gemnet_settings(found) == (GemNetSettings(), [])
+    assert read_gemnet_settings(found) == (GemNetSettings(), [])
     assert found.noise == FractionalNoiseSettings(smallest=0.01, largest=5.0)
     assert found.sampling.model_dump() == {
         "scheme": "baseline",
@@ -85,7 +85,7 @@ def test_sizes_have_mattergens_defaults() -> None:
 
 def test_what_is_not_understood_is_noted() -> None:
     config = changed(base_config(), f"{MODEL}.gemnet.twist", 3)
-    _, notes = gemnet_settings(parse_config(config))
+    _, notes = read_gemnet_settings(parse_config(config))
     assert notes == ["argument twist of GemNetT was not understood"]
 
 
@@ -128,12 +128,12 @@ def test_a_network_for_the_package_is_as_it_was() -> None:
     link = "${lightning_module.diffusion_module.model.hidden_dim}"
     config = changed(base_config(), f"{MODEL}.gemnet.emb_size_atom", link)
     config = changed(config, f"{MODEL}.property_embeddings", {"space_group": {"dims": [2, 3]}})
-    denoiser = plain_denoiser(parse_config(config))
+    denoiser = require_plain_denoiser(parse_config(config))
     assert denoiser["gemnet"]["emb_size_atom"] == 512
     assert denoiser["property_embeddings"] == {"space_group": {"dims": [2, 3]}}
     config = changed(config, f"{MODEL}.property_embeddings", {"a": {"dims": ["${eval:'1'}"]}})
     with pytest.raises(CheckpointError, match=r"property_embeddings\.a\.dims\.0 .*only Hydra"):
-        plain_denoiser(parse_config(config))
+        require_plain_denoiser(parse_config(config))
 
 
 def test_a_configuration_is_never_instantiated(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_configuration_is_never_instantiated(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     path.write_text(f"a: !!python/object/apply:os.system ['touch {marker}']")
     with pytest.raises(CheckpointError, match="not a readable configuration"):
-        read_yaml(path)
+        read_config_file(path)
     assert not marker.exists()
     yaml.unsafe_load(path.read_text())
     assert marker.exists()
@@ -152,9 +152,9 @@ def test_other_files_are_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(CheckpointError, match=r"config\.yaml is not a "):
-        read_yaml(path)
+        read_config_file(path)
     with pytest.raises(CheckpointError, match=r"no\.yaml is not a readable configuration"):
-        read_yaml(tmp_path / "no.yaml")
+        read_config_file(tmp_path / "no.yaml")
 
 
 LINKED = {

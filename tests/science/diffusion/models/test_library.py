@@ -17,7 +17,7 @@ from aiida_hpaint.science.diffusion.models.library import (
     list_models,
     models_folder,
     read_cards,
-    stored_model,
+    stored_model_path,
 )
 
 
@@ -53,7 +53,7 @@ def test_models_in_the_folder_have_names(folder: Path) -> None:
     put(folder / ".converted" / "0f.safetensors", "cached")
     put(folder / "alone.safetensors", "alone").unlink()
     assert find_model("group/v1.5") == folder / "group" / "v1.5.safetensors"
-    assert find_model("mine") == stored_model("mine")
+    assert find_model("mine") == stored_model_path("mine")
     assert [card.name for card in list_models()] == ["bundled", "group/v1.5", "mine"]
 
 
@@ -80,7 +80,7 @@ def test_the_bundled_model_cannot_be_replaced(folder: Path) -> None:
 @given(st.text(alphabet="ab./\\~-_ \0$", min_size=1, max_size=12))
 def test_a_stored_model_is_inside_the_folder(name: str) -> None:
     try:
-        path = stored_model(name)
+        path = stored_model_path(name)
     except CheckpointError:
         return
     assert path.resolve().is_relative_to(models_folder().resolve())

@@ -13,10 +13,10 @@ from aiida_hpaint.science.diffusion.models.cards import (
     FractionalNoiseSettings,
 )
 from aiida_hpaint.science.diffusion.noise import Noise
-from aiida_hpaint.science.diffusion.training.data import TrainingStructures
 from aiida_hpaint.science.diffusion.training.dataset import NoisyBatch, NoisyBatches
 from aiida_hpaint.science.diffusion.training.files import Source, load_structures
 from aiida_hpaint.science.diffusion.training.masks import MaskSettings
+from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
 
 CRYSTALS = Path(__file__).parents[1] / "data" / "crystals.npz"
 

@@ -9,14 +9,14 @@ import pytest
 from pymatgen.core import Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from aiida_hpaint.science.diffusion.training.data import TrainingDataError, TrainingStructures
 from aiida_hpaint.science.diffusion.training.files import (
     Source,
     describe_source,
+    hash_source,
     load_structures,
     read_source,
-    source_hash,
 )
+from aiida_hpaint.science.diffusion.training.structures import TrainingDataError, TrainingStructures
 
 CRYSTALS = Path(__file__).parents[1] / "data" / "crystals.npz"
 
@@ -107,15 +107,15 @@ def test_the_hash_is_checked_where_it_is_given(
 ) -> None:
     cache = write_cache(tmp_path / "cache", crystals)
     for path in (CRYSTALS, cache):
-        right = Source(path=path, sha256=source_hash(path))
+        right = Source(path=path, sha256=hash_source(path))
         about = describe_source(right, read_source(right))
         assert about["sha256"] == right.sha256
         assert about["name"] == path.name
         with pytest.raises(TrainingDataError, match="other data than were asked for"):
             read_source(Source(path=path, sha256="0" * 64))
-    before = source_hash(cache)
+    before = hash_source(cache)
     np.save(cache / "num_atoms.npy", np.array([1, 2, 3]))
-    assert source_hash(cache) != before
+    assert hash_source(cache) != before
 
 
 @pytest.mark.parametrize(

@@ -13,14 +13,17 @@ from safetensors.torch import load_file
 
 from aiida_hpaint.science.diffusion import generate, load_model
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, read_card
-from aiida_hpaint.science.diffusion.training.data import TrainingDataError
 from aiida_hpaint.science.diffusion.training.dataset import NoisyBatches
 from aiida_hpaint.science.diffusion.training.export import export_model
 from aiida_hpaint.science.diffusion.training.files import load_structures
+from aiida_hpaint.science.diffusion.training.initial_network import (
+    build_network,
+    make_initial_network,
+)
 from aiida_hpaint.science.diffusion.training.inputs import read_inputs
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
-from aiida_hpaint.science.diffusion.training.start import build_network, new_network
-from aiida_hpaint.science.diffusion.training.train import Trained, noise_loss, train
+from aiida_hpaint.science.diffusion.training.structures import TrainingDataError
+from aiida_hpaint.science.diffusion.training.train import TrainingResult, noise_loss, train
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -74,7 +77,7 @@ def test_every_site_counts_alike_in_the_sum() -> None:
 def test_a_resumed_run_gives_what_one_run_gives(tmp_path: Path, kind: str) -> None:
     values: dict[str, Any] = {"validation": CRYSTALS, "validate_every": 3, "validation_batches": 2}
     whole = train(settings(tmp_path / "whole", kind, **values))
-    assert whole == Trained(tmp_path / "whole" / "last.ckpt", 8, True)
+    assert whole == TrainingResult(tmp_path / "whole" / "last.ckpt", 8, True)
     again = settings(tmp_path / "resumed", kind, **values)
     resumed = train(again, resume=tmp_path / "whole" / "step=4.ckpt")
     found, wanted = weights(resumed.checkpoint), weights(whole.checkpoint)
@@ -87,7 +90,7 @@ def test_a_resumed_run_gives_what_one_run_gives(tmp_path: Path, kind: str) -> No
 def test_a_run_that_must_stop_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     values: dict[str, Any] = {"validation": CRYSTALS, "validate_every": 3, "save_every": 100}
     stopped = train(settings(tmp_path / "stopped", **values), deadline=time.monotonic())
-    assert stopped == Trained(tmp_path / "stopped" / "last.ckpt", 1, False)
+    assert stopped == TrainingResult(tmp_path / "stopped" / "last.ckpt", 1, False)
     went_on = train(settings(tmp_path / "stopped", **values), resume=stopped.checkpoint)
     whole = train(settings(tmp_path / "whole", **values))
     found, wanted = weights(went_on.checkpoint), weights(whole.checkpoint)
@@ -116,7 +119,7 @@ def test_the_model_says_how_it_was_made_and_can_be_used(tmp_path: Path, kind: st
         tmp_path,
         kind,
         validation=CRYSTALS,
-        holdout=CRYSTALS,
+        held_out=CRYSTALS,
         data=[CRYSTALS],
         steps=2,
         validate_every=2,
@@ -124,7 +127,7 @@ def test_the_model_says_how_it_was_made_and_can_be_used(tmp_path: Path, kind: st
     )
     with pytest.raises(TrainingDataError, match="nothing to learn"):
         train(run)
-    run = run.model_copy(update={"holdout": ()})
+    run = run.model_copy(update={"held_out": ()})
     path = tmp_path / "model.safetensors"
     card = export_model(train(run).checkpoint, run, path)
     assert card == read_card(path)
@@ -156,7 +159,7 @@ def test_held_out_structures_are_counted_and_listed(tmp_path: Path) -> None:
             frac_coords=data["frac_coords"][:first],
             lattice=data["lattice"][:1],
         )
-    run = settings(tmp_path, holdout=part, name="mine", steps=1)
+    run = settings(tmp_path, held_out=part, name="mine", steps=1)
     inputs = read_inputs(run)
     assert len(inputs.training) == 39
     assert inputs.about["held_out"]["removed"] == 1
@@ -170,11 +173,11 @@ def test_a_run_can_start_from_a_model(tmp_path: Path, kind: str) -> None:
     run = settings(tmp_path / "first", kind, steps=2)
     path = tmp_path / "first.safetensors"
     export_model(train(run).checkpoint, run, path)
-    values = run.model_dump(exclude={"network", "noise"}) | {"start": str(path)}
+    values = run.model_dump(exclude={"network", "noise"}) | {"initial_model": str(path)}
     tuned = TrainingSettings.model_validate({**values, "output": tmp_path / "tuned"})
     assert tuned.network == run.network
     learnt = load_model(str(path), "cpu", "float32").network.state_dict()
-    found = new_network(tuned).state_dict()
+    found = make_initial_network(tuned).state_dict()
     assert all(torch.equal(found[name], value) for name, value in learnt.items())
     trained = weights(train(tuned).checkpoint)
     assert any(not torch.equal(trained[f"network.{name}"], v) for name, v in learnt.items())
@@ -182,29 +185,29 @@ def test_a_run_can_start_from_a_model(tmp_path: Path, kind: str) -> None:
         update={"network": settings(tmp_path, network={**NETWORKS["dense"], "width": 8}).network}
     )
     with pytest.raises(CheckpointError, match="another network"):
-        new_network(other)
+        make_initial_network(other)
 
 
 def test_a_model_can_keep_a_share_of_its_start(tmp_path: Path) -> None:
     first = settings(tmp_path / "first", name="first")
     path = tmp_path / "first.safetensors"
     export_model(train(first).checkpoint, first, path)
-    second = settings(tmp_path / "second", start=str(path), keep_start=0.25, seed=1)
+    second = settings(tmp_path / "second", initial_model=str(path), initial_share=0.25, seed=1)
     checkpoint = train(second).checkpoint
     export_model(checkpoint, second, tmp_path / "kept.safetensors")
     export_model(
-        checkpoint, second.model_copy(update={"keep_start": 0.0}), tmp_path / "new.safetensors"
+        checkpoint, second.model_copy(update={"initial_share": 0.0}), tmp_path / "new.safetensors"
     )
     start, new, kept = (load_file(tmp_path / f"{n}.safetensors") for n in ("first", "new", "kept"))
     for name, value in kept.items():
         torch.testing.assert_close(value, 0.75 * new[name] + 0.25 * start[name])
-    with pytest.raises(ValidationError, match="no start to keep a share"):
-        settings(tmp_path, keep_start=0.25)
+    with pytest.raises(ValidationError, match="there is no initial_model"):
+        settings(tmp_path, initial_share=0.25)
 
 
 def test_missing_models_to_start_from_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="no model 'nothing'"):
-        settings(tmp_path, start="nothing")
+        settings(tmp_path, initial_model="nothing")
 
 
 @pytest.mark.parametrize(

@@ -10,28 +10,30 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.diffusion.training.data import TrainingStructures
 from aiida_hpaint.science.diffusion.training.files import (
     describe_source,
+    hash_source,
     load_structures,
     read_source,
-    source_hash,
 )
-from aiida_hpaint.science.exchange.build import Blank
-from aiida_hpaint.science.exchange.sense import different, sensible
-from aiida_hpaint.science.exchange.settings import ExchangeSettings, Swap
-from aiida_hpaint.science.exchange.settle import settle
+from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import number_of
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.substitution.acceptance import find_acceptable, find_distinct
+from aiida_hpaint.science.substitution.candidates import Candidate
+from aiida_hpaint.science.substitution.relaxation import relax_candidates
+from aiida_hpaint.science.substitution.settings import SubstitutionSettings, Swap
 from aiida_hpaint.science.types import Progress
 
 RESULT = "exchanged.npz"
 RECORD = "exchanged.json"
 
 
-def exchange(settings: ExchangeSettings, *, progress: Progress | None = None) -> Path:
+def substitute_elements(
+    settings: SubstitutionSettings, *, progress: Progress | None = None
+) -> Path:
     """Exchange elements in data, relax what results, and write what is sensible.
 
     A run that was stopped goes on where it was: each chunk of structures is a file of its own.
@@ -73,17 +75,17 @@ def exchange(settings: ExchangeSettings, *, progress: Progress | None = None) ->
 
 
 def _blanks(
-    data: TrainingStructures, swap: Swap, place: int, settings: ExchangeSettings
-) -> list[Blank]:
+    data: TrainingStructures, swap: Swap, place: int, settings: SubstitutionSettings
+) -> list[Candidate]:
     """Structures that a swap fits, in a random order, as many as its limit allows."""
     fits = data.contain(number_of(swap.take)) & ~data.contain(1)
     for element in swap.beside:
         fits &= data.contain(number_of(element))
     order = np.random.default_rng([settings.seed, place]).permutation(np.flatnonzero(fits))
-    found: list[Blank] = []
+    found: list[Candidate] = []
     for index in order.tolist():
         label = f"{data.labels[data.chosen[index]]}:{swap}"
-        blank = Blank(label, data.crystal(index), swap, (settings.seed, place, index))
+        blank = Candidate(label, data.crystal(index), swap, (settings.seed, place, index))
         if (
             blank.sites <= settings.max_sites
             and (blank.crystal.numbers != number_of(swap.take)).any()
@@ -94,7 +96,7 @@ def _blanks(
     return found
 
 
-def _open(settings: ExchangeSettings) -> None:
+def _open(settings: SubstitutionSettings) -> None:
     """Say in the folder what its chunks are made with."""
     asked = json.loads(settings.model_dump_json(exclude={"output"}))
     path = settings.output / "settings.json"
@@ -108,20 +110,20 @@ def _open(settings: ExchangeSettings) -> None:
         )
 
 
-def _chunk(settings: ExchangeSettings, place: int, blanks: list[Blank]) -> StructureBatch:
+def _chunk(settings: SubstitutionSettings, place: int, blanks: list[Candidate]) -> StructureBatch:
     path = settings.output / f"chunk-{place:04d}.npz"
     if not path.exists():
-        save_npz(settle(blanks, settings), path)
+        save_npz(relax_candidates(blanks, settings), path)
     return load_npz(path)
 
 
 def _finish(
-    settings: ExchangeSettings, data: TrainingStructures, structures: StructureBatch
+    settings: SubstitutionSettings, data: TrainingStructures, structures: StructureBatch
 ) -> Path:
-    good = structures[np.flatnonzero(sensible(structures, settings.largest_force))]
+    good = structures[np.flatnonzero(find_acceptable(structures, settings.largest_force))]
     if not len(good):
         raise ValueError("no exchanged structure is sensible: choose other swaps")
-    good = good[different(good)]
+    good = good[find_distinct(good)]
     path = settings.output / RESULT
     np.savez_compressed(
         path,
@@ -138,7 +140,7 @@ def _finish(
 
 
 def _record(
-    settings: ExchangeSettings,
+    settings: SubstitutionSettings,
     data: TrainingStructures,
     tried: StructureBatch,
     kept: StructureBatch,
@@ -152,5 +154,5 @@ def _record(
         "potential": {key: card[key] for key in ("name", "package_version", "sha256")},
         "tried": dict(Counter(label.rpartition(":")[2] for label in tried.labels)),
         "kept": dict(by_swap),
-        "sha256": source_hash(settings.output / RESULT),
+        "sha256": hash_source(settings.output / RESULT),
     }

@@ -6,9 +6,9 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from aiida_hpaint.science.exchange.sense import different, sensible
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.convert import from_ase
+from aiida_hpaint.science.substitution.acceptance import find_acceptable, find_distinct
 
 HYDRIDE = bulk("LiH", "rocksalt", a=4.08)
 MOLECULE = Atoms("NaH2", positions=[[0, 0, 0], [2.2, 0, 0], [2.2, 0.74, 0]], cell=[4, 4, 4], pbc=1)
@@ -23,23 +23,23 @@ def relaxed(atoms: Atoms, force: float = 0.0, status: str = "converged") -> Stru
 
 
 def test_only_a_hydride_is_sensible() -> None:
-    found = sensible(concatenate([relaxed(atoms) for atoms in ALL]), 0.5)
+    found = find_acceptable(concatenate([relaxed(atoms) for atoms in ALL]), 0.5)
     assert found.tolist() == [True, False, False, False, False]
 
 
 @pytest.mark.parametrize(("force", "status"), [(0.6, "not converged"), (0.0, "collapsed")])
 def test_what_is_not_at_rest_is_not_sensible(force: float, status: str) -> None:
-    assert not sensible(relaxed(HYDRIDE, force, status), 0.5).any()
+    assert not find_acceptable(relaxed(HYDRIDE, force, status), 0.5).any()
 
 
 def test_what_comes_twice_is_kept_once() -> None:
     supercell = HYDRIDE.repeat((2, 1, 1))
     other = bulk("LiH", "cesiumchloride", a=2.5)
-    assert different(concatenate([relaxed(a) for a in (HYDRIDE, supercell, other)])) == [0, 2]
+    assert find_distinct(concatenate([relaxed(a) for a in (HYDRIDE, supercell, other)])) == [0, 2]
 
 
 def test_dense_and_thin_crystals_are_not_sensible() -> None:
     for edge in (1.9, 9.0):
         atoms = HYDRIDE.copy()
         atoms.set_cell(HYDRIDE.cell * (edge / 4.08), scale_atoms=True)
-        assert not sensible(relaxed(atoms), 0.5).any()
+        assert not find_acceptable(relaxed(atoms), 0.5).any()

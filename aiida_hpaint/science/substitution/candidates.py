@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.diffusion.training.data import TrainingCrystal
-from aiida_hpaint.science.exchange.groups import group_of, towards
-from aiida_hpaint.science.exchange.settings import Swap
+from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import number_of
 from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.substitution.groups import get_group_atoms, random_rotation_to
+from aiida_hpaint.science.substitution.settings import Swap
 
 REACH = 3.5
 """Å, within which sites turn a group away from them."""
 
 
 @dataclass(frozen=True)
-class Blank:
+class Candidate:
     """A structure in which the sites that leave are marked.
 
     Attributes
@@ -40,17 +40,17 @@ class Blank:
     def sites(self) -> int:
         """Number of sites after the exchange."""
         leaving = int((self.crystal.numbers == number_of(self.swap.take)).sum())
-        return len(self.crystal.numbers) + leaving * (len(group_of(self.swap.put)[0]) - 1)
+        return len(self.crystal.numbers) + leaving * (len(get_group_atoms(self.swap.put)[0]) - 1)
 
 
-def build(blank: Blank, scale: float, jiggle: float) -> StructureBatch:
+def build_structure(blank: Candidate, scale: float, rattle: float) -> StructureBatch:
     """The structure after the exchange in a cell whose edges are scaled; groups keep their size.
 
     Parameters
     ----------
     scale
         Of the cell's edges; the same random numbers are drawn whatever it is.
-    jiggle
+    rattle
         Å, standard deviation of a random displacement of all sites.
     """
     crystal = blank.crystal
@@ -58,12 +58,12 @@ def build(blank: Blank, scale: float, jiggle: float) -> StructureBatch:
     rng = np.random.default_rng(blank.seed)
     leaving = crystal.numbers == number_of(blank.swap.take)
     numbers, positions = [crystal.numbers[~leaving]], [(crystal.frac @ cell)[~leaving]]
-    elements, shape = group_of(blank.swap.put)
+    elements, shape = get_group_atoms(blank.swap.put)
     for site in np.flatnonzero(leaving):
-        rotation = towards(_outwards(cell, crystal.frac, int(site)), rng)
+        rotation = random_rotation_to(_outwards(cell, crystal.frac, int(site)), rng)
         numbers.append(elements)
         positions.append(crystal.frac[site] @ cell + shape @ rotation.T)
-    return _batch(blank, cell, np.concatenate(numbers), np.vstack(positions), jiggle, rng)
+    return _batch(blank, cell, np.concatenate(numbers), np.vstack(positions), rattle, rng)
 
 
 def _outwards(
@@ -79,14 +79,14 @@ def _outwards(
 
 
 def _batch(
-    blank: Blank,
+    blank: Candidate,
     cell: NDArray[np.float64],
     numbers: NDArray[np.int64],
     positions: NDArray[np.float64],
-    jiggle: float,
+    rattle: float,
     rng: np.random.Generator,
 ) -> StructureBatch:
-    moved = positions + jiggle * rng.normal(size=positions.shape)
+    moved = positions + rattle * rng.normal(size=positions.shape)
     return StructureBatch(
         labels=(blank.label,),
         cells=cell[None],

@@ -23,13 +23,13 @@ GROUPS: dict[str, tuple[tuple[str, ...], FloatArray]] = {
 neighbours. Bond lengths as neutrons find them in hydroxides, ammonium salts, amides and borates."""
 
 
-def group_of(name: str) -> tuple[NDArray[np.int64], FloatArray]:
+def get_group_atoms(name: str) -> tuple[NDArray[np.int64], FloatArray]:
     """Atomic numbers (m,) and positions (m, 3) in Å of a group or of an element."""
     symbols, positions = GROUPS.get(name, ((name,), np.zeros((1, 3))))
     return np.array([number_of(symbol) for symbol in symbols], dtype=np.int64), positions
 
 
-def towards(direction: FloatArray, rng: np.random.Generator) -> FloatArray:
+def random_rotation_to(direction: FloatArray, rng: np.random.Generator) -> FloatArray:
     """(3, 3) a rotation, to be applied as `positions @ rotation.T`, that turns z to a direction.
 
     The angle about the direction is random; so is everything where the direction is zero.

@@ -11,25 +11,25 @@ import pytest
 from ase.build import bulk
 
 from aiida_hpaint.science.diffusion.training.files import Source, read_source
-from aiida_hpaint.science.exchange import ExchangeSettings, exchange
 from aiida_hpaint.science.structures.convert import from_ase
 from aiida_hpaint.science.structures.extxyz import write_extxyz
+from aiida_hpaint.science.substitution import SubstitutionSettings, substitute_elements
 
 pytest.importorskip("sevenn")
 
 
-def settings(folder: Path, **changes: object) -> ExchangeSettings:
+def settings(folder: Path, **changes: object) -> SubstitutionSettings:
     data = folder / "data.extxyz"
     salts = [bulk("NaF", "rocksalt", a=4.63), bulk("LiCl", "rocksalt", a=5.14), bulk("Al", a=4.05)]
     write_extxyz(from_ase(salts), data)
     values = {"data": data, "output": folder / "out", "swaps": ["F>H", "Cl>H"], "chunk": 1}
-    return ExchangeSettings.model_validate({**values, **changes})
+    return SubstitutionSettings.model_validate({**values, **changes})
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("exchange")
-    exchange(settings(folder))
+    folder = tmp_path_factory.mktemp("substitute_elements")
+    substitute_elements(settings(folder))
     return folder
 
 
@@ -62,7 +62,7 @@ def test_a_run_goes_on_where_it_stopped(folder: Path) -> None:
     chunk = folder / "out" / "chunk-0000.npz"
     time = chunk.stat().st_mtime_ns
     (folder / "out" / "chunk-0001.npz").unlink()
-    exchange(settings(folder))
+    substitute_elements(settings(folder))
     assert chunk.stat().st_mtime_ns == time
     again = arrays(folder / "out" / "exchanged.npz")
     assert again.keys() == before.keys()
@@ -72,9 +72,9 @@ def test_a_run_goes_on_where_it_stopped(folder: Path) -> None:
 
 def test_other_settings_are_refused_in_the_same_folder(folder: Path) -> None:
     with pytest.raises(ValueError, match="other settings"):
-        exchange(settings(folder, seed=1))
+        substitute_elements(settings(folder, seed=1))
 
 
 def test_swaps_that_fit_nothing_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no structure has what Br>H takes"):
-        exchange(settings(tmp_path, swaps=["Br>H"]))
+        substitute_elements(settings(tmp_path, swaps=["Br>H"]))

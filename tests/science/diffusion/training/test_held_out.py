@@ -8,9 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
-from aiida_hpaint.science.diffusion.training.data import TrainingStructures
 from aiida_hpaint.science.diffusion.training.files import Source, load_structures
-from aiida_hpaint.science.diffusion.training.holdout import find_held_out, formulas, write_removals
+from aiida_hpaint.science.diffusion.training.held_out import (
+    find_held_out,
+    formula_keys,
+    write_matches,
+)
+from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
 
 CRYSTALS = Path(__file__).parents[1] / "data" / "crystals.npz"
 
@@ -53,7 +57,7 @@ def test_prototypes_find_what_the_matcher_calls_different(tmp_path: Path) -> Non
     assert find_held_out(training, held_out) == []
     found = find_held_out(training, held_out, by="prototype")
     assert [removal.reason for removal in found] == ["A2B_tP6_136_f_a:H-Mg"]
-    write_removals(found, tmp_path / "removed.csv")
+    write_matches(found, tmp_path / "removed.csv")
     lines = (tmp_path / "removed.csv").read_text().splitlines()
     assert lines == ["removed,like,by", "stretched,ref,A2B_tP6_136_f_a:H-Mg"]
 
@@ -82,7 +86,7 @@ def test_keys_are_equal_where_reduced_formulas_are(one: dict, other: dict) -> No
         rng.random((sum(map(len, numbers)), 3)),
         np.stack([np.eye(3) * 10] * 2),
     )
-    keys = formulas(structures)
+    keys = formula_keys(structures)
     names = [
         Composition({Element.from_Z(z): n for z, n in x.items()}).reduced_formula
         for x in (one, other)
@@ -93,7 +97,7 @@ def test_keys_are_equal_where_reduced_formulas_are(one: dict, other: dict) -> No
 
 def test_formulas_of_real_crystals() -> None:
     structures = load_structures([Source(path=CRYSTALS)])
-    keys = formulas(structures)
+    keys = formula_keys(structures)
     names = [
         Structure(Lattice(c.cell), c.numbers, c.frac).composition.reduced_formula
         for c in map(structures.crystal, range(len(structures)))

@@ -20,15 +20,15 @@ from torch import Tensor
 from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 
-RECORD = "aiida_hpaint"
+RECORD_KEY = "aiida_hpaint"
 """Key of a checkpoint with the record of its run."""
 
-LAST = "last.ckpt"
+LAST_CHECKPOINT = "last.ckpt"
 """The checkpoint that a run ends with, finished or not."""
 
 
 @dataclass(frozen=True)
-class Row:
+class LossPoint:
     """A point of the loss curve.
 
     Attributes
@@ -43,7 +43,7 @@ class Row:
     validation: float | None = None
 
 
-class Keeper(Callback):
+class RunRecorder(Callback):
     """Writes checkpoints and the loss curve, and ends the run when its time is over.
 
     Parameters
@@ -68,7 +68,7 @@ class Keeper(Callback):
     ) -> None:
         self.folder, self.facts, self.deadline = folder, facts, deadline
         self.save_every, self.log_every, self.keep_all = save_every, log_every, keep_all
-        self.rows: list[Row] = []
+        self.rows: list[LossPoint] = []
         self.before = 0.0
         self.began = time.monotonic()
         self.losses: list[Tensor] = []
@@ -86,7 +86,7 @@ class Keeper(Callback):
         if step % self.log_every == 0:
             self._add_row(trainer)
         if step % self.save_every == 0:
-            name = f"step={step}.ckpt" if self.keep_all else LAST
+            name = f"step={step}.ckpt" if self.keep_all else LAST_CHECKPOINT
             trainer.save_checkpoint(self.folder / name)
         if self.deadline is not None:
             late = time.monotonic() > self.deadline
@@ -105,29 +105,29 @@ class Keeper(Callback):
         """Save what there is at the end, before the averaged weights replace the others."""
         if trainer.global_step >= trainer.max_steps:
             self._add_row(trainer)
-        trainer.save_checkpoint(self.folder / LAST)
+        trainer.save_checkpoint(self.folder / LAST_CHECKPOINT)
 
     def on_save_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Put the record into the checkpoint."""
         validations = [row.validation for row in self.rows if row.validation is not None]
-        checkpoint[RECORD] = {
+        checkpoint[RECORD_KEY] = {
             **self.facts,
             "seconds": self.before + time.monotonic() - self.began,
             "validation_loss": validations[-1] if validations else None,
             "rows": [[row.step, row.loss, row.validation] for row in self.rows],
             "losses": [float(loss) for loss in self.losses],
-            **machine(trainer),
+            **describe_machine(trainer),
         }
 
     def on_load_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Go on with the record of the run that is resumed."""
-        record = checkpoint[RECORD]
+        record = checkpoint[RECORD_KEY]
         self.before = record["seconds"]
-        self.rows = [Row(*row) for row in record["rows"]]
+        self.rows = [LossPoint(*row) for row in record["rows"]]
         self.losses = [torch.tensor(loss) for loss in record["losses"]]
 
     def _add_row(self, trainer: Trainer, validation: float | None = None) -> None:
@@ -135,11 +135,11 @@ class Keeper(Callback):
         if self.rows and self.rows[-1].step == step:
             known = self.rows.pop()
             kept = known.validation if validation is None else validation
-            self.rows.append(Row(step, known.loss, kept))
+            self.rows.append(LossPoint(step, known.loss, kept))
         elif self.losses:
             mean = float(torch.stack([loss.cpu() for loss in self.losses]).mean())
             self.losses = []
-            self.rows.append(Row(step, mean, validation))
+            self.rows.append(LossPoint(step, mean, validation))
         if trainer.is_global_zero:
             write_curve(self.rows, self.folder / "loss.csv")
 
@@ -156,12 +156,12 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError) as error:
         raise CheckpointError(f"{checkpoint} is no readable checkpoint: {error}") from error
-    if RECORD not in state:
+    if RECORD_KEY not in state:
         raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
-    return {**state[RECORD], "steps": state["global_step"], "weights": state["state_dict"]}
+    return {**state[RECORD_KEY], "steps": state["global_step"], "weights": state["state_dict"]}
 
 
-def write_curve(rows: list[Row], path: Path) -> None:
+def write_curve(rows: list[LossPoint], path: Path) -> None:
     """Write a loss curve as CSV: step, loss, validation_loss."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -170,11 +170,13 @@ def write_curve(rows: list[Row], path: Path) -> None:
         writer.writerows([row.step, row.loss, row.validation] for row in rows)
 
 
-def machine(trainer: Trainer) -> dict[str, Any]:
+def describe_machine(trainer: Trainer) -> dict[str, Any]:
     """Device and versions, for the card."""
     device = trainer.strategy.root_device
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else processor(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else read_processor_name(),
         "devices": trainer.world_size,
         "versions": {
             "aiida-hpaint": __version__,
@@ -185,7 +187,7 @@ def machine(trainer: Trainer) -> dict[str, Any]:
     }
 
 
-def processor() -> str:
+def read_processor_name() -> str:
     """Name of this machine's CPU, as far as it can be told."""
     listed = Path("/proc/cpuinfo")
     if sys.platform == "linux" and listed.is_file():
@@ -195,7 +197,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-class Progress(TQDMProgressBar):
+class StepProgressBar(TQDMProgressBar):
     """Steps done of all, loss and rate."""
 
     def __init__(self, steps: int) -> None:

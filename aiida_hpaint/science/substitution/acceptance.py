@@ -30,7 +30,7 @@ VOLUMES = (4.0, 60.0)
 """Å³ per site between which crystals are."""
 
 
-def sensible(structures: StructureBatch, largest_force: float) -> NDArray[np.bool_]:
+def find_acceptable(structures: StructureBatch, largest_force: float) -> NDArray[np.bool_]:
     """(S,) whether a relaxed structure is calm, bound, without H2 and of a possible density."""
     statuses = [status.value for status in RELAXED]
     calm = np.isin(structures.scalars["status"], statuses)
@@ -56,7 +56,7 @@ def _bound(structure: StructureBatch) -> bool:
     return not too_close.any() and bool((distances[hydrogen].min(axis=1) < LONELY).all())
 
 
-def different(structures: StructureBatch) -> list[int]:
+def find_distinct(structures: StructureBatch) -> list[int]:
     """Indices of structures that StructureMatcher takes for no earlier one."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 

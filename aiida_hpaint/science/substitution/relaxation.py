@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from aiida_hpaint.science.exchange.build import Blank, build
-from aiida_hpaint.science.exchange.settings import ExchangeSettings
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
+from aiida_hpaint.science.substitution.candidates import Candidate, build_structure
+from aiida_hpaint.science.substitution.settings import SubstitutionSettings
 
 NEARBY = (0.97, 1.0, 1.03)
 """Scales of the cell's edges that are tried once sites have been relaxed."""
@@ -20,14 +20,15 @@ NEARBY = (0.97, 1.0, 1.03)
 _SINGLE_POINT = RelaxationSettings(moving="all", max_steps=0, give_up_above=None)
 
 
-def settle(blanks: Sequence[Blank], settings: ExchangeSettings) -> StructureBatch:
+def relax_candidates(blanks: Sequence[Candidate], settings: SubstitutionSettings) -> StructureBatch:
     """Exchanged structures at the volume of lowest energy among some, sites relaxed.
 
     Energies are compared at `scales` of the cell, sites relaxed, energies compared at scales
     nearby, and sites relaxed again. The shape of the cell stays.
     """
     built = [
-        [build(blank, scale, settings.jiggle) for scale in settings.scales] for blank in blanks
+        [build_structure(blank, scale, settings.rattle) for scale in settings.scales]
+        for blank in blanks
     ]
     structures = _relaxed(_lowest(built, settings), settings)
     scaled = [[_scaled(one, scale) for scale in NEARBY] for one in structures]
@@ -35,7 +36,7 @@ def settle(blanks: Sequence[Blank], settings: ExchangeSettings) -> StructureBatc
 
 
 def _lowest(
-    choices: Sequence[Sequence[StructureBatch]], settings: ExchangeSettings
+    choices: Sequence[Sequence[StructureBatch]], settings: SubstitutionSettings
 ) -> StructureBatch:
     """Of the choices for each structure the one of lowest energy; the middle one without any."""
     flat = _fresh(concatenate([choice for row in choices for choice in row]))
@@ -45,7 +46,7 @@ def _lowest(
     return flat[np.arange(len(choices)) * table.shape[1] + best]
 
 
-def _relaxed(structures: StructureBatch, settings: ExchangeSettings) -> StructureBatch:
+def _relaxed(structures: StructureBatch, settings: SubstitutionSettings) -> StructureBatch:
     return relax(_fresh(structures), settings.relaxation, settings.potential)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from aiida_hpaint.science.exchange import ExchangeSettings, Swap
+from aiida_hpaint.science.substitution import SubstitutionSettings, Swap
 
 
 def test_a_swap_is_read_from_text() -> None:
@@ -21,4 +21,4 @@ def test_a_swap_that_means_nothing_is_refused(text: str) -> None:
 
 def test_an_exchange_needs_a_swap() -> None:
     with pytest.raises(ValidationError, match="at least 1 item"):
-        ExchangeSettings(data="train.npz", output="out", swaps=[])
+        SubstitutionSettings(data="train.npz", output="out", swaps=[])

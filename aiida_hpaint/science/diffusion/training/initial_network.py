@@ -11,8 +11,8 @@ from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNe
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
 
-def new_network(settings: TrainingSettings) -> nn.Module:
-    """The network of the settings, with the weights of `start` where there is one.
+def make_initial_network(settings: TrainingSettings) -> nn.Module:
+    """The network of the settings, with the weights of `initial_model` where there is one.
 
     Raises
     ------
@@ -20,19 +20,19 @@ def new_network(settings: TrainingSettings) -> nn.Module:
         If that model cannot be used, or has another network or noise than the settings.
     """
     network = build_network(settings)
-    if settings.start is None:
+    if settings.initial_model is None:
         return network
-    model = load_model(settings.start, "cpu", "float32")
+    model = load_model(settings.initial_model, "cpu", "float32")
     wanted = settings.network.model_dump(mode="json", exclude={"architecture"})
     if model.card.architecture != settings.network.architecture or model.card.network != wanted:
         raise CheckpointError(
-            f"the model '{settings.start}' has another network than the settings: "
+            f"the model '{settings.initial_model}' has another network than the settings: "
             "leave `network` out of them"
         )
     if model.card.noise != settings.noise:
         raise CheckpointError(
-            f"the model '{settings.start}' was trained with other noise than the settings have: "
-            "leave `noise` out of them"
+            f"the model '{settings.initial_model}' was trained with other noise than the "
+            "settings have: leave `noise` out of them"
         )
     assert isinstance(model.network, nn.Module)
     network.load_state_dict(model.network.state_dict())

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from aiida_hpaint.science.diffusion.training.files import Sources
-from aiida_hpaint.science.exchange.groups import GROUPS
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings, Settings
 from aiida_hpaint.science.structures.elements import is_element
+from aiida_hpaint.science.substitution.groups import GROUPS
 
 
 class Swap(Settings):
@@ -50,7 +50,7 @@ class Swap(Settings):
         return f"{self.take}>{self.put}"
 
 
-class ExchangeSettings(Settings):
+class SubstitutionSettings(Settings):
     """Everything that the exchanged structures depend on."""
 
     data: Sources = Field(description="structures to start from, as for a training")
@@ -62,7 +62,7 @@ class ExchangeSettings(Settings):
         min_length=1,
         description="of the cell's edges, of which the lowest in energy is relaxed",
     )
-    jiggle: float = Field(
+    rattle: float = Field(
         0.05, ge=0, description="Å, random displacement that breaks a symmetry which would not hold"
     )
     potential: PotentialSettings = PotentialSettings()

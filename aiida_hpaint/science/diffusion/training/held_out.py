@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
-from aiida_hpaint.science.diffusion.training.data import TrainingCrystal, TrainingStructures
 from aiida_hpaint.science.diffusion.training.prototypes import prototype_label
+from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal, TrainingStructures
 from aiida_hpaint.science.structures.names import for_tables
 
 
 @dataclass(frozen=True)
-class Removal:
+class HeldOutMatch:
     """A training structure that is like a held-out one.
 
     Attributes
@@ -40,27 +40,27 @@ def find_held_out(
     training: TrainingStructures,
     held_out: TrainingStructures,
     by: Literal["structure", "prototype"] = "structure",
-) -> list[Removal]:
+) -> list[HeldOutMatch]:
     """Training structures that match a held-out one.
 
     Only structures of the same reduced formula are compared, which neither way can miss: by
     pymatgen's StructureMatcher with its defaults and, with 'prototype', by `prototype_label`.
     """
     wanted = defaultdict(list)
-    for index, formula in enumerate(formulas(held_out)):
+    for index, formula in enumerate(formula_keys(held_out)):
         wanted[formula].append(index)
     finder = _Finder(held_out, by)
     removals = []
-    for index, formula in enumerate(formulas(training)):
+    for index, formula in enumerate(formula_keys(training)):
         if formula in wanted:
             found = finder.find(training.crystal(index), wanted[formula])
             if found is not None:
                 label = str(training.labels[training.chosen[index]])
-                removals.append(Removal(index, label, *found))
+                removals.append(HeldOutMatch(index, label, *found))
     return removals
 
 
-def formulas(structures: TrainingStructures) -> list[bytes]:
+def formula_keys(structures: TrainingStructures) -> list[bytes]:
     """(S,) keys that are equal where reduced formulas are."""
     numbers = np.asarray(structures.numbers)
     keys = []
@@ -73,7 +73,7 @@ def formulas(structures: TrainingStructures) -> list[bytes]:
     return keys
 
 
-def write_removals(removals: list[Removal], path: Path) -> None:
+def write_matches(removals: list[HeldOutMatch], path: Path) -> None:
     """Write what was removed, and why, as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
