@@ -12,7 +12,7 @@ from processes import ended
 from aiida_hpaint import __version__
 
 ROOT = Path(__file__).parents[2]
-CRYSTALS = ROOT / "diffusion" / "data" / "crystals.npz"
+CRYSTALS = ROOT / "science" / "diffusion" / "data" / "crystals.npz"
 TIMEOUT = 300
 
 
