@@ -32,8 +32,7 @@ class Gaussians(Precise):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        # named: networks are built without memory (device "meta") before weights are loaded
-        offset = torch.linspace(0, 1, size, dtype=torch.float32, device="cpu")
+        offset = even_steps(size)
         # the published weights were fitted to the width that single precision gives
         self.exponent = -0.5 / float(offset[1] - offset[0]) ** 2
         self.register_buffer("offset", offset)
@@ -84,19 +83,40 @@ class CircularProjection(nn.Module):
 
 
 class TimeEncoding(Precise):
-    """Sines and cosines of a time, alternating."""
+    """Sines and cosines of a time, alternating.
+
+    The rates are exponentials of numbers in single precision, as in MatterGen, whose checkpoints
+    hold them. How an exponential in single precision is rounded is the processor's choice (of 256
+    rates, MKL gives 2 to 13 that differ by one unit in the last place from one of its code paths
+    to the next), and a double precision network would keep that error of 6e-8: an exponential in
+    double precision, rounded once, is the same everywhere.
+    """
 
     div_term: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
         steps = torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(10000.0) / width)
-        self.register_buffer("div_term", torch.exp(steps))
+        self.register_buffer("div_term", torch.exp(steps.double()).float())
 
     def forward(self, times: Tensor) -> Tensor:
         """(A, W) from times (A,) between 0 and 1."""
         phases = times[:, None] * self.div_term
         return torch.stack([phases.sin(), phases.cos()], -1).flatten(1)
+
+
+def even_steps(size: int) -> Tensor:
+    """(size,) numbers from 0 to 1 in single precision, the same on every processor.
+
+    These are the numbers of `torch.linspace` on vectorised processors, and so of MatterGen's
+    checkpoints: multiples of the rounded step, counted from the nearer end. Without vector
+    instructions torch rounds once more.
+    """
+    # named: networks are built without memory (device "meta") before weights are loaded
+    count = torch.arange(size, dtype=torch.float64, device="cpu")
+    step = float(1 / torch.tensor(size - 1, dtype=torch.float32, device="cpu"))
+    rising, falling = count * step, 1 - (size - 1 - count) * step
+    return torch.where(count < size // 2, rising, falling).float()
 
 
 def envelope(scaled: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from scipy.special import eval_legendre
@@ -10,6 +12,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.bases import (
     RadialBasis,
     TimeEncoding,
     envelope,
+    even_steps,
     legendre,
 )
 
@@ -57,6 +60,16 @@ def test_times_alternate_sine_and_cosine() -> None:
     np.testing.assert_allclose(found[0], [0, 1, 0, 1, 0, 1], atol=1e-12)
     np.testing.assert_allclose(found[1, ::2], np.sin(0.7 * rates), atol=1e-7)
     np.testing.assert_allclose(found[1, 1::2], np.cos(0.7 * rates), atol=1e-7)
+
+
+def test_tables_are_rounded_once_and_so_the_same_on_every_processor() -> None:
+    exponents = torch.arange(0, 512, 2, dtype=torch.float32) * (-math.log(10000.0) / 512)
+    rates = [math.exp(exponent) for exponent in exponents.tolist()]
+    assert torch.equal(TimeEncoding(512).div_term, torch.tensor(rates, dtype=torch.float32))
+    step = float(np.float32(1) / np.float32(127))
+    rising = [step * count for count in range(64)]
+    knots = [*rising, *(1 - knot for knot in reversed(rising))]
+    assert torch.equal(even_steps(128), torch.tensor(knots, dtype=torch.float32))
 
 
 def test_tables_of_functions_stay_in_single_precision() -> None:
