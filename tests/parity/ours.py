@@ -15,6 +15,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candi
 from aiida_hpaint.science.diffusion.noise import Noise
 
 from .crystals import KNOWN_TIME, Case
+from .references import Arrays, load
 from .weights import fill
 
 SEED = 3
@@ -36,11 +37,23 @@ NOISE = FractionalNoiseSettings()
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
-def build(size: str, dtype: torch.dtype = torch.float32) -> GemNetwork:
-    """Our network with the oracle's weights."""
-    network = GemNetwork(
-        GemNetSettings(known_time=KNOWN_TIME, **(SIZES | SIZES_TO_SAMPLE)[size]), NOISE
-    )
+def settings_of(size: str) -> GemNetSettings:
+    """The settings of a size."""
+    return GemNetSettings(known_time=KNOWN_TIME, **(SIZES | SIZES_TO_SAMPLE)[size])
+
+
+def build(
+    size: str, dtype: torch.dtype = torch.float32, tables: Arrays | None = None
+) -> GemNetwork:
+    """Our network with the oracle's weights, and with its tables (the recorded ones if None).
+
+    The oracle makes its tables of rates and knots in single precision, where the last digit is
+    the processor's choice. Its checkpoints hold them, so that a network which is loaded has them.
+    """
+    tables = tables or load("tables")
+    network = GemNetwork(settings_of(size), NOISE)
+    for name, buffer in network.named_buffers():
+        buffer.copy_(torch.as_tensor(tables[f"{size}_{name}"]))
     network.to(dtype)
     fill(network, SEED)
     return network.eval().requires_grad_(False)

@@ -9,9 +9,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from .compare import TOLERANCES, deviations  # noqa: E402
+from .compare import deviations, tolerance  # noqa: E402
 from .crystals import load_cases  # noqa: E402
-from .ours import DTYPES, build, edges, evaluate  # noqa: E402
+from .ours import DTYPES, build, edges, evaluate, settings_of  # noqa: E402
 from .references import load  # noqa: E402
 
 KINDS = ("structure", "site")
@@ -32,20 +32,33 @@ def test_edges_are_the_same(precision: str) -> None:
 @pytest.mark.parametrize(("kind", "precision"), list(product(KINDS, DTYPES)))
 def test_small_networks_agree_on_all_crystals(kind: str, precision: str) -> None:
     found = deviations(load("outputs"), "small", kind, precision, load_cases())
-    assert max(found) < TOLERANCES[precision]
+    assert max(found) < tolerance(settings_of("small"), precision)
 
 
 @pytest.mark.parametrize("precision", DTYPES)
 def test_full_networks_agree_on_a_few_crystals(precision: str) -> None:
     found = deviations(load("outputs"), "full", "site", precision, load_cases()[FEW])
-    assert max(found) < TOLERANCES[precision]
+    assert max(found) < tolerance(settings_of("full"), precision)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "precision"), list(product(KINDS, DTYPES)))
 def test_full_networks_agree_on_all_crystals(kind: str, precision: str) -> None:
     found = deviations(load("outputs"), "full", kind, precision, load_cases())
-    assert max(found) < TOLERANCES[precision]
+    assert max(found) < tolerance(settings_of("full"), precision)
+
+
+@pytest.mark.parametrize(
+    "table", ["noise_level_encoding.div_term", "gemnet.radial_basis.rbf.offset"]
+)
+def test_one_rounding_of_a_table_in_single_precision_would_be_seen(table: str) -> None:
+    name, tables = f"small_{table}", load("tables")
+    tables[name] = tables[name].copy()
+    middle = len(tables[name]) // 3
+    tables[name][middle] = np.nextafter(tables[name][middle], np.float32(2))
+    arguments = (load("outputs"), "small", "site", "float64", load_cases()[:5])
+    allowed = tolerance(settings_of("small"), "float64")
+    assert max(deviations(*arguments)) < allowed < max(deviations(*arguments, tables)) / 100
 
 
 def test_a_batch_gives_what_its_structures_give_alone() -> None:
@@ -53,7 +66,7 @@ def test_a_batch_gives_what_its_structures_give_alone() -> None:
     together = evaluate(network, cases, True, torch.float64)
     for case, rows in zip(cases, together, strict=True):
         (alone,) = evaluate(network, [case], True, torch.float64)
-        np.testing.assert_allclose(rows, alone, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(rows, alone, rtol=0, atol=allowed(alone))
 
 
 def test_known_sites_change_nothing_for_the_others() -> None:
@@ -61,5 +74,11 @@ def test_known_sites_change_nothing_for_the_others() -> None:
     for case in cases:
         (rows,) = evaluate(network, [case], True, torch.float64)
         (few,) = evaluate(network, [case], True, torch.float64, all_unknown=False)
-        np.testing.assert_allclose(few[case.unknown], rows[case.unknown], rtol=0, atol=1e-11)
-        assert not few[~case.unknown].any()
+        there = case.unknown
+        np.testing.assert_allclose(few[there], rows[there], rtol=0, atol=allowed(rows))
+        assert not few[~there].any()
+
+
+def allowed(values: np.ndarray) -> float:
+    """Largest difference between two evaluations of the small network."""
+    return tolerance(settings_of("small"), "float64") * max(1.0, float(np.abs(values).max()))

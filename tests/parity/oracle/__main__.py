@@ -17,7 +17,7 @@ import torch
 
 from . import diffusion
 from .checkpoint import write_checkpoint, write_td_configuration
-from .outputs import graphs, outputs
+from .outputs import graphs, outputs, tables
 from .trajectories import trajectories
 
 
@@ -38,6 +38,7 @@ def main() -> None:
         write_td_configuration(folder)
         os.chdir(target)
     _save(target, "graphs", graphs())
+    _save(target, "tables", tables())
     _save(target, "outputs", outputs())
 
 

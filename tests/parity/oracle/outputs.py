@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from parity.crystals import load_cases
 
-from .networks import SIZES, build, edges, evaluate, precision
+from .networks import SIZES, SIZES_TO_SAMPLE, build, edges, evaluate, precision
 
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
@@ -23,6 +23,16 @@ def outputs() -> dict[str, NDArray[np.generic]]:
             for name, dtype in PRECISIONS.items():
                 found[f"{size}_{kind}_{name}"] = _all(size, kind == "site", dtype)
                 print(f"  {size} {kind} {name}", file=sys.stderr)
+    return found
+
+
+def tables() -> dict[str, NDArray[np.generic]]:
+    """The tables of rates and knots that each size of network has beside its weights."""
+    found: dict[str, NDArray[np.generic]] = {}
+    for size in SIZES | SIZES_TO_SAMPLE:
+        for name, table in build(size).state_dict().items():
+            if name.endswith((".div_term", ".offset")):
+                found[f"{size}_{name}"] = table.numpy()
     return found
 
 
