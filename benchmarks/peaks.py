@@ -41,9 +41,9 @@ from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
 )
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances  # noqa: E402
 from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
-from aiida_hpaint.science.funnel import winnow  # noqa: E402
 from aiida_hpaint.science.protocols import load_protocol  # noqa: E402
-from aiida_hpaint.science.restoration import relax_winnowed  # noqa: E402
+from aiida_hpaint.science.recipe import propose_and_filter  # noqa: E402
+from aiida_hpaint.science.restoration import relax_and_rank  # noqa: E402
 from aiida_hpaint.science.settings import PinballSettings, RestorationSettings  # noqa: E402
 from aiida_hpaint.science.structures import StructureBatch  # noqa: E402
 from aiida_hpaint.science.structures.elements import symbol_of  # noqa: E402
@@ -153,8 +153,8 @@ def measure(
     for way in WAYS:
         began = cpu()
         drawn = draw(way, sites, host, settings, options)
-        start = winnow(drawn, settings.symmetry, settings.filter)
-        samples = relax_winnowed(start, settings)
+        start = propose_and_filter(drawn, settings.symmetry, settings.filter)
+        samples = relax_and_rank(start, settings)
         seconds = cpu() - began
         row = describe_host(
             index,
@@ -189,7 +189,7 @@ def draw(
     options: argparse.Namespace,
 ) -> StructureBatch:
     """Samples of one host."""
-    sampling = settings.sampling
+    sampling = settings.require_sampling()
     if way in ("random", "bundled"):
         return generate(host, sampling.model_copy(update={"generator": way}))
     if way == "peaks":

@@ -14,7 +14,7 @@ from aiida.orm import Dict, Float, Int, List, SinglefileData, Str, StructureData
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.science.funnel import arrange
+from aiida_hpaint.science.recipe import finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
@@ -125,7 +125,7 @@ def pick_structures(
 def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
     """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
     complete = [_complete(chunk, _NOT_RELAXED) for chunk in chunks]
-    return arrange(concatenate(alike(complete)), refine)
+    return finish_restoration(concatenate(alike(complete)), refine)
 
 
 def alike(batches: Sequence[StructureBatch]) -> list[StructureBatch]:

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from aiida.engine import calcfunction
-from aiida.orm import Bool, Str, StructureData
+from aiida.orm import Bool, Dict, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.electrostatics.starting_points import join_starting_points
+from aiida_hpaint.science.recipe import start_from_guesses
+from aiida_hpaint.science.settings import FilterSettings, SymmetrySettings
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.status import SampleStatus
 
-__all__ = ["collect_starting_points", "strip_inserted_sites", "take_starting_points"]
+__all__ = [
+    "begin_with_guesses",
+    "collect_starting_points",
+    "strip_inserted_sites",
+    "take_starting_points",
+]
+
+
+@calcfunction
+def begin_with_guesses(hosts: StructureBatchData, settings: Dict) -> StructureBatchData:
+    """Return guesses of the inserted sites as samples, which no stage has to sample.
+
+    Parameters
+    ----------
+    hosts
+        Hosts with positions for their inserted sites; several may be of one host.
+    settings
+        `symmetry` and `filter`: what to propose beside the guesses, and how to filter them.
+    """
+    symmetry = SymmetrySettings.model_validate(settings["symmetry"])
+    filtering = FilterSettings.model_validate(settings["filter"])
+    return StructureBatchData(start_from_guesses(hosts.batch, symmetry, filtering))
 
 
 @calcfunction

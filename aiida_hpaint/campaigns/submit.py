@@ -23,12 +23,13 @@ from aiida_hpaint.campaigns.known import (
     find_known,
 )
 from aiida_hpaint.campaigns.sources import Sources
+from aiida_hpaint.science.recipe import check_inserted_sites
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import chunk_by_sites
 from aiida_hpaint.science.structures.keys import host_keys
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
 from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
-from aiida_hpaint.workflows.restore.build import check_hosts, stage_plan
+from aiida_hpaint.workflows.restore.build import stage_plan
 from aiida_hpaint.workflows.restore.outcomes import plan_contents, plan_key
 
 __all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
@@ -142,7 +143,7 @@ def make_order(
         raise ValueError("there is no host: give at least one")
     _check_slots(max_jobs)
     plan = {**stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
-    check_hosts(sources.hosts, settings.sampling.start_time)
+    check_inserted_sites(sources.hosts, settings.sampling)
     keys = host_keys(sources.hosts)
     known = find_known(plan_key(plan_contents(plan)))
     first: dict[str, int] = {}

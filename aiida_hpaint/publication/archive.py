@@ -23,6 +23,7 @@ from aiida.tools.archive.abstract import get_format
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.queries.ancestors import all_jobs
 from aiida_hpaint.queries.story import Job
+from aiida_hpaint.science.recipe import STAGES
 
 __all__ = ["ARCHIVE", "Archive", "walk", "write_archive"]
 
@@ -31,7 +32,7 @@ ARCHIVE = "archive.aiida"
 _WITHOUT_WEIGHTS = frozenset({"random", "peaks"})
 """Generators that have none."""
 
-_PYTHON = frozenset({"sample", "score", "relax_inserted", "relax_all", "phases"})
+_PYTHON = frozenset({"phases", *(stage.name for stage in STAGES)})
 _PW = frozenset({"scf", "nscf", "relax", "vc-relax"})
 _PP = frozenset({"potential"})
 _INPUTS = (

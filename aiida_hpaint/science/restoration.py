@@ -8,12 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.diffusion import generate, generate_recorded
-from aiida_hpaint.science.electrostatics.starting_points import refine_starting_points
-from aiida_hpaint.science.evaluation import select_lowest
-from aiida_hpaint.science.funnel import arrange, score, winnow
+from aiida_hpaint.science.electrostatics.starting_points import select_guesses
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.recipe import (
+    StageTools,
+    check_inserted_sites,
+    finish_restoration,
+    plan_stages,
+    run_stage,
+    start_from_guesses,
+)
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -121,7 +125,7 @@ def restore(
     batch, problems = prepare_hosts(hosts, add)
     if batch is None or problems:
         raise HostError(problems)
-    if record and not settings.sampling.record:
+    if record and settings.sampling is not None and not settings.sampling.record:
         sampling = settings.sampling.model_copy(update={"record": 1})
         settings = settings.model_copy(update={"sampling": sampling})
     return restore_recorded(batch, settings, progress=progress)
@@ -130,85 +134,87 @@ def restore(
 def restore_batch(
     hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
-    """All samples of checked hosts, relaxed and ranked."""
+    """Return all samples of checked hosts, relaxed and ranked."""
     return restore_recorded(hosts, settings, progress=progress).samples
 
 
 def restore_recorded(
     hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> Restoration:
-    """The restoration of checked hosts, with a recording if `sampling.record` asks for it."""
-    _check_plain(settings)
-    recording = None
-    if settings.sampling.record:
-        drawn, trajectory = generate_recorded(hosts, settings.sampling, progress=progress)
-        recording = Recording(drawn, trajectory)
-    else:
-        drawn = generate(hosts, settings.sampling, progress=progress)
-    return Restoration(hosts, relax_and_rank(drawn, settings, progress=progress), recording)
+    """Restore checked hosts, with a recording of the sampling if `sampling.record` asks for it."""
+    _refuse_dft(settings)
+    check_inserted_sites(hosts, settings.sampling)
+    if settings.sampling is not None:
+        return _run_stages(hosts, hosts, settings, progress)
+    guesses = start_from_guesses(hosts, settings.symmetry, settings.filter)
+    return _run_stages(hosts, guesses, settings, progress)
 
 
 def restore_from_starting_points(
     hosts: StructureBatch,
-    starting_points: StructureBatch,
+    points: StructureBatch,
     settings: RestorationSettings | str = "balanced",
     *,
     progress: Progress | None = None,
 ) -> Restoration:
-    """The recipe from samples that are there already, like those at maxima of a potential.
+    """Restore hosts from samples that exist already, like those at maxima of a potential.
 
     Parameters
     ----------
     hosts
         With the sites to insert.
-    starting_points
-        Samples of the hosts, as `make_starting_points` of `aiida_hpaint.science.electrostatics`
-        returns them.
+    points
+        Samples of the hosts, as `electrostatics.make_starting_points` makes them.
     settings
-        Name of a protocol or settings. With a `sampling.start_time` below 1 the generator takes
-        `sampling.samples` samples around each starting point, which replace it.
+        Name of a protocol or settings. With a `sampling.start_time` below 1 the generator samples
+        around each starting point, `sampling.samples` times, and these samples take the place of
+        the starting points; otherwise nothing is sampled.
 
     Raises
     ------
     ValueError
         If the protocol is unknown, or there is no starting point to sample around.
     CheckpointError, PotentialError
-        If the model or the potential cannot be had.
+        If the model or the potential cannot be loaded.
     """
     if isinstance(settings, str):
         settings = load_protocol(settings)
-    _check_plain(settings)
-    if settings.sampling.start_time < 1:
-        starting_points = refine_starting_points(
-            starting_points, settings.sampling, progress=progress
-        )
-    return Restoration(hosts, relax_and_rank(starting_points, settings, progress=progress))
+    _refuse_dft(settings)
+    if settings.sampling is not None and settings.sampling.start_time < 1:
+        guesses = select_guesses(points, settings.sampling)
+        return _run_stages(hosts, guesses, settings, progress)
+    settings = settings.model_copy(update={"sampling": None})
+    samples = start_from_guesses(points, settings.symmetry, settings.filter)
+    return _run_stages(hosts, samples, settings, progress)
 
 
 def relax_and_rank(
-    drawn: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
-) -> StructureBatch:
-    """The rest of the recipe for samples that `generate` has drawn."""
-    samples = winnow(drawn, settings.symmetry, settings.filter)
-    return relax_winnowed(samples, settings, progress=progress)
-
-
-def relax_winnowed(
     samples: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
 ) -> StructureBatch:
-    """The rest of the recipe for samples that `winnow` has filtered."""
-    _check_plain(settings)
-    same = settings.filter.same
-    if settings.score is not None:
-        samples = score(samples, settings.score, settings.potential, progress=progress)
-        samples = select_lowest(samples, settings.candidates, 0.0, same)
-    samples = relax(samples, settings.relax_inserted, settings.potential, progress=progress)
-    samples = select_lowest(samples, settings.keep, settings.keep_window, same)
-    samples = relax(samples, settings.relax_all, settings.potential, progress=progress)
-    return arrange(samples, settings.symmetry.refine)
+    """Run all stages after the sampling, for samples that `propose_and_filter` has marked."""
+    _refuse_dft(settings)
+    settings = settings.model_copy(update={"sampling": None})
+    return _run_stages(samples, samples, settings, progress).samples
 
 
-def _check_plain(settings: RestorationSettings) -> None:
+def _run_stages(
+    hosts: StructureBatch,
+    structures: StructureBatch,
+    settings: RestorationSettings,
+    progress: Progress | None,
+) -> Restoration:
+    recording = None
+    for name, inputs in plan_stages(settings).items():
+        result = run_stage(name, structures, inputs, StageTools(progress=progress))
+        structures = result.structures
+        if result.trajectory is not None:
+            # Nothing is recorded of proposals, which follow after all that was sampled.
+            recording = Recording(structures[: len(result.trajectory)], result.trajectory)
+    samples = finish_restoration(structures, settings.symmetry.refine)
+    return Restoration(hosts, samples, recording)
+
+
+def _refuse_dft(settings: RestorationSettings) -> None:
     if settings.validation is not None:
         raise ValueError(
             "validation by DFT needs AiiDA: leave out --no-aiida, or in Python use build_restore; "
@@ -219,7 +225,6 @@ def _check_plain(settings: RestorationSettings) -> None:
 __all__: Sequence[str] = [
     "Restoration",
     "relax_and_rank",
-    "relax_winnowed",
     "restore",
     "restore_batch",
     "restore_from_starting_points",

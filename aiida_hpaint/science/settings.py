@@ -241,9 +241,15 @@ class RestoreHydrogenSettings(Settings):
 
 
 class RestorationSettings(Settings):
-    """The whole recipe: sample, filter, score, relax inserted sites, relax all sites, rank."""
+    """The whole recipe; `aiida_hpaint.science.recipe` says what its stages do.
 
-    sampling: SamplingSettings = SamplingSettings()
+    A stage that is null is left out.
+    """
+
+    sampling: SamplingSettings | None = Field(
+        SamplingSettings(),
+        description="null: inserted sites have positions already, which are relaxed and ranked",
+    )
     symmetry: SymmetrySettings = SymmetrySettings()
     filter: FilterSettings = FilterSettings()
     potential: PotentialSettings = PotentialSettings()
@@ -254,10 +260,14 @@ class RestorationSettings(Settings):
     candidates: int = Field(
         10, ge=1, description="lowest scored samples of each host that are relaxed, with `score`"
     )
-    relax_inserted: RelaxationSettings = RelaxationSettings(moving="inserted")
-    relax_all: RelaxationSettings = RelaxationSettings(moving="all")
+    relax_inserted: RelaxationSettings | None = Field(
+        RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"
+    )
+    relax_all: RelaxationSettings | None = Field(
+        RelaxationSettings(moving="all"), description="null: the host stays as it was measured"
+    )
     keep: int = Field(
-        2, ge=1, description="lowest candidates of each host relaxed with all sites free"
+        2, ge=1, description="lowest candidates of each host that go on after `relax_inserted`"
     )
     keep_window: float = Field(
         0.02, ge=0, description="candidates this close to the lowest are kept too, eV per atom"
@@ -265,3 +275,20 @@ class RestorationSettings(Settings):
     validation: ValidationSettings | None = Field(
         None, description="relax the best with Quantum ESPRESSO; null: do not"
     )
+
+    @property
+    def final_relaxation(self) -> RelaxationSettings:
+        """Relaxation of complete structures, like references: all sites, as `relax_all` says."""
+        return self.relax_all or RelaxationSettings(moving="all")
+
+    def require_sampling(self) -> SamplingSettings:
+        """Return the settings of sampling, for what cannot do without.
+
+        Raises
+        ------
+        ValueError
+            If sampling is off.
+        """
+        if self.sampling is None:
+            raise ValueError("sampling is null, but this draws samples: give settings of sampling")
+        return self.sampling

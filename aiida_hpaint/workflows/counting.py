@@ -20,7 +20,11 @@ from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import symbol_of
 from aiida_hpaint.workflows.engine.durable import DurableGraph
-from aiida_hpaint.workflows.restore.build import restore_inputs, runs_here
+from aiida_hpaint.workflows.restore.build import (
+    borrow_relaxation,
+    restore_inputs,
+    runs_here,
+)
 from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
@@ -142,20 +146,18 @@ def build_count(
         raise ValueError("there is no competing phase: give one of each element, with --phases")
     check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
-    relax_all = inputs["plan"]["relax_all"]
-    if runs_here(relax_all["code"]):
+    restoration = settings.restoration
+    relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
+    if runs_here(relaxing["code"]):
         # Phases hold no other elements than the host and what it misses.
-        get_potential(settings.restoration.potential).card.check_elements(hosts.batch.numbers)
-    values = settings.restoration.model_dump(mode="json")
-    potential = {"potential": relax_all["settings"]["potential"]}
-    relaxation = {**potential, "relaxation": values["relax_all"]}
+        get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
     graph = count.build(
         host=StructureBatchData(one),
         bare=StructureBatchData(bare_host(one)),
         phases=StructureBatchData(competing),
         **inputs,
-        relaxing={**relax_all, "settings": Dict(relaxation)},
-        competing={**relax_all, "settings": Dict(potential)},
+        relaxing=relaxing,
+        competing=borrow_relaxation(inputs["plan"], None),
         settings=Dict(settings.model_dump(mode="json")),
     )
     graph.name = name

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.calculations.parts import joined
-from aiida_hpaint.science.funnel import winnow
+from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
@@ -30,8 +30,8 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
     from aiida_hpaint.science.diffusion import generate
 
     made = generate(hosts, SamplingSettings(generator="random", samples=4, seed=3))
-    filtered = winnow(made, SYMMETRY, FilterSettings())
-    return filtered.with_scalars(host=host_places(hosts)[filtered.scalars["host"]])
+    sifted = propose_and_filter(made, SYMMETRY, FilterSettings())
+    return sifted.with_scalars(host=host_places(hosts)[sifted.scalars["host"]])
 
 
 @pytest.mark.usefixtures("profile")

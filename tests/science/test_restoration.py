@@ -67,7 +67,8 @@ def test_the_way_of_each_sample_is_recorded_on_request(restoration: Restoration)
     assert recording is not None
     assert restoration.trajectory is recording.trajectory
     assert recording.trajectory.samples.tolist() == [0, 1, 2]
-    assert set(recording.samples.scalars["status"]) == {"sampled"}
+    # As through AiiDA, the filter has marked what is not worth relaxing.
+    assert set(recording.samples.scalars["status"]) <= {"sampled", "duplicate"}
     assert (compute_deviations(recording).positions[:, -1] == 0).all()
 
 

@@ -41,23 +41,24 @@ def texts(folder: Path) -> dict[str, bytes]:
 
 
 def python_job(hosts: StructureBatch, label: str) -> dict[str, Any]:
-    from aiida.orm import Dict
+    from aiida.orm import Dict, Str
     from aiida_pythonjob.launch import prepare_pythonjob_inputs
     from aiida_workgraph import namespace
 
-    from aiida_hpaint.calculations.jobs import sample_job
+    from aiida_hpaint.calculations.jobs import run_stage
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     given = {
         "structures": StructureBatchData(hosts),
+        "stage": Str("sample"),
         "settings": Dict({"generator": "random"}),
         "identity": Dict({"version": "0"}),
     }
     metadata = {"options": dict(OPTIONS), "label": label}
     inputs: dict[str, Any] = prepare_pythonjob_inputs(
-        sample_job,
+        run_stage,
         function_inputs=given,
-        inputs_spec=namespace(structures=Any, settings=Any, identity=Any),
+        inputs_spec=namespace(structures=Any, stage=Any, settings=Any, identity=Any),
         outputs_spec=namespace(structures=StructureBatchData),
         code=told.default_code(),
         metadata=metadata,

@@ -156,7 +156,7 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.campaigns.jobs import jobs_below
     from aiida_hpaint.cli.advice import advice
     from aiida_hpaint.cli.console import console
-    from aiida_hpaint.cli.restore.run import TITLES
+    from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import (
         n_chunks,
         planned_stages,
@@ -170,11 +170,11 @@ def _show_stages(node: ProcessNode) -> None:
     for stage in planned_stages(node):
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
-        table.add_row(TITLES[stage], str(len(of_stage)), str(done), str(chunks))
+        table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
     console().print(table)
     for state in states:
         if state.trouble:
-            click.echo(f"{TITLES[state.stage]}, {state.chunk}: {state.trouble}")
+            click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.trouble}")
             click.echo(f"  what to do: {advice(state.trouble)}")
     progress = count_dft_progress(node)
     if progress is not None:

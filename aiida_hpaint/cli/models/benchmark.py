@@ -160,7 +160,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
             summaries = run_comparison(chosen, settings, names, output, **shared)
         else:
             summary = run_benchmark(chosen, settings, output, **shared)
-            summaries = {settings.sampling.generator: summary}
+            summaries = {settings.require_sampling().generator: summary}
     console().print(rates_table(summaries))
     click.echo(f"Report: {write_report(output)}")
 
@@ -180,7 +180,7 @@ def _submit(
         code=flags["code"],
         upload_model=flags["upload_model"],
         chunk_sites=fitting_chunk_sites(chosen.hosts.site_counts.tolist(), cores()),
-        name=f"benchmark {settings.sampling.generator}",
+        name=f"benchmark {settings.require_sampling().generator}",
     )
     pk = session.submit(graph).pk
     click.echo(f"Submitted as node {pk}: {len(chosen.hosts)} references.")

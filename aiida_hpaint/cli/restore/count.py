@@ -166,11 +166,11 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     """
     from aiida_hpaint.cli.restore.run import ending, progress_display
     from aiida_hpaint.science.structures import from_pymatgen
-    from aiida_hpaint.workflows.restore.chunks import STAGES
+    from aiida_hpaint.workflows.restore.progress import planned_stages
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     inputs = node.inputs.graph_inputs
-    total = 2 + len(set(STAGES) & set(inputs.plan)) * len(list(inputs.chunks))
+    total = 2 + len(planned_stages(node)) * len(list(inputs.chunks))
     with progress_display() as show:
         while not node.is_terminated:
             show("stages", _ended_stages(node), total)

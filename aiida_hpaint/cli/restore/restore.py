@@ -61,7 +61,7 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         node = submit_task(obj["profile"], task)
         samples = run_with_aiida(node)
     restored = report(samples, flags["output"], node)
-    if task.settings.sampling.record:
+    if task.settings.sampling is not None and task.settings.sampling.record:
         _tell_recording(recording, flags["output"], node)
     if not restored:
         raise click.exceptions.Exit(1)

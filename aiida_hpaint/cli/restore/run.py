@@ -30,13 +30,6 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
     from aiida_hpaint.workflows.restore.progress import StageState
 
-TITLES = {
-    "sample": "sample",
-    "score": "score",
-    "relax_inserted": "relax inserted sites",
-    "relax_all": "relax all sites",
-}
-
 
 class Show(Protocol):
     """Shows how far something is."""
@@ -150,17 +143,19 @@ def run_with_aiida(node: ProcessNode) -> StructureBatch:
 
 def watch(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the stages of a restoration until it ends."""
-    from aiida_hpaint.workflows.restore.progress import n_chunks, stage_states
+    from aiida_hpaint.science.recipe import find_stage
+    from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
 
     told: set[int | None] = set()
     chunks = n_chunks(node)
     with progress_display() as show:
-        show(TITLES["sample"], 0, chunks)
+        for stage in planned_stages(node)[:1]:
+            show(find_stage(stage).title, 0, chunks)
         while True:
             over = node.is_terminated
             states = stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
-                show(TITLES[stage], done, max(chunks, begun))
+                show(find_stage(stage).title, done, max(chunks, begun))
             show_dft(node, show)
             _tell_trouble(states, told)
             if over:
@@ -231,7 +226,9 @@ def _bars() -> Progress:
 
 
 def _tell_trouble(states: list[StageState], told: set[int | None]) -> None:
+    from aiida_hpaint.science.recipe import find_stage
+
     for state in states:
         if state.node.pk not in told and (trouble := state.trouble):
             told.add(state.node.pk)
-            click.echo(f"{TITLES[state.stage]}, {state.chunk}: {trouble}", err=True)
+            click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {trouble}", err=True)

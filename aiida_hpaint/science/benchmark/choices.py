@@ -14,7 +14,7 @@ from aiida_hpaint.science.benchmark.measure import load_models, relax_reference
 from aiida_hpaint.science.benchmark.statistics.choices import Choice, HostChoices, Outcome
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.evaluation import is_match, select_lowest
-from aiida_hpaint.science.funnel import score, winnow
+from aiida_hpaint.science.recipe import RelaxationInputs, propose_and_filter, run_stage
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -71,14 +71,20 @@ def measure_choices(
     """
     steps = _score_steps(choices)
     load_models(settings)
-    sampling = settings.sampling.model_copy(update={"samples": max(c.samples for c in choices)})
+    if settings.relax_inserted is None or settings.relax_all is None:
+        raise ValueError("choices are measured for both relaxations: turn them on")
+    most = max(choice.samples for choice in choices)
+    sampling = settings.require_sampling().model_copy(update={"samples": most})
     clock = Clock()
     with clock.stage("sample"):
         drawn = generate(host, sampling)
     with clock.stage("filter"):
-        start = winnow(drawn, settings.symmetry, settings.filter)
+        start = propose_and_filter(drawn, settings.symmetry, settings.filter)
     with clock.stage("score"):
-        scored = score(start, RelaxationSettings(max_steps=steps), settings.potential)
+        inputs = RelaxationInputs(
+            relaxation=RelaxationSettings(max_steps=steps), potential=settings.potential
+        )
+        scored = run_stage("score", start, inputs).structures
     chosen = [_candidates(start, scored, choice, settings) for choice in choices]
     with clock.stage("relax_inserted"):
         inserted = _relax(start, chosen, settings.relax_inserted, settings)

@@ -13,10 +13,10 @@ from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
-from aiida_hpaint.science.funnel import winnow
+from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
-from aiida_hpaint.science.restoration import relax_winnowed
+from aiida_hpaint.science.restoration import relax_and_rank
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -46,10 +46,10 @@ def measure_host(
     """
     load_models(settings, relaxed, potentials or {})
     began = time.process_time()
-    drawn = generate(host, settings.sampling)
+    drawn = generate(host, settings.require_sampling())
     sampled = time.process_time()
-    start = winnow(drawn, settings.symmetry, settings.filter) if relaxed else drawn
-    samples = relax_winnowed(start, settings) if relaxed else _as_drawn(drawn)
+    start = propose_and_filter(drawn, settings.symmetry, settings.filter) if relaxed else drawn
+    samples = relax_and_rank(start, settings) if relaxed else _as_drawn(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
     row = describe_host(
@@ -74,7 +74,7 @@ def measure_host(
 def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
     """A reference relaxed as candidates are at the end."""
     start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
-    return relax(start, settings.relax_all, settings.potential)
+    return relax(start, settings.final_relaxation, settings.potential)
 
 
 def load_models(
@@ -83,7 +83,7 @@ def load_models(
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> None:
     """Have model and potentials at hand, so that loading them counts for no host."""
-    sampling = settings.sampling
+    sampling = settings.require_sampling()
     if sampling.generator != "random":
         load_model(sampling.generator, sampling.device, sampling.precision)
     if relaxed:

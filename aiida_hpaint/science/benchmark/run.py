@@ -132,7 +132,7 @@ def _completed(known: dict[str, Any]) -> dict[str, Any]:
 
 def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
     """Hashes of the generator and of the potential."""
-    sampling = settings.sampling
+    sampling = settings.require_sampling()
     potential = get_potential(settings.potential).card.as_json() if relaxed else {}
     generator = None
     if sampling.generator != "random":
@@ -234,5 +234,5 @@ def folder_names(generators: Sequence[str]) -> dict[str, str]:
 
 
 def _with_generator(settings: RestorationSettings, name: str) -> RestorationSettings:
-    sampling = settings.sampling.model_copy(update={"generator": name})
+    sampling = settings.require_sampling().model_copy(update={"generator": name})
     return settings.model_copy(update={"sampling": sampling})

@@ -75,7 +75,7 @@ def count_missing(
     potential.card.check_elements(hosts.numbers)
     # Phases come first: where one is missing, no time was spent on the host.
     competing = find_phases(one, settings, phases, potential, progress=progress)
-    bare = relax(bare_host(one), settings.restoration.relax_all, potential)
+    bare = relax(bare_host(one), settings.restoration.final_relaxation, potential)
     trials = Trials(bare, restore_batch(hosts, settings.restoration, progress=progress))
     return replace(assess(one, trials, competing, settings), trials=trials)
 

@@ -17,6 +17,7 @@ from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.hosts_of_samples import number_samples
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.origin import PEAKS
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -27,6 +28,7 @@ __all__ = [
     "join_starting_points",
     "make_starting_points",
     "refine_starting_points",
+    "select_guesses",
 ]
 
 _NO_SITES = "the potential has no maximum that can hold a site"
@@ -130,6 +132,24 @@ def join_starting_points(
     return concatenate(batches)
 
 
+def select_guesses(starting_points: StructureBatch, sampling: SamplingSettings) -> StructureBatch:
+    """Return the starting points that a generator can sample around: those with positions.
+
+    Raises
+    ------
+    ValueError
+        If `start_time` is 1, which would forget them, or none has positions.
+    """
+    if sampling.start_time >= 1:
+        raise ValueError(
+            "sampling.start_time is 1, which forgets the starting points: give less, like 0.3"
+        )
+    guesses = starting_points[np.flatnonzero(starting_points.placed)]
+    if not len(guesses):
+        raise ValueError("no starting point has positions: there is nothing to sample around")
+    return guesses
+
+
 def refine_starting_points(
     starting_points: StructureBatch, settings: SamplingSettings, **options: Any
 ) -> StructureBatch:
@@ -155,28 +175,13 @@ def refine_starting_points(
     CheckpointError
         If the model cannot be loaded.
     """
-    from aiida_hpaint.science.diffusion import (
-        generate,  # here: torch, which other starting_points do not need
-    )
+    # Here, because it imports torch, which starting points do not need otherwise.
+    from aiida_hpaint.science.diffusion import generate
 
-    if settings.start_time >= 1:
-        raise ValueError(
-            "sampling.start_time is 1, which forgets the starting points: give less, like 0.3"
-        )
-    guesses = starting_points[np.flatnonzero(starting_points.placed)]
-    if not len(guesses):
-        raise ValueError("no starting point has positions: there is nothing to sample around")
-    drawn = generate(replace(guesses, scalars={}), settings, **options)
-    return renumber_samples(drawn.with_scalars(host=guesses.scalars["host"][drawn.scalars["host"]]))
-
-
-def renumber_samples(samples: StructureBatch) -> StructureBatch:
-    """Samples numbered from 0 on within each host, in their order."""
-    numbers = np.zeros(len(samples), dtype=np.int64)
-    for host in np.unique(samples.scalars["host"]):
-        members = np.flatnonzero(samples.scalars["host"] == host)
-        numbers[members] = np.arange(len(members))
-    return samples.with_scalars(sample=numbers)
+    guesses = select_guesses(starting_points, settings)
+    sampled = generate(replace(guesses, scalars={}), settings, **options)
+    hosts = guesses.scalars["host"][sampled.scalars["host"]]
+    return number_samples(sampled.with_scalars(host=hosts))
 
 
 def check_one_element(hosts: StructureBatch) -> None:

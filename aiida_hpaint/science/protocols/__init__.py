@@ -51,7 +51,7 @@ def load_protocol(
     defaults = RestorationSettings().model_dump()
     merged = defaults
     for layer in (protocols[name]["settings"], overrides or {}):
-        merged = merge(_scoring(merged, layer), layer)
+        merged = merge(_turn_on_stages(merged, layer), layer)
     return checked(RestorationSettings, merged)
 
 
@@ -100,12 +100,16 @@ def _restore() -> dict[str, Any]:
     return loaded
 
 
-def _scoring(base: Mapping[str, Any], layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings below a layer, with a score if the layer takes one for granted."""
-    wanted = isinstance(layer.get("score"), Mapping) or "candidates" in layer
-    if base["score"] is None and wanted:
-        return {**base, "score": DEFAULT_SCORE.model_dump()}
-    return base
+def _turn_on_stages(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with the defaults of the stages that a layer of overrides turns on."""
+    usual = {**RestorationSettings().model_dump(), "score": DEFAULT_SCORE.model_dump()}
+    turned_on = {key for key, value in layer.items() if isinstance(value, Mapping)}
+    if "candidates" in layer and "score" not in layer:
+        turned_on.add("score")
+    return {
+        key: usual[key] if value is None and key in turned_on else value
+        for key, value in base.items()
+    }
 
 
 def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.workflows.benchmark.graph import benchmark
-from aiida_hpaint.workflows.restore.build import restore_inputs
+from aiida_hpaint.workflows.restore.build import borrow_relaxation, restore_inputs
 
 __all__ = ["build_benchmark"]
 
@@ -63,18 +63,13 @@ def build_benchmark(
     inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
     starts = split_hosts(prepare_references(complete), Int(chunk_sites))
     values = settings.model_dump(mode="json")
-    relax_all = inputs["plan"]["relax_all"]
-    relaxation = {
-        "relaxation": values["relax_all"],
-        "potential": relax_all["settings"]["potential"],
-    }
     graph = benchmark.build(
         complete=complete,
         incomplete=hosts,
         chunks=inputs["chunks"],
         starts=starts,
         plan=inputs["plan"],
-        reference_plan={**relax_all, "settings": Dict(relaxation)},
+        reference_plan=borrow_relaxation(inputs["plan"], settings.final_relaxation),
         settings=Dict({"version": __version__, **asked, "settings": values, "relaxed": True}),
     )
     graph.name = name

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import (
     AbstractCode,
@@ -28,7 +27,12 @@ from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import either, load_protocol
-from aiida_hpaint.science.settings import RestorationSettings, SamplingSettings
+from aiida_hpaint.science.recipe import STAGES, check_inserted_sites, find_stage, plan_stages
+from aiida_hpaint.science.settings import (
+    RelaxationSettings,
+    RestorationSettings,
+    SamplingSettings,
+)
 from aiida_hpaint.science.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.engine.options import check_options
@@ -44,8 +48,8 @@ from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
     "CODE_LABEL",
+    "borrow_relaxation",
     "build_restore",
-    "check_hosts",
     "default_code",
     "find_code",
     "host_chunks",
@@ -68,7 +72,7 @@ DEFAULT_OPTIONS: Mapping[str, Any] = {
 
 Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
 ByStage = Mapping[str, Any]
-_STAGE_KEYS = ("sample", "relax")
+_STAGE_KEYS = tuple(dict.fromkeys(stage.kind for stage in STAGES))
 _DFT = "dft"
 """Key of the code and the options of pw.x, beside those of the stages in Python."""
 
@@ -140,13 +144,14 @@ def restore_inputs(
     chunk_sites: int = 500,
 ) -> dict[str, Any]:
     """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
-    check_hosts(hosts.batch, settings.sampling.start_time)
+    check_inserted_sites(hosts.batch, settings.sampling)
     plan = stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
         pw = {"code": of_dft(code), "options": of_dft(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
     chunks = host_chunks(hosts, chunk_sites)
-    check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
+    if settings.sampling is not None:
+        check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}
 
 
@@ -274,25 +279,30 @@ def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, Struct
     return chunks
 
 
-def check_hosts(hosts: StructureBatch, start_time: float) -> None:
-    """Refuse hosts without sites to insert, or without the guesses that `start_time` needs.
+def borrow_relaxation(
+    plan: Mapping[str, Any], relaxation: RelaxationSettings | None
+) -> dict[str, Any]:
+    """Return the inputs of a relaxation with code, potential and options of a plan's last one.
+
+    Parameters
+    ----------
+    plan
+        What `stage_plan` returns.
+    relaxation
+        How to relax; None for a job that needs the potential alone.
 
     Raises
     ------
     ValueError
-        If there is one, or no host at all; the message names the first.
+        If no stage of the plan relaxes, so that it names no code and no potential.
     """
-    if not len(hosts):
-        raise ValueError("there is no host: give at least one")
-    if start_time < 1:
-        for label in (hosts.labels[i] for i in np.flatnonzero(~hosts.placed)):
-            raise ValueError(
-                f"{label}: there is no guess to refine: with sampling.start_time {start_time:g} "
-                "inserted sites need positions"
-            )
-        return
-    for label in (hosts.labels[i] for i in np.flatnonzero(hosts.placed)):
-        raise ValueError(f"{label}: there is no site to insert; say which with add_sites or --add")
+    stages = [stage.name for stage in STAGES if stage.kind == "relax" and stage.name in plan]
+    if not stages:
+        raise ValueError("all relaxations are off: turn on relax_inserted or relax_all")
+    values = {"potential": plan[stages[-1]]["settings"]["potential"]}
+    if relaxation is not None:
+        values["relaxation"] = relaxation.model_dump(mode="json")
+    return {**plan[stages[-1]], "settings": Dict(values)}
 
 
 def _plan(
@@ -301,59 +311,31 @@ def _plan(
     options: Mapping[str, Mapping[str, Any]],
     upload_model: bool,
 ) -> dict[str, Any]:
-    sampling = sampling_identity(settings.sampling, runs_here(codes["sample"]))
-    draw, model = _generator(settings.sampling, codes["sample"], upload_model)
+    here = {kind: runs_here(code) for kind, code in codes.items()}
+    model: dict[str, FolderData] = {}
+    identities: dict[str, dict[str, Any]] = {}
+    if settings.sampling is not None:
+        identities["sample"] = sampling_identity(settings.sampling, here["sample"])
+        sampling, model = _generator(settings.sampling, codes["sample"], upload_model)
+        settings = settings.model_copy(update={"sampling": sampling})
     potential = reachable_potential(settings.potential, codes["relax"])
-    relaxing = relaxation_identity(potential, runs_here(codes["relax"]))
+    identities["relax"] = relaxation_identity(potential, here["relax"])
     settings = settings.model_copy(update={"potential": potential})
-    stages = {
-        "sample": ("sample", sampling, _drawing(settings, draw)),
-        **{stage: ("relax", relaxing, values) for stage, values in _relaxing(settings).items()},
-    }
-    plan: dict[str, Any] = {
-        stage: {
-            "settings": Dict(values),
-            "identity": Dict(identity),
+    plan: dict[str, Any] = {}
+    for name, inputs in plan_stages(settings).items():
+        kind = find_stage(name).kind
+        plan[name] = {
+            "settings": Dict(inputs.model_dump(mode="json")),
+            "identity": Dict(identities[kind]),
             "code": codes[kind],
             "options": Dict(dict(options[kind])),
+            **(model if kind == "sample" else {}),
         }
-        for stage, (kind, identity, values) in stages.items()
-    }
-    plan["sample"] |= model
+    if settings.sampling is None:
+        plan["guesses"] = Dict(settings.model_dump(mode="json", include={"symmetry", "filter"}))
     if settings.symmetry.refine is not None:
         plan["refine"] = Float(settings.symmetry.refine)
     return plan
-
-
-def _drawing(settings: RestorationSettings, draw: SamplingSettings) -> dict[str, Any]:
-    """What `sample_job` is to know."""
-    # How to refine concerns the end alone, and what is drawn must be found in the cache.
-    symmetry = settings.symmetry.model_dump(mode="json", exclude={"refine"})
-    filtering = settings.filter.model_dump(mode="json")
-    return {**draw.model_dump(mode="json"), "symmetry": symmetry, "filter": filtering}
-
-
-def _relaxing(settings: RestorationSettings) -> dict[str, dict[str, Any]]:
-    """What `relax_job` is to know, stage by stage."""
-    potential = settings.potential.model_dump(mode="json")
-    same = settings.filter.same
-    lowest = {"keep": settings.keep, "window": settings.keep_window, "same": same}
-    stages: dict[str, dict[str, Any]] = {
-        "relax_inserted": {"relaxation": settings.relax_inserted.model_dump(mode="json")},
-        "relax_all": {
-            "relaxation": settings.relax_all.model_dump(mode="json"),
-            "select": lowest,
-        },
-    }
-    if settings.score is not None:
-        score: dict[str, Any] = {
-            "relaxation": settings.score.model_dump(mode="json"),
-            "stage": "score",
-        }
-        candidates = {"keep": settings.candidates, "window": 0.0, "same": same}
-        stages["relax_inserted"] |= {"select": candidates}
-        stages = {"score": score, **stages}
-    return {stage: {**values, "potential": potential} for stage, values in stages.items()}
 
 
 def _generator(

@@ -86,9 +86,9 @@ def build_restore_from_peaks(
     node = host_node(hosts, add)
     check_one_element(node.batch)
     peak_search = _peak_search(node, search, of_dft(code) or pw, pp, of_dft(options))
+    if settings.sampling is not None and settings.sampling.start_time >= 1:
+        settings = settings.model_copy(update={"sampling": None})
     plan = stage_plan(settings, code, options, upload_model)
-    if settings.sampling.start_time >= 1:
-        del plan["sample"]
     graph = restore_from_peaks.build(
         hosts=node,
         chunks=host_chunks(node, chunk_sites),
@@ -101,7 +101,7 @@ def build_restore_from_peaks(
 
 
 def _check(settings: RestorationSettings) -> None:
-    if settings.sampling.record:
+    if settings.sampling is not None and settings.sampling.record:
         raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
     if settings.validation is not None:
         raise ValueError("a validation is not part of this: use `build_validate` on its samples")

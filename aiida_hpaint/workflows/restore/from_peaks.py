@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Bool, Dict, FolderData, SinglefileData, StructureData
+from aiida.orm import AbstractCode, Bool, Dict, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.starting_points import collect_starting_points
@@ -12,11 +12,8 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.chunks import (
-    OPTIONAL_STAGE,
-    REFINE,
     REPORTS,
-    STAGE,
-    optional,
+    STAGE_PLAN,
     rank_chunks,
     run_stages,
 )
@@ -25,20 +22,7 @@ from aiida_hpaint.workflows.restore.starting_points import StartingPointsWorkCha
 __all__ = ["PEAK_SEARCH", "restore_from_peaks"]
 
 PEAK_SEARCH = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
-_SAMPLE = namespace(
-    settings=optional(Dict),
-    identity=optional(Dict),
-    code=optional(AbstractCode),
-    options=optional(Dict),
-    model=optional(FolderData),
-)
-_PLAN = namespace(
-    sample=_SAMPLE,
-    score=OPTIONAL_STAGE,
-    relax_inserted=STAGE,
-    relax_all=STAGE,
-    refine=REFINE,
-)
+_PLAN = namespace(**STAGE_PLAN)
 
 
 @task.graph(
@@ -85,7 +69,7 @@ def restore_from_peaks(
     graph = get_current_graph()
     told: dict[str, Any] = {}
     starting_points: dict[str, Any] = {}
-    steps: dict[str, dict[str, Any]] = {}
+    chunk_results: dict[str, Any] = {}
     alone = [singles[key] for key in sorted(singles)]
     for key, chunk in chunks.items():
         found: dict[str, Any] = {}
@@ -99,9 +83,9 @@ def restore_from_peaks(
         starting_points[key] = task(collect_starting_points)(
             to_refine=refined, starting_points=found
         ).result
-        steps[key] = run_stages(plan, key, starting_points[key])
+        chunk_results[key] = run_stages(plan, key, starting_points[key])
     return {
-        **rank_chunks(plan, hosts, steps),
+        **rank_chunks(plan, hosts, chunk_results),
         "starting_points": starting_points,
         "peak_search_reports": told,
     }

@@ -1,10 +1,10 @@
-"""The restore WorkGraph: hosts -> sample -> score -> relax inserted, all -> rank -> structures."""
+"""The restore WorkGraph: hosts, cut into chunks -> stages of the recipe -> ranked structures."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, FolderData, SinglefileData, StructureData
+from aiida.orm import AbstractCode, Dict, SinglefileData, StructureData
 from aiida_workgraph import dynamic, namespace, task
 
 from aiida_hpaint.calculations.validation import choose_structures
@@ -12,11 +12,8 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.chunks import (
-    OPTIONAL_STAGE,
-    PICK,
-    REFINE,
     REPORTS,
-    STAGE,
+    STAGE_PLAN,
     optional,
     rank_chunks,
     run_stages,
@@ -25,28 +22,13 @@ from aiida_hpaint.workflows.validate.graph import validate
 
 __all__ = ["PLAN", "restore", "validated"]
 
-_SAMPLE = namespace(
-    settings=Dict,
-    identity=Dict,
-    code=AbstractCode,
-    options=Dict,
-    model=optional(FolderData),
-)
 _VALIDATION = namespace(
     settings=optional(Dict),
     choice=optional(Dict),
     code=optional(AbstractCode),
     options=optional(Dict),
 )
-PLAN = namespace(
-    sample=_SAMPLE,
-    score=OPTIONAL_STAGE,
-    relax_inserted=STAGE,
-    relax_all=STAGE,
-    refine=REFINE,
-    pick=PICK,
-    validation=_VALIDATION,
-)
+PLAN = namespace(**STAGE_PLAN, validation=_VALIDATION)
 _VALIDATED = namespace(
     summary=optional(Dict),
     table=optional(SinglefileData),
@@ -85,10 +67,10 @@ def restore(
     chunks
         The same hosts, cut into chunks by `split_hosts`.
     plan
-        For each stage its settings, identity, code and scheduler options, the tolerance to `refine`
-        within (Å), if any, whether to `pick` a StructureData for each host (yes, if it does not
-        say), and what DFT is to relax, and how, if anything; `build_restore` makes it from a
-        protocol.
+        For each stage that is on its settings, identity, code and scheduler options; without
+        sampling, how to begin with `guesses`; the tolerance to `refine` within (Å), if any;
+        whether to `pick` a StructureData for each host (yes, unless it says no); and what DFT is to
+        relax, and how, if anything. `build_restore` makes it from a protocol.
 
     Returns
     -------
@@ -99,10 +81,14 @@ def restore(
         `drawn`: the samples of each chunk, filtered, before any relaxation; `validation`: what
         `validate` returns, if DFT was asked for.
     """
-    steps = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
-    sampling = {key: each["sample"].outputs for key, each in steps.items()}
-    recorded = plan["sample"]["settings"].get("record", 0)
-    ranked = rank_chunks(plan, hosts, steps)
+    chunk_results = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
+    sampling = {
+        key: steps["sample"].outputs
+        for key, (_, steps) in chunk_results.items()
+        if "sample" in steps
+    }
+    recorded = "sample" in plan and plan["sample"]["settings"].get("record", 0)
+    ranked = rank_chunks(plan, hosts, chunk_results)
     more = {"validation": validated(ranked["samples"], plan)} if "validation" in plan else {}
     return {
         **ranked,

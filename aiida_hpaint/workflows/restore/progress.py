@@ -9,8 +9,8 @@ from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, Wor
 
 from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.workflows.restore.chunks import STAGES
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
@@ -97,7 +97,7 @@ def n_chunks(restoration: ProcessNode) -> int:
 def planned_stages(restoration: ProcessNode) -> list[str]:
     """The stages that each chunk goes through, in order."""
     plan = restoration.inputs.graph_inputs.plan
-    return [stage for stage in STAGES if stage in plan]
+    return [stage.name for stage in STAGES if stage.name in plan]
 
 
 def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
@@ -135,5 +135,5 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
     for stage in STAGES:
-        if label.startswith(f"{stage}_chunk_"):
-            yield StageState(stage, label.removeprefix(f"{stage}_"), node)
+        if label.startswith(f"{stage.name}_chunk_"):
+            yield StageState(stage.name, label.removeprefix(f"{stage.name}_"), node)

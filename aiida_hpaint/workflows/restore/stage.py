@@ -14,11 +14,12 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.identity import is_kept, is_proved
-from aiida_hpaint.calculations.jobs import relax_job, sample_job
+from aiida_hpaint.calculations.jobs import run_stage
 from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.calculations.phases import phases_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
+from aiida_hpaint.science.recipe import find_stage
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.science.structures.status import ALIVE, SampleStatus
 from aiida_hpaint.workflows.engine.job_failures import problem_of
@@ -26,13 +27,8 @@ from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
 
 __all__ = ["StageWorkChain"]
 
-_JOBS: dict[str, Callable[..., Any]] = {
-    "sample": sample_job,
-    "score": relax_job,
-    "relax_inserted": relax_job,
-    "relax_all": relax_job,
-    "phases": phases_job,
-}
+_OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": phases_job}
+"""Jobs that are no stage of the recipe, by name, and whose structures are no hosts."""
 
 
 class StageWorkChain(RepeatingWorkChain):
@@ -48,7 +44,7 @@ class StageWorkChain(RepeatingWorkChain):
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.input("stage", valid_type=Str, help="one of `STAGES`")
+        spec.input("stage", valid_type=Str, help="name of a stage of the recipe")
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
@@ -83,14 +79,18 @@ class StageWorkChain(RepeatingWorkChain):
     def run_job(self) -> None:
         """Submit the job; it goes on where the last one had to stop."""
         self.ctx.jobs += 1
+        function = _OTHER_JOBS.get(self.inputs.stage.value, run_stage)
+        named = {} if function in _OTHER_JOBS.values() else {"stage": self.inputs.stage}
+        function_inputs = {
+            **named,
+            "structures": self.ctx.current,
+            "settings": self.inputs.settings,
+            "identity": self.inputs.identity,
+        }
         inputs = prepare_pythonjob_inputs(
-            _JOBS[self.inputs.stage.value],
-            function_inputs={
-                "structures": self.ctx.current,
-                "settings": self.inputs.settings,
-                "identity": self.inputs.identity,
-            },
-            inputs_spec=namespace(structures=Any, settings=Any, identity=Any),
+            function,
+            function_inputs=function_inputs,
+            inputs_spec=namespace(**dict.fromkeys(function_inputs, Any)),
             outputs_spec=self._job_outputs(),
             upload_files={"model": self.inputs.model} if "model" in self.inputs else None,
             code=self.inputs.code,
@@ -122,7 +122,7 @@ class StageWorkChain(RepeatingWorkChain):
         """Whether the hosts are to be tried in smaller jobs."""
         if self.ctx.status != "failed" or not self.ctx.divisible or self.inputs.is_part:
             return False
-        if self.inputs.stage.value == "phases":  # which are no hosts
+        if self.inputs.stage.value in _OTHER_JOBS:
             return False
         return len(set(host_places(self.ctx.current.batch).tolist())) > 1
 
@@ -180,7 +180,8 @@ class StageWorkChain(RepeatingWorkChain):
         return is_proved(self.inputs.identity.get_dict())
 
     def _draws(self) -> bool:
-        return bool(self.inputs.stage.value == "sample")
+        stage = self.inputs.stage.value
+        return stage not in _OTHER_JOBS and find_stage(stage).kind == "sample"
 
     def _samples(self) -> int:
         return int(self.inputs.settings["samples"]) if self._draws() else 0

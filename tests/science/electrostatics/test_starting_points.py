@@ -11,8 +11,8 @@ from aiida_hpaint.science.electrostatics.starting_points import (
     refine_starting_points,
 )
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
-from aiida_hpaint.science.funnel import winnow
 from aiida_hpaint.science.protocols import load_protocol
+from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.restoration import restore_from_starting_points
 from aiida_hpaint.science.settings import PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
@@ -119,7 +119,7 @@ def test_hosts_that_do_not_fit_are_refused(grid: PotentialGrid) -> None:
 def test_filtering_takes_starting_points(grid: PotentialGrid) -> None:
     settings = load_protocol("balanced")
     starting_points = make_starting_points([grid], host())
-    filtered = winnow(starting_points, settings.symmetry, settings.filter)
+    filtered = propose_and_filter(starting_points, settings.symmetry, settings.filter)
     assert filtered.scalars["origin"][: len(starting_points)].tolist() == ["peaks"] * len(
         starting_points
     )
