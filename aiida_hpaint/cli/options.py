@@ -8,29 +8,31 @@ from typing import Any, TypeVar
 
 import click
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-generator = click.option(
+add_generator_option = click.option(
     "--generator",
     metavar="NAME",
     help="A name from `aiida-hpaint models list`, random, or the path of a model.",
 )
-seed = click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
-potential = click.option("--potential", metavar="NAME", help="See `aiida-hpaint models list`.")
-code = click.option(
+add_seed_option = click.option("--seed", type=int, metavar="N", help="Seed of the noise.")
+add_potential_option = click.option(
+    "--potential", metavar="NAME", help="See `aiida-hpaint models list`."
+)
+add_code_option = click.option(
     "--code", metavar="LABEL", help="Python to run the jobs; without it, this one, here."
 )
-no_aiida = click.option(
+add_no_aiida_option = click.option(
     "--no-aiida", is_flag=True, help="Plain Python: no daemon and no provenance."
 )
 
 
-def samples(each: str) -> Callable[[Function], Function]:
+def add_samples_option(each: str) -> Callable[[Command], Command]:
     """How many samples for each of what."""
     return click.option("--samples", type=int, metavar="N", help=f"Samples for each {each}.")
 
 
-def setting(examples: str) -> Callable[[Function], Function]:
+def add_set_option(examples: str) -> Callable[[Command], Command]:
     """Settings that have no option of their own."""
     return click.option(
         "--set",
@@ -41,7 +43,7 @@ def setting(examples: str) -> Callable[[Function], Function]:
     )
 
 
-def output(holds: str, default: str | None = None) -> Callable[[Function], Function]:
+def add_output_option(holds: str, default: str | None = None) -> Callable[[Command], Command]:
     """The folder for what was found."""
     return click.option(
         "-o",
@@ -62,7 +64,7 @@ _HOSTS: tuple[Callable[[Any], Any], ...] = (
 )
 _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent."),
-    samples("host"),
+    add_samples_option("host"),
     click.option(
         "--candidates",
         type=click.IntRange(min=1),
@@ -70,8 +72,8 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         help="Relax only the N lowest samples of each host after a short relaxation of all: for "
         "many samples. --set score.max_steps=0 compares them as they were drawn.",
     ),
-    seed,
-    generator,
+    add_seed_option,
+    add_generator_option,
     click.option(
         "--scheme",
         type=click.Choice(["td", "pos-only", "baseline", "repaint"]),
@@ -91,7 +93,7 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         help="Keep how samples were drawn, for `aiida-hpaint trajectory`. "
         "--set sampling.record=10 keeps every tenth step.",
     ),
-    potential,
+    add_potential_option,
     click.option(
         "--validate",
         type=click.Choice(["dft"]),
@@ -110,8 +112,8 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         "noise. With --set sampling.start_time=0.3 the generator takes --samples around each.",
     ),
     click.option("--dft-protocol", metavar="NAME", help="fast, balanced (default) or paper."),
-    setting("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
-    code,
+    add_set_option("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
+    add_code_option,
     click.option("--dft-code", metavar="LABEL", help="pw.x to run; without it, pw@localhost."),
     click.option(
         "--upload-model",
@@ -140,22 +142,22 @@ _JOBS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
-def hosts(command: Function) -> Function:
+def add_host_options(command: Command) -> Command:
     """Which hosts."""
-    return with_options(_HOSTS)(command)
+    return add_options(_HOSTS)(command)
 
 
-def restoration(command: Function) -> Function:
+def add_restoration_options(command: Command) -> Command:
     """How to restore them, and where."""
-    return with_options(_SETTINGS)(command)
+    return add_options(_SETTINGS)(command)
 
 
-def jobs(command: Function) -> Function:
+def add_job_options(command: Command) -> Command:
     """How many processes the jobs of Quantum ESPRESSO have, and for how long."""
-    return with_options(_JOBS)(command)
+    return add_options(_JOBS)(command)
 
 
-def job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
+def make_job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
     """`metadata.options` of jobs of Quantum ESPRESSO, as far as flags say them."""
     machine = {"num_machines": 1, "num_mpiprocs_per_machine": processes}
     return {
@@ -164,10 +166,10 @@ def job_options(processes: int | None, walltime: int | None) -> dict[str, Any]:
     }
 
 
-def with_options(*groups: Sequence[Callable[[Any], Any]]) -> Callable[[Function], Function]:
+def add_options(*groups: Sequence[Callable[[Any], Any]]) -> Callable[[Command], Command]:
     """A decorator that gives a command the options of all groups, in their order."""
 
-    def decorated(command: Function) -> Function:
+    def decorated(command: Command) -> Command:
         for option in reversed([option for group in groups for option in group]):
             command = option(command)
         return command

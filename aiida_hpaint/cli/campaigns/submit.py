@@ -96,7 +96,7 @@ SHOWN = 10
 @click.option(
     "--dry-run", is_flag=True, help="Campaign: show what would be done, and submit nothing."
 )
-@options.restoration
+@options.add_restoration_options
 @click.pass_obj
 def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Submit a restoration or a campaign to the AiiDA daemon and return."""

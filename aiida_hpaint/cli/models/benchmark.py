@@ -58,17 +58,17 @@ RATES = {
 @click.argument(
     "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
-@options.output("the results")
+@options.add_output_option("the results")
 @click.option(
     "--element", default="H", show_default=True, metavar="EL", help="To take out and put back."
 )
-@options.generator
+@options.add_generator_option
 @click.option("--compare", metavar="NAMES", help="Several generators, with commas between them.")
 @click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent.")
-@options.potential
-@options.samples("host")
-@options.seed
-@options.setting("relax_all.fmax=0.02 or sampling.steps=50")
+@options.add_potential_option
+@options.add_samples_option("host")
+@options.add_seed_option
+@options.add_set_option("relax_all.fmax=0.02 or sampling.steps=50")
 @click.option(
     "--potentials",
     metavar="NAMES",
@@ -85,7 +85,7 @@ RATES = {
     help="Hosts measured side by side; without it, as many as there are cores.",
 )
 @click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
-@options.code
+@options.add_code_option
 @click.option("--upload-model", is_flag=True, help="Send the generator's weights with the jobs.")
 @click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
 @click.pass_obj

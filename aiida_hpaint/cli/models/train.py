@@ -40,7 +40,7 @@ Examples:
     help="Stop after this time, with a checkpoint to go on from.",
 )
 @click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
-@options.code
+@options.add_code_option
 @click.option(
     "--walltime",
     type=click.FloatRange(min=0, min_open=True),

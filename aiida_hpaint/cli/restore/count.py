@@ -57,14 +57,14 @@ Examples:
     help="Chemical potential of the element, eV above its reference; twice for a range.",
 )
 @click.option("--protocol", metavar="NAME", help="Of the restorations; without it, a quick one.")
-@options.samples("number")
-@options.seed
-@options.generator
-@options.potential
-@options.setting("trust.charge=0.1 or restoration.keep=2")
-@options.code
-@options.output("tables and structure", "counted")
-@options.no_aiida
+@options.add_samples_option("number")
+@options.add_seed_option
+@options.add_generator_option
+@options.add_potential_option
+@options.add_set_option("trust.charge=0.1 or restoration.keep=2")
+@options.add_code_option
+@options.add_output_option("tables and structure", "counted")
+@options.add_no_aiida_option
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """How many sites of an element does a host miss?"""

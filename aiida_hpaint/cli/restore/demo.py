@@ -34,8 +34,8 @@ Examples:
 @click.argument(
     "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER"
 )
-@options.restoration
-@options.output("CIFs and tables", "runs/demo")
+@options.add_restoration_options
+@options.add_output_option("CIFs and tables", "runs/demo")
 @click.pass_obj
 def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> None:
     """Restore crystals whose hydrogen is known, and compare."""

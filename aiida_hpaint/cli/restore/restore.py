@@ -44,10 +44,10 @@ Examples:
 
 
 @click.command(help=RESTORE)
-@options.hosts
-@options.restoration
-@options.output("CIFs and tables", "restored")
-@options.no_aiida
+@options.add_host_options
+@options.add_restoration_options
+@options.add_output_option("CIFs and tables", "restored")
+@options.add_no_aiida_option
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Restore hosts, wait, and show what was found."""

@@ -56,14 +56,14 @@ COLUMNS = (
 
 
 @click.command("restore-hydrogen", help=HELP)
-@options.hosts
+@options.add_host_options
 @click.option("--protocol", metavar="NAME", help="Of DFT: fast, balanced (default) or paper.")
-@options.setting("pinball.screening=4 or dft.kpoints_distance=0.2")
+@options.add_set_option("pinball.screening=4 or dft.kpoints_distance=0.2")
 @click.option("--pw", metavar="LABEL", help="Code; without it, pw@localhost.")
 @click.option("--pp", metavar="LABEL", help="Code; without it, pp@localhost.")
-@options.jobs
+@options.add_job_options
 @click.option("--submit", is_flag=True, help="Return at once.")
-@options.output("CIFs and table", "restored-by-dft")
+@options.add_output_option("CIFs and table", "restored-by-dft")
 @click.pass_obj
 def restore_hydrogen(
     obj: dict[str, Any], /, files: tuple[str, ...], output: Path, **flags: Any
@@ -119,7 +119,7 @@ def _builder(
         count,
         element=element,
         settings=settings,
-        options=options.job_options(flags["processes"], flags["walltime"]),
+        options=options.make_job_options(flags["processes"], flags["walltime"]),
     )
     builder.metadata.label = f"restore {element} of {host.labels[0]}"[:255]
     return builder

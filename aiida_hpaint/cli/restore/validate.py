@@ -58,10 +58,10 @@ Examples:
     help="Relax the N lowest of each host, of those within the margin; 1 without it. "
     "--set candidates=null relaxes all.",
 )
-@options.setting("dft.kpoints_distance=0.2 or margin=0.05")
+@options.add_set_option("dft.kpoints_distance=0.2 or margin=0.05")
 @click.option("--code", metavar="LABEL", help="pw.x to run; without it, pw@localhost.")
-@options.jobs
-@options.output("table and structures", None)
+@options.add_job_options
+@options.add_output_option("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return.")
 @click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
 @click.pass_obj
@@ -102,7 +102,7 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
         references,
         settings,
         code=flags["code"],
-        options=options.job_options(flags["processes"], flags["walltime"]),
+        options=options.make_job_options(flags["processes"], flags["walltime"]),
         name=f"validate {sources[0]}"[:255],
     )
     return session.submit(graph)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.options import with_options
+from aiida_hpaint.cli.options import add_options
 
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, Computer, InstalledCode
@@ -116,7 +116,7 @@ _NO_CHECK = (click.option("--no-check", is_flag=True, help="Make codes without a
 
 @click.command(help=CODES)
 @click.argument("computer")
-@with_options(_PROGRAMS, _JOBS, _WANTED, _NO_CHECK)
+@add_options(_PROGRAMS, _JOBS, _WANTED, _NO_CHECK)
 @click.pass_obj
 def codes(
     obj: dict[str, str | None],
@@ -161,7 +161,7 @@ def codes(
 
 @click.command(help=CHECK)
 @click.argument("what", nargs=-1, required=True)
-@with_options(_JOBS, _WANTED)
+@add_options(_JOBS, _WANTED)
 @click.pass_obj
 def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) -> None:
     """Check codes with a short job each, or show what a check found."""
@@ -184,7 +184,7 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
 
 
 @click.command(help=REQUIREMENTS)
-@with_options(_WANTED)
+@add_options(_WANTED)
 def requirements(**flags: Any) -> None:
     """Print what a computer needs on which only jobs run."""
     from aiida_hpaint.science.environment.workload import list_requirements

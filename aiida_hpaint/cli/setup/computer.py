@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_hpaint.cli.options import with_options
+from aiida_hpaint.cli.options import add_options
 
 HELP = """Set up a computer that jobs run on, and test it.
 
@@ -95,7 +95,7 @@ _OPTIONS = (
 
 @click.command(help=HELP)
 @click.argument("name")
-@with_options(_OPTIONS)
+@add_options(_OPTIONS)
 @click.pass_obj
 def computer(
     obj: dict[str, str | None],

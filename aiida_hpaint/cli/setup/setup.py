@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_hpaint.cli.options import Function
+from aiida_hpaint.cli.options import Command
 from aiida_hpaint.cli.setup.codes import check, codes, requirements
 from aiida_hpaint.cli.setup.computer import computer
 
@@ -57,7 +57,7 @@ def setup(context: click.Context) -> None:
         click.echo("Ready: aiida-hpaint restore host.cif")
 
 
-def _program(name: str) -> Callable[[Function], Function]:
+def _program(name: str) -> Callable[[Command], Command]:
     return click.option(
         f"--{name}",
         type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
