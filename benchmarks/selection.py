@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from aiida_hpaint.cli.campaigns.campaign import overrides_from
+from aiida_hpaint.cli.settings import collect_overrides
 from aiida_hpaint.science.benchmark import References, read_references
 from aiida_hpaint.science.benchmark.choices import measure_choices
 from aiida_hpaint.science.benchmark.report.choices import as_markdown, draw_choices, write_choices
@@ -40,7 +40,7 @@ def main() -> None:
     """Measure the hosts that are not measured yet, and write table and figure."""
     options = parse_options()
     torch.set_num_threads(1)  # times are of one core
-    settings = load_protocol(options.protocol, overrides_from({"set_": options.set}))
+    settings = load_protocol(options.protocol, collect_overrides({"set_": options.set}))
     references = read_references(options.references, half=options.half, limit=options.limit)
     choices = list(choices_of(options))
     asked = {"choices": [choice.model_dump_json() for choice in choices]}

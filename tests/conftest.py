@@ -42,10 +42,10 @@ _AIIDA_PATH = pytest.StashKey[Path]()
 @pytest.fixture(scope="session")
 def profile() -> Any:
     """A profile with computer and code, as `aiida-hpaint setup` makes them."""
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_local_code, ensure_localhost, ensure_profile
 
-    profile, _ = session.ensure_profile()
-    session.ensure_code(session.ensure_computer()[0])
+    profile, _ = ensure_profile()
+    ensure_local_code(ensure_localhost()[0])
     return profile
 
 
@@ -54,12 +54,12 @@ def daemon(profile: Any) -> Iterator[Any]:
     """A running daemon; it is stopped when the tests end."""
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import DAEMON_TIMEOUT, ensure_daemon
 
-    session.ensure_daemon()
+    ensure_daemon()
     client = get_daemon_client()
     yield client
-    client.stop_daemon(wait=True, timeout=session.TIMEOUT)
+    client.stop_daemon(wait=True, timeout=DAEMON_TIMEOUT)
 
 
 @pytest.fixture(scope="session")
@@ -83,10 +83,10 @@ def pseudo_family(profile: Any) -> str:
 
 
 def _espresso(name: str) -> Any:
-    from aiida_hpaint.cli import session
     from aiida_hpaint.cli.setup import espresso
+    from aiida_hpaint.cli.setup.local import ensure_localhost
 
-    return espresso.ensure_espresso(session.ensure_computer()[0], name)[0]
+    return espresso.ensure_espresso(ensure_localhost()[0], name)[0]
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
-"""What the commands say and how."""
+"""Output of the commands: tables, progress, warnings, and where the provenance is."""
 
 from __future__ import annotations
 
 import os
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -16,10 +18,17 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures import HostProblem
 
 
-def console() -> Console:
-    """A console for tables and progress; as wide as a table needs where there is no terminal.
+class ShowProgress(Protocol):
+    """A function that shows how much of a task is done."""
 
-    Names of hosts are text: no markup in them is looked for.
+    def __call__(self, title: str, done: int, total: int) -> None:
+        """Show that `done` of `total` steps of a task are done."""
+
+
+def make_console() -> Console:
+    """Return a console for tables, 120 columns wide where there is no terminal.
+
+    Labels of hosts are plain text: rich must not read markup in them.
     """
     from rich.console import Console
 
@@ -27,46 +36,81 @@ def console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def quiet_warnings() -> None:
-    """Warnings of other packages do not concern the user; ours are told in one line."""
+def silence_warnings() -> None:
+    """Hide warnings of other packages, and show those of aiida-hpaint as one line each."""
     warnings.simplefilter("ignore")
-    # spglib writes past Python; it tries several tolerances, and some are meant to fail.
+    # spglib prints from C; aiida-hpaint tries several tolerances, some of which must fail.
     os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
-    def tell(message: Warning | str, *_: object) -> None:
+    def show_note(message: Warning | str, *_: object) -> None:
         click.echo(f"Note: {message}", err=True)
 
     from aiida_hpaint.science.structures import IsotopeWarning
 
     warnings.simplefilter("always", IsotopeWarning)
-    warnings.showwarning = tell  # type: ignore[assignment]
+    warnings.showwarning = show_note  # type: ignore[assignment]
 
 
-def refuse(problems: tuple[HostProblem, ...]) -> click.ClickException:
-    """The error that lists what is wrong with the hosts."""
+def make_host_error(problems: tuple[HostProblem, ...]) -> click.ClickException:
+    """Return the error that lists the problems of the hosts, with exit status 2."""
     lines = "\n".join(f"  {problem}" for problem in problems)
     error = click.ClickException(
         f"nothing was started, because of these hosts:\n{lines}\n"
-        "Mend them, or leave them out with --skip-bad."
+        "Fix these files, or skip them with --skip-bad."
     )
     error.exit_code = 2
     return error
 
 
-def tell_provenance(node: ProcessNode, results: bool = True) -> None:
-    """Say which node holds the provenance, and how to look at it; some have no `results`."""
+def show_provenance_commands(node: ProcessNode, has_results: bool = True) -> None:
+    """Print the node that holds the provenance, and commands that show it.
+
+    Parameters
+    ----------
+    node
+        The process.
+    has_results
+        Whether `aiida-hpaint results` works for this kind of process.
+    """
     pk = node.pk
-    click.echo(f"\nProvenance: node {pk} ({node.uuid}) holds how every structure came to be.")
+    click.echo(f"\nProvenance of every structure: node {pk} ({node.uuid})")
     if sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
         click.echo(f"  source {sys.prefix}/bin/activate")
     if "AIIDA_PATH" in os.environ:
         click.echo(f"  export AIIDA_PATH={os.environ['AIIDA_PATH']}")
     commands = [
-        (f"verdi process status {pk}", "the tree of its processes"),
+        (f"verdi process status {pk}", "its processes, as a tree"),
         (f"verdi node show {pk}", "inputs and outputs"),
         (f"verdi node graph generate {pk}", "a picture of the graph"),
     ]
-    if results:
+    if has_results:
         commands.append((f"aiida-hpaint results {pk}", "table and CIFs again"))
     for command, meaning in commands:
         click.echo(f"  {command:<34} {meaning}")
+
+
+@contextmanager
+def open_progress() -> Iterator[ShowProgress]:
+    """Show progress as bars in a terminal, and as one line for each change elsewhere."""
+    if not sys.stdout.isatty():
+        shown: dict[str, tuple[int, int]] = {}
+
+        def print_line(title: str, done: int, total: int) -> None:
+            if shown.get(title) != (done, total):
+                shown[title] = (done, total)
+                click.echo(f"{title}: {done}/{total}")
+
+        yield print_line
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(TextColumn("{task.description:<22}"), *columns) as bars:
+        tasks = {}
+
+        def update_bar(title: str, done: int, total: int) -> None:
+            if title not in tasks:
+                tasks[title] = bars.add_task(title, total=total)
+            bars.update(tasks[title], completed=done, total=total)
+
+        yield update_bar

@@ -63,7 +63,7 @@ class HostResult:
         return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
 
 
-def by_host(samples: StructureBatch) -> list[HostResult]:
+def group_by_host(samples: StructureBatch) -> list[HostResult]:
     """The samples, host by host."""
     hosts, ranks = samples.scalars["host"], samples.scalars["rank"]
     found = []
@@ -76,7 +76,7 @@ def by_host(samples: StructureBatch) -> list[HostResult]:
     return found
 
 
-def host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
+def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
     """One line a host: what was inserted, the lowest candidate and the gap to the next."""
     table = Table(title="Restored hosts")
     table.add_column("host", overflow="fold")
@@ -97,7 +97,7 @@ def host_table(results: list[HostResult], files: Mapping[int, Path] | None = Non
     return table
 
 
-def write_files(
+def write_host_files(
     results: list[HostResult], samples: StructureBatch, folder: Path
 ) -> dict[int, Path]:
     """Write the best of each host as CIF, all candidates as extxyz and all samples as CSV.
@@ -121,7 +121,7 @@ def write_files(
     return files
 
 
-def without_candidate(results: list[HostResult]) -> list[str]:
+def describe_unrestored(results: list[HostResult]) -> list[str]:
     """One line for each host that has no candidate: what became of its samples, and why."""
     return [
         f"{result.label}: {result.statuses}{': ' if result.error else ''}{result.error}"

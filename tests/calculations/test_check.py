@@ -17,9 +17,9 @@ WANTED = Workload(stages=("relax",))
 def code(path: str, label: str, plugin: str = "pythonjob.pythonjob") -> Any:
     from aiida.orm import InstalledCode
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_localhost
 
-    computer, _ = session.ensure_computer()
+    computer, _ = ensure_localhost()
     return InstalledCode(
         label=label,
         computer=computer,

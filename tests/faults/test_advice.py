@@ -33,6 +33,6 @@ import pytest
     ],
 )  # fmt: skip
 def test_a_reason_has_advice(reason: str, words: str) -> None:
-    from aiida_hpaint.cli.advice import advice
+    from aiida_hpaint.cli.campaigns.advice import give_advice
 
-    assert words in advice(reason)
+    assert words in give_advice(reason)

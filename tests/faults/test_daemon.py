@@ -44,8 +44,7 @@ def jobs(node: Any) -> list[Any]:
 def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
     host: StructureBatch, daemon: Any
 ) -> None:
-    from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.orphans import find_orphans
+    from aiida_hpaint.cli.daemon import ensure_daemon, find_orphans, is_running
 
     circus = psutil.Process(daemon.get_daemon_pid())
     left = circus.children()
@@ -53,10 +52,10 @@ def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
     node = submit_stage(host)
     until(lambda: node.called, "job", TIMEOUT)
     os.kill(circus.pid, signal.SIGKILL)
-    until(lambda: not session.is_running(daemon), "end of the supervisor", TIMEOUT)
+    until(lambda: not is_running(daemon), "end of the supervisor", TIMEOUT)
     assert any(map(is_alive, left))
 
-    assert session.ensure_daemon()
+    assert ensure_daemon()
     assert not any(map(is_alive, left))
     found = {process.pid for process in find_orphans("hpaint")}
     new = psutil.Process(daemon.get_daemon_pid())
@@ -68,14 +67,14 @@ def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
 def test_a_daemon_that_is_stopped_in_the_second_of_a_submission(
     host: StructureBatch, daemon: Any
 ) -> None:
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import DAEMON_TIMEOUT, ensure_daemon
 
     first = submit_stage(host)
     until(lambda: first.called, "job", TIMEOUT)
     second = submit_stage(host)
-    daemon.stop_daemon(wait=True, timeout=session.TIMEOUT)
+    daemon.stop_daemon(wait=True, timeout=DAEMON_TIMEOUT)
     assert not second.is_terminated
-    assert session.ensure_daemon()
+    assert ensure_daemon()
     for node in (first, second):
         finished(node, TIMEOUT)
         assert node.outputs.report["status"] == "finished"
@@ -89,7 +88,7 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
     from aiida.manage import get_manager
     from stages import stage_inputs
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.workflows.engine.stuck import find_stuck
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
@@ -100,7 +99,7 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
     process.close()
     assert process.node.pk not in [node.pk for node in find_stuck()]
     assert process.node.pk in [node.pk for node in find_stuck(0)]
-    assert not session.ensure_daemon()
+    assert not ensure_daemon()
     assert mended(0)
     finished(process.node, TIMEOUT)
     assert find_stuck(0) == []
@@ -108,9 +107,9 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
 
 def mended(seconds: float) -> bool:
     """What `aiida-hpaint setup` does, as if so much time had passed."""
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.workflows.engine import stuck
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stuck, "find_stuck", partial(stuck.find_stuck, seconds))
-        return session.ensure_daemon(mend=True)
+        return ensure_daemon(requeue_stuck=True)

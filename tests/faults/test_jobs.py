@@ -84,7 +84,7 @@ def test_a_truncated_output_file_is_a_failure_of_the_job_alone(
 
 
 def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: StructureBatch) -> None:
-    from aiida_hpaint.cli.advice import advice
+    from aiida_hpaint.cli.campaigns.advice import give_advice
 
     identity = {"version": __version__, "model": {"name": "bundled", "sha256": "0f" * 32}}
     node = run("sample", three, settings={"generator": "bundled"}, identity=identity)
@@ -92,11 +92,11 @@ def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: Struc
     # Neither repeated nor split: no host is to blame.
     assert (report["status"], report["jobs"], report["failures"]) == ("failed", 1, 1)
     assert "has the sha256" in report["message"]
-    assert "upload_model" in advice(report["message"])
+    assert "upload_model" in give_advice(report["message"])
 
 
 def test_a_corrupt_checkpoint_is_told_at_once(three: StructureBatch, tmp_path: Path) -> None:
-    from aiida_hpaint.cli.advice import advice
+    from aiida_hpaint.cli.campaigns.advice import give_advice
     from aiida_hpaint.science.diffusion import find_model
 
     bundled = find_model("bundled")
@@ -107,4 +107,4 @@ def test_a_corrupt_checkpoint_is_told_at_once(three: StructureBatch, tmp_path: P
     report = node.outputs.report.get_dict()
     assert (report["status"], report["jobs"], report["failures"]) == ("failed", 1, 1)
     assert "does not have the sha256 of its card" in report["message"]
-    assert "models fetch" in advice(report["message"])
+    assert "models fetch" in give_advice(report["message"])

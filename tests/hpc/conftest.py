@@ -42,9 +42,9 @@ def hpc_profile(cluster: Cluster) -> Iterator[Any]:
     os.environ["HOME"] = str(cluster.home)
     from aiida.manage.configuration import get_config
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_profile
 
-    profile, _ = session.ensure_profile()
+    profile, _ = ensure_profile()
     config = get_config()
     config.set_option("transport.task_maximum_attempts", ATTEMPTS, scope=profile.name)
     config.set_option("transport.task_retry_initial_interval", 1, scope=profile.name)

@@ -88,9 +88,9 @@ def test_scripts_of_quantum_espresso_hold_no_name(
     from aiida.orm import Dict, InstalledCode, KpointsData, StructureData
     from aiida_quantumespresso.calculations.pw import PwCalculation
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_localhost
 
-    computer = session.ensure_computer()[0]
+    computer = ensure_localhost()[0]
     code = InstalledCode(computer=computer, filepath_executable="/bin/true", label="named").store()
     kpoints = KpointsData()
     kpoints.set_kpoints_mesh([1, 1, 1])

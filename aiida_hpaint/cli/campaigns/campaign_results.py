@@ -26,8 +26,13 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     """
     from aiida_hpaint.campaigns.results import campaign_samples
     from aiida_hpaint.campaigns.state import campaign_state
-    from aiida_hpaint.cli.console import console
-    from aiida_hpaint.cli.tables import by_host, host_table, without_candidate, write_files
+    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.tables import (
+        describe_unrestored,
+        group_by_host,
+        make_host_table,
+        write_host_files,
+    )
 
     samples = campaign_samples(group)
     state = campaign_state(group, with_jobs=False)
@@ -35,11 +40,11 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
         raise click.ClickException(
             f"campaign {group.label} has no samples yet: aiida-hpaint status {quoted(group.label)}"
         )
-    results = by_host(samples)
-    files = write_files(results, samples, output)
-    failed = without_candidate(results)
+    results = group_by_host(samples)
+    files = write_host_files(results, samples, output)
+    failed = describe_unrestored(results)
     if len(results) <= SHOWN:
-        console().print(host_table(results, files))
+        make_console().print(make_host_table(results, files))
     for line in failed[:SHOWN]:
         click.echo(f"Not restored: {line}", err=True)
     if len(failed) > SHOWN:

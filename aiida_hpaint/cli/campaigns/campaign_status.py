@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from aiida_hpaint.cli.advice import advice
+from aiida_hpaint.cli.campaigns.advice import give_advice
 from aiida_hpaint.science.structures.names import quoted
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def list_campaigns() -> bool:
 
     from aiida_hpaint.campaigns.group import list_campaigns as find
     from aiida_hpaint.campaigns.state import campaign_state
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
 
     groups = find()
     if not groups:
@@ -41,7 +41,7 @@ def list_campaigns() -> bool:
         state = campaign_state(group, with_jobs=False)
         counts = (state.total, state.done, state.running, state.waiting, state.failed)
         table.add_row(group.label, *map(str, counts), _running(state))
-    console().print(table)
+    make_console().print(table)
     return True
 
 
@@ -50,7 +50,7 @@ def show_campaign(group: CampaignGroup) -> CampaignState:
     from aiida_hpaint.campaigns.state import campaign_state
 
     state = campaign_state(group)
-    click.echo("\n".join(described(state)))
+    click.echo("\n".join(describe_campaign(state)))
     return state
 
 
@@ -61,7 +61,7 @@ def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
     before = 0
     while True:
         state = campaign_state(group)
-        lines = [line[: _width()] for line in described(state)]
+        lines = [line[: _width()] for line in describe_campaign(state)]
         if sys.stdout.isatty() and before:
             click.echo(f"\x1b[{before}F\x1b[J", nl=False)
         click.echo("\n".join(lines))
@@ -75,12 +75,12 @@ def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
             return
 
 
-def described(state: CampaignState) -> list[str]:
+def describe_campaign(state: CampaignState) -> list[str]:
     """How far a campaign is, in lines."""
     percent = 100 * state.done / max(1, state.total)
     lines = [
         f"Campaign {state.name}: {_running(state)}",
-        f"  {bar(state)} {percent:.0f} %",
+        f"  {draw_bar(state)} {percent:.0f} %",
         f"  hosts    {state.total}: {state.restored} restored, {state.without} without a candidate,"
         f" {state.running} running, {state.waiting} waiting, {state.failed} failed",
         f"  chunks   {state.chunks_ended} of {state.chunks} that have begun have ended",
@@ -96,7 +96,7 @@ def described(state: CampaignState) -> list[str]:
     return [*lines, *_next(state)]
 
 
-def bar(state: CampaignState) -> str:
+def draw_bar(state: CampaignState) -> str:
     """Restored and without a candidate as #, failed as x, running as -, waiting as a dot."""
     counts = (state.done, state.failed, state.running, state.waiting)
     drawn, total, before = "", max(1, state.total), 0
@@ -110,7 +110,7 @@ def _failures(state: CampaignState) -> list[str]:
     lines = []
     for failure in state.failures[:SHOWN]:
         lines.append(f"  failed   {failure.hosts} hosts: {failure.reason}")
-        lines.append(f"           {advice(failure.reason)}; {_report(failure)}")
+        lines.append(f"           {give_advice(failure.reason)}; {_report(failure)}")
     more = len(state.failures) - SHOWN
     return [*lines, f"  failed   for {more} more reasons"] if more > 0 else lines
 

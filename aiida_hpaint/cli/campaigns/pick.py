@@ -31,10 +31,10 @@ Examples:
 def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | None) -> None:
     """Make AiiDA structures of the lowest candidates of hosts."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
-    session.load(obj["profile"])
+    silence_warnings()
+    session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.picking import pick as pick_from
 
     found = [one for node in _restorations(source) for one in pick_from(node, hosts)]

@@ -44,10 +44,10 @@ Examples:
 def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
     """Show how far campaigns and restorations are."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
-    session.load(obj["profile"])
+    silence_warnings()
+    session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.group import find_campaign
 
     _warn_about_daemon()
@@ -80,11 +80,11 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
     """Show what a campaign or a restoration found, and write it to files."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.restore.restore import report
 
-    quiet_warnings()
-    session.load(obj["profile"])
+    silence_warnings()
+    session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.group import find_campaign
 
     group = find_campaign(pk)
@@ -133,7 +133,7 @@ def find(identifier: str) -> ProcessNode:
 def _list_restorations(are_campaigns: bool) -> None:
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.workflows.restore.progress import find_restorations
 
     nodes = find_restorations()
@@ -147,15 +147,15 @@ def _list_restorations(are_campaigns: bool) -> None:
         hosts = node.inputs.graph_inputs.hosts
         begun = node.ctime.astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(str(node.pk), begun, node.label, str(len(hosts)), _state(node))
-    console().print(table)
+    make_console().print(table)
 
 
 def _show_stages(node: ProcessNode) -> None:
     from rich.table import Table
 
     from aiida_hpaint.campaigns.jobs import jobs_below
-    from aiida_hpaint.cli.advice import advice
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.campaigns.advice import give_advice
+    from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import (
         n_chunks,
@@ -171,11 +171,11 @@ def _show_stages(node: ProcessNode) -> None:
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
         table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
-    console().print(table)
+    make_console().print(table)
     for state in states:
         if state.trouble:
             click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.trouble}")
-            click.echo(f"  what to do: {advice(state.trouble)}")
+            click.echo(f"  what to do: {give_advice(state.trouble)}")
     progress = count_dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))
@@ -188,18 +188,18 @@ def _show_stages(node: ProcessNode) -> None:
 def _state(node: ProcessNode) -> str:
     if not node.is_terminated:
         return "running"
-    from aiida_hpaint.cli.restore.run import ending
+    from aiida_hpaint.cli.session import describe_end
 
-    return "finished" if node.is_finished_ok else ending(node)
+    return "finished" if node.is_finished_ok else describe_end(node)
 
 
 def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import is_running
     from aiida_hpaint.workflows.engine.stuck import find_stuck
 
-    if not session.is_running(get_daemon_client()):
+    if not is_running(get_daemon_client()):
         click.echo("The daemon is not running: `aiida-hpaint setup` lets the work go on.", err=True)
     elif stuck := find_stuck():
         pks = ", ".join(str(node.pk) for node in stuck[:8])

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
-from aiida_hpaint.cli.campaigns.campaign import (
+from aiida_hpaint.cli.restore.request import (
     CHUNK_SITES,
-    LargeCampaign,
-    read_campaign,
-    read_settings,
+    CampaignRequest,
+    load_settings,
+    read_request,
 )
 
 if TYPE_CHECKING:
@@ -102,32 +102,33 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
     """Submit a restoration or a campaign to the AiiDA daemon and return."""
     if not (files or flags["group"] or flags["archive"]):
         raise click.UsageError("give FILES, a campaign.yaml, --group or --archive")
-    campaign = read_campaign(files, flags)
-    if isinstance(campaign, LargeCampaign):
+    campaign = read_request(files, flags)
+    if isinstance(campaign, CampaignRequest):
         _submit_campaign(obj["profile"], campaign, flags)
         return
-    from aiida_hpaint.cli.restore.run import prepare, submit_task
+    from aiida_hpaint.cli.restore.run import prepare_task, submit_task
 
-    task = prepare(files, flags)
+    task = prepare_task(files, flags)
     node = submit_task(obj["profile"], task)
     click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
     click.echo(f"  aiida-hpaint status {node.pk}")
     click.echo(f"  aiida-hpaint results {node.pk}")
 
 
-def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[str, Any]) -> None:
+def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict[str, Any]) -> None:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.daemon import ensure_daemon
 
-    quiet_warnings()
+    silence_warnings()
     if campaign.start_from:
         raise ValueError(
             "start_from: potentials take one job per host, which is not available for campaigns"
         )
     if flags["jobs"]:
         raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
-    settings = read_settings(campaign)
-    session.load(profile)
+    settings = load_settings(campaign)
+    session.load_profile(profile)
     from aiida_hpaint.campaigns.submit import make_order, submit_order
     from aiida_hpaint.science.structures import quoted
 
@@ -146,7 +147,7 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
     if flags["dry_run"]:
         click.echo("Nothing was submitted.")
         return
-    if order.rows and session.ensure_daemon():
+    if order.rows and ensure_daemon():
         click.echo("Started the AiiDA daemon.")
     archive = Path(campaign.archive) if campaign.archive else None
     _, node = submit_order(order, archive, campaign.add)
@@ -158,7 +159,7 @@ def _submit_campaign(profile: str | None, campaign: LargeCampaign, flags: dict[s
     click.echo(f"  aiida-hpaint results {quoted(order.name)}")
 
 
-def _read_sources(campaign: LargeCampaign, skip_bad: bool) -> Sources:
+def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:
     """The hosts of all kinds of sources.
 
     Raises
@@ -173,7 +174,7 @@ def _read_sources(campaign: LargeCampaign, skip_bad: bool) -> Sources:
         joined,
         to_fill,
     )
-    from aiida_hpaint.cli.console import refuse
+    from aiida_hpaint.cli.console import make_host_error
 
     found = [from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
     if campaign.archive:
@@ -184,7 +185,7 @@ def _read_sources(campaign: LargeCampaign, skip_bad: bool) -> Sources:
     if skip_bad:
         sources = to_fill(sources)
     if sources.problems and (sources.hosts is None or not skip_bad):
-        raise refuse(sources.problems)
+        raise make_host_error(sources.problems)
     _some("Left out: ", [str(problem) for problem in sources.problems])
     return sources
 
@@ -194,7 +195,7 @@ def _tell(order: Order) -> None:
     from rich.table import Table
 
     from aiida_hpaint.campaigns.known import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
 
     counts = order.counts()
     table = Table("hosts of this submission", "number", title=f"Campaign {order.name}")
@@ -210,7 +211,7 @@ def _tell(order: Order) -> None:
     ):
         if counts[name] or name == "new":
             table.add_row(title, str(counts[name]))
-    console().print(table)
+    make_console().print(table)
     labels = order.sources.hosts.labels if order.sources.hosts is not None else ()
     same = [f"{labels[row]} is the same host as {labels[at]}" for row, at in order.same.items()]
     _some("Given twice, restored once: ", same)

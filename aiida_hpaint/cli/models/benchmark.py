@@ -96,12 +96,12 @@ def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **fla
     if flags["show"] is not None:
         _show(profile, flags["show"], flags["output"])
         return
-    from aiida_hpaint.cli.campaigns.campaign import overrides_from
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.protocols import load_protocol
 
-    settings = load_protocol(flags["protocol"], overrides_from(flags))
-    quiet_warnings()
+    settings = load_protocol(flags["protocol"], collect_overrides(flags))
+    silence_warnings()
     from aiida_hpaint.science.benchmark import read_references
 
     chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
@@ -139,18 +139,17 @@ def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
 
 
 def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any]) -> None:
-    from aiida_hpaint.cli.campaigns.campaign import cores
-    from aiida_hpaint.cli.console import console
-    from aiida_hpaint.cli.restore.run import progress_display
+    from aiida_hpaint.cli.chunking import count_cores
+    from aiida_hpaint.cli.console import make_console, open_progress
     from aiida_hpaint.science.benchmark import run_benchmark, run_comparison, write_report
 
     names, output = _names(flags["compare"]), flags["output"]
     shared: Any = {
         "relaxed": not flags["unrelaxed"],
-        "processes": flags["processes"] or cores(),
+        "processes": flags["processes"] or count_cores(),
         "potentials": _others(flags["potentials"], settings),
     }
-    with progress_display() as bars:
+    with open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
@@ -161,7 +160,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
         else:
             summary = run_benchmark(chosen, settings, output, **shared)
             summaries = {settings.require_sampling().generator: summary}
-    console().print(rates_table(summaries))
+    make_console().print(rates_table(summaries))
     click.echo(f"Report: {write_report(output)}")
 
 
@@ -169,9 +168,9 @@ def _submit(
     profile: str | None, chosen: References, settings: RestorationSettings, flags: dict[str, Any]
 ) -> None:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.campaigns.campaign import cores, fitting_chunk_sites
+    from aiida_hpaint.cli.chunking import choose_chunk_sites, count_cores
 
-    session.load(profile)
+    session.load_profile(profile)
     from aiida_hpaint.workflows.benchmark.build import build_benchmark
 
     graph = build_benchmark(
@@ -179,10 +178,10 @@ def _submit(
         settings,
         code=flags["code"],
         upload_model=flags["upload_model"],
-        chunk_sites=fitting_chunk_sites(chosen.hosts.site_counts.tolist(), cores()),
+        chunk_sites=choose_chunk_sites(chosen.hosts.site_counts.tolist(), count_cores()),
         name=f"benchmark {settings.require_sampling().generator}",
     )
-    pk = session.submit(graph).pk
+    pk = session.submit_to_daemon(graph).pk
     click.echo(f"Submitted as node {pk}: {len(chosen.hosts)} references.")
     click.echo(f"  verdi process status {pk}")
     click.echo(f"  aiida-hpaint benchmark --show {pk} --output runs/{pk}")
@@ -190,15 +189,15 @@ def _submit(
 
 def _show(profile: str | None, identifier: str, output: Path) -> None:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
 
-    session.load(profile)
+    session.load_profile(profile)
     from aiida_hpaint.science.benchmark import write_report
     from aiida_hpaint.workflows.benchmark.results import load_benchmark, write_benchmark
 
     node = load_benchmark(identifier)
     write_benchmark(node, output)
-    console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
+    make_console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
     click.echo(f"Report: {write_report(output)}")
 
 

@@ -26,14 +26,13 @@ Examples:
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def exchange(config: Path) -> None:
     """Exchange elements in structures and relax what results."""
-    from aiida_hpaint.cli.console import quiet_warnings
-    from aiida_hpaint.cli.restore.run import progress_display
-    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.cli.console import open_progress, silence_warnings
+    from aiida_hpaint.cli.settings import read_settings_file
     from aiida_hpaint.science import substitution as exchanging
 
-    quiet_warnings()
-    settings = read_settings(config, exchanging.SubstitutionSettings)
-    with progress_display() as bars:
+    silence_warnings()
+    settings = read_settings_file(config, exchanging.SubstitutionSettings)
+    with open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)

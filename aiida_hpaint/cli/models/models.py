@@ -84,13 +84,13 @@ def models() -> None:
 @models.command("list", help=LIST_HELP)
 def list_() -> None:
     """List generators and potentials."""
-    from aiida_hpaint.cli.console import console, quiet_warnings
+    from aiida_hpaint.cli.console import make_console, silence_warnings
     from aiida_hpaint.science.diffusion.models.library import models_folder, read_cards
 
-    quiet_warnings()
+    silence_warnings()
     cards, errors = read_cards()
-    console().print(_generators(cards))
-    console().print(_potentials())
+    make_console().print(_generators(cards))
+    make_console().print(_potentials())
     click.echo(f"Model folder: {models_folder()}")
     for error in errors:
         click.echo(f"Note: {error}", err=True)
@@ -102,10 +102,10 @@ def list_() -> None:
 @click.option("--sha256", metavar="HEX", help="Refuse a checkpoint that is not this one.")
 def fetch(name: str, revision: str | None, sha256: str | None) -> None:
     """Fetch a published model."""
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.diffusion.models.hub import fetch_model
 
-    quiet_warnings()
+    silence_warnings()
     card = fetch_model(name, revision, sha256, tell=lambda text: click.echo(text, err=True))
     _tell_where(card.name)
     click.echo(f"  checkpoint  sha256 {card.data.get('source_sha256', 'unknown')}")
@@ -138,11 +138,11 @@ def convert(
     licence: str | None,
 ) -> None:
     """Convert a checkpoint into a model."""
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
     from aiida_hpaint.science.diffusion.models.library import to_weights_path
 
-    quiet_warnings()
+    silence_warnings()
     card = convert_checkpoint(
         checkpoint,
         config,
@@ -166,15 +166,15 @@ def show(model: str) -> None:
     """Show the card of a model."""
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import console, quiet_warnings
+    from aiida_hpaint.cli.console import make_console, silence_warnings
 
-    quiet_warnings()
+    silence_warnings()
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in _described(model):
         table.add_row(key, value)
-    console().print(table)
+    make_console().print(table)
 
 
 def _generators(cards: list[Any]) -> Table:

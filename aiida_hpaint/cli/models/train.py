@@ -70,15 +70,15 @@ def train(
 
 
 def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
-    from aiida_hpaint.cli.console import quiet_warnings
-    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.settings import read_settings_file
     from aiida_hpaint.science.diffusion.training import train as training
     from aiida_hpaint.science.diffusion.training.export import export_model
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
-    quiet_warnings()
+    silence_warnings()
     _quiet_lightning()
-    settings = read_settings(config, TrainingSettings)
+    settings = read_settings_file(config, TrainingSettings)
     trained = training.train(settings, resume, deadline)
     if not training.is_first_process():
         return
@@ -95,16 +95,16 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
 
 def _submit(profile: str | None, config: Path, code: str | None, walltime: float | None) -> None:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.cli.settings import read_settings_file
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
-    settings = read_settings(config, TrainingSettings)
-    session.load(profile)
+    settings = read_settings_file(config, TrainingSettings)
+    session.load_profile(profile)
     from aiida_hpaint.workflows.training.build import build_training
 
     options = {} if walltime is None else {"max_wallclock_seconds": round(3600 * walltime)}
     builder = build_training(settings, code=code, options=options)
-    node = session.submit(builder)
+    node = session.submit_to_daemon(builder)
     click.echo(f"Submitted as node {node.pk}.")
     click.echo(f"  verdi process report {node.pk}")
     click.echo(f"  verdi process show {node.pk}     # lists its outputs: model, curve, report")

@@ -175,17 +175,17 @@ def export(
 
 def _read(profile: str | None, source: str, host: str | None, samples: Sequence[int]) -> Recording:
     """The recording of one host; a file goes before a node of that name."""
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.structures import Recording
 
-    quiet_warnings()
+    silence_warnings()
     if Path(source).is_file():
         return _choose([Recording.load(Path(source))], host, samples)
     if not source.isdigit() and "-" not in source:
         raise click.ClickException(f"there is no file {source}, and a node has a number")
     from aiida_hpaint.cli import session
 
-    session.load(profile)
+    session.load_profile(profile)
     from aiida_hpaint.workflows.restore.recordings import find_recordings
 
     return _choose(find_recordings(source), host, samples)

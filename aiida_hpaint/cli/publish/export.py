@@ -87,16 +87,16 @@ def export(
 ) -> None:
     """Write what goes beside a paper."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
+    silence_warnings()
     if (check is None) != bool(sources):
         raise click.UsageError("give either PKs and groups, or an archive with --check FILE")
     if check is None and output is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
     if output is not None and output.exists() and any(output.iterdir()):
         raise click.UsageError(f"{output} is not empty: give a new folder")
-    session.load(obj["profile"])
+    session.load_profile(obj["profile"])
     if check is not None:
         gaps = _check(check)
     else:

@@ -33,12 +33,12 @@ def write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.cli.tables import by_host, write_files
+    from aiida_hpaint.cli.tables import group_by_host, write_host_files
     from aiida_hpaint.workflows.restore.progress import get_samples
 
     samples = get_samples(node)
     assert samples is not None
-    write_files(by_host(samples), samples, folder)
+    write_host_files(group_by_host(samples), samples, folder)
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:
@@ -53,7 +53,7 @@ def _write_structure(node: ProcessNode, folder: Path) -> None:
 
 def _write_validation(node: ProcessNode, folder: Path) -> None:
     """What DFT says, where it was asked and came to an answer."""
-    from aiida_hpaint.cli.restore.validation import write_validation
+    from aiida_hpaint.cli.restore.validation_report import write_validation
     from aiida_hpaint.workflows.validate.results import read_validation
 
     try:

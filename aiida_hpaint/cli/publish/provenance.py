@@ -26,10 +26,10 @@ Examples:
 def provenance(obj: dict[str, Any], pk: str, as_json: bool) -> None:
     """Tell where a structure comes from."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
-    session.load(obj["profile"])
+    silence_warnings()
+    session.load_profile(obj["profile"])
     import json
     from dataclasses import asdict
 

@@ -68,23 +68,23 @@ Examples:
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """How many sites of an element does a host miss?"""
-    from aiida_hpaint.cli.console import console, quiet_warnings, tell_provenance
+    from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
 
-    quiet_warnings()
-    settings, node = settings_from(flags), None
+    silence_warnings()
+    settings, node = make_counting_settings(flags), None
     if flags["no_aiida"]:
         found, structure = _count_here(host, settings, flags["phases"])
     else:
         node = _submit(obj["profile"], host, settings, flags)
         found, structure = _watch(node)
-    console().print(counts_table(found))
-    click.echo(verdict(found))
+    make_console().print(make_counts_table(found))
+    click.echo(describe_counts(found))
     _write(found, structure, output)
     if node is not None:
-        tell_provenance(node)
+        show_provenance_commands(node)
 
 
-def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
+def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
     """The settings that the flags describe.
 
     Raises
@@ -96,7 +96,7 @@ def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
     """
     from pydantic import ValidationError
 
-    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.counting.settings import CountingSettings
     from aiida_hpaint.science.protocols import load_protocol, merge
 
@@ -104,8 +104,8 @@ def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
     if flags["protocol"] is not None:
         values["restoration"] = load_protocol(flags["protocol"]).model_dump()
     short = {key: flags[key] for key in ("samples", "seed", "generator", "potential")}
-    values["restoration"] = merge(values["restoration"], overrides_from(short))
-    values = merge(values, overrides_from({"set_": flags["set_"]}))
+    values["restoration"] = merge(values["restoration"], collect_overrides(short))
+    values = merge(values, collect_overrides({"set_": flags["set_"]}))
     values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
     if flags["mu"]:
         if len(flags["mu"]) > 2:
@@ -121,10 +121,10 @@ def settings_from(flags: Mapping[str, Any]) -> CountingSettings:
 def _count_here(
     host: Path, settings: CountingSettings, phases: tuple[Path, ...]
 ) -> tuple[dict[str, Any], StructureBatch | None]:
-    from aiida_hpaint.cli.restore.run import progress_display
+    from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.science.counting import count_missing
 
-    with progress_display() as show:
+    with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text.partition(":")[0].replace("_", " "), done, total)
@@ -137,10 +137,10 @@ def _submit(
     profile: str | None, host: Path, settings: CountingSettings, flags: Mapping[str, Any]
 ) -> ProcessNode:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.campaigns.campaign import cores, fitting_chunk_sites
+    from aiida_hpaint.cli.chunking import choose_chunk_sites, count_cores
     from aiida_hpaint.science.structures import read_hosts
 
-    session.load(profile)
+    session.load_profile(profile)
     from aiida_hpaint.workflows.counting import build_count
 
     one = read_hosts(host)
@@ -150,10 +150,10 @@ def _submit(
         settings=settings,
         phases=flags["phases"],
         code=flags["code"],
-        chunk_sites=fitting_chunk_sites(sizes, cores()),
+        chunk_sites=choose_chunk_sites(sizes, count_cores()),
         name=f"count {settings.element} in {one.labels[0]}",
     )
-    return session.submit(graph)
+    return session.submit_to_daemon(graph)
 
 
 def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
@@ -164,21 +164,22 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     ClickException
         If it ends without a result.
     """
-    from aiida_hpaint.cli.restore.run import ending, progress_display
+    from aiida_hpaint.cli.console import open_progress
+    from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.science.structures import from_pymatgen
     from aiida_hpaint.workflows.restore.progress import planned_stages
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     inputs = node.inputs.graph_inputs
     total = 2 + len(planned_stages(node)) * len(list(inputs.chunks))
-    with progress_display() as show:
+    with open_progress() as show:
         while not node.is_terminated:
             show("stages", _ended_stages(node), total)
             time.sleep(1)
     if not node.is_finished_ok or "counting" not in node.outputs:
         report = f"`verdi process report {node.pk}`"
         raise click.ClickException(
-            f"node {node.pk} ended without a result ({ending(node)}): {report}"
+            f"node {node.pk} ended without a result ({describe_end(node)}): {report}"
         )
     best = node.outputs.structure if "structure" in node.outputs else None
     structure = None if best is None else from_pymatgen([best.get_pymatgen()])
@@ -192,7 +193,7 @@ def _ended_stages(node: ProcessNode) -> int:
     return sum(stage.is_terminated for stage in stages)
 
 
-def counts_table(found: Mapping[str, Any]) -> Table:
+def make_counts_table(found: Mapping[str, Any]) -> Table:
     """One line a number, the likeliest first."""
     from rich.table import Table
 
@@ -220,7 +221,7 @@ def counts_table(found: Mapping[str, Any]) -> Table:
     return table
 
 
-def verdict(found: Mapping[str, Any]) -> str:
+def describe_counts(found: Mapping[str, Any]) -> str:
     """What the table says, in words."""
     best, element = found["best"], found["element"]
     said = f"{best} {element} missing" if best else f"No {element} is missing"

@@ -39,25 +39,25 @@ Examples:
 @click.pass_obj
 def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> None:
     """Restore crystals whose hydrogen is known, and compare."""
-    from aiida_hpaint.cli.console import console, tell_provenance
-    from aiida_hpaint.cli.restore.run import prepare, run_with_aiida, submit_task
-    from aiida_hpaint.cli.tables import by_host, without_candidate, write_files
+    from aiida_hpaint.cli.console import make_console, show_provenance_commands
+    from aiida_hpaint.cli.restore.run import prepare_task, run_with_aiida, submit_task
+    from aiida_hpaint.cli.tables import describe_unrestored, group_by_host, write_host_files
 
     references = read_references(folder / "references")
     files = [str(path) for path in _cifs(folder / "hosts")]
-    task = prepare(files, {**flags, "protocol": flags["protocol"] or "fast"})
+    task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = submit_task(obj["profile"], task)
     samples = run_with_aiida(node)
-    results = by_host(samples)
-    written = write_files(results, samples, output)
+    results = group_by_host(samples)
+    written = write_host_files(results, samples, output)
     rows = [(result, compared(result, references)) for result in results]
-    console().print(comparison_table(rows))
-    for line in without_candidate(results):
+    make_console().print(comparison_table(rows))
+    for line in describe_unrestored(results):
         click.echo(f"Not restored: {line}", err=True)
     matched = sum(found is not None and found.match for _, found in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}; labels of inserted sites end in i.")
-    tell_provenance(node)
+    show_provenance_commands(node)
 
 
 def read_references(folder: Path) -> dict[str, StructureBatch]:

@@ -51,9 +51,9 @@ Examples:
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Restore hosts, wait, and show what was found."""
-    from aiida_hpaint.cli.restore.run import prepare, run_here, run_with_aiida, submit_task
+    from aiida_hpaint.cli.restore.run import prepare_task, run_here, run_with_aiida, submit_task
 
-    task, node, recording = prepare(files, flags), None, None
+    task, node, recording = prepare_task(files, flags), None, None
     if flags["no_aiida"]:
         found = run_here(task)
         samples, recording = found.samples, found.recording
@@ -77,19 +77,24 @@ def _tell_recording(recording: Recording | None, output: Path, node: ProcessNode
 
 def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:
     """Write files, show the table and say where the provenance is; whether all is restored."""
-    from aiida_hpaint.cli.console import console, tell_provenance
-    from aiida_hpaint.cli.tables import by_host, host_table, without_candidate, write_files
+    from aiida_hpaint.cli.console import make_console, show_provenance_commands
+    from aiida_hpaint.cli.tables import (
+        describe_unrestored,
+        group_by_host,
+        make_host_table,
+        write_host_files,
+    )
 
-    results = by_host(samples)
-    files = write_files(results, samples, output)
-    console().print(host_table(results, files))
-    failed = without_candidate(results)
+    results = group_by_host(samples)
+    files = write_host_files(results, samples, output)
+    make_console().print(make_host_table(results, files))
+    failed = describe_unrestored(results)
     for line in failed:
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if node is not None:
         _report_validation(node, output)
-        tell_provenance(node)
+        show_provenance_commands(node)
     return not failed
 
 
@@ -98,6 +103,6 @@ def _report_validation(node: ProcessNode, output: Path) -> None:
     from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
     if has_validation(node):
-        from aiida_hpaint.cli.restore.validation import report_validation
+        from aiida_hpaint.cli.restore.validation_report import report_validation
 
         report_validation(read_validation(node), output)

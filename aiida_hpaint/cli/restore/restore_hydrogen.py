@@ -69,11 +69,11 @@ def restore_hydrogen(
     obj: dict[str, Any], /, files: tuple[str, ...], output: Path, **flags: Any
 ) -> None:
     """Restore hosts by density-functional theory alone."""
-    from aiida_hpaint.cli.campaigns.campaign import Campaign, read_hosts
-    from aiida_hpaint.cli.console import console, quiet_warnings, tell_provenance
+    from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
+    from aiida_hpaint.cli.restore.request import RestorationRequest, load_hosts
 
-    quiet_warnings()
-    hosts = read_hosts(Campaign(hosts=list(files), add=flags["add"]), flags["skip_bad"])
+    silence_warnings()
+    hosts = load_hosts(RestorationRequest(hosts=list(files), add=flags["add"]), flags["skip_bad"])
     nodes = _submit(obj["profile"], hosts, flags)
     if flags["submit"]:
         for label, node in zip(hosts.labels, nodes, strict=True):
@@ -82,9 +82,9 @@ def restore_hydrogen(
     _watch(nodes)
     rows = [_row(label, node) for label, node in zip(hosts.labels, nodes, strict=True)]
     _write(rows, nodes, output)
-    console().print(_table(rows))
+    make_console().print(_table(rows))
     click.echo(f"CIFs and hosts.csv are in {output}")
-    tell_provenance(nodes[0], results=False)
+    show_provenance_commands(nodes[0], has_results=False)
     if any(row["status"] != "finished" for row in rows):
         raise click.exceptions.Exit(1)
 
@@ -93,15 +93,15 @@ def _submit(
     profile: str | None, hosts: StructureBatch, flags: Mapping[str, Any]
 ) -> list[ProcessNode]:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.cli.settings import collect_overrides
 
-    session.load(profile)
+    session.load_profile(profile)
     from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
 
-    settings = hydrogen_settings(flags["protocol"], overrides_from({"set_": flags["set_"]}))
+    settings = hydrogen_settings(flags["protocol"], collect_overrides({"set_": flags["set_"]}))
     # All are made, and so checked, before the first is submitted.
     builders = [_builder(host, settings, flags) for host in hosts]
-    return [session.submit(builder) for builder in builders]
+    return [session.submit_to_daemon(builder) for builder in builders]
 
 
 def _builder(
@@ -137,11 +137,11 @@ def _missing(host: StructureBatch) -> tuple[str, int]:
 
 def _watch(nodes: Sequence[ProcessNode]) -> None:
     """Show what is going on until all have ended."""
-    from aiida_hpaint.cli.restore.run import progress_display
+    from aiida_hpaint.cli.console import open_progress
 
     listed = ", ".join(str(node.pk) for node in nodes)
     click.echo(f"Nodes {listed} run in the AiiDA daemon. Ctrl-C stops only the watching.")
-    with progress_display() as show:
+    with open_progress() as show:
         while True:
             ended = sum(node.is_terminated for node in nodes)
             jobs = [job for node in nodes for job in _jobs(node)]
@@ -159,7 +159,7 @@ def _jobs(node: ProcessNode) -> list[ProcessNode]:
 
 
 def _row(label: str, node: ProcessNode) -> dict[str, Any]:
-    from aiida_hpaint.cli.restore.run import ending
+    from aiida_hpaint.cli.session import describe_end
 
     report = node.outputs.report.get_dict() if "report" in node.outputs else {}
     rounds = report.get("rounds", [])
@@ -171,7 +171,7 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
         "sites": "+".join(str(one["sites"]) for one in rounds),
         "arrangements": "+".join(str(len(one["arrangements"])) for one in rounds),
         "energy": report.get("final", {}).get("energy"),
-        "message": "" if node.is_finished_ok else report.get("message", ending(node)),
+        "message": "" if node.is_finished_ok else report.get("message", describe_end(node)),
         **{key: report.get(key) for key in ("pw_jobs", "scf_iterations", "seconds")},
     }
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.campaigns.campaign import (
-    Campaign,
-    cores,
-    fitting_chunk_sites,
-    read_campaign,
-    read_hosts,
-    read_settings,
+from aiida_hpaint.cli.chunking import choose_chunk_sites, count_cores
+from aiida_hpaint.cli.console import ShowProgress, open_progress, silence_warnings
+from aiida_hpaint.cli.restore.request import (
+    RestorationRequest,
+    load_hosts,
+    load_settings,
+    read_request,
 )
+from aiida_hpaint.cli.session import describe_end
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from aiida_workgraph import WorkGraph
-    from rich.progress import Progress
 
     from aiida_hpaint.science.restoration import Restoration
     from aiida_hpaint.science.settings import RestorationSettings
@@ -31,24 +29,17 @@ if TYPE_CHECKING:
     from aiida_hpaint.workflows.restore.progress import StageState
 
 
-class Show(Protocol):
-    """Shows how far something is."""
-
-    def __call__(self, title: str, done: int, total: int) -> None:
-        """Show it."""
-
-
 @dataclass(frozen=True)
 class Task:
     """Everything that is read and checked before anything starts."""
 
-    campaign: Campaign
+    campaign: RestorationRequest
     settings: RestorationSettings
     hosts: StructureBatch
     chunk_sites: int
 
 
-def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
+def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     """Read and check files, flags and settings.
 
     Raises
@@ -56,16 +47,14 @@ def prepare(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     ClickException, ValueError
         If anything is wrong.
     """
-    from aiida_hpaint.cli.console import quiet_warnings
-
-    quiet_warnings()
-    campaign = read_campaign(files, flags)
+    silence_warnings()
+    campaign = read_request(files, flags)
     if campaign.start_from and flags.get("no_aiida"):
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
-    settings = read_settings(campaign)
-    hosts = read_hosts(campaign, bool(flags.get("skip_bad")))
-    jobs = flags.get("jobs") or cores()
-    chunk_sites = campaign.chunk_sites or fitting_chunk_sites(hosts.site_counts.tolist(), jobs)
+    settings = load_settings(campaign)
+    hosts = load_hosts(campaign, bool(flags.get("skip_bad")))
+    jobs = flags.get("jobs") or count_cores()
+    chunk_sites = campaign.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
     return Task(campaign, settings, hosts, chunk_sites)
 
 
@@ -73,7 +62,7 @@ def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
     from aiida_hpaint.science.restoration import restore_recorded
 
-    with progress_display() as show:
+    with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text.partition(":")[0].replace("_", " "), done, total)
@@ -85,9 +74,9 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
     """Build the graph and submit it to the daemon, which is started if need be."""
     from aiida_hpaint.cli import session
 
-    session.load(profile)
+    session.load_profile(profile)
     graph = _graph(task)
-    return session.submit(graph)
+    return session.submit_to_daemon(graph)
 
 
 def _graph(task: Task) -> WorkGraph:
@@ -127,7 +116,7 @@ def run_with_aiida(node: ProcessNode) -> StructureBatch:
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     try:
-        watch(node)
+        watch_restoration(node)
     except KeyboardInterrupt:
         raise click.ClickException(
             f"node {node.pk} goes on: `aiida-hpaint status {node.pk}`, `... results {node.pk}`"
@@ -135,20 +124,20 @@ def run_with_aiida(node: ProcessNode) -> StructureBatch:
     samples = get_samples(node)
     if samples is None:
         raise click.ClickException(
-            f"node {node.pk} ended without a result ({ending(node)}):"
+            f"node {node.pk} ended without a result ({describe_end(node)}):"
             f" `verdi process report {node.pk}`"
         )
     return samples
 
 
-def watch(node: ProcessNode, interval: float = 1.0) -> None:
+def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the stages of a restoration until it ends."""
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
 
     told: set[int | None] = set()
     chunks = n_chunks(node)
-    with progress_display() as show:
+    with open_progress() as show:
         for stage in planned_stages(node)[:1]:
             show(find_stage(stage).title, 0, chunks)
         while True:
@@ -163,7 +152,7 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
             time.sleep(interval)
 
 
-def show_dft(node: ProcessNode, show: Show) -> None:
+def show_dft(node: ProcessNode, show: ShowProgress) -> None:
     """Show how many structures DFT has relaxed, if it has begun."""
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
@@ -180,49 +169,6 @@ def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:
         done = {state.chunk for state in states if state.stage == stage and state.is_over}
         counts[stage] = (len(done), len(begun))
     return counts
-
-
-def ending(node: ProcessNode) -> str:
-    """How a process ended, in a few words."""
-    if node.is_excepted or node.is_killed:
-        return str(node.exception or "killed")
-    return f"exit status {node.exit_status}: {node.exit_message}"
-
-
-@contextmanager
-def progress_display() -> Iterator[Show]:
-    """Bars in a terminal, one line for each change elsewhere."""
-    if not sys.stdout.isatty():
-        seen: dict[str, tuple[int, int]] = {}
-
-        def tell(title: str, done: int, total: int) -> None:
-            if seen.get(title) != (done, total):
-                seen[title] = (done, total)
-                click.echo(f"{title}: {done}/{total}")
-
-        yield tell
-        return
-    with _bars() as bars:
-        tasks = {}
-
-        def draw(title: str, done: int, total: int) -> None:
-            if title not in tasks:
-                tasks[title] = bars.add_task(title, total=total)
-            bars.update(tasks[title], completed=done, total=total)
-
-        yield draw
-
-
-def _bars() -> Progress:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns)
 
 
 def _tell_trouble(states: list[StageState], told: set[int | None]) -> None:

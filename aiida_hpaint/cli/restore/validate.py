@@ -68,13 +68,13 @@ Examples:
 def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> None:
     """Relax restored structures with Quantum ESPRESSO, and compare."""
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
+    silence_warnings()
     if (flags["show"] is None) != bool(sources):
         raise click.UsageError("give either a PK or FILES to validate, or --show PK")
     if flags["show"] is not None:
-        session.load(obj["profile"])
+        session.load_profile(obj["profile"])
         _report(flags["show"], flags["output"])
         return
     node = _submit(obj["profile"], sources, flags)
@@ -88,12 +88,12 @@ def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> 
 
 def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]) -> ProcessNode:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.campaigns.campaign import overrides_from
+    from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.protocols.dft import load_validation
 
     chosen = {key: flags[key] for key in ("candidates", "set_")}
-    settings = load_validation(flags["protocol"], overrides_from(chosen))
-    session.load(profile)
+    settings = load_validation(flags["protocol"], collect_overrides(chosen))
+    session.load_profile(profile)
     from aiida_hpaint.workflows.validate.build import build_validate
 
     samples, references = _read(sources, flags["references"])
@@ -105,7 +105,7 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
         options=options.make_job_options(flags["processes"], flags["walltime"]),
         name=f"validate {sources[0]}"[:255],
     )
-    return session.submit(graph)
+    return session.submit_to_daemon(graph)
 
 
 def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Samples, Samples | None]:
@@ -130,11 +130,12 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
     ClickException
         If the user stops watching.
     """
-    from aiida_hpaint.cli.restore.run import progress_display, show_dft
+    from aiida_hpaint.cli.console import open_progress
+    from aiida_hpaint.cli.restore.run import show_dft
 
     click.echo("It runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     try:
-        with progress_display() as show:
+        with open_progress() as show:
             while not node.is_terminated:
                 show_dft(node, show)
                 time.sleep(interval)
@@ -147,7 +148,7 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
 
 def _report(identifier: str, output: Path | None) -> None:
     """Show and write a validation; fails where a structure has no energy."""
-    from aiida_hpaint.cli.restore.validation import report_validation
+    from aiida_hpaint.cli.restore.validation_report import report_validation
     from aiida_hpaint.workflows.validate.results import load_validation_node, read_validation
 
     node = load_validation_node(identifier)

@@ -131,26 +131,27 @@ def codes(
     from aiida.plugins import CalculationFactory
 
     from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.computer_settings import read_text
-    from aiida_hpaint.cli.setup.local_codes import PLUGINS, ensure_code, find_computer
+    from aiida_hpaint.cli.setup.remote_codes import PLUGINS, ensure_remote_code, find_computer
 
     paths = {kind: flags[kind] for kind in PLUGINS if flags[kind]}
     if not paths:
         raise click.UsageError("say which programs to set up: --python, --pw or --pp")
     wanted = _wanted(flags)
-    session.load(obj["profile"])
+    session.load_profile(obj["profile"])
     from aiida_hpaint.workflows.engine.options import check_options
 
     place, look = find_computer(computer), not no_check
     if look:
-        session.ensure_daemon()
+        ensure_daemon()
     jobs = _options(place, flags)
     for kind in paths:
         check_options(f"{kind}@{place.label}", jobs, CalculationFactory(PLUGINS[kind]), place)
     found = []
     for kind, path in paths.items():
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
-        code, is_new = ensure_code(place, kind, name, path, read_text(prepend), look)
+        code, is_new = ensure_remote_code(place, kind, name, path, read_text(prepend), look)
         click.echo(f"code      {code.full_label} ({path}){', made now' if is_new else ''}")
         _remember(code, jobs)
         found.append(code)
@@ -166,16 +167,17 @@ def codes(
 def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) -> None:
     """Check codes with a short job each, or show what a check found."""
     from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.remote_check import show_check, wait_for
 
     wanted = _wanted(flags)
-    session.load(obj["profile"])
+    session.load_profile(obj["profile"])
     from aiida_hpaint.workflows.restore.build import find_code
 
     checks = [_load_check(int(one)) for one in what if one.isdigit()]
     codes: list[Any] = [find_code(one) for one in what if not one.isdigit()]
     if codes:
-        session.ensure_daemon()
+        ensure_daemon()
     well = not codes or _check(codes, wanted, flags)
     wait_for(checks)
     shown = [show_check(node) for node in checks]
@@ -215,7 +217,7 @@ def _options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
     import yaml
 
     from aiida_hpaint.cli.setup.computer_settings import read_text
-    from aiida_hpaint.cli.setup.local_codes import gpu_options
+    from aiida_hpaint.cli.setup.remote_codes import gpu_options
 
     try:
         given = yaml.safe_load(read_text(flags.get("options")) or "") or {}

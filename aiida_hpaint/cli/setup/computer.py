@@ -108,7 +108,6 @@ def computer(
     **flags: Any,
 ) -> None:
     """Set up a computer that jobs run on, and test it."""
-    from aiida_hpaint.cli import session
     from aiida_hpaint.cli.setup.computer_settings import (
         check_label,
         read_computer,
@@ -116,6 +115,7 @@ def computer(
         read_text,
     )
     from aiida_hpaint.cli.setup.computers import ensure_computer
+    from aiida_hpaint.cli.setup.local import ensure_profile
 
     flags["connection"] = read_pairs(connect)
     if safe_interval is not None:
@@ -125,7 +125,7 @@ def computer(
     if flags["transport"] == "core.local":
         flags["hostname"] = flags["hostname"] or "localhost"
     settings = read_computer(check_label(name), file, flags)
-    session.ensure_profile(obj["profile"])
+    ensure_profile(obj["profile"])
     found = ensure_computer(name, settings)
     _tell(found.computer, found.is_new, found.changes)
     if not (no_test or _passes(found.computer)):
@@ -142,11 +142,11 @@ def _tell(computer: Any, is_new: bool, changes: tuple[str, ...]) -> None:
 
 def _passes(computer: Any) -> bool:
     """Test a computer, tell each step, and say what to do where one fails."""
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.computer_tests import try_computer
     from aiida_hpaint.science.structures.names import shown
 
-    if computer.transport_type != "core.local" and session.ensure_daemon():
+    if computer.transport_type != "core.local" and ensure_daemon():
         # Asynchronous transports talk through the runner, whose broker is the daemon's.
         click.echo("daemon    started")
     all_well = True

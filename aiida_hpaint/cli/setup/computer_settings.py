@@ -12,7 +12,7 @@ from typing import Any
 import click
 from pydantic import Field, ValidationError, field_validator
 
-from aiida_hpaint.cli.campaigns.campaign import key_value
+from aiida_hpaint.cli.settings import parse_key_value
 from aiida_hpaint.science.settings import Settings
 
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]*")
@@ -155,7 +155,9 @@ def read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
     ValueError
         If one of them has no value.
     """
-    return dict(key_value(pair, f"{pair!r}: write KEY=VALUE, like compress=true") for pair in pairs)
+    return dict(
+        parse_key_value(pair, f"{pair!r}: write KEY=VALUE, like compress=true") for pair in pairs
+    )
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.setup.local_codes import PLUGINS
+from aiida_hpaint.cli.setup.remote_codes import PLUGINS
 
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, InstalledCode
@@ -115,12 +115,12 @@ def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
 
 def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; whether nothing required is missing."""
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.environment.findings import select_problems
     from aiida_hpaint.science.structures.names import shown
 
     findings, commands = findings_of(node)
-    console().print(_table(node, findings))
+    make_console().print(_table(node, findings))
     if not select_problems(findings):
         return True
     name = node.inputs.code.computer.label

@@ -49,9 +49,9 @@ Examples:
 @click.pass_context
 def setup(context: click.Context) -> None:
     """Set up AiiDA on this machine."""
-    from aiida_hpaint.cli.console import quiet_warnings
+    from aiida_hpaint.cli.console import silence_warnings
 
-    quiet_warnings()
+    silence_warnings()
     if context.invoked_subcommand is None:
         _base(context.obj)
         click.echo("Ready: aiida-hpaint restore host.cif")
@@ -103,15 +103,16 @@ def dft(
 
 def _base(obj: dict[str, str | None]) -> Any:
     """Profile, computer, code and daemon; the computer is returned."""
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.daemon import ensure_daemon
+    from aiida_hpaint.cli.setup.local import ensure_local_code, ensure_localhost, ensure_profile
 
-    profile, is_new = session.ensure_profile(obj["profile"])
+    profile, is_new = ensure_profile(obj["profile"])
     _tell("profile", profile.name, is_new)
-    computer, is_new = session.ensure_computer()
+    computer, is_new = ensure_localhost()
     _tell("computer", computer.label, is_new)
-    code, is_new = session.ensure_code(computer)
+    code, is_new = ensure_local_code(computer)
     _tell("code", f"{code.full_label} ({code.filepath_executable})", is_new)
-    started = session.ensure_daemon(mend=True)
+    started = ensure_daemon(requeue_stuck=True)
     click.echo(f"daemon    {'started' if started else 'running'}")
     return computer
 

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.advice import advice
-from aiida_hpaint.cli.campaigns.campaign_status import bar, described
+from aiida_hpaint.cli.campaigns.advice import give_advice
+from aiida_hpaint.cli.campaigns.campaign_status import describe_campaign, draw_bar
 
 
 def state(**more: Any) -> Any:
@@ -38,9 +38,9 @@ def failure(hosts: int, reason: str) -> Any:
 
 
 def test_a_bar_of_what_is_done_failed_running_and_waiting() -> None:
-    drawn = bar(state(failures=(failure(10, "x"),)))
+    drawn = draw_bar(state(failures=(failure(10, "x"),)))
     assert [drawn.count(sign) for sign in "#x-."] == [20, 4, 8, 8]
-    assert len(bar(state(restored=0, without=0, running=0, waiting=0))) == 42
+    assert len(draw_bar(state(restored=0, without=0, running=0, waiting=0))) == 42
 
 
 def test_what_failed_why_and_what_to_do() -> None:
@@ -52,7 +52,9 @@ def test_what_failed_why_and_what_to_do() -> None:
     )
     failures = (failure(3, "it ended without a result, killed or out of memory or time"),)
     told = "\n".join(
-        described(state(jobs=jobs, failures=failures, seconds_left=5400.0, basis="3 chunks"))
+        describe_campaign(
+            state(jobs=jobs, failures=failures, seconds_left=5400.0, basis="3 chunks")
+        )
     )
     assert "93: 40 restored, 10 without a candidate, 20 running, 20 waiting, 3 failed" in told
     assert "1 paused, 1 queued" in told
@@ -62,7 +64,7 @@ def test_what_failed_why_and_what_to_do() -> None:
     assert "ask for more memory or walltime" in told
     assert "`verdi process report 31` (and 1 more)" in told
     assert "Submit it again" not in told
-    assert "Submit it again" in "\n".join(described(state(alive=(), failures=failures)))
+    assert "Submit it again" in "\n".join(describe_campaign(state(alive=(), failures=failures)))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_what_failed_why_and_what_to_do() -> None:
     ],
 )
 def test_advice(reason: str, words: str) -> None:
-    assert words in advice(reason)
+    assert words in give_advice(reason)
 
 
 def run(*words: str) -> Any:

@@ -72,7 +72,7 @@ def test_what_is_no_yaml_is_named(tmp_path: Path) -> None:
     config.write_text("data: [")
     code, output = run(str(config))
     assert code == 1
-    assert "is no YAML" in output
+    assert "is not YAML" in output
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_two_processes_train_like_one_with_the_mean_of_their_gradients(
 
 
 def read(config: Path) -> Any:
-    from aiida_hpaint.cli.restore.settings_files import read_settings
+    from aiida_hpaint.cli.settings import read_settings_file
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
-    return read_settings(config, TrainingSettings)
+    return read_settings_file(config, TrainingSettings)

@@ -326,9 +326,10 @@ def test_an_empty_profile_reproduces_every_table(
 
 ELSEWHERE = """
 import sys
-from aiida_hpaint.cli import main, session
+from aiida_hpaint.cli import main
+from aiida_hpaint.cli.setup.local import ensure_profile
 
-session.ensure_profile()
+ensure_profile()
 from aiida.orm import Node, QueryBuilder
 from aiida.tools.archive import import_archive
 

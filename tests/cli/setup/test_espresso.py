@@ -7,8 +7,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from aiida_hpaint.cli import main, session
+from aiida_hpaint.cli import main
 from aiida_hpaint.cli.setup import espresso
+from aiida_hpaint.cli.setup.local import ensure_localhost
 
 needs_profile = pytest.mark.usefixtures("profile")
 
@@ -18,7 +19,7 @@ def test_a_program_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setitem(espresso.EXECUTABLES, "none", "quantumespresso.none")
     with pytest.raises(click.ClickException, match=r"no none\.x on the PATH.*with --none"):
-        espresso.ensure_espresso(session.ensure_computer()[0], "none")
+        espresso.ensure_espresso(ensure_localhost()[0], "none")
 
 
 @needs_profile
@@ -26,7 +27,7 @@ def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
     path = tmp_path / "ph.x"
     path.touch()
     with pytest.raises(click.ClickException, match="no program that can be run"):
-        espresso.ensure_espresso(session.ensure_computer()[0], "pw", path)
+        espresso.ensure_espresso(ensure_localhost()[0], "pw", path)
 
 
 @needs_profile

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from aiida_hpaint.cli import main, session
+from aiida_hpaint.cli import main
+from aiida_hpaint.cli.setup.local import ensure_localhost
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -32,7 +33,7 @@ def test_setup_may_be_repeated(daemon: Any) -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_localhost_is_asked_often_and_at_once() -> None:
-    computer, is_new = session.ensure_computer()
+    computer, is_new = ensure_localhost()
     assert not is_new
     assert computer.get_minimum_job_poll_interval() == 1
     assert computer.get_configuration()["safe_interval"] == 0

@@ -6,7 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.restore.count import counts_table, settings_from, verdict
+from aiida_hpaint.cli.restore.count import (
+    describe_counts,
+    make_counting_settings,
+    make_counts_table,
+)
 
 HOST = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
 FLAGS = dict.fromkeys(("protocol", "samples", "seed", "generator", "potential", "element"))
@@ -29,7 +33,7 @@ ROW = {
 
 def test_flags_become_settings() -> None:
     flags = {**FLAGS, "samples": 3, "n_max": 5, "mu": (0.0, -1.0), "set_": ("trust.charge=0.1",)}
-    settings = settings_from(flags)
+    settings = make_counting_settings(flags)
     assert settings.n_max == 5
     assert settings.restoration.sampling.samples == 3
     assert settings.restoration.relax_all.moving == "all"
@@ -40,9 +44,9 @@ def test_flags_become_settings() -> None:
 def test_wrong_settings_are_named() -> None:
     flags = {**FLAGS, "n_max": 0, "mu": (), "set_": ()}
     with pytest.raises(ValueError, match="n_max: input should be greater than or equal to 1"):
-        settings_from(flags)
+        make_counting_settings(flags)
     with pytest.raises(ValueError, match=r"trust\.charg: extra inputs are not permitted"):
-        settings_from({**flags, "n_max": None, "set_": ("trust.charg=1",)})
+        make_counting_settings({**flags, "n_max": None, "set_": ("trust.charg=1",)})
 
 
 def test_errors_reach_the_user_in_words() -> None:
@@ -62,9 +66,9 @@ def test_the_table_and_the_verdict() -> None:
         "contradiction": "the evidence contradicts itself: energy says 2, charge says 1",
         "counts": [ROW, {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}],
     }
-    assert counts_table(found).row_count == 2
-    said = verdict(found)
+    assert make_counts_table(found).row_count == 2
+    said = describe_counts(found)
     assert said.startswith("2 H missing (margin of the score: 0.800).")
     assert "charge says 1" in said
     assert "try more, with --max" in said
-    assert verdict({**found, "best": 0}).startswith("No H is missing")
+    assert describe_counts({**found, "best": 0}).startswith("No H is missing")

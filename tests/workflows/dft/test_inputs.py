@@ -34,16 +34,16 @@ def test_families_that_are_not_installed_are_named() -> None:
 def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
     from aiida.orm import InstalledCode
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_local_code, ensure_localhost
     from aiida_hpaint.workflows.dft.codes import find_espresso
 
     with pytest.raises(ValueError, match=r"no Code.*aiida-hpaint setup dft"):
         find_espresso("pw", "none@localhost")
     with pytest.raises(ValueError, match=r"runs pythonjob.pythonjob, not quantumespresso.pw"):
-        find_espresso("pw", session.ensure_code(session.ensure_computer()[0])[0])
+        find_espresso("pw", ensure_local_code(ensure_localhost()[0])[0])
     lost = InstalledCode(
         label="lost",
-        computer=session.ensure_computer()[0],
+        computer=ensure_localhost()[0],
         filepath_executable=str(tmp_path / "pw.x"),
         default_calc_job_plugin="quantumespresso.pw",
     ).store()
@@ -140,7 +140,7 @@ def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: P
 def test_pp_reads_what_pw_wrote_on_its_computer(profile: Any) -> None:
     from aiida.orm import Computer, InstalledCode
 
-    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.setup.local import ensure_localhost
     from aiida_hpaint.workflows.dft.codes import find_both
 
     cluster = Computer(
@@ -158,7 +158,7 @@ def test_pp_reads_what_pw_wrote_on_its_computer(profile: Any) -> None:
             default_calc_job_plugin=f"quantumespresso.{name}",
         ).store()
 
-    here, pw = code(session.ensure_computer()[0], "pp"), code(cluster, "pw")
+    here, pw = code(ensure_localhost()[0], "pp"), code(cluster, "pw")
     here.is_hidden = True
     with pytest.raises(ValueError, match=r"no code for pp\.x on both: .*setup codes both --pp"):
         find_both("pw-both@both", None)

@@ -20,13 +20,13 @@ Row = Mapping[str, str]
 
 def report_validation(found: Validation, output: Path) -> bool:
     """Write files, show the table and the rates; whether all structures were relaxed."""
-    from aiida_hpaint.cli.console import console
+    from aiida_hpaint.cli.console import make_console
 
     write_validation(found, output)
     if not found.rows:
         click.echo("By DFT: there was no candidate to relax.")
         return True
-    console().print(validation_table(found.rows))
+    make_console().print(validation_table(found.rows))
     for line in rate_lines(found.summary):
         click.echo(line)
     failed = found.summary["failed"]

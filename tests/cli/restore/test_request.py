@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.cli.campaigns.campaign import (
-    LargeCampaign,
-    fitting_chunk_sites,
-    overrides_from,
-    read_campaign,
-    read_hosts,
-    read_settings,
+from aiida_hpaint.cli.chunking import choose_chunk_sites
+from aiida_hpaint.cli.restore.request import (
+    CampaignRequest,
+    load_hosts,
+    load_settings,
+    read_request,
 )
-from aiida_hpaint.cli.restore.run import prepare
+from aiida_hpaint.cli.restore.run import prepare_task
+from aiida_hpaint.cli.settings import collect_overrides
 from aiida_hpaint.science.structures import StructureBatch, chunk_by_sites
 
 ROOT = Path(__file__).parents[3]
@@ -43,7 +43,7 @@ def campaign_file(tmp_path: Path) -> Path:
 
 
 def test_a_campaign_from_a_file(campaign_file: Path) -> None:
-    campaign = read_campaign([str(campaign_file)], {})
+    campaign = read_request([str(campaign_file)], {})
     folder = campaign_file.parent
     names = ["a1.cif", "a2.cif", "sub/b.cif"]
     assert campaign.hosts == [str(folder / name) for name in names]
@@ -54,7 +54,7 @@ def test_a_campaign_from_a_file(campaign_file: Path) -> None:
 
 def test_the_command_line_wins(campaign_file: Path) -> None:
     flags = {"protocol": "fast", "samples": 3, "candidates": 2, "add": "H:1", "set_": ("keep=7",)}
-    campaign = read_campaign([str(campaign_file)], flags)
+    campaign = read_request([str(campaign_file)], flags)
     assert campaign.protocol == "fast"
     assert campaign.add == "H:1"
     assert campaign.settings == {"sampling": {"samples": 3, "seed": 1}, "candidates": 2, "keep": 7}
@@ -62,25 +62,25 @@ def test_the_command_line_wins(campaign_file: Path) -> None:
 
 def test_starting_points_have_a_protocol_of_dft_without_a_validation(campaign_file: Path) -> None:
     flags = {"start_from": "peaks", "dft_protocol": "fast"}
-    campaign = read_campaign([str(campaign_file)], flags)
+    campaign = read_request([str(campaign_file)], flags)
     assert (campaign.start_from, campaign.dft_protocol) == ("peaks", "fast")
-    assert read_settings(campaign).validation is None
+    assert load_settings(campaign).validation is None
 
 
 def test_starting_points_need_aiida(campaign_file: Path) -> None:
     with pytest.raises(ValueError, match="leave --no-aiida out"):
-        prepare([str(campaign_file)], {"start_from": "peaks", "no_aiida": True})
+        prepare_task([str(campaign_file)], {"start_from": "peaks", "no_aiida": True})
 
 
 def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:
-    assert not isinstance(read_campaign([str(campaign_file)], {}), LargeCampaign)
+    assert not isinstance(read_request([str(campaign_file)], {}), CampaignRequest)
     (campaign_file.parent / "more").mkdir()
     for name in ("c.cif", "notes.txt"):
         (campaign_file.parent / "more" / name).touch()
     text = "campaign: hydrides\nhosts: [more]\nadd: H:1\narchive: a.aiida\nmax_jobs: 3\n"
     campaign_file.write_text(text, "utf-8")
-    campaign = read_campaign([str(campaign_file)], {"max_jobs": 4, "group": "mine"})
-    assert isinstance(campaign, LargeCampaign)
+    campaign = read_request([str(campaign_file)], {"max_jobs": 4, "group": "mine"})
+    assert isinstance(campaign, CampaignRequest)
     folder = campaign_file.parent
     assert campaign.hosts == [str(folder / "more" / "c.cif")]
     assert campaign.archive == str(folder / "a.aiida")
@@ -89,16 +89,16 @@ def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:
 
 
 def test_the_example_names_hosts_that_are_there() -> None:
-    campaign = read_campaign([str(ROOT / "examples" / "campaign.yaml")], {})
-    assert isinstance(campaign, LargeCampaign)
-    assert len(read_hosts(campaign, skip_bad=False)) == 7
+    campaign = read_request([str(ROOT / "examples" / "campaign.yaml")], {})
+    assert isinstance(campaign, CampaignRequest)
+    assert len(load_hosts(campaign, skip_bad=False)) == 7
 
 
 def test_a_campaign_from_flags_alone() -> None:
-    campaign = read_campaign([], {"campaign": "hydrides", "group": "mine"})
-    assert isinstance(campaign, LargeCampaign)
+    campaign = read_request([], {"campaign": "hydrides", "group": "mine"})
+    assert isinstance(campaign, CampaignRequest)
     with pytest.raises(ValueError, match="give hosts, a group or an archive"):
-        read_campaign([], {"campaign": "hydrides"})
+        read_request([], {"campaign": "hydrides"})
 
 
 @pytest.mark.parametrize(
@@ -119,18 +119,18 @@ def test_a_file_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "restore.yaml"
     path.write_text(text, "utf-8")
     with pytest.raises(ValueError, match=message):
-        read_campaign([str(path)], {})
+        read_request([str(path)], {})
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="No such file"):
-        read_campaign([str(tmp_path / "restore.yaml")], {})
+        read_request([str(tmp_path / "restore.yaml")], {})
 
 
 def test_flags_are_settings() -> None:
     flags: dict[str, Any] = {"samples": 3, "seed": 0, "potential": "mace", "generator": None}
     flags["set_"] = ("potential.model=a b.model", "relax_all.give_up_above=null", "keep=2")
-    assert overrides_from(flags) == {
+    assert collect_overrides(flags) == {
         "sampling": {"samples": 3, "seed": 0},
         "potential": {"name": "mace", "model": "a b.model"},
         "relax_all": {"give_up_above": None},
@@ -141,17 +141,17 @@ def test_flags_are_settings() -> None:
 def test_flags_of_sampling() -> None:
     flags: dict[str, Any] = {"scheme": "repaint", "steps": 200, "record": True, "set_": ()}
     sampling = {"scheme": "repaint", "steps": 200, "record": 1}
-    assert overrides_from(flags) == {"sampling": sampling}
+    assert collect_overrides(flags) == {"sampling": sampling}
     flags["set_"] = ("sampling.record=10",)
-    assert overrides_from(flags) == {"sampling": {**sampling, "record": 10}}
-    assert overrides_from({"record": False, "scheme": None}) == {}
+    assert collect_overrides(flags) == {"sampling": {**sampling, "record": 10}}
+    assert collect_overrides({"record": False, "scheme": None}) == {}
 
 
 def test_a_model_is_sent_along_on_request(campaign_file: Path) -> None:
     for flags, expected in (({}, False), ({"upload_model": True}, True)):
-        assert read_campaign([str(campaign_file)], flags).upload_model is expected
+        assert read_request([str(campaign_file)], flags).upload_model is expected
     campaign_file.write_text(YAML + "upload_model: true\n", "utf-8")
-    assert read_campaign([str(campaign_file)], {"upload_model": False}).upload_model
+    assert read_request([str(campaign_file)], {"upload_model": False}).upload_model
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=30), st.integers(1, 8))
@@ -165,7 +165,7 @@ def test_chunks_are_as_small_as_the_number_of_jobs_allows(counts: list[int], job
         frac_coords=np.zeros((total, 3)),
         inserted=np.zeros(total, dtype=bool),
     )
-    size = fitting_chunk_sites(counts, jobs)
+    size = choose_chunk_sites(counts, jobs)
     assert len(chunk_by_sites(batch, size)) <= jobs
     if size > max(counts):
         assert len(chunk_by_sites(batch, size - 1)) > jobs

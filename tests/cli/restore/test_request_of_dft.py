@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.campaigns.campaign import Campaign, read_campaign, read_settings
+from aiida_hpaint.cli.restore.request import RestorationRequest, load_settings, read_request
 from aiida_hpaint.science.protocols.dft import load_dft_protocol, load_validation
 from aiida_hpaint.science.settings import ValidationSettings
 
 
 def validation(**flags: Any) -> ValidationSettings | None:
-    return read_settings(read_campaign(["host.cif"], flags)).validation
+    return load_settings(read_request(["host.cif"], flags)).validation
 
 
 def test_without_a_flag_nothing_is_validated() -> None:
@@ -50,8 +50,8 @@ def test_a_campaign_may_ask_for_it(tmp_path: Path) -> None:
         "hosts: [host.cif]\ndft_protocol: fast\nsettings: {validation: {candidates: 2}}\n"
         "code: {sample: a, relax: b}\noptions: {dft: {max_wallclock_seconds: 60}}\n"
     )
-    campaign = read_campaign([str(path)], {"dft_code": "pw@cluster"})
-    assert read_settings(campaign).validation == load_validation("fast", {"candidates": 2})
+    campaign = read_request([str(path)], {"dft_code": "pw@cluster"})
+    assert load_settings(campaign).validation == load_validation("fast", {"candidates": 2})
     assert campaign.code == {"sample": "a", "relax": "b", "dft": "pw@cluster"}
 
 
@@ -60,7 +60,7 @@ def test_a_campaign_may_ask_for_it(tmp_path: Path) -> None:
     [(None, {"dft": "pw"}), ("py", {"sample": "py", "relax": "py", "dft": "pw"})],
 )
 def test_the_code_of_pw_stands_beside_that_of_python(code: str | None, wanted: Any) -> None:
-    assert read_campaign(["host.cif"], {"code": code, "dft_code": "pw"}).code == wanted
+    assert read_request(["host.cif"], {"code": code, "dft_code": "pw"}).code == wanted
 
 
 @pytest.mark.parametrize(
@@ -88,4 +88,7 @@ def test_plain_python_refuses_to_validate() -> None:
 
 
 def test_settings_of_a_campaign_without_validation_are_as_they_were() -> None:
-    assert read_settings(Campaign(hosts=["a"], settings={"validation": None})).validation is None
+    assert (
+        load_settings(RestorationRequest(hosts=["a"], settings={"validation": None})).validation
+        is None
+    )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +10,7 @@ import click
 from pydantic import Field, ValidationError, model_validator
 
 from aiida_hpaint.cli.restore.dft_flags import validation_from, with_dft_code, with_dft_protocol
+from aiida_hpaint.cli.settings import collect_overrides
 from aiida_hpaint.science.protocols import load_protocol, merge
 from aiida_hpaint.science.settings import RestorationSettings, Settings
 
@@ -24,7 +24,7 @@ CHUNK_SITES = 5000
 _OF_LARGE = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
 
 
-class Campaign(Settings):
+class RestorationRequest(Settings):
     """Hosts, settings and where to run: the content of a restore.yaml."""
 
     hosts: list[str] = Field(min_length=1, description="files; * and ** as in the shell")
@@ -46,7 +46,7 @@ class Campaign(Settings):
     name: str | None = Field(None, description="label of the process")
 
 
-class LargeCampaign(Campaign):
+class CampaignRequest(RestorationRequest):
     """The same with a name under which it grows: what `submit` makes of the key `campaign`."""
 
     campaign: str = Field(min_length=1, description="name; hosts given later join those before")
@@ -57,13 +57,13 @@ class LargeCampaign(Campaign):
     chunk_sites: int | None = Field(CHUNK_SITES, ge=1, description="sites of the hosts in a chunk")
 
     @model_validator(mode="after")
-    def _has_hosts(self) -> LargeCampaign:
+    def _has_hosts(self) -> CampaignRequest:
         if not (self.hosts or self.group or self.archive):
             raise ValueError("give hosts, a group or an archive")
         return self
 
 
-def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
+def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationRequest:
     """The campaign that the arguments describe; what is given on the command line wins.
 
     With a name (the key `campaign`) it is a `LargeCampaign`.
@@ -81,10 +81,10 @@ def read_campaign(files: Sequence[str], flags: Mapping[str, Any]) -> Campaign:
     if flags.get("dft_code"):
         given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
     overrides = merge(values.get("settings") or {}, validation_from(flags))
-    overrides = merge(overrides, overrides_from(flags))
+    overrides = merge(overrides, collect_overrides(flags))
     merged = {**values, **given, "settings": overrides}
-    model = LargeCampaign if "campaign" in merged else Campaign
-    if model is Campaign:
+    model = CampaignRequest if "campaign" in merged else RestorationRequest
+    if model is RestorationRequest:
         _refuse_of_campaigns(flags)
     try:
         return model.model_validate(merged)
@@ -101,36 +101,14 @@ def _refuse_of_campaigns(flags: Mapping[str, Any]) -> None:
             raise ValueError(f"{flag} is for campaigns: name one with --campaign")
 
 
-def overrides_from(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from flags such as --samples, and from --set stage.name=value.
-
-    Raises
-    ------
-    ValueError
-        If --set has no value.
-    """
-    short = {"samples": "sampling.samples", "seed": "sampling.seed"}
-    short |= {"generator": "sampling.generator", "potential": "potential.name"}
-    short |= {"scheme": "sampling.scheme", "steps": "sampling.steps", "candidates": "candidates"}
-    pairs = [(path, flags[key]) for key, path in short.items() if flags.get(key) is not None]
-    pairs += [("sampling.record", 1)] if flags.get("record") else []
-    merged: dict[str, Any] = {}
-    for path, value in [*pairs, *map(_set, flags.get("set_", ()))]:
-        nested: Any = value
-        for key in reversed(path.split(".")):
-            nested = {key: nested}
-        merged = merge(merged, nested)
-    return merged
-
-
-def read_settings(campaign: Campaign) -> RestorationSettings:
+def load_settings(campaign: RestorationRequest) -> RestorationSettings:
     """The settings of a campaign, see `load_protocol`; a validation has a protocol of its own."""
     protocol = None if campaign.start_from else campaign.dft_protocol
     overrides = with_dft_protocol(campaign.settings, protocol)
     return load_protocol(campaign.protocol, overrides)
 
 
-def read_hosts(campaign: Campaign, skip_bad: bool) -> StructureBatch:
+def load_hosts(campaign: RestorationRequest, skip_bad: bool) -> StructureBatch:
     """The hosts with the sites to insert.
 
     Raises
@@ -138,34 +116,16 @@ def read_hosts(campaign: Campaign, skip_bad: bool) -> StructureBatch:
     ClickException
         With everything that is wrong with any of them, unless bad ones are skipped.
     """
-    from aiida_hpaint.cli.console import refuse
+    from aiida_hpaint.cli.console import make_host_error
     from aiida_hpaint.science.structures import prepare_hosts
 
     hosts, problems = prepare_hosts(campaign.hosts, campaign.add)
     if problems and (hosts is None or not skip_bad):
-        raise refuse(problems)
+        raise make_host_error(problems)
     for problem in problems:
         click.echo(f"Left out: {problem}", err=True)
     assert hosts is not None
     return hosts
-
-
-def fitting_chunk_sites(site_counts: Iterable[int], jobs: int) -> int:
-    """The smallest size of chunk that makes no more chunks than jobs may run side by side."""
-    counts = list(site_counts)
-    smallest, largest = max(counts), sum(counts)
-    while smallest < largest:
-        middle = (smallest + largest) // 2
-        if _n_chunks(counts, middle) <= jobs:
-            largest = middle
-        else:
-            smallest = middle + 1
-    return largest
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -198,35 +158,3 @@ def _expand(folder: Path, pattern: str) -> list[str]:
     if not found:
         raise ValueError(f"hosts: no file fits {pattern!r} in {folder}")
     return found
-
-
-def _set(text: str) -> tuple[str, Any]:
-    return key_value(text, f"--set {text}: write key=value, like relax_all.fmax=0.02")
-
-
-def key_value(text: str, otherwise: str) -> tuple[str, Any]:
-    """The parts of KEY=VALUE, with the value as YAML reads it.
-
-    Raises
-    ------
-    ValueError
-        With the message `otherwise`, if there is no key or no value.
-    """
-    import yaml
-
-    key, sign, value = text.partition("=")
-    if not sign or not key:
-        raise ValueError(otherwise)
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        return key.strip(), value
-
-
-def _n_chunks(counts: Sequence[int], max_sites: int) -> int:
-    chunks, filled = 1, 0
-    for count in counts:
-        if filled and filled + count > max_sites:
-            chunks, filled = chunks + 1, 0
-        filled += count
-    return chunks

@@ -49,7 +49,7 @@ def find_computer(label: str) -> Computer:
     return computer
 
 
-def ensure_code(
+def ensure_remote_code(
     computer: Computer, kind: str, label: str, path: str, prepend: str | None, look: bool
 ) -> tuple[InstalledCode, bool]:
     """The code of this label on a computer; and whether it is new.

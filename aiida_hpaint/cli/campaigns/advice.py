@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["advice"]
+__all__ = ["give_advice"]
 
 _WALLTIME = "ask for a longer max_wallclock_seconds (options), or smaller chunk_sites"
 _MEMORY = (
@@ -55,7 +55,7 @@ _KNOWN = (
 _OTHERWISE = "mend what the message says, then submit it again"
 
 
-def advice(reason: str) -> str:
+def give_advice(reason: str) -> str:
     """What to do about a job or a host that failed for a reason, in words."""
     for parts, words in _KNOWN:
         if any(part in reason for part in parts):
