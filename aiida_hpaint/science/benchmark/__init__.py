@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aiida_hpaint.science.benchmark.collect import collect_rows
     from aiida_hpaint.science.benchmark.references import References, read_references
-    from aiida_hpaint.science.benchmark.report.write import write_report
+    from aiida_hpaint.science.benchmark.report.html_report import write_report
     from aiida_hpaint.science.benchmark.run import run_benchmark, run_comparison
     from aiida_hpaint.science.benchmark.single_points import find_usable_potentials
 
@@ -19,7 +19,7 @@ _LAZY = {
     "read_references": "references",
     "run_benchmark": "run",
     "run_comparison": "run",
-    "write_report": "report.write",
+    "write_report": "report.html_report",
     "find_usable_potentials": "single_points",
 }
 

@@ -19,6 +19,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import (
     SETTINGS,
     SUMMARY,
     HostRow,
+    flatten,
     read_rows,
     write_samples,
 )
@@ -107,11 +108,11 @@ def open_folder(
         path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
         return
     try:
-        known = _flat(_completed(json.loads(path.read_text(encoding="utf-8"))))
+        known = flatten(_completed(json.loads(path.read_text(encoding="utf-8"))))
     except (ValueError, AttributeError, TypeError):
         raise ValueError(f"{path} is not what a benchmark writes: choose another folder") from None
     known.pop("version", None)
-    asked = _flat(wanted)
+    asked = flatten(wanted)
     other = [key for key in {**known, **asked} if known.get(key) != asked.get(key)]
     if other:
         lines = (f"  {key}: {known.get(key)} there, {asked.get(key)} here" for key in other)
@@ -156,15 +157,6 @@ def write_results(folder: Path, rows: Sequence[HostRow], potential: str) -> dict
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
     (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
     return summary
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-    return flat
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:

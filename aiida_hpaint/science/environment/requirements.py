@@ -14,6 +14,7 @@ DAEMON_ONLY = frozenset(
         "aiida-pythonjob",
         "aiida-quantumespresso",
         "aiida-workgraph",
+        "jinja2",
         "matplotlib",
         "packaging",
         "psutil",

@@ -1,10 +1,10 @@
-"""Report: the figures and the page that tell what a benchmark found."""
+"""The report: figures and tables of a benchmark as one HTML file."""
 
-from aiida_hpaint.science.benchmark.report.runs import Run, read_run
-from aiida_hpaint.science.benchmark.report.write import (
+from aiida_hpaint.science.benchmark.report.html_report import (
+    read_runs,
     render_report,
-    write_figures,
-    write_run_report,
+    write_report,
 )
+from aiida_hpaint.science.benchmark.report.runs import Run, read_run
 
-__all__ = ["Run", "read_run", "render_report", "write_figures", "write_run_report"]
+__all__ = ["Run", "read_run", "read_runs", "render_report", "write_report"]

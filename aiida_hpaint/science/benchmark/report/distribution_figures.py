@@ -10,22 +10,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from aiida_hpaint.science.benchmark.report.figure_style import FAINT, colours, shown
+from aiida_hpaint.science.benchmark.report.figure_style import FAINT, pick_colours, shorten_name
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow
 from aiida_hpaint.science.types import FloatArray
 
 LINEAR_BELOW = 0.001
-"""eV per atom, below which the axis of energy differences is linear, logarithmic elsewhere."""
+"""Energy in eV per atom below which the axis of differences is linear, not logarithmic."""
 
 NAME_HEIGHT = 0.11
-"""Of a name above cumulative lines, whose axis goes from 0 to 1."""
+"""Height of a name above cumulative lines, whose axis goes from 0 to 1."""
 
 Pick = Callable[[HostRow, SampleRow], "float | None"]
 
 
 def draw_energies(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """Cumulative energies of lowest samples above the reference, and released by relaxation."""
+    """Draw cumulative energies: of lowest samples above the reference, and released."""
     panels = figure.subplots(1, 3, sharey=True)
     kinds = ((True, "Lowest matches"), (False, "Lowest does not match"))
     for axes, (matched, title) in zip(panels, kinds, strict=False):
@@ -44,9 +44,9 @@ def draw_energies(figure: FigureBase, runs: Sequence[Run]) -> None:
 
 
 def draw_distances(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """Distributions of distances to the reference, a row for each generator, drawn and relaxed."""
+    """Draw histograms of distances to the reference, a row for each generator."""
     panels = figure.subplots(len(runs), 2, sharex="col", squeeze=False)
-    palette = colours([run.name for run in runs])
+    palette = pick_colours([run.name for run in runs])
     columns = (
         ("All sites, samples that match", "RMSD in units of (V / n)$^{1/3}$", _WHOLE, (1e-5, 1)),
         ("Inserted sites, all samples", "RMS distance (Å)", _INSERTED, (1e-3, 10)),
@@ -59,22 +59,22 @@ def draw_distances(figure: FigureBase, runs: Sequence[Run]) -> None:
         panels[-1, column].set_xlabel(label)
     for axes, run in zip(panels[:, 0], runs, strict=True):
         at = {"transform": axes.transAxes, "va": "top", "fontweight": "bold"}
-        axes.text(0.015, 0.94, shown(run.name), color=palette[run.name], **at)
+        axes.text(0.015, 0.94, shorten_name(run.name), color=palette[run.name], **at)
         axes.set_ylabel("samples")
 
 
 def _draw_histograms(
     axes: Axes, pair: Sequence[FloatArray], edges: FloatArray, colour: str
 ) -> None:
-    """Shares of samples as drawn (pale) and relaxed (outlined), with their medians."""
+    """Draw shares of samples as sampled (pale) and relaxed (outlined), with medians."""
     highest = 0.0
     texts = []
-    for values, kind in zip(pair, ("as drawn", "relaxed"), strict=True):
+    for values, kind in zip(pair, ("as sampled", "relaxed"), strict=True):
         if not len(values):
             continue
         inside = np.clip(values, edges[0], edges[-1] * (1 - 1e-9))
         shares = np.histogram(inside, edges)[0] / len(values)
-        pale = kind == "as drawn"
+        pale = kind == "as sampled"
         axes.stairs(shares, edges, color=colour, fill=pale, alpha=0.3 if pale else 1.0, lw=1.5)
         highest = max(highest, float(shares.max()))
         texts.append(f"{kind}: median {np.median(values):.2g}, n = {len(values)}")
@@ -89,11 +89,11 @@ def _draw_histograms(
 
 
 def draw_cumulative(axes: Axes, lines: Mapping[str, FloatArray]) -> None:
-    """Steps from 0 to 1 over ascending values; names and numbers of values above them.
+    """Draw steps from 0 to 1 over ascending values, names and numbers of values above them.
 
     The limits of the x axis must be final.
     """
-    palette = colours(list(lines))
+    palette = pick_colours(list(lines))
     end = axes.get_xlim()[1]
     top = 1.06 + NAME_HEIGHT * len(lines)
     for place, (name, line) in enumerate(lines.items()):
@@ -103,7 +103,7 @@ def draw_cumulative(axes: Axes, lines: Mapping[str, FloatArray]) -> None:
             at = np.r_[ascending[0], ascending, max(end, ascending[-1])]
             axes.step(at, share, where="post", color=palette[name], lw=1.6)
         style: Any = {"fontweight": "bold", "fontsize": 8, "va": "center"}
-        text = f"{shown(name)}, n = {len(line)}"
+        text = f"{shorten_name(name)}, n = {len(line)}"
         where = (0.02, top - NAME_HEIGHT * (place + 0.6))
         axes.text(*where, text, color=palette[name], transform=axes.get_yaxis_transform(), **style)
     axes.set_ylim(0, top)
@@ -112,7 +112,7 @@ def draw_cumulative(axes: Axes, lines: Mapping[str, FloatArray]) -> None:
 
 
 def _of_lowest(rows: Sequence[HostRow], matched: bool) -> FloatArray:
-    """eV per atom above the reference of the lowest samples that match, or do not."""
+    """Return eV per atom above the reference of the lowest samples that match, or do not."""
     lowest = [row.lowest for row in rows]
     found = [
         sample.energy_difference
@@ -125,20 +125,20 @@ def _of_lowest(rows: Sequence[HostRow], matched: bool) -> FloatArray:
 
 
 def _collect(rows: Sequence[HostRow], pick: Pick) -> FloatArray:
-    """What is known of the samples of all hosts."""
+    """Return what is known of the samples of all hosts."""
     found = [pick(row, sample) for row in rows for sample in row.samples]
     return np.array([value for value in found if value is not None], dtype=np.float64)
 
 
 def _released(row: HostRow, sample: SampleRow) -> float | None:
-    """eV per atom."""
+    """Return the energy that relaxation released, eV per atom."""
     if sample.rank < 0 or sample.energy is None or sample.energy_sampled is None:
         return None
     return (sample.energy_sampled - sample.energy) / row.sites
 
 
 def _relaxed(read: Callable[[SampleRow], float | None]) -> Pick:
-    """Of the relaxed sample that one ended as, if it was relaxed to the end."""
+    """Return a pick from the outcome of a sample, if that was relaxed to the end."""
 
     def pick(row: HostRow, sample: SampleRow) -> float | None:
         end = row.outcome(sample)

@@ -1,4 +1,4 @@
-"""Failures: the hosts whose lowest sample is not the reference, and why."""
+"""Hosts whose lowest sample is not the reference, and why."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ class Failure:
 
     Attributes
     ----------
-    row : of the host.
-    success : whether its lowest sample counts all the same, being lower in energy (LES).
-    above : energy of the lowest sample above the reference, eV per atom; None without one.
-    status : of the lowest sample; without one, of all samples.
-    worst : Å, of the inserted site farthest from its place in the reference; None if not known.
-    reason : as the summary gives it.
+    row
+        Row of the host.
+    success
+        Whether its lowest sample still counts as LES, being lower in energy.
+    above
+        Energy of the lowest sample above the reference, eV per atom; None without one.
+    status
+        Status of the lowest sample; counts of all statuses if no sample was ranked.
+    worst
+        Largest distance of an inserted site from its site in the reference, Å; None if unknown.
+    reason
+        Reason in the summary.
     """
 
     row: HostRow
@@ -33,7 +39,7 @@ class Failure:
 
 
 def find_failures(run: Run) -> list[Failure]:
-    """Hosts that do not match, those that do not even count as LES first, the highest first."""
+    """Return hosts that do not match: first those that are no LES, the highest in energy first."""
     listed = run.summary.get("failures", ())
     reasons = {(entry["label"], entry["formula"]): entry["reason"] for entry in listed}
     missed = [row for row in run.rows if row.lowest is None or not is_correct(row, row.lowest)]
@@ -42,7 +48,7 @@ def find_failures(run: Run) -> list[Failure]:
 
 
 def count_reasons(failures: list[Failure]) -> dict[str, int]:
-    """How many hosts failed for each reason, the commonest first."""
+    """Count hosts for each reason, the commonest first."""
     return dict(Counter(failure.reason for failure in failures).most_common())
 
 

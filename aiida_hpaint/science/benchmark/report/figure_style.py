@@ -1,4 +1,4 @@
-"""How the figures of a benchmark look: colours, sizes, labels beside what they name."""
+"""Style of the figures of a benchmark: colours, sizes, and labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Distinct for readers with any colour vision (Okabe and Ito, 2008), without its yellow."""
 
 BASELINE = "#7A7A7A"
-"""For random placement: what the others are measured against."""
+"""Colour of random placement, the baseline."""
 
 INK, FAINT, GRID = "#1F2933", "#5F6B76", "#E3E7EA"
 
@@ -50,20 +50,20 @@ _RC: dict[Any, Any] = {
 }
 
 
-def styled() -> AbstractContextManager[None]:
-    """Within it, figures are drawn and saved in the style of the report."""
+def apply_style() -> AbstractContextManager[None]:
+    """Return a context in which figures are drawn and saved in the style of the report."""
     return matplotlib.rc_context(_RC)
 
 
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each generator; more than six begin again with the first."""
+def pick_colours(names: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each generator; a seventh model gets the first colour again."""
     models = [name for name in names if name != "random"]
     chosen = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(models)}
     return {name: chosen.get(name, BASELINE) for name in names}
 
 
-def shown(name: str) -> str:
-    """A name as text of a figure: a path's last part, shortened, and never read as a formula."""
+def shorten_name(name: str) -> str:
+    """Return the last part of a path-like name, shortened, with $ escaped (no formulas)."""
     name = name.rstrip("/").split("/")[-1] or name
     short = name if len(name) <= LONGEST_NAME else "…" + name[1 - LONGEST_NAME :]
     return short.replace("$", r"\$")
@@ -72,18 +72,18 @@ def shown(name: str) -> str:
 def label_ends(
     axes: Axes, ends: Mapping[str, float], texts: Mapping[str, str], palette: Mapping[str, str]
 ) -> None:
-    """Write each generator's text at the right of the axes, at the height where its line ends.
+    """Write the text of each generator beside the axes, at the height where its line ends.
 
     Parameters
     ----------
     ends
         Heights in units of the y axis, whose limits must be final.
     texts
-        What to write; texts that would overlap are moved apart.
+        Texts by name; those that would overlap are moved apart.
     palette
-        Their colours.
+        Colours by name.
     """
-    for name, height in spread(axes, ends, 0.08).items():
+    for name, height in spread_apart(axes, ends, 0.08).items():
         axes.annotate(
             texts[name],
             (1.0, height),
@@ -97,15 +97,15 @@ def label_ends(
         )
 
 
-def spread(axes: Axes, heights: Mapping[str, float], gap: float) -> dict[str, float]:
-    """Heights near the given ones but apart, none above the axes.
+def spread_apart(axes: Axes, heights: Mapping[str, float], gap: float) -> dict[str, float]:
+    """Return heights near the given ones but apart, none above the axes.
 
     Parameters
     ----------
     heights
-        In units of the y axis, whose limits must be final.
+        Heights in units of the y axis, whose limits must be final.
     gap
-        Least distance, as a share of the axis.
+        Smallest distance, as a share of the axis.
     """
     low, high = axes.get_ylim()
     names = sorted(heights, key=lambda name: -heights[name])

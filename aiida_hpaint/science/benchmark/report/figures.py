@@ -1,4 +1,4 @@
-"""The figures of a report, each alone and all on one page."""
+"""Figures of a report, each alone and all on one page."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure, FigureBase
 
-from aiida_hpaint.science.benchmark.report.agreement_figure import draw_potentials, has_potentials
+from aiida_hpaint.science.benchmark.report.agreement_figure import draw_potentials
 from aiida_hpaint.science.benchmark.report.distribution_figures import (
     draw_distances,
     draw_energies,
 )
-from aiida_hpaint.science.benchmark.report.figure_style import styled
+from aiida_hpaint.science.benchmark.report.figure_style import apply_style
 from aiida_hpaint.science.benchmark.report.rate_figures import draw_costs, draw_rates, draw_splits
 from aiida_hpaint.science.benchmark.report.runs import Run
 
 WIDTH = 9.4
-"""Inches, of a figure and of the page."""
+"""Width of a figure and of the page, inches."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ class Panel:
 
     Attributes
     ----------
-    name : of its file, without ending.
-    caption : what it shows, in one sentence.
-    draw : draws it for some runs.
-    height : inches.
-    height_of_run : inches more for each generator.
-    of_relaxed : whether it shows relaxed samples only.
-    of_potentials : whether it shows several potentials.
+    name
+        Name of its file, without ending.
+    caption
+        Sentence that says what it shows.
+    draw
+        Function that draws it for some runs.
+    height, height_of_run
+        Height in inches, and what each generator adds to it.
+    of_relaxed, of_potentials
+        Whether it shows relaxed samples only, and whether it compares potentials.
     """
 
     name: str
@@ -46,16 +49,16 @@ class Panel:
     of_potentials: bool = False
 
     def inches(self, runs: Sequence[Run]) -> float:
-        """Its height for some runs."""
+        """Return its height for some runs, inches."""
         return self.height + self.height_of_run * len(runs)
 
 
 PANELS = (
     Panel(
         "success",
-        "Share of hosts that are right against the number k of samples, expected over the choice "
-        "of k among those drawn, or, with a funnel, of candidates relaxed in the order of their "
-        "scores; bands are one standard error (bootstrap over hosts).",
+        "Share of hosts that are right against the number k of samples: the expectation over all "
+        "choices of k samples, or, where candidates are selected by a score, the first k of them "
+        "in the order of their scores; bands are one standard error (bootstrap over hosts).",
         draw_rates,
         2.9,
     ),
@@ -78,7 +81,7 @@ PANELS = (
     ),
     Panel(
         "distances",
-        "Distances to the reference as drawn (filled) and relaxed (line), as shares of samples; "
+        "Distances to the reference as sampled (filled) and relaxed (line), as shares of samples; "
         "values beyond an axis are counted at its end.",
         draw_distances,
         0.9,
@@ -87,7 +90,7 @@ PANELS = (
     Panel(
         "costs",
         "Lower-energy success (circles) and match of the lowest (squares) against the mean cost "
-        "of a host; error bars are one standard error.",
+        "per host; error bars are one standard error.",
         draw_costs,
         3.0,
         of_relaxed=True,
@@ -105,10 +108,10 @@ PANELS = (
 )
 
 
-def panels_of(runs: Sequence[Run]) -> list[Panel]:
-    """The figures that there are for some runs."""
+def select_panels(runs: Sequence[Run]) -> list[Panel]:
+    """Return the panels for which some runs have data."""
     relaxed = any(run.relaxed for run in runs)
-    several = any(has_potentials(run) for run in runs)
+    several = any(run.has_potentials for run in runs)
     return [
         panel
         for panel in PANELS
@@ -116,19 +119,19 @@ def panels_of(runs: Sequence[Run]) -> list[Panel]:
     ]
 
 
-def draw(panel: Panel, runs: Sequence[Run]) -> Figure:
-    """One figure of the report."""
-    with styled():
+def draw_panel(panel: Panel, runs: Sequence[Run]) -> Figure:
+    """Return one figure of the report."""
+    with apply_style():
         figure = Figure(figsize=(WIDTH, panel.inches(runs)), layout="constrained")
         panel.draw(figure, runs)
     return figure
 
 
-def draw_page(runs: Sequence[Run]) -> Figure:
-    """All figures, one below the other."""
-    panels = panels_of(runs)
+def draw_all_panels(runs: Sequence[Run]) -> Figure:
+    """Return one figure with all panels, one below the other."""
+    panels = select_panels(runs)
     heights = [panel.inches(runs) for panel in panels]
-    with styled():
+    with apply_style():
         figure = Figure(figsize=(WIDTH, sum(heights)), layout="constrained")
         grid = figure.subfigures(len(panels), 1, height_ratios=heights, squeeze=False)
         for panel, part in zip(panels, grid[:, 0], strict=True):
@@ -136,16 +139,16 @@ def draw_page(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def as_svg(figure: Figure) -> bytes:
-    """A figure as SVG, without fonts or anything else that lies elsewhere."""
+def render_svg(figure: Figure) -> bytes:
+    """Return a figure as SVG with glyphs as paths, so that it needs no fonts."""
     file = io.BytesIO()
-    with styled():
+    with apply_style():
         figure.savefig(file, format="svg", metadata={"Date": None})
     return file.getvalue()
 
 
-def save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Save a figure as PNG or PDF, by the ending of its name."""
     undated = {"CreationDate": None} if path.suffix == ".pdf" else None
-    with styled():
+    with apply_style():
         figure.savefig(path, dpi=160, metadata=undated)

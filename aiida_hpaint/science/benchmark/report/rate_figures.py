@@ -15,10 +15,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from aiida_hpaint.science.benchmark.report.figure_style import (
     FAINT,
     INK,
-    colours,
     label_ends,
-    shown,
-    spread,
+    pick_colours,
+    shorten_name,
+    spread_apart,
 )
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics.rows import WITH_NONMETAL, WITHOUT_NONMETAL
@@ -30,13 +30,13 @@ BY_K = (
     ("les", "Lower energy or match (LES)"),
 )
 
-BY_K_DRAWN = (("any_match_unrelaxed", "Any sample matches, as drawn"),)
+BY_K_SAMPLED = (("any_match_unrelaxed", "Any sample matches, as sampled"),)
 
 OF_KINDS = (("les", "LES"), ("lowest_match", "lowest matches"))
 
-OF_KINDS_DRAWN = (
-    ("any_match_unrelaxed", "any matches, as drawn"),
-    ("single_sample_match_unrelaxed", "one matches, as drawn"),
+OF_KINDS_SAMPLED = (
+    ("any_match_unrelaxed", "any matches, as sampled"),
+    ("single_sample_match_unrelaxed", "one matches, as sampled"),
 )
 
 MARKERS: dict[str, dict[str, Any]] = {
@@ -51,12 +51,12 @@ SPLITS = (
 )
 
 SHORT = {WITH_NONMETAL: "C, N, O, S", WITHOUT_NONMETAL: "without"}
-"""Names of kinds of hosts that are too long for an axis."""
+"""Short names of groups of hosts whose names are too long for an axis."""
 
 
 def draw_rates(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """Success rates against the number k of samples, with bands of one standard error."""
-    kinds = BY_K if any(run.relaxed for run in runs) else BY_K_DRAWN
+    """Draw success rates against the number k of samples, with bands of one standard error."""
+    kinds = BY_K if any(run.relaxed for run in runs) else BY_K_SAMPLED
     curves = {key: {run.name: run.rates_by_k(key) for run in runs} for key, _ in kinds}
     every = [rate for panel in curves.values() for line in panel.values() for rate in line]
     floor = min((rate.value - rate.error for rate in every), default=0.0)
@@ -65,20 +65,16 @@ def draw_rates(figure: FigureBase, runs: Sequence[Run]) -> None:
     panels[0].yaxis.set_major_formatter(PercentFormatter(1, 0))
     for axes, (key, title) in zip(panels, kinds, strict=True):
         _draw_lines(axes, curves[key], named=axes is panels[-1])
-        axes.set(title=title, xlabel=f"{_counted(runs, key)} k")
+        # What k counts: samples, or candidates that were selected by their scores.
+        counted = {str(run.summary.get("k", "samples")): None for run in runs}
+        unit = "samples" if key.endswith("unrelaxed") else " or ".join(counted)
+        axes.set(title=title, xlabel=f"{unit} k")
     panels[0].set_ylabel("hosts")
 
 
-def _counted(runs: Sequence[Run], key: str) -> str:
-    """What k counts: samples, or the candidates of a funnel."""
-    if key.endswith("unrelaxed"):
-        return "samples"
-    return " or ".join(dict.fromkeys(str(run.summary.get("k", "samples")) for run in runs))
-
-
 def _draw_lines(axes: Axes, lines: dict[str, list[Rate]], named: bool) -> None:
-    """Lines with their bands; the value at their ends, after the name if `named`."""
-    palette = colours(list(lines))
+    """Draw lines with their bands and the values at their ends, with names if `named`."""
+    palette = pick_colours(list(lines))
     lines = {name: line for name, line in lines.items() if line}
     for name, line in lines.items():
         steps = np.arange(1, len(line) + 1)
@@ -93,15 +89,15 @@ def _draw_lines(axes: Axes, lines: dict[str, list[Rate]], named: bool) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ends = {name: line[-1].value for name, line in lines.items()}
     texts = {
-        name: f"{100 * value:.0f} %{' ' + shown(name) if named else ''}"
+        name: f"{100 * value:.0f} %{' ' + shorten_name(name) if named else ''}"
         for name, value in ends.items()
     }
     label_ends(axes, ends, texts, palette)
 
 
 def draw_splits(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """LES and match of the lowest by inserted sites, by atoms and by chemistry, with errors."""
-    kinds = OF_KINDS if any(run.relaxed for run in runs) else OF_KINDS_DRAWN
+    """Draw LES and match of the lowest by inserted sites, all sites and chemistry."""
+    kinds = OF_KINDS if any(run.relaxed for run in runs) else OF_KINDS_SAMPLED
     panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[5, 4, 2.6])
     for column, (split, title) in enumerate(SPLITS):
         for axes, (key, _) in zip(panels[:, column], kinds, strict=True):
@@ -116,10 +112,10 @@ def draw_splits(figure: FigureBase, runs: Sequence[Run]) -> None:
 
 
 def _draw_bars(axes: Axes, runs: Sequence[Run], split: str, key: str) -> None:
-    """Bars of one rate, a group for each kind of host that any run has."""
+    """Draw bars of one rate, a group for each kind of host in any run."""
     counts = {name: rate.n for run in runs for name, rate in run.split(split, key).items()}
     groups = list(counts)
-    palette = colours([run.name for run in runs])
+    palette = pick_colours([run.name for run in runs])
     width = min(0.5, 0.8 / len(runs))
     for place, run in enumerate(runs):
         rates = run.split(split, key)
@@ -138,12 +134,12 @@ def _draw_bars(axes: Axes, runs: Sequence[Run], split: str, key: str) -> None:
 
 
 def _name_bars(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """Names of the generators in their colours, above the first bars."""
-    palette = colours([run.name for run in runs])
+    """Write the names of the generators in their colours above the first bars."""
+    palette = pick_colours([run.name for run in runs])
     handles = [Patch(color=palette[run.name]) for run in runs]
     legend = figure.legend(
         handles,
-        [shown(run.name) for run in runs],
+        [shorten_name(run.name) for run in runs],
         loc="outside upper right",
         ncols=len(runs),
         frameon=False,
@@ -155,11 +151,11 @@ def _name_bars(figure: FigureBase, runs: Sequence[Run]) -> None:
 
 
 def draw_costs(figure: FigureBase, runs: Sequence[Run]) -> None:
-    """LES (circles) and match of the lowest (squares) against CPU time and evaluations."""
+    """Draw LES (circles) and match of the lowest (squares) against time and evaluations."""
     panels = figure.subplots(1, 2, sharey=True)
     costs = (
-        ("CPU seconds a host", "seconds", "per_host"),
-        ("evaluations of the potential a host", "calls", "evaluations_per_host"),
+        ("CPU seconds per host", "seconds", "per_host"),
+        ("evaluations of the potential per host", "calls", "evaluations_per_host"),
     )
     for axes, (label, group, key) in zip(panels, costs, strict=True):
         _draw_points(axes, runs, {run.name: run.cost(group, key) for run in runs})
@@ -173,8 +169,8 @@ def draw_costs(figure: FigureBase, runs: Sequence[Run]) -> None:
 
 
 def _draw_points(axes: Axes, runs: Sequence[Run], costs: Mapping[str, float]) -> None:
-    """A circle above a square for each run, joined, with its name at the right."""
-    palette = colours([run.name for run in runs])
+    """Draw a circle and a square for each run, joined, with its name beside them."""
+    palette = pick_colours([run.name for run in runs])
     known = [cost for cost in costs.values() if np.isfinite(cost)]
     axes.set_xlim(0, 1.1 * max(known, default=1.0) or 1.0)
     ends = {}
@@ -197,14 +193,14 @@ def _draw_points(axes: Axes, runs: Sequence[Run], costs: Mapping[str, float]) ->
 def _name_points(
     axes: Axes, heights: Mapping[str, float], costs: Mapping[str, float], palette: Mapping[str, str]
 ) -> None:
-    """Write names beside points: at the left of what has a neighbour at its right."""
+    """Write names beside points, on the left of points with a near neighbour on the right."""
     end = axes.get_xlim()[1]
-    for name, height in spread(axes, heights, 0.085).items():
+    for name, height in spread_apart(axes, heights, 0.085).items():
         others = [costs[other] for other in heights if costs[other] > costs[name]]
-        crowded = min([*others, end]) - costs[name] < 0.4 * end
-        left = crowded and costs[name] > 0.28 * end
+        is_crowded = min([*others, end]) - costs[name] < 0.4 * end
+        left = is_crowded and costs[name] > 0.28 * end
         axes.annotate(
-            shown(name),
+            shorten_name(name),
             (costs[name], height),
             (-10 if left else 10, 0),
             textcoords="offset points",

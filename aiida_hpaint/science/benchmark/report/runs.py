@@ -1,4 +1,4 @@
-"""Run: what one generator did in a benchmark, as its folder tells."""
+"""Run: the results of one generator in a benchmark, read from its folder."""
 
 from __future__ import annotations
 
@@ -20,11 +20,14 @@ class Run:
 
     Attributes
     ----------
-    name : of the generator, as figures and tables call it.
-    rows : one a host.
-    summary : what `summary.json` holds.
-    settings : what `settings.json` holds.
-    hashes : SHA-256 of each file that was read.
+    name
+        Name of the generator in figures and tables.
+    rows
+        One row per host.
+    summary, settings
+        Contents of `summary.json` and `settings.json`.
+    hashes
+        SHA-256 of each file that was read.
     """
 
     name: str
@@ -35,26 +38,31 @@ class Run:
 
     @property
     def relaxed(self) -> bool:
-        """Whether samples were relaxed, or only compared as they are drawn."""
+        """Whether samples were relaxed, or only compared as sampled."""
         return "les" in self.summary
 
+    @property
+    def has_potentials(self) -> bool:
+        """Whether several potentials evaluated the relaxed candidates."""
+        return bool(self.summary.get("potentials"))
+
     def rate(self, key: str) -> Rate | None:
-        """A success rate of the summary; None where it has none."""
+        """Return a success rate of the summary; None where it has none."""
         return _rate(self.summary.get(key))
 
     def rates_by_k(self, key: str) -> list[Rate]:
-        """The same for k = 1, 2, ... samples; empty where the summary has none."""
+        """Return a rate for k = 1, 2, ... samples; empty where the summary has none."""
         found = [_rate(entry) for entry in self.summary.get(f"{key}_by_k", ())]
         return [rate for rate in found if rate is not None]
 
     def split(self, split: str, key: str) -> dict[str, Rate]:
-        """The same for each kind of host, by its name; `split` is a key of `splits`."""
+        """Return a rate for each group of hosts by name; `split` is a key of `splits`."""
         groups = self.summary.get("splits", {}).get(split, ())
         found = {group["name"]: _rate(group.get(key)) for group in groups}
         return {name: rate for name, rate in found.items() if rate is not None}
 
     def cost(self, group: str, key: str) -> float:
-        """A number under `seconds` or `calls`; NaN where the summary has none."""
+        """Return a number under `seconds` or `calls`; NaN where the summary has none."""
         return float(self.summary.get(group, {}).get(key, "nan"))
 
 
@@ -76,20 +84,20 @@ def read_run(name: str, folder: Path) -> Run:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object."""
+    """Read a JSON object."""
     if not path.exists():
         raise ValueError(f"{path} is missing: run the benchmark to its end")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON ({error}): run the benchmark again") from None
+        raise ValueError(f"{path} is not JSON ({error}): run the benchmark again") from None
     if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object: run the benchmark again")
+        raise ValueError(f"{path} does not hold a JSON object: run the benchmark again")
     return found
 
 
 def _rate(entry: Any) -> Rate | None:
-    """What the summary says of a rate, unless it says that there is none."""
+    """Return a rate of the summary, None where it has no value."""
     if not isinstance(entry, Mapping) or entry.get("value") is None:
         return None
     return Rate(float(entry["value"]), float(entry["error"]), int(entry["n"]))

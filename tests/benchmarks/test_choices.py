@@ -7,24 +7,26 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from aiida_hpaint.science.benchmark import read_references
-from aiida_hpaint.science.benchmark.choices import Bank, _available, measure_choices
-from aiida_hpaint.science.benchmark.measure import measure_host
-from aiida_hpaint.science.benchmark.report.choices import as_markdown, draw_choices, write_choices
-from aiida_hpaint.science.benchmark.statistics.choices import (
+from choices import (
     CHOICES,
+    Bank,
     Choice,
     HostChoices,
     Outcome,
+    _available,
+    measure_choices,
     read_choices,
     summarise_choices,
 )
+from selection import as_markdown, draw_choices, write_choices
+
+from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.benchmark.measure import measure_host
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.settings import RelaxationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-EXAMPLES = Path(__file__).parents[3] / "examples" / "references"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "references"
 
 CHEAP = Choice(samples=10, score_steps=0, candidates=1)
 DEAR = Choice(samples=40, score_steps=5, candidates=3)

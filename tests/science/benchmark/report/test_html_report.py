@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from benchmark_rows import make_run
 
-from aiida_hpaint.science.benchmark.report import render_report, write_figures, write_run_report
+from aiida_hpaint.science.benchmark.report import read_runs, render_report, write_report
 from aiida_hpaint.science.benchmark.report.failures import count_reasons, find_failures
-from aiida_hpaint.science.benchmark.report.figures import PANELS
+from aiida_hpaint.science.benchmark.report.figures import PANELS, draw_all_panels, save_figure
+from aiida_hpaint.science.benchmark.report.html_report import REPORT
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS, SUMMARY
 
 MakeFolder = Callable[..., Path]
@@ -44,15 +45,14 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def read(path: Path) -> Reader:
+def read(folders: dict[str, Path]) -> Reader:
     reader = Reader()
-    reader.feed(path.read_text(encoding="utf-8"))
+    reader.feed(render_report(read_runs(folders)))
     return reader
 
 
 def test_the_report_needs_nothing_else(make_folder: MakeFolder, tmp_path: Path) -> None:
-    write_run_report({"bundled": make_folder("bundled")}, tmp_path / "report.html")
-    page = read(tmp_path / "report.html")
+    page = read({"bundled": make_folder("bundled")})
     assert page.unclosed == []
     assert "script" not in page.tags
     assert "link" not in page.tags
@@ -64,8 +64,7 @@ def test_what_comes_from_files_is_escaped(make_folder: MakeFolder, tmp_path: Pat
     evil = '<script>alert("x")</script><img src=x onerror=y>'
     folder = make_folder("bundled", skill=0.05, label=evil)
     (folder / SETTINGS).write_text(json.dumps({evil: {evil: evil}}))
-    write_run_report({evil: folder}, tmp_path / "report.html")
-    page = read(tmp_path / "report.html")
+    page = read({evil: folder})
     assert "script" not in page.tags
     assert page.tags.count("img") == len(FIGURES)
     assert page.text.count(evil) >= 4
@@ -75,8 +74,7 @@ def test_the_report_tells_rates_settings_and_hashes(
     make_folder: MakeFolder, tmp_path: Path
 ) -> None:
     folders = {name: make_folder(name, skill) for name, skill in (("a", 0.9), ("random", 0.3))}
-    write_run_report(folders, tmp_path / "report.html")
-    text = read(tmp_path / "report.html").text
+    text = read(folders).text
     for folder in folders.values():
         rate = json.loads((folder / SUMMARY).read_text())["les"]
         assert f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} %" in text
@@ -124,8 +122,8 @@ def test_an_unfinished_folder_is_refused(
     folder = make_folder("bundled")
     (folder / missing).unlink()
     with pytest.raises(ValueError, match="run the benchmark"):
-        write_run_report({"bundled": folder}, tmp_path / "report.html")
-    assert not (tmp_path / "report.html").exists()
+        write_report(folder)
+    assert not (folder / REPORT).exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
@@ -135,14 +133,14 @@ def test_a_summary_that_is_none_is_refused(
     folder = make_folder("bundled")
     (folder / SUMMARY).write_text(content)
     with pytest.raises(ValueError, match=r"summary\.json"):
-        write_run_report({"bundled": folder}, tmp_path / "report.html")
+        read_runs({"bundled": folder})
 
 
 def test_no_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least one folder"):
-        write_run_report({}, tmp_path / "report.html")
+        read_runs({})
 
 
 def test_a_page_is_written(make_folder: MakeFolder, tmp_path: Path) -> None:
-    write_figures({"bundled": make_folder("bundled")}, tmp_path / "page.pdf")
+    save_figure(draw_all_panels([make_run("bundled", 0.8)]), tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
