@@ -8,7 +8,6 @@ from benchmark_rows import make_rows, make_run, with_potential
 from matplotlib.figure import Figure
 
 from aiida_hpaint.science.benchmark.report import Run
-from aiida_hpaint.science.benchmark.report.agreement_figure import HEAD, potential_rows
 from aiida_hpaint.science.benchmark.report.distribution_figures import draw_cumulative
 from aiida_hpaint.science.benchmark.report.figure_style import (
     pick_colours,
@@ -23,6 +22,7 @@ from aiida_hpaint.science.benchmark.report.figures import (
     render_svg,
     select_panels,
 )
+from aiida_hpaint.science.benchmark.report.tables import POTENTIAL_HEAD, tabulate_potentials
 from aiida_hpaint.science.benchmark.statistics import summarise
 
 PLAIN = [panel for panel in PANELS if not panel.of_potentials]
@@ -56,8 +56,10 @@ def test_potentials_are_drawn_where_there_are_several() -> None:
     (panel,) = [panel for panel in select_panels([several, single]) if panel.of_potentials]
     drawn = [axes for axes in draw_panel(panel, [several, single]).axes if axes.get_visible()]
     assert [axes.get_title("left") for axes in drawn] == ["one", "two"]
-    assert len(potential_rows(several.summary["potentials"])) == 3
-    assert {len(row) for row in potential_rows(several.summary["potentials"])} == {len(HEAD)}
+    assert len(tabulate_potentials(several.summary["potentials"])) == 3
+    assert {len(row) for row in tabulate_potentials(several.summary["potentials"])} == {
+        len(POTENTIAL_HEAD)
+    }
 
 
 def test_samples_as_drawn_have_figures_of_their_own() -> None:

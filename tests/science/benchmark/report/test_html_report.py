@@ -13,7 +13,7 @@ from aiida_hpaint.science.benchmark.report import read_runs, render_report, writ
 from aiida_hpaint.science.benchmark.report.failures import count_reasons, find_failures
 from aiida_hpaint.science.benchmark.report.figures import PANELS, draw_all_panels, save_figure
 from aiida_hpaint.science.benchmark.report.html_report import REPORT
-from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS, SUMMARY
+from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON, ROWS, SETTINGS, SUMMARY
 
 MakeFolder = Callable[..., Path]
 
@@ -121,9 +121,10 @@ def test_an_unfinished_folder_is_refused(
 ) -> None:
     folder = make_folder("bundled")
     (folder / missing).unlink()
+    (tmp_path / COMPARISON).write_text(json.dumps({"bundled": folder.name}))
     with pytest.raises(ValueError, match="run the benchmark"):
-        write_report(folder)
-    assert not (folder / REPORT).exists()
+        write_report(tmp_path)
+    assert not (tmp_path / REPORT).exists()
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])
