@@ -110,9 +110,9 @@ def parse_key_value(text: str, message: str) -> tuple[str, Any]:
 
 def describe_validation_errors(error: ValidationError) -> list[str]:
     """Return one line for each wrong setting: its key and the reason."""
-    lines = (
-        f"{'.'.join(map(str, one['loc']))}: {one['msg'].removeprefix('Value error, ')}"
-        for one in error.errors()
-    )
-    # A setting of the whole model has no key.
-    return [line.removeprefix(": ") for line in lines]
+    lines = []
+    for one in error.errors():
+        reason = one["msg"].removeprefix("Value error, ")
+        key = ".".join(map(str, one["loc"]))
+        lines.append(f"{key}: {reason[0].lower()}{reason[1:]}" if key else reason)
+    return lines

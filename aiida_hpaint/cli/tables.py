@@ -1,4 +1,4 @@
-"""What was found, host by host, as a table and as files."""
+"""The samples of a restoration, host by host, as a table and as files."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from aiida_hpaint.science.structures.elements import symbol_of
 CANDIDATES_FILENAME = "candidates.extxyz"
 
 _EXTRA = {"origin": "origin", "space group": "space_group"}
-"""Columns of what only some restorations have: title and scalar."""
+"""Columns that only some restorations have: title and scalar."""
 
 
 @dataclass(frozen=True)
 class HostResult:
-    """What was found for one host.
+    """The samples of one host.
 
     Attributes
     ----------
     label
-        Of the host.
+        Label of the host.
     samples
-        All samples of it.
+        All samples.
     ranked
-        Those that are ranked, the lowest energy first.
+        The candidates (samples with a rank), in order of energy.
     """
 
     label: str
@@ -41,30 +41,30 @@ class HostResult:
 
     @property
     def best(self) -> StructureBatch | None:
-        """The lowest candidate as a batch of one structure."""
+        """The lowest candidate, a batch of one structure; None if there is none."""
         return self.ranked[0] if len(self.ranked) else None
 
     @property
     def inserted(self) -> str:
-        """What was inserted, such as H2."""
+        """Elements and numbers of the inserted sites, such as H2."""
         first = self.samples[0]
         counts = Counter(symbol_of(number) for number in first.numbers[first.inserted].tolist())
         return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
 
     @property
     def statuses(self) -> str:
-        """How many samples ended how, the commonest first."""
+        """Number of samples with each status, the most common first."""
         counts = Counter(map(str, self.samples.scalars["status"]))
         return ", ".join(f"{count} {status}" for status, count in counts.most_common())
 
     @property
     def error(self) -> str:
-        """The first error of its samples, if there was one."""
+        """The first error of a sample; empty if there is none."""
         return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
 
 
 def group_by_host(samples: StructureBatch) -> list[HostResult]:
-    """The samples, host by host."""
+    """Split samples by their host, in the order of the hosts."""
     hosts, ranks = samples.scalars["host"], samples.scalars["rank"]
     found = []
     for host in np.unique(hosts):
@@ -77,7 +77,15 @@ def group_by_host(samples: StructureBatch) -> list[HostResult]:
 
 
 def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
-    """One line a host: what was inserted, the lowest candidate and the gap to the next."""
+    """Return a table with a row for each host: its lowest candidate, and the gap to the next.
+
+    Parameters
+    ----------
+    results
+        Samples of each host.
+    files
+        CIF of each host, by its index in `results`; adds a column.
+    """
     table = Table(title="Restored hosts")
     table.add_column("host", overflow="fold")
     table.add_column("inserted")
@@ -100,12 +108,12 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
 def write_host_files(
     results: list[HostResult], samples: StructureBatch, folder: Path
 ) -> dict[int, Path]:
-    """Write the best of each host as CIF, all candidates as extxyz and all samples as CSV.
+    """Write the best candidate of each host as CIF, all as extxyz, and all samples as CSV.
 
     Returns
     -------
     dict
-        The CIF of each result that has a candidate, by its index.
+        CIF of each host with a candidate, by its index in `results`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TABLE_FILENAME).write_text(table_csv(samples), encoding="utf-8")
@@ -122,7 +130,7 @@ def write_host_files(
 
 
 def describe_unrestored(results: list[HostResult]) -> list[str]:
-    """One line for each host that has no candidate: what became of its samples, and why."""
+    """Return one line for each host without a candidate: statuses of its samples, and an error."""
     return [
         f"{result.label}: {result.statuses}{': ' if result.error else ''}{result.error}"
         for result in results

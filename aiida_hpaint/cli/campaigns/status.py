@@ -81,7 +81,7 @@ def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
     """Show what a campaign or a restoration found, and write it to files."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
-    from aiida_hpaint.cli.restore.restore import report
+    from aiida_hpaint.cli.restore.restore import report_restoration
 
     silence_warnings()
     session.load_profile(obj["profile"])
@@ -102,7 +102,7 @@ def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
         raise click.ClickException(f"node {node.pk} has no samples yet ({_state(node)})")
     if not node.is_finished_ok:
         click.echo(f"Node {node.pk} is not finished ({_state(node)}): this is what is there.")
-    report(samples, output or Path(f"restored-{node.pk}"), node)
+    report_restoration(samples, output or Path(f"restored-{node.pk}"), node)
 
 
 def find(identifier: str) -> ProcessNode:

@@ -40,14 +40,14 @@ Examples:
 def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> None:
     """Restore crystals whose hydrogen is known, and compare."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
-    from aiida_hpaint.cli.restore.run import prepare_task, run_with_aiida, submit_task
+    from aiida_hpaint.cli.restore.run import prepare_task, submit_task, wait_for_samples
     from aiida_hpaint.cli.tables import describe_unrestored, group_by_host, write_host_files
 
     references = read_references(folder / "references")
     files = [str(path) for path in _cifs(folder / "hosts")]
     task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = submit_task(obj["profile"], task)
-    samples = run_with_aiida(node)
+    samples = wait_for_samples(node)
     results = group_by_host(samples)
     written = write_host_files(results, samples, output)
     rows = [(result, compared(result, references)) for result in results]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from pydantic import Field, ValidationError, model_validator
 
-from aiida_hpaint.cli.restore.dft_flags import validation_from, with_dft_code, with_dft_protocol
-from aiida_hpaint.cli.settings import collect_overrides
+from aiida_hpaint.cli.settings import (
+    collect_overrides,
+    describe_validation_errors,
+    read_mapping,
+)
 from aiida_hpaint.science.protocols import load_protocol, merge
+from aiida_hpaint.science.protocols.dft import dft_protocol_values
 from aiida_hpaint.science.settings import RestorationSettings, Settings
 
 if TYPE_CHECKING:
@@ -19,9 +24,9 @@ if TYPE_CHECKING:
 
 
 CHUNK_SITES = 5000
-"""Sites of the hosts in a chunk of a campaign: jobs of minutes to hours, and few of them."""
+"""Host sites in a chunk of a campaign: few jobs, each of which takes minutes to hours."""
 
-_OF_LARGE = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
+_CAMPAIGN_KEYS = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
 
 
 class RestorationRequest(Settings):
@@ -31,7 +36,7 @@ class RestorationRequest(Settings):
     add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
     protocol: str | None = None
     dft_protocol: str | None = Field(
-        None, description="of the validation in the settings, or of the potentials"
+        None, description="protocol of the validation, or of the electrostatic potentials"
     )
     start_from: Literal["peaks"] | None = Field(
         None, description="'peaks': start from maxima of electrostatic potentials"
@@ -39,22 +44,24 @@ class RestorationRequest(Settings):
     settings: dict[str, Any] = Field({}, description="replaces settings of the protocol")
     code: str | dict[str, str] | None = Field(None, description="one, or for sample, relax and dft")
     options: dict[str, dict[str, Any]] = Field(
-        {}, description="scheduler, for sample, relax and dft"
+        {}, description="metadata.options of the jobs, for sample, relax and dft"
     )
     upload_model: bool = Field(False, description="send the generator along with the jobs")
-    chunk_sites: int | None = Field(None, ge=1, description="sites of the hosts in one chunk")
+    chunk_sites: int | None = Field(None, ge=1, description="largest number of host sites a chunk")
     name: str | None = Field(None, description="label of the process")
 
 
 class CampaignRequest(RestorationRequest):
-    """The same with a name under which it grows: what `submit` makes of the key `campaign`."""
+    """A restoration under a name, to which later submissions add hosts (`campaign` in YAML)."""
 
-    campaign: str = Field(min_length=1, description="name; hosts given later join those before")
+    campaign: str = Field(min_length=1, description="name; later submissions add hosts to it")
     hosts: list[str] = Field([], description="files and folders; * and ** as in the shell")
     group: str | None = Field(None, description="label of a group with hosts")
     archive: str | None = Field(None, description="AiiDA archive with hosts, or with that group")
     max_jobs: int = Field(10, ge=1, description="chunks at once, each of which runs one job")
-    chunk_sites: int | None = Field(CHUNK_SITES, ge=1, description="sites of the hosts in a chunk")
+    chunk_sites: int | None = Field(
+        CHUNK_SITES, ge=1, description="largest number of host sites a chunk"
+    )
 
     @model_validator(mode="after")
     def _has_hosts(self) -> CampaignRequest:
@@ -64,62 +71,61 @@ class CampaignRequest(RestorationRequest):
 
 
 def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationRequest:
-    """The campaign that the arguments describe; what is given on the command line wins.
+    """Read the request of files and options; options replace values of a YAML file.
 
-    With a name (the key `campaign`) it is a `LargeCampaign`.
+    With a name (the key `campaign`) it is a `CampaignRequest`.
 
     Raises
     ------
     ValueError
-        If the YAML file is wrong; the message names the key.
+        If the YAML file or an option is wrong; the message names the key.
     """
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    named = ("add", "protocol", "dft_protocol", "start_from", "code", "upload_model", *_OF_LARGE)
-    given = {key: flags[key] for key in named if flags.get(key)}
+    keys = ("add", "protocol", "dft_protocol", "start_from", "code", "upload_model")
+    given = {key: flags[key] for key in (*keys, *_CAMPAIGN_KEYS) if flags.get(key)}
     if flags.get("dft_code"):
-        given["code"] = with_dft_code(given.get("code", values.get("code")), flags["dft_code"])
-    overrides = merge(values.get("settings") or {}, validation_from(flags))
-    overrides = merge(overrides, collect_overrides(flags))
-    merged = {**values, **given, "settings": overrides}
+        given["code"] = add_dft_code(given.get("code", values.get("code")), flags["dft_code"])
+    overrides = merge(values.get("settings") or {}, collect_validation(flags))
+    merged = {**values, **given, "settings": merge(overrides, collect_overrides(flags))}
     model = CampaignRequest if "campaign" in merged else RestorationRequest
     if model is RestorationRequest:
-        _refuse_of_campaigns(flags)
+        for name in ("group", "archive", "max_jobs", "dry_run"):
+            if flags.get(name):
+                flag = f"--{name.replace('_', '-')}"
+                raise ValueError(f"{flag} is for campaigns: name one with --campaign")
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
-        where = f"{files[0]}: " if files else ""
-        raise ValueError(where + "; ".join(line.removeprefix(": ") for line in lines)) from None
+        source = f"{files[0]}: " if files else ""
+        raise ValueError(source + "; ".join(describe_validation_errors(error))) from None
 
 
-def _refuse_of_campaigns(flags: Mapping[str, Any]) -> None:
-    for name in ("group", "archive", "max_jobs", "dry_run"):
-        if flags.get(name):
-            flag = f"--{name.replace('_', '-')}"
-            raise ValueError(f"{flag} is for campaigns: name one with --campaign")
+def load_settings(request: RestorationRequest) -> RestorationSettings:
+    """Return the settings of a request: its protocol with what the request replaces.
+
+    Raises
+    ------
+    ValueError
+        If a protocol or a setting is unknown or wrong.
+    """
+    protocol = None if request.start_from else request.dft_protocol
+    return load_protocol(request.protocol, apply_dft_protocol(request.settings, protocol))
 
 
-def load_settings(campaign: RestorationRequest) -> RestorationSettings:
-    """The settings of a campaign, see `load_protocol`; a validation has a protocol of its own."""
-    protocol = None if campaign.start_from else campaign.dft_protocol
-    overrides = with_dft_protocol(campaign.settings, protocol)
-    return load_protocol(campaign.protocol, overrides)
-
-
-def load_hosts(campaign: RestorationRequest, skip_bad: bool) -> StructureBatch:
-    """The hosts with the sites to insert.
+def load_hosts(request: RestorationRequest, skip_bad: bool) -> StructureBatch:
+    """Read the hosts, with the sites to insert.
 
     Raises
     ------
     ClickException
-        With everything that is wrong with any of them, unless bad ones are skipped.
+        If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
     from aiida_hpaint.cli.console import make_host_error
     from aiida_hpaint.science.structures import prepare_hosts
 
-    hosts, problems = prepare_hosts(campaign.hosts, campaign.add)
+    hosts, problems = prepare_hosts(request.hosts, request.add)
     if problems and (hosts is None or not skip_bad):
         raise make_host_error(problems)
     for problem in problems:
@@ -128,23 +134,58 @@ def load_hosts(campaign: RestorationRequest, skip_bad: bool) -> StructureBatch:
     return hosts
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml
+def collect_validation(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that --validate and --rank ask for.
 
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: keys and values are needed, such as `hosts: [host.cif]`")
+    Raises
+    ------
+    ValueError
+        If --rank is neither `dft` nor `dft-top:N`.
+    """
+    rank = flags.get("rank")
+    if rank is None:
+        return {"validation": {}} if flags.get("validate") else {}
+    if rank == "dft":
+        return {"validation": {"candidates": None}}
+    found = re.fullmatch(r"dft-top:([1-9]\d*)", rank)
+    if found is None:
+        raise ValueError(f"--rank {rank}: write dft, or dft-top:N with a number like dft-top:3")
+    return {"validation": {"candidates": int(found[1])}}
+
+
+def apply_dft_protocol(settings: Mapping[str, Any], protocol: str | None) -> dict[str, Any]:
+    """Return settings whose validation, if there is one, is based on a DFT protocol.
+
+    Raises
+    ------
+    ValueError
+        If the protocol is unknown, or there is no validation.
+    """
+    validation = settings.get("validation")
+    if isinstance(validation, Mapping):
+        return merge({"validation": {"dft": dft_protocol_values(protocol)}}, settings)
+    if protocol is not None:
+        raise ValueError("a DFT protocol is for --validate dft or --rank dft: add one of them")
+    return dict(settings)
+
+
+def add_dft_code(code: Any, label: str) -> dict[str, Any]:
+    """Return the codes of a request, stage by stage, with that of pw.x."""
+    if code is None:
+        return {"dft": label}
+    stages = dict(code) if isinstance(code, Mapping) else {"sample": code, "relax": code}
+    return {**stages, "dft": label}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file whose files are relative to its folder."""
+    values = read_mapping(path, "hosts: [host.cif]")
     hosts = values.get("hosts")
     patterns = [hosts] if isinstance(hosts, str) else hosts or []
-    found = [name for p in patterns for name in _expand(path.parent, str(p))]
-    archive = values.get("archive")
-    more = {"archive": str(path.parent / str(archive))} if archive else {}
-    return {**values, **more, "hosts": found}
+    values["hosts"] = [name for one in patterns for name in _expand(path.parent, str(one))]
+    if values.get("archive"):
+        values["archive"] = str(path.parent / str(values["archive"]))
+    return values
 
 
 def _expand(folder: Path, pattern: str) -> list[str]:
@@ -156,5 +197,5 @@ def _expand(folder: Path, pattern: str) -> list[str]:
         folder, pattern = Path(Path(pattern).anchor), str(Path(pattern).relative_to("/"))
     found = sorted(str(path) for path in folder.glob(pattern))
     if not found:
-        raise ValueError(f"hosts: no file fits {pattern!r} in {folder}")
+        raise ValueError(f"hosts: no file matches {pattern!r} in {folder}")
     return found

@@ -14,25 +14,26 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.science.structures import Recording, StructureBatch
 
-RESTORE = """Restore hosts, wait, and show what was found.
+HELP = """Restore hosts, wait, and show the results.
 
-FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). How
-many H are missing is read from the chemical formula of a CIF, or given with --add.
+FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). The
+number of sites to insert is read from the chemical formula of a CIF, or given with --add.
 
-Samples are drawn and filtered, their inserted sites relaxed (with --candidates: of the lowest after
-a short relaxation of all), then all sites of the lowest, and ranked by energy. The work runs in the
-AiiDA daemon: Ctrl-C stops the watching, not the work. In the CIFs that are written, labels of
+The generator samples positions, implausible samples are dropped, and the machine-learned potential
+relaxes first the inserted sites, then all sites of the lowest samples; these are ranked by energy.
+With --candidates, all samples are first compared after a short relaxation, and only the lowest go
+on. The work runs in the AiiDA daemon: Ctrl-C stops watching, not the work. In the CIFs, labels of
 inserted sites end in i.
 
-With --validate dft Quantum ESPRESSO relaxes the lowest candidate of each host at the end, with
---rank dft all that finished (--set keep=5 for more of them); the lowest by DFT is written beside
-the potential's, as *_dft.cif. `aiida-hpaint setup dft` has to have run once.
+With --validate dft, Quantum ESPRESSO relaxes the lowest candidate of each host at the end; with
+--rank dft, all candidates (--set keep=5 makes more of them). The lowest structure by DFT is written
+as *_dft.cif, beside that of the potential. Run `aiida-hpaint setup dft` once before.
 
 \b
 Examples:
   aiida-hpaint restore brucite.cif
   aiida-hpaint restore brucite.cif --add H:2 --protocol fast
-  aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output found
+  aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output restored
   aiida-hpaint restore host.cif --samples 100 --candidates 10
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --scheme td --steps 50
@@ -43,40 +44,33 @@ Examples:
 """
 
 
-@click.command(help=RESTORE)
+@click.command(help=HELP)
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
 @options.add_restoration_options
 @options.add_output_option("CIFs and tables", "restored")
 @options.add_no_aiida_option
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
-    """Restore hosts, wait, and show what was found."""
-    from aiida_hpaint.cli.restore.run import prepare_task, run_here, run_with_aiida, submit_task
+    """Restore hosts, wait, and show the results."""
+    from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
 
     task, node, recording = prepare_task(files, flags), None, None
     if flags["no_aiida"]:
-        found = run_here(task)
-        samples, recording = found.samples, found.recording
+        restoration = run_here(task)
+        samples, recording = restoration.samples, restoration.recording
     else:
         node = submit_task(obj["profile"], task)
-        samples = run_with_aiida(node)
-    restored = report(samples, flags["output"], node)
+        samples = wait_for_samples(node)
+    all_restored = report_restoration(samples, flags["output"], node)
     if task.settings.sampling is not None and task.settings.sampling.record:
-        _tell_recording(recording, flags["output"], node)
-    if not restored:
+        _report_recording(recording, flags["output"], node)
+    if not all_restored:
         raise click.exceptions.Exit(1)
 
 
-def _tell_recording(recording: Recording | None, output: Path, node: ProcessNode | None) -> None:
-    """Write a recording that was made here, and say what can be done with one."""
-    source = str(node.pk) if node is not None else str(output / "trajectory.npz")
-    if recording is not None:
-        recording.save(output / "trajectory.npz")
-    click.echo(f"\nHow samples were drawn: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
-
-
-def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:
-    """Write files, show the table and say where the provenance is; whether all is restored."""
+def report_restoration(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:
+    """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
@@ -88,21 +82,29 @@ def report(samples: StructureBatch, output: Path, node: ProcessNode | None) -> b
     results = group_by_host(samples)
     files = write_host_files(results, samples, output)
     make_console().print(make_host_table(results, files))
-    failed = describe_unrestored(results)
-    for line in failed:
+    unrestored = describe_unrestored(results)
+    for line in unrestored:
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if node is not None:
         _report_validation(node, output)
         show_provenance_commands(node)
-    return not failed
+    return not unrestored
 
 
 def _report_validation(node: ProcessNode, output: Path) -> None:
-    """What DFT says, where it was asked."""
+    """Show and write the validation by DFT, if there is one."""
     from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
     if has_validation(node):
         from aiida_hpaint.cli.restore.validation_report import report_validation
 
         report_validation(read_validation(node), output)
+
+
+def _report_recording(recording: Recording | None, output: Path, node: ProcessNode | None) -> None:
+    """Write a recording that was made in this process, and print a command that plots it."""
+    source = str(node.pk) if node is not None else str(output / "trajectory.npz")
+    if recording is not None:
+        recording.save(output / "trajectory.npz")
+    click.echo(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")

@@ -56,6 +56,7 @@ COLUMNS = (
 
 
 @click.command("restore-hydrogen", help=HELP)
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
 @click.option("--protocol", metavar="NAME", help="Of DFT: fast, balanced (default) or paper.")
 @options.add_set_option("pinball.screening=4 or dft.kpoints_distance=0.2")

@@ -1,4 +1,4 @@
-"""Running a restoration: here in plain Python, or through AiiDA with someone watching."""
+"""Run a restoration: here in plain Python, or in the AiiDA daemon while its progress is shown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from aiida_hpaint.cli.restore.request import (
     load_settings,
     read_request,
 )
-from aiida_hpaint.cli.session import describe_end
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -31,31 +30,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that is read and checked before anything starts."""
+    """A restoration whose input was read and checked.
 
-    campaign: RestorationRequest
+    Attributes
+    ----------
+    request
+        The request as it was given.
+    settings
+        Settings of all stages.
+    hosts
+        Hosts with the sites to insert.
+    chunk_sites
+        Largest number of host sites in a chunk.
+    """
+
+    request: RestorationRequest
     settings: RestorationSettings
     hosts: StructureBatch
     chunk_sites: int
 
 
 def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
-    """Read and check files, flags and settings.
+    """Read and check files, options and settings before anything starts.
 
     Raises
     ------
     ClickException, ValueError
-        If anything is wrong.
+        If a file, an option or a setting is wrong.
     """
     silence_warnings()
-    campaign = read_request(files, flags)
-    if campaign.start_from and flags.get("no_aiida"):
+    request = read_request(files, flags)
+    if request.start_from and flags.get("no_aiida"):
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
-    settings = load_settings(campaign)
-    hosts = load_hosts(campaign, bool(flags.get("skip_bad")))
+    settings = load_settings(request)
+    hosts = load_hosts(request, bool(flags.get("skip_bad")))
     jobs = flags.get("jobs") or count_cores()
-    chunk_sites = campaign.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
-    return Task(campaign, settings, hosts, chunk_sites)
+    chunk_sites = request.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
+    return Task(request, settings, hosts, chunk_sites)
 
 
 def run_here(task: Task) -> Restoration:
@@ -71,89 +82,90 @@ def run_here(task: Task) -> Restoration:
 
 
 def submit_task(profile: str | None, task: Task) -> ProcessNode:
-    """Build the graph and submit it to the daemon, which is started if need be."""
+    """Build the graph of a restoration and submit it to the daemon."""
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
-    graph = _graph(task)
-    return session.submit_to_daemon(graph)
+    return session.submit_to_daemon(_build_graph(task))
 
 
-def _graph(task: Task) -> WorkGraph:
-    campaign = task.campaign
+def _build_graph(task: Task) -> WorkGraph:
+    request, labels = task.request, list(dict.fromkeys(task.hosts.labels))
+    more = f" and {len(task.hosts) - 1} more" if len(task.hosts) > 1 else ""
     arguments: dict[str, Any] = {
         "settings": task.settings,
-        "code": campaign.code,
-        "options": campaign.options or None,
-        "upload_model": campaign.upload_model,
+        "code": request.code,
+        "options": request.options or None,
+        "upload_model": request.upload_model,
         "chunk_sites": task.chunk_sites,
-        "name": campaign.name or _title(task.hosts),
+        "name": request.name or f"restore {labels[0]}{more}",
     }
-    if campaign.start_from:
+    if request.start_from:
         from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
 
-        return build_restore_from_peaks(task.hosts, dft_protocol=campaign.dft_protocol, **arguments)
+        return build_restore_from_peaks(task.hosts, dft_protocol=request.dft_protocol, **arguments)
     from aiida_hpaint.workflows.restore.build import build_restore
 
     return build_restore(task.hosts, **arguments)
 
 
-def _title(hosts: StructureBatch) -> str:
-    labels = list(dict.fromkeys(hosts.labels))
-    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
-    return f"restore {labels[0]}{more}"
-
-
-def run_with_aiida(node: ProcessNode) -> StructureBatch:
-    """Watch a restoration to its end.
+def wait_for_samples(node: ProcessNode) -> StructureBatch:
+    """Show the progress of a restoration until it ends, and return its samples.
 
     Raises
     ------
     ClickException
-        If it ends without any sample.
+        If the restoration ends without a sample, or the user stops watching.
     """
+    from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.workflows.restore.progress import get_samples
 
-    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     try:
         watch_restoration(node)
     except KeyboardInterrupt:
         raise click.ClickException(
-            f"node {node.pk} goes on: `aiida-hpaint status {node.pk}`, `... results {node.pk}`"
+            f"node {node.pk} is still running: `aiida-hpaint status {node.pk}` shows its progress,"
+            f" `aiida-hpaint results {node.pk}` its results"
         ) from None
     samples = get_samples(node)
     if samples is None:
         raise click.ClickException(
             f"node {node.pk} ended without a result ({describe_end(node)}):"
-            f" `verdi process report {node.pk}`"
+            f" see `verdi process report {node.pk}`"
         )
     return samples
 
 
 def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
-    """Show the stages of a restoration until it ends."""
+    """Show the progress of each stage of a restoration, and its failures, until it ends."""
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
 
-    told: set[int | None] = set()
+    reported: set[int | None] = set()
     chunks = n_chunks(node)
     with open_progress() as show:
         for stage in planned_stages(node)[:1]:
             show(find_stage(stage).title, 0, chunks)
         while True:
-            over = node.is_terminated
+            # Before the states, so that the last look sees everything.
+            has_ended = node.is_terminated
             states = stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
                 show(find_stage(stage).title, done, max(chunks, begun))
-            show_dft(node, show)
-            _tell_trouble(states, told)
-            if over:
+            show_dft_progress(node, show)
+            for state in states:
+                if state.node.pk not in reported and (trouble := state.trouble):
+                    reported.add(state.node.pk)
+                    title = find_stage(state.stage).title
+                    click.echo(f"{title}, {state.chunk}: {trouble}", err=True)
+            if has_ended:
                 return
             time.sleep(interval)
 
 
-def show_dft(node: ProcessNode, show: ShowProgress) -> None:
-    """Show how many structures DFT has relaxed, if it has begun."""
+def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:
+    """Show how many structures DFT has relaxed, once it has begun."""
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
     progress = count_dft_progress(node)
@@ -162,19 +174,10 @@ def show_dft(node: ProcessNode, show: ShowProgress) -> None:
 
 
 def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:
-    """Chunks that each stage has done and begun; one that was begun again is one chunk."""
+    """Count the chunks that each stage has finished and begun; restarts count once."""
     counts = {}
     for stage in dict.fromkeys(state.stage for state in states):
         begun = {state.chunk for state in states if state.stage == stage}
         done = {state.chunk for state in states if state.stage == stage and state.is_over}
         counts[stage] = (len(done), len(begun))
     return counts
-
-
-def _tell_trouble(states: list[StageState], told: set[int | None]) -> None:
-    from aiida_hpaint.science.recipe import find_stage
-
-    for state in states:
-        if state.node.pk not in told and (trouble := state.trouble):
-            told.add(state.node.pk)
-            click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {trouble}", err=True)

@@ -131,15 +131,15 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
         If the user stops watching.
     """
     from aiida_hpaint.cli.console import open_progress
-    from aiida_hpaint.cli.restore.run import show_dft
+    from aiida_hpaint.cli.restore.run import show_dft_progress
 
     click.echo("It runs in the AiiDA daemon. Ctrl-C stops only the watching.")
     try:
         with open_progress() as show:
             while not node.is_terminated:
-                show_dft(node, show)
+                show_dft_progress(node, show)
                 time.sleep(interval)
-            show_dft(node, show)
+            show_dft_progress(node, show)
     except KeyboardInterrupt:
         raise click.ClickException(
             f"node {node.pk} goes on: `aiida-hpaint validate --show {node.pk}` when it has ended"

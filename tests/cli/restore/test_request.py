@@ -5,18 +5,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiida_hpaint.cli import main
 from aiida_hpaint.cli.chunking import choose_chunk_sites
 from aiida_hpaint.cli.restore.request import (
     CampaignRequest,
+    RestorationRequest,
     load_hosts,
     load_settings,
     read_request,
 )
 from aiida_hpaint.cli.restore.run import prepare_task
 from aiida_hpaint.cli.settings import collect_overrides
+from aiida_hpaint.science.protocols.dft import load_dft_protocol, load_validation
+from aiida_hpaint.science.settings import ValidationSettings
 from aiida_hpaint.science.structures import StructureBatch, chunk_by_sites
 
 ROOT = Path(__file__).parents[3]
@@ -112,7 +117,7 @@ def test_a_campaign_from_flags_alone() -> None:
         ("hosts: [a.cif]\nchunk_sites: 0", "chunk_sites: input should be greater"),
         ("- a.cif", "keys and values are needed"),
         ("hosts: [", "is not YAML"),
-        ("hosts: [no*.cif]", r"no file fits 'no\*\.cif'"),
+        ("hosts: [no*.cif]", r"no file matches 'no\*\.cif'"),
     ],
 )
 def test_a_file_that_is_wrong(tmp_path: Path, text: str, message: str) -> None:
@@ -169,3 +174,85 @@ def test_chunks_are_as_small_as_the_number_of_jobs_allows(counts: list[int], job
     assert len(chunk_by_sites(batch, size)) <= jobs
     if size > max(counts):
         assert len(chunk_by_sites(batch, size - 1)) > jobs
+
+
+def validation(**flags: Any) -> ValidationSettings | None:
+    return load_settings(read_request(["host.cif"], flags)).validation
+
+
+def test_without_a_flag_nothing_is_validated() -> None:
+    assert validation() is None
+
+
+def test_validate_takes_the_lowest_with_the_default_protocol() -> None:
+    assert validation(validate="dft") == load_validation()
+    paper = validation(validate="dft", dft_protocol="paper")
+    assert paper is not None
+    assert paper.dft == load_dft_protocol("paper")
+
+
+def test_rank_takes_all_or_the_lowest() -> None:
+    everything, three = validation(rank="dft"), validation(rank="dft-top:3")
+    assert everything is not None
+    assert everything.candidates is None
+    assert three is not None
+    assert three.candidates == 3
+
+
+def test_set_wins_over_the_protocol() -> None:
+    found = validation(
+        validate="dft",
+        dft_protocol="fast",
+        set_=("validation.dft.cutoff_wfc=44", "validation.margin=0.1"),
+    )
+    assert found == load_validation("fast", {"dft": {"cutoff_wfc": 44}, "margin": 0.1})
+
+
+def test_a_yaml_file_may_ask_for_validation(tmp_path: Path) -> None:
+    path = tmp_path / "restore.yaml"
+    path.write_text(
+        "hosts: [host.cif]\ndft_protocol: fast\nsettings: {validation: {candidates: 2}}\n"
+        "code: {sample: a, relax: b}\noptions: {dft: {max_wallclock_seconds: 60}}\n"
+    )
+    request = read_request([str(path)], {"dft_code": "pw@cluster"})
+    assert load_settings(request).validation == load_validation("fast", {"candidates": 2})
+    assert request.code == {"sample": "a", "relax": "b", "dft": "pw@cluster"}
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [(None, {"dft": "pw"}), ("py", {"sample": "py", "relax": "py", "dft": "pw"})],
+)
+def test_the_code_of_pw_stands_beside_that_of_python(code: str | None, wanted: Any) -> None:
+    assert read_request(["host.cif"], {"code": code, "dft_code": "pw"}).code == wanted
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"rank": "dft-top"}, "--rank dft-top: write dft, or dft-top:N"),
+        ({"rank": "dft-top:0"}, "--rank dft-top:0"),
+        ({"dft_protocol": "paper"}, "a DFT protocol is for --validate dft or --rank dft"),
+        ({"validate": "dft", "dft_protocol": "quick"}, "there is no protocol 'quick' of DFT"),
+        ({"set_": ("validation.dft.kpoint=1",), "validate": "dft"}, "validation.dft.kpoint"),
+    ],
+)
+def test_wrong_dft_options_are_refused(flags: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        validation(**flags)
+
+
+def test_plain_python_refuses_to_validate() -> None:
+    host = str(ROOT / "examples" / "hosts" / "brucite.cif")
+    result = CliRunner().invoke(
+        main, ["restore", host, "--add", "H:2", "--no-aiida", "--validate", "dft"]
+    )
+    assert result.exit_code == 1
+    assert "validation by DFT needs AiiDA: leave out --no-aiida" in result.output
+
+
+def test_settings_without_validation_stay_without() -> None:
+    assert (
+        load_settings(RestorationRequest(hosts=["a"], settings={"validation": None})).validation
+        is None
+    )
