@@ -22,8 +22,11 @@ from tqdm import tqdm
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.diffusion import generate, load_model
-from aiida_hpaint.science.diffusion.sampling.sampler import resolve_settings
-from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
+from aiida_hpaint.science.diffusion.sampling.schedule import (
+    count_evaluations,
+    plan_visits,
+    resolve_settings,
+)
 from aiida_hpaint.science.evaluation import estimate_rate, is_match
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch

@@ -140,3 +140,22 @@ def recording(samples: StructureBatch) -> Recording:
         scheme="repaint",
     )
     return Recording(samples, trajectory)
+
+
+@pytest.fixture
+def empty_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder on the path, where packages can be put."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    yield folder
+    sys.modules.pop("toy_generators", None)
+
+
+@pytest.fixture
+def plugin(empty_site: Path) -> Path:
+    """A folder on the path with a package that offers the generator `toy`."""
+    from toy_plugin import install
+
+    install(empty_site)
+    return empty_site

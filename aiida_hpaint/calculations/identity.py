@@ -22,6 +22,12 @@ from aiida_hpaint.science.diffusion.models.cards import (
     read_card,
 )
 from aiida_hpaint.science.diffusion.models.library import find_model
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    BUILT_IN,
+    find_installed,
+    get_generator,
+    identify_generator,
+)
 from aiida_hpaint.science.environment.probe import hash_source
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import PotentialInfo, check_trust, list_potentials
@@ -49,10 +55,13 @@ def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str
     ValueError
         If there is no such generator, or no torch to run it.
     """
-    model = {"name": settings.generator}
-    if settings.generator != "random":
+    generator = get_generator(settings.generator)
+    model: dict[str, Any] = {"name": settings.generator}
+    if generator.needs_file:
         model |= _weights(settings.generator, here)
-    if here and find_spec("torch") is None:
+    else:
+        model |= identify_generator(settings.generator) | _plugin_source(settings.generator, here)
+    if here and generator.needs_file and find_spec("torch") is None:
         raise ValueError("sampling needs the package torch: pip install aiida-hpaint[sampling]")
     return {**_package(here), "model": model, "seed": settings.seed}
 
@@ -96,13 +105,13 @@ def is_proved(identity: Mapping[str, Any]) -> bool:
     It does if it names the code, by the version of a release or by the hash of its files, and the
     weights, by their hash or by the version of the wheel that holds them.
     """
-    if "version" not in identity or identity.get("source", "") is None:
-        return False
     model = identity.get("model", {})
+    if "version" not in identity or None in (identity.get("source", ""), model.get("source", "")):
+        return False
+    name = model.get("name", "")
     known = {info.name: info for info in list_potentials()}
-    in_wheel = model.get("name") in known and not known[model["name"]].needs_file
-    bundled = bool(in_wheel and model.get("package_version"))
-    return model.get("name") == "random" or "sha256" in model or bundled
+    in_wheel = not known[name].needs_file if name in known else find_installed(name) is not None
+    return name in BUILT_IN or "sha256" in model or bool(in_wheel and model.get("package_version"))
 
 
 def is_kept(identity: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
@@ -138,6 +147,17 @@ def _package(here: bool) -> dict[str, str | None]:
     if is_release():
         return {"version": __version__}
     return {"version": __version__, "source": _source() if here else None}
+
+
+def _plugin_source(generator: str, here: bool) -> dict[str, str | None]:
+    """Return the hash of the code of another package's generator, unless its version settles it."""
+    installed = find_installed(generator)
+    if generator in BUILT_IN or installed is None:
+        return {}
+    if metadata.distribution(installed.package).read_text("direct_url.json") is None:
+        return {}
+    top_module = installed.entry_point.module.partition(".")[0]
+    return {"source": hash_source(top_module) if here else None}
 
 
 def _weights(generator: str, here: bool) -> dict[str, str]:

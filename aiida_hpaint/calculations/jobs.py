@@ -91,13 +91,12 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
     MismatchError
         If the model of that name or path has another sha256 here.
     """
-    from aiida_hpaint.science.diffusion import find_model
-    from aiida_hpaint.science.diffusion.models.cards import read_card
+    from aiida_hpaint.science.diffusion import identify_generator
 
     wanted = identity.get("model", {}).get("sha256")
     if wanted is None:
         return
-    found = read_card(find_model(generator)).sha256
+    found = identify_generator(generator).get("sha256", "")
     if found != wanted:
         raise MismatchError(
             f"model '{generator}' has the sha256 {found[:12]}... where the job runs, and "

@@ -23,13 +23,14 @@ from aiida.tools.archive.abstract import get_format
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.queries.ancestors import all_jobs
 from aiida_hpaint.queries.story import Job
+from aiida_hpaint.science.diffusion.sampling.generators import BUILT_IN
 from aiida_hpaint.science.recipe import STAGES
 
 __all__ = ["ARCHIVE", "Archive", "walk", "write_archive"]
 
 ARCHIVE = "archive.aiida"
 
-_WITHOUT_WEIGHTS = frozenset({"random", "peaks"})
+_WITHOUT_WEIGHTS = frozenset({*BUILT_IN, "peaks"})
 """Generators that have none."""
 
 _PYTHON = frozenset({"phases", *(stage.name for stage in STAGES)})

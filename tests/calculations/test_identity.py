@@ -6,9 +6,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from toy_plugin import IDENTITY, install
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
+from aiida_hpaint.calculations.identity import is_proved, relaxation_identity, sampling_identity
 from aiida_hpaint.science.diffusion import find_model, load_model
 from aiida_hpaint.science.diffusion.models.cards import hash_card, read_card
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
@@ -74,6 +75,27 @@ def test_a_model_that_jobs_would_refuse_is_refused_before(
 def test_random_placement_has_no_weights() -> None:
     found = sampling_identity(SamplingSettings(generator="random"))
     assert found["model"] == {"name": "random"}
+
+
+def test_a_generator_of_another_package_is_named_by_its_version(plugin: Path) -> None:
+    identity = sampling_identity(SamplingSettings(generator="toy"))
+    assert identity["model"] == IDENTITY
+    assert is_proved(identity)
+    versioned = {key: value for key, value in IDENTITY.items() if key != "sha256"}
+    assert is_proved({**identity, "model": versioned})
+    assert not is_proved({**identity, "model": {"name": "toy"}})
+
+
+def test_code_under_development_is_named_by_its_content(empty_site: Path) -> None:
+    info = install(empty_site)
+    (info / "direct_url.json").write_text("{}")
+    settings = SamplingSettings(generator="toy")
+    found = sampling_identity(settings)
+    assert len(found["model"]["source"]) == 64
+    assert is_proved(found)
+    elsewhere = sampling_identity(settings, here=False)
+    assert elsewhere["model"] == {**IDENTITY, "source": None}
+    assert not is_proved(elsewhere)
 
 
 def test_a_bundled_potential_is_named_by_its_package() -> None:

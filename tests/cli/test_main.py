@@ -45,7 +45,7 @@ def test_models_are_listed() -> None:
         ([BRUCITE, "--set", "keep"], "--set keep: write key=value"),
         ([BRUCITE, "--potential", "dft"], "potential 'dft'"),
         ([BRUCITE, "--generator", "best"], "'best'"),
-        ([BRUCITE, "--generator", "random", "--record"], "random placement has no trajectory"),
+        ([BRUCITE, "--generator", "random", "--record"], "the generator random has no trajectory"),
         ([BRUCITE, "--scheme", "none"], "'none' is not one of 'td', 'pos-only'"),
         ([BRUCITE, "--set", "sampling.scheme=none"], "setting sampling.scheme: "),
         ([BRUCITE, "--steps", "1"], "1 is not in the range x>=2"),

@@ -110,7 +110,7 @@ def replay(scheme: str, correctors: int, index: int, norms_of_all: bool) -> None
         sampler = replace(sampler, corrector=NormsOfAll(SNR, np.inf))
     following = iter(kicks[1:])  # the first made the start
     for step, move in enumerate(sampler.moves):
-        crystals = sampler.start(clean.with_frac(positions[step][None]))
+        crystals = sampler.mark_moving(clean.with_frac(positions[step][None]))
         found, mean = sampler.step(
             crystals,
             move,

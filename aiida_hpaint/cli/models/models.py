@@ -181,11 +181,19 @@ def _generators(cards: list[Any]) -> Table:
     from rich.table import Table
 
     from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+    from aiida_hpaint.science.diffusion.sampling.generators import (
+        BUILT_IN,
+        get_generator,
+        list_generators,
+    )
 
-    table = Table("generator", "what it is", "sha256", title="Generators (--generator)")
+    table = Table("generator", "what it is", "sha256 or version", title="Generators (--generator)")
     for card in cards:
         table.add_row(card.name, card.description, card.sha256[:12])
-    table.add_row("random", "uniform placement with minimum distances, for comparison", "")
+    for one in list_generators():
+        # Those of other packages are not imported for a list.
+        about = get_generator(one.name).about if one.name in BUILT_IN else f"from {one.package}"
+        table.add_row(one.name, about, "" if one.name in BUILT_IN else one.package_version)
     here = {card.name for card in cards}
     for name in [name for name in PUBLISHED if name not in here]:
         table.add_row(name, PUBLISHED[name].about, "to fetch", style="dim")

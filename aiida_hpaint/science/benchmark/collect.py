@@ -8,7 +8,7 @@ import numpy as np
 
 from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
-from aiida_hpaint.science.diffusion.sampling.schedule import count_evaluations, plan_visits
+from aiida_hpaint.science.diffusion.sampling.generators import get_generator
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.origin import DRAWN
@@ -74,9 +74,7 @@ def count_network_calls(samples: StructureBatch) -> int:
     if record is None:
         return 0
     settings = SamplingSettings.model_validate(record["settings"])
-    if settings.generator == "random":
-        return 0
-    once = count_evaluations(plan_visits(settings), settings.corrector_steps or 0)
+    once = get_generator(settings.generator).count_evaluations(settings)
     everything = np.ones(len(samples), dtype=np.int64)
     drawn = samples.scalars.get("origin", np.full(len(samples), DRAWN)) == DRAWN
     return once * int(samples.scalars.get("draws", everything)[drawn].sum())

@@ -12,7 +12,7 @@ from aiida_hpaint.science.benchmark.single_points import evaluate_single_points
 from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion import generate
-from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+from aiida_hpaint.science.diffusion.sampling.generators import get_generator
 from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
@@ -84,8 +84,7 @@ def load_models(
 ) -> None:
     """Have model and potentials at hand, so that loading them counts for no host."""
     sampling = settings.require_sampling()
-    if sampling.generator != "random":
-        load_model(sampling.generator, sampling.device, sampling.precision)
+    get_generator(sampling.generator).load(sampling)
     if relaxed:
         for potential in (settings.potential, *(potentials or {}).values()):
             get_potential(potential)

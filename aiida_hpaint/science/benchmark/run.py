@@ -25,7 +25,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import (
 )
 from aiida_hpaint.science.benchmark.statistics.summary import summarise
 from aiida_hpaint.science.benchmark.workers import measure_hosts
-from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+from aiida_hpaint.science.diffusion.sampling.generators import identify_generator
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.types import Progress
@@ -133,12 +133,12 @@ def _completed(known: dict[str, Any]) -> dict[str, Any]:
 
 def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
     """Hashes of the generator and of the potential."""
-    sampling = settings.require_sampling()
+    generator = identify_generator(settings.require_sampling().generator)
     potential = get_potential(settings.potential).card.as_json() if relaxed else {}
-    generator = None
-    if sampling.generator != "random":
-        generator = load_model(sampling.generator, sampling.device, sampling.precision).card.sha256
-    return {"generator": generator, "potential": potential.get("sha256")}
+    return {
+        "generator": generator.get("sha256", generator.get("package_version")),
+        "potential": potential.get("sha256"),
+    }
 
 
 def remove_partial_line(path: Path) -> None:

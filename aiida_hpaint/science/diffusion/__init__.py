@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
 from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    Generator,
+    GeneratorError,
+    SampledPath,
+    SampleRequest,
+    get_generator,
+    identify_generator,
+    list_generators,
+)
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.diffusion.models.checkpoints import load_model
@@ -17,13 +26,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointError",
+    "Generator",
+    "GeneratorError",
     "ModelCard",
+    "SampleRequest",
+    "SampledPath",
     "convert_checkpoint",
     "fetch_model",
     "find_model",
     "generate",
     "generate_recorded",
     "generate_until",
+    "get_generator",
+    "identify_generator",
+    "list_generators",
     "list_models",
     "load_model",
     "models_folder",

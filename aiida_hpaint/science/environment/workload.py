@@ -10,6 +10,12 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    BUILT_IN,
+    InstalledGenerator,
+    find_installed,
+    get_generator,
+)
 from aiida_hpaint.science.environment.requirements import (
     list_remote_requirements,
     normalise_name,
@@ -56,9 +62,16 @@ class Workload:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Generators that have weights, if anything is to be sampled."""
+        """Generators that read a model file, if anything is to be sampled."""
         names = self.generators if "sample" in self.stages else ()
-        return tuple(name for name in names if name != "random")
+        return tuple(name for name in names if get_generator(name).needs_file)
+
+    @property
+    def plugins(self) -> tuple[InstalledGenerator, ...]:
+        """Generators of other packages, if anything is to be sampled."""
+        names = self.generators if "sample" in self.stages else ()
+        found = (find_installed(name) for name in names if name not in BUILT_IN)
+        return tuple(one for one in found if one is not None)
 
     @property
     def infos(self) -> tuple[PotentialInfo, ...]:
@@ -97,7 +110,7 @@ def list_requirements(wanted: Workload) -> list[str]:
     everything = {read_package_name(line): line for line in list_remote_requirements(("ml",))}
     for name in packages:
         lines |= {everything.get(name, name), everything["torch"]}
-    return sorted(lines)
+    return sorted(lines | {normalise_name(plugin.package) for plugin in wanted.plugins})
 
 
 def group_requirements(wanted: Workload) -> dict[str, list[Requirement]]:
@@ -151,9 +164,11 @@ def read_workload(question: Mapping[str, Any]) -> Workload:
 
 
 def _modules(wanted: Workload) -> list[str]:
+    # What samples imports torch with it; the generators themselves are imported where they run.
     drawing = (
-        ["aiida_hpaint.science.diffusion.sampling.generation"] if "sample" in wanted.stages else []
+        ["aiida_hpaint.science.diffusion.sampling.batching"] if "sample" in wanted.stages else []
     )
+    drawing += sorted({plugin.entry_point.module for plugin in wanted.plugins})
     training = ["aiida_hpaint.science.diffusion.training.train"] if "train" in wanted.stages else []
     packages = sorted({info.package for info in wanted.infos})
     return [*_JOBS, *drawing, *training, *(_TOP_MODULES.get(name, name) for name in packages)]

@@ -7,7 +7,11 @@ from pathlib import Path
 from aiida.orm import AbstractCode, FolderData, QueryBuilder
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, hash_card, read_card
-from aiida_hpaint.science.diffusion.models.library import find_model, is_model_name
+from aiida_hpaint.science.diffusion.models.library import find_model, is_bundled, is_model_name
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    get_generator,
+    refuse_without_trajectory,
+)
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch
@@ -17,8 +21,6 @@ __all__ = ["check_recording", "model_folder", "reachable", "reachable_potential"
 
 _FOLDER = "model"
 """Where a job finds the model that was sent along, in its working directory."""
-
-_COME_ALONG = ("bundled", "random")
 
 
 def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
@@ -33,7 +35,7 @@ def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSetting
     ValueError
         If it is a relative path of another machine.
     """
-    if settings.generator in _COME_ALONG:
+    if is_bundled(settings.generator) or not get_generator(settings.generator).needs_file:
         return settings
     if runs_on_this_machine(code):
         path = find_model(settings.generator).absolute()
@@ -79,8 +81,10 @@ def model_folder(settings: SamplingSettings) -> tuple[SamplingSettings, FolderDa
     ValueError
         If there is no such model here, or none to send.
     """
-    if settings.generator == "random":
-        raise ValueError("random placement has no model that could be sent to the jobs")
+    if not get_generator(settings.generator).needs_file:
+        raise ValueError(
+            f"the generator {settings.generator} has no model file that could be sent to the jobs"
+        )
     path = find_model(settings.generator)
     card = read_card(path)
     attributes = {"name": card.name, "sha256": card.sha256, "card": hash_card(card)}
@@ -102,15 +106,14 @@ def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) ->
     """
     if not settings.record:
         return
-    if settings.generator == "random":
-        raise ValueError("random placement has no trajectory: choose a model as the generator")
+    generator = get_generator(settings.generator)
+    refuse_without_trajectory(generator)
     try:
-        usual = read_card(find_model(settings.generator)).sampling
+        settings = generator.resolve_settings(settings)
     except CheckpointError:
         return  # the model is elsewhere, and so is its card
-    known = {"scheme": settings.scheme or usual.scheme, "steps": settings.steps or usual.steps}
     largest = max(int(chunk.inserted.sum()) for chunk in chunks)
-    refuse_large_recording(settings.samples * largest, settings.model_copy(update=known))
+    refuse_large_recording(settings.samples * largest, settings)
 
 
 def _store(path: Path, attributes: dict[str, str]) -> FolderData:

@@ -38,6 +38,12 @@ def test_every_command_teaches_by_example() -> None:
     assert "Examples:" in run("--help").output
 
 
+def test_generators_of_other_packages_are_listed(plugin: Path) -> None:
+    [line] = [line for line in run("list").output.splitlines() if " toy " in line]
+    assert "from toy-generators" in line
+    assert "1.2" in line
+
+
 def test_what_could_be_fetched_is_listed_as_such(folder: Path, own_models: Path) -> None:
     lines = run("list").output.splitlines()
     [line] = [line for line in lines if NAME in line]

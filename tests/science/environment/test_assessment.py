@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,3 +218,14 @@ def test_what_was_wanted_is_part_of_the_question() -> None:
     wanted = Workload(("relax",), ("mine",), (PotentialSettings(name="mace", model="/m"),), 2)
     assert read_workload(build_question(wanted)) == wanted
     assert build_question(wanted) != build_question(wanted)
+
+
+def test_generators_of_other_packages_have_to_be_there(
+    answer: dict[str, Any], plugin: Path
+) -> None:
+    wanted = Workload(generators=("bundled", "random", "toy"))
+    asked = build_question(wanted)
+    assert asked["generators"] == ["bundled"]
+    assert "toy_generators" in asked["modules"]
+    assert "toy-generators" in list_requirements(wanted)
+    assert "toy-generators" in bad(answer, generators=wanted.generators)

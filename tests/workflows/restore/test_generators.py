@@ -68,6 +68,15 @@ def test_bundled_models_keep_their_names(brucite: StructureBatch) -> None:
     assert plan_of(brucite, "bundled")["settings"]["generator"] == "bundled"
 
 
+def test_generators_of_other_packages_keep_their_names(
+    brucite: StructureBatch, plugin: Path, remote: Any
+) -> None:
+    for code in ({}, {"code": {"sample": remote}}):
+        plan = plan_of(brucite, "toy", **code)
+        assert plan["settings"]["generator"] == "toy"
+        assert plan["identity"]["model"]["package_version"] == "1.2"
+
+
 def test_elsewhere_a_path_is_one_there(brucite: StructureBatch, remote: Any) -> None:
     plan = plan_of(brucite, "~/models/there.safetensors", code={"sample": remote})
     assert plan["settings"]["generator"] == "~/models/there.safetensors"
@@ -91,7 +100,7 @@ def test_a_model_that_is_sent_along_is_one_node(
 def test_what_is_not_here_cannot_be_sent(brucite: StructureBatch, remote: Any) -> None:
     with pytest.raises(CheckpointError, match=r"no model 'nowhere\.safetensors'"):
         plan_of(brucite, "nowhere.safetensors", code={"sample": remote}, upload_model=True)
-    with pytest.raises(ValueError, match="random placement has no model that could be sent"):
+    with pytest.raises(ValueError, match="generator random has no model file that could be sent"):
         plan_of(brucite, "random", upload_model=True)
 
 
@@ -100,7 +109,7 @@ def test_a_recording_is_checked_before_anything_is_submitted(
 ) -> None:
     from aiida_hpaint.science.diffusion.sampling import schedule
 
-    with pytest.raises(ValueError, match="random placement has no trajectory: choose a model"):
+    with pytest.raises(ValueError, match="random has no trajectory: choose a diffusion model"):
         plan_of(brucite, "random", sampling={"record": 1})
     monkeypatch.setattr(schedule, "LARGEST_RECORDING", 10_000)
     plan_of(brucite, "bundled", sampling={"record": 10, "samples": 40})

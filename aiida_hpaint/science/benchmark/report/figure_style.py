@@ -9,6 +9,8 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 
+from aiida_hpaint.science.diffusion.sampling.generators import get_generator
+
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Distinct for readers with any colour vision (Okabe and Ito, 2008), without its yellow."""
 
@@ -57,7 +59,7 @@ def apply_style() -> AbstractContextManager[None]:
 
 def pick_colours(names: Sequence[str]) -> dict[str, str]:
     """Return a colour for each generator; a seventh model gets the first colour again."""
-    models = [name for name in names if name != "random"]
+    models = [name for name in names if get_generator(name).has_weights]
     chosen = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(models)}
     return {name: chosen.get(name, BASELINE) for name in names}
 

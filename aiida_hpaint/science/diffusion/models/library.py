@@ -128,6 +128,11 @@ def is_model_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not name.endswith(_FILES)
 
 
+def is_bundled(name: str) -> bool:
+    """Whether this is the name of a model that is part of this package."""
+    return is_model_name(name) and (_bundled() / f"{name}.safetensors").is_file()
+
+
 def _cards(folder: Path) -> list[Path]:
     """Cards with weights beside them, those in hidden folders left out."""
     found = sorted((*folder.glob("*.json"), *folder.glob("[!.]*/*.json")))

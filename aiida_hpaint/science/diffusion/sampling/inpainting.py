@@ -1,67 +1,34 @@
-"""Drawing samples with a score network: unknown sites from noise, known sites as they are."""
+"""Inpainting with a score network: unknown sites start from noise, known sites stay."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
-from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
+from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest, Tick
 from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.types import FloatArray
 
-Tick = Callable[[float], None]
-
-
-@dataclass(frozen=True)
-class SampleRequest:
-    """One sample to draw: a host in its own frame and the random numbers of the sample.
-
-    `frac` (n, 3) is fractional in the frame. Where a position is sought (`unknown`) it is NaN, or
-    the guess to refine.
-    """
-
-    frame: HostFrame
-    numbers: NDArray[np.int64]
-    frac: FloatArray
-    unknown: NDArray[np.bool_]
-    rng: np.random.Generator
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """(n,) sites that the host has."""
-        return ~self.unknown
-
-
-@dataclass(frozen=True)
-class SampledPath:
-    """Positions of the sought sites of one draw, fractional in its frame."""
-
-    final: FloatArray
-    positions: list[FloatArray] = field(default_factory=list)
-    means: list[FloatArray] = field(default_factory=list)
-
 
 @torch.no_grad()
 def inpaint(
-    draws: Sequence[SampleRequest],
+    requests: Sequence[SampleRequest],
     model: Model,
     settings: SamplingSettings,
     *,
     record: int = 0,
     tick: Tick | None = None,
 ) -> list[SampledPath]:
-    """Sample each draw; the way there is kept on request.
+    """Sample the positions of the unknown sites of each request, all in one batch.
 
-    Each draw depends on its own random numbers only, never on the draws beside it.
+    A sample depends on its own random numbers only, never on the requests beside it.
 
     Parameters
     ----------
@@ -70,53 +37,57 @@ def inpaint(
     tick
         Called with the fraction of the work that is done.
     """
-    clean = _collate(draws).to(model.device, model.dtype)
-    kicks = NoiseStreams([draw.rng for draw in draws], clean.frac)
+    clean = collate(
+        [request.numbers for request in requests],
+        # Positions of unknown sites are NaN, which would spread to all sites of a sum.
+        [np.nan_to_num(request.frac) for request in requests],
+        [request.frame.cell for request in requests],
+        [request.unknown for request in requests],
+    ).to(model.device, model.dtype)
+    streams = NoiseStreams([request.rng for request in requests], clean.frac)
     sampler = Sampler.create(clean, model.card, settings)
-    crystals = sampler.start(_first(draws, clean, sampler, kicks))
+    crystals = sampler.mark_moving(_start(requests, clean, sampler, streams))
     prepared = model.network.prepare(crystals)
-    moving = [crystals.unknown[row, : len(d.unknown)].cpu().numpy() for row, d in enumerate(draws)]
-    paths = _Paths(draws, record, len(sampler.moves))
-    paths.add(crystals, None, 0)
+    moving = [
+        crystals.unknown[row, : len(request.unknown)].cpu().numpy()
+        for row, request in enumerate(requests)
+    ]
+    recorder = _Recorder(requests, record, len(sampler.moves))
+    recorder.add(crystals, None, 0)
     for done, move in enumerate(sampler.moves):
         crystals, mean = sampler.step(
             crystals,
             move,
             lambda noisy, levels: model.estimate(noisy, levels, prepared),
-            lambda: kicks.normal(moving),
+            lambda: streams.normal(moving),
         )
-        paths.add(crystals, mean, done + 1)
+        recorder.add(crystals, mean, done + 1)
         if tick is not None:
             tick((done + 1) / len(sampler.moves))
-    return paths.finish(crystals)
+    return recorder.finish(crystals)
 
 
-def _collate(draws: Sequence[SampleRequest]) -> Crystals:
-    return collate(
-        [draw.numbers for draw in draws],
-        [np.nan_to_num(draw.frac) for draw in draws],
-        [draw.frame.cell for draw in draws],
-        [draw.unknown for draw in draws],
-    )
-
-
-def _first(
-    draws: Sequence[SampleRequest], clean: Crystals, sampler: Sampler, kicks: NoiseStreams
+def _start(
+    requests: Sequence[SampleRequest], clean: Crystals, sampler: Sampler, streams: NoiseStreams
 ) -> Crystals:
-    """Sought sites anywhere in the cell, or at their guess plus noise of the first level."""
-    sought = [draw.unknown for draw in draws]
+    """Return unknown sites anywhere in the cell, or at their guess plus noise of the first level.
+
+    At time 1 the noise level is so high that positions are uniform in the cell, to within what a
+    network can tell apart; uniform numbers are the exact limit.
+    """
+    unknown = [request.unknown for request in requests]
     if sampler.times[0] == 1:
-        positions = kicks.uniform(sought)
+        positions = streams.uniform(unknown)
         return clean.with_frac(torch.where(clean.unknown[..., None], positions, clean.frac))
     last = len(sampler.predictor.levels) - 1
-    return sampler.predictor.renoise(clean, last, 0, kicks.normal(sought))
+    return sampler.predictor.renoise(clean, last, 0, streams.normal(unknown))
 
 
-class _Paths:
-    """Collects positions of the sought sites, of each draw, over the steps."""
+class _Recorder:
+    """Collects the positions of the unknown sites of each request over the steps."""
 
-    def __init__(self, draws: Sequence[SampleRequest], record: int, last: int) -> None:
-        self.draws, self.record, self.last = draws, record, last
+    def __init__(self, requests: Sequence[SampleRequest], record: int, last: int) -> None:
+        self.requests, self.record, self.last = requests, record, last
         self.positions: list[list[FloatArray]] = []
         self.means: list[list[FloatArray]] = []
 
@@ -124,17 +95,21 @@ class _Paths:
         if not self.record or (step % self.record and step != self.last):
             return
         if step:
-            nowhere = torch.full_like(crystals.frac, torch.nan)
-            self.means.append(self._sought(nowhere if mean is None else mean.frac))
-        self.positions.append(self._sought(crystals.frac))
+            # A jump back up to more noise has no mean.
+            frac = torch.full_like(crystals.frac, torch.nan) if mean is None else mean.frac
+            self.means.append(self._unknown(frac))
+        self.positions.append(self._unknown(crystals.frac))
 
     def finish(self, crystals: Crystals) -> list[SampledPath]:
-        final = self._sought(crystals.frac)
+        final = self._unknown(crystals.frac)
         return [
             SampledPath(final[row], [p[row] for p in self.positions], [m[row] for m in self.means])
-            for row in range(len(self.draws))
+            for row in range(len(self.requests))
         ]
 
-    def _sought(self, frac: Tensor) -> list[FloatArray]:
+    def _unknown(self, frac: Tensor) -> list[FloatArray]:
         found = frac.double().cpu().numpy()
-        return [found[row, : len(d.unknown)][d.unknown] for row, d in enumerate(self.draws)]
+        return [
+            found[row, : len(request.unknown)][request.unknown]
+            for row, request in enumerate(self.requests)
+        ]

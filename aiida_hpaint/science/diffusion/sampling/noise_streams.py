@@ -1,49 +1,48 @@
-"""Kicks: the random numbers of the samples in a batch, each from its own generator."""
+"""NoiseStreams: random numbers for a batch, where each sample has a stream of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 
 @dataclass(frozen=True)
 class NoiseStreams:
-    """Draws padded random numbers in turn; a sample's depend on its own generator alone.
+    """Padded random numbers, in turn; those of a sample depend on its own stream alone.
 
     Attributes
     ----------
-    generators
+    streams
         One for each sample of the batch.
     like : (B, N, 3)
         Tensor whose shape, precision and device the numbers get.
     """
 
-    generators: Sequence[np.random.Generator]
+    streams: Sequence[np.random.Generator]
     like: Tensor
 
-    def uniform(self, sites: Sequence[NDArray[np.bool_]]) -> Tensor:
-        """Numbers in [0, 1) for the sites of each sample (masks), zero elsewhere."""
-        return self._padded([g.random((int(m.sum()), 3)) for g, m in self._pairs(sites)], sites)
+    def uniform(self, sites: Sequence[BoolArray]) -> Tensor:
+        """Return numbers in [0, 1) for the sites of each sample (masks), zero elsewhere."""
+        return self._fill(sites, lambda stream, count: stream.random((count, 3)))
 
-    def normal(self, sites: Sequence[NDArray[np.bool_]]) -> Tensor:
-        """Standard normal numbers for the sites of each sample (masks), zero elsewhere."""
-        drawn = [g.standard_normal((int(m.sum()), 3)) for g, m in self._pairs(sites)]
-        return self._padded(drawn, sites)
+    def normal(self, sites: Sequence[BoolArray]) -> Tensor:
+        """Return standard normal numbers for the sites of each sample (masks), zero elsewhere."""
+        return self._fill(sites, lambda stream, count: stream.standard_normal((count, 3)))
 
-    def _pairs(
-        self, sites: Sequence[NDArray[np.bool_]]
-    ) -> list[tuple[np.random.Generator, NDArray[np.bool_]]]:
-        return list(zip(self.generators, sites, strict=True))
-
-    def _padded(
-        self, drawn: Sequence[NDArray[np.float64]], sites: Sequence[NDArray[np.bool_]]
+    def _fill(
+        self,
+        sites: Sequence[BoolArray],
+        take: Callable[[np.random.Generator, int], FloatArray],
     ) -> Tensor:
+        # As many numbers are taken as there are sites, whatever the padding: what a sample gets
+        # must not depend on the largest structure of its batch. Double precision on every device.
         padded = np.zeros(tuple(self.like.shape))
-        for row, (numbers, mask) in enumerate(zip(drawn, sites, strict=True)):
-            padded[row, np.where(mask)[0]] = numbers
+        for row, (stream, mask) in enumerate(zip(self.streams, sites, strict=True)):
+            padded[row, np.flatnonzero(mask)] = take(stream, int(mask.sum()))
         return torch.as_tensor(padded).to(self.like)

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 
 from aiida_hpaint.science.diffusion.lattice import list_image_translations
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    Generator,
+    SampledPath,
+    SampleRequest,
+    Tick,
+)
 from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
-from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 ATTEMPTS = 100
 """Positions tried before the distances that are asked for shrink by a tenth."""
 
 
+class RandomPlacement(Generator):
+    """Uniform positions that keep a distance from all sites."""
+
+    name = "random"
+    about = "uniform placement with minimum distances, for comparison"
+    has_weights = False
+
+    def sample(
+        self,
+        requests: Sequence[SampleRequest],
+        settings: SamplingSettings,
+        *,
+        record: int = 0,
+        tick: Tick | None = None,
+    ) -> list[SampledPath]:
+        """Place the unknown sites of each request, one after the other."""
+        paths = []
+        for one in requests:
+            final = place_at_random(one.frame, one.numbers, one.frac, one.unknown, one.rng)
+            paths.append(SampledPath(final))
+            if tick is not None:
+                tick(len(paths) / len(requests))
+        return paths
+
+
 def place_at_random(
     frame: HostFrame,
-    numbers: NDArray[np.int64],
+    numbers: IntArray,
     frac: FloatArray,
-    unknown: NDArray[np.bool_],
+    unknown: BoolArray,
     rng: np.random.Generator,
 ) -> FloatArray:
-    """Positions (m, 3), fractional in the frame, of the unknown sites, one after the other.
+    """Return positions (m, 3), fractional in the frame, of the unknown sites of a host.
 
     Each is uniform in the cell outside spheres of 0.8 of the sum of covalent radii around all
     sites placed before it; in crowded cells the spheres shrink until there is room.
@@ -51,7 +84,7 @@ def _free_point(
 
 
 def _distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """(n, m) shortest distances in Å between points, over all periodic images."""
+    """Return the shortest distances (n, m) between points, over all periodic images, Å."""
     shift = right[None] - left[:, None]
     wrapped = (shift - np.round(shift)) @ cell
     images = wrapped[:, :, None] + list_image_translations(cell, 0.0)
@@ -59,7 +92,7 @@ def _distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatAr
 
 
 def _radius(number: int) -> float:
-    """Covalent radius in Å (1.5 where none is known)."""
+    """Return a covalent radius in Å (1.5 if none is known)."""
     from ase.data import covalent_radii
 
     radius = float(covalent_radii[Element.from_Z(number).Z])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.diffusion.sampling.inpainting import SampledPath, SampleRequest
+from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest
 from aiida_hpaint.science.diffusion.sampling.sampler import compute_level_times
 from aiida_hpaint.science.diffusion.sampling.schedule import list_recorded_steps, plan_visits
 from aiida_hpaint.science.settings import SamplingSettings

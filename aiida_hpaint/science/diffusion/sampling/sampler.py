@@ -13,7 +13,7 @@ from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.diffusion.noise import Noise
 from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector
 from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor
-from aiida_hpaint.science.diffusion.sampling.schedule import plan_visits
+from aiida_hpaint.science.diffusion.sampling.schedule import plan_visits, resolve_settings
 from aiida_hpaint.science.diffusion.sampling.schemes import (
     moving_sites,
     renoises_known,
@@ -73,12 +73,12 @@ class Sampler:
         """Pairs of noise level indices, from and to; a smaller index means more noise."""
         return list(zip(self.path[:-1], self.path[1:], strict=True))
 
-    def start(self, crystals: Crystals) -> Crystals:
-        """The crystals with every site that this scheme moves marked as unknown."""
+    def mark_moving(self, crystals: Crystals) -> Crystals:
+        """Return the crystals with every site that the scheme moves marked as unknown."""
         moving = moving_sites(self.scheme, self.clean)
         return Crystals(crystals.numbers, moving, crystals.frac, crystals.cells)
 
-    def told(self, index: int) -> Tensor:
+    def site_levels(self, index: int) -> Tensor:
         """(B, N) the noise level of each site that the network is told at a level."""
         return site_levels(self.scheme, self.clean, self.predictor.levels[index])
 
@@ -90,7 +90,7 @@ class Sampler:
         if there < here:
             return self.predictor.renoise(crystals, here, there, draw()), None
         crystals = self._known_at(crystals, here, draw)
-        levels, told = self.predictor.levels[here], self.told(here)
+        levels, told = self.predictor.levels[here], self.site_levels(here)
         for _ in range(self.corrector_steps):
             found = estimate(crystals, told)
             axes = self.predictor.axes
@@ -113,21 +113,3 @@ def compute_level_times(settings: SamplingSettings) -> Tensor:
     assert settings.last_time is not None
     first, last = settings.start_time, settings.last_time
     return torch.linspace(first, last, settings.steps, dtype=torch.float64)
-
-
-def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
-    """The settings with everything unset as the model's card recommends."""
-    defaults = card.sampling.model_dump()
-    filled = {key: value for key, value in defaults.items() if getattr(settings, key) is None}
-    steps = settings.steps or card.sampling.steps
-    if settings.last_time is None:
-        # MatterGen stops at 1/steps, so that one more interval would reach time 0
-        filled["last_time"] = 1 / steps if card.noise.kind == "fractional" else 0.0
-    resolved = settings.model_copy(update=filled)
-    assert resolved.last_time is not None
-    if resolved.last_time >= resolved.start_time:
-        raise ValueError(
-            f"sampling.last_time {resolved.last_time:g} is not below start_time "
-            f"{resolved.start_time:g}: noise has to fall"
-        )
-    return resolved

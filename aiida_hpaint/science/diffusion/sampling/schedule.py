@@ -1,4 +1,4 @@
-"""The order in which a sampler visits the noise levels, and which of its steps are recorded."""
+"""What a sampler does before any tensor: its settings, the order of noise levels, the recording."""
 
 from __future__ import annotations
 
@@ -7,10 +7,35 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.settings import SamplingSettings
 
 LARGEST_RECORDING = 2**30
 """Bytes that a trajectory may have."""
+
+
+def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
+    """Return the settings with what is unset as the model's card recommends.
+
+    Raises
+    ------
+    ValueError
+        If the last noise level is not below the first.
+    """
+    defaults = card.sampling.model_dump()
+    filled = {key: value for key, value in defaults.items() if getattr(settings, key) is None}
+    steps = settings.steps or card.sampling.steps
+    if settings.last_time is None:
+        # MatterGen stops at 1/steps, so that one more interval would reach time 0
+        filled["last_time"] = 1 / steps if card.noise.kind == "fractional" else 0.0
+    resolved = settings.model_copy(update=filled)
+    assert resolved.last_time is not None
+    if resolved.last_time >= resolved.start_time:
+        raise ValueError(
+            f"sampling.last_time {resolved.last_time:g} is not below start_time "
+            f"{resolved.start_time:g}: noise has to fall"
+        )
+    return resolved
 
 
 def order_visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:

@@ -138,10 +138,10 @@ def test_a_host_with_nothing_to_place_is_an_error(hosts: StructureBatch) -> None
 def test_out_of_memory_halves_the_batch(
     hosts: StructureBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aiida_hpaint.science.diffusion.sampling import generation
+    from aiida_hpaint.science.diffusion.sampling import batching
 
     expected = generate(hosts, settings())
-    whole, sizes = generation.inpaint, []
+    whole, sizes = batching.inpaint, []
 
     def short_of_memory(draws: list, *rest: object, **options: object) -> list:
         sizes.append(len(draws))
@@ -150,7 +150,7 @@ def test_out_of_memory_halves_the_batch(
             raise MemoryError
         return found
 
-    monkeypatch.setattr(generation, "inpaint", short_of_memory)
+    monkeypatch.setattr(batching, "inpaint", short_of_memory)
     assert apart(inserted(generate(hosts, settings())), inserted(expected)) < 1e-7
     assert max(sizes) > 2
 

@@ -15,7 +15,8 @@ from aiida_hpaint.science.diffusion.models.cards import (
     SamplingDefaults,
 )
 from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
-from aiida_hpaint.science.diffusion.sampling.sampler import Sampler, resolve_settings
+from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
+from aiida_hpaint.science.diffusion.sampling.schedule import resolve_settings
 from aiida_hpaint.science.settings import SamplingSettings, Scheme
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -55,7 +56,9 @@ def test_every_way_leads_an_exact_score_to_the_crystal(
         level = told.max()
         return (shift - shift.round()) @ sampler.predictor.axes[0] / level
 
-    state = sampler.start(clean.with_frac(torch.where(clean.unknown[..., None], 0.37, clean.frac)))
+    state = sampler.mark_moving(
+        clean.with_frac(torch.where(clean.unknown[..., None], 0.37, clean.frac))
+    )
     for move in sampler.moves:
         state, _ = sampler.step(state, move, exact, draw)
     shift = state.frac - clean.frac
@@ -68,7 +71,7 @@ def test_every_way_leads_an_exact_score_to_the_crystal(
 def test_what_the_network_is_told(scheme: Scheme) -> None:
     clean = clean_crystal()
     sampler = Sampler.create(clean, card(), SamplingSettings(scheme=scheme, steps=6))
-    told = sampler.told(2)
+    told = sampler.site_levels(2)
     level = sampler.predictor.levels[2, 0]
     assert (told[clean.unknown] == level).all()
     assert (told[~clean.unknown] == (0 if scheme == "td" else level)).all()
@@ -84,7 +87,7 @@ def test_baseline_gives_known_sites_the_noise_of_the_level() -> None:
         seen.append((shift - shift.round()) @ clean.cells[0])
         return torch.zeros_like(crystals.frac)
 
-    state = sampler.start(clean)
+    state = sampler.mark_moving(clean)
     for _ in range(400):
         sampler.step(state, (22, 23), watch, lambda: torch.randn_like(clean.frac))
     assert float(torch.cat(seen).std()) == pytest.approx(
@@ -108,7 +111,7 @@ def test_less_noise_gathers_samples_where_they_are_likely(scale: float, shrinks:
     def draw() -> torch.Tensor:
         return torch.randn(clean.frac.shape, dtype=torch.float64, generator=generator)
 
-    state = sampler.start(
+    state = sampler.mark_moving(
         clean.with_frac(torch.rand(clean.frac.shape, generator=generator).double())
     )
     for move in sampler.moves:

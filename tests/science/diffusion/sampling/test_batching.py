@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from aiida_hpaint.science.diffusion.sampling.memory import is_out_of_memory, memory_limit
+from aiida_hpaint.science.diffusion.sampling.batching import find_memory_limit, is_out_of_memory
 
 
 def test_a_lack_of_memory_is_told_from_other_errors() -> None:
@@ -16,4 +16,4 @@ def test_a_lack_of_memory_is_told_from_other_errors() -> None:
 
 
 def test_a_cpu_has_a_fixed_limit() -> None:
-    assert memory_limit(torch.device("cpu")) == 2.0
+    assert find_memory_limit(torch.device("cpu")) == 2.0
