@@ -1,4 +1,4 @@
-"""The group of commands, and what happens to errors."""
+"""The group of all commands, and how their errors are shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import click
 
 from aiida_hpaint import __version__
 from aiida_hpaint.cli.campaigns.pick import pick
-from aiida_hpaint.cli.campaigns.status import results, status
+from aiida_hpaint.cli.campaigns.results import results
+from aiida_hpaint.cli.campaigns.status import status
 from aiida_hpaint.cli.campaigns.submit import submit
 from aiida_hpaint.cli.models.benchmark import benchmark
 from aiida_hpaint.cli.models.exchange import exchange
@@ -31,9 +32,9 @@ HELP = """Put missing hydrogen (or any element) back into crystals.
 
 \b
 First steps:
-  aiida-hpaint restore host.cif --no-aiida    restore, in plain Python
+  aiida-hpaint restore host.cif --no-aiida    restore in plain Python
   aiida-hpaint setup                          AiiDA profile, computer, code, daemon
-  aiida-hpaint restore host.cif               restore, with provenance
+  aiida-hpaint restore host.cif               restore with provenance
   aiida-hpaint results PK                     table and CIFs of a restoration
 
 Each command has more examples: aiida-hpaint COMMAND --help
@@ -41,14 +42,14 @@ Each command has more examples: aiida-hpaint COMMAND --help
 
 
 class Commands(click.Group):
-    """Commands in the order of use; errors end in their message instead of a traceback."""
+    """Commands in the order of use, whose errors show a message instead of a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The order of registration."""
+        """Return the commands in the order in which they were added."""
         return list(self.commands)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command and tell the user what went wrong."""
+        """Run a command; without --debug, show errors as messages."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -56,31 +57,31 @@ class Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            raise click.ClickException(describe(error)) from error
+            raise click.ClickException(describe_error(error)) from error
 
 
-def describe(error: Exception) -> str:
-    """An error in words: as it is where we wrote it, with its type and a way on elsewhere."""
+def describe_error(error: Exception) -> str:
+    """Return the message of an error; unexpected errors get their type and a hint at --debug."""
     if isinstance(error, ValueError | OSError) and str(error):
         return str(error)
     return (
         f"{type(error).__name__}: {error}\n"
-        "This was not expected. `aiida-hpaint --debug ...` shows where it happened."
+        "This error was not expected: `aiida-hpaint --debug ...` shows where it happened."
     )
 
 
 @click.group(cls=Commands, help=HELP)
 @click.version_option(__version__, prog_name="aiida-hpaint")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile; without it, the default one.")
+@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile to use.")
 @click.pass_context
 def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
     """Put missing hydrogen back into crystals."""
     ctx.obj = {"debug": debug, "profile": profile}
-    # AiiDA starts its daemon with the first `verdi` on the PATH: it has to be this Python's.
-    here = str(Path(sys.executable).parent)
-    if os.environ.get("PATH", "").split(os.pathsep)[0] != here:
-        os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+    # AiiDA starts its daemon with the first `verdi` on the PATH, which must be that of this Python.
+    folder = str(Path(sys.executable).parent)
+    if os.environ.get("PATH", "").split(os.pathsep)[0] != folder:
+        os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
 
 
 for command in (

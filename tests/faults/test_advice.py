@@ -28,8 +28,8 @@ import pytest
         ("No module named 'sevenn'", "setup check"),
         ("the potential returned NaN or infinity after 3 steps", "look at the host"),
         ("a force beyond any chemistry after 0 steps", "look at the host"),
-        ("killed", "somebody killed it"),
-        ("something new", "mend what the message says"),
+        ("killed", "killed by hand"),
+        ("something new", "fix what the message names"),
     ],
 )  # fmt: skip
 def test_a_reason_has_advice(reason: str, words: str) -> None:

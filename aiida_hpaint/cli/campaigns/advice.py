@@ -1,4 +1,4 @@
-"""What to do about a failure, by what it said."""
+"""Advice for failed jobs and hosts, by the text of their error."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ __all__ = ["give_advice"]
 _WALLTIME = "ask for a longer max_wallclock_seconds (options), or smaller chunk_sites"
 _MEMORY = (
     "ask for more memory (options), or lower max_memory of the sampling, max_sites_per_batch of "
-    "the relaxations, or chunk_sites; a host that fails alone is too large for that computer"
+    "the relaxations, or chunk_sites; a host that fails on its own is too large for that computer"
 )
 _DISK = "free space on the disk of that computer, or move its work directory; then submit again"
 _MODEL = "fetch the model again where the job runs (`aiida-hpaint models fetch`), or send it along"
-_SAME = "install the same version on both sides; `aiida-hpaint setup check CODE` tells"
-_HOST = "look at the host: sites may overlap, or the potential may not know its elements"
+_SAME = "install the same version on both machines; `aiida-hpaint setup check CODE` compares them"
+_HOST = "look at the host: sites may overlap, or the potential may not support its elements"
 
 _KNOWN = (
     (("No space left", "Errno 28", "isk quota", "Errno 122"), _DISK),
-    (("results cannot be read", "could not be read"), f"{_DISK}: its results were cut short"),
+    (("results cannot be read", "could not be read"), f"{_DISK}: its results are incomplete"),
     (("CUDA out of memory", "MemoryError", "can't allocate", "ran out of memory"), _MEMORY),
     (
         (
@@ -33,31 +33,31 @@ _KNOWN = (
     (
         ("out of memory or time",),
         "ask for more memory or walltime (options), or smaller chunk_sites; a host that fails "
-        "alone kills its job: leave it out",
+        "on its own kills its job: leave it out",
     ),
     (("node failure",), "nothing is wrong with the hosts: submit them again"),
     (("install the same version",), _SAME),
-    (("has the sha256",), "use the same file on both sides, or send it along (upload_model)"),
+    (("has the sha256",), "use the same file on both machines, or send it along (upload_model)"),
     (("sha256 of its card", "safetensors", "does not fit the network"), _MODEL),
     (("is of architecture",), "update aiida-hpaint where the job runs, or choose another model"),
     (("no model",), "fetch the model where the job runs, or send it along (upload_model)"),
     (("'cuda'",), "ask for a GPU (options), or set the device to auto"),
     (
         ("No module named", "cannot import", "needs the package"),
-        "install what is missing there: `aiida-hpaint setup check CODE` says what",
+        "install what is missing there: `aiida-hpaint setup check CODE` lists it",
     ),
     (("no chemistry", "any chemistry", "NaN", "collapsed", "no position"), _HOST),
-    (("no volume",), "mend the cell of the host"),
-    (("killed",), "somebody killed it: submit it again if that was not meant"),
+    (("no volume",), "correct the cell of the host"),
+    (("killed",), "it was killed by hand: submit it again if that was a mistake"),
     (("never begun", "stopped"), "it was stopped: submit it again"),
 )
 
-_OTHERWISE = "mend what the message says, then submit it again"
+_OTHERWISE = "fix what the message names, then submit it again"
 
 
 def give_advice(reason: str) -> str:
-    """What to do about a job or a host that failed for a reason, in words."""
-    for parts, words in _KNOWN:
+    """Return what to do about a job or a host that failed for a reason."""
+    for parts, advice in _KNOWN:
         if any(part in reason for part in parts):
-            return words
+            return advice
     return _OTHERWISE

@@ -1,4 +1,4 @@
-"""aiida-hpaint pick: StructureData of hosts of a campaign."""
+"""aiida-hpaint pick: StructureData of the lowest candidates."""
 
 from __future__ import annotations
 
@@ -7,41 +7,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from aiida.orm import ProcessNode, StructureData
+    from aiida.orm import ProcessNode
 
-HELP = """Make AiiDA structures of the lowest candidates of hosts.
+HELP = """Make StructureData of the lowest candidates of hosts.
 
-Restorations of campaigns keep all samples of a chunk in one node, and make no StructureData. This
-makes those of the hosts with the labels that are given, or of all, with links to where they come
-from; those that are there already are shown.
+Campaigns store all samples of a chunk in one node, and no StructureData. This command makes the
+StructureData of hosts (HOST is the label; without it, of all hosts), linked to the samples. What
+was made before is not made again.
 
 \b
 Examples:
   aiida-hpaint pick hydrides PdNi-00001 PdNi-00002
   aiida-hpaint pick 1234                         all hosts of a restoration
-  aiida-hpaint pick hydrides --group candidates  all, and put into a group
+  aiida-hpaint pick hydrides --group candidates  all hosts; adds the structures to a group
 """
 
 
 @click.command(help=HELP)
 @click.argument("source", metavar="NAME|PK")
 @click.argument("hosts", nargs=-1, metavar="[HOST...]")
-@click.option("--group", metavar="LABEL", help="Put them into this group, which may be new.")
+@click.option(
+    "--group",
+    metavar="LABEL",
+    help="Group that the structures are added to.",
+)
 @click.pass_obj
 def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | None) -> None:
-    """Make AiiDA structures of the lowest candidates of hosts."""
+    """Make StructureData of the lowest candidates of hosts."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
 
     silence_warnings()
     session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.picking import pick as pick_from
+    from aiida_hpaint.data.structure_batch import DETAILS
 
-    found = [one for node in _restorations(source) for one in pick_from(node, hosts)]
-    labels = [_label(structure) for structure in found]
+    found = [one for node in _find_restorations(source) for one in pick_from(node, hosts)]
+    labels = [str(one.base.attributes.get(DETAILS)["label"]) for one in found]
     for label in hosts:
         if label not in labels:
-            click.echo(f"Not picked: {label}: {source} has no candidate of such a host", err=True)
+            click.echo(f"Not picked: {label}: {source} has no candidate of this host", err=True)
     for label, structure in zip(labels, found, strict=True):
         click.echo(f"{structure.pk}  {structure.get_formula()}  {label}")
     if group and found:
@@ -56,23 +61,17 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
         raise click.exceptions.Exit(1)
 
 
-def _label(structure: StructureData) -> str:
-    from aiida_hpaint.data.structure_batch import DETAILS
-
-    return str(structure.base.attributes.get(DETAILS)["label"])
-
-
-def _restorations(source: str) -> list[ProcessNode]:
-    """The restoration of a PK, or those of a campaign that hold what counts of its hosts."""
+def _find_restorations(source: str) -> list[ProcessNode]:
+    """Return the restoration with this PK, or those that hold the results of a campaign."""
     from aiida.orm import load_node
 
     from aiida_hpaint.campaigns.group import find_campaign
     from aiida_hpaint.campaigns.state import campaign_hosts
-    from aiida_hpaint.cli.campaigns.status import find
+    from aiida_hpaint.cli.campaigns.results import find_restoration
 
     group = find_campaign(source)
     if group is None:
-        return [find(source)]
+        return [find_restoration(source)]
     processes: list[Any] = [
         load_node(pk) for pk in sorted({known.process for known in campaign_hosts(group).values()})
     ]

@@ -1,172 +1,210 @@
-"""aiida-hpaint status and results."""
+"""aiida-hpaint status: progress of campaigns and restorations."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import shutil
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.campaigns.advice import give_advice
+
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-STATUS = """Show how far campaigns and restorations are.
+    from aiida_hpaint.campaigns.group import CampaignGroup
+    from aiida_hpaint.campaigns.state import CampaignState, Failure
 
-Of a campaign: hosts done, running, waiting and failed, by reason and with what to do; its jobs,
-those that AiiDA has paused among them; and the time that is left.
+HELP = """Show the progress of campaigns and restorations.
+
+For a campaign: the numbers of hosts that are done, running, waiting and failed, the reason of each
+failure and what to do about it, the jobs (also those that AiiDA has paused), and the time left.
 
 \b
 Examples:
-  aiida-hpaint status               campaigns, and the last ten restorations
+  aiida-hpaint status               all campaigns, and the last ten restorations
   aiida-hpaint status NAME          a campaign
-  aiida-hpaint status NAME --watch  again and again, until it ends
+  aiida-hpaint status NAME --watch  a campaign, until it ends
   aiida-hpaint status PK            a restoration, stage by stage
 """
 
-RESULTS = """Show what a campaign or a restoration found, and write it to files.
+BAR = 40
+"""Characters of a progress bar."""
 
-The best candidate of each host as CIF (labels of inserted sites end in i), all candidates as
-extxyz and all samples as CSV. Works while a restoration runs and after a failure, too: with what
-is there.
-
-\b
-Examples:
-  aiida-hpaint results NAME    all chunks of a campaign in one folder
-  aiida-hpaint results PK
-  aiida-hpaint results PK --output found
-"""
+SHOWN = 8
+"""Failures and jobs that are listed; the others are counted."""
 
 
-@click.command(help=STATUS)
+@click.command(help=HELP)
 @click.argument("pk", required=False, metavar="[NAME|PK]")
 @click.option("--watch", is_flag=True, help="Follow a campaign until it ends.")
 @click.pass_obj
 def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
-    """Show how far campaigns and restorations are."""
+    """Show the progress of campaigns and restorations."""
     from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.campaigns.results import find_restoration
     from aiida_hpaint.cli.console import silence_warnings
 
     silence_warnings()
     session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.group import find_campaign
+    from aiida_hpaint.campaigns.state import campaign_state
 
     _warn_about_daemon()
-    from aiida_hpaint.cli.campaigns.campaign_status import (
-        list_campaigns,
-        show_campaign,
-        watch_campaign,
-    )
-
     group = None if pk is None else find_campaign(pk)
     if watch and group is None:
         raise click.UsageError("--watch follows a campaign: give its name")
-    if group is not None:
-        watch_campaign(group) if watch else show_campaign(group)
-    elif pk is None:
-        _list_restorations(list_campaigns())
+    if group is not None and watch:
+        watch_campaign(group)
+    elif group is not None:
+        click.echo("\n".join(describe_campaign(campaign_state(group))))
+    elif pk is not None:
+        _show_stages(find_restoration(pk))
     else:
-        _show_stages(find(pk))
+        has_campaigns, has_restorations = _list_campaigns(), _list_restorations()
+        if not (has_campaigns or has_restorations):
+            click.echo("There is no restoration yet: aiida-hpaint restore host.cif")
 
 
-@click.command(help=RESULTS)
-@click.argument("pk", metavar="NAME|PK")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for CIFs and tables.  [default: restored-NAME or -PK]",
-)
-@click.pass_obj
-def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
-    """Show what a campaign or a restoration found, and write it to files."""
-    from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import silence_warnings
-    from aiida_hpaint.cli.restore.restore import report_restoration
+def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
+    """Print the progress of a campaign until nothing runs; Ctrl-C ends only the watching."""
+    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.science.structures.names import quoted
 
-    silence_warnings()
-    session.load_profile(obj["profile"])
-    from aiida_hpaint.campaigns.group import find_campaign
-
-    group = find_campaign(pk)
-    if group is not None:
-        from aiida_hpaint.cli.campaigns.campaign_results import report_campaign
-        from aiida_hpaint.science.structures import safe_name
-
-        report_campaign(group, output or Path(f"restored-{safe_name(group.label)}"))
-        return
-    node = find(pk)
-    from aiida_hpaint.workflows.restore.progress import get_samples
-
-    samples = get_samples(node)
-    if samples is None:
-        raise click.ClickException(f"node {node.pk} has no samples yet ({_state(node)})")
-    if not node.is_finished_ok:
-        click.echo(f"Node {node.pk} is not finished ({_state(node)}): this is what is there.")
-    report_restoration(samples, output or Path(f"restored-{node.pk}"), node)
+    n_printed = 0
+    while True:
+        state = campaign_state(group)
+        width = shutil.get_terminal_size((200, 24)).columns
+        lines = [line[:width] for line in describe_campaign(state)]
+        if sys.stdout.isatty() and n_printed:
+            # Move the cursor up to the last output, and clear from there to the end.
+            click.echo(f"\x1b[{n_printed}F\x1b[J", nl=False)
+        click.echo("\n".join(lines))
+        n_printed = len(lines)
+        if not state.alive:
+            return
+        try:
+            time.sleep(interval)
+        except KeyboardInterrupt:
+            click.echo(f"The campaign is still running: aiida-hpaint status {quoted(state.name)}")
+            return
 
 
-def find(identifier: str) -> ProcessNode:
-    """The process of a restoration by its PK or UUID.
+def describe_campaign(state: CampaignState) -> list[str]:
+    """Return the progress of a campaign as lines of text, with what to do next."""
+    from aiida_hpaint.campaigns.state import span
+    from aiida_hpaint.science.structures.names import quoted
 
-    Raises
-    ------
-    ClickException
-        If there is none.
-    """
-    from aiida.common.exceptions import MultipleObjectsError, NotExistent
-    from aiida.orm import ProcessNode, load_node
+    percent = 100 * state.done / max(1, state.total)
+    lines = [
+        f"Campaign {state.name}: {_describe_processes(state)}",
+        f"  {draw_bar(state)} {percent:.0f} %",
+        f"  hosts    {state.total}: {state.restored} restored, {state.without} without a candidate,"
+        f" {state.running} running, {state.waiting} waiting, {state.failed} failed",
+        f"  chunks   {state.chunks} begun, {state.chunks_ended} of them ended",
+    ]
+    if state.jobs:
+        states = [job.state for job in state.jobs]
+        counts = (f"{states.count(one)} {one}" for one in dict.fromkeys(states))
+        lines.append(f"  jobs     {', '.join(counts)}")
+    if state.seconds_left is not None:
+        lines.append(f"  left     {span(state.seconds_left)}, by {state.basis}")
+    lines += [
+        f"  paused   {job.label} {job.pk} ({job.status}): `verdi process play {job.pk}`"
+        for job in state.jobs[:SHOWN]
+        if job.state == "paused"
+    ]
+    lines += [line for failure in state.failures[:SHOWN] for line in _describe_failure(failure)]
+    if len(state.failures) > SHOWN:
+        lines.append(f"  failed   for {len(state.failures) - SHOWN} more reasons")
+    if state.failed and not state.alive:
+        lines.append("Submit again to restore the failed hosts: aiida-hpaint submit FILE.yaml")
+    elif state.done and not state.alive:
+        lines.append(f"Get the results: aiida-hpaint results {quoted(state.name)}")
+    return lines
 
-    try:
-        node = load_node(identifier)
-    except (NotExistent, MultipleObjectsError, ValueError):
-        raise click.ClickException(
-            f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
-        ) from None
-    hosts = node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all()
-    if not isinstance(node, ProcessNode) or not hosts:
-        raise click.ClickException(
-            f"node {identifier} is no restoration: `aiida-hpaint status` lists them"
-        )
-    return node
+
+def draw_bar(state: CampaignState) -> str:
+    """Draw hosts that are done as #, failed as x, running as -, and waiting as dots."""
+    counts = (state.done, state.failed, state.running, state.waiting)
+    drawn, total, before = "", max(1, state.total), 0
+    for sign, count in zip("#x-.", counts, strict=True):
+        before += count
+        drawn += sign * (round(BAR * before / total) - len(drawn))
+    return f"[{drawn:<{BAR}}]"
 
 
-def _list_restorations(are_campaigns: bool) -> None:
+def _describe_failure(failure: Failure) -> list[str]:
+    pks = failure.processes
+    more = f" (and {len(pks) - 1} more)" if len(pks) > 1 else ""
+    return [
+        f"  failed   {failure.hosts} hosts: {failure.reason}",
+        f"           {give_advice(failure.reason)}; see `verdi process report {pks[0]}`{more}",
+    ]
+
+
+def _describe_processes(state: CampaignState) -> str:
+    if not state.alive:
+        return "finished" if not state.failed else "ended, with failures"
+    return f"running (node {', '.join(map(str, state.alive))})"
+
+
+def _list_campaigns() -> bool:
+    """Print a table of all campaigns; return whether there are any."""
     from rich.table import Table
 
+    from aiida_hpaint.campaigns.group import list_campaigns
+    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.cli.console import make_console
+
+    groups = list_campaigns()
+    if not groups:
+        return False
+    table = Table("campaign", "hosts", "done", "running", "waiting", "failed", "state")
+    for group in groups:
+        state = campaign_state(group, with_jobs=False)
+        counts = (state.total, state.done, state.running, state.waiting, state.failed)
+        table.add_row(group.label, *map(str, counts), _describe_processes(state))
+    make_console().print(table)
+    return True
+
+
+def _list_restorations() -> bool:
+    """Print a table of the last restorations; return whether there are any."""
+    from rich.table import Table
+
+    from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.workflows.restore.progress import find_restorations
 
     nodes = find_restorations()
-    if not nodes and are_campaigns:
-        return
     if not nodes:
-        click.echo("There is no restoration yet: aiida-hpaint restore host.cif")
-        return
+        return False
     table = Table("PK", "begun", "name", "hosts", "state")
     for node in nodes:
-        hosts = node.inputs.graph_inputs.hosts
+        n_hosts = len(node.inputs.graph_inputs.hosts)
         begun = node.ctime.astimezone().strftime("%Y-%m-%d %H:%M")
-        table.add_row(str(node.pk), begun, node.label, str(len(hosts)), _state(node))
+        table.add_row(str(node.pk), begun, node.label, str(n_hosts), describe_state(node))
     make_console().print(table)
+    return True
 
 
 def _show_stages(node: ProcessNode) -> None:
+    """Print the progress of each stage of a restoration, its failures and its paused jobs."""
     from rich.table import Table
 
     from aiida_hpaint.campaigns.jobs import jobs_below
-    from aiida_hpaint.cli.campaigns.advice import give_advice
+    from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.recipe import find_stage
-    from aiida_hpaint.workflows.restore.progress import (
-        n_chunks,
-        planned_stages,
-        stage_states,
-    )
+    from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    states = stage_states(node)
-    chunks = n_chunks(node)
-    table = Table("stage", "begun", "done", "chunks", title=f"Node {node.pk}: {_state(node)}")
+    states, chunks = stage_states(node), n_chunks(node)
+    title = f"Node {node.pk}: {describe_state(node)}"
+    table = Table("stage", "begun", "done", "chunks", title=title)
     for stage in planned_stages(node):
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
@@ -185,14 +223,6 @@ def _show_stages(node: ProcessNode) -> None:
             click.echo(f"{job.label} {job.pk} is paused ({job.status}): {play}")
 
 
-def _state(node: ProcessNode) -> str:
-    if not node.is_terminated:
-        return "running"
-    from aiida_hpaint.cli.session import describe_end
-
-    return "finished" if node.is_finished_ok else describe_end(node)
-
-
 def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
@@ -200,11 +230,11 @@ def _warn_about_daemon() -> None:
     from aiida_hpaint.workflows.engine.stuck import find_stuck
 
     if not is_running(get_daemon_client()):
-        click.echo("The daemon is not running: `aiida-hpaint setup` lets the work go on.", err=True)
+        click.echo("The daemon is not running: `aiida-hpaint setup` starts it.", err=True)
     elif stuck := find_stuck():
         pks = ", ".join(str(node.pk) for node in stuck[:8])
         click.echo(
-            f"{len(stuck)} processes have not begun for a minute ({pks}): unless the daemon is "
-            "busy, `aiida-hpaint setup` puts them back into its queue.",
+            f"{len(stuck)} processes were submitted over a minute ago and have not begun ({pks}): "
+            "unless the daemon is busy, `aiida-hpaint setup` puts them back into its queue.",
             err=True,
         )

@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
 
-FILES are CIF, POSCAR or extxyz files, or one YAML file with all there is to say:
+FILES are CIF, POSCAR or extxyz files, or one YAML file:
 
 \b
   hosts: [hosts/*.cif]         # files, folders, * and **
   add: H:4                     # without it: from the formulas of the CIFs
   protocol: balanced
-  settings:                    # what to change in the protocol
+  settings:                    # replace settings of the protocol
     sampling: {samples: 20, scheme: td, record: 1}
-    validation: {candidates: 3}                # relaxed by DFT at the end
+    validation: {candidates: 3}                # relax by DFT at the end
   dft_protocol: paper
   code: {sample: python@gpu, relax: python@cluster, dft: pw@cluster}
   options:                     # metadata.options of the jobs
     relax: {max_wallclock_seconds: 3600, queue_name: normal}
     dft: {resources: {num_machines: 1, num_mpiprocs_per_machine: 16}}
-  chunk_sites: 2000            # hosts are cut into chunks of so many sites
+  chunk_sites: 2000            # largest number of host sites in a chunk
   upload_model: true           # send the generator along with the jobs
 
-With a name it is a campaign, for thousands of hosts (it has no validation: run `aiida-hpaint
-validate` on what was restored):
+With a name it is a campaign, for thousands of hosts. A campaign has no validation: run
+`aiida-hpaint validate` on its restorations.
 
 \b
   campaign: hydrides
@@ -47,9 +47,9 @@ validate` on what was restored):
   archive: hosts.aiida         # an archive, or with `group` that group in it
   max_jobs: 10                 # chunks at once, each of which runs one job
 
-Submitting a campaign again restores what is new: hosts that any restoration of the profile has
-finished with the same settings and models are known by their content, whatever they are called.
-Hosts whose jobs died are restored again; --again chooses others.
+Submitting a campaign again restores only what is new. A host is recognised by its structure, not
+its label, and skipped if any restoration of the profile has finished it with the same settings and
+models. Hosts whose jobs failed are restored again; --again chooses others.
 
 \b
 Examples:
@@ -64,37 +64,42 @@ Examples:
 """
 
 SHOWN = 10
-"""Lines of a kind that are shown; the others are counted."""
+"""Lines of a kind that are shown; more are only counted."""
 
 
 @click.command(help=HELP)
 @click.argument("files", nargs=-1, metavar="[FILES...]")
-@click.option("--add", metavar="EL:N", help="Sites to insert in each host, like H:4 or H:4,Li:1.")
-@click.option("--skip-bad", is_flag=True, help="Leave out hosts with problems.")
-@click.option("--campaign", metavar="NAME", help="Make it a campaign, or part of the one there is.")
+@options.add_host_options
+@click.option("--campaign", metavar="NAME", help="Name of a new campaign, or of one to add to.")
 @click.option("--group", metavar="LABEL", help="Campaign: AiiDA group with hosts.")
 @click.option(
     "--archive",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Campaign: AiiDA archive with hosts; imported if it has new ones.",
+    help="Campaign: AiiDA archive with hosts; imported if some of them are to be restored.",
 )
 @click.option(
-    "--max-jobs", type=click.IntRange(min=1), metavar="N", help="Campaign: chunks at once."
+    "--max-jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Campaign: largest number of chunks at once.",
 )
 @click.option(
-    "--chunk-sites", type=click.IntRange(min=1), metavar="N", help="Sites of a chunk, at most."
+    "--chunk-sites",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Largest number of host sites in a chunk.",
 )
 @click.option(
     "--again",
     type=click.Choice(["none", "failed", "unrestored", "all"]),
     default="failed",
     show_default=True,
-    help="Campaign: known hosts to restore again: those whose jobs died (failed), those without a "
-    "candidate for whatever reason (unrestored), all that do not run, or none.",
+    help="Campaign: earlier hosts that are restored again: those whose jobs failed (failed), those "
+    "without a candidate for any reason (unrestored), all that are not running, or none.",
 )
 @click.option(
-    "--dry-run", is_flag=True, help="Campaign: show what would be done, and submit nothing."
+    "--dry-run", is_flag=True, help="Campaign: show what would be submitted, and submit nothing."
 )
 @options.add_restoration_options
 @click.pass_obj
@@ -102,9 +107,9 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
     """Submit a restoration or a campaign to the AiiDA daemon and return."""
     if not (files or flags["group"] or flags["archive"]):
         raise click.UsageError("give FILES, a campaign.yaml, --group or --archive")
-    campaign = read_request(files, flags)
-    if isinstance(campaign, CampaignRequest):
-        _submit_campaign(obj["profile"], campaign, flags)
+    request = read_request(files, flags)
+    if isinstance(request, CampaignRequest):
+        _submit_campaign(obj["profile"], request, flags)
         return
     from aiida_hpaint.cli.restore.run import prepare_task, submit_task
 
@@ -143,7 +148,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         max_jobs=campaign.max_jobs,
         again=flags["again"],
     )
-    _tell(order)
+    _show_order(order)
     if flags["dry_run"]:
         click.echo("Nothing was submitted.")
         return
@@ -160,12 +165,12 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
 
 
 def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:
-    """The hosts of all kinds of sources.
+    """Read the hosts of files, an archive and a group.
 
     Raises
     ------
     ClickException
-        With everything that is wrong with any of them, unless bad ones are skipped.
+        If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
     from aiida_hpaint.campaigns.sources import (
         from_archive,
@@ -186,12 +191,12 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:
         sources = to_fill(sources)
     if sources.problems and (sources.hosts is None or not skip_bad):
         raise make_host_error(sources.problems)
-    _some("Left out: ", [str(problem) for problem in sources.problems])
+    _show_first("Left out: ", [str(problem) for problem in sources.problems])
     return sources
 
 
-def _tell(order: Order) -> None:
-    """What is new, known, and to be done."""
+def _show_order(order: Order) -> None:
+    """Show the numbers of hosts that are new, known, and to be restored."""
     from rich.table import Table
 
     from aiida_hpaint.campaigns.known import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
@@ -202,19 +207,19 @@ def _tell(order: Order) -> None:
     table.columns[1].justify = "right"
     for name, title in (
         ("new", "new"),
-        ("again", "known, to be restored again"),
+        ("again", "known, restored again"),
         (RESTORED, "known, restored"),
         (WITHOUT, "known, without a candidate"),
         (RUNNING, "known, being restored"),
         (WAITING, "known, waiting"),
-        (FAILED, "known, failed, not to be restored again"),
+        (FAILED, "known, failed, not restored again"),
     ):
         if counts[name] or name == "new":
             table.add_row(title, str(counts[name]))
     make_console().print(table)
     labels = order.sources.hosts.labels if order.sources.hosts is not None else ()
     same = [f"{labels[row]} is the same host as {labels[at]}" for row, at in order.same.items()]
-    _some("Given twice, restored once: ", same)
+    _show_first("Given twice, restored once: ", same)
     if order.rows:
         click.echo(
             f"To restore: {len(order.rows)} hosts in {order.chunks()} chunks of at most "
@@ -222,8 +227,8 @@ def _tell(order: Order) -> None:
         )
 
 
-def _some(title: str, lines: list[str]) -> None:
-    """The first of many lines."""
+def _show_first(title: str, lines: list[str]) -> None:
+    """Print the first lines, and count the others."""
     for line in lines[:SHOWN]:
         click.echo(f"{title}{line}", err=True)
     if len(lines) > SHOWN:

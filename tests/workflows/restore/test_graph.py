@@ -119,7 +119,7 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
     missing = runner.invoke(main, ["results", "123456789"])
     assert "there is no node 123456789" in missing.output
     other = runner.invoke(main, ["results", str(node.outputs.summary.pk)])
-    assert "is no restoration" in other.output
+    assert "is not a restoration" in other.output
 
 
 def kill_worker(daemon: Any) -> None:

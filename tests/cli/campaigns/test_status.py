@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
 from aiida_hpaint.cli.campaigns.advice import give_advice
-from aiida_hpaint.cli.campaigns.campaign_status import describe_campaign, draw_bar
+from aiida_hpaint.cli.campaigns.status import describe_campaign, draw_bar
 
 
 def state(**more: Any) -> Any:
@@ -63,8 +63,8 @@ def test_what_failed_why_and_what_to_do() -> None:
     assert "3 hosts: it ended without a result" in told
     assert "ask for more memory or walltime" in told
     assert "`verdi process report 31` (and 1 more)" in told
-    assert "Submit it again" not in told
-    assert "Submit it again" in "\n".join(describe_campaign(state(alive=(), failures=failures)))
+    assert "Submit again" not in told
+    assert "Submit again" in "\n".join(describe_campaign(state(alive=(), failures=failures)))
 
 
 @pytest.mark.parametrize(

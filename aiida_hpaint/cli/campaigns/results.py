@@ -1,0 +1,139 @@
+"""aiida-hpaint results: what campaigns and restorations found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+    from aiida_hpaint.campaigns.group import CampaignGroup
+
+HELP = """Show the results of a campaign or a restoration, and write them to files.
+
+The files are the best candidate of each host as CIF (labels of inserted sites end in i), all
+candidates as extxyz, and all samples as CSV. While a restoration runs, and after a failure, the
+results so far are written.
+
+\b
+Examples:
+  aiida-hpaint results NAME    all chunks of a campaign, in one folder
+  aiida-hpaint results PK
+  aiida-hpaint results PK --output restored
+"""
+
+SHOWN = 50
+"""Most hosts that get a line each on the screen; more are only counted there."""
+
+
+@click.command(help=HELP)
+@click.argument("pk", metavar="NAME|PK")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for CIFs and tables.  [default: restored-NAME or restored-PK]",
+)
+@click.pass_obj
+def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
+    """Show the results of a campaign or a restoration, and write them to files."""
+    from aiida_hpaint.cli import session
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.restore.restore import report_restoration
+
+    silence_warnings()
+    session.load_profile(obj["profile"])
+    from aiida_hpaint.campaigns.group import find_campaign
+
+    group = find_campaign(pk)
+    if group is not None:
+        from aiida_hpaint.science.structures import safe_name
+
+        report_campaign(group, output or Path(f"restored-{safe_name(group.label)}"))
+        return
+    node = find_restoration(pk)
+    from aiida_hpaint.workflows.restore.progress import get_samples
+
+    samples = get_samples(node)
+    if samples is None:
+        raise click.ClickException(f"node {node.pk} has no samples yet ({describe_state(node)})")
+    if not node.is_finished_ok:
+        click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
+    report_restoration(samples, output or Path(f"restored-{node.pk}"), node)
+
+
+def report_campaign(group: CampaignGroup, output: Path) -> None:
+    """Write CIFs, candidates and tables of all chunks of a campaign, and show a summary.
+
+    Raises
+    ------
+    ClickException
+        If the campaign has no sample yet.
+    """
+    from aiida_hpaint.campaigns.results import campaign_samples
+    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.tables import (
+        describe_unrestored,
+        group_by_host,
+        make_host_table,
+        write_host_files,
+    )
+    from aiida_hpaint.science.structures.names import quoted
+
+    samples = campaign_samples(group)
+    state = campaign_state(group, with_jobs=False)
+    if samples is None:
+        raise click.ClickException(
+            f"campaign {group.label} has no samples yet: aiida-hpaint status {quoted(group.label)}"
+        )
+    results = group_by_host(samples)
+    files = write_host_files(results, samples, output)
+    unrestored = describe_unrestored(results)
+    if len(results) <= SHOWN:
+        make_console().print(make_host_table(results, files))
+    for line in unrestored[:SHOWN]:
+        click.echo(f"Not restored: {line}", err=True)
+    if len(unrestored) > SHOWN:
+        click.echo(f"Not restored: {len(unrestored) - SHOWN} more", err=True)
+    click.echo(f"{len(files)} of {state.total} hosts of campaign {group.label} are restored")
+    click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
+    if state.running or state.waiting:
+        click.echo(f"{state.running + state.waiting} hosts are still running or waiting.")
+
+
+def find_restoration(identifier: str) -> ProcessNode:
+    """Return the process of a restoration by its PK or UUID.
+
+    Raises
+    ------
+    ClickException
+        If there is no such node, or it is not a restoration.
+    """
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+    from aiida.orm import ProcessNode, load_node
+
+    try:
+        node = load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        raise click.ClickException(
+            f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
+        ) from None
+    hosts = node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all()
+    if not isinstance(node, ProcessNode) or not hosts:
+        raise click.ClickException(
+            f"node {identifier} is not a restoration: `aiida-hpaint status` lists them"
+        )
+    return node
+
+
+def describe_state(node: ProcessNode) -> str:
+    """Return whether a process runs, or how it ended."""
+    from aiida_hpaint.cli.session import describe_end
+
+    if not node.is_terminated:
+        return "running"
+    return "finished" if node.is_finished_ok else describe_end(node)
