@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 CHEAP = Path(__file__).parents[1] / "tests" / "faults" / "plugins"
-"""What puts a cheap potential in the place of SevenNet, in jobs alone."""
+"""Folder of a package that registers the potential `harmonic`, as any package can."""
 
 METALS = ("Pd", "Ni", "Cu", "Ag", "Pt", "Al", "Rh", "Ir", "Au", "Co")
 
@@ -43,7 +43,7 @@ settings:
   symmetry: {{symmetrised: false, wyckoff: 0, refine: null}}
   filter: {{plausible: false}}
   score: null
-  potential: {{name: sevennet-0, device: cpu}}
+  potential: {{name: harmonic, device: cpu}}
   relax_inserted: {{max_steps: 2}}
   relax_all: {{max_steps: 2}}
   keep: 1
@@ -89,10 +89,11 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """All figures."""
     write_hosts(folder / "hosts", options.hosts)
     path = os.pathsep.join(filter(None, [str(CHEAP), os.environ.get("PYTHONPATH")]))
+    os.environ["PYTHONPATH"] = path
     settings = SETTINGS.format(
         chunk_sites=options.chunk_sites,
         max_jobs=options.max_jobs,
-        environment=f"HPAINT_FAULT: none, PYTHONPATH: '{path}'",
+        environment=f"PYTHONPATH: '{path}'",
     )
     (folder / "campaign.yaml").write_text(settings, encoding="utf-8")
     command(folder, "setup")

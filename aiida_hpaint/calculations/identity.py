@@ -6,7 +6,6 @@ Nothing here imports AiiDA, torch or a potential.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -30,7 +29,13 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 )
 from aiida_hpaint.science.environment.probe import hash_source
 from aiida_hpaint.science.files import hash_file
-from aiida_hpaint.science.relaxation.potentials import PotentialInfo, check_trust, list_potentials
+from aiida_hpaint.science.relaxation.potentials import (
+    PotentialInfo,
+    check_trust,
+    find_potential,
+    list_potentials,
+)
+from aiida_hpaint.science.relaxation.potentials.files import find_version
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 __all__ = ["is_kept", "is_proved", "is_release", "relaxation_identity", "sampling_identity"]
@@ -83,15 +88,19 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     ValueError
         If there is no such potential, its package is missing, or its file is, or is not trusted.
     """
-    info = _potential(settings.name)
+    info = find_potential(settings.name)
     if here and not info.is_installed:
         raise ValueError(
             f"potential {info.name}: the package {info.package} is not installed: "
-            f"{info.install_command}"
+            f"{info.install_command or f'pip install {info.package}'}"
         )
     model: dict[str, Any] = {"name": info.name, "package": info.package}
     if info.is_installed:
         model["package_version"] = _version(info)
+    if info.provider:
+        model |= {"provider": info.provider, "provider_version": find_version(info.provider)}
+    if info.sha256 is not None:
+        model["sha256"] = info.sha256
     file = _model_file(info, settings.model, here)
     check_trust(info, settings)
     if file is not None:
@@ -103,14 +112,18 @@ def is_proved(identity: Mapping[str, Any]) -> bool:
     """Whether an identity settles what a job computes, so that an equal one may be taken instead.
 
     It does if it names the code, by the version of a release or by the hash of its files, and the
-    weights, by their hash or by the version of the wheel that holds them.
+    weights, by their hash or, for our own potentials, by the version of the wheel that holds them.
+    Of a potential that another package registers only a hash says which weights it has.
     """
     model = identity.get("model", {})
     if "version" not in identity or None in (identity.get("source", ""), model.get("source", "")):
         return False
     name = model.get("name", "")
     known = {info.name: info for info in list_potentials()}
-    in_wheel = not known[name].needs_file if name in known else find_installed(name) is not None
+    if name in known:
+        in_wheel = not (known[name].needs_file or known[name].provider)
+    else:
+        in_wheel = find_installed(name) is not None
     return name in BUILT_IN or "sha256" in model or bool(in_wheel and model.get("package_version"))
 
 
@@ -187,15 +200,6 @@ def _check_whole(path: Path, card: ModelCard, digest: str) -> None:
             f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
             f"{', '.join(ARCHITECTURES)}: update aiida-hpaint or choose another model"
         )
-
-
-def _potential(name: str) -> PotentialInfo:
-    known = {info.name: info for info in list_potentials()}
-    if name.lower() in known:
-        return known[name.lower()]
-    close = get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
-    raise ValueError(f"there is no potential {name!r}: {hint}")
 
 
 def _model_file(info: PotentialInfo, model: str | None, here: bool) -> Path | None:

@@ -118,8 +118,8 @@ def test_a_model_file_is_named_by_its_content(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"name": "sevenet-0"}, "no potential 'sevenet-0': did you mean sevennet-0?"),
-        ({"name": "dft"}, "no potential 'dft': choose from sevennet-0, "),
+        ({"name": "sevenet-0"}, "unknown potential 'sevenet-0': did you mean sevennet-0?"),
+        ({"name": "dft"}, "unknown potential 'dft': choose from sevennet-0, "),
         ({"name": "mattersim"}, "mattersim: the package mattersim is not installed: pip install"),
         ({"name": "sevennet"}, "sevennet needs its model file: set potential.model"),
         ({"name": "sevennet", "model": "no.pth"}, "sevennet: there is no model file no.pth"),

@@ -16,7 +16,7 @@ QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 1},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
     "score": None,
-    "potential": {"device": "cpu"},
+    "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1},
     "relax_all": {"max_steps": 1},
 }
@@ -40,10 +40,9 @@ def test_kill_9_of_the_worker_while_a_graph_within_a_graph_runs(
     from aiida_hpaint.science.protocols import load_protocol
     from aiida_hpaint.workflows.restore.build import restore_inputs
 
-    options = {"environment_variables": {"HPAINT_FAULT": "none"}}
     settings = load_protocol(None, QUICK)
     hosts = StructureBatchData(host)
-    graph = outer.build(**restore_inputs(hosts, settings, options={"relax": options}))
+    graph = outer.build(**restore_inputs(hosts, settings))
     graph.submit()
     node = graph.process
     until(lambda: "sample_chunk_0000" in inner_children(node), "stage", TIMEOUT)

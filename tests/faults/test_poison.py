@@ -61,12 +61,12 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
 def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
     hundred: StructureBatch, fault: str, status: str, reason: str
 ) -> None:
-    from poisoned import PoisonedPotential
+    from harmonic import HarmonicPotential
 
     from aiida_hpaint.science.relaxation.relax import relax
     from aiida_hpaint.science.settings import RelaxationSettings
 
-    potential = PoisonedPotential(fault)
+    potential = HarmonicPotential(fault)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
     found = relax(samples_of(hundred, 61), settings, potential)
     statuses = found.scalars["status"].tolist()
@@ -84,7 +84,7 @@ def test_a_host_that_the_potential_cannot_bear_is_alone_in_that(
 def test_a_host_without_volume_or_with_a_position_that_is_no_number(
     hundred: StructureBatch,
 ) -> None:
-    from poisoned import PoisonedPotential
+    from harmonic import HarmonicPotential
 
     from aiida_hpaint.science.relaxation.relax import relax
     from aiida_hpaint.science.settings import RelaxationSettings
@@ -95,7 +95,7 @@ def test_a_host_without_volume_or_with_a_position_that_is_no_number(
     cells[30, 2] = cells[30, 1]
     samples = replace(samples, frac_coords=coords, cells=cells)
     settings = RelaxationSettings(moving="inserted", max_steps=3)
-    statuses = relax(samples, settings, PoisonedPotential("none")).scalars["status"].tolist()
+    statuses = relax(samples, settings, HarmonicPotential("none")).scalars["status"].tolist()
     assert (statuses[7], statuses[30]) == ("not a number", "failed")
     assert {status for i, status in enumerate(statuses) if i not in (7, 30)} <= {
         "converged",

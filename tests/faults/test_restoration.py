@@ -16,14 +16,13 @@ QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 2},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
     "score": None,
-    "potential": {"device": "cpu"},
+    "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1, "give_up_above": None},
     "relax_all": {"max_steps": 1},
     "keep": 1,
 }
 OPTIONS = {
     "sample": {"prepend_text": "grep -q poison inputs.pickle && kill -9 $$"},
-    "relax": {"environment_variables": {"HPAINT_FAULT": "none"}},
 }
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import fault_plugins  # noqa: F401
 import numpy as np
 
 from aiida_hpaint.science.structures import StructureBatch, concatenate
-
-PLUGINS = Path(__file__).parents[1] / "faults" / "plugins"
 
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 1, "device": "cpu"},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
     "filter": {"plausible": False},
     "score": None,
-    "potential": {"device": "cpu"},
+    "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1},
     "relax_all": {"max_steps": 1},
     "keep": 1,
@@ -26,8 +25,8 @@ QUICK: dict[str, Any] = {
 
 
 def cheap_options(**more: Any) -> dict[str, dict[str, Any]]:
-    """Options of jobs with a potential that takes no time; see `tests/faults/plugins`."""
-    variables = {"HPAINT_FAULT": "none", "PYTHONPATH": str(PLUGINS)}
+    """Return options of jobs that find the cheap potential of `tests/faults/plugins`."""
+    variables = {"PYTHONPATH": os.environ["PYTHONPATH"]}
     options = {"environment_variables": variables, **more}
     return {"sample": options, "relax": options}
 

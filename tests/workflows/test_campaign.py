@@ -157,7 +157,7 @@ def test_a_chunk_that_fails_does_not_stop_the_others_and_is_repeated_alone(
     brucite: StructureBatch, name: str, seed: int, tmp_path: Path
 ) -> None:
     hosts = variants(brucite, ["poison", "good"])
-    # Of the sampling alone: later stages carry the name of the cheap potential, "poisoned".
+    # In the sampling alone: no relaxation ever sees the host.
     deadly = {**cheap_options(), "sample": cheap_options(prepend_text=KILLER)["sample"]}
     path = write(tmp_path, hosts, name, seed, deadly)
     run("submit", path)

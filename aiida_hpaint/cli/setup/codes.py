@@ -196,7 +196,8 @@ def requirements(**flags: Any) -> None:
 
 
 def _wanted(flags: Mapping[str, Any]) -> Workload:
-    from aiida_hpaint.science.environment.workload import Workload, find_potential
+    from aiida_hpaint.science.environment.workload import Workload
+    from aiida_hpaint.science.relaxation.potentials import find_potential
     from aiida_hpaint.science.settings import PotentialSettings
 
     values: dict[str, Any] = {"gpus": flags.get("gpus") or 0}

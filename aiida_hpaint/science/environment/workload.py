@@ -22,8 +22,8 @@ from aiida_hpaint.science.environment.requirements import (
     read_package_name,
 )
 from aiida_hpaint.science.relaxation.potentials import (
-    PotentialError,
     PotentialInfo,
+    find_potential,
     list_potentials,
 )
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
@@ -86,30 +86,20 @@ class Workload:
         return tuple(find_potential(settings.name) for settings in chosen)
 
 
-def find_potential(name: str) -> PotentialInfo:
-    """A potential as the registry knows it.
-
-    Raises
-    ------
-    PotentialError
-        If there is none of this name.
-    """
-    known = {info.name: info for info in list_potentials()}
-    if name.lower() not in known:
-        raise PotentialError(f"unknown potential {name!r}: choose one of {', '.join(known)}")
-    return known[name.lower()]
-
-
 def list_requirements(wanted: Workload) -> list[str]:
     """The requirements, as pip takes them, of what is wanted; aiida-hpaint itself left out."""
+    # A potential of another package needs that package as well as the one that evaluates it.
     packages = {normalise_name(info.package) for info in wanted.infos}
+    packages |= {normalise_name(info.provider) for info in wanted.infos if info.provider}
     unwanted = [name for name in _POTENTIALS if name not in packages]
     extras = {"sample": "sampling", "train": "ml"}
     chosen = {extras[stage] for stage in wanted.stages if stage in extras}
     lines = set(list_remote_requirements(chosen, leave_out=unwanted))
     everything = {read_package_name(line): line for line in list_remote_requirements(("ml",))}
     for name in packages:
-        lines |= {everything.get(name, name), everything["torch"]}
+        lines.add(everything.get(name, name))
+    if any(not info.provider for info in wanted.infos):
+        lines.add(everything["torch"])
     return sorted(lines | {normalise_name(plugin.package) for plugin in wanted.plugins})
 
 
@@ -147,7 +137,9 @@ def build_question(wanted: Workload) -> dict[str, Any]:
         "packages": ["aiida-hpaint", *group_requirements(wanted), *list_other_packages(wanted)],
         "modules": [*_modules(wanted)],
         "generators": list(wanted.models),
-        "weights": sorted({info.package for info in infos if not info.needs_file}),
+        "weights": sorted(
+            {info.package for info in infos if not (info.needs_file or info.provider)}
+        ),
         "files": files,
     }
 
@@ -170,5 +162,7 @@ def _modules(wanted: Workload) -> list[str]:
     )
     drawing += sorted({plugin.entry_point.module for plugin in wanted.plugins})
     training = ["aiida_hpaint.science.diffusion.training.train"] if "train" in wanted.stages else []
-    packages = sorted({info.package for info in wanted.infos})
-    return [*_JOBS, *drawing, *training, *(_TOP_MODULES.get(name, name) for name in packages)]
+    packages = sorted({info.package for info in wanted.infos if not info.provider})
+    modules = [_TOP_MODULES.get(name, name) for name in packages]
+    loaders = [info.loader.partition(":")[0] for info in wanted.infos if info.provider]
+    return [*_JOBS, *drawing, *training, *modules, *loaders]

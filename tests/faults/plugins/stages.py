@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from harmonic import FAULTS, name_potential
+
 from aiida_hpaint.science.structures import StructureBatch
 
 CHEAP: dict[str, Any] = {
     "sample": {"generator": "random", "samples": 1},
     "relax_inserted": {
         "relaxation": {"moving": "inserted", "max_steps": 2},
-        "potential": {"device": "cpu"},
+        "potential": {"name": "harmonic", "device": "cpu"},
     },
 }
 
@@ -22,18 +24,27 @@ def stage_inputs(
     settings: dict[str, Any] | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Inputs of a StageWorkChain; `fault` is one of `PoisonedPotential`."""
+    """Return the inputs of a StageWorkChain.
+
+    `fault` is one of `HarmonicPotential`, or one of `sitecustomize` for sampling.
+    """
     from aiida.orm import Dict, Str
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.workflows.restore.build import default_code, job_options
 
-    given = {"environment_variables": {"HPAINT_FAULT": fault} if fault else {}, **options}
+    merged = {**CHEAP[stage], **(settings or {})}
+    variables: dict[str, str] = {}
+    if fault in FAULTS:
+        merged["potential"] = {**merged["potential"], "name": name_potential(fault)}
+    elif fault:
+        variables["HPAINT_FAULT"] = fault
+    given = {"environment_variables": variables, **options}
     return {
         "stage": Str(stage),
         "structures": StructureBatchData(structures),
-        "settings": Dict({**CHEAP[stage], **(settings or {})}),
+        "settings": Dict(merged),
         "identity": Dict({"version": __version__}),
         "code": default_code(),
         "options": Dict(job_options(stage, given)),

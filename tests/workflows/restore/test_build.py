@@ -105,7 +105,7 @@ def test_each_stage_may_run_elsewhere(brucite: StructureBatch) -> None:
         ({"protocol": "quick"}, "no protocol 'quick': choose from fast"),
         ({"overrides": {"samplin": {}}}, "no setting samplin: did you mean sampling?"),
         ({"overrides": {"sampling": {"generator": "best"}}}, "no model 'best'"),
-        ({"overrides": {"potential": {"name": "dft"}}}, "no potential 'dft'"),
+        ({"overrides": {"potential": {"name": "dft"}}}, "unknown potential 'dft'"),
         ({"code": "never-made@localhost"}, "code 'never-made@localhost': .*verdi code list"),
         (
             {"code": {"relaxation": "x"}},

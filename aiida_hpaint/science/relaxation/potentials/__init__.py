@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential, wrap_calculator
 from aiida_hpaint.science.relaxation.potentials.base import (
     Evaluation,
     Potential,
     PotentialCard,
     PotentialError,
+    PotentialInfo,
 )
 from aiida_hpaint.science.relaxation.potentials.registry import (
-    PotentialInfo,
     check_trust,
+    find_potential,
     get_potential,
     list_potentials,
 )
 
 __all__ = [
+    "AsePotential",
     "Evaluation",
     "Potential",
     "PotentialCard",
     "PotentialError",
     "PotentialInfo",
     "check_trust",
+    "find_potential",
     "get_potential",
     "list_potentials",
+    "wrap_calculator",
 ]

@@ -1,9 +1,10 @@
-"""What every potential is: a card that says which model it is, and a batched evaluation."""
+"""The interface of every potential: its entry in the registry, its card, and its evaluation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -13,29 +14,79 @@ if TYPE_CHECKING:
 
 
 class PotentialError(ValueError):
-    """A potential that cannot be had or used; the message says why and what to do."""
+    """A potential cannot be loaded or used; the message gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
-class PotentialCard:
-    """Which model computes the energies: enough to name it in a paper and to repeat it.
+class PotentialInfo:
+    """One potential of the registry, described without loading it.
 
     Attributes
     ----------
     name : string
-        The name in the registry.
+        Value of `PotentialSettings.name` that selects it.
+    package : string
+        Distribution that evaluates it and whose version is recorded; it must be installed.
+    loader : string
+        Function that loads it, as 'module:function'. It is called with the name, the model file
+        (a path, or None) and the device ('cpu' or 'cuda'), and returns a `Potential` or an ASE
+        calculator.
+    description : string
+        One line for `aiida-hpaint models list`.
+    install_command : string
+        Command that installs the package.
+    needs_file : bool
+        Whether `PotentialSettings.model` must name a file with weights. Such a file can hold code,
+        so it is loaded only where the settings say `trust`.
+    sha256 : string or None
+        Hash of the weights, for potentials of other packages that bring their weights along.
+        Without it, and without a file, nothing proves which model computes an energy, and no
+        result is taken from a cache.
+    provider : string
+        Distribution that registers the potential; empty for aiida-hpaint's own. The registry
+        fills it in.
+    """
+
+    name: str
+    package: str
+    loader: str
+    description: str = ""
+    install_command: str = ""
+    needs_file: bool = False
+    sha256: str | None = None
+    provider: str = ""
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether the package is installed (it is not imported)."""
+        try:
+            metadata.version(self.package)
+        except metadata.PackageNotFoundError:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class PotentialCard:
+    """Which model computes the energies: enough to cite it in a paper and to repeat the work.
+
+    Attributes
+    ----------
+    name : string
+        Name in the registry.
     package, package_version : strings
-        The Python package that evaluates the model.
+        Python package that evaluates the model.
     model : string
         File name of the weights (never a path: cards travel between machines).
-    sha256 : string
-        Of the file with the weights.
+    sha256 : string or None
+        Hash of the file with the weights; None for potentials without such a file, whose results
+        are never taken from a cache.
     device : string
         'cpu' or 'cuda'.
     cutoff : float or None
-        Interaction cutoff in Å, None where the package does not tell.
+        Interaction cutoff in Å, None where the package does not report it.
     elements : atomic numbers or None
-        What the model was trained on, None where the package does not tell.
+        Elements that the model was trained on, None where the package does not report them.
     lowest_energy : float or None
         Energies per atom (eV) below this are a hole in the potential; None where the model's
         zero of energy is unknown.
@@ -45,41 +96,41 @@ class PotentialCard:
     package: str
     package_version: str
     model: str
-    sha256: str
+    sha256: str | None
     device: str
     cutoff: float | None = None
     elements: frozenset[int] | None = None
     lowest_energy: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The card as JSON, elements as sorted chemical symbols."""
+        """Return the card as JSON, elements as sorted chemical symbols."""
         record = asdict(self)
         if self.elements is not None:
             record["elements"] = [chemical_symbols[number] for number in sorted(self.elements)]
         return record
 
     def check_elements(self, numbers: IntArray) -> None:
-        """Make sure that the model knows all elements.
+        """Check that the model was trained on all elements.
 
         Raises
         ------
         PotentialError
-            Naming the elements it does not know.
+            If it was not; the message names the others.
         """
         if self.elements is None:
             return
         unknown = sorted({int(number) for number in np.unique(numbers)} - self.elements)
         if unknown:
-            names = ", ".join(_symbol(number) for number in unknown)
+            names = ", ".join(
+                str(chemical_symbols[number])
+                if 0 < number < len(chemical_symbols)
+                else f"atomic number {number}"
+                for number in unknown
+            )
             raise PotentialError(
                 f"{self.name} ({self.model}) was not trained on {names}: "
                 "choose a potential that knows these elements"
             )
-
-
-def _symbol(number: int) -> str:
-    known = 0 < number < len(chemical_symbols)
-    return str(chemical_symbols[number]) if known else f"atomic number {number}"
 
 
 @dataclass(frozen=True)
@@ -90,12 +141,27 @@ class Evaluation:
     forces: FloatArray
 
 
+@runtime_checkable
 class Potential(Protocol):
-    """Energies and forces of many periodic structures at once."""
+    """Energies and forces of many periodic structures at once.
+
+    Any object with these two members can relax: pass it instead of `PotentialSettings`, or
+    register its loader (see `potentials.plugins`). What callers rely on:
+
+    - One structure's energy and forces must not depend on the others in the call, up to rounding.
+      Calls hold at most `max_sites_per_batch` sites, or one structure that is larger.
+    - No stress is needed: cells are fixed.
+    - If memory runs out, raise `MemoryError` or any error whose message contains "out of memory"
+      (that of torch does). The call is then repeated with half of the structures.
+    - Any other error is attributed to a structure by evaluating each one alone; only that sample
+      fails. NaN does the same.
+    - The card must name the weights by their SHA-256 where there is a file: provenance and caching
+      identify the model by it.
+    """
 
     @property
     def card(self) -> PotentialCard:
-        """Which model this is."""
+        """Card of the model: name, version, hash, device and known elements."""
         ...
 
     def evaluate(
@@ -112,7 +178,7 @@ class Potential(Protocol):
         numbers : (N,) integers
             Atomic numbers.
         cart_positions : (N, 3) floats
-            Cartesian coordinates in Å.
+            Cartesian coordinates in Å; they may lie outside the cell.
         cells : (S, 3, 3) floats
             Lattice vectors as rows, in Å; periodic in all directions.
         site_counts : (S,) integers
@@ -121,6 +187,6 @@ class Potential(Protocol):
         Raises
         ------
         PotentialError
-            If the model does not know an element.
+            If the model does not know an element, see `PotentialCard.check_elements`.
         """
         ...

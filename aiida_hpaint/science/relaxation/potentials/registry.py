@@ -2,130 +2,133 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+import warnings
+from difflib import get_close_matches
 from functools import lru_cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any
 
-from aiida_hpaint.science.relaxation.potentials.base import Potential, PotentialError
+from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.relaxation.potentials.ase_adapter import wrap_calculator
+from aiida_hpaint.science.relaxation.potentials.base import (
+    Potential,
+    PotentialError,
+    PotentialInfo,
+)
 from aiida_hpaint.science.relaxation.potentials.files import resolve_device
+from aiida_hpaint.science.relaxation.potentials.plugins import (
+    RegisteredPotentials,
+    read_entry_points,
+)
 from aiida_hpaint.science.settings import PotentialSettings
 
-
-@dataclass(frozen=True)
-class PotentialInfo:
-    """One line of the list of potentials.
-
-    Attributes
-    ----------
-    name : string
-        What `PotentialSettings.name` takes.
-    package : string
-        The distribution that must be installed.
-    needs_file : bool
-        Whether `PotentialSettings.model` must name a file.
-    description : string
-        One line for the reader.
-    install_command : string
-        The command that installs the package.
-    loader : string
-        The module of this package with the function `load(name, model, device)`.
-    """
-
-    name: str
-    package: str
-    needs_file: bool
-    description: str
-    install_command: str
-    loader: str
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether the package is there (it is not imported)."""
-        try:
-            metadata.version(self.package)
-        except metadata.PackageNotFoundError:
-            return False
-        return True
-
-
+_HERE = "aiida_hpaint.science.relaxation.potentials"
 _ML = "pip install aiida-hpaint[ml]"
 
 
-def _sevennet(name: str, about: str, needs_file: bool = False) -> PotentialInfo:
-    return PotentialInfo(name, "sevenn", needs_file, about, _ML, "sevennet")
+def _describe_sevennet(name: str, description: str, needs_file: bool = False) -> PotentialInfo:
+    return PotentialInfo(name, "sevenn", f"{_HERE}.sevennet:load", description, _ML, needs_file)
 
 
-_KNOWN = (
-    _sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
-    _sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
-    _sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
-    _sevennet("sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN"),
-    _sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
+OWN_POTENTIALS = (
+    _describe_sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
+    _describe_sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
+    _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
+    _describe_sevennet("sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN"),
+    _describe_sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
     PotentialInfo(
         "nequip",
         "nequip",
-        True,
+        f"{_HERE}.nequip:load",
         "a NequIP package (.nequip.zip) or compiled model (.nequip.pt2)",
         _ML,
-        "nequip",
+        needs_file=True,
     ),
     PotentialInfo(
         "chgnet",
         "chgnet",
-        False,
+        f"{_HERE}.chgnet:load",
         "CHGNet 0.3.0, inside its wheel",
         "pip install chgnet",
-        "chgnet",
     ),
     PotentialInfo(
-        "mace", "mace-torch", True, "a MACE model (.model)", "pip install mace-torch", "mace"
+        "mace",
+        "mace-torch",
+        f"{_HERE}.mace:load",
+        "a MACE model (.model)",
+        "pip install mace-torch",
+        needs_file=True,
     ),
     PotentialInfo(
         "mattersim",
         "mattersim",
-        True,
+        f"{_HERE}.mattersim:load",
         "a MatterSim checkpoint (.pth)",
         "pip install mattersim",
-        "mattersim",
+        needs_file=True,
     ),
 )
+"""The potentials of this package, in the order in which they are listed."""
 
 
 def list_potentials() -> tuple[PotentialInfo, ...]:
-    """All potentials, installed or not; nothing heavy is imported."""
-    return _KNOWN
+    """Return all potentials, installed or not: our own first, then those of other packages.
+
+    No potential is loaded. Entry points that cannot be used are left out with a warning.
+    """
+    return (*OWN_POTENTIALS, *_registered(tuple(sys.path)).potentials)
 
 
-def get_potential(settings: PotentialSettings | Potential) -> Potential:
+def find_potential(name: str) -> PotentialInfo:
+    """Return the potential of this name (upper or lower case).
+
+    Raises
+    ------
+    PotentialError
+        If there is none.
+    """
+    known = {info.name: info for info in list_potentials()}
+    if name.lower() in known:
+        return known[name.lower()]
+    close = get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(known)}"
+    problems = _registered(tuple(sys.path)).problems
+    raise PotentialError("; ".join([f"unknown potential {name!r}: {hint}", *problems]))
+
+
+def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
     """Return the potential that the settings name, loaded once for each process.
 
-    A potential that is already loaded is returned as it is, so that whatever takes settings can
-    take such an object instead.
+    Parameters
+    ----------
+    potential : PotentialSettings, Potential or ASE calculator
+        Objects that can evaluate structures already are returned as they are, calculators behind
+        the interface of `Potential`: whatever takes settings and calls this function takes them.
 
     Raises
     ------
     PotentialError
         If the name is unknown, the package is not installed, or the model file is missing,
-        not trusted, unreadable or not wanted.
+        not trusted, unreadable or not needed; or if the object is no potential.
     """
-    if not isinstance(settings, PotentialSettings):
-        return settings
-    info = _find(settings.name)
+    if not isinstance(potential, PotentialSettings):
+        return _as_potential(potential)
+    info = find_potential(potential.name)
     if not info.is_installed:
         raise PotentialError(
             f"{info.name} needs the package {info.package!r}, which is not installed: "
-            f"{info.install_command}"
+            f"{info.install_command or f'pip install {info.package}'}"
         )
-    if settings.model and Path(settings.model).expanduser().is_file():
-        check_trust(info, settings)
-    device = resolve_device(info.name, settings.device)
-    return _load(info, settings.model, device, _stamp(settings.model))
+    if potential.model and Path(potential.model).expanduser().is_file():
+        check_trust(info, potential)
+    device = resolve_device(info.name, potential.device)
+    return _load(info, potential.model, device, _time_stamp(potential.model))
 
 
 def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
-    """Refuse a model file of which nobody said that its code may run.
+    """Refuse to read a model file unless the settings allow its code to run.
 
     All formats hold code: pickles (sevennet, mace, mattersim), Python modules or a compiled library
     (nequip); the packages that read them run it.
@@ -142,21 +145,65 @@ def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
         )
 
 
-def _find(name: str) -> PotentialInfo:
-    for info in _KNOWN:
-        if info.name == name.lower():
-            return info
-    names = ", ".join(info.name for info in _KNOWN)
-    raise PotentialError(f"unknown potential {name!r}: choose one of {names}")
+@lru_cache(maxsize=4)
+def _registered(search_path: tuple[str, ...]) -> RegisteredPotentials:
+    """Read the entry points once for each search path of Python: that takes 40 ms."""
+    found = read_entry_points(info.name for info in OWN_POTENTIALS)
+    for problem in found.problems:
+        warnings.warn(problem, stacklevel=3)
+    return found
 
 
-def _stamp(model: str | None) -> int | None:
-    """The time stamp of the model file, so that a file that changed is read again."""
+def _time_stamp(model: str | None) -> int | None:
+    """Return the time stamp of the model file, so that a file that changed is read again."""
     path = Path(model).expanduser() if model else None
     return path.stat().st_mtime_ns if path and path.is_file() else None
 
 
 @lru_cache(maxsize=8)
-def _load(info: PotentialInfo, model: str | None, device: str, stamp: int | None) -> Potential:
-    module = import_module(f"{__package__}.{info.loader}")
-    return cast("Potential", module.load(info.name, model, device))
+def _load(info: PotentialInfo, model: str | None, device: str, time_stamp: int | None) -> Potential:
+    module, _, function = info.loader.partition(":")
+    if not info.provider:
+        own: Potential = getattr(import_module(module), function)(info.name, model, device)
+        return own
+    try:
+        loaded = getattr(import_module(module), function)(info.name, model, device)
+    except PotentialError:
+        raise
+    except Exception as error:  # the code of others can raise anything
+        raise PotentialError(
+            f"{info.name}: the package {info.provider}, which registers it, cannot load it "
+            f"({type(error).__name__}: {error})"
+        ) from error
+    potential = _as_potential(loaded, info.name, info.package, _hash_weights(info, model))
+    _check_hash(info, model, potential)
+    return potential
+
+
+def _as_potential(
+    found: Any, name: str = "", package: str = "", sha256: str | None = None
+) -> Potential:
+    if isinstance(found, Potential):
+        return found
+    if hasattr(found, "calculate") and hasattr(found, "get_potential_energy"):
+        return wrap_calculator(found, name, package, sha256)
+    raise PotentialError(
+        f"{name or 'the potential'}: {type(found).__name__!r} is no potential: it needs the "
+        "members `card` and `evaluate`, or to be an ASE calculator"
+    )
+
+
+def _hash_weights(info: PotentialInfo, model: str | None) -> str | None:
+    path = Path(model).expanduser() if model else None
+    return hash_file(path) if path and path.is_file() else info.sha256
+
+
+def _check_hash(info: PotentialInfo, model: str | None, potential: Potential) -> None:
+    """Check that the card names the weights that provenance and caching name."""
+    expected = _hash_weights(info, model)
+    if expected is not None and potential.card.sha256 != expected:
+        raise PotentialError(
+            f"{info.name}: the potential that {info.provider} loads has the sha256 "
+            f"{potential.card.sha256} on its card, and its weights have {expected}: "
+            f"update {info.provider}"
+        )
