@@ -122,8 +122,8 @@ def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -
     if found != wanted:
         raise MismatchError(
             f"potential '{potential.name}': the file {potential.model} has the sha256 "
-            f"{found[:12]}... where the job runs, and {wanted[:12]}... where it was submitted: "
-            "copy the same file to both sides"
+            f"{str(found)[:12]}... where the job runs, and {wanted[:12]}... where it was "
+            "submitted: copy the same file to both sides"
         )
 
 

@@ -199,17 +199,23 @@ def _scale(atoms: Atoms, potential: Potential) -> None:
     atoms.set_cell(cells[int(np.argmin(found.energies))], scale_atoms=True)
 
 
-def _cache_file(potential: Potential) -> Path:
+def _cache_file(potential: Potential) -> Path | None:
+    """Return the cache of this model; None if no hash proves which model it is."""
+    card = potential.card
+    if card.sha256 is None:
+        return None
     chosen = os.environ.get(CACHE_VARIABLE)
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = Path(chosen) if chosen else Path(base) / "aiida-hpaint"
-    card = potential.card
     return folder.expanduser() / f"phases-{card.name}-{card.sha256[:16]}-{__version__}.json"
 
 
 def _read_cache(potential: Potential) -> dict[str, float | None]:
+    path = _cache_file(potential)
+    if path is None:
+        return {}
     try:
-        found: dict[str, float | None] = json.loads(_cache_file(potential).read_text("utf-8"))
+        found: dict[str, float | None] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
     return found
@@ -218,6 +224,8 @@ def _read_cache(potential: Potential) -> dict[str, float | None]:
 def _write_cache(potential: Potential, phases: Mapping[str, float | None]) -> None:
     """Keep what was computed, where that is possible; nobody ever reads half a file."""
     path = _cache_file(potential)
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}")

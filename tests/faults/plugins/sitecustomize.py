@@ -11,7 +11,7 @@ if FAULT in ("slow", "stalled"):
     # As if the walltime were over when half of the hosts are done, or none.
     from types import ModuleType
 
-    timed = ModuleType("aiida_hpaint.science.diffusion.sampling.timed")
+    timed = ModuleType("aiida_hpaint.science.diffusion.sampling.time_limit")
 
     def generate_until(hosts, settings, deadline):  # type: ignore[no-untyped-def]
         from aiida_hpaint.science.diffusion import generate
