@@ -45,7 +45,7 @@ def test_what_the_script_of_a_job_needs_is_there() -> None:
 def test_extras_add_up() -> None:
     base, sampling, everything = set(names(())), set(names(("sampling",))), set(names(("ml",)))
     assert base < sampling < everything
-    assert sampling - base == {"huggingface-hub", "safetensors", "torch"}
+    assert sampling - base == {"huggingface-hub", "omegaconf", "safetensors", "torch"}
     assert {"sevenn", "nequip", "lightning"} == everything - sampling
 
 

@@ -1,18 +1,26 @@
-"""Configurations of MatterGen and XtalPaint in our own settings.
+"""Translation of Hydra configurations of MatterGen and XtalPaint into our own settings.
 
-They are Hydra configurations: trees of classes and their arguments. Nothing of them is
-instantiated; the names of the classes (`_target_`) only say what kind of model it is. Arguments
-that a configuration leaves out have the defaults of MatterGen's classes (version 1.0).
+A Hydra configuration is a tree of classes and their arguments. Nothing in it is instantiated: the
+names of the classes (`_target_`) only tell what kind of model it is. Arguments that are left out
+have the defaults of MatterGen's classes (version 1.0).
+
+References to other keys (`${a.b}`, `${..b}`) are resolved by OmegaConf, and only where a value is
+needed. Configurations come from untrusted files, so everything else that OmegaConf can compute
+(`${oc.env:...}`, `${eval:...}` and whatever resolvers other packages have registered) is removed
+before OmegaConf sees it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import DictConfig, MissingMandatoryValue, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 from pydantic import ValidationError
 
 from aiida_hpaint.science.diffusion.models.cards import (
@@ -20,12 +28,15 @@ from aiida_hpaint.science.diffusion.models.cards import (
     FractionalNoiseSettings,
     SamplingDefaults,
 )
-from aiida_hpaint.science.diffusion.models.interpolations import Unresolved, resolve
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
 ELEMENTS = 100
-"""Rows of MatterGen's embedding of species, the one for masked types aside."""
+"""Rows of MatterGen's embedding of species, without the one for masked types."""
+
 MODULE = "lightning_module.diffusion_module"
+
+_REFERENCE = re.compile(r"\$\{\.*[\w.-]+\}")
+_MISSING = "???"  # what OmegaConf calls a value that has to be given
 
 _SIZES: dict[str, tuple[str, Any]] = {
     "emb_size_atom": ("atom_width", 512),
@@ -45,7 +56,7 @@ _SIZES: dict[str, tuple[str, Any]] = {
     "max_neighbors": ("neighbours", 50),
     "max_cell_images_per_dim": ("images", 5),
 }
-"""Our name and MatterGen's default for each of its arguments."""
+"""Our name and MatterGen's default for each argument of its GemNet."""
 
 _ONLY: dict[str, Any] = {
     "num_targets": 1,
@@ -56,30 +67,33 @@ _ONLY: dict[str, Any] = {
     "encoder_mode": False,
     "otf_graph": True,
 }
-"""Arguments for which our network knows one value."""
+"""Arguments for which our network supports one value."""
 
 _WITHOUT_EFFECT = {"scale_file", "output_init", "regress_stress", "regress_forces", "direct_forces"}
 _TD_KNOWN_TIME = 0.005
 """XtalPaint's default of `t_replace`."""
 
+_SDE = "corruption.sdes.pos"
+"""Place of the noise of positions in the diffusion module."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a configuration says of a model.
+    """A model as its configuration describes it.
 
     Attributes
     ----------
     denoiser
-        The network as the configuration has it, references filled in.
+        Configuration of the network.
     known_time
         Time of clean sites, for models with a time for each site.
     noise, sampling
-        In our own terms.
+        Our settings for both.
     data
-        Name of the data set that it was trained on, where the configuration has one.
+        Name of the data set that the model was trained on; empty where it is not given.
     """
 
-    denoiser: dict[str, Any]
+    denoiser: DictConfig
     known_time: float | None
     noise: FractionalNoiseSettings
     sampling: SamplingDefaults
@@ -87,12 +101,12 @@ class ModelConfig:
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
-    """A configuration as it stands in a YAML file.
+    """Read a configuration from a YAML file.
 
     Raises
     ------
     CheckpointError
-        If it cannot be read, or is more than plain data.
+        If it cannot be read, or holds more than plain data.
     """
     try:
         config = yaml.safe_load(path.read_text("utf-8"))
@@ -104,14 +118,18 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def parse_config(config: Mapping[str, Any]) -> ModelConfig:
-    """What a configuration of MatterGen or XtalPaint says of the model, its size aside.
+    """Read everything but the size of the network from a configuration.
 
     Raises
     ------
     CheckpointError
-        If it is of another kind, or of a model that does not noise wrapped positions.
+        If it is not a configuration of MatterGen or XtalPaint, or the model does not put noise on
+        wrapped positions.
     """
-    tree = resolve(dict(config))
+    try:
+        tree = OmegaConf.create(_remove_computed(config), flags={"allow_objects": True})
+    except (OmegaConfBaseException, RecursionError) as error:
+        raise CheckpointError(f"its configuration is not valid: {error}") from error
     module = _branch(tree, MODULE)
     known_time = _known_time(module)
     return ModelConfig(
@@ -124,12 +142,12 @@ def parse_config(config: Mapping[str, Any]) -> ModelConfig:
 
 
 def read_gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]]:
-    """Size of our network for a denoiser, and which of its arguments were not understood.
+    """Return the size of our network for a denoiser, and notes on arguments that are not known.
 
     Raises
     ------
     CheckpointError
-        If it is another network than a GemNet-dT, or one that was fine-tuned to properties.
+        If the network is not a GemNet-dT, or was fine-tuned to properties.
     """
     refuse_conditions(_conditions(config.denoiser))
     values = _network(config.denoiser)
@@ -139,98 +157,106 @@ def read_gemnet_settings(config: ModelConfig) -> tuple[GemNetSettings, list[str]
 
 
 def require_plain_denoiser(config: ModelConfig) -> dict[str, Any]:
-    """The network as the configuration has it, for the package that it is from.
+    """Return the configuration of the network, all references resolved, for the package mattergen.
 
     Raises
     ------
     CheckpointError
-        If values in it are for Hydra to compute.
+        If only Hydra can compute some value in it.
     """
-    _refuse_unresolved_within(config.denoiser)
-    return config.denoiser
+    try:
+        plain = OmegaConf.to_container(config.denoiser, resolve=True, throw_on_missing=True)
+    except (MissingMandatoryValue, InterpolationResolutionError) as error:
+        raise _unresolved(str(error.full_key)) from error
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
 
 
 def refuse_conditions(properties: list[str]) -> None:
-    """Say what to do with a model that was fine-tuned to properties.
+    """Refuse a model that was fine-tuned to properties.
 
     Raises
     ------
     CheckpointError
-        If there are any.
+        If there are properties; the message says how to use the model.
     """
     if properties:
         raise CheckpointError(
             f"it was fine-tuned to properties ({', '.join(properties)}), which our network does "
-            "not take: convert it for the package mattergen (`aiida-hpaint models convert ... "
+            "not support: convert it for the package mattergen (`aiida-hpaint models convert ... "
             "--architecture mattergen`), or take an unconditional model such as mattergen/base"
         )
 
 
-def _conditions(model: Mapping[str, Any]) -> list[str]:
-    gemnet = model.get("gemnet") or {}
-    names = {*(model.get("property_embeddings") or {})}
-    names |= {*(model.get("property_embeddings_adapt") or {})}
-    names |= {*(gemnet.get("condition_on_adapt") or [])}
-    if names:
-        return sorted(names)
-    special = [_class(model), _class(gemnet)]
-    return [name for name in special if name in ("GemNetTAdapter", "GemNetTCtrl")]
+def _remove_computed(value: Any) -> Any:
+    """Mark values that hold more than references to other keys as missing."""
+    if isinstance(value, Mapping):
+        return {str(key): _remove_computed(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_remove_computed(entry) for entry in value]
+    # All that is left of a text with plain references must not start another interpolation.
+    computed = isinstance(value, str) and "${" in _REFERENCE.sub("", value)
+    return _MISSING if computed else value
 
 
-def _network(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of our network."""
+def _conditions(model: DictConfig) -> list[str]:
+    """Return the names of the properties that a denoiser was fine-tuned to."""
+    gemnet = _value(model, "gemnet", {})
+    names = {*_value(model, "property_embeddings", {})}
+    names |= {*_value(model, "property_embeddings_adapt", {})}
+    names |= {*_value(gemnet, "condition_on_adapt", [])}
+    special = (_class(model), _class(gemnet))
+    return sorted(names) or [n for n in special if n in ("GemNetTAdapter", "GemNetTCtrl")]
+
+
+def _network(model: DictConfig) -> dict[str, Any]:
+    """Return the arguments of our network."""
     gemnet = _branch(model, "gemnet", f"{MODULE}.model")
     embedding = _branch(gemnet, "atom_embedding", f"{MODULE}.model.gemnet")
-    if not _class(gemnet).endswith("GemNetT"):
+    name = _class(gemnet)
+    if not name.endswith("GemNetT"):
         raise CheckpointError(
-            f"its network is {gemnet.get('_target_')}, and only GemNetT can be converted"
+            f"its network is {_value(gemnet, '_target_', None)}, and only GemNetT can be converted"
         )
-    _refuse_variants(gemnet)
+    for argument, only in _ONLY.items():
+        value = _value(gemnet, argument, only)
+        if value != only:
+            raise CheckpointError(
+                f"{argument} of its {name} is {value}, and our network supports only {only}"
+            )
     hidden = _value(model, "hidden_dim", 512)
+    denoises_types = bool(_value(model, "denoise_atom_types", True))
+    masks_types = denoises_types and "mask" in str(_value(model, "atom_type_diffusion", "mask"))
     found = {ours: _value(gemnet, theirs, default) for theirs, (ours, default) in _SIZES.items()}
     return found | {
         "species_width": _value(embedding, "emb_size", hidden),
         "latent_width": _value(gemnet, "latent_dim", hidden),
         "species": ELEMENTS + bool(_value(embedding, "with_mask_type", False)),
-        "types": ELEMENTS + _masks_types(model),
+        "types": ELEMENTS + masks_types,
     }
 
 
-def _not_understood(gemnet: Mapping[str, Any]) -> list[str]:
+def _not_understood(gemnet: DictConfig) -> list[str]:
     understood = {*_SIZES, *_ONLY, *_WITHOUT_EFFECT, "_target_", "atom_embedding", "latent_dim"}
-    unknown = sorted({*gemnet} - understood)
+    unknown = sorted({*map(str, gemnet)} - understood)
     return [f"argument {name} of {_class(gemnet)} was not understood" for name in unknown]
 
 
-def _refuse_variants(gemnet: Mapping[str, Any]) -> None:
-    for name, only in _ONLY.items():
-        value = _value(gemnet, name, only)
-        if value != only:
-            raise CheckpointError(
-                f"{name} of its {_class(gemnet)} is {value}, and our network has only {only}"
-            )
-
-
-def _masks_types(model: Mapping[str, Any]) -> bool:
-    denoises = bool(_value(model, "denoise_atom_types", True))
-    return denoises and "mask" in str(_value(model, "atom_type_diffusion", "mask"))
-
-
-def _known_time(module: Mapping[str, Any]) -> float | None:
-    """The time of clean sites, for models with a time for each site."""
-    classes = str(module.get("_target_")), str(_sde(module).get("_target_"))
-    replaces = any(module.get(key) is not None for key in ("p_replace", "t_replace"))
-    if not replaces and not any(".time_dependent." in path for path in classes):
+def _known_time(module: DictConfig) -> float | None:
+    """Return the time of clean sites, for models with a time for each site."""
+    classes = [_value(node, "_target_", "") for node in (module, _branch(module, _SDE, MODULE))]
+    replaces = any(_value(module, key, None) is not None for key in ("p_replace", "t_replace"))
+    if not replaces and not any(".time_dependent." in str(path) for path in classes):
         return None
     return float(_value(module, "t_replace", _TD_KNOWN_TIME))
 
 
-def _noise(module: Mapping[str, Any]) -> dict[str, Any]:
-    sde = _sde(module)
+def _noise(module: DictConfig) -> dict[str, Any]:
+    sde = _branch(module, _SDE, MODULE)
     if not _class(sde).endswith("NumAtomsVarianceAdjustedWrappedVESDE"):
         raise CheckpointError(
-            f"its positions are noised by {sde.get('_target_')}, and our samplers know only "
-            "NumAtomsVarianceAdjustedWrappedVESDE"
+            f"its positions are noised by {_value(sde, '_target_', None)}, and our samplers "
+            "support only NumAtomsVarianceAdjustedWrappedVESDE"
         )
     if float(_value(sde, "wrapping_boundary", 1.0)) != 1:
         raise CheckpointError("its positions are not wrapped at 1, so they are not fractional")
@@ -240,33 +266,29 @@ def _noise(module: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _sde(module: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _branch(module, "corruption.sdes.pos", MODULE)
-
-
-def _sampling(module: Mapping[str, Any], time_for_each_site: bool) -> SamplingDefaults:
-    """What the authors of XtalPaint sample such models with (their sampling configurations)."""
+def _sampling(module: DictConfig, time_for_each_site: bool) -> SamplingDefaults:
+    """Return the sampling settings of XtalPaint's authors for such a model."""
     corruption = _branch(module, "corruption", MODULE)
-    noised = {*(corruption.get("sdes") or {}), *(corruption.get("discrete_corruptions") or {})}
+    noised = {*_value(corruption, "sdes", {}), *_value(corruption, "discrete_corruptions", {})}
     if time_for_each_site:
         return SamplingDefaults(scheme="td", steps=50, corrector_steps=1, snr=0.4)
     scheme = "pos-only" if noised == {"pos"} else "baseline"
     return SamplingDefaults(scheme=scheme, steps=50, corrector_steps=1, snr=0.2)
 
 
-def _data(tree: Mapping[str, Any]) -> str:
-    module = tree.get("data_module")
-    root = module.get("root_dir") if isinstance(module, Mapping) else None
+def _data(tree: DictConfig) -> str:
+    """Return the name of the data set, from the last part of its folder."""
+    try:
+        root = _value(tree, "data_module.root_dir", "")
+    except CheckpointError:  # often a variable of the authors' environment
+        return ""
     return Path(root).name if isinstance(root, str) else ""
 
 
-def _branch(tree: Any, path: str, above: str = "") -> dict[str, Any]:
-    """The mapping at a path of keys."""
-    value = tree
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else value
-        _refuse_unresolved(value)
-    if not isinstance(value, dict):
+def _branch(tree: DictConfig, path: str, above: str = "") -> DictConfig:
+    """Return the mapping at a path of keys."""
+    value = _value(tree, path, None)
+    if not isinstance(value, DictConfig):
         raise CheckpointError(
             f"its configuration has no {above + '.' if above else ''}{path}: it has to be the "
             "config.yaml that MatterGen's or XtalPaint's training wrote beside the checkpoint"
@@ -274,29 +296,29 @@ def _branch(tree: Any, path: str, above: str = "") -> dict[str, Any]:
     return value
 
 
-def _value(mapping: Mapping[str, Any], key: str, default: Any) -> Any:
-    value = mapping.get(key)
-    _refuse_unresolved(value)
+def _value(node: Any, path: str, default: Any) -> Any:
+    """Return the value at a path of keys, or the default where there is none or null."""
+    if not isinstance(node, DictConfig):
+        return default
+    try:
+        value = OmegaConf.select(node, path, throw_on_missing=True)
+    except (MissingMandatoryValue, InterpolationResolutionError) as error:
+        raise _unresolved(str(error.full_key or path)) from error
+    except OmegaConfBaseException:  # the path leads through something that is not a mapping
+        return default
     return default if value is None else value
 
 
-def _refuse_unresolved(value: Any) -> None:
-    if isinstance(value, Unresolved):
-        raise CheckpointError(
-            f"{value.place} in its configuration is '{value.text}', which only Hydra can compute: "
-            "write the value there"
-        )
+def _unresolved(key: str) -> CheckpointError:
+    return CheckpointError(
+        f"{key} in its configuration is left out, or is an expression that only Hydra can "
+        "compute: write the value there"
+    )
 
 
-def _refuse_unresolved_within(value: Any) -> None:
-    _refuse_unresolved(value)
-    entries = value.values() if isinstance(value, dict) else value
-    for entry in entries if isinstance(value, dict | list) else ():
-        _refuse_unresolved_within(entry)
-
-
-def _class(mapping: Mapping[str, Any]) -> str:
-    return str(mapping.get("_target_", "")).rpartition(".")[2]
+def _class(node: Any) -> str:
+    """Return the name of the class of a node, without its module."""
+    return str(_value(node, "_target_", "")).rpartition(".")[2]
 
 
 def _checked(settings: Any, values: dict[str, Any]) -> Any:

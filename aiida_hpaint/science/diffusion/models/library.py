@@ -117,7 +117,7 @@ def _converted(path: Path) -> Path:
         from aiida_hpaint.science.diffusion.models.conversion import convert_into_cache
     except ImportError as error:
         raise CheckpointError(
-            f"reading the checkpoint {path} needs torch and safetensors: "
+            f"reading the checkpoint {path} needs omegaconf, safetensors and torch: "
             "pip install aiida-hpaint[sampling]"
         ) from error
     return convert_into_cache(path)

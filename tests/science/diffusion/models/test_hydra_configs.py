@@ -15,7 +15,6 @@ from aiida_hpaint.science.diffusion.models.hydra_configs import (
     read_gemnet_settings,
     require_plain_denoiser,
 )
-from aiida_hpaint.science.diffusion.models.interpolations import Unresolved, resolve
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
 
@@ -132,7 +131,7 @@ def test_a_network_for_the_package_is_as_it_was() -> None:
     assert denoiser["gemnet"]["emb_size_atom"] == 512
     assert denoiser["property_embeddings"] == {"space_group": {"dims": [2, 3]}}
     config = changed(config, f"{MODEL}.property_embeddings", {"a": {"dims": ["${eval:'1'}"]}})
-    with pytest.raises(CheckpointError, match=r"property_embeddings\.a\.dims\.0 .*only Hydra"):
+    with pytest.raises(CheckpointError, match=r"property_embeddings\.a\.dims\[0\] .*only Hydra"):
         require_plain_denoiser(parse_config(config))
 
 
@@ -157,29 +156,63 @@ def test_other_files_are_named(tmp_path: Path, text: str) -> None:
         read_config_file(tmp_path / "no.yaml")
 
 
-LINKED = {
-    "width": 8,
-    "flag": True,
-    "name": "model-${width}-${deep.er.sigma}",
-    "deep": {
-        "width": "${width}",
-        "er": {"sigma": "${..size}", "up": "${...width}", "here": "${.sigma}"},
-        "size": 0.5,
-        "items": ["${..size}", {"again": "${deep.items.0}"}],
-        "all": "${deep.er}",
-    },
-}
-
-
 def test_references_lead_where_omegaconf_takes_them() -> None:
-    assert resolve(LINKED) == OmegaConf.to_container(OmegaConf.create(LINKED), resolve=True)
+    config = changed(base_config(), "width", 8)
+    config = changed(config, f"{MODEL}.gemnet.num_radial", "${width}")
+    config = changed(config, f"{MODEL}.gemnet.num_blocks", "${.max_cell_images_per_dim}")
+    config = changed(config, f"{MODEL}.gemnet.emb_size_bil_trip", "${..hidden_dim}")
+    config = changed(config, "module", "${lightning_module.diffusion_module}")
+    config = changed(config, "data_module.root_dir", "${width}/set-${module.model.hidden_dim}")
+    found = size(config)
+    assert (found.radial, found.blocks, found.bilinear_width) == (8, 5, 512)
+    assert parse_config(config).data == "set-512"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["${eval:'1/${n}'}", "${oc.env:HOME}", "${nowhere}", "${.nowhere}", "${a}", "x${map}", "???"],
+    [
+        "${eval:'1/${n}'}",
+        "${oc.env:HPAINT_SECRET}",
+        "${ oc.env:HPAINT_SECRET}",
+        "${test_resolver:1}",
+        "$${width}{oc.env:HPAINT_SECRET}",
+        "${width.${name}}",
+        "${",
+        "${nowhere}",
+        "${.nowhere}",
+        "${.cutoff}",
+        "x${lightning_module}",
+        "???",
+    ],
 )
-def test_what_cannot_be_followed_is_kept_by_name(text: str) -> None:
-    found = resolve({"n": 4, "map": {}, "a": text})
-    assert found["a"] == Unresolved("a", text)
-    assert found["n"] == 4
+def test_what_is_not_a_reference_is_never_computed(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HPAINT_SECRET", "6.5")
+    calls: list[Any] = []
+    OmegaConf.register_new_resolver("test_resolver", calls.append)
+    try:
+        config = changed(base_config(), "width", 8)
+        size(changed(config, "trainer.unused", text))
+        with pytest.raises(CheckpointError) as error:
+            size(changed(config, f"{MODEL}.gemnet.cutoff", text))
+    finally:
+        OmegaConf.clear_resolver("test_resolver")
+    assert not calls
+    assert "6.5" not in str(error.value)
+
+
+def test_pieces_of_an_expression_are_not_put_together() -> None:
+    config = changed(base_config(), "pieces", {"a": "$", "b": "{oc.env:HOME}"})
+    config = changed(config, f"{MODEL}.gemnet.cutoff", "${pieces.a}${pieces.b}")
+    with pytest.raises(CheckpointError, match=r"cutoff = '\$\{oc\.env:HOME\}'"):
+        size(config)
+    denoiser = require_plain_denoiser(parse_config(config))
+    assert denoiser["gemnet"]["cutoff"] == "${oc.env:HOME}"
+
+
+def test_a_configuration_inside_itself_is_refused() -> None:
+    config = base_config()
+    config["itself"] = config
+    with pytest.raises(CheckpointError, match="its configuration is not valid"):
+        parse_config(config)
