@@ -19,7 +19,7 @@ class Settings(BaseModel):
 
 
 class SamplingSettings(Settings):
-    """How samples are drawn for each host."""
+    """How samples are generated for each host."""
 
     generator: str = Field(
         "bundled",
@@ -31,8 +31,8 @@ class SamplingSettings(Settings):
     )
     scheme: Scheme | None = Field(
         None,
-        description="how known sites take part: 'td', 'pos-only', 'baseline', 'repaint'; this and "
-        "all that is unset below: as the model's card recommends",
+        description="inpainting scheme: 'td', 'pos-only', 'baseline' or 'repaint'; unset, like "
+        "unset values below: as the model's card recommends",
     )
     steps: int | None = Field(None, ge=2, description="noise levels from the first to the last")
     corrector_steps: int | None = Field(
@@ -42,39 +42,43 @@ class SamplingSettings(Settings):
     noise_scale: float | None = Field(
         None,
         ge=0,
-        description="of the random kicks of each step; below 1 samples are likelier and less "
-        "different from each other",
+        description="factor of the noise that each step adds; below 1 samples are likelier and "
+        "less different from each other",
     )
     redraws: int | None = Field(
         None,
         ge=0,
-        description="times that a sample with absurd surroundings of its inserted sites is drawn "
-        "again, at most",
+        description="times that a sample with implausible surroundings of its inserted sites is "
+        "resampled, at most",
     )
     start_time: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="noise to start from; below 1 the inserted sites need positions to refine",
+        description="diffusion time to start from; below 1 the inserted sites need positions, "
+        "which are refined",
     )
     last_time: float | None = Field(
-        None, ge=0, lt=1, description="time of the last noise level; unset: the noise's own"
+        None,
+        ge=0,
+        lt=1,
+        description="diffusion time of the last noise level; unset: what suits the model's noise",
     )
-    resamplings: int = Field(3, ge=1, description="'repaint': times that each stretch is drawn")
+    resamplings: int = Field(3, ge=1, description="'repaint': times that each stretch is sampled")
     jump: int = Field(10, ge=1, description="'repaint': noise levels of a stretch")
     record: int = Field(
         0,
         ge=0,
-        description="keep where the sought sites were after every n-th step; 0: do not. The "
+        description="record the positions of inserted sites after every n-th step; 0: do not. The "
         "samples are the same",
     )
     device: Device = "auto"
-    precision: Precision = Field("auto", description="'auto': what the architecture works best in")
+    precision: Precision = Field("auto", description="'auto': the one that suits the architecture")
     max_memory: float | None = Field(
         None,
         gt=0,
-        description="GiB that structures evaluated at once may take, about; unset: 2 on a CPU, "
-        "most of what is free on a GPU",
+        description="approximate limit of the structures that are evaluated at once, GiB; unset: "
+        "2 on a CPU, most of the free memory on a GPU",
     )
 
 

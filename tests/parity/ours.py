@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.cards import FractionalNoiseSettings
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork, graph
-from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidates, positions
+from aiida_hpaint.science.diffusion.networks.gemnet.candidates import (
+    compute_positions,
+    find_candidates,
+)
 from aiida_hpaint.science.diffusion.noise import Noise
 
 from .crystals import KNOWN_TIME, Case
@@ -97,6 +100,6 @@ def edges(case: Case, dtype: torch.dtype) -> torch.Tensor:
     """The edges (E, 5) that our network mirrors: source, target, image of the source."""
     settings, crystals = GemNetSettings(), to_crystals([case], dtype)
     candidates = find_candidates(crystals, settings)
-    half = graph._select(positions(crystals, candidates), candidates, settings)
+    half = graph._select(compute_positions(crystals, candidates), candidates, settings)
     source, target = candidates.source[half], candidates.target[half]
     return torch.cat([torch.stack([source, target], 1), candidates.image[half].long()], 1)

@@ -1,4 +1,4 @@
-"""Diffusion: sites drawn from noise by a score network, with all other sites known."""
+"""Diffusion: sites sampled from noise with a score network, while all other sites are known."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    # Cards can be read where torch is not installed; drawing samples needs it.
+    # Model cards and the list of generators are read where torch is not installed.
     if name in _LAZY:
         return getattr(import_module(f"aiida_hpaint.science.diffusion.{_LAZY[name]}"), name)
     raise AttributeError(f"module 'aiida_hpaint.science.diffusion' has no attribute {name!r}")

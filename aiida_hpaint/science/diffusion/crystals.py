@@ -20,7 +20,7 @@ class Crystals:
     numbers : (B, N) integers
         Atomic numbers; 0 marks padding.
     unknown : (B, N) booleans
-        True for sites whose position is sought; all others are known and clean.
+        True for the sites to insert; all others are known and clean.
     frac : (B, N, 3)
         Fractional coordinates.
     cells : (B, 3, 3)
@@ -34,15 +34,15 @@ class Crystals:
 
     @property
     def present(self) -> Tensor:
-        """(B, N) False for padding."""
+        """Mask (B, N) of sites, False for padding."""
         return self.numbers > 0
 
     def with_frac(self, frac: Tensor) -> Crystals:
-        """The same crystals with other fractional coordinates."""
+        """Return the same crystals with other fractional coordinates."""
         return replace(self, frac=frac)
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> Crystals:
-        """The same crystals on a device, coordinates and cells in a precision."""
+        """Return the same crystals on a device, with coordinates and cells in a precision."""
         return Crystals(
             numbers=self.numbers.to(device),
             unknown=self.unknown.to(device),

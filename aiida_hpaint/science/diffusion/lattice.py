@@ -1,4 +1,4 @@
-"""Compact cells and their periodic images: what makes dense geometry cheap."""
+"""Reduced cells and their periodic images. In a reduced cell few images are within a cutoff."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import spglib
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _TIE = 1e-5
-# new in spglib 2.7, which means to raise it where None is returned now
+"""Relative margin within which cells count as reduced already."""
+# spglib 2.7 has this error, and plans to raise it where it returns None now.
 _SpglibError: type[Exception] = getattr(spglib, "SpglibError", ValueError)
 
 
 def reduce_cell(cell: FloatArray) -> IntArray:
-    """Integer matrix T for which the rows of T @ cell are pairwise reduced lattice vectors.
+    """Reduce a cell: find the integer matrix T that makes the rows of T @ cell pairwise reduced.
 
-    Works on the metric tensor with a margin at ties, so that rotated copies of a cell, which
-    differ by rounding, are reduced alike (half-integer ties are the rule in hexagonal cells).
+    No lattice vector is shortened by adding another one. The margin makes rotated copies of a
+    cell, whose metric tensors differ by rounding, reduce alike: in a hexagonal cell, for example,
+    two vectors of 120 degrees are exactly at the limit.
 
     Parameters
     ----------
@@ -36,9 +38,9 @@ def reduce_cell(cell: FloatArray) -> IntArray:
 
 
 def reduce_to_niggli(cell: FloatArray) -> IntArray:
-    """Integer matrix T for which the rows of T @ cell are the Niggli-reduced lattice vectors.
+    """Find the integer matrix T that makes the rows of T @ cell Niggli-reduced.
 
-    The cell in which MatterGen's training data are. What spglib cannot reduce stays as
+    MatterGen's training data have these cells. A cell that spglib cannot reduce stays as
     `reduce_cell` leaves it.
 
     Parameters
@@ -57,7 +59,7 @@ def reduce_to_niggli(cell: FloatArray) -> IntArray:
 
 
 def _shear(metric: FloatArray) -> IntArray | None:
-    """The first shear that shortens a lattice vector by another one, if there is one."""
+    """Find the first shear that shortens a lattice vector by another one, or None."""
     for i in range(3):
         for j in range(3):
             ratio = abs(metric[i, j]) / metric[j, j]
@@ -69,17 +71,18 @@ def _shear(metric: FloatArray) -> IntArray | None:
 
 
 def orient_cell(cell: FloatArray) -> FloatArray:
-    """The cell in standard orientation: lower triangular, with the same metric tensor.
+    """Turn a cell into standard orientation: lower triangular, with the same metric tensor.
 
-    Independent of how the crystal is turned in space (up to rounding).
+    The result does not depend on the orientation of the crystal (up to rounding).
     """
     return np.asarray(np.linalg.cholesky(cell @ cell.T), dtype=np.float64)
 
 
 def list_image_translations(cell: FloatArray, cutoff: float) -> FloatArray:
-    """Translations (M, 3), Cartesian Å, that can bring two sites of the cell within the cutoff.
+    """List translations (M, 3), Å, that can bring two sites of the cell within the cutoff.
 
-    Meant for differences that are wrapped to [-1/2, 1/2) in fractional coordinates first.
+    They are to be added to differences of positions that are wrapped to [-1/2, 1/2) in fractional
+    coordinates.
     """
     return _translations(np.ascontiguousarray(cell, dtype=np.float64).tobytes(), float(cutoff))
 

@@ -1,4 +1,4 @@
-"""ScoreNetwork: what a sampler asks of a network, whatever its architecture."""
+"""ScoreNetwork: the interface between samplers and networks of any architecture."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from aiida_hpaint.science.diffusion.crystals import Crystals
 
 
 class ScoreNetwork(Protocol):
-    """Estimates the noise in the positions of sites.
+    """Network that estimates the noise in the positions of sites.
 
     Networks are `torch.nn.Module`s, equivariant under rotations, reflections, permutations and
-    translations; nothing may be exchanged between the structures of a batch.
+    translations. The estimate for a structure must not depend on the others of its batch.
     """
 
     def prepare(self, crystals: Crystals) -> Any:
-        """What depends on cells, species and unmoved sites alone, reused over the noise levels.
+        """Compute once, for all noise levels, what depends on cells, species and fixed sites alone.
 
-        Sites that are `unknown` may move afterwards, all others stay where they are.
+        Sites that are `unknown` may move afterwards; all others stay.
         """
         ...
 
     def __call__(self, crystals: Crystals, noise_levels: Tensor, prepared: Any) -> Tensor:
-        """Noise estimate (B, N, 3), dimensionless, along the axes of the model's noise.
+        """Estimate noise (B, N, 3), dimensionless, along the axes of the model's noise.
 
         A site at x = x0 + sigma * noise has the score -noise / sigma. The axes are Cartesian or
         fractional, see `aiida_hpaint.science.diffusion.noise.Noise.axes`.
@@ -45,5 +45,5 @@ class ScoreNetwork(Protocol):
         ...
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
-        """Bytes that evaluating one structure takes, about: sites in a cell (3, 3), rows in Å."""
+        """Estimate the bytes that evaluating a structure takes: sites in a cell (3, 3), Å."""
         ...

@@ -15,13 +15,13 @@ from aiida_hpaint.science.diffusion.lattice import list_image_translations
 from aiida_hpaint.science.diffusion.networks.kernels import (
     PairImages,
     RadialBasis,
-    dense_kernels,
-    pair_images,
+    compute_kernels,
+    find_pair_images,
 )
 from aiida_hpaint.science.settings import Settings
 
 BYTES_PER_IMAGE = 1000
-"""Of a pair of sites, at the peak of an evaluation in double precision."""
+"""Memory of one image of a pair of sites, at the peak of an evaluation in double precision."""
 
 
 class DenseNetworkSettings(Settings):
@@ -36,16 +36,24 @@ class DenseNetworkSettings(Settings):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Geometry that does not change while a sample is drawn."""
+    """Geometry that does not change while unknown sites move.
+
+    Attributes
+    ----------
+    moving
+        Pairs with an unknown site, whose kernels are computed at each evaluation.
+    fixed : (B, R, 4, N, N)
+        Kernels of all other pairs.
+    """
 
     moving: PairImages
     fixed: Tensor
 
 
 class DenseNetwork(nn.Module):
-    """Noise of unknown sites from scalar and vector features of all sites.
+    """Network that estimates the noise of sites from scalar and vector features of all sites.
 
-    The layers mix features through image-summed kernels (`dense_kernels`) and update them as in
+    The layers mix features through image-summed kernels (`compute_kernels`) and update them as in
     PaiNN (Schuett, Unke, Gastegger, arXiv:2102.03150, eqs. 8 to 10, on kernels instead of edges).
     A learned vector marks known sites in place of an embedded noise level.
     """
@@ -70,17 +78,17 @@ class DenseNetwork(nn.Module):
         self.register_buffer("frequencies", torch.linspace(0.3, 4, 16), persistent=False)
 
     def prepare(self, crystals: Crystals) -> Prepared:
-        """Pairs with an unknown site, and the kernels of all pairs of known sites."""
-        pairs = pair_images(crystals, self.settings.cutoff)
+        """Find the pairs with an unknown site, and compute the kernels of all other pairs."""
+        pairs = find_pair_images(crystals, self.settings.cutoff)
         unknown = crystals.unknown
         moves = unknown[pairs.structure, pairs.first] | unknown[pairs.structure, pairs.second]
-        fixed = dense_kernels(crystals, pairs.choose(~moves), self.basis)
+        fixed = compute_kernels(crystals, pairs.choose(~moves), self.basis)
         return Prepared(moving=pairs.choose(moves), fixed=fixed)
 
     def forward(
         self, crystals: Crystals, noise_levels: Tensor, prepared: Prepared | None = None
     ) -> Tensor:
-        """Noise estimate (B, N, 3), Cartesian and dimensionless; see `ScoreNetwork`."""
+        """Estimate noise (B, N, 3), Cartesian and dimensionless; see `ScoreNetwork`."""
         kernels = self._kernels(crystals, prepared)
         size, width = crystals.numbers.shape
         radial = kernels[:, :, 0].contiguous()
@@ -90,22 +98,28 @@ class DenseNetwork(nn.Module):
         for layer in self.layers:
             scalars, vectors = layer(scalars, vectors, radial, directed)
         noise = self._read(scalars, vectors).to(noise_levels.dtype)
+        # Far above 1 Å positions are uniform in the cell, and the expected noise, an average over
+        # many images, is small: without the factor the readout would have to learn that.
         return noise / torch.sqrt(1 + noise_levels.square())[..., None]
 
     def _kernels(self, crystals: Crystals, prepared: Prepared | None) -> Tensor:
         if prepared is None:
-            return dense_kernels(crystals, pair_images(crystals, self.basis.cutoff), self.basis)
-        moving = dense_kernels(crystals, prepared.moving, self.basis)
+            return compute_kernels(
+                crystals, find_pair_images(crystals, self.basis.cutoff), self.basis
+            )
+        moving = compute_kernels(crystals, prepared.moving, self.basis)
         return prepared.fixed + moving
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
-        """Bytes that evaluating one structure takes, about; see `ScoreNetwork`."""
+        """Estimate the bytes that evaluating a structure takes; see `ScoreNetwork`."""
         images = len(list_image_translations(cell, self.settings.cutoff))
         return sites * sites * images / 2 * BYTES_PER_IMAGE
 
     def _embed(self, noise_levels: Tensor) -> Tensor:
+        # Levels span two orders of magnitude: frequencies in their logarithm resolve all of them.
         phases = noise_levels.clamp(min=1e-3).log()[..., None] * self.frequencies
         embedded = self.level(torch.cat([phases.sin(), phases.cos()], -1))
+        # A level of 0 is no small level but a statement: the position is known (TD-Paint).
         noisy = (noise_levels > 0)[..., None]
         return torch.where(noisy, embedded, self.known.expand_as(embedded))
 
@@ -116,7 +130,7 @@ class DenseNetwork(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """Messages through the kernels, then an update of each site by itself."""
+    """Layer that passes messages through the kernels, then updates each site by itself."""
 
     def __init__(self, settings: DenseNetworkSettings, first: bool) -> None:
         super().__init__()
@@ -133,6 +147,7 @@ class DenseLayer(nn.Module):
         self.update = nn.Sequential(
             nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, 3 * width)
         )
+        # The update of each site starts at zero, so that an untrained layer only passes messages.
         last = self.update[2]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
@@ -141,7 +156,13 @@ class DenseLayer(nn.Module):
     def forward(
         self, scalars: Tensor, vectors: Tensor, radial: Tensor, directed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """New scalars (B, N, W) and vectors (B, N, 3, W); vectors are empty before the first."""
+        """Return new scalars (B, N, W) and vectors (B, N, 3, W); the first layer gets no vectors.
+
+        Parameters
+        ----------
+        radial : (B, R, N, N) isotropic kernels.
+        directed : (B, R, 3 N, N) kernels weighted with unit vectors, one block of rows an axis.
+        """
         size, sites, _ = scalars.shape
         sent = self.send(self.norm(scalars)).view(size, sites, 2, *self.shape)
         isotropic, directional = sent.permute(2, 0, 3, 1, 4)
@@ -156,7 +177,7 @@ class DenseLayer(nn.Module):
         return self._update(scalars, change if self.first else vectors + change)
 
     def _mix(self, isotropic: Tensor, vectors: Tensor, radial: Tensor) -> tuple[Tensor, Tensor]:
-        """Scalar and vector features through the isotropic kernels in one product."""
+        """Pass scalar and vector features through the isotropic kernels in one product."""
         size, sites = vectors.shape[:2]
         functions, heads = self.shape
         sent = self.send_vectors(vectors).view(size, sites, 3, functions, heads)
@@ -167,7 +188,7 @@ class DenseLayer(nn.Module):
         return mixed[..., :heads], carried
 
     def _gather(self, turned: Tensor) -> Tensor:
-        """(B, N, 3, radial * heads) from (B, radial, 3 N, heads)."""
+        """Reorder (B, radial, 3 N, heads) to (B, N, 3, radial * heads)."""
         size, functions, rows, heads = turned.shape
         split = turned.view(size, functions, 3, rows // 3, heads)
         return split.permute(0, 3, 2, 1, 4).reshape(size, rows // 3, 3, functions * heads)
@@ -181,5 +202,5 @@ class DenseLayer(nn.Module):
 
 
 def lengths(vectors: Tensor) -> Tensor:
-    """(B, N, W) lengths of (B, N, 3, W) vectors, smooth at zero."""
+    """Return the lengths (B, N, W) of vectors (B, N, 3, W), with finite gradients at zero."""
     return torch.sqrt(vectors.square().sum(2) + 1e-6)

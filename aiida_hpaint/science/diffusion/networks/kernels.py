@@ -17,7 +17,7 @@ from aiida_hpaint.science.diffusion.crystals import Crystals
 from aiida_hpaint.science.diffusion.lattice import list_image_translations
 
 CLOSEST = 0.3
-"""Å; pairs closer than this look as if they were this far apart (log-spaced functions diverge)."""
+"""Distance in Å to which closer pairs are raised, as the logarithm diverges."""
 
 
 class RadialBasis(nn.Module):
@@ -33,6 +33,7 @@ class RadialBasis(nn.Module):
         super().__init__()
         centres = torch.linspace(math.log(first), math.log(last), size, dtype=torch.float64)
         spacing = float(centres[1] - centres[0])
+        # Volume of the shell that a Gaussian covers, and its sites at a density of 0.055 per Å^3.
         shell = 4 * math.pi * centres.exp() ** 3 * (spacing * 1.8)
         neighbours = (0.055 * shell).clamp(min=1)
         self.cutoff = cutoff
@@ -42,7 +43,7 @@ class RadialBasis(nn.Module):
         self.register_buffer("scales", scales.to(torch.get_default_dtype()), persistent=False)
 
     def forward(self, distances: Tensor) -> Tensor:
-        """(E, size) functions of (E,) distances in Å."""
+        """Return functions (E, size) of distances (E,) in Å."""
         logs = distances.clamp(min=CLOSEST).log()
         logs = torch.maximum(logs, self.centres[0])[:, None]
         shape = torch.exp(-0.5 * ((logs - self.centres) * self.inverse_width) ** 2) * self.scales
@@ -52,7 +53,17 @@ class RadialBasis(nn.Module):
 
 @dataclass(frozen=True)
 class PairImages:
-    """Pairs of sites (first <= second) of some structures, and the images of each pair."""
+    """Pairs of sites (first <= second) of some structures, and the images of each pair.
+
+    Attributes
+    ----------
+    structure, first, second : (P,)
+        Structure and sites of each pair.
+    pair : (I,)
+        Pair that each image belongs to.
+    translation : (I, 3)
+        Translation of each image, Å.
+    """
 
     structure: Tensor
     first: Tensor
@@ -61,7 +72,7 @@ class PairImages:
     translation: Tensor
 
     def choose(self, keep: Tensor) -> PairImages:
-        """The pairs where `keep` (P,) is True."""
+        """Return the pairs for which `keep` (P,) is True."""
         images = keep[self.pair]
         renumbered = torch.cumsum(keep, 0) - 1
         return PairImages(
@@ -73,8 +84,8 @@ class PairImages:
         )
 
 
-def pair_images(crystals: Crystals, cutoff: float) -> PairImages:
-    """All pairs that may be within the cutoff (Å) for some positions of the sites."""
+def find_pair_images(crystals: Crystals, cutoff: float) -> PairImages:
+    """Find all pairs that may be within the cutoff (Å) for some positions of the sites."""
     cells = crystals.cells.double().cpu().numpy()
     tables = [torch.as_tensor(list_image_translations(cell, cutoff)) for cell in cells]
     counts = torch.tensor([len(table) for table in tables])
@@ -102,16 +113,17 @@ def _site_pairs(crystals: Crystals) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def dense_kernels(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> Tensor:
-    """Kernels (B, R, 4, N, N): for each radial function its image sums times {1, unit vector}.
+def compute_kernels(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> Tensor:
+    """Compute kernels (B, R, 4, N, N): image sums of radial functions times {1, unit vector}.
 
     Entry [b, r, 0, i, j] sums the r-th radial function over the images of site j around site i;
     entries 1 to 3 weight each image with the unit vector from i to it. Pairs left out are zero.
     """
     size, width = crystals.numbers.shape
-    # Ångström at the second decimal are lost in half precision
+    # Half precision would round distances to about 0.01 Å.
     with torch.autocast(crystals.frac.device.type, enabled=False):
         rows = _pair_sums(crystals, pairs, basis)
+    # The kernel of a pair seen from its other end is the same, with opposite unit vectors.
     mirrored = rows.clone()
     mirrored[:, :, 1:] *= -1
     kernels = rows.new_zeros(size, width, width, rows.shape[1], 4)
@@ -121,7 +133,7 @@ def dense_kernels(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> 
 
 
 def _pair_sums(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> Tensor:
-    """(P, R, 4) sums over the images of each pair."""
+    """Return sums (P, R, 4) over the images of each pair."""
     first = crystals.frac[pairs.structure, pairs.first]
     second = crystals.frac[pairs.structure, pairs.second]
     shift = second - first
@@ -129,6 +141,7 @@ def _pair_sums(crystals: Crystals, pairs: PairImages, basis: RadialBasis) -> Ten
     wrapped = torch.einsum("pa,pab->pb", shift, crystals.cells[pairs.structure])
     vectors = wrapped[pairs.pair] + pairs.translation
     squares = vectors.square().sum(1)
+    # A site is no neighbour of itself, though all of its images are.
     near = ((squares < basis.cutoff**2) & (squares > 1e-6)).nonzero()[:, 0]
     vectors, distances = vectors[near], squares[near].sqrt()
     radial = basis(distances)

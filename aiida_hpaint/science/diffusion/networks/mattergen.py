@@ -17,14 +17,14 @@ from aiida_hpaint.science.diffusion.noise import Noise
 from aiida_hpaint.science.settings import Settings
 
 OWN = "own"
-"""As a condition on the chemical system: that of each crystal."""
+"""Condition on the chemical system that stands for the one of each crystal."""
 
 _TD_GEMNET = "xtalpaint.time_dependent.gemnet.TDGemNetT"
 _GEMNET = "mattergen.common.gemnet.gemnet.GemNetT"
 
 
 class MattergenSettings(Settings):
-    """Which denoiser of mattergen, and what its samples are to be like."""
+    """Denoiser of mattergen, and the properties that its samples should have."""
 
     denoiser: dict[str, Any] = Field(
         description="hydra configuration of the model, as in a checkpoint's config.yaml under "
@@ -33,13 +33,16 @@ class MattergenSettings(Settings):
     conditions: dict[str, float | str] = Field(
         {},
         description="properties to condition on, by MatterGen's names; 'own' as chemical_system: "
-        "that of each crystal. Of properties that are not here the model is told nothing",
+        "that of each crystal. The model gets no value of properties that are not here",
     )
     guidance: float = Field(
-        1.0, description="strength of the conditions; above 1 they count for more than in training"
+        1.0, description="strength of the conditions; above 1 they count more than in training"
     )
     known_time: float = Field(
-        0.001, ge=0, le=1, description="time that clean sites are shown at, where sites have own"
+        0.001,
+        ge=0,
+        le=1,
+        description="time that the model is given for clean sites, if each site has its own",
     )
 
     @property
@@ -49,7 +52,7 @@ class MattergenSettings(Settings):
 
 
 class MattergenNetwork(nn.Module):
-    """Evaluates mattergen's own denoiser, in single precision as mattergen does.
+    """Network that evaluates mattergen's own denoiser, in single precision as mattergen does.
 
     Its output for the positions is the score times the noise level in fractional coordinates
     (Zeni et al. 2025, supplementary A.7), hence the noise is its negative. Models of XtalPaint with
@@ -78,10 +81,10 @@ class MattergenNetwork(nn.Module):
             )
 
     def prepare(self, crystals: Crystals) -> None:
-        """Nothing: mattergen makes its graph anew each time."""
+        """Do nothing: mattergen builds its graph at each evaluation."""
 
     def forward(self, crystals: Crystals, noise_levels: Tensor, prepared: None = None) -> Tensor:
-        """Noise estimate (B, N, 3) along the lattice vectors; see `ScoreNetwork`."""
+        """Estimate noise (B, N, 3) along the lattice vectors; see `ScoreNetwork`."""
         if next(self.denoiser.parameters()).dtype != torch.float32:
             raise CheckpointError(
                 "mattergen computes in single precision: set sampling.precision to 'float32'"
@@ -97,19 +100,19 @@ class MattergenNetwork(nn.Module):
         return noise
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
-        """Bytes of one structure, about: edges with their features, and the triplets of edges."""
+        """Estimate the bytes of a structure: edges with their features, and triplets of edges."""
         gemnet = self.denoiser.gemnet
         neighbours = int(gemnet.max_neighbors)
         channels = 12 * int(gemnet.atom_latent_emb.out_features) + 80 * neighbours
         return 4.0 * sites * neighbours * channels
 
     def _times(self, crystals: Crystals, noise_levels: Tensor) -> Tensor:
-        """(sites,) times of all sites or (B,) of all structures, as the denoiser takes them."""
+        """Return the times of sites (sites,) or of structures (B,), as the denoiser needs them."""
         times = self.noise.times(noise_levels, crystals)
         if not self.settings.per_site:
             return times.masked_fill(~crystals.present, 0).max(1).values.float()
-        told = torch.where(noise_levels > 0, times, self.settings.known_time)
-        return told[crystals.present].float()
+        times = torch.where(noise_levels > 0, times, self.settings.known_time)
+        return times[crystals.present].float()
 
     def _graphs(self, crystals: Crystals) -> Any:
         rows = zip(
@@ -130,7 +133,7 @@ class MattergenNetwork(nn.Module):
         )
 
     def _evaluate(self, graphs: Any, times: Tensor, conditions: dict[str, Any]) -> Tensor:
-        """The denoiser's output (sites, 3) for the positions."""
+        """Return the denoiser's output (sites, 3) for the positions."""
         mark = package.load("mattergen.property_embeddings.SetConditionalEmbeddingType")()
         if conditions:
             graphs = mark(graphs.replace(**conditions))
@@ -153,7 +156,7 @@ def _build(settings: MattergenSettings) -> Any:
 
 
 class _Rows:
-    """Latent vectors of sites, where a network means to pick those of structures by an index."""
+    """Latent vectors of sites in the place of those of structures: indexing returns all of them."""
 
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
@@ -163,7 +166,7 @@ class _Rows:
 
 
 def _expect_times_of_sites(gemnet: Any) -> None:
-    """Make a GemNet take a latent vector for each site, as XtalPaint's does."""
+    """Make a GemNet accept a latent vector for each site, as XtalPaint's does."""
 
     def wrap(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         return arguments, named | {"z": _Rows(named["z"])}
@@ -172,9 +175,9 @@ def _expect_times_of_sites(gemnet: Any) -> None:
 
 
 def _conditions(conditions: dict[str, float | str], crystals: Crystals) -> dict[str, Any]:
-    """The conditions as mattergen's graphs hold them, the same for each crystal.
+    """Return the conditions as mattergen's graphs hold them, the same for each crystal.
 
-    Not through its own `set_conditional_property_values`, which cuts fractions off.
+    mattergen's own `set_conditional_property_values` would truncate numbers to integers.
     """
     found: dict[str, Any] = {}
     for name, value in conditions.items():

@@ -1,4 +1,4 @@
-"""What is taken from an installed mattergen package: classes by name, and a file that it lacks."""
+"""Access to an installed mattergen package: classes by name, and a file that it lacks."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ ALLOWED = frozenset(
         "torch.nn.ModuleDict",
     }
 )
-"""What a denoiser may be made of. Names of packages alone would not do: a dotted path can lead
-through a module to whatever that module imports."""
+"""Classes that a denoiser may consist of. Allowing whole packages would not be safe: a dotted path
+can lead through a module to whatever that module imports."""
 
 
 def build(config: Any) -> Any:
-    """The object that a hydra configuration describes; only classes in `ALLOWED` are called.
+    """Build the object that a hydra configuration describes; only `ALLOWED` classes are called.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def build(config: Any) -> Any:
 
 
 def find(path: str) -> Any:
-    """A class or function by its dotted path.
+    """Find a class or function by its dotted path.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def find(path: str) -> Any:
 
 
 def load(path: str) -> Any:
-    """What a dotted path that we wrote names, of mattergen or what it needs.
+    """Import what a dotted path names. The path comes from this package, never from a file.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def load(path: str) -> Any:
     """
     module, _, name = path.rpartition(".")
     try:
-        with redirect_stdout(StringIO()):  # mattergen prints where it lies
+        with redirect_stdout(StringIO()):  # mattergen prints its folder
             return getattr(import_module(module), name)
     except (ImportError, AttributeError, OSError) as error:
         raise CheckpointError(
@@ -103,7 +103,7 @@ def load(path: str) -> Any:
 
 
 class _Ordered:
-    """The module torch, with sorting that keeps the order of what is equal."""
+    """The module torch, with a sort that keeps the order of equal entries."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
@@ -113,7 +113,7 @@ class _Ordered:
 
 
 def keep_order_of_neighbours() -> None:
-    """Have mattergen's list of neighbours choose among equally far ones by their order.
+    """Make mattergen's list of neighbours choose among equally far ones by their order.
 
     It cuts the list at 50 neighbours after `torch.sort`, which leaves the order of equal distances
     open: which images of a symmetric crystal's sites were seen would change with the batch.
@@ -124,11 +124,10 @@ def keep_order_of_neighbours() -> None:
 
 @contextmanager
 def scale_file() -> Iterator[None]:
-    """Lend mattergen its file of scale factors, without which no network can be made.
+    """Provide mattergen's file of scale factors, without which no network can be built.
 
-    The wheel of mattergen 1.0.3 lacks it. The package looks for it beside its own source, in a
-    folder that it has in a variable; where the file is missing, the variable is changed for the
-    while.
+    The wheel of mattergen 1.0.3 lacks it. The package looks for it beside its source, in a folder
+    that a variable names; if the file is missing, the variable is changed temporarily.
     """
     gemnet: Any = import_module("mattergen.common.gemnet.gemnet")
     place = Path(gemnet.MODELS_PROJECT_ROOT)
@@ -148,7 +147,7 @@ _SCALE_FILE = Path("common") / "gemnet" / "gemnet-dT.json"
 
 
 def write_scale_file(root: Path) -> None:
-    """Write the scale factors where a mattergen that lies in `root` looks for them."""
+    """Write the scale factors to where a mattergen in the folder `root` looks for them."""
     tables = {
         "TripInteraction_{}_had_rbf": (1, scales.TRIPLET_RADIAL),
         "TripInteraction_{}_sum_cbf": (1, scales.TRIPLET_SUM),

@@ -1,1 +1,1 @@
-"""Sampling: positions of inserted sites drawn by a diffusion model."""
+"""Sampling: positions of inserted sites from generators such as diffusion models."""

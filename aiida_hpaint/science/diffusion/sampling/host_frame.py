@@ -1,7 +1,17 @@
 """HostFrame: cell, axes and origin that belong to the host, not to how it was written down.
 
-Noise is drawn in this frame. A host that is turned, whose sites are listed in another order or
-whose origin is elsewhere therefore gets the same samples, moved along with it.
+Samples are generated in this frame. The same crystal may be given in another orientation, with
+another order of its sites or another origin; the frame depends on none of these, so that equal
+random numbers give equal samples. It has
+
+1. a reduced cell, which is compact and follows from the metric tensor of the given cell;
+2. standard orientation, lower triangular, which follows from the metric tensor as well;
+3. an origin that moves with the known sites: the point for which the phases of three strong
+   structure factors are zero. Unlike an atom or a centre of mass, it depends neither on the order
+   of sites nor on the periodic images that were chosen for them.
+
+If a file has another unit cell of the same lattice, its frame is the same only where both cells
+reduce to the same one.
 """
 
 from __future__ import annotations
@@ -15,7 +25,7 @@ from aiida_hpaint.science.diffusion.lattice import orient_cell, reduce_cell, red
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CONSIDERED = 40
-"""Strong reflections among which a basis is sought."""
+"""Number of strong reflections among which a basis is looked for."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +47,20 @@ class HostFrame:
     origin: FloatArray
 
     def enter(self, frac: FloatArray) -> FloatArray:
-        """Fractional coordinates of the host (n, 3) expressed in the frame."""
+        """Convert fractional coordinates (n, 3) of the host to those of the frame."""
         return frac @ np.linalg.inv(self.transform) - self.origin
 
     def leave(self, frac: FloatArray) -> FloatArray:
-        """Fractional coordinates of the frame (n, 3) expressed in the host, within [0, 1)."""
+        """Convert fractional coordinates (n, 3) of the frame to the host's, within [0, 1)."""
         return np.asarray(np.mod((frac + self.origin) @ self.transform, 1.0))
 
 
 def find_host_frame(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, *, niggli: bool = False
 ) -> HostFrame:
-    """The frame of a host, from its cell (Å) and its known sites (fractional).
+    """Find the frame of a host from its cell (Å) and its known sites (fractional).
 
-    Networks that see the lattice vectors want them Niggli-reduced, as they were trained.
+    Networks that see lattice vectors need Niggli cells (`niggli`), as in their training data.
     """
     transform = reduce_to_niggli(cell) if niggli else reduce_cell(cell)
     origin = find_origin(numbers, frac @ np.linalg.inv(transform))
@@ -58,33 +68,36 @@ def find_host_frame(
 
 
 def find_origin(numbers: IntArray, frac: FloatArray) -> FloatArray:
-    """A point (3,), fractional, that moves with the sites and ignores their order.
+    """Find a point (3,), fractional, that moves with the sites and ignores their order.
 
-    Solves for the shift that would make the phases of three strong structure factors zero. Three
-    reflections that generate all others determine it up to lattice translations, and where none
-    do the host itself repeats within its cell, so that the choices are equivalent.
+    A shift of all sites by s changes the phase of reflection h by 2 pi h.s; the point is the shift
+    that makes three phases zero. Three reflections that generate all others determine it up to
+    lattice translations. If no three do, the host itself repeats within its cell, and the points
+    that remain possible are equivalent.
     """
     if len(numbers) == 0:
         return np.zeros(3)
-    reflections = _reflections()
+    reflections = _list_reflections()
     factors = (numbers * np.exp(2j * np.pi * reflections @ frac.T)).sum(1)
+    # The phase of a weak reflection is rounding noise: strong ones first, and weaker ones only if
+    # the strong do not span the reciprocal lattice.
     for threshold in (0.05, 0.005):
         strong = np.where(np.abs(factors) > threshold * numbers.sum())[0][:_CONSIDERED]
-        triple = _basis(reflections[strong])
+        triple = _find_basis(reflections[strong])
         if triple is not None:
             phases = np.angle(factors[strong[triple]]) / (2 * np.pi)
             return np.asarray(np.linalg.solve(reflections[strong[triple]], phases))
     return np.zeros(3)
 
 
-def _reflections() -> IntArray:
-    """Reflections (K, 3), one of each Friedel pair, in order of size."""
+def _list_reflections() -> IntArray:
+    """Return reflections (K, 3), one of each Friedel pair, in order of size."""
     indices = [h for h in product(range(-3, 4), repeat=3) if h > (0, 0, 0)]
     return np.array(sorted(indices, key=lambda h: (h[0] ** 2 + h[1] ** 2 + h[2] ** 2, h)))
 
 
-def _basis(reflections: IntArray) -> IntArray | None:
-    """The first three reflections that span the lattice with the smallest index."""
+def _find_basis(reflections: IntArray) -> IntArray | None:
+    """Find the first three reflections that span a lattice with the smallest index, or None."""
     if len(reflections) < 3:
         return None
     normals = np.cross(reflections[:, None], reflections[None])

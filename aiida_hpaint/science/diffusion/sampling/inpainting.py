@@ -72,8 +72,7 @@ def _start(
 ) -> Crystals:
     """Return unknown sites anywhere in the cell, or at their guess plus noise of the first level.
 
-    At time 1 the noise level is so high that positions are uniform in the cell, to within what a
-    network can tell apart; uniform numbers are the exact limit.
+    At time 1 noise is so large that noisy positions are as good as uniform in the cell.
     """
     unknown = [request.unknown for request in requests]
     if sampler.times[0] == 1:

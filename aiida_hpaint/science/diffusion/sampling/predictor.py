@@ -22,8 +22,9 @@ class AncestralPredictor:
     axes : (B, 3, 3)
         Lattice vectors along the axes of the noise, see `Noise.axes`.
     scale : number
-        Of the kicks of each step. At 1 samples follow the distribution that was learned; below,
-        they gather where it is high (the noise scale of Yim et al., arXiv:2302.02277, section 5).
+        Factor of the noise that each step adds. At 1 samples follow the distribution that was
+        learned; below, they gather where it is high (the noise scale of Yim et al.,
+        arXiv:2302.02277, section 5).
     """
 
     levels: Tensor
@@ -34,7 +35,7 @@ class AncestralPredictor:
     def create(
         cls, crystals: Crystals, times: Tensor, noise: Noise, scale: float = 1.0
     ) -> AncestralPredictor:
-        """A predictor for crystals in reduced cells; times (steps,) fall within [0, 1]."""
+        """Create one for crystals in reduced cells; times (steps,) fall within [0, 1]."""
         levels = noise.levels(crystals, times)
         falling = torch.cat([levels, torch.zeros_like(levels[:1])])
         return cls(falling, noise.axes(crystals.cells), scale)
@@ -45,29 +46,30 @@ class AncestralPredictor:
         return range(len(self.levels) - 1)
 
     def step(
-        self, crystals: Crystals, estimate: Tensor, timestep: int, kicks: Tensor
+        self, crystals: Crystals, estimate: Tensor, timestep: int, normals: Tensor
     ) -> tuple[Crystals, Crystals]:
-        """Crystals at the next level, and their mean over the kicks.
+        """Return crystals at the next level, and their mean over the random numbers.
 
         Sites that are not `unknown` keep their coordinates bit for bit.
 
         Parameters
         ----------
         estimate : (B, N, 3) noise estimate of the network, along the axes of the noise.
-        kicks : (B, N, 3) standard normal numbers along these axes; unused in the last step.
+        normals : (B, N, 3) standard normal numbers along these axes; the last step ignores them,
+            as it leads to positions without noise.
         """
         now, after = (self.levels[timestep + k][:, None, None] for k in (0, 1))
         drift = -(now - after.square() / now) * estimate
         spread = self.scale * after * torch.sqrt(1 - after.square() / now.square())
         return (
-            displace(crystals, drift + spread * kicks, self.axes),
+            displace(crystals, drift + spread * normals, self.axes),
             displace(crystals, drift, self.axes),
         )
 
-    def renoise(self, crystals: Crystals, here: int, there: int, kicks: Tensor) -> Crystals:
-        """Crystals of one level with the noise that a higher one, of index `there`, has more."""
+    def renoise(self, crystals: Crystals, here: int, there: int, normals: Tensor) -> Crystals:
+        """Add noise to crystals at the level `here`, up to the higher level `there` (indices)."""
         low, high = (self.levels[index][:, None, None] for index in (here, there))
-        return displace(crystals, torch.sqrt(high.square() - low.square()) * kicks, self.axes)
+        return displace(crystals, torch.sqrt(high.square() - low.square()) * normals, self.axes)
 
 
 def displace(crystals: Crystals, moves: Tensor, axes: Tensor) -> Crystals:

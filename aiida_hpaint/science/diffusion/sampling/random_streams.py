@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aiida_hpaint.science.types import BoolArray, IntArray
 
 
 def make_random_stream(
-    seed: int, sample: int, numbers: NDArray[np.int64], inserted: NDArray[np.bool_]
+    seed: int, sample: int, numbers: IntArray, inserted: BoolArray
 ) -> np.random.Generator:
-    """Generator keyed by the seed, the sample's index and the composition of the host.
+    """Return a stream that belongs to a seed, the index of a sample and the host's composition.
 
-    The composition stands for the host because it survives rotation, permutation and any change
-    of label; hosts of the same composition share noise and differ in their sites.
+    The composition stands for the host, as it does not change with its orientation, the order of
+    its sites or its label. Hosts of the same composition get the same numbers, and different
+    samples, as their sites differ. Philox is used because equal seeds give equal numbers with
+    every version of numpy and on every platform.
     """
+    # 0, which is no element, separates known from inserted sites.
     species = [*sorted(numbers[~inserted].tolist()), 0, *numbers[inserted].tolist()]
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, sample, *species])))

@@ -1,4 +1,4 @@
-"""From the paths of single draws to one trajectory in the cells of the hosts."""
+"""Recordings: from the paths of single samples to one trajectory in the cells of the hosts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from aiida_hpaint.science.structures.trajectory import Trajectory
 
 def assemble_trajectory(
     samples: StructureBatch,
-    draws: Sequence[SampleRequest],
+    requests: Sequence[SampleRequest],
     paths: Sequence[SampledPath],
     settings: SamplingSettings,
 ) -> Trajectory:
-    """The trajectory of a sampled batch; without steps where none were recorded."""
+    """Return the trajectory of a sampled batch; without steps if none were recorded."""
     steps = (
         list_recorded_steps(settings)
         if paths and paths[0].positions
@@ -30,9 +30,9 @@ def assemble_trajectory(
     return Trajectory(
         steps=steps,
         times=compute_step_times(settings)[steps - 1] if len(steps) else np.zeros(0),
-        positions=_joined(draws, [path.positions for path in paths]),
-        means=_joined(draws, [path.means for path in paths]),
-        counts=np.array([int(draw.unknown.sum()) for draw in draws]),
+        positions=_join(requests, [path.positions for path in paths]),
+        means=_join(requests, [path.means for path in paths]),
+        counts=np.array([int(request.unknown.sum()) for request in requests]),
         hosts=np.asarray(samples.scalars["host"]),
         samples=np.asarray(samples.scalars["sample"]),
         scheme=settings.scheme or "",
@@ -40,17 +40,18 @@ def assemble_trajectory(
 
 
 def compute_step_times(settings: SamplingSettings) -> NDArray[np.float64]:
-    """(F,) the diffusion time from which each step is made, for settings that are resolved."""
+    """Return the diffusion time (F,) from which each step is made, for resolved settings."""
     return np.append(compute_level_times(settings).numpy(), 0.0)[plan_visits(settings)[:-1]]
 
 
-def _joined(
-    draws: Sequence[SampleRequest], frames: Sequence[Sequence[NDArray[np.float64]]]
+def _join(
+    requests: Sequence[SampleRequest], frames: Sequence[Sequence[NDArray[np.float64]]]
 ) -> NDArray[np.float32]:
-    """(F, M, 3) frames of all draws beside each other, in the cells of the hosts."""
+    """Return frames (F, M, 3) of all samples beside each other, in the cells of the hosts."""
     if not frames or not frames[0]:
         return np.zeros((0, 0, 3), dtype=np.float32)
     left = [
-        draw.frame.leave(np.stack(positions)) for draw, positions in zip(draws, frames, strict=True)
+        one.frame.leave(np.stack(positions))
+        for one, positions in zip(requests, frames, strict=True)
     ]
     return np.concatenate(left, axis=1).astype(np.float32)

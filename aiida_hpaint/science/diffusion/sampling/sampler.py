@@ -1,4 +1,4 @@
-"""Sampler: one framework for the four schemes of drawing unknown sites beside known ones."""
+"""Sampler: the steps from noise to samples, the same for all four inpainting schemes."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector
 from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor
 from aiida_hpaint.science.diffusion.sampling.schedule import plan_visits, resolve_settings
 from aiida_hpaint.science.diffusion.sampling.schemes import (
-    moving_sites,
+    find_moving_sites,
     renoises_known,
-    site_levels,
+    report_site_levels,
 )
 from aiida_hpaint.science.settings import SamplingSettings, Scheme
 
 Estimate = Callable[[Crystals, Tensor], Tensor]
-"""Noise estimate (B, N, 3) from noisy crystals and the level (B, N) told for each site."""
+"""Function that estimates noise (B, N, 3) from noisy crystals and the reported levels (B, N)."""
 
-Draw = Callable[[], Tensor]
-"""Standard normal numbers (B, N, 3), fresh at each call."""
+Normals = Callable[[], Tensor]
+"""Function that returns standard normal numbers (B, N, 3), fresh at each call."""
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """Which steps lead from noise to samples; loop over `moves` and call `step`.
+    """Steps that lead from noise to samples; loop over `moves` and call `step`.
 
     Attributes
     ----------
     clean
-        The crystals with known sites where the host has them; `unknown` marks the sought sites.
+        Crystals with known sites where the host has them; `unknown` marks the sites to insert.
     times : (steps,)
         Diffusion times of the noise levels, falling.
     """
@@ -50,7 +50,7 @@ class Sampler:
 
     @classmethod
     def create(cls, clean: Crystals, card: ModelCard, settings: SamplingSettings) -> Sampler:
-        """A sampler for crystals in reduced cells; see `resolve` for settings that are unset."""
+        """Create one for crystals in reduced cells; unset settings are those of the card."""
         settings = resolve_settings(settings, card)
         assert settings.scheme
         assert settings.snr
@@ -70,45 +70,45 @@ class Sampler:
 
     @property
     def moves(self) -> list[tuple[int, int]]:
-        """Pairs of noise level indices, from and to; a smaller index means more noise."""
+        """Pairs of indices of noise levels, from and to; a smaller index means more noise."""
         return list(zip(self.path[:-1], self.path[1:], strict=True))
 
     def mark_moving(self, crystals: Crystals) -> Crystals:
         """Return the crystals with every site that the scheme moves marked as unknown."""
-        moving = moving_sites(self.scheme, self.clean)
+        moving = find_moving_sites(self.scheme, self.clean)
         return Crystals(crystals.numbers, moving, crystals.frac, crystals.cells)
 
     def site_levels(self, index: int) -> Tensor:
-        """(B, N) the noise level of each site that the network is told at a level."""
-        return site_levels(self.scheme, self.clean, self.predictor.levels[index])
+        """Return the noise level (B, N) that the network is given for each site at a level."""
+        return report_site_levels(self.scheme, self.clean, self.predictor.levels[index])
 
     def step(
-        self, crystals: Crystals, move: tuple[int, int], estimate: Estimate, draw: Draw
+        self, crystals: Crystals, move: tuple[int, int], estimate: Estimate, normals: Normals
     ) -> tuple[Crystals, Crystals | None]:
-        """Crystals after a move, and their mean over its kicks; a jump back up has no mean."""
+        """Return crystals after a move, and their mean over its noise; a jump back up has none."""
         here, there = move
         if there < here:
-            return self.predictor.renoise(crystals, here, there, draw()), None
-        crystals = self._known_at(crystals, here, draw)
-        levels, told = self.predictor.levels[here], self.site_levels(here)
+            return self.predictor.renoise(crystals, here, there, normals()), None
+        crystals = self._renoise_known(crystals, here, normals)
+        levels, reported = self.predictor.levels[here], self.site_levels(here)
         for _ in range(self.corrector_steps):
-            found = estimate(crystals, told)
+            found = estimate(crystals, reported)
             axes = self.predictor.axes
-            crystals = self.corrector.step(crystals, found, levels, draw(), axes)
-        return self.predictor.step(crystals, estimate(crystals, told), here, draw())
+            crystals = self.corrector.step(crystals, found, levels, normals(), axes)
+        return self.predictor.step(crystals, estimate(crystals, reported), here, normals())
 
-    def _known_at(self, crystals: Crystals, index: int, draw: Draw) -> Crystals:
+    def _renoise_known(self, crystals: Crystals, index: int, normals: Normals) -> Crystals:
         """Return crystals whose known sites have fresh noise of a level, if the scheme asks it."""
         if not renoises_known(self.scheme):
             return crystals
         start = crystals.with_frac(self.clean.frac)
-        noised = self.predictor.renoise(start, len(self.predictor.levels) - 1, index, draw())
-        sought = self.clean.unknown[..., None]
-        return crystals.with_frac(torch.where(sought, crystals.frac, noised.frac))
+        noised = self.predictor.renoise(start, len(self.predictor.levels) - 1, index, normals())
+        unknown = self.clean.unknown[..., None]
+        return crystals.with_frac(torch.where(unknown, crystals.frac, noised.frac))
 
 
 def compute_level_times(settings: SamplingSettings) -> Tensor:
-    """(steps,) diffusion times of the noise levels, falling, for settings that are resolved."""
+    """Return the diffusion times (steps,) of the noise levels, falling, for resolved settings."""
     assert settings.steps is not None
     assert settings.last_time is not None
     first, last = settings.start_time, settings.last_time

@@ -11,7 +11,7 @@ from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.settings import SamplingSettings
 
 LARGEST_RECORDING = 2**30
-"""Bytes that a trajectory may have."""
+"""Largest size of a trajectory, bytes."""
 
 
 def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSettings:
@@ -39,22 +39,23 @@ def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSet
 
 
 def order_visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
-    """Indices of the noise levels in the order of their visits: 0 is the first, `steps` is clean.
+    """Return indices of noise levels in the order of their visits: 0 is the first, `steps` clean.
 
     With one sampling, straight down. With more, as in RePaint (Lugmayr et al., arXiv:2201.09865,
-    algorithm 1 and appendix B): every `jump` levels the sample goes `jump` levels back up and is
-    drawn again, until each stretch was drawn `resamplings` times. 200 levels, 3 samplings and
-    jumps of 10 make 961 visits, hence 580 evaluations of the network.
+    algorithm 1 and appendix B): every `jump` levels the sample goes `jump` levels back up, and
+    the stretch is sampled again, `resamplings` times in all. 200 levels, 3 samplings and jumps of
+    10 make 961 visits, hence 580 evaluations of the network.
 
     Parameters
     ----------
     steps
         Number of noise levels.
     resamplings
-        How often each stretch is drawn.
+        How often each stretch is sampled.
     jump
         Number of levels of a stretch.
     """
+    # Heights count levels from the clean end, and the indices that are returned from the noisy one.
     left = dict.fromkeys(range(0, steps - jump, jump), resamplings - 1)
     path = []
     height = steps
@@ -69,29 +70,26 @@ def order_visits(steps: int, resamplings: int = 1, jump: int = 1) -> list[int]:
 
 
 def plan_visits(settings: SamplingSettings) -> list[int]:
-    """The `visits` that settings stand for; their `scheme` and `steps` are set."""
+    """Return the order of visits for resolved settings."""
     assert settings.steps is not None
     again = settings.resamplings if settings.scheme == "repaint" else 1
     return order_visits(settings.steps, again, settings.jump)
 
 
 def count_evaluations(path: list[int], corrector_steps: int) -> int:
-    """Evaluations of the network that a path over the noise levels takes."""
+    """Return the number of evaluations of the network on a path over the noise levels."""
     falls = sum(there > here for here, there in itertools.pairwise(path))
     return falls * (1 + corrector_steps)
 
 
 def list_recorded_steps(settings: SamplingSettings) -> NDArray[np.int64]:
-    """(F,) steps that are recorded, counted from 1: every n-th and the last.
-
-    `scheme` and `steps` have to be set in the settings.
-    """
+    """Return the steps (F,) that are recorded, counted from 1: every n-th and the last."""
     last, every = len(plan_visits(settings)) - 1, settings.record or 1
     return np.unique([*range(every, last + 1, every), last])
 
 
 def refuse_large_recording(sites: int, settings: SamplingSettings) -> None:
-    """Refuse a recording of too many sought sites; `scheme` and `steps` are set.
+    """Refuse a recording of too many inserted sites; settings are resolved.
 
     Raises
     ------

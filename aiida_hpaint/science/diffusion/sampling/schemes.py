@@ -1,7 +1,7 @@
-"""The four schemes in which known sites take part while the unknown ones are drawn.
+"""The four inpainting schemes: how known sites take part while unknown ones are sampled.
 
 =========  =====================  ==============================  ===========================
-scheme        known sites            noise level that is told        source
+scheme     known sites            noise level that is reported    source
 =========  =====================  ==============================  ===========================
 td         clean                  zero for known sites            TD-Paint (arXiv:2410.09306)
 pos-only   clean                  one for all sites               MatterGen's own masks
@@ -9,8 +9,9 @@ baseline   re-noised each level   one for all sites               Song et al. (2
 repaint    re-noised each level   one for all sites, with jumps   RePaint (arXiv:2201.09865)
 =========  =====================  ==============================  ===========================
 
-Reents et al. 2026 (arXiv:2601.01959) compare them. XtalPaint calls the second `baseline` and the
-third `baseline-with-noise`.
+The third column is what the network is given as the noise level of known sites, whether or not
+they have that noise. Reents et al. 2026 (arXiv:2601.01959) compare the schemes. XtalPaint calls
+`pos-only` "baseline", and `baseline` "baseline-with-noise".
 """
 
 from __future__ import annotations
@@ -26,12 +27,17 @@ def renoises_known(scheme: Scheme) -> bool:
     return scheme in ("baseline", "repaint")
 
 
-def moving_sites(scheme: Scheme, crystals: Crystals) -> Tensor:
-    """(B, N) True for sites that move while the sought ones, `crystals.unknown`, are drawn."""
+def find_moving_sites(scheme: Scheme, crystals: Crystals) -> Tensor:
+    """Return a mask (B, N) of the sites that move while the `unknown` ones are sampled."""
     return crystals.present if renoises_known(scheme) else crystals.unknown
 
 
-def site_levels(scheme: Scheme, crystals: Crystals, levels: Tensor) -> Tensor:
-    """(B, N) noise level of each site as the network is told it, from that of each structure."""
-    told = crystals.unknown if scheme == "td" else crystals.present
-    return levels[:, None] * told
+def report_site_levels(scheme: Scheme, crystals: Crystals, levels: Tensor) -> Tensor:
+    """Return the noise level (B, N) that the network is given for each site.
+
+    Parameters
+    ----------
+    levels : (B,) noise level of each structure.
+    """
+    noisy = crystals.unknown if scheme == "td" else crystals.present
+    return levels[:, None] * noisy

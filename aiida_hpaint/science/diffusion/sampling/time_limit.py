@@ -16,10 +16,10 @@ from aiida_hpaint.science.types import IntArray
 __all__ = ["generate_until"]
 
 _MARGIN = 1.3
-"""Part of the time that a batch of hosts is expected to take, so that it is begun."""
+"""Factor on the time that a batch is expected to take: it is started if there is as much left."""
 
 _EARLY = 0.1
-"""Fraction of a batch after which it is no longer stopped because it might be late."""
+"""Fraction of a batch after which only the deadline itself stops it, no longer the estimate."""
 
 
 class _TooLongError(Exception):
@@ -33,16 +33,16 @@ def generate_until(
     *,
     clock: Callable[[], float] = time.monotonic,
 ) -> StructureBatch:
-    """The samples of `generate`, of those hosts that are done before a time limit.
+    """Return the samples of `generate` for those hosts that are finished before a time limit.
 
-    All hosts are drawn at once where the time allows; where it does not, one half after the
-    other, and so on down to single hosts. Samples do not depend on that, and their scalar `host`
-    is the row of their host in `hosts`; hosts that are not done are not among them.
+    All hosts are sampled at once if the time suffices, else one half after the other, and so on
+    down to single hosts. Samples do not depend on that. Their scalar `host` is the row of their
+    host in `hosts`; unfinished hosts have none.
 
     Parameters
     ----------
     hosts, settings
-        As for `generate`. Rows with the same scalar `host` are done together or not at all.
+        As for `generate`. Rows with the same scalar `host` are finished together or not at all.
     deadline
         Value of `clock` at which to stop.
     """
@@ -53,19 +53,19 @@ def generate_until(
         chosen = waiting.pop(0)
         rows = np.flatnonzero(np.isin(places, chosen))
         try:
-            # A job that draws nothing helps nobody: the first single host may be late.
+            # The next job would not get farther: the first host may be late if it is alone.
             margin = _MARGIN if done or len(chosen) > 1 else 0.0
-            made = _within(hosts[rows], settings, deadline, margin, clock)
+            made = _generate_within(hosts[rows], settings, deadline, margin, clock)
         except _TooLongError:
             if len(chosen) == 1:
                 break
             waiting[:0] = np.array_split(chosen, 2)
         else:
             done.append(made.with_scalars(host=rows[made.scalars["host"]]))
-    return _in_order(done, hosts)
+    return _order_by_host(done, hosts)
 
 
-def _within(
+def _generate_within(
     hosts: StructureBatch,
     settings: SamplingSettings,
     deadline: float,
@@ -86,7 +86,7 @@ def _within(
     return generate(hosts, settings, tick=tick)
 
 
-def _in_order(done: list[StructureBatch], hosts: StructureBatch) -> StructureBatch:
+def _order_by_host(done: list[StructureBatch], hosts: StructureBatch) -> StructureBatch:
     if not done:
         nothing: IntArray = np.zeros(0, dtype=np.int64)
         return hosts[nothing].with_scalars(host=nothing, sample=nothing)

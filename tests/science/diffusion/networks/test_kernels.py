@@ -6,7 +6,11 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
-from aiida_hpaint.science.diffusion.networks.kernels import RadialBasis, dense_kernels, pair_images
+from aiida_hpaint.science.diffusion.networks.kernels import (
+    RadialBasis,
+    compute_kernels,
+    find_pair_images,
+)
 
 CUTOFF = 5.0
 
@@ -23,7 +27,7 @@ def crystal(sites: int, seed: int) -> tuple[Crystals, Atoms]:
 def test_kernels_sum_the_neighbours_that_ase_finds() -> None:
     crystals, atoms = crystal(5, 0)
     basis = RadialBasis(8, CUTOFF).double()
-    kernels = dense_kernels(crystals, pair_images(crystals, CUTOFF), basis)[0].numpy()
+    kernels = compute_kernels(crystals, find_pair_images(crystals, CUTOFF), basis)[0].numpy()
     expected = np.zeros_like(kernels)
     for i, j, distance, vector in zip(*neighbor_list("ijdD", atoms, CUTOFF), strict=True):
         radial = basis(torch.tensor([distance], dtype=torch.float64))[0].numpy()
@@ -35,10 +39,10 @@ def test_kernels_sum_the_neighbours_that_ase_finds() -> None:
 def test_pairs_split_into_parts_add_up() -> None:
     crystals, _ = crystal(6, 1)
     basis = RadialBasis(8, CUTOFF).double()
-    pairs = pair_images(crystals, CUTOFF)
+    pairs = find_pair_images(crystals, CUTOFF)
     some = torch.arange(len(pairs.first)) % 3 == 0
-    parts = [dense_kernels(crystals, pairs.choose(keep), basis) for keep in (some, ~some)]
-    torch.testing.assert_close(sum(parts), dense_kernels(crystals, pairs, basis))
+    parts = [compute_kernels(crystals, pairs.choose(keep), basis) for keep in (some, ~some)]
+    torch.testing.assert_close(sum(parts), compute_kernels(crystals, pairs, basis))
 
 
 def test_basis_vanishes_at_the_cutoff() -> None:

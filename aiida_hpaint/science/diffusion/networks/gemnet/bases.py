@@ -1,4 +1,4 @@
-"""Functions of distances, angles and times that GemNet starts from."""
+"""Functions of distances, angles and times that are GemNet's input."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.layers import he_orthogonal_
 
 
 class Precise(nn.Module):
-    """A module whose buffers stay in single precision where a network is cast to less."""
+    """Module whose buffers stay in single precision if the network is cast to less."""
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         before = dict(self.named_buffers(recurse=False))
@@ -32,13 +32,13 @@ class Gaussians(Precise):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        offset = even_steps(size)
-        # the published weights were fitted to the width that single precision gives
+        offset = space_evenly(size)
+        # The published weights were fitted to the width that single precision gives.
         self.exponent = -0.5 / float(offset[1] - offset[0]) ** 2
         self.register_buffer("offset", offset)
 
     def forward(self, scaled: Tensor) -> Tensor:
-        """(E, R) functions of (E,) scaled distances."""
+        """Compute functions (E, R) of scaled distances (E,)."""
         return torch.exp(self.exponent * (scaled[:, None] - self.offset) ** 2)
 
 
@@ -54,13 +54,13 @@ class RadialBasis(nn.Module):
         self.rbf = Gaussians(size)
 
     def forward(self, distances: Tensor) -> Tensor:
-        """(E, R) functions of (E,) distances in Å."""
+        """Compute functions (E, R) of distances (E,) in Å."""
         scaled = distances * (1 / self.cutoff)
         return torch.as_tensor(envelope(scaled)[:, None] * self.rbf(scaled))
 
 
 class CircularBasis(nn.Module):
-    """The radial part of the circular basis; its angular part has no parameters."""
+    """Radial part of the circular basis; its angular part has no parameters."""
 
     def __init__(self, size: int, cutoff: float) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class CircularBasis(nn.Module):
 
 
 class CircularProjection(nn.Module):
-    """Projects radial functions to few channels, for each angular function apart."""
+    """Projection of radial functions to few channels, one for each angular function."""
 
     def __init__(self, spherical: int, radial: int, width: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class CircularProjection(nn.Module):
         he_orthogonal_(self.weight)
 
     def forward(self, radial: Tensor) -> Tensor:
-        """(E, C, L) from radial functions (E, R)."""
+        """Project radial functions (E, R); returns (E, C, L)."""
         angular, functions, width = self.weight.shape
         columns = self.weight.permute(1, 2, 0).reshape(functions, width * angular)
         return (radial @ columns).view(len(radial), width, angular)
@@ -100,19 +100,20 @@ class TimeEncoding(Precise):
         self.register_buffer("div_term", torch.exp(steps.double()).float())
 
     def forward(self, times: Tensor) -> Tensor:
-        """(A, W) from times (A,) between 0 and 1."""
+        """Encode times (A,) between 0 and 1; returns (A, W)."""
         phases = times[:, None] * self.div_term
         return torch.stack([phases.sin(), phases.cos()], -1).flatten(1)
 
 
-def even_steps(size: int) -> Tensor:
-    """(size,) numbers from 0 to 1 in single precision, the same on every processor.
+def space_evenly(size: int) -> Tensor:
+    """Return numbers (size,) from 0 to 1 in single precision, the same on every processor.
 
     These are the numbers of `torch.linspace` on vectorised processors, and so of MatterGen's
     checkpoints: multiples of the rounded step, counted from the nearer end. Without vector
     instructions torch rounds once more.
     """
-    # named: networks are built without memory (device "meta") before weights are loaded
+    # Networks are built on the device "meta", without memory, before weights are loaded; these
+    # numbers are not weights.
     count = torch.arange(size, dtype=torch.float64, device="cpu")
     step = float(1 / torch.tensor(size - 1, dtype=torch.float32, device="cpu"))
     rising, falling = count * step, 1 - (size - 1 - count) * step
@@ -120,14 +121,14 @@ def even_steps(size: int) -> Tensor:
 
 
 def envelope(scaled: Tensor) -> Tensor:
-    """1 at distance 0; 0 with its first two derivatives at scaled distance 1 and beyond."""
+    """Return 1 at distance 0, and 0 with its first two derivatives from scaled distance 1 on."""
     power = scaled**5
     inside = 1 + power * (-21 + scaled * (35 - 15 * scaled))
     return torch.where(scaled < 1, inside, torch.zeros_like(inside))
 
 
-def legendre(cosines: Tensor, size: int, first: Tensor) -> Tensor:
-    """Spherical harmonics Y_l0 (A, L, ...) of cosines (A, ...), times the mask `first` (...).
+def compute_harmonics(cosines: Tensor, size: int, first: Tensor) -> Tensor:
+    """Compute spherical harmonics Y_l0 (A, L, ...) of cosines (A, ...), times the mask `first`.
 
     Bonnet's recurrence for the Legendre polynomials P_l; Y_l0 = sqrt((2 l + 1) / 4 pi) P_l.
     """

@@ -16,7 +16,7 @@ from aiida_hpaint.science.diffusion.crystals import Crystals
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
 SLACK = 0.01
-"""Å^2; pairs that do not move are dropped if they are farther than the cutoff by this."""
+"""Margin in Å^2 beyond the squared cutoff, above which pairs that do not move are dropped."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Candidates:
 
 
 def find_candidates(crystals: Crystals, settings: GemNetSettings) -> Candidates:
-    """All candidates of a batch; only sites that are `unknown` may move afterwards."""
+    """Find all candidates of a batch; only sites that are `unknown` may move afterwards."""
     cells, present = crystals.cells, crystals.present
-    images, own = _images(cells, settings)
+    images, own = _list_images(cells, settings)
     number = torch.cumsum(present.flatten(), 0).view_as(present) - 1
     pairs = present[:, :, None] & present[:, None, :]
     structure, target, source, column = (pairs[..., None] & own[:, None, None]).nonzero().unbind(1)
@@ -57,14 +57,15 @@ def find_candidates(crystals: Crystals, settings: GemNetSettings) -> Candidates:
         image=images[column].to(torch.int8),
         shift=shifts[structure, column],
     )
-    return _without_far(found, crystals, settings.cutoff)
+    return _drop_far(found, crystals, settings.cutoff)
 
 
-def _without_far(found: Candidates, crystals: Crystals, cutoff: float) -> Candidates:
-    """Leave out pairs which keep their distance, where that is beyond the cutoff."""
+def _drop_far(found: Candidates, crystals: Crystals, cutoff: float) -> Candidates:
+    """Drop pairs that keep their distance if that is beyond the cutoff."""
     moves = crystals.unknown.flatten()[found.place]
+    # A site and its own images keep their distance even if the site moves.
     fixed = ~(moves[found.target] | moves[found.source]) | (found.target == found.source)
-    far = squares(positions(crystals, found), found) > cutoff**2 + SLACK
+    far = compute_squares(compute_positions(crystals, found), found) > cutoff**2 + SLACK
     keep = (~(fixed & far)).nonzero()[:, 0]
     return Candidates(
         found.place,
@@ -76,8 +77,8 @@ def _without_far(found: Candidates, crystals: Crystals, cutoff: float) -> Candid
     )
 
 
-def _images(cells: Tensor, settings: GemNetSettings) -> tuple[Tensor, Tensor]:
-    """Images (C, 3) in lexicographic order, and which of them each structure needs (B, C)."""
+def _list_images(cells: Tensor, settings: GemNetSettings) -> tuple[Tensor, Tensor]:
+    """List images (C, 3) in lexicographic order, and a mask (B, C) of those a structure needs."""
     first, second, third = cells.unbind(1)
     normals = torch.stack([_cross(second, third), _cross(third, first), _cross(first, second)], 1)
     volumes = (first * normals[:, 0]).sum(-1).abs()
@@ -93,23 +94,23 @@ def _cross(left: Tensor, right: Tensor) -> Tensor:
     return torch.as_tensor(torch.linalg.cross(left, right, dim=-1))
 
 
-def positions(crystals: Crystals, candidates: Candidates) -> Tensor:
-    """Cartesian positions (A, 3), Å, of sites moved into the cell."""
+def compute_positions(crystals: Crystals, candidates: Candidates) -> Tensor:
+    """Compute Cartesian positions (A, 3), Å, of sites moved into the cell."""
     frac = crystals.frac.flatten(0, 1)[candidates.place]
     cell = frac.detach().floor()
-    # the far side of the cell, which rounding may lead to, is where MatterGen leaves it
+    # A coordinate of exactly 1, which rounding may give, stays, as in MatterGen.
     frac = frac - torch.where(frac == 1, 0, cell)
     return combine(frac, crystals.cells[candidates.structure])
 
 
-def squares(positions: Tensor, candidates: Candidates) -> Tensor:
-    """Squared distances (P,) of candidates, Å^2."""
+def compute_squares(positions: Tensor, candidates: Candidates) -> Tensor:
+    """Compute squared distances (P,) of candidates, Å^2."""
     apart = positions[candidates.target] - (positions[candidates.source] + candidates.shift)
     x, y, z = apart.square().unbind(-1)
     return (x + y) + z
 
 
 def combine(factors: Tensor, vectors: Tensor) -> Tensor:
-    """Sums (..., 3) of vectors (..., 3, 3), rows, times factors (..., 3), in a fixed order."""
+    """Sum vectors (..., 3, 3), rows, times factors (..., 3), in a fixed order; returns (..., 3)."""
     first, second, third = (factors[..., axis, None] * vectors[..., axis, :] for axis in range(3))
     return (first + second) + third

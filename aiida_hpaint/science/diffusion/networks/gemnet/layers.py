@@ -1,4 +1,4 @@
-"""The layers that GemNet is made of, with the parameter names of MatterGen's implementation."""
+"""Layers that GemNet consists of, with the parameter names of MatterGen's implementation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 SILU_GAIN = 1 / 0.6
-"""Keeps the variance of what passes a SiLU (Gasteiger et al., arXiv:2106.08903, section 6)."""
+"""Factor that keeps the variance through a SiLU (Gasteiger et al., arXiv:2106.08903, sec. 6)."""
 HALVE = 1 / math.sqrt(2)
-"""Keeps the variance of the sum of two terms."""
+"""Factor that keeps the variance of the sum of two terms."""
 _ONEDNN = (
     torch.backends.mkldnn.is_available()
     and torch.backends.cpu.get_cpu_capability().startswith("AVX512")
@@ -19,11 +19,12 @@ _ONEDNN = (
 
 
 def product(inputs: Tensor, weight: Tensor) -> Tensor:
-    """inputs (E, I) times the transpose of weight (O, I), through the faster library on CPUs.
+    """Multiply inputs (E, I) by the transpose of weight (O, I), with the faster library on CPUs.
 
-    The MKL that torch multiplies single precision matrices with leaves AVX-512 aside on AMD
-    processors. A convolution of size 1 is the same product, made by oneDNN (twice as fast there);
-    torch chooses oneDNN for it on one thread only if it is dilated, which means nothing at size 1.
+    torch multiplies single precision matrices with MKL, which does not use AVX-512 on AMD
+    processors. A convolution of size 1 is the same product, and torch leaves it to oneDNN, which is
+    twice as fast there. On one thread it does so only if the convolution is dilated, which has no
+    effect at size 1.
     """
     if not _prefers_convolution(inputs, weight):
         return F.linear(inputs, weight)
@@ -40,14 +41,14 @@ def _prefers_convolution(inputs: Tensor, weight: Tensor) -> bool:
 
 
 def _autocast() -> bool:
-    """Whether products on CPUs are made in half precision, by oneDNN anyway."""
+    """Whether autocast is on: products are then in half precision, and from oneDNN anyway."""
     if hasattr(torch, "get_autocast_dtype"):
         return torch.is_autocast_enabled("cpu")
     return torch.is_autocast_cpu_enabled()  # torch before 2.4
 
 
 class Dense(nn.Module):
-    """A linear layer without bias, followed by a scaled SiLU if it is `active`."""
+    """Linear layer without bias, followed by a scaled SiLU if it is `active`."""
 
     def __init__(self, inputs: int, outputs: int, active: bool = False) -> None:
         super().__init__()
@@ -56,39 +57,40 @@ class Dense(nn.Module):
         he_orthogonal_(self.linear.weight)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(E, O) from (E, I)."""
+        """Transform (E, I) to (E, O)."""
         out = product(inputs, self.linear.weight)
         return activate(out) if self.active else out
 
 
 class Residual(nn.Module):
-    """Two active layers, and a skip around them."""
+    """Two active layers and a skip around them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.dense_mlp = nn.Sequential(*(Dense(width, width, active=True) for _ in range(2)))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(E, W) from (E, W)."""
+        """Transform (E, W) to (E, W)."""
         return merge(inputs, self.dense_mlp(inputs))
 
 
 class Scale(nn.Module):
-    """A factor that was fitted once, and is not trained."""
+    """Factor that was fitted once and is not trained."""
 
     def __init__(self, factor: float) -> None:
         super().__init__()
         self.scale_factor = nn.Parameter(torch.tensor(factor), requires_grad=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The inputs times the factor."""
+        """Multiply the inputs by the factor."""
         return inputs * self.scale_factor
 
 
 class PairDense(nn.Module):
-    """An active layer on the features of both ends of each edge and of the edge itself.
+    """Active layer on the features of both ends of each edge and of the edge itself.
 
-    The part that acts on ends is applied to each site once, before the sites are spread to edges.
+    The layer acts on these features beside each other. Its parts for the ends are applied to each
+    site once, and the results copied to the edges, of which there are many more.
     """
 
     def __init__(self, atom_width: int, edge_inputs: int, outputs: int) -> None:
@@ -97,33 +99,33 @@ class PairDense(nn.Module):
         self.dense = Dense(sum(self.sizes), outputs)
 
     def forward(self, atoms: Tensor, edges: Tensor, source: Tensor, target: Tensor) -> Tensor:
-        """(E, O) from sites (A, W), edges (E, I), and the sites (E,) that they start and end at."""
+        """Transform sites (A, W) and edges (E, I) to (E, O); edges start and end at sites (E,)."""
         first, second, rest = self.dense.linear.weight.split(self.sizes, 1)
         ends = product(atoms, first).index_select(0, source)
         ends = ends + product(atoms, second).index_select(0, target)
         return activate(product(edges, rest) + ends)
 
 
-def stack(inputs: int, width: int, residuals: int) -> nn.ModuleList:
-    """An active layer and residual layers after it."""
+def make_stack(inputs: int, width: int, residuals: int) -> nn.ModuleList:
+    """Create an active layer and residual layers after it."""
     layers = [Dense(inputs, width, active=True), *(Residual(width) for _ in range(residuals))]
     return nn.ModuleList(layers)
 
 
-def apply(layers: nn.ModuleList, inputs: Tensor) -> Tensor:
-    """The inputs passed through all layers."""
+def apply_layers(layers: nn.ModuleList, inputs: Tensor) -> Tensor:
+    """Pass the inputs through all layers."""
     for layer in layers:
         inputs = layer(inputs)
     return inputs
 
 
 def activate(inputs: Tensor) -> Tensor:
-    """The scaled SiLU."""
+    """Apply the scaled SiLU."""
     return F.silu(inputs).mul_(SILU_GAIN)
 
 
 def merge(left: Tensor, right: Tensor) -> Tensor:
-    """The sum of two terms, scaled to the variance of one."""
+    """Sum two terms, scaled to the variance of one."""
     return (left + right).mul_(HALVE)
 
 
@@ -133,7 +135,7 @@ def he_orthogonal_(weight: Tensor) -> Tensor:
     Outputs are the first of two dimensions or the last of three. Gasteiger, Becker, Günnemann,
     GemNet (arXiv:2106.08903), appendix on weight initialisation.
     """
-    if weight.is_meta:  # only shapes are wanted, as before weights are loaded
+    if weight.is_meta:  # a network without memory, which gets its weights from a file
         return weight
     with torch.no_grad():
         nn.init.orthogonal_(weight)

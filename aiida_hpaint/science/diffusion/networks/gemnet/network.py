@@ -24,7 +24,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.graph import Graph, build_gr
 from aiida_hpaint.science.diffusion.networks.gemnet.interaction import (
     Basis,
     Interaction,
-    angular_basis,
+    compute_angular_basis,
 )
 from aiida_hpaint.science.diffusion.networks.gemnet.layers import Dense, PairDense, product
 from aiida_hpaint.science.diffusion.networks.gemnet.output import LatticeOutput, Output
@@ -33,7 +33,7 @@ from aiida_hpaint.science.diffusion.noise import Noise
 
 
 class Species(nn.Module):
-    """A vector for each element (rows from hydrogen on)."""
+    """Embedding of elements (rows from hydrogen on)."""
 
     def __init__(self, rows: int, width: int) -> None:
         super().__init__()
@@ -41,12 +41,12 @@ class Species(nn.Module):
         nn.init.uniform_(self.embeddings.weight, -math.sqrt(3), math.sqrt(3))
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """(A, W) from atomic numbers (A,)."""
+        """Embed atomic numbers (A,); returns (A, W)."""
         return torch.as_tensor(self.embeddings(numbers - 1))
 
 
 class GemNet(nn.Module):
-    """Forces on sites; a module of its own because checkpoints name it."""
+    """Network that computes forces on sites; a module of its own because checkpoints name it."""
 
     def __init__(self, settings: GemNetSettings) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class GemNet(nn.Module):
     def forward(
         self, graph: Graph, cosines: Tensor, numbers: Tensor, times: Tensor, wanted: Tensor
     ) -> Tensor:
-        """(A, 3) Cartesian forces, 0 where no wanted edge ends.
+        """Compute Cartesian forces (A, 3), which are 0 for sites where no wanted edge ends.
 
         Parameters
         ----------
@@ -88,7 +88,8 @@ class GemNet(nn.Module):
         numbers, times
             (A,) atomic numbers, and (A, T) encoded times.
         wanted
-            Edges whose force is wanted.
+            Indices of the edges whose force is needed: those that end at unknown sites. Nothing
+            else of the last block and of the outputs is computed.
         """
         radial, angular = self._measure(graph)
         basis = self._basis(radial, angular)
@@ -108,11 +109,11 @@ class GemNet(nn.Module):
         return graph.total(torch.zeros_like(graph.direction).index_copy(0, wanted, pushes))
 
     def _measure(self, graph: Graph) -> tuple[Tensor, Tensor]:
-        """Radial (E, R) and angular functions, made in the precision of the geometry."""
+        """Compute radial (E, R) and angular functions, in the precision of the geometry."""
         dtype = self.mlp_rbf3.linear.weight.dtype
         with torch.autocast(graph.distance.device.type, enabled=False):
             radial = self.radial_basis(graph.distance)
-            angular = angular_basis(graph, self.settings.spherical)
+            angular = compute_angular_basis(graph, self.settings.spherical)
         return radial.to(dtype), angular.to(dtype)
 
     def _basis(self, radial: Tensor, angular: Tensor) -> Basis:
@@ -125,6 +126,8 @@ class GemNet(nn.Module):
         )
 
     def _embed_angles(self, edges: Tensor, cosines: Tensor) -> Tensor:
+        # The first layer acts on edges beside cosines; the product is split, as that of the wide
+        # part has a faster kernel (see `product`).
         first, _, second = self.angle_edge_emb
         assert isinstance(first, nn.Linear)
         assert isinstance(second, nn.Linear)
@@ -135,7 +138,17 @@ class GemNet(nn.Module):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What stays while sites move: pairs, and the turn from forces to the axes of the noise."""
+    """Geometry that stays while sites move.
+
+    Attributes
+    ----------
+    candidates
+        Pairs of sites that may become edges.
+    units : (B, 3, 3)
+        Unit vectors along the lattice vectors.
+    conversion : (B, 3, 3)
+        Matrix from Cartesian forces to noise along its axes.
+    """
 
     candidates: Candidates
     units: Tensor
@@ -143,7 +156,7 @@ class Prepared:
 
 
 class GemNetwork(nn.Module):
-    """Noise of unknown sites, as MatterGen's `GemNetTDenoiser` estimates it.
+    """Network that estimates noise as MatterGen's `GemNetTDenoiser` does.
 
     Parameters have the names of MatterGen 1.0 (Zeni et al., Nature 2025), so that its checkpoints
     load. Instead of one time for a structure every site has its own, as in TD-Paint (Mayet et al.,
@@ -168,7 +181,7 @@ class GemNetwork(nn.Module):
 
     @torch.no_grad()
     def prepare(self, crystals: Crystals) -> Prepared:
-        """Candidates for edges, and what depends on the cells alone.
+        """Find the candidates for edges, and compute what depends on the cells alone.
 
         Raises
         ------
@@ -184,6 +197,8 @@ class GemNetwork(nn.Module):
         crystals = _precise(crystals)
         cells = crystals.cells
         with torch.autocast(cells.device.type, enabled=False):
+            # Forces are along the score, which is minus the noise. They are converted to fractional
+            # coordinates, then to the axes of the noise; flat cells need double precision.
             inverse = torch.linalg.inv(cells.double()) @ self.noise.axes(cells.double())
             return Prepared(
                 candidates=find_candidates(crystals, self.settings),
@@ -194,7 +209,7 @@ class GemNetwork(nn.Module):
     def forward(
         self, crystals: Crystals, noise_levels: Tensor, prepared: Prepared | None = None
     ) -> Tensor:
-        """Noise estimate (B, N, 3) of unknown sites along the axes of the noise, 0 elsewhere."""
+        """Estimate noise (B, N, 3) of unknown sites along the axes of the noise, 0 elsewhere."""
         prepared = prepared or self.prepare(crystals)
         candidates = prepared.candidates
         exact = _precise(crystals)
@@ -210,13 +225,14 @@ class GemNetwork(nn.Module):
         return self._spread(forces, crystals, prepared)
 
     def _encode(self, crystals: Crystals, levels: Tensor, place: Tensor) -> Tensor:
-        """(A, T) encoded times."""
+        """Encode the time of each site; returns (A, T)."""
         times = self.noise.times(levels.to(crystals.frac), crystals)
+        # No time 0 occurs in trainings: clean sites get a small one, TD-Paint's epsilon.
         times = torch.where(levels > 0, times, self.settings.known_time)
         return torch.as_tensor(self.noise_level_encoding(times.flatten()[place]))
 
     def _spread(self, forces: Tensor, crystals: Crystals, prepared: Prepared) -> Tensor:
-        """(B, N, 3) along the axes of the noise, from Cartesian (A, 3)."""
+        """Convert Cartesian forces (A, 3) to noise (B, N, 3) along its axes."""
         candidates = prepared.candidates
         turned = prepared.conversion[candidates.structure] * forces[:, :, None]
         padded = forces.new_zeros(crystals.numbers.numel(), 3)
@@ -224,7 +240,7 @@ class GemNetwork(nn.Module):
         return torch.as_tensor(padded.view_as(crystals.frac).to(crystals.frac.dtype))
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
-        """Bytes that evaluating one structure takes, about."""
+        """Estimate the bytes that evaluating a structure takes; see `ScoreNetwork`."""
         settings = self.settings
         volume = abs(float(np.linalg.det(cell)))
         sphere = 4 / 3 * math.pi * settings.cutoff**3 * sites / volume
@@ -234,15 +250,15 @@ class GemNetwork(nn.Module):
         channels = 8 * settings.edge_width + 2 * settings.radial
         channels += 3 * settings.spherical * settings.triplet_width
         angles = 2 * settings.spherical * near
-        return edges * size * (channels + angles) + 80 * sites**2 * self._images(cell)
+        return edges * size * (channels + angles) + 80 * sites**2 * self._count_images(cell)
 
-    def _images(self, cell: NDArray[np.float64]) -> float:
+    def _count_images(self, cell: NDArray[np.float64]) -> float:
         spacings = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
         repeats = np.minimum(np.ceil(self.settings.cutoff / spacings), self.settings.images)
         return float(np.prod(2 * repeats + 1))
 
 
 def _precise(crystals: Crystals) -> Crystals:
-    """The crystals in single precision at least."""
+    """Return the crystals in single precision at least."""
     dtype = torch.promote_types(crystals.frac.dtype, torch.float32)
     return crystals.to(crystals.frac.device, dtype)

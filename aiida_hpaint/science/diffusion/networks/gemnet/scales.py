@@ -1,4 +1,4 @@
-"""Scale factors of GemNet-dT that keep the variance of activations, as data.
+"""Scale factors of GemNet-dT, which keep the variance of activations.
 
 From the file gemnet-dT.json of MatterGen (github.com/microsoft/mattergen, MIT licence), which took
 them from the Open Catalyst Project's tri_gaussian128 (github.com/FAIR-Chem/fairchem, configuration
@@ -21,6 +21,6 @@ OUTPUT_RADIAL = (16.161039352416992, 13.54678726196289, 12.754337310791016, 13.4
 """Product of edges and radial functions in the forces of each output block."""
 
 
-def scale(table: Sequence[float], block: int) -> float:
-    """The scale factor of a block (counted from 0)."""
+def find_scale(table: Sequence[float], block: int) -> float:
+    """Return the scale factor of a block (counted from 0)."""
     return table[block] if block < len(table) else 1.0

@@ -1,4 +1,4 @@
-"""Sizes of a GemNet-dT, and what of it exists."""
+"""Sizes of a GemNet-dT, and the heads that it has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class GemNetSettings(Settings):
     species_width: int = Field(512, ge=1, description="channels of an embedded species")
     latent_width: int = Field(512, ge=2, multiple_of=2, description="channels of the time")
     blocks: int = Field(4, ge=1, description="interaction blocks")
-    cutoff: float = Field(7.0, gt=0, description="Å")
+    cutoff: float = Field(7.0, gt=0, description="longest edge, Å")
     neighbours: int = Field(50, ge=1, description="nearest neighbours of a site that are kept")
     images: int = Field(5, ge=1, description="periodic images at most, to each side of the cell")
     ties: Ties = Field(
@@ -35,12 +35,15 @@ class GemNetSettings(Settings):
     bilinear_width: int = Field(64, ge=1, description="channels out of the triplets")
     before_skip: int = Field(1, ge=0, description="residual layers before the skip")
     after_skip: int = Field(2, ge=0, description="residual layers after the skip")
-    concat: int = Field(1, ge=0, description="residual layers after sites and edges were joined")
+    concat: int = Field(1, ge=0, description="residual layers after sites and edges are joined")
     atom_layers: int = Field(3, ge=0, description="residual layers of a site update or an output")
     species: int = Field(101, ge=1, description="rows of species: elements, and masked types")
     types: int = Field(101, ge=0, description="logits of species (not evaluated); 0: none")
     lattice: bool = Field(True, description="heads of the lattice exist (not evaluated)")
     energy: bool = Field(True, description="heads of the energy exist (not evaluated)")
     known_time: float = Field(
-        0.001, ge=0, le=1, description="time that clean sites are shown at (TD-Paint's epsilon)"
+        0.001,
+        ge=0,
+        le=1,
+        description="time that the network is given for clean sites (TD-Paint's epsilon)",
     )

@@ -11,15 +11,15 @@ from aiida_hpaint.science.diffusion.networks.gemnet.bases import (
     Gaussians,
     RadialBasis,
     TimeEncoding,
+    compute_harmonics,
     envelope,
-    even_steps,
-    legendre,
+    space_evenly,
 )
 
 
 def test_angular_functions_are_spherical_harmonics_of_order_zero() -> None:
     cosines = torch.linspace(-1, 1, 101, dtype=torch.float64)[None]
-    found = legendre(cosines, 7, torch.ones(101, dtype=torch.float64))[0]
+    found = compute_harmonics(cosines, 7, torch.ones(101, dtype=torch.float64))[0]
     for degree, row in enumerate(found.numpy()):
         norm = np.sqrt((2 * degree + 1) / (4 * np.pi))
         np.testing.assert_allclose(
@@ -28,10 +28,10 @@ def test_angular_functions_are_spherical_harmonics_of_order_zero() -> None:
 
 
 def test_masked_angles_are_zero_in_all_degrees() -> None:
-    found = legendre(torch.rand(2, 3, 3), 7, 1 - torch.eye(3))
+    found = compute_harmonics(torch.rand(2, 3, 3), 7, 1 - torch.eye(3))
     assert found.shape == (2, 7, 3, 3)
     assert (torch.diagonal(found, dim1=2, dim2=3) == 0).all()
-    assert legendre(torch.rand(2, 3, 3), 1, torch.ones(3, 3)).shape == (2, 1, 3, 3)
+    assert compute_harmonics(torch.rand(2, 3, 3), 1, torch.ones(3, 3)).shape == (2, 1, 3, 3)
 
 
 def test_the_envelope_ends_smoothly() -> None:
@@ -69,7 +69,7 @@ def test_tables_are_rounded_once_and_so_the_same_on_every_processor() -> None:
     step = float(np.float32(1) / np.float32(127))
     rising = [step * count for count in range(64)]
     knots = [*rising, *(1 - knot for knot in reversed(rising))]
-    assert torch.equal(even_steps(128), torch.tensor(knots, dtype=torch.float32))
+    assert torch.equal(space_evenly(128), torch.tensor(knots, dtype=torch.float32))
 
 
 def test_tables_of_functions_stay_in_single_precision() -> None:

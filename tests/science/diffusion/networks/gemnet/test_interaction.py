@@ -9,7 +9,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.graph import build_graph
 from aiida_hpaint.science.diffusion.networks.gemnet.interaction import (
     Basis,
     Bilinear,
-    angular_basis,
+    compute_angular_basis,
 )
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
@@ -26,7 +26,7 @@ def test_triplets_are_summed_as_if_one_by_one() -> None:
     edges = torch.rand(count, 4, dtype=torch.float64)
     circular = torch.rand(count, 3, 7, dtype=torch.float64)
     none = torch.empty(0)
-    basis = Basis(none, none, none, circular, angular_basis(graph, 7))
+    basis = Basis(none, none, none, circular, compute_angular_basis(graph, 7))
     found = bilinear(edges, graph, basis).detach().numpy()
     weight, expected = bilinear.weight.detach().numpy(), np.zeros((count, 5))
     norms = np.sqrt((2 * np.arange(7) + 1) / (4 * np.pi))
