@@ -102,7 +102,7 @@ def test_one_bad_structure_leaves_the_others_standing() -> None:
     graph.submit()
     node = finished(graph.process, TIMEOUT)
     summary = node.outputs.summary.get_dict()
-    assert (summary["hosts"], summary["with_reference"], summary["judged"]) == (2, 1, 1)
+    assert (summary["hosts"], summary["with_reference"], summary["compared"]) == (2, 1, 1)
     assert summary["match"]["value"] == summary["les"]["value"] == 1.0
     assert abs(summary["energy_difference"]["median"]) < 2
     assert summary["first_stays_first"]["value"] == 1.0
