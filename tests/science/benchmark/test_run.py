@@ -18,7 +18,7 @@ from aiida_hpaint.science.benchmark import (
     run_comparison,
     write_report,
 )
-from aiida_hpaint.science.benchmark.run import folder_names
+from aiida_hpaint.science.benchmark.run import name_folders
 from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS
 from aiida_hpaint.science.benchmark.workers import run_in_parallel
@@ -144,10 +144,10 @@ def test_samples_as_drawn(references: References, folder: Path, tmp_path: Path) 
 
 
 def test_each_generator_has_its_folder() -> None:
-    names = folder_names(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
+    names = name_folders(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
     assert list(names.values()) == ["random", "best", "best-2", "mattergen-base"]
     with pytest.raises(ValueError, match="random is named twice"):
-        folder_names(["random", "bundled", "random"])
+        name_folders(["random", "bundled", "random"])
 
 
 @pytest.mark.slow

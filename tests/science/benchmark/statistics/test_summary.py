@@ -107,9 +107,9 @@ def test_failures_have_reasons(rows: list[HostRow]) -> None:
     }
     assert reasons == {
         "mp-1": "lower in energy than the reference",
-        "mp-2": "not drawn",
+        "mp-2": "not sampled",
         "mp-3": "no candidate",
-        "mp-4": "drawn, but lost in relaxation",
+        "mp-4": "sampled, but lost in relaxation",
         "mp-5": "host moved away",
         "mp-6": "relaxed, but not ranked first",
     }
