@@ -40,7 +40,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (["--compare", "random"], "two names or more"),
         (["--potentials", "all", "--unrelaxed"], "leave out --unrelaxed"),
         (["--potentials", "nonsense"], "unknown potential 'nonsense'"),
-        (["--submit", "--potentials", "all"], "goes without --output, --potentials"),
+        (["--submit", "--potentials", "all"], "cannot be combined with --output, --potentials"),
         (["--code", "python@cluster"], "are for --submit"),
         (["--show", "1"], "no references"),
         (["--element", "Cs"], "no structure of 1 has Cs"),

@@ -40,11 +40,11 @@ def summarise(
 
     `single_sample_match_unrelaxed`, `any_match_unrelaxed`: samples before relaxation.
     `single_sample_match`, `lowest_match`, `any_match`, `les`: at the end of the recipe, of one
-    sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the lower-energy success of Reents et
-    al. (arXiv:2601.01959, section II). `host_match`: of hosts with a lowest candidate, whether the
-    host alone still matches. Rates are {value, error, n, low, high}: errors are standard errors of
-    a bootstrap over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV
-    per atom, distances in Å, seconds of one core.
+    sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the
+    lower-energy success of Reents et al. (arXiv:2601.01959, section II). `host_match`: of hosts
+    with a lowest candidate, whether the host alone still matches. Rates are {value, error, n, low,
+    high}: errors are standard errors of a bootstrap over hosts, low and high the ends of a 95 %
+    interval (Wilson's). Energies are in eV per atom, distances in Å, times in CPU seconds.
 
     Symmetric proposals count in figures of the lowest and of any sample after relaxation, not in
     figures of single samples or of samples before relaxation. Where only the `candidates` of lowest
