@@ -120,7 +120,9 @@ def open_folder(
     asked = flatten(wanted)
     other = [key for key in {**known, **asked} if known.get(key) != asked.get(key)]
     if other:
-        lines = (f"  {key}: {known.get(key)} there, {asked.get(key)} now" for key in other)
+        lines = (
+            f"  {key}: {known.get(key)} in the folder, {asked.get(key)} requested" for key in other
+        )
         raise ValueError(
             f"{folder} holds a run with other settings:\n" + "\n".join(lines) + "\n"
             "Use the same settings to continue it, or choose another folder."

@@ -143,7 +143,7 @@ def test_rows_are_read_as_they_were_written(rows: list[HostRow], tmp_path: Path)
 
 def test_a_line_that_is_no_row_is_named(rows: list[HostRow], tmp_path: Path) -> None:
     (tmp_path / ROWS).write_text(rows[0].model_dump_json() + '\n{"index": 1}\n')
-    with pytest.raises(ValueError, match="line 2, is no row"):
+    with pytest.raises(ValueError, match="line 2, is not a row"):
         read_rows(tmp_path)
 
 
