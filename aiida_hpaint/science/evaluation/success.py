@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +74,13 @@ def estimate_rate(successes: ArrayLike, seed: int = 0) -> Rate:
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(by_host), (RESAMPLES, len(by_host)))
     return Rate(float(by_host.mean()), float(by_host[picks].mean(1).std()), len(by_host))
+
+
+def estimate_rate_as_json(successes: Sequence[Any]) -> dict[str, Any]:
+    """Return `estimate_rate` as JSON; all values are None if there are no hosts."""
+    if not successes:
+        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
+    return estimate_rate(successes).as_json()
 
 
 def is_lower_energy_success(matched: ArrayLike, energy_differences: ArrayLike) -> NDArray[np.bool_]:

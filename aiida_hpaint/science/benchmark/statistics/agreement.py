@@ -11,13 +11,11 @@ import numpy as np
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
-from aiida_hpaint.science.evaluation.success import RESAMPLES, estimate_rate
+from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
+from aiida_hpaint.science.evaluation.success import RESAMPLES, estimate_rate_as_json
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 Host = TypeVar("Host")
-
-SAME_ENERGY = 0.001
-"""Energy in eV per atom within which two candidates count as the same choice."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,11 @@ def _record(hosts: Sequence[Energies]) -> dict[str, Any]:
     return {
         "hosts": len(hosts),
         "candidates": sum(len(host.ours) for host in hosts),
-        "choice_match": _rate(picks),
-        "contested": _rate(contested),
-        "reference_lowest": _rate([bool((h.theirs[~h.matched] >= 0).all()) for h in hosts]),
+        "choice_match": estimate_rate_as_json(picks),
+        "contested": estimate_rate_as_json(contested),
+        "reference_lowest": estimate_rate_as_json(
+            [bool((h.theirs[~h.matched] >= 0).all()) for h in hosts]
+        ),
         "margin": _measure_margins([host for host in hosts if 0 < host.matched.mean() < 1]),
     }
 
@@ -122,7 +122,7 @@ def _compare_with_first(hosts: Sequence[Energies]) -> dict[str, Any]:
     """Return the agreement of another potential with the one that relaxed."""
     several = [_correlate_ranks(host) for host in hosts if len(host.ours) > 1]
     return {
-        "another": _rate([_choose_differently(host) for host in hosts]),
+        "another": estimate_rate_as_json([_choose_differently(host) for host in hosts]),
         "tau": _bootstrap(several, lambda values: float(np.mean(values))),
         "pearson": _bootstrap(hosts, partial(_correlate, pearsonr)),
         "spearman": _bootstrap(hosts, partial(_correlate, spearmanr)),
@@ -163,12 +163,6 @@ def _correlate(kind: Callable[..., Any], hosts: Sequence[Energies]) -> float:
 
 def _join(hosts: Sequence[Energies], name: str) -> FloatArray:
     return np.concatenate([getattr(host, name) for host in hosts])
-
-
-def _rate(successes: Sequence[bool]) -> dict[str, Any]:
-    if not successes:
-        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return estimate_rate(successes).as_json()
 
 
 def _bootstrap(hosts: Sequence[Host], value: Callable[[Sequence[Host]], float]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
 )
 from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
-from aiida_hpaint.science.evaluation.success import estimate_rate
+from aiida_hpaint.science.evaluation.success import estimate_rate_as_json
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
@@ -86,8 +86,8 @@ def summarise(
 def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     unrelaxed = _unrelaxed(rows)
     rates = {
-        "single_sample_match_unrelaxed": _rate(unrelaxed),
-        "any_match_unrelaxed": _rate([any(found) for found in unrelaxed]),
+        "single_sample_match_unrelaxed": estimate_rate_as_json(unrelaxed),
+        "any_match_unrelaxed": estimate_rate_as_json([any(found) for found in unrelaxed]),
     }
     if not _relaxed(rows):
         return rates
@@ -96,11 +96,11 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
     return {
         **rates,
-        "single_sample_match": _rate(single),
-        "lowest_match": _rate([_lowest(row, is_correct) for row in rows]),
-        "any_match": _rate(anywhere),
-        "les": _rate([_lowest(row, is_success) for row in rows]),
-        "host_match": _rate(stayed),
+        "single_sample_match": estimate_rate_as_json(single),
+        "lowest_match": estimate_rate_as_json([_lowest(row, is_correct) for row in rows]),
+        "any_match": estimate_rate_as_json(anywhere),
+        "les": estimate_rate_as_json([_lowest(row, is_success) for row in rows]),
+        "host_match": estimate_rate_as_json(stayed),
     }
 
 
@@ -213,15 +213,11 @@ def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
     return row.lowest is not None and test(row, row.lowest)
 
 
-def _rate(successes: Sequence[Any]) -> Figure:
-    if not successes:
-        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return estimate_rate(successes).as_json()
-
-
 def _curve(by_host: FloatArray) -> list[Figure]:
     """Return a rate for each k from (hosts, K) expected successes."""
-    return [{"k": k, **_rate(column.tolist())} for k, column in enumerate(by_host.T, 1)]
+    return [
+        {"k": k, **estimate_rate_as_json(column.tolist())} for k, column in enumerate(by_host.T, 1)
+    ]
 
 
 def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
