@@ -30,7 +30,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert f"Report: {tmp_path / 'report.html'}" in result.output
     result = run(tmp_path, *arguments, "--seed", "1")
     assert result.exit_code == 1
-    assert "settings.sampling.seed: 0 there, 1 here" in result.output
+    assert "settings.sampling.seed: 0 in the folder, 1 requested" in result.output
 
 
 @pytest.mark.parametrize(
