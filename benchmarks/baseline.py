@@ -32,8 +32,8 @@ from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import StructureBatch, from_pymatgen, remove_inserted
-from aiida_hpaint.workflows.dft.codes import find_espresso
-from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.codes import find_espresso_code
+from aiida_hpaint.workflows.dft.inputs import make_job_options
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
@@ -67,7 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--labels", nargs="+", help="only these")
     parser.add_argument("--protocol", default="fast", help="of DFT")
     parser.add_argument("--cutoff", type=float, help="of wavefunctions, Ry")
-    parser.add_argument("--nudge", type=float, default=0.0, help="see PinballSettings, Å")
+    parser.add_argument("--displacement", type=float, default=0.0, help="see PinballSettings, Å")
     return parser.parse_args()
 
 
@@ -84,7 +84,7 @@ def measured(
     """One host, restored both ways."""
     replaced = {"cutoff_wfc": options.cutoff} if options.cutoff else {}
     dft = load_dft_protocol(options.protocol, replaced)
-    baseline = submit(builder(host, dft, options.nudge))
+    baseline = submit(builder(host, dft, options.displacement))
     started = time.process_time()
     found = restore(host)
     seconds = time.process_time() - started
@@ -101,10 +101,10 @@ def measured(
     return {**row, "baseline": {**compared(placed(baseline), reference), **cost(baseline)}}
 
 
-def builder(host: StructureBatch, dft: DftSettings, nudge: float) -> Any:
+def builder(host: StructureBatch, dft: DftSettings, displacement: float) -> Any:
     """The baseline for one host, without its H."""
     settings = RestoreHydrogenSettings(dft=dft).model_dump()
-    settings["pinball"]["nudge"] = nudge
+    settings["pinball"]["displacement"] = displacement
     return RestoreHydrogenWorkChain.get_builder_from_protocol(
         None,
         None,
@@ -116,13 +116,13 @@ def builder(host: StructureBatch, dft: DftSettings, nudge: float) -> Any:
 
 def relaxed(structure: StructureBatch, dft: DftSettings) -> ProcessNode:
     """A DFT relaxation of one structure, submitted."""
-    code = find_espresso("pw")
+    code = find_espresso_code("pw")
     return submit(
         DftRelaxWorkChain,
         structure=to_structure(structure),
         code=code,
         settings=Dict(dft.model_dump(mode="json")),
-        options=Dict(pw_options(code)),
+        options=Dict(make_job_options(code)),
     )
 
 

@@ -23,9 +23,9 @@ import torch
 from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from aiida_hpaint.science.counting import CountingSettings, count_missing
-from aiida_hpaint.science.counting.counted import EVIDENCE
-from aiida_hpaint.science.counting.trials import trial_hosts
+from aiida_hpaint.science.counting import CountingSettings, estimate_missing_count
+from aiida_hpaint.science.counting.restorations import make_hosts_by_count
+from aiida_hpaint.science.counting.results import EVIDENCE
 from aiida_hpaint.science.evaluation.success import compute_wilson_interval
 from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -106,7 +106,7 @@ def fitting(host: StructureBatch, n_max: int) -> int:
     """The largest number up to `n_max` that fits into the cell; 0 if none does."""
     for n in range(n_max, 0, -1):
         try:
-            trial_hosts(host, "H", n)
+            make_hosts_by_count(host, "H", n)
         except HostError:
             continue
         return n
@@ -123,7 +123,7 @@ def settings_of(generator: str, n_max: int) -> CountingSettings:
 def measured(host: StructureBatch, missing: int, settings: CountingSettings) -> dict[str, Any]:
     """One row."""
     began = time.process_time()
-    counting = count_missing(host, settings=settings)
+    counting = estimate_missing_count(host, settings=settings)
     found = counting.as_json()
     symbols = [symbol_of(number) for number in host.numbers.tolist()]
     return {

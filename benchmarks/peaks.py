@@ -96,7 +96,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--samples", type=int, default=10, help="of each host and way, at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--start-time", type=float, default=0.3, help="noise to refine from")
-    parser.add_argument("--nudge", type=float, default=0.1, help="of sites before relaxation, Å")
+    parser.add_argument(
+        "--displacement", type=float, default=0.1, help="of sites before relaxation, Å"
+    )
     parser.add_argument(
         "--screening",
         type=float,
@@ -193,7 +195,7 @@ def draw(
     if way in ("random", "bundled"):
         return generate(host, sampling.model_copy(update={"generator": way}))
     if way == "peaks":
-        pinball = PinballSettings(nudge=options.nudge, screening=options.screening)
+        pinball = PinballSettings(displacement=options.displacement, screening=options.screening)
         return make_starting_points([sites], host, sampling.samples, pinball=pinball)
     pinball = PinballSettings(screening=options.screening)
     guesses = make_starting_points([sites], host, max(1, sampling.samples // 2), pinball=pinball)

@@ -32,13 +32,16 @@ from scipy.sparse import coo_array
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.electrostatics import Sites, choose_sites, find_sites, read_cube
-from aiida_hpaint.science.electrostatics.arrangements import TIE, Pool
-from aiida_hpaint.science.electrostatics.branching import NODES, Search
-from aiida_hpaint.science.electrostatics.ewald import ewald_energies
-from aiida_hpaint.science.electrostatics.heuristic import exchange
-from aiida_hpaint.science.electrostatics.placing import place_sites
-from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations, symmetrised
+from aiida_hpaint.science.electrostatics.arrangements import TIE, SolutionPool
+from aiida_hpaint.science.electrostatics.branch_and_bound import MAX_NODES, BranchAndBound
+from aiida_hpaint.science.electrostatics.ewald import compute_ewald_energies
+from aiida_hpaint.science.electrostatics.placement import place_sites
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
+from aiida_hpaint.science.electrostatics.site_symmetry import (
+    find_site_permutations,
+    symmetrise_energies,
+)
+from aiida_hpaint.science.electrostatics.tabu_search import run_tabu_search
 from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures import StructureBatch, remove_inserted
@@ -166,23 +169,23 @@ def hosts() -> list[Case]:
     ]
 
 
-def problem_of(case: Case) -> tuple[Selection, np.ndarray]:
+def problem_of(case: Case) -> tuple[QuadraticProblem, np.ndarray]:
     """The problem, exactly symmetric, and the permutations."""
-    permutations = site_permutations(case.frac, case.energies, case.cell)
-    ewald = ewald_energies(case.frac, case.cell)
-    linear, pairs = symmetrised(case.energies + ewald.own, ewald.pairs, permutations)
-    return Selection(linear, pairs, case.count), permutations
+    permutations = find_site_permutations(case.frac, case.energies, case.cell)
+    ewald = compute_ewald_energies(case.frac, case.cell)
+    linear, pairs = symmetrise_energies(case.energies + ewald.own, ewald.pairs, permutations)
+    return QuadraticProblem(linear, pairs, case.count), permutations
 
 
-def solve(case: Case, nodes: int = NODES, keep: int = KEEP) -> Solved:
+def solve(case: Case, nodes: int = MAX_NODES, keep: int = KEEP) -> Solved:
     """Choose sites, and note when the exchanges are over."""
     start = time.process_time()
     selection, permutations = problem_of(case)
-    pool = Pool(permutations, keep)
-    exchange(selection, pool)
+    pool = SolutionPool(permutations, keep)
+    run_tabu_search(selection, pool)
     guess = pool.result()[0]
     before = time.process_time() - start
-    search = Search(selection, pool, nodes)
+    search = BranchAndBound(selection, pool, nodes)
     _, ended = search.run()
     seconds = time.process_time() - start
     return Solved(
@@ -255,7 +258,9 @@ def others(_: int) -> None:
 
 
 def ratio(
-    method: Callable[[Selection], float], problems: list[Selection], ours: list[Solved]
+    method: Callable[[QuadraticProblem], float],
+    problems: list[QuadraticProblem],
+    ours: list[Solved],
 ) -> float:
     """Seconds of another method over ours; both have to find the same."""
     start = time.process_time()
@@ -265,14 +270,14 @@ def ratio(
     return seconds / sum(one.seconds for one in ours)
 
 
-def brute_force(problem: Selection) -> float:
+def brute_force(problem: QuadraticProblem) -> float:
     """The lowest of all choices."""
     sets = np.array(list(combinations(range(len(problem)), problem.count)))
     blocks = np.array_split(sets, 1 + len(sets) // 20000)
     return min(float(problem.energies(block).min()) for block in blocks)
 
 
-def highs(problem: Selection) -> float:
+def highs(problem: QuadraticProblem) -> float:
     """The lowest by HiGHS: a variable for each product, whose sums over a site are (n-1) x."""
     size, count = len(problem), problem.count
     first, second = np.triu_indices(size, 1)

@@ -10,10 +10,9 @@ from aiida.engine import calcfunction
 from aiida.orm import ArrayData, Dict, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of, to_structure
-from aiida_hpaint.science.electrostatics import placing
+from aiida_hpaint.science.electrostatics import placement as placing
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
-from aiida_hpaint.science.electrostatics.peaks import find_sites
-from aiida_hpaint.science.electrostatics.sites import Sites
+from aiida_hpaint.science.electrostatics.peaks import Sites, find_sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings
 
 __all__ = ["arrange_sites", "find_peaks", "take_arrangement"]
@@ -60,7 +59,7 @@ def arrange_sites(
     -------
     mapping
         `arrangements`, a StructureBatchData with a structure for each, the lowest first; see
-        `aiida_hpaint.science.electrostatics.placing.arrange_sites`.
+        `aiida_hpaint.science.electrostatics.placement.place_lowest_arrangements`.
     """
     frac_coords, energies, orbits, permutations = map(sites.get_array, _SITES)
     places = Sites(frac_coords, energies, orbits, permutations)
@@ -68,7 +67,7 @@ def arrange_sites(
     host = batch_of(structure)
     return {
         "arrangements": StructureBatchData(
-            placing.arrange_sites(host, places, element.value, count.value, pinball)
+            placing.place_lowest_arrangements(host, places, element.value, count.value, pinball)
         )
     }
 

@@ -12,10 +12,13 @@ from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.counting import rank_counts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.counting.phases import phase_batch
-from aiida_hpaint.science.counting.question import check_phases, elements_of, with_question
-from aiida_hpaint.science.counting.settings import CountingSettings
-from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
+from aiida_hpaint.science.counting.phases import (
+    check_elemental_phases,
+    list_elements,
+    make_phase_batch,
+)
+from aiida_hpaint.science.counting.restorations import make_bare_host, make_hosts_by_count
+from aiida_hpaint.science.counting.settings import CountingSettings, override_settings
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -29,7 +32,7 @@ from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["build_count", "count"]
+__all__ = ["build_count", "restore_and_count"]
 
 _STRUCTURE = Annotated[StructureData, SocketMeta(required=False)]
 _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
@@ -44,7 +47,7 @@ _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
         phases=StructureBatchData,
     )
 )
-def count(
+def restore_and_count(
     host: StructureBatchData,
     bare: StructureBatchData,
     phases: StructureBatchData,
@@ -101,7 +104,7 @@ def count(
     }
 
 
-count._graph_class = DurableGraph
+restore_and_count._graph_class = DurableGraph
 
 
 def build_count(
@@ -114,14 +117,14 @@ def build_count(
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     chunk_sites: int = 500,
-    name: str = "count",
+    name: str = "restore_and_count",
 ) -> WorkGraph:
     """A count WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     host, element, n_max, settings, phases
-        As for `aiida_hpaint.science.counting.count_missing`.
+        As for `aiida_hpaint.science.counting.estimate_missing_count`.
     code, options
         Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
     chunk_sites
@@ -137,23 +140,25 @@ def build_count(
         If anything is unknown, missing or out of its range, or the potential does not know an
         element (asked where this very Python relaxes).
     """
-    settings = with_question(settings or CountingSettings(), element, n_max)
+    settings = override_settings(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
-    hosts = StructureBatchData(trial_hosts(one, settings.element, settings.n_max))
-    elements = elements_of(one, settings)
-    competing = phase_batch(elements, phases, settings.packaged_phases)
+    hosts = StructureBatchData(make_hosts_by_count(one, settings.element, settings.n_max))
+    elements = list_elements(one, settings)
+    competing = make_phase_batch(elements, phases, settings.packaged_phases)
     if competing is None:
         raise ValueError("there is no competing phase: give one of each element, with --phases")
-    check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
+    check_elemental_phases(
+        elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing)
+    )
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
     restoration = settings.restoration
     relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
     if runs_here(relaxing["code"]):
         # Phases hold no other elements than the host and what it misses.
         get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
-    graph = count.build(
+    graph = restore_and_count.build(
         host=StructureBatchData(one),
-        bare=StructureBatchData(bare_host(one)),
+        bare=StructureBatchData(make_bare_host(one)),
         phases=StructureBatchData(competing),
         **inputs,
         relaxing=relaxing,

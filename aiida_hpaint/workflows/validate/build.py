@@ -15,9 +15,9 @@ from aiida_hpaint.science.evaluation.validation import select_for_dft
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import symbol_of
-from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.codes import find_espresso_code
 from aiida_hpaint.workflows.dft.families import pick_family
-from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.inputs import make_job_options
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.validate.graph import validate
 
@@ -97,8 +97,8 @@ def build_dft_plan(
     ValueError
         If the code, a pseudopotential for an element or an option is missing or unknown.
     """
-    pw = find_espresso("pw", code)
-    jobs = pw_options(pw, with_remembered(pw, options))
+    pw = find_espresso_code("pw", code)
+    jobs = make_job_options(pw, with_remembered(pw, options))
     pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(jobs)}
