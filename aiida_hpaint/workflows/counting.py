@@ -1,4 +1,4 @@
-"""The count WorkGraph: restore a host with every number of sites, and rank the numbers."""
+"""WorkGraph that restores a host with every number of sites, and ranks the numbers."""
 
 from __future__ import annotations
 
@@ -58,16 +58,16 @@ def restore_and_count(
     competing: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
-    """Count the sites that a host misses; `build_count` makes the inputs.
+    """Restore a host with every number of sites and rank them; see `build_count` for the inputs.
 
     Parameters
     ----------
     host
-        As it was given.
+        Host as it was given.
     bare
-        The same as a sample, to be relaxed with nothing added.
+        Host without added sites, as a sample to relax.
     phases
-        Competing phases, to be relaxed.
+        Competing phases to relax.
     hosts, chunks, plan
         Inputs of the restore graph: the host with 1, 2, ... sites.
     relaxing, competing
@@ -78,7 +78,7 @@ def restore_and_count(
     Returns
     -------
     mapping
-        See `rank_counts`; `samples` and `phases` are what it was given.
+        Outputs of `rank_counts`, and its inputs `samples` and `phases`.
     """
     graph = get_current_graph()
     alone = graph.add_task(
@@ -119,16 +119,16 @@ def build_count(
     chunk_sites: int = 500,
     name: str = "restore_and_count",
 ) -> WorkGraph:
-    """A count WorkGraph that is ready for `submit()` or `run()`.
+    """Build a WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     host, element, n_max, settings, phases
-        As for `aiida_hpaint.science.counting.estimate_missing_count`.
+        See `aiida_hpaint.science.counting.estimate_missing_count`.
     code, options
-        Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
+        Codes and options of the jobs, as for `build_restore`; those of `relax` also relax phases.
     chunk_sites
-        Sites of the hosts in one chunk, at most. Chunks run side by side.
+        Largest number of sites in a chunk of hosts. Chunks run in parallel.
     name
         Label of the process.
 
@@ -137,8 +137,8 @@ def build_count(
     HostError
         If the host cannot be used, or no more sites fit.
     ValueError
-        If anything is unknown, missing or out of its range, or the potential does not know an
-        element (asked where this very Python relaxes).
+        If an input is unknown, missing or out of range, or the potential does not support an
+        element (checked only if jobs run with this Python).
     """
     settings = override_settings(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
@@ -154,7 +154,7 @@ def build_count(
     restoration = settings.restoration
     relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
     if runs_here(relaxing["code"]):
-        # Phases hold no other elements than the host and what it misses.
+        # Phases contain only elements of the host and the missing one.
         get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
     graph = restore_and_count.build(
         host=StructureBatchData(one),

@@ -43,8 +43,8 @@ def estimate_missing_count(
     """Estimate how many sites of an element a host misses.
 
     The host is restored with 0 to `n_max` sites, and the numbers are ranked by energies, charge
-    balance and bond valences. If its file has a chemical formula, `science.structures.
-    count_missing` reads the number from it instead.
+    balance and bond valences. If its file has a chemical formula, the function
+    `science.structures.count_missing` reads the number from it instead.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def estimate_missing_count(
 
     Examples
     --------
-    >>> counting = count_missing("brucite.cif", n_max=4)  # doctest: +SKIP
+    >>> counting = estimate_missing_count("brucite.cif", n_max=4)  # doctest: +SKIP
     >>> counting.best.count, counting.margin  # doctest: +SKIP
     """
     settings = override_settings(settings or CountingSettings(), element, n_max)
