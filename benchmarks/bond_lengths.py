@@ -1,4 +1,4 @@
-"""R0 of cation-oxygen bonds from structures: what `counting/oxide_bonds.yaml` holds.
+"""R0 of cation-oxygen bonds from structures, for `counting/oxide_bonds.yaml`.
 
     python benchmarks/bond_lengths.py train.npz > oxide_bonds.yaml
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def oxides(data: Any) -> Iterator[Atoms]:
-    """Structures with oxygen as the only anion."""
+    """Yield structures with oxygen as the only anion."""
     numbers, frac, cells = data["atomic_numbers"], data["frac_coords"], data["lattice"]
     stops = np.cumsum(data["num_atoms"])
     for cell, stop, count in zip(cells, stops, data["num_atoms"], strict=True):
@@ -59,7 +59,7 @@ def oxides(data: Any) -> Iterator[Atoms]:
 
 
 def lengths(atoms: Atoms) -> Iterator[tuple[str, int, float]]:
-    """Element, oxidation state and R0 (Å) of each cation."""
+    """Yield element, oxidation state and R0 (Å) of each cation."""
     symbols = atoms.get_chemical_symbols()
     assignments = find_charge_balances(dict(Counter(symbols)), "H", 0)
     if not assignments or assignments[0].weight < LEAST_WEIGHT:
