@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -9,8 +7,8 @@ from aiida_hpaint.science.electrostatics.placement import place_sites
 from aiida_hpaint.science.structures import SampleStatus, StructureBatch, remove_inserted
 
 
-def test_each_arrangement_is_a_sample(brucite: Callable[..., StructureBatch]) -> None:
-    host = remove_inserted(brucite())
+def test_each_arrangement_is_a_sample(brucite: StructureBatch) -> None:
+    host = remove_inserted(brucite)
     assert host.numbers.tolist() == [12, 8, 8]
     points = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6], [0.7, 0.8, 0.9]])
     samples = place_sites(host, points, np.array([[0, 2], [2, 1]]), "Li")
@@ -24,16 +22,16 @@ def test_each_arrangement_is_a_sample(brucite: Callable[..., StructureBatch]) ->
     assert set(samples.scalars["status"].tolist()) == {SampleStatus.SAMPLED.value}
 
 
-def test_there_is_one_host(brucite: Callable[..., StructureBatch]) -> None:
-    two = remove_inserted(brucite())[[0, 0]]
+def test_there_is_one_host(brucite: StructureBatch) -> None:
+    two = remove_inserted(brucite)[[0, 0]]
     with pytest.raises(ValueError, match="one host is needed, got 2"):
         place_sites(two, np.zeros((1, 3)), np.array([[0]]), "H")
 
 
 def test_displacements_have_their_length_and_are_always_the_same(
-    brucite: Callable[..., StructureBatch],
+    brucite: StructureBatch,
 ) -> None:
-    host = remove_inserted(brucite())
+    host = remove_inserted(brucite)
     points = np.random.default_rng(0).random((4, 3))
     chosen = np.array([[0, 3], [3, 1]])
     still = place_sites(host, points, chosen, "H")
