@@ -27,6 +27,7 @@ release = version = aiida_hpaint.__version__
 
 extensions = [
     "myst_parser",
+    "recipe_table",
     "settings_table",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",

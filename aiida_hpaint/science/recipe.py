@@ -34,6 +34,8 @@ from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import Progress
 
 if TYPE_CHECKING:
+    from aiida_hpaint.science.diffusion.sampling.generators import Generator
+    from aiida_hpaint.science.relaxation.potentials import Potential
     from aiida_hpaint.science.structures.trajectory import Trajectory
 
 __all__ = [
@@ -88,7 +90,7 @@ class RelaxationInputs(Settings):
 
 @dataclass(frozen=True)
 class StageTools:
-    """What a stage may be given besides its inputs; none of it changes the result.
+    """What a stage may be given besides its inputs.
 
     Attributes
     ----------
@@ -96,10 +98,14 @@ class StageTools:
         Called with (done, total, text) now and then.
     deadline
         Value of `time.monotonic()` at which to stop with what is finished.
+    generator, potential
+        Objects that take the place of those that the settings name.
     """
 
     progress: Progress | None = None
     deadline: float | None = None
+    generator: Generator | None = None
+    potential: Potential | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,8 @@ class Stage:
         Name in graphs, labels, history and reports.
     title
         What people read while it runs.
+    about
+        What it does, in one sentence.
     field
         Field of `RestorationSettings` that configures the stage; null there turns it off.
     kind
@@ -144,6 +152,7 @@ class Stage:
 
     name: str
     title: str
+    about: str
     field: str
     kind: Literal["sample", "relax"]
     inputs: type[Settings]
@@ -198,7 +207,7 @@ def run_stage(
     inputs
         Its inputs, as `plan_stages` makes them.
     tools
-        Progress and deadline.
+        Progress, deadline, and objects in the place of what the settings name.
 
     Raises
     ------
@@ -313,12 +322,14 @@ def _sample(
     hosts = replace(hosts, scalars={"host": places})  # what else guesses have is not of the samples
     if sampling.record and not several:
         # A recording is of all hosts or none, so that no deadline can cut it short.
-        samples, trajectory = generate_recorded(hosts, sampling, progress=tools.progress)
+        samples, trajectory = generate_recorded(
+            hosts, sampling, generator=tools.generator, progress=tools.progress
+        )
         trajectory = replace(trajectory, hosts=places[trajectory.hosts])
     elif tools.deadline is not None:
-        samples = generate_until(hosts, sampling, tools.deadline)
+        samples = generate_until(hosts, sampling, tools.deadline, generator=tools.generator)
     else:
-        samples = generate(hosts, sampling, progress=tools.progress)
+        samples = generate(hosts, sampling, generator=tools.generator, progress=tools.progress)
     samples = samples.with_scalars(host=places[samples.scalars["host"]])
     if several:
         samples = number_samples(samples)
@@ -340,7 +351,7 @@ def _relax(
     relaxed = relax(
         samples,
         inputs.relaxation,
-        inputs.potential,
+        tools.potential or inputs.potential,
         stage=name,
         deadline=tools.deadline,
         progress=tools.progress,
@@ -377,6 +388,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="sample",
         title="sample",
+        about="Place the sites to insert with a generator, propose symmetric arrangements beside "
+        "the samples, and filter out what is too close, implausible or a duplicate.",
         field="sampling",
         kind="sample",
         inputs=SamplingInputs,
@@ -386,6 +399,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="score",
         title="score",
+        about="Relax all samples for a few steps; the lowest `candidates` of each host go on.",
         field="score",
         kind="relax",
         inputs=RelaxationInputs,
@@ -396,6 +410,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="relax_inserted",
         title="relax inserted sites",
+        about="Relax the inserted sites in the fixed host; the lowest `keep` of each host go on, "
+        "and those within `keep_window` of the lowest.",
         field="relax_inserted",
         kind="relax",
         inputs=RelaxationInputs,
@@ -408,6 +424,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="relax_all",
         title="relax all sites",
+        about="Relax all sites at fixed cell.",
         field="relax_all",
         kind="relax",
         inputs=RelaxationInputs,

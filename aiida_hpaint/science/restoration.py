@@ -1,10 +1,10 @@
-"""restore: the whole recipe in plain Python, from hosts to ranked candidates."""
+"""Restoration in plain Python: the whole recipe, from hosts to ranked candidates."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,18 @@ from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 from aiida_hpaint.science.types import Progress
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.diffusion.sampling.generators import Generator
+    from aiida_hpaint.science.relaxation.potentials import Potential
+
+__all__ = [
+    "Restoration",
+    "relax_and_rank",
+    "restore",
+    "restore_batch",
+    "restore_from_starting_points",
+]
 
 
 @dataclass(frozen=True)
@@ -83,26 +95,34 @@ def restore(
     add: str | Mapping[str, int] | None = None,
     settings: RestorationSettings | str = "balanced",
     *,
+    generator: Generator | None = None,
+    potential: Potential | None = None,
     record: bool = False,
     progress: Progress | None = None,
 ) -> Restoration:
-    """Put missing sites into crystals: sample, relax the inserted sites, relax all, rank.
+    """Restore hosts: place the sites to insert, relax, and rank the candidates by energy.
 
-    The recipe of Reents et al. (arXiv:2601.01959, section IV) without AiiDA and without DFT.
+    The recipe of Reents et al. (arXiv:2601.01959, section IV) without AiiDA and without DFT;
+    `aiida_hpaint.science.recipe` lists its stages.
 
     Parameters
     ----------
     hosts
         One host or several: paths (CIF, POSCAR, extxyz), pymatgen Structures, ASE Atoms, or a
-        StructureBatch whose inserted sites are there already.
+        StructureBatch that holds its sites to insert already, with positions for them where
+        `settings.sampling` is null.
     add
-        What to add to each host, like 'H:4' or {'H': 4}; None reads the number of missing H from
-        the CIF of each host.
+        Sites to insert in each host, like 'H:4' or {'H': 4}; None reads the number of missing H
+        from the CIF of each host.
     settings
         Name of a protocol or settings.
+    generator
+        Object that takes the place of the generator that `sampling.generator` names.
+    potential
+        Object that takes the place of the potential that `potential.name` names.
     record
-        Keep how the samples were drawn, at every step unless `sampling.record` says which. The
-        samples are the same.
+        Keep the positions of the inserted sites during sampling, after every step unless
+        `sampling.record` says which. The samples are the same.
     progress
         Called with (done, total, text) now and then.
 
@@ -113,7 +133,7 @@ def restore(
     ValueError
         If the protocol is unknown, or the settings ask for a validation by DFT.
     CheckpointError, PotentialError
-        If the model or the potential cannot be had.
+        If the model or the potential cannot be loaded.
 
     Examples
     --------
@@ -122,32 +142,37 @@ def restore(
     """
     if isinstance(settings, str):
         settings = load_protocol(settings)
-    batch, problems = prepare_hosts(hosts, add)
-    if batch is None or problems:
-        raise HostError(problems)
+    if settings.sampling is None and isinstance(hosts, StructureBatch):
+        batch = hosts  # guesses: there is nothing to add
+    else:
+        prepared, problems = prepare_hosts(hosts, add)
+        if prepared is None or problems:
+            raise HostError(problems)
+        batch = prepared
     if record and settings.sampling is not None and not settings.sampling.record:
         sampling = settings.sampling.model_copy(update={"record": 1})
         settings = settings.model_copy(update={"sampling": sampling})
-    return restore_recorded(batch, settings, progress=progress)
+    tools = StageTools(progress=progress, generator=generator, potential=potential)
+    return restore_batch(batch, settings, tools)
 
 
 def restore_batch(
-    hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
-) -> StructureBatch:
-    """Return all samples of checked hosts, relaxed and ranked."""
-    return restore_recorded(hosts, settings, progress=progress).samples
-
-
-def restore_recorded(
-    hosts: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+    hosts: StructureBatch, settings: RestorationSettings, tools: StageTools | None = None
 ) -> Restoration:
-    """Restore checked hosts, with a recording of the sampling if `sampling.record` asks for it."""
+    """Restore checked hosts; see `restore`.
+
+    Parameters
+    ----------
+    hosts
+        Hosts with their sites to insert. Where `settings.sampling` is null these have positions,
+        and structures with the same scalar `host` are guesses for one host.
+    """
     _refuse_dft(settings)
     check_inserted_sites(hosts, settings.sampling)
     if settings.sampling is not None:
-        return _run_stages(hosts, hosts, settings, progress)
+        return _run_stages(hosts, hosts, settings, tools)
     guesses = start_from_guesses(hosts, settings.symmetry, settings.filter)
-    return _run_stages(hosts, guesses, settings, progress)
+    return _run_stages(hosts, guesses, settings, tools)
 
 
 def restore_from_starting_points(
@@ -155,6 +180,8 @@ def restore_from_starting_points(
     points: StructureBatch,
     settings: RestorationSettings | str = "balanced",
     *,
+    generator: Generator | None = None,
+    potential: Potential | None = None,
     progress: Progress | None = None,
 ) -> Restoration:
     """Restore hosts from samples that exist already, like those at maxima of a potential.
@@ -162,13 +189,15 @@ def restore_from_starting_points(
     Parameters
     ----------
     hosts
-        With the sites to insert.
+        Hosts with their sites to insert.
     points
         Samples of the hosts, as `electrostatics.make_starting_points` makes them.
     settings
         Name of a protocol or settings. With a `sampling.start_time` below 1 the generator samples
         around each starting point, `sampling.samples` times, and these samples take the place of
         the starting points; otherwise nothing is sampled.
+    generator, potential, progress
+        See `restore`.
 
     Raises
     ------
@@ -180,32 +209,33 @@ def restore_from_starting_points(
     if isinstance(settings, str):
         settings = load_protocol(settings)
     _refuse_dft(settings)
+    tools = StageTools(progress=progress, generator=generator, potential=potential)
     if settings.sampling is not None and settings.sampling.start_time < 1:
         guesses = select_guesses(points, settings.sampling)
-        return _run_stages(hosts, guesses, settings, progress)
+        return _run_stages(hosts, guesses, settings, tools)
     settings = settings.model_copy(update={"sampling": None})
     samples = start_from_guesses(points, settings.symmetry, settings.filter)
-    return _run_stages(hosts, samples, settings, progress)
+    return _run_stages(hosts, samples, settings, tools)
 
 
 def relax_and_rank(
-    samples: StructureBatch, settings: RestorationSettings, *, progress: Progress | None = None
+    samples: StructureBatch, settings: RestorationSettings, tools: StageTools | None = None
 ) -> StructureBatch:
     """Run all stages after the sampling, for samples that `propose_and_filter` has marked."""
     _refuse_dft(settings)
     settings = settings.model_copy(update={"sampling": None})
-    return _run_stages(samples, samples, settings, progress).samples
+    return _run_stages(samples, samples, settings, tools).samples
 
 
 def _run_stages(
     hosts: StructureBatch,
     structures: StructureBatch,
     settings: RestorationSettings,
-    progress: Progress | None,
+    tools: StageTools | None,
 ) -> Restoration:
     recording = None
     for name, inputs in plan_stages(settings).items():
-        result = run_stage(name, structures, inputs, StageTools(progress=progress))
+        result = run_stage(name, structures, inputs, tools)
         structures = result.structures
         if result.trajectory is not None:
             # Nothing is recorded of proposals, which follow after all that was sampled.
@@ -220,13 +250,3 @@ def _refuse_dft(settings: RestorationSettings) -> None:
             "validation by DFT needs AiiDA: leave out --no-aiida, or in Python use build_restore; "
             "without DFT set `validation` to null"
         )
-
-
-__all__: Sequence[str] = [
-    "Restoration",
-    "relax_and_rank",
-    "restore",
-    "restore_batch",
-    "restore_from_starting_points",
-    "restore_recorded",
-]

@@ -212,11 +212,11 @@ class PinballSettings(Settings):
         4.0, ge=1, description="relative permittivity that divides the protons' repulsion"
     )
     keep: int = Field(3, ge=1, description="lowest arrangements that are relaxed")
-    displacement: float = Field(
+    nudge: float = Field(
         0.0,
         ge=0,
-        description="length by which each placed site is moved in a random direction before its "
-        "relaxation, Å: no site then rests on a saddle point, but DFT has less symmetry to use",
+        description="of placed sites before they are relaxed, Å: none then rests on a saddle that "
+        "symmetry makes, and DFT has less symmetry to use",
     )
     exact_sites: int = Field(
         60, ge=1, description="sites up to which the choice is exact; above: heuristic"

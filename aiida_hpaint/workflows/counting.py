@@ -1,4 +1,4 @@
-"""WorkGraph that restores a host with every number of sites, and ranks the numbers."""
+"""The count WorkGraph: restore a host with every number of sites, and rank the numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.counting import rank_counts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.counting.phases import (
-    check_elemental_phases,
-    list_elements,
-    make_phase_batch,
-)
-from aiida_hpaint.science.counting.restorations import make_bare_host, make_hosts_by_count
-from aiida_hpaint.science.counting.settings import CountingSettings, override_settings
+from aiida_hpaint.science.counting.phases import phase_batch
+from aiida_hpaint.science.counting.question import check_phases, elements_of, with_question
+from aiida_hpaint.science.counting.settings import CountingSettings
+from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -32,7 +29,7 @@ from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["build_count", "restore_and_count"]
+__all__ = ["build_count", "count"]
 
 _STRUCTURE = Annotated[StructureData, SocketMeta(required=False)]
 _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
@@ -47,7 +44,7 @@ _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
         phases=StructureBatchData,
     )
 )
-def restore_and_count(
+def count(
     host: StructureBatchData,
     bare: StructureBatchData,
     phases: StructureBatchData,
@@ -58,16 +55,16 @@ def restore_and_count(
     competing: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
-    """Restore a host with every number of sites and rank them; see `build_count` for the inputs.
+    """Count the sites that a host misses; `build_count` makes the inputs.
 
     Parameters
     ----------
     host
-        Host as it was given.
+        As it was given.
     bare
-        Host without added sites, as a sample to relax.
+        The same as a sample, to be relaxed with nothing added.
     phases
-        Competing phases to relax.
+        Competing phases, to be relaxed.
     hosts, chunks, plan
         Inputs of the restore graph: the host with 1, 2, ... sites.
     relaxing, competing
@@ -78,7 +75,7 @@ def restore_and_count(
     Returns
     -------
     mapping
-        Outputs of `rank_counts`, and its inputs `samples` and `phases`.
+        See `rank_counts`; `samples` and `phases` are what it was given.
     """
     graph = get_current_graph()
     alone = graph.add_task(
@@ -104,7 +101,7 @@ def restore_and_count(
     }
 
 
-restore_and_count._graph_class = DurableGraph
+count._graph_class = DurableGraph
 
 
 def build_count(
@@ -117,18 +114,18 @@ def build_count(
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     chunk_sites: int = 500,
-    name: str = "restore_and_count",
+    name: str = "count",
 ) -> WorkGraph:
-    """Build a WorkGraph that is ready for `submit()` or `run()`.
+    """A count WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     host, element, n_max, settings, phases
-        See `aiida_hpaint.science.counting.estimate_missing_count`.
+        As for `aiida_hpaint.science.counting.count_missing`.
     code, options
-        Codes and options of the jobs, as for `build_restore`; those of `relax` also relax phases.
+        Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
     chunk_sites
-        Largest number of sites in a chunk of hosts. Chunks run in parallel.
+        Sites of the hosts in one chunk, at most. Chunks run side by side.
     name
         Label of the process.
 
@@ -137,28 +134,26 @@ def build_count(
     HostError
         If the host cannot be used, or no more sites fit.
     ValueError
-        If an input is unknown, missing or out of range, or the potential does not support an
-        element (checked only if jobs run with this Python).
+        If anything is unknown, missing or out of its range, or the potential does not know an
+        element (asked where this very Python relaxes).
     """
-    settings = override_settings(settings or CountingSettings(), element, n_max)
+    settings = with_question(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
-    hosts = StructureBatchData(make_hosts_by_count(one, settings.element, settings.n_max))
-    elements = list_elements(one, settings)
-    competing = make_phase_batch(elements, phases, settings.packaged_phases)
+    hosts = StructureBatchData(trial_hosts(one, settings.element, settings.n_max))
+    elements = elements_of(one, settings)
+    competing = phase_batch(elements, phases, settings.packaged_phases)
     if competing is None:
         raise ValueError("there is no competing phase: give one of each element, with --phases")
-    check_elemental_phases(
-        elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing)
-    )
+    check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
     restoration = settings.restoration
     relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
     if runs_here(relaxing["code"]):
-        # Phases contain only elements of the host and the missing one.
+        # Phases hold no other elements than the host and what it misses.
         get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
-    graph = restore_and_count.build(
+    graph = count.build(
         host=StructureBatchData(one),
-        bare=StructureBatchData(make_bare_host(one)),
+        bare=StructureBatchData(bare_host(one)),
         phases=StructureBatchData(competing),
         **inputs,
         relaxing=relaxing,

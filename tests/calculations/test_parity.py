@@ -165,7 +165,7 @@ def test_jobs_and_plain_python_agree(
     chosen = load_protocol("fast", overrides)
     numbered = hosts.with_scalars(host=np.arange(len(hosts)))
     given_hosts = with_guesses(hosts, 3) if chosen.sampling is None else numbered
-    plain = restore_batch(given_hosts, chosen)
+    plain = restore_batch(given_hosts, chosen).samples
     assert_same(through_jobs(given_hosts, chosen, size, monkeypatch), plain)
 
 
@@ -179,7 +179,7 @@ def test_the_lowest_are_selected_whatever_moves_first(hosts: StructureBatch) -> 
         "keep": 1,
         "keep_window": 0.0,
     }
-    found = restore_batch(hosts[:1], load_protocol("fast", overrides))
+    found = restore_batch(hosts[:1], load_protocol("fast", overrides)).samples
     ranked = found.scalars["status"] == SampleStatus.HIGHER_IN_ENERGY.value
     assert ranked.any()
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aiida_hpaint import Restoration, restore
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    Generator,
+    SampledPath,
+    SampleRequest,
+    Tick,
+)
 from aiida_hpaint.science.evaluation import compare
 from aiida_hpaint.science.evaluation.trajectories import compute_deviations
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.settings import RestorationSettings, SamplingSettings
 from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -120,3 +128,54 @@ def test_the_energy_of_the_drawn_sample_survives_the_score(funnel: Restoration) 
     assert (scalars["energy_scored"][scored] < scalars["energy_sampled"][scored]).all()
     filtered_out = np.isin(scalars["status"], ["too close", "implausible"])
     assert not scored[filtered_out].any()
+
+
+class Corner(Generator):
+    """A generator that puts all inserted sites near the corner of the cell."""
+
+    name = "corner"
+    has_weights = False
+
+    def sample(
+        self,
+        requests: Sequence[SampleRequest],
+        settings: SamplingSettings,
+        *,
+        record: int = 0,
+        tick: Tick | None = None,
+    ) -> list[SampledPath]:
+        """Return positions at random in an eighth of the cell."""
+        return [SampledPath(r.rng.random((r.unknown.sum(), 3)) / 2) for r in requests]
+
+
+def test_objects_take_the_place_of_what_the_settings_name() -> None:
+    from ase.calculators.lj import LennardJones
+
+    from aiida_hpaint.science.relaxation.potentials import PotentialCard
+    from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
+
+    card = PotentialCard("lj", "ase", "0", None, None, "cpu")
+    potential = AsePotential(card, LennardJones)
+    settings = quick("random").model_copy(update={"relax_inserted": None})
+    found = restore(BRUCITE, settings=settings, generator=Corner(), potential=potential)
+    records = {record["stage"]: record for record in found.samples.history}
+    assert list(records) == ["sample", "filter", "relax_all"]
+    assert records["sample"]["model"]["name"] == "corner"
+    assert records["relax_all"]["model"]["name"] == "lj"
+
+
+def test_guesses_are_ranked_where_sampling_is_off(restoration: Restoration) -> None:
+    guesses = replace(restoration.candidates(0)[:1], scalars={})
+    settings = quick().model_copy(update={"sampling": None, "relax_inserted": None})
+    found = restore(guesses, settings=settings)
+    assert len(found.best) == 1
+    assert compare(found.best, restoration.best).match
+    with pytest.raises(ValueError, match="its inserted sites have no positions"):
+        restore(BRUCITE, settings=settings)
+
+
+def test_without_relaxation_nothing_is_ranked() -> None:
+    off = {"relax_inserted": None, "relax_all": None}
+    found = restore(BRUCITE, settings=quick("random").model_copy(update=off))
+    assert found.unrestored == ("brucite",)
+    assert set(found.samples.scalars["rank"].tolist()) == {-1}

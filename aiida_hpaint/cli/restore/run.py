@@ -71,14 +71,15 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
 
 def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
-    from aiida_hpaint.science.restoration import restore_recorded
+    from aiida_hpaint.science.recipe import StageTools
+    from aiida_hpaint.science.restoration import restore_batch
 
     with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text.partition(":")[0].replace("_", " "), done, total)
 
-        return restore_recorded(task.hosts, task.settings, progress=progress)
+        return restore_batch(task.hosts, task.settings, StageTools(progress=progress))
 
 
 def submit_task(profile: str | None, task: Task) -> ProcessNode:

@@ -66,12 +66,12 @@ def validation_table(rows: list[dict[str, str]]) -> Table:
 
 def rate_lines(summary: Mapping[str, Any]) -> list[str]:
     """Rates in words; none without references."""
-    compared = summary["compared"]
+    judged = summary["judged"]
     lines = []
-    if compared:
+    if judged:
         spread = summary["energy_difference"]
         lines.append(
-            f"Lowest by DFT against {compared} references: {_percent(summary['match'])} match "
+            f"Lowest by DFT against {judged} references: {_percent(summary['match'])} match "
             f"({_percent(summary['match_before'])} before), {_percent(summary['les'])} match or "
             f"are lower (LES); energy difference {spread['median']:+.1f} meV/atom (median)"
         )

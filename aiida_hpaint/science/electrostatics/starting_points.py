@@ -1,4 +1,4 @@
-"""Samples at maxima of potentials, from which a restoration can start instead of random noise."""
+"""Samples at the maxima of a potential: what the recipe can go on from instead of drawing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
-from aiida_hpaint.science.electrostatics.peaks import Sites, find_sites
-from aiida_hpaint.science.electrostatics.placement import place_lowest_arrangements
+from aiida_hpaint.science.electrostatics.peaks import find_sites
+from aiida_hpaint.science.electrostatics.placing import arrange_sites
+from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import symbol_of
@@ -41,28 +42,28 @@ def make_starting_points(
     peaks: PeaksSettings | None = None,
     pinball: PinballSettings | None = None,
 ) -> StructureBatch:
-    """Make samples of hosts with the inserted sites at maxima of their potentials.
+    """Samples of hosts with their missing sites at maxima of the potential.
 
     Parameters
     ----------
     potentials
-        Potential of each host, or the sites that were found in it.
+        Of each host: its potential, or sites that were found in it.
     hosts
-        Hosts with the sites to insert, of one element each.
+        With the sites to insert, of one element each.
     n
-        Largest number of samples of each host: the lowest arrangements by the pinball model.
+        Samples of each host at most: the lowest arrangements by the pinball model.
     peaks, pinball
-        Settings; the defaults if none are given. `n` replaces `pinball.keep`.
+        Settings; the defaults if none are given. `n` takes the place of `pinball.keep`.
 
     Returns
     -------
-    See `join_starting_points`.
+    As `join_starting_points`.
 
     Raises
     ------
     ValueError
-        If there is not one potential for each host, it does not belong to that host, or a host
-        has sites of several elements to insert.
+        If there is not one potential for each host, it does not belong to that host, or as
+        `join_starting_points`.
     """
     if len(potentials) != len(hosts):
         raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
@@ -70,7 +71,7 @@ def make_starting_points(
     check_one_element(hosts)
     choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
     arrangements = [
-        _find_arrangements(potential, host, peaks, choice)
+        _arranged(potential, host, peaks, choice)
         for potential, host in zip(potentials, hosts, strict=True)
     ]
     record = {
@@ -91,19 +92,19 @@ def join_starting_points(
     hosts: StructureBatch,
     reasons: Sequence[str] | None = None,
 ) -> StructureBatch:
-    """Turn the arrangements of each host into samples of it.
+    """Arrangements of each host as samples of it.
 
     Sites that an arrangement lacks, because the potential has fewer maxima, are placed at random.
 
     Parameters
     ----------
     arrangements
-        For each host a batch as `place_sites` returns it, or None. Its host sites may all be
-        shifted by the same small vector.
+        For each host a batch as `place_sites` makes it, or None. Its host sites may be a little
+        off those of the host, and all together.
     hosts
-        Hosts with the sites to insert, of one element each.
+        With the sites to insert, of one element each.
     reasons
-        For each host the reason why it has no arrangements, if so.
+        For each host why it has no arrangement, if it has none.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def join_starting_points(
     reasons = reasons or [_NO_SITES] * len(hosts)
     batches = []
     for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
-        samples = _make_failed_sample(host, why) if found is None else _make_samples(host, found)
+        samples = _failed(host, why) if found is None else _placed(host, found)
         place = host.scalars.get("host", np.array([index]))
         numbered = samples.with_scalars(
             host=np.repeat(place, len(samples)),
@@ -159,8 +160,7 @@ def refine_starting_points(
     starting_points
         As `make_starting_points` makes them.
     settings
-        Settings with a `start_time` below 1; `samples` is their number around each
-        starting point.
+        With a `start_time` below 1; `samples` structures are sampled around each starting point.
     options
         Further arguments of `generate`.
 
@@ -201,7 +201,7 @@ def check_one_element(hosts: StructureBatch) -> None:
             )
 
 
-def _find_arrangements(
+def _arranged(
     potential: PotentialGrid | Sites,
     host: StructureBatch,
     peaks: PeaksSettings | None,
@@ -212,14 +212,14 @@ def _find_arrangements(
         return None
     element = symbol_of(int(host.numbers[host.inserted][0]))
     count = int(host.insert_counts[0])
-    return place_lowest_arrangements(remove_inserted(host), sites, element, count, pinball)
+    return arrange_sites(remove_inserted(host), sites, element, count, pinball)
 
 
-def _make_samples(host: StructureBatch, found: StructureBatch) -> StructureBatch:
-    """Return the host with the inserted sites of each arrangement."""
+def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
+    """The host with the inserted sites of each arrangement."""
     samples = host[np.zeros(len(found), dtype=np.int64)]
     rows = [
-        _fill_sites(host, one.frac_coords[one.inserted] - _find_shift(host, one), at)
+        _filled(host, one.frac_coords[one.inserted] - _drift(host, one), at)
         for at, one in enumerate(found)
     ]
     energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
@@ -232,22 +232,22 @@ def _make_samples(host: StructureBatch, found: StructureBatch) -> StructureBatch
     )
 
 
-def _find_shift(host: StructureBatch, one: StructureBatch) -> FloatArray:
-    """Return (3,) the shift of an arrangement from its host, which symmetrisation may cause."""
+def _drift(host: StructureBatch, one: StructureBatch) -> FloatArray:
+    """(3,) by how much an arrangement is off its host: symmetrised structures may be moved."""
     shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
     return np.asarray((shifts - np.rint(shifts)).mean(0)) if len(shifts) else np.zeros(3)
 
 
-def _fill_sites(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
-    """Return (n, 3) coordinates of all sites; those without a position are placed at random."""
+def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
+    """(n, 3) coordinates of the host's sites; those that have no position get one at random."""
     from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
     from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
     from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 
-    coords, inserted = host.frac_coords.copy(), np.flatnonzero(host.inserted)
-    coords[inserted[: len(positions)]] = positions
+    coords, sought = host.frac_coords.copy(), np.flatnonzero(host.inserted)
+    coords[sought[: len(positions)]] = positions
     unknown = np.zeros(len(coords), dtype=np.bool_)
-    unknown[inserted[len(positions) :]] = True
+    unknown[sought[len(positions) :]] = True
     if unknown.any():
         known = ~host.inserted
         frame = find_host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
@@ -257,7 +257,7 @@ def _fill_sites(host: StructureBatch, positions: FloatArray, sample: int) -> Flo
     return coords
 
 
-def _make_failed_sample(host: StructureBatch, why: str) -> StructureBatch:
+def _failed(host: StructureBatch, why: str) -> StructureBatch:
     coords = np.where(host.inserted[:, None], np.nan, host.frac_coords)
     marked = replace(
         host.with_coords(coords),

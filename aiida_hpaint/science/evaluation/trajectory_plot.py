@@ -1,4 +1,4 @@
-"""Figure of the distances of inserted sites from their final positions, step by step."""
+"""plot_deviations: a figure of how samples find their places."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aiida_hpaint.science.evaluation.trajectories import Deviations
 FORMATS = ("png", "pdf", "svg")
 
 NAMED = 10
-"""Largest number of samples that the legend names."""
+"""Samples that the legend names, at most."""
 
 
 def check_format(path: Path) -> None:
-    """Check that matplotlib can write a figure with this file name.
+    """Refuse a file name that no figure can have.
 
     Raises
     ------
     ValueError
-        If its ending is not one of `FORMATS`.
+        If its ending is none that matplotlib writes.
     """
     if path.suffix.lower().lstrip(".") not in FORMATS:
         raise ValueError(f"{path}: a figure ends in one of .{', .'.join(FORMATS)}")
@@ -33,24 +33,24 @@ def check_format(path: Path) -> None:
 def plot_deviations(
     found: Deviations, labels: Sequence[str], path: Path, title: str = "", target: str = "the end"
 ) -> None:
-    """Draw the positions of each sample as a thin line and its means as a bold one.
+    """Draw each sample's positions as a thin line and its means as a bold one.
 
     Parameters
     ----------
     found
-        Distances of R samples.
+        Of R samples.
     labels
-        Names of the R samples.
+        R names of them.
     path
-        File to write: png, pdf or svg.
+        png, pdf or svg, by its ending.
     title
-        Title of the figure.
+        Above the figure.
     target
-        What the distances are measured from.
+        From what the distances are.
     """
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot(
-        xlabel="step", ylabel=f"RMSD of the inserted sites from {target} (Å)", title=title
+        xlabel="step", ylabel=f"RMSD of the sought sites from {target} (Å)", title=title
     )
     colours = matplotlib.colormaps["tab10" if len(labels) <= NAMED else "viridis"]
     for row, label in enumerate(labels):
@@ -59,7 +59,7 @@ def plot_deviations(
         known = ~np.isnan(found.means[row])
         steps, means = found.steps[known], found.means[row, known]
         axes.plot(steps, means, color=colour, linewidth=2.0, label=label)
-    # A $ in a name must not start a formula.
+    # Names are text: a $ in one begins no formula.
     axes.title.set_parse_math(False)
     axes.set_xlim(0, found.steps[-1])
     axes.set_ylim(bottom=0)
@@ -70,7 +70,7 @@ def plot_deviations(
 
 
 def _show_times(axes: Axes, found: Deviations) -> None:
-    """Add an axis with the diffusion time on top, for schemes in which it only falls."""
+    """A second axis on top with the diffusion time, where it only falls."""
     if np.isnan(found.times).any():
         return
     marks = np.unique(np.linspace(0, len(found.steps) - 1, 6).astype(int))

@@ -1,4 +1,4 @@
-"""Inputs of the benchmark WorkGraph from references and settings."""
+"""build_benchmark: the benchmark WorkGraph from references and settings."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def build_benchmark(
     chunk_sites: int = 500,
     name: str = "benchmark",
 ) -> WorkGraph:
-    """Build a benchmark WorkGraph that is ready for `submit()` or `run()`.
+    """A benchmark WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     references
-        Complete structures, all with the element and another one, or the result of
-        `read_references`.
+        Complete structures, all with the element and another one; or what `read_references` chose
+        of some files.
     settings
-        Settings of the restorations; references are relaxed like the stage `relax_all`.
+        Of the restorations; references are relaxed as `relax_all` says.
     element
-        Element that is removed and restored; References have their own.
+        What is taken out and put back; of References it is known.
     code, options, upload_model, chunk_sites
         See `aiida_hpaint.workflows.restore.build.build_restore`.
     name
@@ -53,11 +53,11 @@ def build_benchmark(
     Raises
     ------
     HostError
-        If a structure does not have the element, or has no other element.
+        If a structure does not have the element, or nothing else.
     ValueError
-        If a setting, code or option is unknown, missing or out of its range.
+        If anything is unknown, missing or out of its range.
     """
-    node, asked = _prepare_source(references, element)
+    node, asked = _read(references, element)
     removed = remove_element(node, Str(asked["element"]))
     hosts, complete = removed["hosts"], removed["complete"]
     inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
@@ -76,10 +76,10 @@ def build_benchmark(
     return graph
 
 
-def _prepare_source(
+def _read(
     references: References | StructureBatch | StructureBatchData, element: str
 ) -> tuple[StructureBatchData, dict[str, Any]]:
-    """Return the node of the references, and their source for the settings node."""
+    """The node of the references, and what is to be said of them."""
     if isinstance(references, References):
         batch = references.complete
         plain = replace(batch, inserted=np.zeros(batch.n_sites, dtype=bool))

@@ -1,4 +1,4 @@
-"""The benchmark WorkGraph: restore hosts, relax references, and compare."""
+"""The benchmark WorkGraph: hosts restored, references relaxed, and one compared with the other."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ def benchmark(
     reference_plan: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
-    """Restore complete structures without an element, and compare with them.
+    """Restore what is left of complete structures, and compare.
 
     Parameters
     ----------
     complete, incomplete
-        References and hosts, as `remove_element` returns them.
+        References, and the same without an element, as `remove_element` makes them.
     chunks
-        Hosts in chunks.
+        The incomplete ones, cut into chunks.
     starts
-        References as samples, in chunks.
+        The complete ones, as samples and cut into chunks.
     plan, reference_plan
         Settings, identity, code and options of each stage of the restoration, and of the
         relaxation of the references; `build_benchmark` makes them.
     settings
-        Contents of `settings.json` of a benchmark in plain Python, and the `indices` of the
-        references.
+        What was asked for, as `settings.json` of a benchmark in plain Python, and the `indices`
+        of the references.
 
     Returns
     -------
     mapping
-        `rows`, `table`, `summary`: results of `compare_restored`; `samples` and `drawn`: all
-        samples at the end and before any relaxation; `targets`: relaxed references.
+        `rows`, `table`, `summary`: what `compare_restored` finds; `samples` and `drawn`: all
+        samples at the end and before any relaxation; `targets`: the references, relaxed.
     """
     graph = get_current_graph()
     restored = restore(hosts=incomplete, chunks=chunks, plan=plan)

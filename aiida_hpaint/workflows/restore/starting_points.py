@@ -13,30 +13,27 @@ from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import symbol_of
-from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
-from aiida_hpaint.workflows.dft.results import find_failure
+from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.builder import (
-    derive_density_settings,
-    make_potential_inputs,
-)
+from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, potential_inputs
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 
 __all__ = ["StartingPointsWorkChain"]
 
 
 class StartingPointsWorkChain(AdoptingWorkChain):
-    """Place the sites to insert of one host at maxima of its electrostatic potential.
+    """Place the missing sites of one host at maxima of its electrostatic potential.
 
-    A failed calculation must not end those of other hosts, so this work chain finishes with exit
-    status 0 even if DFT fails; the host then has one failed sample, and the `report` says why.
+    A host whose DFT fails must not take others with it, so this work chain finishes with exit
+    status 0 whatever happens; the one sample of such a host has failed, and the `report` says why.
     """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.input("host", valid_type=StructureBatchData, help="one host with the sites to insert")
+        spec.input("host", valid_type=StructureBatchData, help="one, with the sites to insert")
         spec.input("settings", valid_type=Dict, help="`RestoreHydrogenSettings`")
         spec.input("pw", valid_type=AbstractCode, help="pw.x")
         spec.input("pp", valid_type=AbstractCode, help="pp.x")
@@ -47,12 +44,12 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         spec.output(
             "report", valid_type=Dict, help="status, number of sites and starting points, message"
         )
-        # aiida-core types the outline for WorkChain itself, not for its subclasses.
+        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
         here: Any = cls
         spec.outline(here.start, if_(here.is_ready)(here.find), here.finish)
 
     def start(self) -> None:
-        """Prepare the inputs; invalid ones make this host fail."""
+        """Prepare inputs; what is wrong with them is a failure of this host alone."""
         self.ctx.message = ""
         settings = RestoreHydrogenSettings.model_validate(self.inputs.settings.get_dict())
         structure = strip_inserted_sites(self.inputs.host)
@@ -64,7 +61,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
             self.ctx.message = str(error)
 
     def is_ready(self) -> bool:
-        """Return whether the inputs are valid."""
+        """Whether there is something that pw.x can begin with."""
         return not self.ctx.message
 
     def find(self) -> Any:
@@ -72,7 +69,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         return ToContext(peaks=self.submit(PotentialPeaksWorkChain, **self.ctx.search))
 
     def finish(self) -> None:
-        """Attach the outputs."""
+        """Attach what there is."""
         found: dict[str, Any] = {}
         sites = 0
         if self.is_ready():
@@ -81,7 +78,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
                 found = {"arrangements": peaks.outputs.arrangements}
                 sites = len(peaks.outputs.sites.get_array("energies"))
             else:
-                self.ctx.message = find_failure(peaks)[1]
+                self.ctx.message = failure_of(peaks)
         starting_points = take_starting_points(self.inputs.host, Str(self.ctx.message), **found)
         if not found:
             self.report(self.ctx.message)
@@ -98,15 +95,13 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         self, structure: StructureData, settings: RestoreHydrogenSettings
     ) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else None
-        scf = make_base_inputs(
-            self.inputs.pw, structure, derive_density_settings(settings), options=options
-        )
+        scf = base_inputs(self.inputs.pw, structure, density_settings(settings), options=options)
         batch = self.inputs.host.batch
         return {
             "structure": structure,
             "count": Int(int(batch.insert_counts[0])),
             "element": Str(symbol_of(int(batch.numbers[batch.inserted][0]))),
-            "scf": remove_structure(scf),
-            **make_potential_inputs(self.inputs.pp, settings, options),
+            "scf": without_structure(scf),
+            **potential_inputs(self.inputs.pp, settings, options),
             "metadata": {"call_link_label": "peaks"},
         }

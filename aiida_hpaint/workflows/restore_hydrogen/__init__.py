@@ -1,6 +1,6 @@
-"""Restoration of hydrogen by DFT alone: maxima of the electrostatic potential, relaxed."""
+"""The physics baseline: sites at maxima of the electrostatic potential, relaxed by DFT."""
 
+from aiida_hpaint.workflows.restore_hydrogen.chain import RestoreHydrogenWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.work_chain import RestoreHydrogenWorkChain
 
 __all__ = ["PotentialPeaksWorkChain", "RestoreHydrogenWorkChain"]

@@ -10,35 +10,30 @@ from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import batch_of, to_structure
-from aiida_hpaint.science.electrostatics.placement import place_sites
+from aiida_hpaint.science.electrostatics.placing import place_sites
 from aiida_hpaint.science.protocols import checked, merge
 from aiida_hpaint.science.protocols.dft import dft_protocol_values
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import check_hosts, parse_insert
-from aiida_hpaint.workflows.dft.codes import find_espresso_codes
+from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
-    make_base_inputs,
-    make_job_options,
-    remove_structure,
+    base_inputs,
+    pw_options,
+    without_structure,
 )
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 
-__all__ = [
-    "derive_density_settings",
-    "fill_builder",
-    "load_hydrogen_settings",
-    "make_potential_inputs",
-]
+__all__ = ["density_settings", "fill_builder", "hydrogen_settings", "potential_inputs"]
 
 _POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
-"""Bare and Hartree potential on the FFT grid of the density, in three dimensions."""
+"""Bare and Hartree potential, on the grid of the density."""
 
 
-def load_hydrogen_settings(
+def hydrogen_settings(
     protocol: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> RestoreHydrogenSettings:
-    """Load settings with the DFT of a protocol, and override some of them.
+    """Settings with the DFT of a protocol, some of them replaced.
 
     Raises
     ------
@@ -59,67 +54,69 @@ def fill_builder(
     options: Mapping[str, Any] | None = None,
     charge: float = 0,
 ) -> None:
-    """Set all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
-    pw, pp = find_espresso_codes(*codes)
-    [(element, count)] = parse_insert(":".join(map(str, insert))).items()
-    if count < 1:
-        raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
+    """Fill in all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
+    pw, pp = find_both(*codes)
+    element, count = _insert(*insert)
     host = check_hosts(batch_of(structure))
-    # The complete composition provides the pseudopotentials of all species; each calculation
-    # uses those that its structure has.
+    # All species are there, of which each calculation takes those that it has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
     jobs = with_remembered(pw, options)
     scf, rounds, last = (
-        make_base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
-        for kind, dft in _derive_stages(settings)
+        base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
+        for kind, dft in _stages(settings)
     )
     builder.structure = structure
     builder.count, builder.element = Int(count), Str(element)
     builder.max_rounds = Int(settings.max_rounds)
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
-    builder.scf = remove_structure(scf)
-    potential = make_potential_inputs(pp, settings, with_remembered(pp, options))
+    builder.scf = without_structure(scf)
+    potential = potential_inputs(pp, settings, with_remembered(pp, options))
     for namespace, value in potential.items():
         builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):
         builder[namespace] = {
-            "base_relax": remove_structure(inputs),
+            "base_relax": without_structure(inputs),
             "meta_convergence": Bool(False),
         }
 
 
-def make_potential_inputs(
+def potential_inputs(
     pp: AbstractCode, settings: RestoreHydrogenSettings, options: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Make the inputs of PotentialPeaksWorkChain for the steps after the density."""
+    """Inputs of PotentialPeaksWorkChain that come after the density."""
     return {
         "peaks": Dict(settings.peaks.model_dump(mode="json")),
         "pinball": Dict(settings.pinball.model_dump(mode="json")),
         "pp": {
             "code": pp,
             "parameters": Dict(_POTENTIAL),
-            "metadata": {"options": make_job_options(pp, options)},
+            "metadata": {"options": pw_options(pp, options)},
         },
     }
 
 
-def derive_density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
-    """Derive the settings of the density, whose k-points may be denser than for relaxations."""
+def density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
+    """Settings of the density whose potential offers sites."""
     distance = min(settings.potential_kpoints, settings.dft.kpoints_distance)
     return settings.dft.model_copy(update={"kpoints_distance": distance})
 
 
-def _derive_stages(
-    settings: RestoreHydrogenSettings,
-) -> tuple[tuple[Calculation, DftSettings], ...]:
-    """Derive the settings of the density, the relaxations in each round, and the last one."""
+def _stages(settings: RestoreHydrogenSettings) -> tuple[tuple[Calculation, DftSettings], ...]:
+    """Settings of the density, of the rounds, and of the last relaxation."""
     dft = settings.dft
     thresholds = ("force_threshold", "energy_threshold")
     loose = {name: getattr(dft, name) * settings.loosen for name in thresholds}
     return (
-        ("scf", derive_density_settings(settings)),
+        ("scf", density_settings(settings)),
         ("relax", dft.model_copy(update=loose)),
         ("relax", dft),
     )
+
+
+def _insert(element: str, count: int) -> tuple[str, int]:
+    [(symbol, number)] = parse_insert(f"{element}:{count}").items()
+    if number < 1:
+        raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
+    return symbol, number

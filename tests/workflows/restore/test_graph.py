@@ -264,7 +264,7 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
     assert bonds == pytest.approx([0.96, 0.96], abs=0.04)
 
     ours = node.outputs.samples.batch
-    plain = restore_batch(brucite, load_protocol("fast", overrides))
+    plain = restore_batch(brucite, load_protocol("fast", overrides)).samples
     assert set(ours.scalars) == set(plain.scalars) >= {"origin", "energy_scored", "space_group"}
     for name in ("sample", "origin", "parent", "status", "rank", "space_group"):
         assert ours.scalars[name].tolist() == plain.scalars[name].tolist(), name

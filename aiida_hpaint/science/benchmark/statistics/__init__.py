@@ -1,4 +1,4 @@
-"""Statistics of a benchmark: success rates, energies and costs from rows of hosts."""
+"""Benchmarks: how often restorations are right, from what was measured host by host."""
 
 from aiida_hpaint.science.benchmark.statistics.rows import (
     HostRow,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aiida_hpaint.science.diffusion.sampling.generation import generate
+from aiida_hpaint.science.diffusion.sampling.generators import Generator
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
@@ -31,6 +32,7 @@ def generate_until(
     settings: SamplingSettings,
     deadline: float,
     *,
+    generator: Generator | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> StructureBatch:
     """Return the samples of `generate` for those hosts that are finished before a time limit.
@@ -41,7 +43,7 @@ def generate_until(
 
     Parameters
     ----------
-    hosts, settings
+    hosts, settings, generator
         As for `generate`. Rows with the same scalar `host` are finished together or not at all.
     deadline
         Value of `clock` at which to stop.
@@ -55,7 +57,7 @@ def generate_until(
         try:
             # The next job would not get farther: the first host may be late if it is alone.
             margin = _MARGIN if done or len(chosen) > 1 else 0.0
-            made = _generate_within(hosts[rows], settings, deadline, margin, clock)
+            made = _generate_within(hosts[rows], settings, deadline, margin, clock, generator)
         except _TooLongError:
             if len(chosen) == 1:
                 break
@@ -71,6 +73,7 @@ def _generate_within(
     deadline: float,
     margin: float,
     clock: Callable[[], float],
+    generator: Generator | None,
 ) -> StructureBatch:
     began = clock()
     if began > deadline:
@@ -83,7 +86,7 @@ def _generate_within(
         if fraction < 1 and (late or now > deadline):
             raise _TooLongError
 
-    return generate(hosts, settings, tick=tick)
+    return generate(hosts, settings, generator=generator, tick=tick)
 
 
 def _order_by_host(done: list[StructureBatch], hosts: StructureBatch) -> StructureBatch:

@@ -1,11 +1,10 @@
-"""Bond valences: agreement of a host's bonds with oxidation states, and sites that lack valence.
+"""Bond valences: do the bonds of a host agree with oxidation states, and which anions lack some?
 
-A bond of length R between a cation and an anion has the valence exp((R0 - R) / b), and the
-valences of the bonds of a site add up to its oxidation state. If the sums at anions are too low,
-protons are missing: the method of Donnay and Allmann, American Mineralogist 55, 1003 (1970). If
-hydride is missing, the sums at cations are too low. R0 of bonds to oxygen is in
-`oxide_bonds.yaml`, that of other bonds follows O'Keeffe and Brese, J. Am. Chem. Soc. 113, 3226
-(1991), with the parameters in pymatgen.
+Each bond between a cation and an anion carries exp((R0 - R) / b) valence units, and the bonds of
+a site add up to its valence. Where the sums at anions fall short, protons are missing: the method
+of Donnay & Allmann, American Mineralogist 55, 1003 (1970). Where hydride is missing, it is the
+cations that fall short. R0 of bonds to oxygen: `oxide_bonds.yaml`; of other bonds: O'Keeffe &
+Brese, J. Am. Chem. Soc. 113, 3226 (1991), with the numbers that pymatgen ships.
 """
 
 from __future__ import annotations
@@ -19,34 +18,33 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.counting.charge_balance import ChargeBalance
+from aiida_hpaint.science.counting.charges import Balance
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import symbol_of
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 SOFTNESS = 0.37
-"""The parameter b of the bond valence, Å, as in both sources of R0."""
+"""Å; b of the bond valence, as in the papers of the parameters."""
 REACH = 4.0
-"""Largest length of a bond, Å."""
+"""Å; sites farther apart share no bond."""
 UNCERTAINTY = 0.12
-"""Relative standard deviation of the sum at a site of an oxide."""
-UNCERTAINTY_OTHER = 0.2
-"""Relative standard deviation of the sum at a site if there are other anions."""
-_OTHER_ANIONS = frozenset({"N", "S", "Se", "Te", "F", "Cl", "Br", "I", "P", "As"})
+"""Relative standard deviation of a sum, with parameters of oxides."""
+UNCERTAINTY_ELSEWHERE = 0.2
+"""The same for other anions."""
 
 
 @dataclass(frozen=True)
 class Bonds:
-    """Pairs of neighbours in a host.
+    """Neighbours of a host.
 
     Attributes
     ----------
     symbols : (n,) strings
         Element of each site.
     first, second : (p,) integers
-        Indices of the sites of each pair within `REACH`, in both orders.
+        Sites that are within `REACH`, each pair once in each order.
     distances : (p,) floats
-        Distances in Å.
+        In Å.
     """
 
     symbols: tuple[str, ...]
@@ -55,8 +53,8 @@ class Bonds:
     distances: FloatArray
 
     @classmethod
-    def from_host(cls, host: StructureBatch) -> Bonds:
-        """Find the pairs of a batch of one structure, whose sites all have positions."""
+    def of(cls, host: StructureBatch) -> Bonds:
+        """Of a batch of one structure, every site with its position."""
         from ase.neighborlist import neighbor_list
 
         from aiida_hpaint.science.structures.convert import to_ase
@@ -65,28 +63,26 @@ class Bonds:
         found = neighbor_list("ijd", atoms, REACH)
         return cls(tuple(symbol_of(number) for number in host.numbers.tolist()), *found)
 
-    def sum_valences(self, balance: ChargeBalance) -> FloatArray:
-        """Return (n,) the sum of bond valences at each site, with sites of the opposite sign."""
+    def sums(self, balance: Balance) -> FloatArray:
+        """(n,) valence units that reach each site from sites of the other sign."""
         states = np.array([balance.states[symbol] for symbol in self.symbols])
         totals = np.zeros(len(self.symbols))
         for i, j, distance in zip(self.first, self.second, self.distances, strict=True):
             if states[i] > 0 > states[j]:
-                length = find_bond_length(self.symbols[i], float(states[i]), self.symbols[j])
+                length = bond_length(self.symbols[i], float(states[i]), self.symbols[j])
                 valence = math.exp((length - distance) / SOFTNESS)
                 totals[i] += valence
                 totals[j] += valence
         return totals
 
 
-def rate_agreement(bonds: Bonds, balance: ChargeBalance) -> float:
-    """Return the agreement of the sums with an assignment, from 0 to 1.
+def agreement(bonds: Bonds, balance: Balance) -> float:
+    """How well the sums agree with an assignment: 1 at best, a Gaussian of each element's mean.
 
-    It is the product of a Gaussian of the mean relative excess of each element. If protons are to
-    be added, cations must have their full valence and anions may lack some; if hydride is, the
-    other way round; if nothing is, neither may lack any.
+    With protons to add, cations must have their full valence already and anions at most theirs;
+    with hydride to add, the other way round; with nothing to add, both must be full.
     """
-    sums = bonds.sum_valences(balance)
-    uncertainty = UNCERTAINTY_OTHER if _OTHER_ANIONS & set(bonds.symbols) else UNCERTAINTY
+    sums = bonds.sums(balance)
     exponent = 0.0
     for symbol in Counter(bonds.symbols):
         state = balance.states[symbol]
@@ -94,13 +90,13 @@ def rate_agreement(bonds: Bonds, balance: ChargeBalance) -> float:
         excess = float(sums[members].mean()) / abs(state) - 1
         may_lack = balance.added * state < 0
         if not (may_lack and excess < 0):
-            exponent += (excess / uncertainty) ** 2
+            exponent += (excess / _uncertainty(bonds.symbols)) ** 2
     return math.exp(-0.5 * exponent)
 
 
-def find_missing_valences(bonds: Bonds, balance: ChargeBalance) -> dict[int, float]:
-    """Return the valence that each site lacks, for the sites that bind the added atoms."""
-    sums = bonds.sum_valences(balance)
+def missing(bonds: Bonds, balance: Balance) -> dict[int, float]:
+    """Valence units that each site lacks to which something would be added."""
+    sums = bonds.sums(balance)
     return {
         index: abs(balance.states[symbol]) - float(sums[index])
         for index, symbol in enumerate(bonds.symbols)
@@ -109,33 +105,38 @@ def find_missing_valences(bonds: Bonds, balance: ChargeBalance) -> dict[int, flo
 
 
 @cache
-def find_bond_length(cation: str, state: float, anion: str) -> float:
-    """Return R0 (Å) of a bond between a cation in an oxidation state and an anion.
+def bond_length(cation: str, state: float, anion: str) -> float:
+    """R0 in Å of a bond between a cation in an oxidation state and an anion.
 
     Raises
     ------
     KeyError
         If there are no parameters for these elements.
     """
-    table = _read_oxide_bonds().get(cation) if anion == "O" else None
+    table = _oxide_bonds().get(cation) if anion == "O" else None
     if table:
         return float(table[min(table, key=lambda known: (abs(known - state), known))])
-    return _estimate_bond_length(cation, anion)
+    return _softness_length(cation, anion)
 
 
 def has_parameters(symbols: set[str]) -> bool:
-    """Return whether R0 is known for all pairs of these elements."""
+    """Whether all pairs of these elements have a bond length."""
     try:
         for first in symbols:
             for second in symbols:
-                find_bond_length(first, 1.0, second)
+                bond_length(first, 1.0, second)
     except KeyError:
         return False
     return True
 
 
+def _uncertainty(symbols: tuple[str, ...]) -> float:
+    others = {"N", "S", "Se", "Te", "F", "Cl", "Br", "I", "P", "As"} & set(symbols)
+    return UNCERTAINTY_ELSEWHERE if others else UNCERTAINTY
+
+
 @cache
-def _read_oxide_bonds() -> dict[str, dict[int, float]]:
+def _oxide_bonds() -> dict[str, dict[int, float]]:
     import yaml
 
     text = files(__package__ or "").joinpath("oxide_bonds.yaml").read_text(encoding="utf-8")
@@ -143,8 +144,8 @@ def _read_oxide_bonds() -> dict[str, dict[int, float]]:
     return loaded
 
 
-def _estimate_bond_length(first: str, second: str) -> float:
-    """Return R0 (Å) from equation 1 of O'Keeffe and Brese."""
+def _softness_length(first: str, second: str) -> float:
+    """Equation 1 of O'Keeffe & Brese, in Å."""
     from pymatgen.analysis.bond_valence import BV_PARAMS
     from pymatgen.core import Element
 

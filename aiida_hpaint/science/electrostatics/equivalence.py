@@ -13,28 +13,27 @@ from aiida_hpaint.science.symmetry.group import Group
 from aiida_hpaint.science.symmetry.orbits import apart, orbit, snap
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-SAME_POTENTIAL = 0.02
-"""Root mean square change of a potential under its own symmetry, as a share of its spread."""
+SAME = 0.02
+"""Share of its spread that a potential may change by, root mean square, under operations of it."""
 
 _PROBES = 500
-"""Approximate number of grid points that are compared."""
+"""Grid points to compare at, about."""
 
 _HALVINGS = 30
-"""Attempts with half the previous reach to find a site symmetry."""
 
 
 @dataclass(frozen=True)
 class Orbits:
-    """Complete orbits of maxima under a group, one after the other.
+    """Whole orbits, one after the other.
 
     Attributes
     ----------
     points : (M, 3)
-        Fractional coordinates in the cell of the group.
+        Fractional in the group's cell.
     owners : (M,) integers
-        Index of the orbit of each point, in the order of the maxima.
+        Orbit of each point, in the order of the maxima.
     dropped
-        Number of maxima that were too close to an earlier orbit.
+        Maxima that were too close to those of an orbit before them.
     """
 
     points: FloatArray
@@ -42,11 +41,11 @@ class Orbits:
     dropped: int
 
 
-def find_shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> Group:
-    """Return the operations of a host (within the tolerance, Å) that its potential shares.
+def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> Group:
+    """The operations of a host (within the tolerance, Å) that its potential has too.
 
-    Values in the upper half of the potential, between the atoms, are compared: near the atoms it
-    is so steep that even small deviations from symmetry change it a lot.
+    Compared is the upper half of the potential, between the atoms: near them it is so steep that
+    what symmetry misses by matters.
     """
     known = ~host.inserted
     group = Group.of(host.cells[0], host.numbers[known], host.frac_coords[known], tolerance)
@@ -56,27 +55,25 @@ def find_shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: floa
     coordinates = np.moveaxis(images * np.array(grid.shape), -1, 0)
     found = map_coordinates(grid.values, coordinates, order=3, mode="grid-wrap")
     change = np.sqrt(((found - found[group.identity]) ** 2).mean(1))
-    same = change <= SAME_POTENTIAL * found[group.identity].std()
-    # Products of operations that pass may fail. Those operations that map the passing set onto
-    # itself by multiplication form a group.
+    same = change <= SAME * found[group.identity].std()
+    # Those that keep the set as it is, when they follow on each of its members, are a group.
     keeping = same[group.products[:, same]].all(1)
     return group.part(np.flatnonzero(keeping).astype(np.int64))
 
 
-def complete_orbits(group: Group, points: FloatArray, tolerance: float, between: float) -> Orbits:
-    """Complete maxima to orbits; of two that are too close the earlier one stays.
+def gather(group: Group, points: FloatArray, tolerance: float, between: float) -> Orbits:
+    """Orbits of the maxima, the first of which stay where two are too close.
 
-    A maximum that is closer to its own images than `between` moves to their mean, which has a
-    higher site symmetry.
+    A maximum that is closer to its own images than sites may be moves to the middle of them.
 
     Parameters
     ----------
     points : (M, 3)
-        Fractional coordinates in the cell of the group, the highest maximum first.
+        Fractional in the group's cell, the best first.
     tolerance
-        Distance (Å) within which a maximum is a member of an orbit that was found before.
+        Within which a maximum is one that an orbit has already, Å.
     between
-        Smallest distance between sites, Å.
+        Closest that sites may be, Å.
     """
     found = np.empty((0, 3))
     owners: list[int] = []
@@ -86,9 +83,8 @@ def complete_orbits(group: Group, points: FloatArray, tolerance: float, between:
         if nearest < max(tolerance, between):
             dropped += int(nearest > tolerance)
             continue
-        reach = max(tolerance, between) / 2
-        members = orbit(group, *_move_to_special_position(group, point, reach))
-        if _nearest_distance(group, members, found) < between:
+        members = orbit(group, *_settled(group, point, max(tolerance, between) / 2))
+        if _closest(group, members, found) < between:
             dropped += 1
             continue
         found = np.concatenate([found, members])
@@ -97,8 +93,8 @@ def complete_orbits(group: Group, points: FloatArray, tolerance: float, between:
     return Orbits(found, np.array(owners, dtype=np.int64), dropped)
 
 
-def find_permutations(group: Group, orbits: Orbits) -> IntArray:
-    """Return (G, M) the index of the point that each operation maps each point onto."""
+def permutations(group: Group, orbits: Orbits) -> IntArray:
+    """(G, M) the point that each operation brings each point to."""
     moved = np.empty((len(group), len(orbits.points)), dtype=np.int64)
     for owner in np.unique(orbits.owners):
         members = np.flatnonzero(orbits.owners == owner)
@@ -108,13 +104,8 @@ def find_permutations(group: Group, orbits: Orbits) -> IntArray:
     return moved
 
 
-def _move_to_special_position(
-    group: Group, point: FloatArray, reach: float
-) -> tuple[FloatArray, BoolArray]:
-    """Move a point (3,) by at most the reach (Å) to a position with symmetry, if there is one.
-
-    Also return the operations that keep it there; the identity alone at a general position.
-    """
+def _settled(group: Group, point: FloatArray, reach: float) -> tuple[FloatArray, BoolArray]:
+    """A point (3,) moved by at most the reach (Å) to where it has symmetry, and its operations."""
     for halvings in range(_HALVINGS):
         moved, keeping = snap(group, point[None], reach / 2**halvings)
         if keeping.any():
@@ -124,8 +115,8 @@ def _move_to_special_position(
     return point, identity
 
 
-def _nearest_distance(group: Group, members: FloatArray, found: FloatArray) -> float:
-    """Return the smallest distance (Å) among members, and from them to points found before."""
+def _closest(group: Group, members: FloatArray, found: FloatArray) -> float:
+    """Å from a member to another one or to any that was found before."""
     among = apart(group, members, members) + np.diag(np.full(len(members), np.inf))
     before = apart(group, members, found)
     return float(min(among.min(initial=np.inf), before.min(initial=np.inf)))

@@ -1,4 +1,4 @@
-"""Result of counting missing sites: a ranked list of numbers with the evidence for each."""
+"""What a count of missing sites has found: a ranked list with its evidence and margins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from aiida_hpaint.science.counting.hull import Stability
 from aiida_hpaint.science.counting.phases import Phase
-from aiida_hpaint.science.counting.restorations import RestorationsByCount
-from aiida_hpaint.science.counting.stability import Stability, StabilityWindow
+from aiida_hpaint.science.counting.trials import Trials
+from aiida_hpaint.science.counting.windows import Window
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.names import for_tables
 
@@ -20,29 +21,29 @@ EVIDENCE = ("energy", "charge", "valence")
 
 
 @dataclass(frozen=True)
-class RankedCount:
-    """One number of missing sites, with its score and the evidence for it.
+class Count:
+    """One number of missing sites and what speaks for it.
 
     Attributes
     ----------
     count
-        Number of missing sites.
+        The number.
     score
-        Score between 0 and 1; the scores of all numbers add up to 1. See `counting.ranking`.
+        Between 0 and 1; those of all numbers add up to 1. See `counting.ranking`.
     weights
-        Weight from each criterion, between 0 and 1; criteria that do not apply are left out.
+        What each evidence says, between 0 and 1; one that says nothing of the host is left out.
     energy
-        Energy of the cell of the lowest candidate with an intact host, eV; None without one.
+        Of the lowest candidate in which the host stayed, eV of the cell; None without candidate.
     step
-        Energy of adding the last of these sites from the element's reference phase, eV.
+        Energy of adding the last one of these sites from the element's reference phase, eV.
     stability
         Formation energy and distance to the hull of the competing phases.
     window
-        Chemical potentials at which this number is stable; None if there are none.
+        Chemical potentials at which the number is the stable one; None where there are none.
     states
-        Most common oxidation states that make the crystal neutral; None if there are none.
+        The commonest oxidation states that make it neutral; None where there are none.
     note
-        Reason why there is no usable candidate; empty if there is one.
+        What went wrong; empty where all is well.
     """
 
     count: int
@@ -51,12 +52,12 @@ class RankedCount:
     energy: float | None = None
     step: float | None = None
     stability: Stability | None = None
-    window: StabilityWindow | None = None
+    window: Window | None = None
     states: str | None = None
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return all attributes as JSON; an infinite end of a window is None."""
+        """All of it as JSON; an open end of a window is None."""
         hull, window = self.stability, self.window
         edges = None if window is None else (window.low, window.high)
         return {
@@ -75,63 +76,63 @@ class RankedCount:
 
 
 @dataclass(frozen=True)
-class CountingResult:
-    """Ranking of all numbers of missing sites that were tried.
+class Counting:
+    """All numbers of missing sites that were tried, the likeliest first.
 
     Attributes
     ----------
     host
         Label of the host.
     element
-        Element that is missing.
+        What is missing.
     counts
-        One entry for each number, the highest score first.
+        One entry a number, the highest score first.
     votes
-        Number that each criterion alone would select; None if it does not apply.
+        The number that each evidence alone would choose; None where it says nothing.
     reference
         Energy per atom (eV) of the element's reference phase.
     phases
-        Competing phases.
-    restorations
-        Restorations with each number; None in a workflow, which stores them as nodes.
+        The competing phases.
+    trials
+        The restorations; None where they are elsewhere, as in the nodes of a workflow.
     """
 
     host: str
     element: str
-    counts: tuple[RankedCount, ...]
+    counts: tuple[Count, ...]
     votes: Mapping[str, int | None]
     reference: float
     phases: tuple[Phase, ...] = ()
-    restorations: RestorationsByCount | None = None
+    trials: Trials | None = None
 
     @property
-    def best(self) -> RankedCount:
-        """Number with the highest score."""
+    def best(self) -> Count:
+        """The likeliest number."""
         return self.counts[0]
 
     @property
     def margin(self) -> float:
-        """Difference between the highest and the second highest score."""
+        """Score of the first less that of the second."""
         return self.counts[0].score - (self.counts[1].score if len(self.counts) > 1 else 0.0)
 
     @property
     def contradiction(self) -> str:
-        """Number that each criterion selects, if they disagree; empty if they agree."""
+        """Which evidence chooses which number, where they differ; empty where they agree."""
         cast = {name: vote for name, vote in self.votes.items() if vote is not None}
         if len(set(cast.values())) < 2:
             return ""
-        votes = ", ".join(f"{name} suggests {vote}" for name, vote in cast.items())
-        return f"the criteria disagree: {votes}"
+        said = ", ".join(f"{name} says {vote}" for name, vote in cast.items())
+        return f"the evidence contradicts itself: {said}"
 
     @property
     def structure(self) -> StructureBatch | None:
-        """Lowest candidate with the likeliest number of sites."""
-        if self.restorations is None:
+        """The lowest candidate with the likeliest number of sites."""
+        if self.trials is None:
             return None
-        return self.restorations.get_lowest(self.best.count)
+        return self.trials.lowest(self.best.count)
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything except the structures as JSON."""
+        """All of it but the structures as JSON."""
         return {
             "host": self.host,
             "element": self.element,
@@ -145,8 +146,8 @@ class CountingResult:
         }
 
 
-def format_counts_csv(found: Mapping[str, Any]) -> str:
-    """Format the JSON of a `CountingResult` as CSV, one line for each number of sites."""
+def counts_csv(found: Mapping[str, Any]) -> str:
+    """One line a number of sites, the likeliest first, from the JSON of a `Counting`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(found["counts"][0]), lineterminator="\n")
     writer.writeheader()
