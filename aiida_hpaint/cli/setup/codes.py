@@ -1,4 +1,4 @@
-"""aiida-hpaint setup codes, and setup check."""
+"""aiida-hpaint setup codes, setup check and setup requirements."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.science.environment.workload import Workload
 
-CODES = """Set up the programs of a computer, and check with a short job that they can do the work.
+CODES = """Set up the programs of a computer, and check them with a short job.
 
 COMPUTER is a name from `aiida-hpaint setup computer`. --python is the interpreter of an environment
-there with aiida-hpaint of this very version; `aiida-hpaint setup requirements` prints what to
-install there. --pw and --pp are Quantum ESPRESSO, for --validate dft and --start-from peaks.
+there with the same version of aiida-hpaint as here; `aiida-hpaint setup requirements` prints its
+requirements. --pw and --pp are Quantum ESPRESSO, for --validate dft and --start-from peaks.
 
-Queue, account, walltime, GPUs and --options are those of the check, and remembered with the codes:
-their jobs have them where a submission says nothing else.
+Queue, account, walltime, GPUs and --options are used for the check, and stored with the codes as
+defaults of their jobs.
 
-The check runs through the scheduler, needs nothing but a Python there, and tells versions,
-GPUs, cores, room on the disk, generators and potentials with their sha256 compared with this side.
-It is a node (hpaint.check), so that what was found where can be asked for later.
+The check is a job that only needs a Python there. It reports versions, GPUs, cores, free disk
+space, and the sha256 of generators and potentials, compared with this machine. Each check is a
+node (hpaint.check), so that its report can be queried later.
 
 \b
 Examples:
@@ -39,7 +39,7 @@ Examples:
 
 CHECK = """Check codes with a short job each, or show what a check found.
 
-WHAT are labels of codes (python@cluster), or nodes of checks that were submitted before.
+WHAT are labels of codes to check (python@cluster), or PKs of earlier checks to show.
 
 \b
 Examples:
@@ -48,75 +48,80 @@ Examples:
   aiida-hpaint setup check 1234
 """
 
-REQUIREMENTS = """Print what a computer needs on which only jobs run, as pip takes it.
+REQUIREMENTS = """Print the requirements of a computer that only runs jobs, for pip.
 
 \b
 Examples:
   aiida-hpaint setup requirements > requirements.txt
   aiida-hpaint setup requirements --stage sample
-There:
+On that computer:
   python3 -m venv hpaint
   hpaint/bin/pip install -r requirements.txt
   hpaint/bin/pip install --no-deps aiida-hpaint==VERSION
 """
 
-_WANTED = (
+_STAGE_OPTIONS = (
     click.option(
         "--stage",
         "stages",
         type=click.Choice(["sample", "relax", "train"]),
         multiple=True,
-        help="What the code is for; may be repeated. Without it, sample and relax.",
+        help="Stage that the code runs; may be repeated.  [default: sample and relax]",
     ),
     click.option(
         "--generator",
         "generators",
         multiple=True,
         metavar="NAME",
-        help="Has to be there; may be repeated. Without it, the default one.",
+        help="Generator that must be installed there; may be repeated.  [default: the default one]",
     ),
     click.option(
         "--potential",
         "potentials",
         multiple=True,
         metavar="NAME[=FILE]",
-        help="Has to be there, with its model file; may be repeated. Without it, the default one.",
+        help="Potential that must be installed there, with its model file; may be repeated.  "
+        "[default: the default one]",
     ),
 )
-_JOBS = (
-    click.option("--queue", metavar="NAME", help="Queue or partition."),
-    click.option("--account", metavar="NAME", help="Who pays."),
-    click.option("--walltime", type=click.IntRange(min=60), metavar="S", help="Seconds of a job."),
+_JOB_OPTIONS = (
+    click.option("--queue", metavar="NAME", help="Queue or partition of the jobs."),
+    click.option("--account", metavar="NAME", help="Account that is charged for the jobs."),
+    click.option(
+        "--walltime", type=click.IntRange(min=60), metavar="S", help="Walltime of a job, s."
+    ),
     click.option("--gpus", type=click.IntRange(min=0), metavar="N", help="GPUs of a job (Slurm)."),
     click.option(
         "--options",
         metavar="YAML",
-        help="Other metadata.options of AiiDA, as a file or as text: 'qos: high'.",
+        help="Other metadata.options of AiiDA, a file or text, like 'qos: high'.",
     ),
 )
 
 
-_PROGRAMS = (
-    click.option("--python", metavar="PATH", help="Interpreter there."),
-    click.option("--pw", metavar="PATH", help="pw.x there."),
-    click.option("--pp", metavar="PATH", help="pp.x there."),
+_PROGRAM_OPTIONS = (
+    click.option("--python", metavar="PATH", help="Path of the Python interpreter there."),
+    click.option("--pw", metavar="PATH", help="Path of pw.x there."),
+    click.option("--pp", metavar="PATH", help="Path of pp.x there."),
     click.option(
         "--label",
         metavar="NAME",
-        help="Of the code; without it, python, pw and pp, with it NAME, NAME-pw and NAME-pp.",
+        help="Label of the codes: NAME, NAME-pw and NAME-pp.  [default: python, pw and pp]",
     ),
     click.option(
         "--prepend",
         metavar="FILE|TEXT",
-        help="Lines of job scripts before these programs: `module load ...`.",
+        help="Lines of job scripts before these programs, like `module load ...`.",
     ),
 )
-_NO_CHECK = (click.option("--no-check", is_flag=True, help="Make codes without a look."),)
+_CHECK_OPTIONS = (
+    click.option("--no-check", is_flag=True, help="Create the codes without checking them."),
+)
 
 
 @click.command(help=CODES)
 @click.argument("computer")
-@add_options(_PROGRAMS, _JOBS, _WANTED, _NO_CHECK)
+@add_options(_PROGRAM_OPTIONS, _JOB_OPTIONS, _STAGE_OPTIONS, _CHECK_OPTIONS)
 @click.pass_obj
 def codes(
     obj: dict[str, str | None],
@@ -137,40 +142,40 @@ def codes(
 
     paths = {kind: flags[kind] for kind in PLUGINS if flags[kind]}
     if not paths:
-        raise click.UsageError("say which programs to set up: --python, --pw or --pp")
-    wanted = _wanted(flags)
+        raise click.UsageError("name the programs to set up: --python, --pw or --pp")
+    workload = _make_workload(flags)
     session.load_profile(obj["profile"])
     from aiida_hpaint.workflows.engine.options import check_options
 
-    place, look = find_computer(computer), not no_check
-    if look:
+    place, must_check = find_computer(computer), not no_check
+    if must_check:
         ensure_daemon()
-    jobs = _options(place, flags)
+    jobs = _make_options(place, flags)
     for kind in paths:
         check_options(f"{kind}@{place.label}", jobs, CalculationFactory(PLUGINS[kind]), place)
     found = []
     for kind, path in paths.items():
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
-        code, is_new = ensure_remote_code(place, kind, name, path, read_text(prepend), look)
-        click.echo(f"code      {code.full_label} ({path}){', made now' if is_new else ''}")
-        _remember(code, jobs)
+        code, is_new = ensure_remote_code(place, kind, name, path, read_text(prepend), must_check)
+        click.echo(f"code      {code.full_label} ({path}){', created' if is_new else ''}")
+        _store_options(code, jobs)
         found.append(code)
-    if look and not _check(found, wanted):
+    if must_check and not _check(found, workload):
         raise click.exceptions.Exit(1)
-    _tell_next(found)
+    _suggest_next(found)
 
 
 @click.command(help=CHECK)
 @click.argument("what", nargs=-1, required=True)
-@add_options(_JOBS, _WANTED)
+@add_options(_JOB_OPTIONS, _STAGE_OPTIONS)
 @click.pass_obj
 def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) -> None:
     """Check codes with a short job each, or show what a check found."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.daemon import ensure_daemon
-    from aiida_hpaint.cli.setup.remote_check import show_check, wait_for
+    from aiida_hpaint.cli.setup.remote_check import show_check, wait_for_checks
 
-    wanted = _wanted(flags)
+    workload = _make_workload(flags)
     session.load_profile(obj["profile"])
     from aiida_hpaint.workflows.restore.build import find_code
 
@@ -178,24 +183,24 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
     codes: list[Any] = [find_code(one) for one in what if not one.isdigit()]
     if codes:
         ensure_daemon()
-    well = not codes or _check(codes, wanted, flags)
-    wait_for(checks)
-    shown = [show_check(node) for node in checks]
-    if not (well and all(shown)):
+    passed = [not codes or _check(codes, workload, flags)]
+    wait_for_checks(checks)
+    passed += [show_check(node) for node in checks]
+    if not all(passed):
         raise click.exceptions.Exit(1)
 
 
 @click.command(help=REQUIREMENTS)
-@add_options(_WANTED)
+@add_options(_STAGE_OPTIONS)
 def requirements(**flags: Any) -> None:
-    """Print what a computer needs on which only jobs run."""
+    """Print the requirements of a computer that only runs jobs."""
     from aiida_hpaint.science.environment.workload import list_requirements
 
-    for line in list_requirements(_wanted(flags)):
+    for line in list_requirements(_make_workload(flags)):
         click.echo(line)
 
 
-def _wanted(flags: Mapping[str, Any]) -> Workload:
+def _make_workload(flags: Mapping[str, Any]) -> Workload:
     from aiida_hpaint.science.environment.workload import Workload
     from aiida_hpaint.science.relaxation.potentials import find_potential
     from aiida_hpaint.science.settings import PotentialSettings
@@ -207,31 +212,33 @@ def _wanted(flags: Mapping[str, Any]) -> Workload:
         for text in flags["potentials"]:
             name, _, model = text.partition("=")
             if find_potential(name).needs_file and not model:
-                raise click.ClickException(f"--potential {name} needs its file: {name}=/PATH/THERE")
+                raise click.ClickException(
+                    f"--potential {name} needs its file: write {name}=/PATH/THERE"
+                )
             chosen.append(PotentialSettings(name=name, model=model or None))
         values["potentials"] = tuple(chosen)
     return Workload(**values)
 
 
-def _options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What flags say of jobs, as `metadata.options`."""
+def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `metadata.options` of jobs that the options give."""
     import yaml
 
     from aiida_hpaint.cli.setup.computer_settings import read_text
-    from aiida_hpaint.cli.setup.remote_codes import gpu_options
+    from aiida_hpaint.cli.setup.remote_codes import add_gpu_options
 
     try:
         given = yaml.safe_load(read_text(flags.get("options")) or "") or {}
     except yaml.YAMLError as error:
-        raise click.ClickException(f"--options is no YAML: {error}") from None
+        raise click.ClickException(f"--options is not YAML: {error}") from None
     if not isinstance(given, dict):
         raise click.ClickException("--options: write keys and values, like 'qos: high'")
     names = {"queue": "queue_name", "account": "account", "walltime": "max_wallclock_seconds"}
     given |= {option: flags[flag] for flag, option in names.items() if flags.get(flag)}
-    return gpu_options(computer, flags.get("gpus") or 0, given)
+    return add_gpu_options(computer, flags.get("gpus") or 0, given)
 
 
-def _remember(code: InstalledCode, given: Mapping[str, Any]) -> None:
+def _store_options(code: InstalledCode, given: Mapping[str, Any]) -> None:
     from aiida_hpaint.workflows.engine.code_options import remember_options, remembered_options
 
     if given:
@@ -241,19 +248,19 @@ def _remember(code: InstalledCode, given: Mapping[str, Any]) -> None:
 
 
 def _check(
-    codes: Sequence[InstalledCode], wanted: Workload, flags: Mapping[str, Any] | None = None
+    codes: Sequence[InstalledCode], workload: Workload, flags: Mapping[str, Any] | None = None
 ) -> bool:
-    """Submit the checks of codes, wait, and show them; whether all is well."""
-    from aiida_hpaint.cli.setup.remote_check import show_check, submit_check, wait_for
+    """Submit the checks of codes, wait, and show them; return whether all passed."""
+    from aiida_hpaint.cli.setup.remote_check import show_check, submit_check, wait_for_checks
 
     nodes = [
-        submit_check(code, wanted, _options(code.computer, flags) if flags else {})
+        submit_check(code, workload, _make_options(code.computer, flags) if flags else {})
         for code in codes
     ]
     click.echo(f"Checking {', '.join(code.full_label for code in codes)} with a short job each")
-    wait_for(nodes)
-    shown = [show_check(node) for node in nodes]
-    return all(shown)
+    wait_for_checks(nodes)
+    passed = [show_check(node) for node in nodes]
+    return all(passed)
 
 
 def _load_check(pk: int) -> CalcJobNode:
@@ -265,12 +272,12 @@ def _load_check(pk: int) -> CalcJobNode:
     except NotExistent:
         raise click.ClickException(f"there is no node {pk}") from None
     if getattr(node, "process_type", None) != "aiida.calculations:hpaint.check":
-        raise click.ClickException(f"node {pk} is no check of a code")
+        raise click.ClickException(f"node {pk} is not a check of a code")
     found: CalcJobNode = node
     return found
 
 
-def _tell_next(codes: Sequence[InstalledCode]) -> None:
+def _suggest_next(codes: Sequence[InstalledCode]) -> None:
     by_plugin = {str(code.default_calc_job_plugin): code.full_label for code in codes}
     python, pw = by_plugin.get("pythonjob.pythonjob"), by_plugin.get("quantumespresso.pw")
     if python is not None:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_hpaint.cli.options import add_options
 
+if TYPE_CHECKING:
+    from aiida.orm import Computer
+
 HELP = """Set up a computer that jobs run on, and test it.
 
-NAME is what AiiDA calls it. HOST is what `ssh HOST` takes: user, port, key and jump hosts belong to
-its block in ~/.ssh/config, and its key has to be known (log in once by hand). What is given again
-later is changed, except for host, transport and scheduler once jobs have run there.
+NAME is the label in AiiDA. HOST is what `ssh HOST` takes: user, port, key and jump hosts belong to
+its block in ~/.ssh/config, and its host key must be known (log in once by hand). Repeating the
+command changes the options that are given; host, transport and scheduler are fixed once jobs have
+run there.
 
-The test connects, looks whether the login shell is quiet, writes into the work directory, and asks
-the scheduler for its jobs; it is repeated with `aiida-hpaint setup computer NAME`.
+The test connects, checks that the login shell prints nothing, writes a file into the work
+directory, and lists the jobs of the scheduler; `aiida-hpaint setup computer NAME` repeats it.
 
---yaml takes the files that `verdi computer setup` and `verdi computer configure` take, which many
-computing centres offer; both may be in one.
+--yaml takes the files of `verdi computer setup` and `verdi computer configure`, which many
+computing centres provide; both may be in one file.
 
 \b
 Examples:
@@ -32,49 +36,60 @@ Examples:
 """
 
 _OPTIONS = (
-    click.option("--host", "hostname", metavar="HOST", help="As in `ssh HOST`."),
+    click.option("--host", "hostname", metavar="HOST", help="Host name, as in `ssh HOST`."),
     click.option(
-        "--work-dir", metavar="FOLDER", help="There, with room; {username} is replaced in it."
+        "--work-dir",
+        metavar="FOLDER",
+        help="Folder on the computer in which jobs run; {username} stands for the user there.",
     ),
     click.option(
         "--transport",
         metavar="PLUGIN",
-        help="core.ssh_async (default), core.ssh, or core.local for this machine.",
+        help="Connection to the computer: core.ssh_async (default), core.ssh, or core.local for "
+        "this machine.",
     ),
     click.option(
         "--scheduler",
         metavar="PLUGIN",
-        help="core.slurm (default), core.pbspro, core.torque, core.sge, core.lsf, or core.direct "
-        "without one.",
+        help="Scheduler: core.slurm (default), core.pbspro, core.torque, core.sge, core.lsf, or "
+        "core.direct for none.",
     ),
     click.option(
-        "--mpirun", "mpirun_command", metavar="COMMAND", help="Like 'srun -n {tot_num_mpiprocs}'."
+        "--mpirun",
+        "mpirun_command",
+        metavar="COMMAND",
+        help="Command that starts MPI programs, like 'srun -n {tot_num_mpiprocs}'.",
     ),
     click.option(
         "--mpiprocs",
         "mpiprocs_per_machine",
         type=click.IntRange(min=1),
         metavar="N",
-        help="Processes on one machine where a job does not say; without it, 1.",
+        help="MPI processes on each machine, for jobs that do not set them.  [default: 1]",
     ),
     click.option(
         "--prepend",
         "prepend_text",
         metavar="FILE|TEXT",
-        help="Lines of every job script, before its program: `module load ...`.",
+        help="Lines of every job script before the program, like `module load ...`.",
     ),
-    click.option("--append", "append_text", metavar="FILE|TEXT", help="Lines after its program."),
+    click.option(
+        "--append",
+        "append_text",
+        metavar="FILE|TEXT",
+        help="Lines of every job script after the program.",
+    ),
     click.option(
         "--safe-interval",
         type=click.FloatRange(min=0),
         metavar="S",
-        help="Seconds between two connections at least; many sites ban faster ones.",
+        help="Shortest time between two connections, s; many sites ban users for shorter ones.",
     ),
     click.option(
         "--poll-interval",
         type=click.FloatRange(min=0),
         metavar="S",
-        help="Seconds between two looks at the queue at least; without it, 10.",
+        help="Shortest time between two queries of the queue, s.  [default: 10]",
     ),
     click.option(
         "--connect",
@@ -87,17 +102,17 @@ _OPTIONS = (
         "--yaml",
         "file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Everything, as verdi takes it; what is given beside it wins.",
+        help="File of verdi with all settings; other options replace its values.",
     ),
-    click.option("--no-test", is_flag=True, help="Do not connect."),
+    click.option("--no-test", is_flag=True, help="Skip the test, and do not connect."),
 )
 
 
-@click.command(help=HELP)
+@click.command("computer", help=HELP)
 @click.argument("name")
 @add_options(_OPTIONS)
 @click.pass_obj
-def computer(
+def set_up_computer(
     obj: dict[str, str | None],
     /,
     name: str,
@@ -126,34 +141,29 @@ def computer(
         flags["hostname"] = flags["hostname"] or "localhost"
     settings = read_computer(check_label(name), file, flags)
     ensure_profile(obj["profile"])
-    found = ensure_computer(name, settings)
-    _tell(found.computer, found.is_new, found.changes)
-    if not (no_test or _passes(found.computer)):
+    computer, is_new, changes = ensure_computer(name, settings)
+    place = f"{computer.hostname}, {computer.transport_type}, {computer.scheduler_type}"
+    click.echo(f"computer  {computer.label} ({place}){', created' if is_new else ''}")
+    for change in changes:
+        click.echo(f"  {change}")
+    if not (no_test or _report_tests(computer)):
         raise click.exceptions.Exit(1)
     click.echo(f"Next: aiida-hpaint setup codes {shlex.quote(name)} --python /PATH/bin/python")
 
 
-def _tell(computer: Any, is_new: bool, changes: tuple[str, ...]) -> None:
-    where = f"{computer.hostname}, {computer.transport_type}, {computer.scheduler_type}"
-    click.echo(f"computer  {computer.label} ({where}){', made now' if is_new else ''}")
-    for change in changes:
-        click.echo(f"  {change}")
-
-
-def _passes(computer: Any) -> bool:
-    """Test a computer, tell each step, and say what to do where one fails."""
+def _report_tests(computer: Computer) -> bool:
+    """Test a computer and print each step, with what to do about failures; return if all pass."""
     from aiida_hpaint.cli.daemon import ensure_daemon
-    from aiida_hpaint.cli.setup.computer_tests import try_computer
+    from aiida_hpaint.cli.setup.computer_tests import run_tests
     from aiida_hpaint.science.structures.names import shown
 
     if computer.transport_type != "core.local" and ensure_daemon():
-        # Asynchronous transports talk through the runner, whose broker is the daemon's.
+        # Asynchronous transports communicate through the runner, whose broker the daemon starts.
         click.echo("daemon    started")
-    all_well = True
-    for step in try_computer(computer):
-        told = shown(step.found)
-        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{told}")
+    all_passed = True
+    for step in run_tests(computer):
+        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{shown(step.found)}")
         if not step.is_ok:
-            all_well = False
+            all_passed = False
             click.echo(f"{'':<10}{shown(step.remedy)}")
-    return all_well
+    return all_passed

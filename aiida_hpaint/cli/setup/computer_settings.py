@@ -1,4 +1,4 @@
-"""What may be said of a computer: on the command line, in a YAML file, or in both."""
+"""Settings of a computer, from the command line, a YAML file of verdi, or both."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from typing import Any
 import click
 from pydantic import Field, ValidationError, field_validator
 
-from aiida_hpaint.cli.settings import parse_key_value
+from aiida_hpaint.cli.settings import (
+    describe_validation_errors,
+    parse_key_value,
+    read_mapping,
+)
 from aiida_hpaint.science.settings import Settings
 
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]*")
-"""Names and addresses; the program ssh may get them as an argument."""
+"""Names and addresses that are safe as an argument of the program ssh."""
 
 
 class ComputerSettings(Settings):
-    """A computer as `verdi computer setup` knows it; what is unset stays as it is."""
+    """The settings of `verdi computer setup`, and the connection; unset ones do not change."""
 
     hostname: str | None = Field(None, description="as in `ssh HOST`")
     description: str | None = None
-    transport: str | None = Field(None, description="how to reach it: core.ssh_async, core.local")
+    transport: str | None = Field(None, description="connection: core.ssh_async, core.local")
     scheduler: str | None = Field(None, description="core.slurm, core.direct, core.pbspro, ...")
-    work_dir: str | None = Field(None, description="folder there; {username} may be in it")
+    work_dir: str | None = Field(None, description="folder of the jobs; {username} is replaced")
     shebang: str | None = None
     mpirun_command: str | None = Field(None, description="like mpirun -np {tot_num_mpiprocs}")
     mpiprocs_per_machine: int | None = Field(None, ge=1)
@@ -34,7 +38,7 @@ class ComputerSettings(Settings):
     use_double_quotes: bool | None = None
     prepend_text: str | None = Field(None, description="lines of every job, before its program")
     append_text: str | None = Field(None, description="lines of every job, after its program")
-    poll_interval: float | None = Field(None, ge=0, description="s between looks at the queue")
+    poll_interval: float | None = Field(None, ge=0, description="s between queries of the queue")
     connection: dict[str, Any] = Field({}, description="parameters of the transport")
 
     @field_validator("hostname")
@@ -42,8 +46,8 @@ class ComputerSettings(Settings):
     def _is_host(cls, value: str | None) -> str | None:
         if value is not None and not HOST.fullmatch(value):
             raise ValueError(
-                f"{value!r} is no host: letters, digits and . - _ : as in `ssh HOST`; user, port "
-                "and key belong to its Host block in ~/.ssh/config"
+                f"{value!r} is not a host: write letters, digits and . - _ : as in `ssh HOST`; "
+                "user, port and key belong to its Host block in ~/.ssh/config"
             )
         return value
 
@@ -55,14 +59,14 @@ class ComputerSettings(Settings):
         plain = value.replace("{username}", "")
         if not value.startswith("/") or not value.isprintable() or set("{}") & set(plain):
             raise ValueError(
-                f"{value!r} is no absolute path; of braces there may be {{username}} alone"
+                f"{value!r} is not an absolute path, or has braces other than {{username}}"
             )
         return value
 
     @field_validator("mpirun_command", mode="before")
     @classmethod
     def _is_command(cls, value: Any) -> Any:
-        """A command as one string, quoted as a shell wants it; YAML files may hold a list."""
+        """Return a command as one string, quoted for a shell; YAML files may hold a list."""
         if isinstance(value, list):
             return shlex.join(map(str, value))
         try:
@@ -73,10 +77,10 @@ class ComputerSettings(Settings):
     @field_validator("mpirun_command")
     @classmethod
     def _has_names_in_braces(cls, value: str | None) -> str | None:
-        """What is in braces is replaced by name; AiiDA looks whether it knows the name."""
+        """Refuse braces without a name; AiiDA checks the names."""
         for _, name, _, _ in Formatter().parse(value or ""):
             if name is not None and not name.isidentifier():
-                raise ValueError(f"{value!r}: name what is in braces, like {{tot_num_mpiprocs}}")
+                raise ValueError(f"{value!r}: braces need a name, like {{tot_num_mpiprocs}}")
         return value
 
     @field_validator("connection")
@@ -84,46 +88,48 @@ class ComputerSettings(Settings):
     def _are_hosts(cls, values: dict[str, Any]) -> dict[str, Any]:
         for name in ("host", "data_node_host"):
             if name in values and not HOST.fullmatch(str(values[name])):
-                raise ValueError(f"{name}: {values[name]!r} is no host")
+                raise ValueError(f"{name}: {values[name]!r} is not a host")
         script = str(values.get("authentication_script", ""))
         if script and shlex.quote(script) != script:
-            # AiiDA hands it to a shell as it is.
-            raise ValueError(f"authentication_script: {script!r} has signs that a shell reads")
+            # AiiDA passes it to a shell without quotes.
+            raise ValueError(f"authentication_script: {script!r} has characters special to a shell")
         return values
 
 
 def check_label(label: str) -> str:
-    """A label that can name a computer or a code.
+    """Return a label if it can name a computer or a code.
 
     Raises
     ------
     ClickException
-        If it cannot.
+        If it cannot name one.
     """
     wrong = not label.isprintable() or label != label.strip() or len(label) > 100
     if not label or wrong or "@" in label or label.startswith("-"):
         raise click.ClickException(
-            f"{label!r} cannot be a name: use up to 100 letters, digits or signs other than @, "
-            "without a - at the beginning or spaces at the ends"
+            f"{label!r} cannot be a name: use up to 100 printable characters other than @, "
+            "without a - at the beginning or spaces at either end"
         )
     return label
 
 
 def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> ComputerSettings:
-    """The settings of a YAML file as verdi takes it, and of flags, which win.
+    """Read the settings of a YAML file of verdi; options replace its values.
 
-    Keys that `verdi computer setup` does not know are parameters of the transport, as they are
-    for `verdi computer configure`.
+    Keys that `verdi computer setup` does not have are parameters of the transport, those of
+    `verdi computer configure`.
 
     Raises
     ------
     ClickException
-        If the file is no YAML, or a setting is wrong; the message names it.
+        If a setting is wrong; the message names it.
+    ValueError
+        If the file cannot be read, or is not YAML.
     """
-    values = _read_yaml(file) if file is not None else {}
+    values = read_mapping(file, "hostname: cluster") if file is not None else {}
     named = values.pop("label", label)
     if named != label:
-        raise click.ClickException(f"{file} is about {named!r}, and not about {label!r}")
+        raise click.ClickException(f"{file} is for the computer {named!r}, not {label!r}")
     ours = ComputerSettings.model_fields.keys() - {"connection"}
     connection = {key: value for key, value in values.items() if key not in ours}
     connection |= flags.get("connection") or {}
@@ -132,12 +138,11 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
     try:
         return ComputerSettings.model_validate({**values, "connection": connection})
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {_reason(e['msg'])}" for e in error.errors())
-        raise click.ClickException("; ".join(lines)) from None
+        raise click.ClickException("; ".join(describe_validation_errors(error))) from None
 
 
 def read_text(value: str | None) -> str | None:
-    """Lines for job scripts: those of a file, if there is one of that name, or the text itself."""
+    """Return the content of a file, or the value itself if there is no file of this name."""
     if value is None:
         return None
     try:
@@ -148,29 +153,13 @@ def read_text(value: str | None) -> str | None:
 
 
 def read_pairs(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """The mapping that several KEY=VALUE describe.
+    """Return the mapping of several KEY=VALUE.
 
     Raises
     ------
     ValueError
-        If one of them has no value.
+        If one of them has no key or no equals sign.
     """
     return dict(
         parse_key_value(pair, f"{pair!r}: write KEY=VALUE, like compress=true") for pair in pairs
     )
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.ClickException(f"{file} is no YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise click.ClickException(f"{file}: keys and values are needed, such as `hostname: ...`")
-    return {str(key): value for key, value in values.items()}
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")

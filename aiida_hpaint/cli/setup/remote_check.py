@@ -1,4 +1,4 @@
-"""The check of a code: a job that asks its computer, and what the answer means."""
+"""Check a code: submit a job that describes its computer, and show what is missing there."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.environment.workload import Workload
 
 PROGRAMS = {plugin: kind for kind, plugin in PLUGINS.items() if kind != "python"}
-"""Plugins of programs that say their version and nothing more."""
+"""Plugins of programs that only report their version."""
 
-LONGEST = 1800
-"""Walltime of a check, s: short jobs wait less."""
+MAX_WALLTIME = 1800
+"""Longest walltime of a check, s; short jobs wait less in the queue."""
 
 
-def submit_check(code: InstalledCode, wanted: Workload, given: Mapping[str, Any]) -> CalcJobNode:
-    """Submit the job that asks the computer of a code.
+def submit_check(code: InstalledCode, workload: Workload, given: Mapping[str, Any]) -> CalcJobNode:
+    """Submit the job that checks a code.
 
     Parameters
     ----------
     code
-        What is checked.
-    wanted
-        What its jobs are to do.
+        Code to check.
+    workload
+        What its jobs will need.
     given
-        Options, beside those that the code remembers.
+        Job options that replace those stored with the code.
     """
     from aiida.engine import submit
     from aiida.orm import Dict
@@ -42,22 +42,22 @@ def submit_check(code: InstalledCode, wanted: Workload, given: Mapping[str, Any]
     from aiida_hpaint.science.environment.workload import build_question
 
     program = PROGRAMS.get(str(code.default_calc_job_plugin))
-    asked = build_question(wanted)
+    question = build_question(workload)
     if program is not None:
-        asked = {"asked": asked["asked"], "program": program}
-    # Settings that cache jobs must never bring up an old answer.
+        question = {"asked": question["asked"], "program": program}
+    # Caching must never return an old answer.
     metadata = {
-        "options": check_job_options(code, given),
+        "options": make_check_options(code, given),
         "label": f"check {code.full_label}",
         "disable_cache": True,
     }
-    node: Any = submit(CheckCalculation, code=code, question=Dict(asked), metadata=metadata)
-    checked: CalcJobNode = node
-    return checked
+    node: Any = submit(CheckCalculation, code=code, question=Dict(question), metadata=metadata)
+    check: CalcJobNode = node
+    return check
 
 
-def check_job_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`metadata.options` of a check: those of the jobs of a code, on one core for programs."""
+def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `metadata.options` of a check: those of the code, on one core for programs."""
     from aiida_hpaint.workflows.dft.inputs import pw_options
     from aiida_hpaint.workflows.engine.code_options import with_remembered
     from aiida_hpaint.workflows.restore.build import job_options
@@ -69,33 +69,33 @@ def check_job_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str
         options = pw_options(code, known)
     else:
         options = job_options(label, given, code)
-    walltime = options.get("max_wallclock_seconds") or LONGEST
-    return {**options, "max_wallclock_seconds": min(walltime, LONGEST)}
+    walltime = options.get("max_wallclock_seconds") or MAX_WALLTIME
+    return {**options, "max_wallclock_seconds": min(walltime, MAX_WALLTIME)}
 
 
-def wait_for(nodes: Sequence[CalcJobNode], interval: float = 0.5) -> None:
-    """Return when all have ended, telling what they wait for.
+def wait_for_checks(nodes: Sequence[CalcJobNode], interval: float = 0.5) -> None:
+    """Wait until all checks have ended, showing what they wait for.
 
     Raises
     ------
     ClickException
-        If the user does not want to wait; the jobs go on.
+        If the user stops waiting; the jobs continue.
     """
-    told: dict[int, str] = {}
+    shown: dict[int, str] = {}
     try:
         while any(not node.is_terminated for node in nodes):
             for node in nodes:
-                _tell_change(node, told)
+                _show_change(node, shown)
             time.sleep(interval)
     except KeyboardInterrupt:
         pks = " ".join(str(node.pk) for node in nodes)
         raise click.ClickException(
-            f"the job goes on; `aiida-hpaint setup check {pks}` shows what it found"
+            f"the job is still running: `aiida-hpaint setup check {pks}` shows its report"
         ) from None
 
 
-def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
-    """What a check found, and what to do about it."""
+def read_findings(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
+    """Return what a check found, and the commands that correct it."""
     from aiida_hpaint.science.environment.assessment import assess_answer
     from aiida_hpaint.science.environment.findings import Finding, list_remedies
     from aiida_hpaint.science.environment.workload import read_workload
@@ -106,7 +106,7 @@ def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
     if "program" in asked:
         found = Finding(f"{asked['program']}.x", str(answer["version"]), "")
         return [found], []
-    # What the code calls may be a script around the interpreter; commands are to go through it.
+    # The code may call a script around the interpreter: commands must use that script.
     program = str(node.inputs.code.filepath_executable)
     answer["python"]["executable"] = program
     findings = assess_answer(answer, read_workload(asked))
@@ -114,12 +114,12 @@ def findings_of(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
 
 
 def show_check(node: CalcJobNode) -> bool:
-    """Show what a check found and what to do; whether nothing required is missing."""
+    """Show what a check found and what to do; return whether nothing required is missing."""
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.environment.findings import select_problems
     from aiida_hpaint.science.structures.names import shown
 
-    findings, commands = findings_of(node)
+    findings, commands = read_findings(node)
     make_console().print(_table(node, findings))
     if not select_problems(findings):
         return True
@@ -142,7 +142,7 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
     table.add_column("", no_wrap=True)
     for found in findings:
         style = "bold red" if found.is_problem else "green" if found.status == "ok" else "yellow"
-        # What other machines say is text, and never acts on a terminal.
+        # Text from other machines must not control the terminal.
         cells = (Text(shown(cell)) for cell in (found.item, found.found or "-", found.needed))
         table.add_row(*cells, Text(found.status, style))
         if found.remedy and not found.is_problem and found.status != "ok":
@@ -157,11 +157,11 @@ def _failure(node: CalcJobNode) -> Finding:
     return Finding("the job", " ".join(str(said).split())[:300], "an answer", "broken")
 
 
-def _tell_change(node: CalcJobNode, told: dict[int, str]) -> None:
+def _show_change(node: CalcJobNode, shown: dict[int, str]) -> None:
     state = node.get_scheduler_state()
     text = f"job {node.get_job_id()} is {state.value}" if state is not None else "it is prepared"
     if node.paused:
         text = f"paused, see `verdi process report {node.pk}`"
-    if node.pk is not None and told.get(node.pk) != text:
-        told[node.pk] = text
+    if node.pk is not None and shown.get(node.pk) != text:
+        shown[node.pk] = text
         click.echo(f"  {node.label}: {text}", err=True)

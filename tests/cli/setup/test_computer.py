@@ -35,7 +35,7 @@ def test_a_computer_is_made_tested_changed_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "a 'quoted\" $(touch pwned) folder" / "{username}"
     result = setup("mine", *LOCAL, "--work-dir", str(folder), "--prepend", "module load x")
     assert result.exit_code == 0, result.output
-    assert "made now" in result.output
+    assert "created" in result.output
     assert result.output.count("  ok ") == 4
     assert load("mine").get_prepend_text() == "module load x"
     assert not list(tmp_path.rglob("pwned"))
@@ -61,7 +61,7 @@ def test_another_machine_needs_another_name(tmp_path: Path) -> None:
     assert setup(*arguments, *LOCAL).exit_code == 0
     result = setup("used", "--scheduler", "core.slurm", "--no-test")
     assert result.exit_code == 1
-    assert "scheduler: it has core.direct, and you say core.slurm" in result.output
+    assert "scheduler: core.direct is stored, core.slurm was given" in result.output
     assert "verdi computer delete used" in result.output
     InstalledCode(label="any", computer=load("used"), filepath_executable="/bin/sh").store()
     assert "verdi computer relabel used" in setup("used", "--host", "other").output
@@ -98,8 +98,9 @@ def test_the_files_of_verdi_are_read(tmp_path: Path) -> None:
     assert computer.get_prepend_text() == "module load x\nmodule load y\n"
     found = computer.get_configuration()
     assert (found["port"], found["username"], found["safe_interval"]) == (2222, "me", 30)
-    assert "made now" not in setup("from-yaml", "--yaml", str(file), "--no-test").output
-    assert "is about 'from-yaml'" in setup("other", "--yaml", str(file), "--no-test").output
+    assert "created" not in setup("from-yaml", "--yaml", str(file), "--no-test").output
+    other = setup("other", "--yaml", str(file), "--no-test")
+    assert "is for the computer 'from-yaml'" in other.output
 
 
 @pytest.mark.usefixtures("profile")
@@ -108,13 +109,13 @@ def test_the_files_of_verdi_are_read(tmp_path: Path) -> None:
     [
         (("new",), "--host"),
         (("new", "--host", "x"), "--work-dir"),
-        (("new", "--host", "-oProxyCommand=touch pwned"), "is no host"),
-        (("new", "--host", "x; touch pwned"), "is no host"),
+        (("new", "--host", "-oProxyCommand=touch pwned"), "is not a host"),
+        (("new", "--host", "x; touch pwned"), "is not a host"),
         (("new", "--host", "me@x"), "~/.ssh/config"),
-        (("new", "--host", "x", "--work-dir", "relative"), "no absolute path"),
-        (("new", "--host", "x", "--work-dir", "/a/{}"), "no absolute path"),
-        (("new", "--host", "x", "--work-dir", "/a/{user}"), "no absolute path"),
-        (("new", "--host", "x", "--work-dir", "/a\nb"), "no absolute path"),
+        (("new", "--host", "x", "--work-dir", "relative"), "not an absolute path"),
+        (("new", "--host", "x", "--work-dir", "/a/{}"), "not an absolute path"),
+        (("new", "--host", "x", "--work-dir", "/a/{user}"), "not an absolute path"),
+        (("new", "--host", "x", "--work-dir", "/a\nb"), "not an absolute path"),
         (("a@b", "--host", "x"), "cannot be a name"),
         ((" ", "--host", "x"), "cannot be a name"),
         (("new", "--host", "x", "--work-dir", "/w", "--transport", "core.smoke"), "transport"),
@@ -124,10 +125,10 @@ def test_the_files_of_verdi_are_read(tmp_path: Path) -> None:
         (("new", "--host", "x", "--work-dir", "/w", "--mpirun", "srun '"), "mpirun"),
         (("new", "--host", "x", "--work-dir", "/w", "--connect", "smoke=1"), "no parameter"),
         (("new", "--host", "x", "--work-dir", "/w", "--connect", "backend=smoke"), "backend"),
-        (("new", "--host", "x", "--work-dir", "/w", "--connect", "host=-x"), "is no host"),
+        (("new", "--host", "x", "--work-dir", "/w", "--connect", "host=-x"), "is not a host"),
         (
             ("new", "--host", "x", "--work-dir", "/w", "--connect", "authentication_script=/a b"),
-            "a shell reads",
+            "special to a shell",
         ),
         (("new", "--host", "x", "--work-dir", "/w", "--connect", "smoke"), "KEY=VALUE"),
     ],

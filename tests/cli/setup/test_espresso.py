@@ -26,7 +26,7 @@ def test_a_program_that_is_nowhere_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_cannot_be_run_is_told(tmp_path: Path) -> None:
     path = tmp_path / "ph.x"
     path.touch()
-    with pytest.raises(click.ClickException, match="no program that can be run"):
+    with pytest.raises(click.ClickException, match="not an executable program"):
         espresso.ensure_espresso(ensure_localhost()[0], "pw", path)
 
 
@@ -41,7 +41,7 @@ def test_a_folder_without_pseudopotentials_is_told(tmp_path: Path) -> None:
 def test_setup_may_be_repeated(pw_code: Any, pp_code: Any) -> None:
     result = CliRunner().invoke(main, ["setup", "dft"])
     assert result.exit_code == 0, result.output
-    assert "made now" not in result.output
+    assert "created" not in result.output
     for code in (pw_code, pp_code):
         assert f"{code.full_label} ({code.filepath_executable})" in result.output
 
@@ -50,7 +50,7 @@ def test_setup_may_be_repeated(pw_code: Any, pp_code: Any) -> None:
 def test_a_folder_becomes_a_family(pseudo_family: str, tmp_path: Path) -> None:
     from aiida.orm import load_group
 
-    packaged = espresso.packaged_folder(pseudo_family)
+    packaged = espresso.find_packaged_folder(pseudo_family)
     assert packaged is not None
     folder = tmp_path / "two of them"
     folder.mkdir()

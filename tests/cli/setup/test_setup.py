@@ -26,7 +26,7 @@ def test_setup_may_be_repeated(daemon: Any) -> None:
     for _ in range(2):
         result = CliRunner().invoke(main, ["setup"])
         assert result.exit_code == 0, result.output
-        assert "made now" not in result.output
+        assert "created" not in result.output
         assert "daemon    running" in result.output
     assert count() == before
 
@@ -70,7 +70,7 @@ def test_from_nothing_to_the_demo(tmp_path: Path) -> None:
             (tmp_path / "two" / kind / name).symlink_to(EXAMPLES / kind / name)
     try:
         output = shell(tmp_path, "aiida-hpaint", "setup")
-        assert "profile   hpaint, made now" in output
+        assert "profile   hpaint, created" in output
         assert "daemon    started" in output
         output = shell(tmp_path, "aiida-hpaint", "demo", "two", "--output", "found")
     finally:

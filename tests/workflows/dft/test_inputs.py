@@ -124,10 +124,10 @@ def test_a_missing_pseudopotential_is_named(pseudo_family: str) -> None:
 def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: Path) -> None:
     from aiida_pseudo.groups.family import PseudoPotentialFamily
 
-    from aiida_hpaint.cli.setup.espresso import packaged_folder
+    from aiida_hpaint.cli.setup.espresso import find_packaged_folder
     from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
 
-    folder = packaged_folder(pseudo_family)
+    folder = find_packaged_folder(pseudo_family)
     assert folder is not None
     (tmp_path / "H.upf").write_bytes((folder / "H.upf").read_bytes())
     PseudoPotentialFamily.create_from_folder(tmp_path, "bare")
