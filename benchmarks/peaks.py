@@ -42,9 +42,9 @@ from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances  # noqa: E402
 from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
 from aiida_hpaint.science.protocols import load_protocol  # noqa: E402
-from aiida_hpaint.science.recipe import propose_and_filter  # noqa: E402
 from aiida_hpaint.science.restoration import relax_and_rank  # noqa: E402
 from aiida_hpaint.science.settings import PinballSettings, RestorationSettings  # noqa: E402
+from aiida_hpaint.science.stages import propose_and_filter  # noqa: E402
 from aiida_hpaint.science.structures import StructureBatch  # noqa: E402
 from aiida_hpaint.science.structures.elements import symbol_of  # noqa: E402
 

@@ -14,7 +14,7 @@ from aiida.orm import Dict, Float, Int, List, SinglefileData, Str, StructureData
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.science.recipe import finish_restoration
+from aiida_hpaint.science.stages import finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
 from aiida_hpaint.science.structures.hosts_of_samples import host_places

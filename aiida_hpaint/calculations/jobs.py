@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science import recipe
+from aiida_hpaint.science import recipe, stages
 from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Trajectory
@@ -56,11 +56,11 @@ def run_stage(
     """
     check_version(identity)
     inputs = recipe.find_stage(stage).inputs.model_validate(dict(settings))
-    if isinstance(inputs, recipe.SamplingInputs):
+    if isinstance(inputs, stages.SamplingInputs):
         check_model(inputs.generator, identity)
-    if isinstance(inputs, recipe.RelaxationInputs):
+    if isinstance(inputs, stages.RelaxationInputs):
         check_potential(inputs.potential, identity)
-    tools = recipe.StageTools(deadline=deadline())
+    tools = stages.StageTools(deadline=deadline())
     result = recipe.run_stage(stage, structures, inputs, tools)
     if result.trajectory is None:
         return {"structures": result.structures}

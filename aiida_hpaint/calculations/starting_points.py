@@ -7,8 +7,8 @@ from aiida.orm import Bool, Dict, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.electrostatics.starting_points import join_starting_points
-from aiida_hpaint.science.recipe import start_from_guesses
 from aiida_hpaint.science.settings import FilterSettings, SymmetrySettings
+from aiida_hpaint.science.stages import start_from_guesses
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.status import SampleStatus

@@ -23,8 +23,8 @@ from aiida_hpaint.campaigns.known import (
     find_known,
 )
 from aiida_hpaint.campaigns.sources import Sources
-from aiida_hpaint.science.recipe import check_inserted_sites
 from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
 from aiida_hpaint.science.structures.keys import host_keys
 from aiida_hpaint.workflows.campaign import CampaignWorkChain

@@ -10,15 +10,14 @@ import numpy as np
 
 from aiida_hpaint.science.electrostatics.starting_points import select_guesses
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import (
+from aiida_hpaint.science.recipe import plan_stages, run_stage
+from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.stages import (
     StageTools,
     check_inserted_sites,
     finish_restoration,
-    plan_stages,
-    run_stage,
     start_from_guesses,
 )
-from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory

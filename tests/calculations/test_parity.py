@@ -16,11 +16,12 @@ from aiida_hpaint import __version__
 from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import find_stage, plan_stages, start_from_guesses
+from aiida_hpaint.science.recipe import find_stage, plan_stages
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import Evaluation, PotentialCard
 from aiida_hpaint.science.restoration import restore_batch
 from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.stages import start_from_guesses
 from aiida_hpaint.science.structures import SampleStatus, StructureBatch, add_sites, from_ase
 from aiida_hpaint.science.types import FloatArray, IntArray
 

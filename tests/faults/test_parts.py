@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.calculations.parts import joined
-from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
+from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.hosts_of_samples import host_places
 

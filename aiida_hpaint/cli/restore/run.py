@@ -71,8 +71,8 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
 
 def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
-    from aiida_hpaint.science.recipe import StageTools
     from aiida_hpaint.science.restoration import restore_batch
+    from aiida_hpaint.science.stages import StageTools
 
     with open_progress() as show:
 

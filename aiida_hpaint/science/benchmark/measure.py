@@ -13,11 +13,11 @@ from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.sampling.generators import get_generator
-from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.restoration import relax_and_rank
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
 

@@ -19,10 +19,10 @@ from aiida_hpaint.science.counting.question import check_phases, elements_of, wi
 from aiida_hpaint.science.counting.ranking import assess
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.trials import Trials, bare_host, trial_hosts
-from aiida_hpaint.science.recipe import StageTools
 from aiida_hpaint.science.relaxation import get_potential, relax
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.restoration import restore_batch
+from aiida_hpaint.science.stages import StageTools
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.types import Progress
 

@@ -27,12 +27,13 @@ from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import either, load_protocol
-from aiida_hpaint.science.recipe import STAGES, check_inserted_sites, find_stage, plan_stages
+from aiida_hpaint.science.recipe import STAGES, find_stage, plan_stages
 from aiida_hpaint.science.settings import (
     RelaxationSettings,
     RestorationSettings,
     SamplingSettings,
 )
+from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.engine.options import check_options

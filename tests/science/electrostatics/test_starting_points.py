@@ -12,9 +12,9 @@ from aiida_hpaint.science.electrostatics.starting_points import (
 )
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import propose_and_filter
 from aiida_hpaint.science.restoration import restore_from_starting_points
 from aiida_hpaint.science.settings import PinballSettings, SamplingSettings
+from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch, add_sites, concatenate
 from aiida_hpaint.science.structures.status import SampleStatus
 
