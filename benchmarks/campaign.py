@@ -164,7 +164,7 @@ def write_hosts(folder: Path, count: int) -> None:
     import numpy as np
 
     from aiida_hpaint.science.structures import StructureBatch, write_cif
-    from aiida_hpaint.science.structures.elements import number_of
+    from aiida_hpaint.science.structures.elements import get_atomic_number
 
     folder.mkdir(parents=True)
     pairs = list(product(METALS, METALS))
@@ -176,7 +176,7 @@ def write_hosts(folder: Path, count: int) -> None:
             labels=(f"{first}{second}-{index:05d}",),
             cells=constant * np.eye(3)[None],
             site_counts=np.array([4]),
-            numbers=np.array([number_of(first)] * 2 + [number_of(second)] * 2),
+            numbers=np.array([get_atomic_number(first)] * 2 + [get_atomic_number(second)] * 2),
             frac_coords=sites,
             inserted=np.zeros(4, dtype=bool),
         )

@@ -22,7 +22,7 @@ from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
 from aiida_hpaint.science.stages import RelaxationInputs, propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import DRAWN, WYCKOFF
+from aiida_hpaint.science.structures.sample_origin import GENERATED, WYCKOFF
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
 Rows = NDArray[np.intp]
@@ -322,7 +322,7 @@ def _available(start: StructureBatch, samples: int) -> Rows:
     A duplicate repeats an earlier row, so that the first samples are filtered among themselves.
     """
     parent = start.scalars.get("parent", np.full(len(start), -1))
-    origin = start.scalars.get("origin", np.full(len(start), DRAWN))
+    origin = start.scalars.get("origin", np.full(len(start), GENERATED))
     number = np.where(parent >= 0, parent, start.scalars["sample"])
     first = (number < samples) | (origin == WYCKOFF)
     return np.flatnonzero(first & _alive(start))

@@ -28,7 +28,7 @@ from aiida_hpaint.science.counting.counted import EVIDENCE
 from aiida_hpaint.science.counting.trials import trial_hosts
 from aiida_hpaint.science.evaluation.success import compute_wilson_interval
 from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 MOST = 8
 MOST_PER_SITE = 3
@@ -125,7 +125,7 @@ def measured(host: StructureBatch, missing: int, settings: CountingSettings) -> 
     began = time.process_time()
     counting = count_missing(host, settings=settings)
     found = counting.as_json()
-    symbols = [symbol_of(number) for number in host.numbers.tolist()]
+    symbols = [get_symbol(number) for number in host.numbers.tolist()]
     return {
         "label": host.labels[0],
         "host": str(Formula.from_list(symbols).format("hill")),

@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.spacegroup import crystal
 
-from aiida_hpaint.science.protocols.dft import list_dft_protocols, load_validation
+from aiida_hpaint.science.protocols.dft import list_dft_protocols, load_validation_settings
 from aiida_hpaint.science.structures import StructureBatch, from_ase
 from aiida_hpaint.workflows.validate.build import build_validate
 from aiida_hpaint.workflows.validate.results import read_validation
@@ -45,7 +45,7 @@ def main(protocols: list[str]) -> None:
     load_profile()
     print("protocol  host  meV/atom  seconds of pw.x  meshes")
     for protocol in protocols or list_dft_protocols():
-        settings = load_validation(protocol, {"candidates": None})
+        settings = load_validation_settings(protocol, {"candidates": None})
         for candidates in pairs():
             graph = build_validate(candidates, settings=settings)
             graph.submit()

@@ -46,7 +46,7 @@ from aiida_hpaint.science.restoration import relax_and_rank  # noqa: E402
 from aiida_hpaint.science.settings import PinballSettings, RestorationSettings  # noqa: E402
 from aiida_hpaint.science.stages import propose_and_filter  # noqa: E402
 from aiida_hpaint.science.structures import StructureBatch  # noqa: E402
-from aiida_hpaint.science.structures.elements import symbol_of  # noqa: E402
+from aiida_hpaint.science.structures.elements import get_symbol  # noqa: E402
 
 WAYS = ("random", "bundled", "peaks", "peaks, refined")
 RECORDS = "hosts.jsonl"
@@ -112,7 +112,7 @@ def chosen(references: References, options: argparse.Namespace) -> list[int]:
     """Small hosts whose elements have pseudopotentials, the smallest first."""
     folder, places = pseudo_folder(), []
     for place, host in enumerate(references.hosts):
-        symbols = {symbol_of(number) for number in host.numbers.tolist()}
+        symbols = {get_symbol(number) for number in host.numbers.tolist()}
         there = folder is not None and all((folder / f"{one}.upf").exists() for one in symbols)
         if there and host.n_sites <= options.sites:
             places.append(place)

@@ -42,7 +42,7 @@ from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations,
 from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures import StructureBatch, remove_inserted
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,7 +349,7 @@ def rank(sites: Sites, host: StructureBatch, reference: StructureBatch, value: f
     found = choose_sites(
         sites.frac_coords, sites.energies, host.cells[0], count, settings, sites.permutations
     )
-    element = symbol_of(int(reference.numbers[reference.inserted][0]))
+    element = get_symbol(int(reference.numbers[reference.inserted][0]))
     placed = place_sites(remove_inserted(host), sites.frac_coords, found.chosen, element)
     for place in range(len(placed)):
         if is_match(placed[place], reference):

@@ -24,10 +24,10 @@ from aiida_hpaint.science.evaluation import is_match
 from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
 from aiida_hpaint.science.settings import SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import DRAWN, SYMMETRISED, WYCKOFF
-from aiida_hpaint.science.symmetry import propose
+from aiida_hpaint.science.structures.sample_origin import GENERATED, SYMMETRISED, WYCKOFF
+from aiida_hpaint.science.symmetry import add_symmetric_proposals
 
-KINDS = (DRAWN, SYMMETRISED, WYCKOFF)
+KINDS = (GENERATED, SYMMETRISED, WYCKOFF)
 FEW = 4
 """Inserted sites of hosts that count as easy."""
 
@@ -73,7 +73,7 @@ def main() -> None:
 def measured(references: References, place: int, sampling: SamplingSettings) -> Offered:
     """Draw samples for one host, offer proposals, and compare."""
     reference = references.complete[place]
-    offered = propose(
+    offered = add_symmetric_proposals(
         generate(references.hosts[place], sampling), SymmetrySettings(symmetrised=True, wyckoff=10)
     )
     origins = offered.scalars["origin"].tolist()

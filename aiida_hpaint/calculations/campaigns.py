@@ -12,7 +12,7 @@ from aiida.engine import calcfunction
 from aiida.orm import CifData, Data, Dict, Int, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures import HostError, HostProblem, prepare_hosts, safe_name
+from aiida_hpaint.science.structures import HostError, HostProblem, make_safe_name, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
 
@@ -92,7 +92,7 @@ def _from_cif(
     name = Path(str(source.label or source.filename)).name
     stem = name[:-4] if name.lower().endswith(".cif") else name
     with TemporaryDirectory() as folder:
-        path = Path(folder) / f"{safe_name(stem)}.cif"
+        path = Path(folder) / f"{make_safe_name(stem)}.cif"
         path.write_bytes(source.get_content(mode="rb"))
         hosts, problems = prepare_hosts([path], insert)
     return None if hosts is None else _with_source(hosts, source), problems

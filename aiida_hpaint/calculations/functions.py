@@ -17,9 +17,8 @@ from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.stages import finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
-from aiida_hpaint.science.structures.origin import DRAWN
-from aiida_hpaint.science.structures.status import ALIVE, RELAXED, SampleStatus
+from aiida_hpaint.science.structures.sample_origin import GENERATED
+from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 
 __all__ = ["alike", "give_up", "join_chunks", "pick_structures", "rank_samples", "split_hosts"]
 
@@ -31,7 +30,7 @@ _NOT_RELAXED: Mapping[str, float | int] = {
 }
 _ELSEWHERE: Mapping[str, float | int | str] = {
     "energy_scored": np.nan,
-    "origin": DRAWN,
+    "origin": GENERATED,
     "parent": -1,
     "draws": 0,
 }
@@ -63,7 +62,7 @@ def give_up(structures: StructureBatchData, samples: Int, reason: Str) -> Struct
     if samples.value:
         batch = _unsampled(batch, samples.value)
     statuses = [_after_failure(SampleStatus(str(status))) for status in batch.scalars["status"]]
-    lost = [status in ALIVE for status in map(SampleStatus, map(str, batch.scalars["status"]))]
+    lost = [status in ACTIVE for status in map(SampleStatus, map(str, batch.scalars["status"]))]
     metadata = tuple(
         {**entry, "error": reason.value} if hit else entry
         for entry, hit in zip(batch.metadata, lost, strict=True)
@@ -139,13 +138,13 @@ def alike(batches: Sequence[StructureBatch]) -> list[StructureBatch]:
 def _after_failure(status: SampleStatus) -> SampleStatus:
     if status in RELAXED:
         return SampleStatus.NOT_CONVERGED
-    return SampleStatus.FAILED if status in ALIVE else status
+    return SampleStatus.FAILED if status in ACTIVE else status
 
 
 def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
     rows = np.repeat(np.arange(len(hosts)), samples)
     return hosts[rows].with_scalars(
-        host=host_places(hosts)[rows],
+        host=hosts.host_indices[rows],
         sample=np.tile(np.arange(samples), len(hosts)),
         status=[SampleStatus.SAMPLED.value] * len(rows),
     )

@@ -11,8 +11,7 @@ from aiida.orm import List
 from aiida_hpaint.calculations.functions import alike
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 
 __all__ = ["join_parts", "take_hosts"]
 
@@ -21,7 +20,7 @@ __all__ = ["join_parts", "take_hosts"]
 def take_hosts(structures: StructureBatchData, hosts: List) -> StructureBatchData:
     """The structures of some hosts, in their order; each has the scalar `host`."""
     batch = structures.batch
-    places = host_places(batch)
+    places = batch.host_indices
     rows = np.flatnonzero(np.isin(places, hosts.get_list()))
     return StructureBatchData(batch.with_scalars(host=places)[rows])
 
@@ -42,13 +41,13 @@ def joined(structures: StructureBatch, parts: Sequence[StructureBatch]) -> Struc
     rows = {key: row for row, key in enumerate(_keys(together))}
     if sorted(rows) == sorted(_keys(structures)):
         return together[[rows[key] for key in _keys(structures)]]
-    places = host_places(structures).tolist()
+    places = structures.host_indices.tolist()
     order = {host: place for place, host in enumerate(dict.fromkeys(places))}
     of_host = np.array([order[host] for host in together.scalars["host"].tolist()])
-    origin = together.scalars.get("origin", np.full(len(together), DRAWN))
-    return together[np.lexsort((of_host, origin != DRAWN))]
+    origin = together.scalars.get("origin", np.full(len(together), GENERATED))
+    return together[np.lexsort((of_host, origin != GENERATED))]
 
 
 def _keys(batch: StructureBatch) -> list[tuple[int, int]]:
     numbers = batch.scalars.get("sample", np.full(len(batch), -1))
-    return list(zip(host_places(batch).tolist(), numbers.tolist(), strict=True))
+    return list(zip(batch.host_indices.tolist(), numbers.tolist(), strict=True))

@@ -8,8 +8,8 @@ from aiida.orm import Float, StructureData
 
 from aiida_hpaint.data.structure_batch import DETAILS, batch_of, to_structure
 from aiida_hpaint.science.symmetry.cell import symmetrise_cell
-from aiida_hpaint.science.symmetry.commensurate import commensurate
-from aiida_hpaint.science.symmetry.refine import refine
+from aiida_hpaint.science.symmetry.commensurate import shift_onto_grid
+from aiida_hpaint.science.symmetry.refine import refine_symmetry
 
 __all__ = ["symmetrise_structure"]
 
@@ -24,8 +24,8 @@ def symmetrise_structure(structure: StructureData, tolerance: Float) -> Structur
     A structure without such a symmetry comes back as it was.
     """
     batch = batch_of(structure)
-    refined = refine(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)
-    exact = to_structure(commensurate(symmetrise_cell(refined, tolerance.value)))
+    refined = refine_symmetry(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)
+    exact = to_structure(shift_onto_grid(symmetrise_cell(refined, tolerance.value)))
     exact.label = structure.label
     details = structure.base.attributes.get(DETAILS, None)
     if details is None:

@@ -8,7 +8,7 @@ import io
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.names import for_tables
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 __all__ = ["TABLE_FILENAME", "table_csv"]
 
@@ -42,7 +42,7 @@ def table_csv(samples: StructureBatch) -> str:
     columns = [map(_text, samples.scalars[name].tolist()) for name in names]
     errors = [str(entry.get("error", "")) for entry in samples.metadata]
     lines = zip(samples.labels, *columns, errors, strict=True)
-    writer.writerows(map(for_tables, line) for line in lines)
+    writer.writerows(map(escape_for_spreadsheet, line) for line in lines)
     return buffer.getvalue()
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import from_archive, from_files, from_group
     from aiida_hpaint.campaigns.state import CampaignState, campaign_state
     from aiida_hpaint.campaigns.submit import Order, make_order, submit_order
-    from aiida_hpaint.science.structures.keys import host_key, host_keys
+    from aiida_hpaint.science.structures.host_hashes import hash_host, hash_hosts
     from aiida_hpaint.workflows.restore.outcomes import plan_key
 
 __all__ = [
@@ -25,8 +25,8 @@ __all__ = [
     "from_archive",
     "from_files",
     "from_group",
-    "host_key",
-    "host_keys",
+    "hash_host",
+    "hash_hosts",
     "list_campaigns",
     "make_order",
     "pick",
@@ -41,7 +41,7 @@ _MODULES = {
     "campaigns.sources": ("from_archive", "from_files", "from_group"),
     "campaigns.state": ("CampaignState", "campaign_state"),
     "campaigns.submit": ("Order", "make_order", "submit_order"),
-    "science.structures.keys": ("host_key", "host_keys"),
+    "science.structures.host_hashes": ("hash_host", "hash_hosts"),
     "workflows.restore.outcomes": ("plan_key",),
 }
 

@@ -26,7 +26,7 @@ from aiida_hpaint.campaigns.sources import Sources
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
-from aiida_hpaint.science.structures.keys import host_keys
+from aiida_hpaint.science.structures.host_hashes import hash_hosts
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
 from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
 from aiida_hpaint.workflows.restore.build import stage_plan
@@ -144,7 +144,7 @@ def make_order(
     _check_slots(max_jobs)
     plan = {**stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
     check_inserted_sites(sources.hosts, settings.sampling)
-    keys = host_keys(sources.hosts)
+    keys = hash_hosts(sources.hosts)
     known = find_known(plan_key(plan_contents(plan)))
     first: dict[str, int] = {}
     same = {row: at for row, key in enumerate(keys) if (at := first.setdefault(key, row)) != row}

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from pydantic import ValidationError
 
-from aiida_hpaint.science.protocols import merge
+from aiida_hpaint.science.protocols import merge_settings
 from aiida_hpaint.science.settings import Settings
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -85,7 +85,7 @@ def collect_overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
         nested: Any = value
         for key in reversed(path.split(".")):
             nested = {key: nested}
-        merged = merge(merged, nested)
+        merged = merge_settings(merged, nested)
     return merged
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
-from aiida_hpaint.science.structures import StructureBatch, safe_names, write_cif, write_extxyz
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures import StructureBatch, make_safe_names, write_cif, write_extxyz
+from aiida_hpaint.science.structures.elements import get_symbol
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
@@ -48,7 +48,7 @@ class HostResult:
     def inserted(self) -> str:
         """Elements and numbers of the inserted sites, such as H2."""
         first = self.samples[0]
-        counts = Counter(symbol_of(number) for number in first.numbers[first.inserted].tolist())
+        counts = Counter(get_symbol(number) for number in first.numbers[first.inserted].tolist())
         return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
 
     @property
@@ -121,7 +121,7 @@ def write_host_files(
     if len(ranked):
         write_extxyz(samples[ranked], folder / CANDIDATES_FILENAME)
     files = {}
-    for index, name in enumerate(safe_names(result.label for result in results)):
+    for index, name in enumerate(make_safe_names(result.label for result in results)):
         best = results[index].best
         if best is not None:
             files[index] = folder / f"{name}.cif"

@@ -16,7 +16,7 @@ from ase.data import chemical_symbols
 
 from aiida_hpaint.data.caching import ContentCaching
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.convert import from_pymatgen
+from aiida_hpaint.science.structures.conversion import from_pymatgen
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
 
 __all__ = ["DETAILS", "StructureBatchData", "batch_of", "content_sha256", "to_node"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from aiida.orm import ProcessNode, WorkflowNode
 
-from aiida_hpaint.science.structures import shown
+from aiida_hpaint.science.structures import escape_control_characters
 from aiida_hpaint.workflows.restore.outcomes import WITHOUT, outcomes_of
 from aiida_hpaint.workflows.restore.progress import get_samples, stage_states
 from aiida_hpaint.workflows.validate.results import has_validation, read_validation
@@ -34,7 +34,7 @@ def shortfalls(node: ProcessNode) -> list[str]:
         lines += _validation(node)
     elif _wanted_validation(inputs):
         lines.append("nothing was relaxed by DFT, though it was asked for")
-    return [_NODE.sub("", shown(line)) for line in lines]
+    return [_NODE.sub("", escape_control_characters(line)) for line in lines]
 
 
 def _ending(node: ProcessNode) -> Iterator[str]:

@@ -11,7 +11,7 @@ from aiida.orm import CalcFunctionNode, QueryBuilder
 from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
 from aiida_hpaint.queries.links import returned_by
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 
 __all__ = ["Ranking", "Sample", "find_rankings", "read_sample", "samples_of"]
 
@@ -139,7 +139,7 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
         energy=_known(scalars.get("energy")),
         energy_above_best=_known(scalars.get("energy_above_best")),
         max_force=_known(scalars.get("max_force")),
-        origin=str(scalars.get("origin", DRAWN)),
+        origin=str(scalars.get("origin", GENERATED)),
         error=str(batch.metadata[row].get("error", "")),
         process=ranking.process,
     )

@@ -19,8 +19,7 @@ from aiida_hpaint.science.settings import (
     Settings,
     SymmetrySettings,
 )
-from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.hosts_of_samples import host_places, number_samples
+from aiida_hpaint.science.structures.batch import StructureBatch, number_samples
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import Progress
 
@@ -153,7 +152,7 @@ def start_from_guesses(
     them, and the same filter applies. Several structures with the same scalar `host` are samples
     of one host.
     """
-    samples = number_samples(hosts.with_scalars(host=host_places(hosts)))
+    samples = number_samples(hosts.with_scalars(host=hosts.host_indices))
     if "status" not in samples.scalars:
         samples = samples.with_scalars(status=[SampleStatus.SAMPLED.value] * len(samples))
     return propose_and_filter(samples, symmetry, filtering)
@@ -167,9 +166,13 @@ def propose_and_filter(
     This ends the sampling stage, and begins a restoration that has none.
     """
     from aiida_hpaint.science.evaluation import filter_samples
-    from aiida_hpaint.science.symmetry import propose
+    from aiida_hpaint.science.symmetry import add_symmetric_proposals
 
-    return filter_samples(propose(samples, symmetry), filtering) if len(samples) else samples
+    return (
+        filter_samples(add_symmetric_proposals(samples, symmetry), filtering)
+        if len(samples)
+        else samples
+    )
 
 
 def sample_hosts(
@@ -183,7 +186,7 @@ def sample_hosts(
     """
     from aiida_hpaint.science.diffusion import generate, generate_recorded, generate_until
 
-    sampling, places, trajectory = inputs.sampling, host_places(hosts), None
+    sampling, places, trajectory = inputs.sampling, hosts.host_indices, None
     several = len(np.unique(places)) < len(places)
     hosts = replace(hosts, scalars={"host": places})  # what else guesses have is not of the samples
     if sampling.record and not several:
@@ -248,8 +251,8 @@ def finish_restoration(samples: StructureBatch, refine: float | None = None) -> 
         Largest displacement that makes a ranked structure symmetric, Å; None leaves all as is.
     """
     from aiida_hpaint.science.evaluation import rank
-    from aiida_hpaint.science.structures.origin import DRAWN
-    from aiida_hpaint.science.symmetry import refine as make_symmetric
+    from aiida_hpaint.science.structures.sample_origin import GENERATED
+    from aiida_hpaint.science.symmetry import refine_symmetry as make_symmetric
 
     lacking = {"energy": np.nan, "energy_sampled": np.nan, "max_force": np.nan, "steps": 0}
     samples = samples.with_scalars(
@@ -259,6 +262,6 @@ def finish_restoration(samples: StructureBatch, refine: float | None = None) -> 
             if name not in samples.scalars
         }
     )
-    proposed = samples.scalars.get("origin", np.full(len(samples), DRAWN)) != DRAWN
+    proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])
     return ranked if refine is None else make_symmetric(ranked, refine)

@@ -18,7 +18,7 @@ from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.build import (
     borrow_relaxation,
@@ -144,7 +144,7 @@ def build_count(
     competing = phase_batch(elements, phases, settings.packaged_phases)
     if competing is None:
         raise ValueError("there is no competing phase: give one of each element, with --phases")
-    check_phases(elements, ({symbol_of(n) for n in p.numbers.tolist()} for p in competing))
+    check_phases(elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing))
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
     restoration = settings.restoration
     relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)

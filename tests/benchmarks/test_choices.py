@@ -98,7 +98,7 @@ def test_the_first_samples_come_with_their_proposals() -> None:
         6,
         sample=[0, 1, 2, 3, 4, 5],
         status=["sampled", "duplicate", "sampled", "sampled", "sampled", "sampled"],
-        origin=["drawn", "drawn", "drawn", "symmetrised", "symmetrised", "wyckoff"],
+        origin=["generated", "generated", "generated", "symmetrised", "symmetrised", "wyckoff"],
         parent=[-1, -1, -1, 0, 2, -1],
     )
     assert _available(start, 2).tolist() == [0, 3, 5]

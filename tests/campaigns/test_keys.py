@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.campaigns import host_key, host_keys, plan_key
+from aiida_hpaint.campaigns import hash_host, hash_hosts, plan_key
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_rng(seed)))
@@ -42,14 +42,14 @@ def test_label_metadata_and_order_do_not_count(host: StructureBatch, order, labe
     sites = list(range(host.n_sites))
     order.shuffle(sites)
     other = replace(reordered(host, np.array(sites)), labels=(label,), metadata=({"file": label},))
-    assert host_key(other.with_scalars(host=[7])) == host_key(host)
+    assert hash_host(other.with_scalars(host=[7])) == hash_host(host)
 
 
 @given(HOSTS, HOSTS)
 def test_a_key_does_not_depend_on_the_rest_of_the_batch(
     one: StructureBatch, other: StructureBatch
 ) -> None:
-    assert host_keys(concatenate([one, other])) == [host_key(one), host_key(other)]
+    assert hash_hosts(concatenate([one, other])) == [hash_host(one), hash_host(other)]
 
 
 @settings(max_examples=50)
@@ -74,19 +74,19 @@ def test_any_change_of_content_is_another_host(host: StructureBatch, data) -> No
         replace(host, frac_coords=guess),
         replace(host, inserted=np.zeros(host.n_sites, dtype=bool)),
     ]
-    keys = [host_key(each) for each in changed]
-    assert len({host_key(host), *keys}) == len(changed) + 1
+    keys = [hash_host(each) for each in changed]
+    assert len({hash_host(host), *keys}) == len(changed) + 1
 
 
 def test_zero_has_one_sign(brucite: StructureBatch) -> None:
     negative = np.where(brucite.frac_coords == 0, -0.0, brucite.frac_coords)
     assert np.signbit(negative[brucite.frac_coords == 0]).all()
-    assert host_key(replace(brucite, frac_coords=negative)) == host_key(brucite)
+    assert hash_host(replace(brucite, frac_coords=negative)) == hash_host(brucite)
 
 
 def test_one_host_at_a_time(brucite: StructureBatch) -> None:
     with pytest.raises(ValueError, match="one host is needed, got 2"):
-        host_key(brucite[[0, 0]])
+        hash_host(brucite[[0, 0]])
 
 
 PLAN = {

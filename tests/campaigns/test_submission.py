@@ -12,7 +12,7 @@ import pytest
 from campaigns import QUICK, controller, ranked, restoration, variants
 
 from aiida_hpaint.science.structures import StructureBatch, remove_inserted
-from aiida_hpaint.science.structures.convert import to_ase
+from aiida_hpaint.science.structures.conversion import to_ase
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -193,7 +193,7 @@ def structures(hosts: StructureBatch) -> list[Any]:
     from pymatgen.io.cif import CifWriter
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.science.structures.convert import to_pymatgen
+    from aiida_hpaint.science.structures.conversion import to_pymatgen
 
     bare = remove_inserted(hosts)
     first = StructureData(ase=to_ase(bare[0])[0])
@@ -207,7 +207,7 @@ def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> No
     from aiida.orm import Group
 
     from aiida_hpaint.calculations.campaigns import gather_hosts
-    from aiida_hpaint.campaigns import host_keys
+    from aiida_hpaint.campaigns import hash_hosts
     from aiida_hpaint.campaigns.sources import from_group
 
     Group(label=name).store().add_nodes(structures)
@@ -221,8 +221,8 @@ def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> No
     named = {f"source_{i}": node for i, node in enumerate(structures)}
     rows = Dict({"source_2": [0, 2]})
     batch = gather_hosts(add=Dict({"insert": "H:2"}), rows=rows, **named).batch
-    keys = host_keys(found.hosts)
-    assert host_keys(batch) == [keys[0], keys[1], keys[2], keys[4]]
+    keys = hash_hosts(found.hosts)
+    assert hash_hosts(batch) == [keys[0], keys[1], keys[2], keys[4]]
     with pytest.raises(ValueError, match="there is no group 'none of that name'"):
         from_group("none of that name", None)
 

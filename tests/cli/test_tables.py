@@ -29,7 +29,7 @@ def ranked(samples: StructureBatch) -> StructureBatch:
 def symmetric(ranked: StructureBatch) -> StructureBatch:
     return ranked.with_scalars(
         energy_scored=[-6.0, -6.5, np.nan],
-        origin=["drawn", "wyckoff", "drawn"],
+        origin=["generated", "wyckoff", "generated"],
         parent=[-1, -1, -1],
         space_group=[1, 164, 0],
         refined_by=[0.0, 0.004, 0.0],
@@ -59,6 +59,6 @@ def test_without_symmetry_there_are_no_such_columns(ranked: StructureBatch) -> N
 def test_the_csv_has_what_there_is(ranked: StructureBatch, symmetric: StructureBatch) -> None:
     rows = list(csv.DictReader(io.StringIO(table_csv(symmetric))))
     assert [row["energy_scored"] for row in rows] == ["-6.0", "-6.5", ""]
-    assert [row["origin"] for row in rows] == ["drawn", "wyckoff", "drawn"]
+    assert [row["origin"] for row in rows] == ["generated", "wyckoff", "generated"]
     assert rows[1]["space_group"] == "164"
     assert "origin" not in table_csv(ranked).splitlines()[0]

@@ -13,7 +13,6 @@ from aiida_hpaint.calculations.parts import joined
 from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
 
 SYMMETRY = SymmetrySettings(symmetrised=True, wyckoff=2)
 
@@ -31,7 +30,7 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
 
     made = generate(hosts, SamplingSettings(generator="random", samples=4, seed=3))
     sifted = propose_and_filter(made, SYMMETRY, FilterSettings())
-    return sifted.with_scalars(host=host_places(hosts)[sifted.scalars["host"]])
+    return sifted.with_scalars(host=hosts.host_indices[sifted.scalars["host"]])
 
 
 @pytest.mark.usefixtures("profile")
@@ -70,7 +69,7 @@ def test_relaxed_samples_go_back_to_where_they_stood(order: list[int]) -> None:
         inserted=np.ones(count, dtype=bool),
         scalars={"host": np.arange(count) // 3, "sample": np.arange(count) % 3},
     )[order]
-    places = host_places(samples)
+    places = samples.host_indices
     # The second part failed: it lacks what the first one got.
     first = samples[np.flatnonzero(places < 2)].with_scalars(energy=np.arange(6.0), mine=[1] * 6)
     second = samples[np.flatnonzero(places >= 2)]

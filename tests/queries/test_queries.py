@@ -11,7 +11,7 @@ import pytest
 import told
 
 from aiida_hpaint.science.structures import StructureBatch, add_sites, read_hosts
-from aiida_hpaint.science.structures.names import shown
+from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
 pytestmark = pytest.mark.usefixtures("profile")
 
@@ -161,7 +161,11 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     assert (reference.role, reference.host, len(reference.jobs)) == ("reference", None, 1)
 
     (below,) = hosts_below_reference(process=graph.pk)
-    assert (below.label, below.dft, below.process) == (shown(LABELS[0]), True, graph.pk)
+    assert (below.label, below.dft, below.process) == (
+        escape_control_characters(LABELS[0]),
+        True,
+        graph.pk,
+    )
     assert below.by == pytest.approx(0.1)
     assert below.matches is True
     assert hosts_below_reference(0.11, graph.pk) == []

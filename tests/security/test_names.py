@@ -29,11 +29,11 @@ from aiida_hpaint.science.benchmark.report.html_report import fill_template
 from aiida_hpaint.science.structures import (
     HostError,
     StructureBatch,
-    quoted,
+    escape_control_characters,
+    make_safe_name,
+    make_safe_names,
+    quote_for_shell,
     read_hosts,
-    safe_name,
-    safe_names,
-    shown,
     write_cif,
 )
 from aiida_hpaint.science.structures.batch import concatenate
@@ -78,7 +78,7 @@ def ranked(labels: list[str]) -> StructureBatch:
 @some
 @given(labels=st.lists(names, min_size=1, max_size=6))
 def test_names_of_files_are_plain_and_distinct(labels: list[str]) -> None:
-    found = safe_names(labels)
+    found = make_safe_names(labels)
     assert len({name.lower() for name in found}) == len(labels)
     for name in found:
         assert PLAIN.fullmatch(name)
@@ -192,18 +192,18 @@ def harmless(path: Path) -> None:
 @some
 @given(text=names)
 def test_what_is_shown_does_nothing_to_a_terminal(text: str) -> None:
-    assert shown(text).isprintable()
+    assert escape_control_characters(text).isprintable()
     if text.isprintable():
-        assert shown(text) == text
+        assert escape_control_characters(text) == text
 
 
 @some
 @given(text=names)
 def test_what_is_quoted_is_one_word_of_a_shell(text: str) -> None:
-    assert shlex.split(f"aiida-hpaint status {quoted(text)}") == [
+    assert shlex.split(f"aiida-hpaint status {quote_for_shell(text)}") == [
         "aiida-hpaint",
         "status",
-        shown(text),
+        escape_control_characters(text),
     ]
 
 
@@ -213,7 +213,7 @@ def test_tables_look_for_no_markup(name: str, capsys: pytest.CaptureFixture[str]
     from aiida_hpaint.cli.tables import group_by_host, make_host_table
 
     samples = ranked([name])
-    make_console().print(make_host_table(group_by_host(samples), {0: Path(safe_name(name))}))
+    make_console().print(make_host_table(group_by_host(samples), {0: Path(make_safe_name(name))}))
     said = "".join(line[1:30].strip(" │┃") for line in capsys.readouterr().out.splitlines())
     assert name in said.replace(" ", "")
 

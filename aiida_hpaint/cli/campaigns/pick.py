@@ -52,11 +52,11 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
     if group and found:
         from aiida.orm import Group
 
-        from aiida_hpaint.science.structures import quoted
+        from aiida_hpaint.science.structures import quote_for_shell
 
         target, _ = Group.collection.get_or_create(label=group)
         target.add_nodes(found)
-        click.echo(f"In group {group}: `verdi group show {quoted(group)}`")
+        click.echo(f"In group {group}: `verdi group show {quote_for_shell(group)}`")
     if set(hosts) - set(labels) or not found:
         raise click.exceptions.Exit(1)
 

@@ -50,9 +50,9 @@ def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
 
     group = find_campaign(pk)
     if group is not None:
-        from aiida_hpaint.science.structures import safe_name
+        from aiida_hpaint.science.structures import make_safe_name
 
-        report_campaign(group, output or Path(f"restored-{safe_name(group.label)}"))
+        report_campaign(group, output or Path(f"restored-{make_safe_name(group.label)}"))
         return
     node = find_restoration(pk)
     from aiida_hpaint.workflows.restore.progress import get_samples
@@ -82,13 +82,14 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
         make_host_table,
         write_host_files,
     )
-    from aiida_hpaint.science.structures.names import quoted
+    from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     samples = campaign_samples(group)
     state = campaign_state(group, with_jobs=False)
     if samples is None:
         raise click.ClickException(
-            f"campaign {group.label} has no samples yet: aiida-hpaint status {quoted(group.label)}"
+            f"campaign {group.label} has no samples yet: "
+            f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
     results = group_by_host(samples)
     files = write_host_files(results, samples, output)

@@ -71,7 +71,7 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
     """Print the progress of a campaign until nothing runs; Ctrl-C ends only the watching."""
     from aiida_hpaint.campaigns.state import campaign_state
-    from aiida_hpaint.science.structures.names import quoted
+    from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     n_printed = 0
     while True:
@@ -88,14 +88,16 @@ def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
         try:
             time.sleep(interval)
         except KeyboardInterrupt:
-            click.echo(f"The campaign is still running: aiida-hpaint status {quoted(state.name)}")
+            click.echo(
+                f"The campaign is still running: aiida-hpaint status {quote_for_shell(state.name)}"
+            )
             return
 
 
 def describe_campaign(state: CampaignState) -> list[str]:
     """Return the progress of a campaign as lines of text, with what to do next."""
     from aiida_hpaint.campaigns.state import span
-    from aiida_hpaint.science.structures.names import quoted
+    from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     percent = 100 * state.done / max(1, state.total)
     lines = [
@@ -122,7 +124,7 @@ def describe_campaign(state: CampaignState) -> list[str]:
     if state.failed and not state.alive:
         lines.append("Submit again to restore the failed hosts: aiida-hpaint submit FILE.yaml")
     elif state.done and not state.alive:
-        lines.append(f"Get the results: aiida-hpaint results {quoted(state.name)}")
+        lines.append(f"Get the results: aiida-hpaint results {quote_for_shell(state.name)}")
     return lines
 
 

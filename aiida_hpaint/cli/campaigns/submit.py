@@ -135,7 +135,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
     settings = load_settings(campaign)
     session.load_profile(profile)
     from aiida_hpaint.campaigns.submit import make_order, submit_order
-    from aiida_hpaint.science.structures import quoted
+    from aiida_hpaint.science.structures import quote_for_shell
 
     order = make_order(
         campaign.campaign,
@@ -160,8 +160,8 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         click.echo("There is nothing to do.")
     else:
         click.echo(f"Submitted to campaign {order.name} as node {node.pk}.")
-    click.echo(f"  aiida-hpaint status {quoted(order.name)}")
-    click.echo(f"  aiida-hpaint results {quoted(order.name)}")
+    click.echo(f"  aiida-hpaint status {quote_for_shell(order.name)}")
+    click.echo(f"  aiida-hpaint results {quote_for_shell(order.name)}")
 
 
 def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:

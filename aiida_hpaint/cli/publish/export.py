@@ -141,7 +141,7 @@ def _check(path: Path) -> Sequence[str]:
     from aiida.common.exceptions import AiidaException
 
     from aiida_hpaint.publication import walk
-    from aiida_hpaint.science.structures import shown
+    from aiida_hpaint.science.structures import escape_control_characters
 
     try:
         archive = walk(path)
@@ -152,15 +152,16 @@ def _check(path: Path) -> Sequence[str]:
     _tell_gaps(archive.gaps)
     click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.gaps)} things are missing")
     for name, sha256 in archive.weights:
-        click.echo(f"  {shown(name)}: weights with the sha256 {shown(sha256)}")
+        click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
     return archive.gaps
 
 
 def _tell_gaps(gaps: Sequence[str]) -> None:
-    from aiida_hpaint.science.structures import shown
+
+    from aiida_hpaint.science.structures import escape_control_characters
 
     for gap in gaps:
-        click.echo(f"Missing: {shown(gap)}", err=True)
+        click.echo(f"Missing: {escape_control_characters(gap)}", err=True)
 
 
 def _processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Group]]:
@@ -263,11 +264,11 @@ def _known_kind(node: ProcessNode) -> str:
 
 
 def _folders(nodes: Sequence[ProcessNode], kinds: Sequence[str]) -> list[str]:
-    from aiida_hpaint.science.structures import safe_names
+    from aiida_hpaint.science.structures import make_safe_names
 
     # PKs differ from profile to profile, labels are for the reader.
     pairs = zip(kinds, nodes, strict=True)
-    return safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
+    return make_safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
 
 
 def _write_sums(folder: Path) -> None:

@@ -98,14 +98,14 @@ def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
 
     from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.counting.settings import CountingSettings
-    from aiida_hpaint.science.protocols import load_protocol, merge
+    from aiida_hpaint.science.protocols import load_protocol, merge_settings
 
     values = CountingSettings().model_dump()
     if flags["protocol"] is not None:
         values["restoration"] = load_protocol(flags["protocol"]).model_dump()
     short = {key: flags[key] for key in ("samples", "seed", "generator", "potential")}
-    values["restoration"] = merge(values["restoration"], collect_overrides(short))
-    values = merge(values, collect_overrides({"set_": flags["set_"]}))
+    values["restoration"] = merge_settings(values["restoration"], collect_overrides(short))
+    values = merge_settings(values, collect_overrides({"set_": flags["set_"]}))
     values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
     if flags["mu"]:
         if len(flags["mu"]) > 2:
@@ -235,13 +235,13 @@ def describe_counts(found: Mapping[str, Any]) -> str:
 
 def _write(found: Mapping[str, Any], structure: StructureBatch | None, folder: Path) -> None:
     from aiida_hpaint.science.counting.counted import counts_csv
-    from aiida_hpaint.science.structures import safe_name, write_cif
+    from aiida_hpaint.science.structures import make_safe_name, write_cif
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     (folder / "counts.csv").write_text(counts_csv(found), encoding="utf-8")
     if structure is not None:
-        write_cif(structure, folder / f"{safe_name(found['host'])}.cif")
+        write_cif(structure, folder / f"{make_safe_name(found['host'])}.cif")
     click.echo(f"Tables and the lowest structure are in {folder}")
 
 

@@ -15,8 +15,8 @@ from aiida_hpaint.cli.settings import (
     describe_validation_errors,
     read_mapping,
 )
-from aiida_hpaint.science.protocols import load_protocol, merge
-from aiida_hpaint.science.protocols.dft import dft_protocol_values
+from aiida_hpaint.science.protocols import load_protocol, merge_settings
+from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import RestorationSettings, Settings
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
     given = {key: flags[key] for key in (*keys, *_CAMPAIGN_KEYS) if flags.get(key)}
     if flags.get("dft_code"):
         given["code"] = add_dft_code(given.get("code", values.get("code")), flags["dft_code"])
-    overrides = merge(values.get("settings") or {}, collect_validation(flags))
-    merged = {**values, **given, "settings": merge(overrides, collect_overrides(flags))}
+    overrides = merge_settings(values.get("settings") or {}, collect_validation(flags))
+    merged = {**values, **given, "settings": merge_settings(overrides, collect_overrides(flags))}
     model = CampaignRequest if "campaign" in merged else RestorationRequest
     if model is RestorationRequest:
         for name in ("group", "archive", "max_jobs", "dry_run"):
@@ -163,7 +163,7 @@ def apply_dft_protocol(settings: Mapping[str, Any], protocol: str | None) -> dic
     """
     validation = settings.get("validation")
     if isinstance(validation, Mapping):
-        return merge({"validation": {"dft": dft_protocol_values(protocol)}}, settings)
+        return merge_settings({"validation": {"dft": read_dft_protocol(protocol)}}, settings)
     if protocol is not None:
         raise ValueError("a DFT protocol is for --validate dft or --rank dft: add one of them")
     return dict(settings)

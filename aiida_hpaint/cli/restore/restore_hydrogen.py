@@ -127,9 +127,9 @@ def _builder(
 
 
 def _missing(host: StructureBatch) -> tuple[str, int]:
-    from aiida_hpaint.science.structures.elements import symbol_of
+    from aiida_hpaint.science.structures.elements import get_symbol
 
-    elements = {symbol_of(number) for number in host.numbers[host.inserted].tolist()}
+    elements = {get_symbol(number) for number in host.numbers[host.inserted].tolist()}
     if len(elements) != 1:
         asked = ", ".join(sorted(elements))
         raise click.ClickException(f"{host.labels[0]}: one element at a time, not {asked}")
@@ -178,15 +178,20 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
 
 
 def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], folder: Path) -> None:
-    from aiida_hpaint.science.structures import for_tables, from_pymatgen, safe_names, write_cif
+    from aiida_hpaint.science.structures import (
+        escape_for_spreadsheet,
+        from_pymatgen,
+        make_safe_names,
+        write_cif,
+    )
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, COLUMNS)
         writer.writeheader()
         for row in rows:
-            writer.writerow({name: for_tables(value) for name, value in row.items()})
-    names = safe_names(row["label"] for row in rows)
+            writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
+    names = make_safe_names(row["label"] for row in rows)
     for row, node, name in zip(rows, nodes, names, strict=True):
         if row["status"] == "finished":
             structure = from_pymatgen([node.outputs.structure.get_pymatgen()])

@@ -89,10 +89,10 @@ def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> 
 def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]) -> ProcessNode:
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.settings import collect_overrides
-    from aiida_hpaint.science.protocols.dft import load_validation
+    from aiida_hpaint.science.protocols.dft import load_validation_settings
 
     chosen = {key: flags[key] for key in ("candidates", "set_")}
-    settings = load_validation(flags["protocol"], collect_overrides(chosen))
+    settings = load_validation_settings(flags["protocol"], collect_overrides(chosen))
     session.load_profile(profile)
     from aiida_hpaint.workflows.validate.build import build_validate
 

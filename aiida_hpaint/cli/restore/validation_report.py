@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 
 from aiida_hpaint.science.evaluation.validation import VALIDATION_FILENAME
-from aiida_hpaint.science.structures import safe_names, write_cif
+from aiida_hpaint.science.structures import make_safe_names, write_cif
 
 if TYPE_CHECKING:
     from aiida_hpaint.workflows.validate.results import Validation
@@ -45,7 +45,7 @@ def write_validation(found: Validation, output: Path) -> None:
     batch = found.structures
     if batch is None:
         return
-    for one, name in zip(batch, safe_names(batch.labels), strict=True):
+    for one, name in zip(batch, make_safe_names(batch.labels), strict=True):
         write_cif(one, output / f"{name}_dft.cif")
 
 

@@ -155,15 +155,16 @@ def _report_tests(computer: Computer) -> bool:
     """Test a computer and print each step, with what to do about failures; return if all pass."""
     from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.computer_tests import run_tests
-    from aiida_hpaint.science.structures.names import shown
+    from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
     if computer.transport_type != "core.local" and ensure_daemon():
         # Asynchronous transports communicate through the runner, whose broker the daemon starts.
         click.echo("daemon    started")
     all_passed = True
     for step in run_tests(computer):
-        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{shown(step.found)}")
+        found = escape_control_characters(step.found)
+        click.echo(f"  {'ok' if step.is_ok else 'FAILED':<8}{step.what:<13}{found}")
         if not step.is_ok:
             all_passed = False
-            click.echo(f"{'':<10}{shown(step.remedy)}")
+            click.echo(f"{'':<10}{escape_control_characters(step.remedy)}")
     return all_passed

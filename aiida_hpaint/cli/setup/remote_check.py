@@ -117,7 +117,7 @@ def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; return whether nothing required is missing."""
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.environment.findings import select_problems
-    from aiida_hpaint.science.structures.names import shown
+    from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
     findings, commands = read_findings(node)
     make_console().print(_table(node, findings))
@@ -126,7 +126,7 @@ def show_check(node: CalcJobNode) -> bool:
     name = node.inputs.code.computer.label
     click.echo(f"What to do on {name}:")
     for command in commands:
-        click.echo(f"  {shown(command)}")
+        click.echo(f"  {escape_control_characters(command)}")
     return False
 
 
@@ -134,7 +134,7 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from aiida_hpaint.science.structures.names import shown
+    from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
     table = Table(title=Text(f"{node.inputs.code.full_label}, checked by node {node.pk}"))
     for title in ("what", "there", "needed"):
@@ -143,10 +143,13 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
     for found in findings:
         style = "bold red" if found.is_problem else "green" if found.status == "ok" else "yellow"
         # Text from other machines must not control the terminal.
-        cells = (Text(shown(cell)) for cell in (found.item, found.found or "-", found.needed))
+        cells = (
+            Text(escape_control_characters(cell))
+            for cell in (found.item, found.found or "-", found.needed)
+        )
         table.add_row(*cells, Text(found.status, style))
         if found.remedy and not found.is_problem and found.status != "ok":
-            table.add_row("", Text(shown(found.remedy), "dim"), "", "")
+            table.add_row("", Text(escape_control_characters(found.remedy), "dim"), "", "")
     return table
 
 

@@ -11,7 +11,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion.sampling.generators import get_generator
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 
 SAMPLING = "sample"
 
@@ -76,7 +76,7 @@ def count_network_calls(samples: StructureBatch) -> int:
     settings = SamplingSettings.model_validate(record["settings"])
     once = get_generator(settings.generator).count_evaluations(settings)
     everything = np.ones(len(samples), dtype=np.int64)
-    drawn = samples.scalars.get("origin", np.full(len(samples), DRAWN)) == DRAWN
+    drawn = samples.scalars.get("origin", np.full(len(samples), GENERATED)) == GENERATED
     return once * int(samples.scalars.get("draws", everything)[drawn].sum())
 
 

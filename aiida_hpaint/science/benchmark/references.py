@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.elements import is_element, number_of, symbol_of
+from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol, is_element
 
 Half = Literal["tune", "final"]
 
@@ -66,7 +66,7 @@ def read_references(
     if not is_element(element):
         raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
     complete = concatenate([replace(read_hosts(path), scalars={}) for path in files])
-    fits = _with_host(complete, number_of(element))
+    fits = _with_host(complete, get_atomic_number(element))
     chosen = [
         i for i in np.flatnonzero(fits) if half in (None, find_half(complete[int(i)].numbers))
     ]
@@ -95,7 +95,7 @@ def format_reduced_formula(numbers: NDArray[np.int64]) -> str:
     """Symbols in alphabetical order, each with its count, divided by the common divisor."""
     elements, counts = np.unique(numbers, return_counts=True)
     reduced = (counts // np.gcd.reduce(counts)).tolist()
-    pairs = zip((symbol_of(int(element)) for element in elements), reduced, strict=True)
+    pairs = zip((get_symbol(int(element)) for element in elements), reduced, strict=True)
     return "".join(f"{symbol}{count}" for symbol, count in sorted(pairs))
 
 

@@ -38,7 +38,7 @@ def count_missing(
 ) -> Counting:
     """How many sites of an element a host misses: restore it with 0 to `n_max` and compare.
 
-    Where the host has its chemical formula, `science.structures.count_missing` reads the number
+    Where the host has its chemical formula, `count_missing_from_formula` reads the number
     from it; this is for hosts without one.
 
     Parameters

@@ -15,7 +15,7 @@ from aiida_hpaint.science.counting.phases import Phase
 from aiida_hpaint.science.counting.trials import Trials
 from aiida_hpaint.science.counting.windows import Window
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.names import for_tables
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 EVIDENCE = ("energy", "charge", "valence")
 
@@ -157,4 +157,4 @@ def counts_csv(found: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else for_tables(value)
+    return json.dumps(value) if isinstance(value, dict | list) else escape_for_spreadsheet(value)

@@ -28,7 +28,7 @@ from aiida_hpaint.science.structures import (
     read_hosts,
     to_ase,
 )
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import Progress
 
 CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
@@ -108,7 +108,7 @@ def phase_batch(
     batches = []
     for source in given:
         batch = read_hosts(source)
-        fits = [set(map(symbol_of, one.numbers.tolist())) <= set(elements) for one in batch]
+        fits = [set(map(get_symbol, one.numbers.tolist())) <= set(elements) for one in batch]
         if any(fits):
             own = replace(batch[np.flatnonzero(fits)], scalars={})
             batches.append(own.with_scalars(packaged=[False] * len(own)))
@@ -145,7 +145,7 @@ def phases_of(batch: StructureBatch) -> list[Phase]:
     for one in batch:
         energy = float(one.scalars["energy"][0])
         if np.isfinite(energy):
-            made_of = dict(Counter(symbol_of(number) for number in one.numbers.tolist()))
+            made_of = dict(Counter(get_symbol(number) for number in one.numbers.tolist()))
             source = "packaged" if one.scalars["packaged"][0] else "given"
             found.append(Phase(one.labels[0], made_of, energy, source))
     return found

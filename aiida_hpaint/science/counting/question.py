@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 
 def with_question(
@@ -28,7 +28,7 @@ def with_question(
 
 def elements_of(host: StructureBatch, settings: CountingSettings) -> list[str]:
     """Elements of the host and the one that is missing, in alphabetical order."""
-    return sorted({*map(symbol_of, host.numbers.tolist()), settings.element})
+    return sorted({*map(get_symbol, host.numbers.tolist()), settings.element})
 
 
 def check_phases(elements: Sequence[str], made_of: Iterable[Collection[str]]) -> None:

@@ -27,7 +27,7 @@ from aiida_hpaint.science.counting.trials import Outcome, Trials
 from aiida_hpaint.science.counting.valences import Bonds, agreement, has_parameters
 from aiida_hpaint.science.counting.windows import Window, windows
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 Weights = dict[int, float]
 
@@ -51,7 +51,7 @@ def assess(
     ValueError
         If an element has no phase of its own.
     """
-    made_of = Counter(symbol_of(number) for number in host.numbers.tolist())
+    made_of = Counter(get_symbol(number) for number in host.numbers.tolist())
     outcomes = trials.outcomes(host)
     energies = {n: outcome.energy for n, outcome in outcomes.items() if outcome.stayed}
     reference = reference_energy(settings.element, phases)
@@ -97,7 +97,7 @@ def charge_weights(found: Sequence[Balance]) -> Weights:
 
 def valence_weights(host: StructureBatch, found: Sequence[Balance]) -> Weights:
     """How well bond valences agree with each number; empty where the host has no such bonds."""
-    symbols = {symbol_of(number) for number in host.numbers.tolist()}
+    symbols = {get_symbol(number) for number in host.numbers.tolist()}
     if not has_parameters(symbols):
         return {}
     bonds = Bonds.of(host)

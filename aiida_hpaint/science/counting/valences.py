@@ -20,7 +20,7 @@ import numpy as np
 
 from aiida_hpaint.science.counting.charges import Balance
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 SOFTNESS = 0.37
@@ -57,11 +57,11 @@ class Bonds:
         """Of a batch of one structure, every site with its position."""
         from ase.neighborlist import neighbor_list
 
-        from aiida_hpaint.science.structures.convert import to_ase
+        from aiida_hpaint.science.structures.conversion import to_ase
 
         (atoms,) = to_ase(host)
         found = neighbor_list("ijd", atoms, REACH)
-        return cls(tuple(symbol_of(number) for number in host.numbers.tolist()), *found)
+        return cls(tuple(get_symbol(number) for number in host.numbers.tolist()), *found)
 
     def sums(self, balance: Balance) -> FloatArray:
         """(n,) valence units that reach each site from sites of the other sign."""

@@ -9,8 +9,8 @@ from scipy.ndimage import map_coordinates
 
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.group import Group
-from aiida_hpaint.science.symmetry.orbits import apart, orbit, snap
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.orbits import compute_distances, make_orbit, snap_to_symmetry
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 SAME = 0.02
@@ -41,14 +41,14 @@ class Orbits:
     dropped: int
 
 
-def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> Group:
+def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> SymmetryGroup:
     """The operations of a host (within the tolerance, Å) that its potential has too.
 
     Compared is the upper half of the potential, between the atoms: near them it is so steep that
     what symmetry misses by matters.
     """
     known = ~host.inserted
-    group = Group.of(host.cells[0], host.numbers[known], host.frac_coords[known], tolerance)
+    group = SymmetryGroup.of(host.cells[0], host.numbers[known], host.frac_coords[known], tolerance)
     upper = np.argwhere(grid.values >= np.median(grid.values))
     probes = upper[:: max(1, len(upper) // _PROBES)] / np.array(grid.shape)
     images = group.leave(group.images(group.enter(probes)))
@@ -61,7 +61,7 @@ def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) ->
     return group.part(np.flatnonzero(keeping).astype(np.int64))
 
 
-def gather(group: Group, points: FloatArray, tolerance: float, between: float) -> Orbits:
+def gather(group: SymmetryGroup, points: FloatArray, tolerance: float, between: float) -> Orbits:
     """Orbits of the maxima, the first of which stay where two are too close.
 
     A maximum that is closer to its own images than sites may be moves to the middle of them.
@@ -79,11 +79,11 @@ def gather(group: Group, points: FloatArray, tolerance: float, between: float) -
     owners: list[int] = []
     dropped = count = 0
     for point in points:
-        nearest = apart(group, point[None], found).min(initial=np.inf)
+        nearest = compute_distances(group, point[None], found).min(initial=np.inf)
         if nearest < max(tolerance, between):
             dropped += int(nearest > tolerance)
             continue
-        members = orbit(group, *_settled(group, point, max(tolerance, between) / 2))
+        members = make_orbit(group, *_settled(group, point, max(tolerance, between) / 2))
         if _closest(group, members, found) < between:
             dropped += 1
             continue
@@ -93,21 +93,21 @@ def gather(group: Group, points: FloatArray, tolerance: float, between: float) -
     return Orbits(found, np.array(owners, dtype=np.int64), dropped)
 
 
-def permutations(group: Group, orbits: Orbits) -> IntArray:
+def permutations(group: SymmetryGroup, orbits: Orbits) -> IntArray:
     """(G, M) the point that each operation brings each point to."""
     moved = np.empty((len(group), len(orbits.points)), dtype=np.int64)
     for owner in np.unique(orbits.owners):
         members = np.flatnonzero(orbits.owners == owner)
         points = orbits.points[members]
         for index, images in enumerate(group.images(points)):
-            moved[index, members] = members[apart(group, images, points).argmin(1)]
+            moved[index, members] = members[compute_distances(group, images, points).argmin(1)]
     return moved
 
 
-def _settled(group: Group, point: FloatArray, reach: float) -> tuple[FloatArray, BoolArray]:
+def _settled(group: SymmetryGroup, point: FloatArray, reach: float) -> tuple[FloatArray, BoolArray]:
     """A point (3,) moved by at most the reach (Å) to where it has symmetry, and its operations."""
     for halvings in range(_HALVINGS):
-        moved, keeping = snap(group, point[None], reach / 2**halvings)
+        moved, keeping = snap_to_symmetry(group, point[None], reach / 2**halvings)
         if keeping.any():
             return moved[0], keeping[0]
     identity = np.zeros(len(group), dtype=np.bool_)
@@ -115,8 +115,8 @@ def _settled(group: Group, point: FloatArray, reach: float) -> tuple[FloatArray,
     return point, identity
 
 
-def _closest(group: Group, members: FloatArray, found: FloatArray) -> float:
+def _closest(group: SymmetryGroup, members: FloatArray, found: FloatArray) -> float:
     """Å from a member to another one or to any that was found before."""
-    among = apart(group, members, members) + np.diag(np.full(len(members), np.inf))
-    before = apart(group, members, found)
+    among = compute_distances(group, members, members) + np.diag(np.full(len(members), np.inf))
+    before = compute_distances(group, members, found)
     return float(min(among.min(initial=np.inf), before.min(initial=np.inf)))

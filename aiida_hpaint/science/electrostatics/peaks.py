@@ -15,8 +15,8 @@ from aiida_hpaint.science.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Site
 from aiida_hpaint.science.settings import PeaksSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-from aiida_hpaint.science.symmetry.group import Group, wrap
-from aiida_hpaint.science.symmetry.orbits import apart
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
+from aiida_hpaint.science.symmetry.orbits import compute_distances
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 SYMMETRY_TOLERANCE = 0.01
@@ -68,7 +68,7 @@ def find_sites(
     group = shared_group(grid, host, symmetry_tolerance)
     entered = group.enter(points)
     atoms = group.enter(host.frac_coords[~host.inserted])
-    free = apart(group, entered, atoms).min(1, initial=np.inf) >= settings.min_to_host
+    free = compute_distances(group, entered, atoms).min(1, initial=np.inf) >= settings.min_to_host
     orbits = gather(group, entered[free], settings.tolerance, settings.min_between)
     moved = permutations(group, orbits)
     leaders = np.flatnonzero(np.diff(orbits.owners, prepend=-1))
@@ -153,13 +153,13 @@ def _tops(
     chosen = []
     for plateau in np.flatnonzero(~shoulders):
         members = places[plateaus == plateau]
-        shifts = wrap((members - members[0]) / shape)
+        shifts = wrap_differences((members - members[0]) / shape)
         chosen.append(members[((shifts - shifts.mean(0)) ** 2).sum(1).argmin()])
     return np.array(chosen, dtype=np.int64).reshape(-1, 3)
 
 
 def _ordered(
-    group: Group,
+    group: SymmetryGroup,
     points: FloatArray,
     owners: IntArray,
     heights: FloatArray,

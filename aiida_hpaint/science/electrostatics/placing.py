@@ -8,7 +8,7 @@ from aiida_hpaint.science.electrostatics.pinball import choose_sites
 from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.elements import number_of
+from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray, IntArray
 
@@ -99,7 +99,7 @@ def _filled(host: StructureBatch, frac_coords: FloatArray, element: str) -> Stru
         labels=host.labels,
         cells=host.cells,
         site_counts=host.site_counts + count,
-        numbers=np.concatenate([host.numbers, np.full(count, number_of(element))]),
+        numbers=np.concatenate([host.numbers, np.full(count, get_atomic_number(element))]),
         frac_coords=np.concatenate([host.frac_coords, frac_coords]),
         inserted=np.repeat([False, True], [host.n_sites, count]),
         metadata=host.metadata,

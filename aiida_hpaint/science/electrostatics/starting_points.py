@@ -15,11 +15,10 @@ from aiida_hpaint.science.electrostatics.peaks import find_sites
 from aiida_hpaint.science.electrostatics.placing import arrange_sites
 from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
-from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.elements import symbol_of
-from aiida_hpaint.science.structures.hosts_of_samples import number_samples
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate, number_samples
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.insertion import remove_inserted
-from aiida_hpaint.science.structures.origin import PEAKS
+from aiida_hpaint.science.structures.sample_origin import PEAKS
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
@@ -193,7 +192,7 @@ def check_one_element(hosts: StructureBatch) -> None:
         If there is such a host; the message names it.
     """
     for host in hosts:
-        kinds = sorted({symbol_of(number) for number in host.numbers[host.inserted].tolist()})
+        kinds = sorted({get_symbol(number) for number in host.numbers[host.inserted].tolist()})
         if len(kinds) != 1:
             what = " and ".join(kinds) or "nothing"
             raise ValueError(
@@ -210,7 +209,7 @@ def _arranged(
     sites = potential if isinstance(potential, Sites) else find_sites(potential, host, peaks)
     if not len(sites):
         return None
-    element = symbol_of(int(host.numbers[host.inserted][0]))
+    element = get_symbol(int(host.numbers[host.inserted][0]))
     count = int(host.insert_counts[0])
     return arrange_sites(remove_inserted(host), sites, element, count, pinball)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
-from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, too_close
+from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, find_too_close
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import STATUS_DTYPE, SampleStatus
@@ -45,7 +45,7 @@ def filter_samples(
         if not len(members):
             continue
         contacts = find_contacts(samples, members)
-        close = too_close(contacts)
+        close = find_too_close(contacts)
         statuses[members[close]] = SampleStatus.TOO_CLOSE.value
         if settings.plausible:
             for place, reason in find_implausible(contacts, ~close).items():

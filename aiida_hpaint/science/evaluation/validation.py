@@ -15,7 +15,7 @@ from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
 from aiida_hpaint.science.evaluation.success import estimate_rate, is_lower_energy_success
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.names import for_tables
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 __all__ = ["DftResult", "ValidatedHost", "group_by_host", "select_for_dft", "summarise_validation"]
 
@@ -279,7 +279,7 @@ def format_validation_csv(hosts: Sequence[ValidatedHost]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return "" if value is None else for_tables(value)
+    return "" if value is None else escape_for_spreadsheet(value)
 
 
 def _rows(host: ValidatedHost) -> list[dict[str, Any]]:

@@ -15,7 +15,13 @@ from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings
 
 Model = TypeVar("Model", bound=BaseModel)
 
-__all__ = ["checked", "either", "list_protocols", "load_protocol", "merge"]
+__all__ = [
+    "choose_settings",
+    "list_protocols",
+    "load_protocol",
+    "merge_settings",
+    "validate_settings",
+]
 
 
 def list_protocols() -> dict[str, str]:
@@ -51,11 +57,11 @@ def load_protocol(
     defaults = RestorationSettings().model_dump()
     merged = defaults
     for layer in (protocols[name]["settings"], overrides or {}):
-        merged = merge(_turn_on_stages(merged, layer), layer)
-    return checked(RestorationSettings, merged)
+        merged = merge_settings(_turn_on_stages(merged, layer), layer)
+    return validate_settings(RestorationSettings, merged)
 
 
-def either(
+def choose_settings(
     settings: Model | None,
     load: Callable[[str | None, Mapping[str, Any] | None], Model],
     protocol: str | None,
@@ -75,7 +81,7 @@ def either(
     return settings
 
 
-def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+def validate_settings(model: type[Model], values: Mapping[str, Any]) -> Model:
     """Settings from nested values.
 
     Raises
@@ -112,12 +118,12 @@ def _turn_on_stages(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[s
     }
 
 
-def merge(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def merge_settings(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings with some of their values replaced."""
     merged = dict(base)
     for key, value in overrides.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
+        merged[key] = merge_settings(merged[key], value) if both else value
     return merged
 
 

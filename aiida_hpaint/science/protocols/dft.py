@@ -9,10 +9,15 @@ from typing import Any
 
 import yaml
 
-from aiida_hpaint.science.protocols import checked, merge
+from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
 
-__all__ = ["dft_protocol_values", "list_dft_protocols", "load_dft_protocol", "load_validation"]
+__all__ = [
+    "list_dft_protocols",
+    "load_dft_protocol",
+    "load_validation_settings",
+    "read_dft_protocol",
+]
 
 
 def list_dft_protocols() -> dict[str, str]:
@@ -37,10 +42,10 @@ def load_dft_protocol(
     ValueError
         If the protocol is unknown, or an override is unknown or out of its range.
     """
-    return checked(DftSettings, merge(dft_protocol_values(name), overrides or {}))
+    return validate_settings(DftSettings, merge_settings(read_dft_protocol(name), overrides or {}))
 
 
-def load_validation(
+def load_validation_settings(
     protocol: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> ValidationSettings:
     """Settings of a validation: `dft` from a protocol, and some of all of them replaced.
@@ -57,11 +62,11 @@ def load_validation(
     ValueError
         If the protocol is unknown, or an override is unknown or out of its range.
     """
-    values = merge({"dft": dft_protocol_values(protocol)}, overrides or {})
-    return checked(ValidationSettings, values)
+    values = merge_settings({"dft": read_dft_protocol(protocol)}, overrides or {})
+    return validate_settings(ValidationSettings, values)
 
 
-def dft_protocol_values(name: str | None = None) -> dict[str, Any]:
+def read_dft_protocol(name: str | None = None) -> dict[str, Any]:
     """What a protocol says, without defaults: a layer to merge others onto.
 
     Raises

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.status import ALIVE, SampleStatus
+from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +89,7 @@ class Ledger:
             if self.status[row] is SampleStatus.UNFINISHED
             and entry.get(MARK, {}).get("stage") == self.stage
         ]
-        alive = [row for row, status in enumerate(self.status) if status in ALIVE]
+        alive = [row for row, status in enumerate(self.status) if status in ACTIVE]
         return np.array(stopped or alive, dtype=np.int64)
 
     def note(self, rows: IntArray, energies: FloatArray, max_forces: FloatArray) -> None:

@@ -7,11 +7,12 @@ from aiida_hpaint.science.structures.checks import (
     HostLimits,
     check_hosts,
     find_problems,
-    split_hosts,
+    separate_usable_hosts,
 )
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.cif_formula import count_missing_from_formula
 from aiida_hpaint.science.structures.cif_write import write_cif
-from aiida_hpaint.science.structures.convert import from_ase, from_pymatgen, to_ase, to_pymatgen
+from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen, to_ase, to_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, IsotopeWarning
 from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
 from aiida_hpaint.science.structures.hosts import partition_hosts, prepare_hosts, read_hosts
@@ -21,14 +22,19 @@ from aiida_hpaint.science.structures.insertion import (
     remove_inserted,
     remove_sites,
 )
-from aiida_hpaint.science.structures.missing import count_missing
-from aiida_hpaint.science.structures.names import for_tables, quoted, safe_name, safe_names, shown
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
-from aiida_hpaint.science.structures.status import ALIVE, RELAXED, SampleStatus
+from aiida_hpaint.science.structures.safe_text import (
+    escape_control_characters,
+    escape_for_spreadsheet,
+    make_safe_name,
+    make_safe_names,
+    quote_for_shell,
+)
+from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 
 __all__ = [
-    "ALIVE",
+    "ACTIVE",
     "RELAXED",
     "HostError",
     "HostLimits",
@@ -42,25 +48,25 @@ __all__ = [
     "check_hosts",
     "chunk_by_sites",
     "concatenate",
-    "count_missing",
+    "count_missing_from_formula",
+    "escape_control_characters",
+    "escape_for_spreadsheet",
     "find_problems",
-    "for_tables",
     "from_ase",
     "from_pymatgen",
     "load_npz",
+    "make_safe_name",
+    "make_safe_names",
     "parse_insert",
     "partition_hosts",
     "prepare_hosts",
-    "quoted",
+    "quote_for_shell",
     "read_extxyz",
     "read_hosts",
     "remove_inserted",
     "remove_sites",
-    "safe_name",
-    "safe_names",
     "save_npz",
-    "shown",
-    "split_hosts",
+    "separate_usable_hosts",
     "to_ase",
     "to_pymatgen",
     "write_cif",

@@ -9,11 +9,11 @@ from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 
-LIMIT = 4 * 2**30
+MAX_BYTES = 4 * 2**30
 """Bytes that the arrays of one file may take in memory, unless said otherwise."""
 
 
-def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = LIMIT) -> None:
+def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_BYTES) -> None:
     """Refuse an npz file that would fill the memory: a few bytes can claim to be any number.
 
     What is no such file at all is left to NumPy, which says so.

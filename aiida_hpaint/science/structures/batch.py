@@ -108,6 +108,11 @@ class StructureBatch:
         """(S,) number of inserted sites of each structure."""
         return np.bincount(self.owners[self.inserted], minlength=len(self)).astype(np.int64)
 
+    @property
+    def host_indices(self) -> IntArray:
+        """(S,) host of each structure: its scalar `host`, or its row where there is none."""
+        return np.asarray(self.scalars.get("host", np.arange(len(self))), dtype=np.int64)
+
     def sites(self, index: int) -> slice:
         """The sites of structure `index`, as a slice into the per-site arrays."""
         index = range(len(self))[index]
@@ -198,3 +203,12 @@ def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
         metadata=tuple(entry for batch in batches for entry in batch.metadata),
         history=tuple(history),
     )
+
+
+def number_samples(samples: StructureBatch) -> StructureBatch:
+    """Number the samples of each host from 0 on, in their order, as the scalar `sample`."""
+    numbers = np.zeros(len(samples), dtype=np.int64)
+    for host in np.unique(samples.scalars["host"]):
+        members = np.flatnonzero(samples.scalars["host"] == host)
+        numbers[members] = np.arange(len(members))
+    return samples.with_scalars(sample=numbers)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import HEAVIEST, symbol_of
-from aiida_hpaint.science.structures.errors import HostError, HostProblem, site_name
+from aiida_hpaint.science.structures.elements import MAX_ATOMIC_NUMBER, get_symbol
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, name_site
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 
@@ -70,7 +70,7 @@ def check_hosts(batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS) -> S
     return batch
 
 
-def split_hosts(
+def separate_usable_hosts(
     batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> tuple[StructureBatch, tuple[HostProblem, ...]]:
     """The structures that can serve as hosts, in their order, and what is wrong with the others."""
@@ -79,7 +79,7 @@ def split_hosts(
     return batch[np.array(good, dtype=np.int64)], tuple(itertools.chain.from_iterable(found))
 
 
-LONGEST_NAME = 200
+MAX_LABEL_LENGTH = 200
 """Characters of a label; a label of AiiDA holds 255, and says more than the host."""
 
 
@@ -97,7 +97,7 @@ def find_problems(
     site_problems = list(_site_problems(one))
     yield from site_problems
     if not cell_problems and not site_problems:
-        yield from find_crowding(one, limits)
+        yield from find_overfull_cell(one, limits)
         yield from _overlaps(one, limits)
 
 
@@ -106,8 +106,8 @@ def _name_problems(label: str) -> Iterator[HostProblem]:
     remedy = "Rename it: the file, the block of the CIF, or the label"
     if not label.isprintable():
         yield HostProblem(label, "its name holds characters that cannot be printed", remedy)
-    if len(label) > LONGEST_NAME:
-        reason = f"its name has {len(label)} characters, and {LONGEST_NAME} are the most"
+    if len(label) > MAX_LABEL_LENGTH:
+        reason = f"its name has {len(label)} characters, and {MAX_LABEL_LENGTH} are the most"
         yield HostProblem(f"{label[:40]}...", reason, remedy)
 
 
@@ -131,19 +131,19 @@ def _cell_problems(one: StructureBatch, limits: HostLimits) -> Iterator[HostProb
 
 def _site_problems(one: StructureBatch) -> Iterator[HostProblem]:
     label = one.labels[0]
-    for index in np.flatnonzero((one.numbers < 1) | (one.numbers > HEAVIEST)).tolist():
+    for index in np.flatnonzero((one.numbers < 1) | (one.numbers > MAX_ATOMIC_NUMBER)).tolist():
         reason = f"it has atomic number {one.numbers[index]}, which no element has"
-        yield HostProblem(label, reason, "Replace or remove it", site_name(index, "X"))
+        yield HostProblem(label, reason, "Replace or remove it", name_site(index, "X"))
     finite = np.isfinite(one.frac_coords).all(axis=1)
     # Inserted sites may wait for a position; NaN marks them.
     waiting = one.inserted & np.isnan(one.frac_coords).all(axis=1)
     for index in np.flatnonzero(~finite & ~waiting).tolist():
         reason = f"its position is {_listed(one.frac_coords[index])}"
-        name = site_name(index, symbol_of(int(one.numbers[index])))
+        name = name_site(index, get_symbol(int(one.numbers[index])))
         yield HostProblem(label, reason, "Give it a position, or remove it", name)
 
 
-def find_crowding(
+def find_overfull_cell(
     one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> Iterator[HostProblem]:
     """Whether a single structure has more sites, inserted or in all, than fit into its cell."""
@@ -161,12 +161,14 @@ def find_crowding(
 
 def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
     placed = np.flatnonzero(np.isfinite(one.frac_coords).all(axis=1))
-    pairs = overlapping_pairs(one.frac_coords[placed], one.numbers[placed], one.cells[0], limits)
+    pairs = find_overlapping_pairs(
+        one.frac_coords[placed], one.numbers[placed], one.cells[0], limits
+    )
     if not pairs:
         return
     i, j, distance = min(pairs, key=lambda pair: pair[2])
     first, second = (
-        site_name(int(placed[k]), symbol_of(int(one.numbers[placed[k]]))) for k in (i, j)
+        name_site(int(placed[k]), get_symbol(int(one.numbers[placed[k]]))) for k in (i, j)
     )
     more = f", and {len(pairs) - 1} more pairs are too close" if len(pairs) > 1 else ""
     reason = f"it is {distance:.3f} Å from {second}{more}"
@@ -174,7 +176,7 @@ def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
     yield HostProblem(one.labels[0], reason, remedy, first)
 
 
-def overlapping_pairs(
+def find_overlapping_pairs(
     frac_coords: FloatArray, numbers: IntArray, cell: FloatArray, limits: HostLimits
 ) -> list[tuple[int, int, float]]:
     """Pairs of sites (i <= j) closer than the limits, images included, with distance in Å."""

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import Json, StructureBatch
-from aiida_hpaint.science.structures.convert import note_isotopes
-from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of
-from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
-from aiida_hpaint.science.structures.symmetry import Operations, operations
+from aiida_hpaint.science.structures.cif_symmetry import Operations, operations
+from aiida_hpaint.science.structures.conversion import note_isotopes
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.types import FloatArray
 
 Block = Mapping[str, Any]
 """Data names in lower case, with `_` for `.`; loops as lists of strings."""
 
-SAME_SITE = 0.05
+SAME_IMAGE = 0.05
 """Images of one site closer than this (Å) are that site, on a special position typed to few
 digits; images of different sites are never merged."""
 
@@ -39,7 +39,7 @@ def iter_cif(path: str | PathLike[str]) -> Iterator[StructureBatch | HostError]:
 
     The cell is the one of the file (never reduced). Sites come in the order of the file, each
     followed by its symmetry equivalents; the coordinates that the file lists are kept as they
-    are, equivalents lie in [0, 1). The metadata keep what `count_missing` needs.
+    are, equivalents lie in [0, 1). The metadata keep what `count_missing_from_formula` needs.
     """
     source = Path(path)
     try:
@@ -63,7 +63,7 @@ def _blocks(source: Path) -> list[tuple[str, Block]]:
         parsed = CifFile.from_str(text).data
     except (ValueError, IndexError, KeyError, ZeroDivisionError, TypeError) as error:
         remedy = "Check it with a CIF validator"
-        raise problem(source.name, f"it is no readable CIF ({error})", remedy) from error
+        raise make_host_error(source.name, f"it is no readable CIF ({error})", remedy) from error
     blocks: list[tuple[str, Block]] = [
         (name, {key.lower().replace(".", "_"): value for key, value in block.data.items()})
         for name, block in parsed.items()
@@ -71,7 +71,7 @@ def _blocks(source: Path) -> list[tuple[str, Block]]:
     found = [(name, block) for name, block in blocks if _COORDS[0] in block]
     if not found:
         remedy = "Give a CIF with _atom_site_fract_x, _y and _z"
-        raise problem(source.name, "it lists no sites", remedy)
+        raise make_host_error(source.name, "it lists no sites", remedy)
     return found
 
 
@@ -88,7 +88,7 @@ def _structure(label: str, block: Block, metadata: dict[str, Json]) -> Structure
         labels=(label,),
         cells=cell[None],
         site_counts=np.array([len(symbols)]),
-        numbers=np.array([number_of(symbol) for symbol in symbols], dtype=np.int64),
+        numbers=np.array([get_atomic_number(symbol) for symbol in symbols], dtype=np.int64),
         frac_coords=np.concatenate(coords),
         inserted=np.zeros(len(symbols), dtype=np.bool_),
         metadata=(note_isotopes(label, metadata, isotopes),),
@@ -110,7 +110,7 @@ def _positive(label: str, block: Block, key: str, default: str = "?") -> float:
     text = _text(block.get(key)) or default
     value = _number(text)
     if value is None or value <= 0:
-        raise problem(label, f"it has no cell: {key} is {text}", "Complete the CIF")
+        raise make_host_error(label, f"it has no cell: {key} is {text}", "Complete the CIF")
     return value
 
 
@@ -137,7 +137,7 @@ def _position(label: str, row: Mapping[str, str]) -> list[float]:
     if any(value is None for value in values):
         texts = " ".join(row.get(key, "?") for key in _COORDS)
         remedy = "Remove the row from the CIF if this site is to be restored"
-        raise problem(label, f"its position is {texts}", remedy, _site(row))
+        raise make_host_error(label, f"its position is {texts}", remedy, _site(row))
     return [value for value in values if value is not None]
 
 
@@ -146,7 +146,7 @@ def _check_occupancy(label: str, row: Mapping[str, str]) -> None:
     occupancy = 1.0 if text in (".", "?") else _number(text)
     if occupancy is None or abs(occupancy - 1) > FULL_OCCUPANCY:
         remedy = "Choose one ordered configuration, with every site occupied fully"
-        raise problem(label, f"its occupancy is {text}", remedy, _site(row))
+        raise make_host_error(label, f"its occupancy is {text}", remedy, _site(row))
 
 
 def _element(label: str, row: Mapping[str, str]) -> str:
@@ -162,7 +162,7 @@ def _element(label: str, row: Mapping[str, str]) -> str:
             return readings[0]
     reason = f"its element cannot be told from {name if text in ('?', '.') else text!r}"
     remedy = "Give each site its element as _atom_site_type_symbol"
-    raise problem(label, reason, remedy, _site(row))
+    raise make_host_error(label, reason, remedy, _site(row))
 
 
 def _readings(letters: str) -> list[str]:
@@ -184,7 +184,7 @@ def _images(row: FloatArray, group: Operations, cell: FloatArray) -> FloatArray:
     for image in moved:
         apart = found - image
         apart -= np.round(apart)
-        if np.linalg.norm(apart @ cell, axis=1).min() > SAME_SITE:
+        if np.linalg.norm(apart @ cell, axis=1).min() > SAME_IMAGE:
             found = np.concatenate([found, image[None]])
     return found
 

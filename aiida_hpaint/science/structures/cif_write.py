@@ -12,9 +12,9 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
-from aiida_hpaint.science.structures.errors import problem, site_name
-from aiida_hpaint.science.structures.names import safe_name
+from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.errors import make_host_error, name_site
+from aiida_hpaint.science.structures.safe_text import make_safe_name
 
 _LONGEST = 1000
 """Characters of a value; a line of a CIF has 2048 at most."""
@@ -48,8 +48,10 @@ def write_cif(one: StructureBatch, path: str | PathLike[str] | None = None) -> s
     if len(one) != 1:
         raise ValueError(f"{len(one)} structures: write them one at a time")
     for index in np.flatnonzero(np.isnan(one.frac_coords).any(axis=1))[:1].tolist():
-        name = site_name(index, symbol_of(int(one.numbers[index])))
-        raise problem(one.labels[0], "it has no position yet", "Generate positions first", name)
+        name = name_site(index, get_symbol(int(one.numbers[index])))
+        raise make_host_error(
+            one.labels[0], "it has no position yet", "Generate positions first", name
+        )
     text = "\n".join([*_header(one), *_cell(one), *_sites(one), ""])
     if path is not None:
         Path(path).write_text(text, encoding="ascii", newline="\n")
@@ -60,7 +62,7 @@ def _header(one: StructureBatch) -> list[str]:
     count = int(one.inserted.sum())
     lines = [
         f"# {count} inserted sites: labels end in i, _atom_site_calc_flag is c",
-        f"data_{safe_name(one.labels[0])}",
+        f"data_{make_safe_name(one.labels[0])}",
         f"_audit_creation_method 'aiida-hpaint {__version__}'",
         f"_chemical_name_common {_quoted(one.labels[0])}",
     ]
@@ -74,7 +76,7 @@ def _cell(one: StructureBatch) -> list[str]:
     from pymatgen.core import Lattice
 
     lattice = Lattice(one.cells[0])
-    counts = Counter(symbol_of(number) for number in one.numbers.tolist())
+    counts = Counter(get_symbol(number) for number in one.numbers.tolist())
     units = int(np.gcd.reduce(list(counts.values())))
     formula = " ".join(f"{s}{n // units if n > units else ''}" for s, n in sorted(counts.items()))
     lengths = zip(("length_a", "length_b", "length_c"), lattice.abc, strict=True)
@@ -97,7 +99,7 @@ def _sites(one: StructureBatch) -> list[str]:
     seen: Counter[tuple[str, bool]] = Counter()
     rows = zip(one.numbers.tolist(), one.frac_coords.tolist(), one.inserted.tolist(), strict=True)
     for number, coords, inserted in rows:
-        symbol = symbol_of(number)
+        symbol = get_symbol(number)
         seen[symbol, inserted] += 1
         label = f"{symbol}{seen[symbol, inserted]}{'i' if inserted else ''}"
         position = " ".join(repr(value) for value in coords)

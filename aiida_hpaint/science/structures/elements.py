@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-HEAVIEST = 118
+MAX_ATOMIC_NUMBER = 118
 """Largest atomic number that has a symbol."""
 
 ISOTOPES = ("D", "T")
@@ -15,7 +15,7 @@ ISOTOPES = ("D", "T")
 def _symbols() -> tuple[str, ...]:
     from ase.data import chemical_symbols  # here: ase costs a tenth of a second
 
-    return tuple(chemical_symbols[: HEAVIEST + 1])
+    return tuple(chemical_symbols[: MAX_ATOMIC_NUMBER + 1])
 
 
 @lru_cache(maxsize=1)
@@ -24,12 +24,12 @@ def _numbers() -> dict[str, int]:
     return {**numbers, **dict.fromkeys(ISOTOPES, 1)}
 
 
-def symbol_of(number: int) -> str:
+def get_symbol(number: int) -> str:
     """Chemical symbol of an atomic number, 'X' where there is none."""
-    return _symbols()[number] if 0 < number <= HEAVIEST else "X"
+    return _symbols()[number] if 0 < number <= MAX_ATOMIC_NUMBER else "X"
 
 
-def number_of(symbol: str) -> int:
+def get_atomic_number(symbol: str) -> int:
     """Atomic number of a chemical symbol; D and T give 1.
 
     Raises

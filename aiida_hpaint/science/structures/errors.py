@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from aiida_hpaint.science.structures.names import shown
+from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
 
 class IsotopeWarning(UserWarning):
@@ -25,7 +25,7 @@ class HostProblem:
     remedy : str
         What to do about it.
     site : str or None
-        The site, as `site_name` writes it; None where the whole structure is meant.
+        The site, as `name_site` writes it; None where the whole structure is meant.
     """
 
     label: str
@@ -35,7 +35,7 @@ class HostProblem:
 
     def __str__(self) -> str:
         where = self.label if self.site is None else f"{self.label}, {self.site}"
-        return shown(f"{where}: {self.reason}. {self.remedy}.")
+        return escape_control_characters(f"{where}: {self.reason}. {self.remedy}.")
 
 
 class HostError(ValueError):
@@ -57,11 +57,11 @@ class HostError(ValueError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
-def problem(label: str, reason: str, remedy: str, site: str | None = None) -> HostError:
+def make_host_error(label: str, reason: str, remedy: str, site: str | None = None) -> HostError:
     """A HostError with one problem."""
     return HostError(HostProblem(label, reason, remedy, site))
 
 
-def site_name(index: int, symbol: str) -> str:
+def name_site(index: int, symbol: str) -> str:
     """How messages call a site: counted from one, with its element."""
     return f"site {index + 1} ({symbol})"

@@ -15,18 +15,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.convert import (
-    RECORD,
-    agreeing,
+from aiida_hpaint.science.structures.conversion import (
+    RECORD_KEY,
     check_periodic,
-    foreign_label,
-    json_only,
+    choose_frac_coords,
+    choose_label,
+    make_record,
     note_isotopes,
-    record_of,
-    scalars_of,
+    read_scalars,
+    to_json,
 )
-from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of, symbol_of
-from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem, site_name
+from aiida_hpaint.science.structures.elements import (
+    ISOTOPES,
+    get_atomic_number,
+    get_symbol,
+    is_element,
+)
+from aiida_hpaint.science.structures.errors import (
+    HostError,
+    HostProblem,
+    make_host_error,
+    name_site,
+)
 from aiida_hpaint.science.types import FloatArray
 
 Source = str | PathLike[str] | TextIO
@@ -40,7 +50,7 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CELL_KEYS = frozenset({"lattice", "properties", "pbc", "virial", "stress", "stresses"})
 _SITE_KEYS = frozenset({"forces", "energies", "charges", "magmom", "magmoms", "momenta"})
 _FIELD_KEYS = frozenset({"dipole", "polarization", "free_energy", "dielectric_tensor"})
-_TAKEN = _CELL_KEYS | _SITE_KEYS | _FIELD_KEYS | {"label", RECORD}
+_TAKEN = _CELL_KEYS | _SITE_KEYS | _FIELD_KEYS | {"label", RECORD_KEY}
 
 
 def write_extxyz(batch: StructureBatch, target: Source) -> None:
@@ -63,7 +73,7 @@ def write_extxyz(batch: StructureBatch, target: Source) -> None:
             write_extxyz(batch, file)
         return
     for index, one in enumerate(batch):
-        record = {**record_of(one), "metadata": dict(one.metadata[0])}
+        record = {**make_record(one), "metadata": dict(one.metadata[0])}
         if index:  # what made the batch is said once, in the first frame
             del record["history"]
         target.write(f"{one.n_sites}\n{_comment(one, record)}\n")
@@ -133,14 +143,14 @@ def _next_frame(where: str, lines: Iterator[str]) -> _Frame | None:
         return None
     if not head.split()[0].isdigit():
         remedy = "The first line of a frame is the number of its sites"
-        raise problem(where, f"it starts with {head.strip()[:40]!r}", remedy)
+        raise make_host_error(where, f"it starts with {head.strip()[:40]!r}", remedy)
     count = int(head.split()[0])
     comment = next(lines, "")
     rows = [next(lines, "").split() for _ in range(count)]
     if not all(rows):
         found = sum(bool(row) for row in rows)
         remedy = "Complete the file: it seems to be cut off"
-        raise problem(where, f"it says {count} sites and lists {found}", remedy)
+        raise make_host_error(where, f"it says {count} sites and lists {found}", remedy)
     return _Frame(where, comment, rows)
 
 
@@ -154,12 +164,12 @@ def _parse(frame: _Frame) -> StructureBatch:
         raise
     except (ValueError, IndexError, KeyError) as error:
         remedy = "Write it again as extended XYZ"
-        raise problem(frame.where, f"it cannot be read ({error})", remedy) from error
+        raise make_host_error(frame.where, f"it cannot be read ({error})", remedy) from error
     lattice = info.pop("Lattice", None)
     periodic = info.pop("pbc", (True, True, True))
     if lattice is None:
         remedy = 'Add Lattice="ax ay az bx by bz cx cy cz" (Å) to the comment line'
-        raise problem(frame.where, "it has no cell", remedy)
+        raise make_host_error(frame.where, "it has no cell", remedy)
     cell = np.asarray(lattice, dtype=np.float64).T
     check_periodic(frame.where, cell, np.broadcast_to(periodic, 3).tolist())
     return _build(frame.where, info, columns, cell)
@@ -168,20 +178,20 @@ def _parse(frame: _Frame) -> StructureBatch:
 def _build(
     where: str, info: Mapping[str, Any], columns: Mapping[str, NDArray[Any]], cell: FloatArray
 ) -> StructureBatch:
-    record = info[RECORD] if isinstance(info.get(RECORD), dict) else {}
+    record = info[RECORD_KEY] if isinstance(info.get(RECORD_KEY), dict) else {}
     isotopes: Counter[str] = Counter()
     numbers = _numbers(where, columns, isotopes)
     inserted = columns.get("inserted", np.zeros(len(numbers), dtype=np.bool_))
-    metadata = record.get("metadata", {}) if record else json_only(info)
-    label = record["label"] if record else foreign_label(info, numbers)
+    metadata = record.get("metadata", {}) if record else to_json(info)
+    label = record["label"] if record else choose_label(info, numbers)
     return StructureBatch(
         labels=(label,),
         cells=cell[None],
         site_counts=np.array([len(numbers)]),
         numbers=np.array(numbers, dtype=np.int64),
-        frac_coords=agreeing(columns.get("frac_coords"), columns["pos"], cell),
+        frac_coords=choose_frac_coords(columns.get("frac_coords"), columns["pos"], cell),
         inserted=inserted,
-        scalars=scalars_of(record),
+        scalars=read_scalars(record),
         metadata=(note_isotopes(label, metadata, isotopes),),
         history=tuple(record.get("history", ())),
     )
@@ -195,10 +205,10 @@ def _numbers(where: str, columns: Mapping[str, NDArray[Any]], isotopes: Counter[
         symbol = text.capitalize()
         if not is_element(symbol):
             remedy = "Replace it by an element, or remove it"
-            raise problem(where, "it is no element", remedy, site_name(index, text))
+            raise make_host_error(where, "it is no element", remedy, name_site(index, text))
         if symbol in ISOTOPES:
             isotopes[symbol] += 1
-        numbers.append(number_of(symbol))
+        numbers.append(get_atomic_number(symbol))
     return numbers
 
 
@@ -229,7 +239,7 @@ def _comment(one: StructureBatch, record: Mapping[str, Any]) -> str:
     plain = {"label": record["label"], **record["scalars"]}
     parts = [f'Lattice="{lattice}"', f"Properties={PROPERTIES}", 'pbc="T T T"']
     parts += [f"{key}={_quoted(value)}" for key, value in plain.items() if _speakable(key, value)]
-    parts.append(f"{RECORD}={_quoted('_JSON ' + json.dumps(record))}")
+    parts.append(f"{RECORD_KEY}={_quoted('_JSON ' + json.dumps(record))}")
     return " ".join(parts)
 
 
@@ -252,7 +262,7 @@ def _quoted(value: Any) -> str:
 
 
 def _rows(one: StructureBatch) -> Iterable[str]:
-    symbols = [symbol_of(number) for number in one.numbers.tolist()]
+    symbols = [get_symbol(number) for number in one.numbers.tolist()]
     coords = np.concatenate([one.cart_coords, one.frac_coords], axis=1).tolist()
     flags = ["T" if flag else "F" for flag in one.inserted.tolist()]
     for symbol, row, flag in zip(symbols, coords, flags, strict=True):

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
+from aiida_hpaint.science.structures.cif_formula import count_missing_from_formula
 from aiida_hpaint.science.structures.cif_read import iter_cif
-from aiida_hpaint.science.structures.convert import from_ase, from_pymatgen
-from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
+from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
-from aiida_hpaint.science.structures.insertion import Insert, add_to_one, checked_insert
-from aiida_hpaint.science.structures.missing import count_missing
+from aiida_hpaint.science.structures.insertion import Insert, add_sites_to_one, validate_insert
 from aiida_hpaint.science.structures.npz import load_npz
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class HasPymatgen(Protocol):
 HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
 """A path (CIF, POSCAR, extxyz, npz, or what ASE reads), a batch, or a structure object."""
 
-Outcome = StructureBatch | HostError
+HostOutcome = StructureBatch | HostError
 
 
 def read_hosts(
@@ -119,21 +119,21 @@ def prepare_hosts(
     ValueError
         If `insert` itself is wrong.
     """
-    counts = None if insert is None else checked_insert(insert)
+    counts = None if insert is None else validate_insert(insert)
 
-    def filled(outcome: Outcome) -> Outcome:
+    def filled(outcome: HostOutcome) -> HostOutcome:
         if isinstance(outcome, HostError) or not outcome.placed[0]:
             return outcome
         try:
-            wanted = count_missing(outcome, symbol) if counts is None else counts
-            return add_to_one(outcome, wanted, limits)
+            wanted = count_missing_from_formula(outcome, symbol) if counts is None else counts
+            return add_sites_to_one(outcome, wanted, limits)
         except HostError as error:
             return error
 
     return _partition(filled(_checked(outcome, limits)) for outcome in iter_hosts(sources))
 
 
-def iter_hosts(sources: HostSource | Iterable[HostSource]) -> Iterator[Outcome]:
+def iter_hosts(sources: HostSource | Iterable[HostSource]) -> Iterator[HostOutcome]:
     """Each structure of the sources as a batch of one, or the error that it gave; no checks."""
     for source in _listed(sources):
         try:
@@ -156,7 +156,7 @@ def _is_atoms(source: Any) -> bool:
     return hasattr(source, "get_chemical_symbols") and hasattr(source, "cell")
 
 
-def _read(source: Any) -> Iterator[Outcome]:
+def _read(source: Any) -> Iterator[HostOutcome]:
     if isinstance(source, str | PathLike):
         yield from _read_path(Path(source))
     elif isinstance(source, StructureBatch):
@@ -170,7 +170,7 @@ def _read(source: Any) -> Iterator[Outcome]:
     else:
         kind = type(source).__name__
         remedy = "Give a path, a pymatgen Structure, ASE Atoms or an AiiDA StructureData"
-        raise problem(f"object of type {kind}", "it is no structure", remedy)
+        raise make_host_error(f"object of type {kind}", "it is no structure", remedy)
 
 
 def _from_node(node: Any) -> StructureBatch:
@@ -179,10 +179,12 @@ def _from_node(node: Any) -> StructureBatch:
         structure = node.get_pymatgen()
     except Exception as error:  # it is someone else's code: whatever it raises is the reason
         name = label or f"a {type(node).__name__}"
-        raise problem(name, f"it gives no pymatgen structure ({error})", "Repair it") from error
+        raise make_host_error(
+            name, f"it gives no pymatgen structure ({error})", "Repair it"
+        ) from error
     if not _is_structure(structure):
         name = label or f"a {type(node).__name__}"
-        raise problem(name, "it has no cell (not periodic)", "Set it periodic, with a cell")
+        raise make_host_error(name, "it has no cell (not periodic)", "Set it periodic, with a cell")
     structure = structure.copy()
     structure.properties = {"label": label} if label else {}
     if getattr(node, "uuid", None):
@@ -190,10 +192,10 @@ def _from_node(node: Any) -> StructureBatch:
     return from_pymatgen([structure])
 
 
-def _read_path(path: Path) -> Iterator[Outcome]:
+def _read_path(path: Path) -> Iterator[HostOutcome]:
     if not path.is_file():
         reason = "it is a directory" if path.is_dir() else "there is no such file"
-        raise problem(str(path), reason, "Check the path")
+        raise make_host_error(str(path), reason, "Check the path")
     name = path.name.lower()
     if name.endswith((".cif", ".mcif")):
         yield from iter_cif(path)
@@ -212,7 +214,9 @@ def _read_npz(path: Path) -> StructureBatch:
         return load_npz(path)
     except (ValueError, KeyError, TypeError) as error:  # what a damaged header makes of it
         remedy = "Write it again with save_npz"
-        raise problem(path.name, f"it is no batch of structures ({error})", remedy) from error
+        raise make_host_error(
+            path.name, f"it is no batch of structures ({error})", remedy
+        ) from error
 
 
 def _read_poscar(path: Path) -> StructureBatch:
@@ -227,20 +231,20 @@ def _read_poscar(path: Path) -> StructureBatch:
             ).structure
     except Exception as error:  # the parser raises whatever a damaged file makes it raise
         remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
-        raise problem(path.name, f"it is no readable POSCAR ({error})", remedy) from error
+        raise make_host_error(path.name, f"it is no readable POSCAR ({error})", remedy) from error
     name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
     structure.properties = {"label": name, "source": path.name}
     return from_pymatgen([structure])
 
 
-def _read_with_ase(path: Path) -> Iterator[Outcome]:
+def _read_with_ase(path: Path) -> Iterator[HostOutcome]:
     import ase.io
 
     try:
         frames = ase.io.read(path, index=":", do_not_split_by_at_sign=True)
     except Exception as error:  # any of some eighty parsers
         remedy = "Convert it to CIF, POSCAR or extended XYZ"
-        raise problem(path.name, f"its format cannot be read ({error})", remedy) from error
+        raise make_host_error(path.name, f"its format cannot be read ({error})", remedy) from error
     for index, atoms in enumerate(frames):
         atoms.info = {"source": path.name, **atoms.info}
         atoms.info.setdefault(
@@ -252,7 +256,7 @@ def _read_with_ase(path: Path) -> Iterator[Outcome]:
             yield error
 
 
-def _checked(outcome: Outcome, limits: HostLimits) -> Outcome:
+def _checked(outcome: HostOutcome, limits: HostLimits) -> HostOutcome:
     if isinstance(outcome, HostError):
         return outcome
     problems = tuple(find_problems(outcome, limits))
@@ -260,7 +264,7 @@ def _checked(outcome: Outcome, limits: HostLimits) -> Outcome:
 
 
 def _partition(
-    outcomes: Iterable[Outcome],
+    outcomes: Iterable[HostOutcome],
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     good: list[StructureBatch] = []
     problems: list[HostProblem] = []

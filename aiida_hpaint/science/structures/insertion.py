@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_crowding
-from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, number_of
-from aiida_hpaint.science.structures.errors import HostError, HostProblem, problem
+from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_overfull_cell
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.types import BoolArray
 
 Insert = Mapping[str, int] | str
@@ -71,7 +71,7 @@ def add_sites(
     filled, problems = [], list[HostProblem]()
     for one, counts in zip(hosts, each, strict=True):
         try:
-            filled.append(add_to_one(one, counts, limits))
+            filled.append(add_sites_to_one(one, counts, limits))
         except HostError as error:
             problems.extend(error.problems)
     if problems:
@@ -79,15 +79,17 @@ def add_sites(
     return concatenate(filled) if filled else hosts
 
 
-def add_to_one(
+def add_sites_to_one(
     one: StructureBatch, counts: Mapping[str, int], limits: HostLimits
 ) -> StructureBatch:
     """`add_sites` for a single host."""
-    numbers = [number_of(symbol) for symbol, count in counts.items() for _ in range(count)]
+    numbers = [get_atomic_number(symbol) for symbol, count in counts.items() for _ in range(count)]
     label = one.labels[0]
     if not numbers:
         asked = ", ".join(f"{symbol}:{count}" for symbol, count in counts.items()) or "nothing"
-        raise problem(label, f"there are no sites to add ({asked})", "Add at least one, like H:4")
+        raise make_host_error(
+            label, f"there are no sites to add ({asked})", "Add at least one, like H:4"
+        )
     count = len(numbers)
     filled = replace(
         one,
@@ -96,7 +98,7 @@ def add_to_one(
         frac_coords=np.concatenate([one.frac_coords, np.full((count, 3), np.nan)]),
         inserted=np.concatenate([one.inserted, np.ones(count, dtype=np.bool_)]),
     )
-    crowding = tuple(find_crowding(filled, limits))
+    crowding = tuple(find_overfull_cell(filled, limits))
     if crowding:
         raise HostError(crowding)
     return filled
@@ -126,7 +128,7 @@ def remove_sites(
     HostError
         If a structure has no such site, or no other.
     """
-    removed = structures.numbers == number_of(symbol)
+    removed = structures.numbers == get_atomic_number(symbol)
     _check_removal(structures, removed, symbol)
     order = np.lexsort((np.arange(len(removed)), removed, structures.owners))
     references = replace(
@@ -164,14 +166,14 @@ def _check_removal(structures: StructureBatch, removed: BoolArray, symbol: str) 
 
 def _per_host(insert: Insert | Sequence[Insert], count: int) -> list[dict[str, int]]:
     if isinstance(insert, str | Mapping):
-        return [checked_insert(insert)] * count
-    each = [checked_insert(one) for one in insert]
+        return [validate_insert(insert)] * count
+    each = [validate_insert(one) for one in insert]
     if len(each) != count:
         raise ValueError(f"{len(each)} things to insert for {count} hosts: give one for each")
     return each
 
 
-def checked_insert(insert: Insert) -> dict[str, int]:
+def validate_insert(insert: Insert) -> dict[str, int]:
     """What to insert as numbers of sites; raises ValueError if it says anything else."""
     return parse_insert(insert) if isinstance(insert, str) else _checked(insert)
 

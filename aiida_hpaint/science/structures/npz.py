@@ -14,7 +14,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 
 Target = str | PathLike[str] | IO[bytes]
 
-FORMAT = 1
+FORMAT_VERSION = 1
 """Version of the layout; a file of another version is refused."""
 
 _ARRAYS = ("labels", "cells", "site_counts", "numbers", "frac_coords", "inserted")
@@ -44,7 +44,7 @@ def save_npz(batch: StructureBatch, target: Target) -> None:
             raise ValueError(f"scalar {name!r} has type {values.dtype}: use numbers or strings")
         arrays[f"scalar_{index}"] = values
     header = {
-        "format": FORMAT,
+        "format": FORMAT_VERSION,
         "scalars": list(batch.scalars),
         "metadata": list(batch.metadata),
         "history": list(batch.history),
@@ -74,9 +74,9 @@ def load_npz(source: Target) -> StructureBatch:
         if missing:
             raise ValueError(f"{source} holds no StructureBatch: {', '.join(missing)} missing")
         header = json.loads(str(file["header"]))
-        if header.get("format") != FORMAT:
+        if header.get("format") != FORMAT_VERSION:
             raise ValueError(
-                f"{source} has format {header.get('format')}, this version reads {FORMAT}"
+                f"{source} has format {header.get('format')}, this version reads {FORMAT_VERSION}"
             )
         return _from_arrays(file, header)
 

@@ -40,7 +40,7 @@ class SampleStatus(str, Enum):
 RELAXED = frozenset({SampleStatus.CONVERGED, SampleStatus.NOT_CONVERGED})
 """Statuses of samples whose energies may be compared and ranked."""
 
-ALIVE = RELAXED | {SampleStatus.SAMPLED, SampleStatus.UNFINISHED}
+ACTIVE = RELAXED | {SampleStatus.SAMPLED, SampleStatus.UNFINISHED}
 """Statuses of samples that a later stage takes up."""
 
 STATUS_DTYPE = f"U{max(map(len, SampleStatus))}"

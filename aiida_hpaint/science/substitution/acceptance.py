@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.convert import to_pymatgen
+from aiida_hpaint.science.structures.conversion import to_pymatgen
 from aiida_hpaint.science.structures.status import RELAXED
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import number_of
+from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.substitution.groups import get_group_atoms, random_rotation_to
@@ -39,7 +39,7 @@ class Candidate:
     @property
     def sites(self) -> int:
         """Number of sites after the exchange."""
-        leaving = int((self.crystal.numbers == number_of(self.swap.take)).sum())
+        leaving = int((self.crystal.numbers == get_atomic_number(self.swap.take)).sum())
         return len(self.crystal.numbers) + leaving * (len(get_group_atoms(self.swap.put)[0]) - 1)
 
 
@@ -56,7 +56,7 @@ def build_structure(blank: Candidate, scale: float, rattle: float) -> StructureB
     crystal = blank.crystal
     cell = crystal.cell * scale
     rng = np.random.default_rng(blank.seed)
-    leaving = crystal.numbers == number_of(blank.swap.take)
+    leaving = crystal.numbers == get_atomic_number(blank.swap.take)
     numbers, positions = [crystal.numbers[~leaving]], [(crystal.frac @ cell)[~leaving]]
     elements, shape = get_group_atoms(blank.swap.put)
     for site in np.flatnonzero(leaving):

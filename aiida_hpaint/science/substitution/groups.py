@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.structures.elements import number_of
+from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.types import FloatArray
 
 _TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
@@ -26,7 +26,7 @@ neighbours. Bond lengths as neutrons find them in hydroxides, ammonium salts, am
 def get_group_atoms(name: str) -> tuple[NDArray[np.int64], FloatArray]:
     """Atomic numbers (m,) and positions (m, 3) in Å of a group or of an element."""
     symbols, positions = GROUPS.get(name, ((name,), np.zeros((1, 3))))
-    return np.array([number_of(symbol) for symbol in symbols], dtype=np.int64), positions
+    return np.array([get_atomic_number(symbol) for symbol in symbols], dtype=np.int64), positions
 
 
 def random_rotation_to(direction: FloatArray, rng: np.random.Generator) -> FloatArray:

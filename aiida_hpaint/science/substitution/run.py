@@ -19,7 +19,7 @@ from aiida_hpaint.science.diffusion.training.files import (
 from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.elements import number_of
+from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
 from aiida_hpaint.science.substitution.acceptance import find_acceptable, find_distinct
 from aiida_hpaint.science.substitution.candidates import Candidate
@@ -78,9 +78,9 @@ def _blanks(
     data: TrainingStructures, swap: Swap, place: int, settings: SubstitutionSettings
 ) -> list[Candidate]:
     """Structures that a swap fits, in a random order, as many as its limit allows."""
-    fits = data.contain(number_of(swap.take)) & ~data.contain(1)
+    fits = data.contain(get_atomic_number(swap.take)) & ~data.contain(1)
     for element in swap.beside:
-        fits &= data.contain(number_of(element))
+        fits &= data.contain(get_atomic_number(element))
     order = np.random.default_rng([settings.seed, place]).permutation(np.flatnonzero(fits))
     found: list[Candidate] = []
     for index in order.tolist():
@@ -88,7 +88,7 @@ def _blanks(
         blank = Candidate(label, data.crystal(index), swap, (settings.seed, place, index))
         if (
             blank.sites <= settings.max_sites
-            and (blank.crystal.numbers != number_of(swap.take)).any()
+            and (blank.crystal.numbers != get_atomic_number(swap.take)).any()
         ):
             found.append(blank)
         if len(found) == swap.limit:

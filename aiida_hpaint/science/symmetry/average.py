@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 EXACT = 1e-9
@@ -14,8 +14,8 @@ EXACT = 1e-9
 _ROUNDS = 12
 
 
-def mappings(
-    group: Group,
+def find_mappings(
+    group: SymmetryGroup,
     numbers: IntArray,
     frac: FloatArray,
     limit: float,
@@ -45,9 +45,9 @@ def mappings(
 
 
 def _mapped(
-    group: Group, numbers: IntArray, frac: FloatArray, limit: float, members: IntArray
+    group: SymmetryGroup, numbers: IntArray, frac: FloatArray, limit: float, members: IntArray
 ) -> tuple[FloatArray, IntArray]:
-    shifts = wrap(group.images(frac, members)[:, :, None] - frac)
+    shifts = wrap_differences(group.images(frac, members)[:, :, None] - frac)
     squares = ((shifts @ group.cell) ** 2).sum(-1)
     squares[:, numbers[:, None] != numbers] = np.inf
     near = (squares.min(2).max(1) <= limit**2) & (squares.min(1).max(1) <= limit**2)
@@ -61,8 +61,8 @@ def _mapped(
     return np.where(near, np.sqrt(farthest), np.inf), partners
 
 
-def average(
-    group: Group, members: IntArray, numbers: IntArray, frac: FloatArray, reach: float
+def average_images(
+    group: SymmetryGroup, members: IntArray, numbers: IntArray, frac: FloatArray, reach: float
 ) -> tuple[FloatArray, float] | None:
     """The arrangement moved to the mean of its images, and how far (Å) that was at most.
 
@@ -71,12 +71,12 @@ def average(
     """
     current = frac
     for _ in range(_ROUNDS):
-        distances, partners = mappings(group, numbers, current, 2 * reach, members)
+        distances, partners = find_mappings(group, numbers, current, 2 * reach, members)
         if np.isinf(distances).any():
             return None
         if distances.max() < EXACT:
             break
-        shifts = wrap(group.images(current, members) - current[partners])
+        shifts = wrap_differences(group.images(current, members) - current[partners])
         moves = np.zeros_like(current)
         np.add.at(moves, partners, shifts)
         current = current + moves / len(members)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.symmetry.refine import METRIC
 from aiida_hpaint.science.types import FloatArray
 
@@ -25,7 +25,7 @@ def symmetrise_cell(structure: StructureBatch, tolerance: float) -> StructureBat
         Å, within which the group of the structure is found.
     """
     cell, frac = structure.cells[0], structure.frac_coords
-    group = Group.of(cell, structure.numbers, frac, tolerance)
+    group = SymmetryGroup.of(cell, structure.numbers, frac, tolerance)
     members = group.keeping_cell(METRIC)
     metric = group.cell @ group.cell.T
     rotations = group.rotations[members].astype(np.float64)

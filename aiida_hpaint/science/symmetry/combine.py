@@ -8,11 +8,11 @@ import numpy as np
 
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-NODES = 20000
+MAX_NODES = 20000
 """Partial combinations looked at, at most."""
 
 
-def combine(
+def combine_orbits(
     sizes: IntArray, scores: FloatArray, fit: BoolArray, total: int, count: int
 ) -> list[tuple[int, ...]]:
     """Sets of orbits whose sizes sum to a total, the highest sum of scores first.
@@ -35,7 +35,7 @@ def combine(
     rate = scores[order] / sizes[order]
     queue: list[tuple[float, int, int, float, tuple[int, ...]]] = [(0.0, 0, 0, 0.0, ())]
     found: list[tuple[int, ...]] = []
-    for _ in range(NODES):
+    for _ in range(MAX_NODES):
         if not queue or len(found) >= count:
             break
         _, place, filled, score, chosen = heapq.heappop(queue)

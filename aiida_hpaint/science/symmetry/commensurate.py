@@ -19,7 +19,7 @@ CLOSE = 1e-5
 """Of a lattice vector, by which a translation may miss such a fraction."""
 
 
-def commensurate(structure: StructureBatch) -> StructureBatch:
+def shift_onto_grid(structure: StructureBatch) -> StructureBatch:
     """A batch of one structure, moved so that translations of its operations are simple fractions.
 
     Programs that work on a grid use only operations which map the grid onto itself; pw.x drops the

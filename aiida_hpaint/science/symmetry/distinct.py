@@ -6,11 +6,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 
-class Distinct:
+class DistinctArrangements:
     """Arrangements (m, 3) of one host that differ from each other by more than a tolerance (Å).
 
     Most pairs are told apart by their sorted distances to the host's sites, which no operation
@@ -18,7 +18,12 @@ class Distinct:
     """
 
     def __init__(
-        self, group: Group, numbers: IntArray, host: FloatArray, kinds: IntArray, tolerance: float
+        self,
+        group: SymmetryGroup,
+        numbers: IntArray,
+        host: FloatArray,
+        kinds: IntArray,
+        tolerance: float,
     ) -> None:
         self._group, self._numbers, self._tolerance = group, numbers, tolerance
         self._host = [host[kinds == kind] for kind in np.unique(kinds)]
@@ -51,7 +56,7 @@ class Distinct:
         for element in np.unique(self._numbers):
             sites = frac[self._numbers == element]
             for host in self._host:
-                images = wrap(sites[:, None] - host)[:, :, None] + NEIGHBOURS
+                images = wrap_differences(sites[:, None] - host)[:, :, None] + NEIGHBOURS
                 squares = ((images @ self._group.cell) ** 2).sum(-1).min(-1)
                 parts.append(np.sort(np.sqrt(squares).ravel()))
         return np.concatenate(parts)
@@ -63,7 +68,7 @@ class Distinct:
 
     def _same_by(self, left: FloatArray, right: FloatArray, operations: IntArray) -> bool:
         limit = self._tolerance**2
-        shifts = wrap(self._group.images(left, operations)[:, :, None] - right)
+        shifts = wrap_differences(self._group.images(left, operations)[:, :, None] - right)
         squares = ((shifts @ self._group.cell) ** 2).sum(-1)
         squares[:, self._numbers[:, None] != self._numbers] = 1e6
         near = (squares.min(2).max(1) <= limit) & (squares.min(1).max(1) <= limit)

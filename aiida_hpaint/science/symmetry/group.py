@@ -19,7 +19,7 @@ _LARGEST_BLOCK = 500_000
 
 
 @dataclass(frozen=True)
-class Group:
+class SymmetryGroup:
     """G operations (W, w): x -> W x + w, on fractional coordinates of a Minkowski-reduced cell.
 
     In that cell the closest image of a point that is near is the one that rounding finds.
@@ -46,7 +46,9 @@ class Group:
     identity: int
 
     @classmethod
-    def of(cls, cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float) -> Group:
+    def of(
+        cls, cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float
+    ) -> SymmetryGroup:
         """The group of the sites of a crystal in its cell, within the tolerance (Å).
 
         Parameters
@@ -73,7 +75,7 @@ class Group:
         rotations: IntArray,
         translations: FloatArray,
         tolerance: float,
-    ) -> Group | None:
+    ) -> SymmetryGroup | None:
         products, gaps = _multiply(rotations, translations)
         if products is None or np.linalg.norm(gaps @ cell, axis=-1).max() > 2 * tolerance:
             return None
@@ -101,13 +103,13 @@ class Group:
         turned = np.einsum("gab,mb->gma", self.rotations[chosen], frac)
         return np.asarray(turned + self.translations[chosen][:, None])
 
-    def part(self, members: IntArray) -> Group:
+    def part(self, members: IntArray) -> SymmetryGroup:
         """The subgroup that has these operations, by index."""
         places = np.full(len(self), -1)
         places[members] = np.arange(len(members))
         products = places[self.products[np.ix_(members, members)]]
         chosen = self.rotations[members], self.translations[members]
-        return Group(self.cell, self.given, *chosen, products, int(places[self.identity]))
+        return SymmetryGroup(self.cell, self.given, *chosen, products, int(places[self.identity]))
 
     def keeping_cell(self, tolerance: float) -> IntArray:
         """(k,) operations whose rotations keep all products of lattice vectors, relatively."""
@@ -134,7 +136,7 @@ class Group:
         return np.where(inside)[0].astype(np.int64)
 
 
-def wrap(shift: FloatArray) -> FloatArray:
+def wrap_differences(shift: FloatArray) -> FloatArray:
     """Differences of fractional coordinates, each moved into [-0.5, 0.5]."""
     return np.asarray(shift - np.rint(shift))
 
@@ -156,7 +158,7 @@ def _fitted(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, rotation: IntArray, shift: FloatArray
 ) -> FloatArray:
     """A translation corrected by how much it misses on average: spglib's are off by hundredths."""
-    missed = wrap(frac - (frac @ rotation.T + shift)[:, None])
+    missed = wrap_differences(frac - (frac @ rotation.T + shift)[:, None])
     squares = ((missed @ cell) ** 2).sum(-1)
     squares[numbers[:, None] != numbers] = np.inf
     partners = squares.argmin(1)
@@ -177,7 +179,7 @@ def _multiply(rotations: IntArray, translations: FloatArray) -> tuple[IntArray |
             return None, gaps
         members = np.array(alike)
         moved = translations @ rotations[left].T + translations[left]
-        shifts = wrap(translations[members] - moved[:, None])
+        shifts = wrap_differences(translations[members] - moved[:, None])
         best = (shifts**2).sum(-1).argmin(1)
         rows = np.arange(size)
         products[left], gaps[left] = members[rows, best], shifts[rows, best]

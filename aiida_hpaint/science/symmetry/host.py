@@ -9,13 +9,13 @@ import numpy as np
 
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import SYMMETRISED, WYCKOFF
-from aiida_hpaint.science.symmetry.distinct import Distinct
-from aiida_hpaint.science.symmetry.group import Group
-from aiida_hpaint.science.symmetry.sites import Sites, bonds
-from aiida_hpaint.science.symmetry.special import special_positions
-from aiida_hpaint.science.symmetry.symmetrise import symmetrise
-from aiida_hpaint.science.symmetry.wyckoff import wyckoff
+from aiida_hpaint.science.structures.sample_origin import SYMMETRISED, WYCKOFF
+from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.sites import HostSites, compute_bond_ratios
+from aiida_hpaint.science.symmetry.special import find_special_positions
+from aiida_hpaint.science.symmetry.symmetrise import symmetrise_arrangement
+from aiida_hpaint.science.symmetry.wyckoff import propose_wyckoff
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 UNMOVED = 0.02
@@ -38,16 +38,16 @@ class Proposal:
 class _Host:
     """Sites of a host (n, 3), their numbers, and the numbers (m,) of its inserted sites."""
 
-    group: Group
+    group: SymmetryGroup
     frac: FloatArray
     kinds: IntArray
     numbers: IntArray
 
-    def distinct(self, tolerance: float) -> Distinct:
-        return Distinct(self.group, self.numbers, self.frac, self.kinds, tolerance)
+    def distinct(self, tolerance: float) -> DistinctArrangements:
+        return DistinctArrangements(self.group, self.numbers, self.frac, self.kinds, tolerance)
 
 
-def proposals(
+def make_proposals(
     samples: StructureBatch, fine: BoolArray, settings: SymmetrySettings
 ) -> list[Proposal]:
     """Proposals for a host, each once, none that is a sample.
@@ -60,7 +60,9 @@ def proposals(
         Those to symmetrise; all have a say in which Wyckoff positions are filled.
     """
     one, known = samples[0], ~samples[0].inserted
-    group = Group.of(one.cells[0], one.numbers[known], one.frac_coords[known], settings.tolerance)
+    group = SymmetryGroup.of(
+        one.cells[0], one.numbers[known], one.frac_coords[known], settings.tolerance
+    )
     if len(group) == 1:
         return []
     sites = group.enter(one.frac_coords[known])
@@ -107,28 +109,32 @@ def _candidates(
     """Arrangements, their origins, and indices of the samples that they are versions of."""
     if settings.symmetrised:
         for index in kept[fine[kept]]:
-            for frac in symmetrise(host.group, host.numbers, arrangements[index], settings.reach):
+            for frac in symmetrise_arrangement(
+                host.group, host.numbers, arrangements[index], settings.reach
+            ):
                 yield frac, SYMMETRISED, int(index)
     if settings.wyckoff and len(set(host.numbers.tolist())) == 1:
         sites = _sites(host, arrangements[kept], weights, settings.tolerance)
-        for frac in wyckoff(host.group, sites, settings.reach, settings.wyckoff):
+        for frac in propose_wyckoff(host.group, sites, settings.reach, settings.wyckoff):
             yield frac, WYCKOFF, None
 
 
-def _sites(host: _Host, arrangements: FloatArray, weights: FloatArray, tolerance: float) -> Sites:
+def _sites(
+    host: _Host, arrangements: FloatArray, weights: FloatArray, tolerance: float
+) -> HostSites:
     count = len(host.numbers)
     order = np.argsort(-weights, kind="stable")
-    sites = Sites(
+    sites = HostSites(
         host.frac,
         host.kinds,
         arrangements[order].reshape(-1, 3),
         np.repeat(weights[order], count),
-        special_positions(host.group, host.kinds, host.frac, tolerance),
+        find_special_positions(host.group, host.kinds, host.frac, tolerance),
         int(host.numbers[0]),
         count,
     )
     # The order of the sites of a sample says nothing: those near the host come first.
-    lengths = bonds(host.group, sites, sites.sampled).reshape(-1, count)
+    lengths = compute_bond_ratios(host.group, sites, sites.sampled).reshape(-1, count)
     inner = np.argsort(lengths.round(6), axis=1, kind="stable")
     sampled = np.take_along_axis(arrangements[order], inner[:, :, None], axis=1)
     return replace(sites, sampled=sampled.reshape(-1, 3))

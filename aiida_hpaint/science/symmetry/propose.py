@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.plausibility import find_contacts, too_close
+from aiida_hpaint.science.plausibility import find_contacts, find_too_close
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import SampleStatus
-from aiida_hpaint.science.symmetry.host import Proposal, proposals
+from aiida_hpaint.science.symmetry.host import Proposal, make_proposals
 
 
-def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:
+def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:
     """The samples, followed by proposals that are symmetric under operations of their host.
 
     Parameters
@@ -30,7 +30,7 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
     Returns
     -------
     The samples, unchanged and in order, then proposals (status SAMPLED), host by host; their
-    numbers (`sample`) go on after the largest of the host. New scalars: `origin` ('drawn',
+    numbers (`sample`) go on after the largest of the host. New scalars: `origin` ('generated',
     'symmetrised' or 'wyckoff') and `parent` (the `sample` that was symmetrised, -1 elsewhere).
     With nothing asked for, the batch that was given.
     """
@@ -38,7 +38,7 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
         return samples
     began = time.monotonic()
     drawn = samples.with_scalars(
-        origin=samples.scalars.get("origin", np.full(len(samples), DRAWN)).astype("U16"),
+        origin=samples.scalars.get("origin", np.full(len(samples), GENERATED)).astype("U16"),
         parent=np.full(len(samples), -1),
     )
     batches = [drawn, *_of_hosts(drawn, settings)]
@@ -47,7 +47,7 @@ def propose(samples: StructureBatch, settings: SymmetrySettings) -> StructureBat
         "stage": "symmetry",
         "version": __version__,
         "settings": settings.model_dump(mode="json"),
-        "proposals": len(together) - len(samples),
+        "make_proposals": len(together) - len(samples),
         "seconds": round(time.monotonic() - began, 3),
     }
     return together.with_history(record)
@@ -62,8 +62,8 @@ def _of_hosts(drawn: StructureBatch, settings: SymmetrySettings) -> list[Structu
         if not len(placed):
             continue
         samples = drawn[placed]
-        fine = alive[placed] & ~too_close(find_contacts(samples, np.arange(len(samples))))
-        found = proposals(samples, fine, settings)
+        fine = alive[placed] & ~find_too_close(find_contacts(samples, np.arange(len(samples))))
+        found = make_proposals(samples, fine, settings)
         if found:
             # Numbers go on after all samples of the host, those without positions too.
             batches.append(_rows(samples, found, int(drawn.scalars["sample"][hosts == host].max())))
@@ -85,5 +85,5 @@ def _rows(samples: StructureBatch, found: Sequence[Proposal], last: int) -> Stru
         "parent": np.array([proposal.parent for proposal in found]),
     }
     batch = replace(batch.with_coords(coords).with_scalars(**values), history=())
-    batch = batch[np.flatnonzero(~too_close(find_contacts(batch, np.arange(len(batch)))))]
+    batch = batch[np.flatnonzero(~find_too_close(find_contacts(batch, np.arange(len(batch)))))]
     return batch.with_scalars(sample=last + 1 + np.arange(len(batch)))

@@ -8,12 +8,12 @@ import numpy as np
 import spglib
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.plausibility import find_contacts, too_close
+from aiida_hpaint.science.plausibility import find_contacts, find_too_close
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.average import average
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry.average import average_images
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 
-SHARES = (1.0, 0.5, 0.25)
+TOLERANCE_SHARES = (1.0, 0.5, 0.25)
 """Shares of the tolerance within which spglib looks: with more it may find less."""
 
 METRIC = 1e-3
@@ -23,7 +23,7 @@ TIGHT = 1e-3
 """Å, within which the group of a structure is found after its refinement."""
 
 
-def refine(samples: StructureBatch, tolerance: float) -> StructureBatch:
+def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch:
     """Ranked samples within the tolerance (Å) of more symmetry, made exactly symmetric.
 
     Each site moves to the mean of its images under the operations that spglib finds. The cell and
@@ -41,9 +41,9 @@ def refine(samples: StructureBatch, tolerance: float) -> StructureBatch:
     for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
         refined, moves[index] = _refined(samples[index], tolerance)
         coords[samples.sites(index)] = refined.frac_coords
-        groups[index] = space_group(refined)
+        groups[index] = find_space_group(refined)
     record = {
-        "stage": "refine",
+        "stage": "refine_symmetry",
         "version": __version__,
         "settings": {"tolerance": tolerance},
         "refined": int((moves > 0).sum()),
@@ -52,7 +52,7 @@ def refine(samples: StructureBatch, tolerance: float) -> StructureBatch:
     return refined.with_history(record)
 
 
-def space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
+def find_space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
     """International number of the group of a batch of one structure; 0 if spglib finds none."""
     crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
     found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
@@ -62,7 +62,7 @@ def space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
 def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:
     """The structure with the most operations that can be had, and how far (Å) its sites moved."""
     best, moved, size = structure, 0.0, 1
-    for share in SHARES:
+    for share in TOLERANCE_SHARES:
         current = structure
         # A structure that has some of its operations exactly shows the others more clearly.
         for _ in range(2):
@@ -84,9 +84,9 @@ def _averaged(
     As it is, and 1, where that moves a site farther than `reach` (Å).
     """
     frac = structure.frac_coords
-    group = Group.of(structure.cells[0], structure.numbers, frac, tolerance)
+    group = SymmetryGroup.of(structure.cells[0], structure.numbers, frac, tolerance)
     members = group.keeping_cell(METRIC)
-    result = average(group, members, structure.numbers, group.enter(frac), reach)
+    result = average_images(group, members, structure.numbers, group.enter(frac), reach)
     if result is None:
         return structure, 1
     # Coordinates stay in the cell where they were: only the small shift is taken.
@@ -95,4 +95,4 @@ def _averaged(
 
 
 def _clashes(structure: StructureBatch) -> bool:
-    return bool(too_close(find_contacts(structure, np.array([0])))[0])
+    return bool(find_too_close(find_contacts(structure, np.array([0])))[0])

@@ -8,19 +8,19 @@ import numpy as np
 from ase.data import covalent_radii
 
 from aiida_hpaint.science.structures.images import NEIGHBOURS
-from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 BOND, BOND_SPREAD = 1.08, 0.25
 """Best distance to the nearest site of the host in sums of covalent radii, and how far off it is
 worth nothing."""
 
-SHORTEST = 0.65
+SHORTEST_BOND_RATIO = 0.65
 """Sums of covalent radii, below which no site is filled."""
 
 
 @dataclass(frozen=True)
-class Sites:
+class HostSites:
     """Sites of a host and of its samples, fractional in the cell of the host's group.
 
     Attributes
@@ -43,21 +43,21 @@ class Sites:
     kind: int
     count: int
 
-    def first(self, number: int) -> Sites:
+    def first(self, number: int) -> HostSites:
         """The same with no more than the first sampled sites, which stand for all."""
         weights = self.weights[:number]
         scaled = weights * (self.weights.sum() / weights.sum())
         return replace(self, sampled=self.sampled[:number], weights=scaled)
 
 
-def bonds(group: Group, sites: Sites, points: FloatArray) -> FloatArray:
+def compute_bond_ratios(group: SymmetryGroup, sites: HostSites, points: FloatArray) -> FloatArray:
     """(n,) distance of points (n, 3) to the nearest site of the host, in sums of radii."""
-    shifts = wrap(points[:, None] - sites.host)[:, :, None] + NEIGHBOURS
+    shifts = wrap_differences(points[:, None] - sites.host)[:, :, None] + NEIGHBOURS
     lengths = np.sqrt(((shifts @ group.cell) ** 2).sum(-1).min(-1))
     radii = covalent_radii[sites.kind] + covalent_radii[sites.kinds]
     return np.asarray((lengths / radii).min(1))
 
 
-def bond_worth(lengths: FloatArray) -> FloatArray:
+def score_bonds(lengths: FloatArray) -> FloatArray:
     """1 for the best distance to the nearest site of the host, 0 for a bad one."""
     return np.maximum(0.0, 1 - ((lengths - BOND) / BOND_SPREAD) ** 2)

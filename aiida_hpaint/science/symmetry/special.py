@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import spglib
 
-from aiida_hpaint.science.symmetry.group import Group, wrap
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _STEPS = np.array([0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]) / 24
 """Coordinates that such positions have in the standard settings of the International Tables."""
 
 
-def special_positions(
-    group: Group, numbers: IntArray, frac: FloatArray, tolerance: float
+def find_special_positions(
+    group: SymmetryGroup, numbers: IntArray, frac: FloatArray, tolerance: float
 ) -> FloatArray:
     """(n, 3) points that no small move leaves on as many operations, in the group's cell.
 
@@ -32,7 +32,7 @@ def special_positions(
         return np.zeros((0, 3))
     grid = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS, indexing="ij"), -1).reshape(-1, 3)
     points = (grid - found.origin_shift) @ np.linalg.inv(found.transformation_matrix).T
-    shifts = wrap(np.swapaxes(group.images(points), 0, 1) - points[:, None])
+    shifts = wrap_differences(np.swapaxes(group.images(points), 0, 1) - points[:, None])
     lengths = np.linalg.norm(shifts @ group.cell, axis=-1)
     # Directions that all operations at a point keep are those that their sum keeps.
     sums = np.einsum("ng,gab->nab", (lengths < 2 * tolerance).astype(float), group.rotations)

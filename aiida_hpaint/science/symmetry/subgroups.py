@@ -6,14 +6,14 @@ import itertools
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.types import IntArray
 
-LIMIT = 15
+MAX_SUBGROUPS = 15
 """Subgroups at most; a group with more has its symmetry from a cell that repeats itself."""
 
 
-def index_two(group: Group) -> list[IntArray]:
+def find_index_two_subgroups(group: SymmetryGroup) -> list[IntArray]:
     """All subgroups with half of the operations, by index; none if there are more than 15.
 
     Each has all squares. The group modulo its squares is a vector space over {0, 1}, and the
@@ -25,7 +25,7 @@ def index_two(group: Group) -> list[IntArray]:
         if operation not in spanned:
             basis.append(operation)
             spanned = group.closure(np.append(spanned, operation))
-    if 2 ** len(basis) - 1 > LIMIT:
+    if 2 ** len(basis) - 1 > MAX_SUBGROUPS:
         return []
     vectors = np.zeros((len(group), len(basis)), dtype=np.int64)
     for bits in itertools.product((0, 1), repeat=len(basis)):

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.average import average, mappings
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry.average import average_images, find_mappings
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.types import FloatArray, IntArray
 
-SHARES = (1 / 3, 2 / 3, 1.0)
+REACH_SHARES = (1 / 3, 2 / 3, 1.0)
 """Shares of the reach for each of which the largest subgroup is offered."""
 
 TIED = 1e-6
 """Å, within which operations are as near."""
 
 
-def symmetrise(group: Group, numbers: IntArray, frac: FloatArray, reach: float) -> list[FloatArray]:
+def symmetrise_arrangement(
+    group: SymmetryGroup, numbers: IntArray, frac: FloatArray, reach: float
+) -> list[FloatArray]:
     """Versions of an arrangement (m, 3) with more symmetry, the nearest first.
 
     Operations are taken up in the order of how near they come to mapping the arrangement onto
     itself, each with all that follow from it; one that would move a site farther than `reach`
     (Å) is left out. Of this chain of subgroups, the largest within each share of the reach stays.
     """
-    distances, _ = mappings(group, numbers, frac, 2 * reach)
+    distances, _ = find_mappings(group, numbers, frac, 2 * reach)
     chain = _chain(group, numbers, frac, reach, distances)
     chosen: dict[int, FloatArray] = {}
-    for share in SHARES:
+    for share in REACH_SHARES:
         within = [place for place, (_, moved) in enumerate(chain) if moved <= share * reach]
         if within:
             chosen[within[-1]] = chain[within[-1]][0]
@@ -33,7 +35,7 @@ def symmetrise(group: Group, numbers: IntArray, frac: FloatArray, reach: float) 
 
 
 def _chain(
-    group: Group, numbers: IntArray, frac: FloatArray, reach: float, distances: FloatArray
+    group: SymmetryGroup, numbers: IntArray, frac: FloatArray, reach: float, distances: FloatArray
 ) -> list[tuple[FloatArray, float]]:
     """Arrangements invariant under growing subgroups and how far (Å) their sites moved."""
     found = []
@@ -45,7 +47,7 @@ def _chain(
         tied = np.flatnonzero(left & (distances <= distances[left].min() + TIED))
         subgroups = {tuple(group.closure(np.append(members, one))): None for one in tied}
         allowed = [np.array(one) for one in subgroups if np.isfinite(distances[list(one)]).all()]
-        results = [(average(group, one, numbers, frac, reach), one) for one in allowed]
+        results = [(average_images(group, one, numbers, frac, reach), one) for one in allowed]
         fine = [(result, one) for result, one in results if result is not None]
         if not fine:
             left[tied] = False

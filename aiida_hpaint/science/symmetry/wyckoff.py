@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.symmetry.agreement import agreement
-from aiida_hpaint.science.symmetry.combine import combine
-from aiida_hpaint.science.symmetry.distinct import Distinct
-from aiida_hpaint.science.symmetry.group import Group
-from aiida_hpaint.science.symmetry.orbits import apart
-from aiida_hpaint.science.symmetry.positions import CLOSEST, Orbit, find_orbits
-from aiida_hpaint.science.symmetry.sites import Sites, bond_worth, bonds
-from aiida_hpaint.science.symmetry.subgroups import index_two
+from aiida_hpaint.science.symmetry.agreement import measure_agreement
+from aiida_hpaint.science.symmetry.combine import combine_orbits
+from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.orbits import compute_distances
+from aiida_hpaint.science.symmetry.positions import SHORTEST_SEPARATION, Orbit, find_orbits
+from aiida_hpaint.science.symmetry.sites import HostSites, compute_bond_ratios, score_bonds
+from aiida_hpaint.science.symmetry.subgroups import find_index_two_subgroups
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 LESS_SYMMETRY = 0.1
 """What an arrangement under half of the operations has to be better by."""
 
-BOND_WEIGHT = 0.3
+ARRANGEMENT_BOND_WEIGHT = 0.3
 """Worth of good distances to the host, where full agreement with all samples is worth 1."""
 
-SAME = 0.3
+SAME_ARRANGEMENT = 0.3
 """Å, within which all sites of two arrangements agree, so that the better one is enough."""
 
 WINDOW = 0.4
@@ -33,7 +33,9 @@ COMPARED = 60
 """Arrangements to compare with the samples, at most."""
 
 
-def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatArray]:
+def propose_wyckoff(
+    group: SymmetryGroup, sites: HostSites, reach: float, count: int
+) -> list[FloatArray]:
     """Arrangements (m, 3) of whole orbits, fractional in the group's cell, the best first.
 
     Parameters
@@ -45,7 +47,7 @@ def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatA
     """
     everything = np.array([group.identity])
     found = [(*scored, everything) for scored in _combinations(group, sites, reach)]
-    for members in index_two(group):
+    for members in find_index_two_subgroups(group):
         if len(members) > 1:
             others = np.setdiff1d(np.arange(len(group)), members)
             twins = np.array([group.identity, others[0]])
@@ -53,7 +55,7 @@ def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatA
             found += [(score - LESS_SYMMETRY, points, twins) for score, points in half]
     found.sort(key=lambda scored: -scored[0])
     kinds = np.full(sites.count, sites.kind)
-    distinct = Distinct(group, kinds, sites.host, sites.kinds, SAME)
+    distinct = DistinctArrangements(group, kinds, sites.host, sites.kinds, SAME_ARRANGEMENT)
     scored: list[tuple[float, FloatArray]] = []
     for _, points, twins in found:
         if len(scored) < COMPARED and distinct.add(points) is None:
@@ -62,29 +64,31 @@ def wyckoff(group: Group, sites: Sites, reach: float, count: int) -> list[FloatA
     return [points for score, points in scored[:count] if score >= scored[0][0] - WINDOW]
 
 
-def _score(group: Group, sites: Sites, points: FloatArray, twins: IntArray) -> float:
+def _score(group: SymmetryGroup, sites: HostSites, points: FloatArray, twins: IntArray) -> float:
     samples = sites.sampled.reshape(-1, sites.count, 3)
-    agreed = agreement(group, points, twins, samples, sites.weights[:: sites.count])
-    bond = float(bond_worth(bonds(group, sites, points)).mean())
-    return agreed + BOND_WEIGHT * bond - LESS_SYMMETRY * (len(twins) - 1)
+    agreed = measure_agreement(group, points, twins, samples, sites.weights[:: sites.count])
+    bond = float(score_bonds(compute_bond_ratios(group, sites, points)).mean())
+    return agreed + ARRANGEMENT_BOND_WEIGHT * bond - LESS_SYMMETRY * (len(twins) - 1)
 
 
-def _combinations(group: Group, sites: Sites, reach: float) -> list[tuple[float, FloatArray]]:
+def _combinations(
+    group: SymmetryGroup, sites: HostSites, reach: float
+) -> list[tuple[float, FloatArray]]:
     orbits = find_orbits(group, sites, reach)
     if not orbits:
         return []
     sizes = np.array([len(orbit) for orbit in orbits])
     scores = sizes / sites.count * np.array([orbit.worth for orbit in orbits])
-    chosen = combine(sizes, scores, _fit(group, orbits), sites.count, COMBINED)
+    chosen = combine_orbits(sizes, scores, _fit(group, orbits), sites.count, COMBINED)
     return [
         (float(scores[list(members)].sum()), np.concatenate([orbits[i].points for i in members]))
         for members in chosen
     ]
 
 
-def _fit(group: Group, orbits: list[Orbit]) -> BoolArray:
+def _fit(group: SymmetryGroup, orbits: list[Orbit]) -> BoolArray:
     """(n, n) whether points of two orbits are far enough from each other."""
     firsts = np.array([orbit.points[0] for orbit in orbits])
     starts = np.cumsum([0, *(len(orbit) for orbit in orbits)])[:-1]
-    lengths = apart(group, firsts, np.concatenate([orbit.points for orbit in orbits]))
-    return np.asarray(np.minimum.reduceat(lengths, starts, axis=1) > CLOSEST)
+    lengths = compute_distances(group, firsts, np.concatenate([orbit.points for orbit in orbits]))
+    return np.asarray(np.minimum.reduceat(lengths, starts, axis=1) > SHORTEST_SEPARATION)

@@ -26,7 +26,7 @@ from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.protocols import either, load_protocol
+from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_stages
 from aiida_hpaint.science.settings import (
     RelaxationSettings,
@@ -127,7 +127,7 @@ def build_restore(
     ValueError
         If anything is unknown, missing or out of its range; the message says what and why.
     """
-    settings = either(settings, load_protocol, protocol, overrides)
+    settings = choose_settings(settings, load_protocol, protocol, overrides)
     inputs = restore_inputs(
         host_node(hosts, add), settings, code, options, upload_model, chunk_sites
     )

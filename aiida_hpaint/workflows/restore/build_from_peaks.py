@@ -12,9 +12,9 @@ from aiida_workgraph import WorkGraph
 from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.electrostatics.starting_points import check_one_element
-from aiida_hpaint.science.protocols import either, load_protocol, merge
+from aiida_hpaint.science.protocols import choose_settings, load_protocol, merge_settings
 from aiida_hpaint.science.settings import RestorationSettings, RestoreHydrogenSettings
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
@@ -79,10 +79,10 @@ def build_restore_from_peaks(
     ValueError
         If anything is unknown, missing or out of its range; the message says what and why.
     """
-    settings = either(settings, load_protocol, protocol, overrides)
+    settings = choose_settings(settings, load_protocol, protocol, overrides)
     _check(settings)
     keep = {"pinball": {"keep": starting_points}}
-    search = hydrogen_settings(dft_protocol, merge(dict(dft_overrides or {}), keep))
+    search = hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
     node = host_node(hosts, add)
     check_one_element(node.batch)
     peak_search = _peak_search(node, search, of_dft(code) or pw, pp, of_dft(options))
@@ -117,6 +117,6 @@ def _peak_search(
     codes = dict(zip(("pw", "pp"), find_both(pw, pp), strict=True))
     jobs = pw_options(codes["pw"], with_remembered(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
-    pick_family(settings.dft, [symbol_of(number) for number in np.unique(known).tolist()])
+    pick_family(settings.dft, [get_symbol(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "options": Dict(jobs), **codes}

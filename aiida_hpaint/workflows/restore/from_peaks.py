@@ -9,7 +9,6 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.starting_points import collect_starting_points
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.chunks import (
     REPORTS,
@@ -97,5 +96,5 @@ restore_from_peaks._graph_class = DurableGraph
 def _places(chunk: StructureBatchData) -> list[int]:
     """Which hosts a chunk holds; one that holds all does not say."""
     batch = chunk.batch
-    places: list[int] = host_places(batch).tolist()
+    places: list[int] = batch.host_indices.tolist()
     return places

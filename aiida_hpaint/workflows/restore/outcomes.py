@@ -17,7 +17,7 @@ from aiida.orm import Data, ProcessNode, QueryBuilder, WorkflowNode
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.keys import host_keys
+from aiida_hpaint.science.structures.host_hashes import hash_hosts
 from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = [
@@ -130,7 +130,7 @@ def keys_of(hosts: StructureBatchData) -> list[str]:
     """`host_keys` of a node, from its extras where they are."""
     found: list[str] | None = hosts.base.extras.get(KEYS, None)
     if found is None:
-        found = host_keys(hosts.batch)
+        found = hash_hosts(hosts.batch)
         if hosts.is_stored:
             hosts.base.extras.set(KEYS, found)
     return found

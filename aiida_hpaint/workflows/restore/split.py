@@ -11,7 +11,6 @@ from aiida.orm import Dict, Int, List, WorkChainNode
 
 from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
@@ -52,7 +51,7 @@ class SplitWorkChain(AdoptingWorkChain):
 
     def start(self) -> None:
         """Nothing has run yet."""
-        self.ctx.hosts = list(dict.fromkeys(host_places(self.inputs.structures.batch).tolist()))
+        self.ctx.hosts = list(dict.fromkeys(self.inputs.structures.batch.host_indices.tolist()))
         self.ctx.waiting = halves((0, len(self.ctx.hosts)))
         self.ctx.over = []
         self.ctx.halvings = 1

@@ -20,8 +20,7 @@ from aiida_hpaint.calculations.phases import phases_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.recipe import find_stage
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
-from aiida_hpaint.science.structures.status import ALIVE, SampleStatus
+from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 from aiida_hpaint.workflows.engine.job_failures import problem_of
 from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
 
@@ -124,7 +123,7 @@ class StageWorkChain(RepeatingWorkChain):
             return False
         if self.inputs.stage.value in _OTHER_JOBS:
             return False
-        return len(set(host_places(self.ctx.current.batch).tolist())) > 1
+        return len(set(self.ctx.current.batch.host_indices.tolist())) > 1
 
     def split(self) -> Any:
         """Look for the hosts that are to blame."""
@@ -187,7 +186,7 @@ class StageWorkChain(RepeatingWorkChain):
         return int(self.inputs.settings["samples"]) if self._draws() else 0
 
     def _any_alive(self) -> bool:
-        return self._draws() or _count(self.ctx.current, *ALIVE) > 0
+        return self._draws() or _count(self.ctx.current, *ACTIVE) > 0
 
     def _take(self, structures: StructureBatchData) -> str | None:
         """Go on from relaxed samples; why there is nothing new in them, if so."""
@@ -200,8 +199,8 @@ class StageWorkChain(RepeatingWorkChain):
 
     def _take_drawn(self, structures: StructureBatchData) -> str | None:
         """Keep the samples of hosts that are done; why there are none, if so."""
-        places = host_places(self.ctx.current.batch)
-        done = np.isin(places, host_places(structures.batch))
+        places = self.ctx.current.batch.host_indices
+        done = np.isin(places, structures.batch.host_indices)
         left = list(dict.fromkeys(places[~done].tolist()))
         self.ctx.status = "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {len(left)} hosts are left")
@@ -233,7 +232,7 @@ class StageWorkChain(RepeatingWorkChain):
     def _expected(self, found: StructureBatchData) -> int:
         if not self._draws():
             return len(self.ctx.current)
-        done = np.isin(host_places(self.ctx.current.batch), host_places(found.batch))
+        done = np.isin(self.ctx.current.batch.host_indices, found.batch.host_indices)
         return int(done.sum()) * self._samples()
 
     def _proposes(self) -> bool:

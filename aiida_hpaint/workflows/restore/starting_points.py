@@ -12,7 +12,7 @@ from aiida_hpaint.calculations.starting_points import strip_inserted_sites, take
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, potential_inputs
@@ -100,7 +100,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         return {
             "structure": structure,
             "count": Int(int(batch.insert_counts[0])),
-            "element": Str(symbol_of(int(batch.numbers[batch.inserted][0]))),
+            "element": Str(get_symbol(int(batch.numbers[batch.inserted][0]))),
             "scf": without_structure(scf),
             **potential_inputs(self.inputs.pp, settings, options),
             "metadata": {"call_link_label": "peaks"},

@@ -11,8 +11,8 @@ from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import batch_of, to_structure
 from aiida_hpaint.science.electrostatics.placing import place_sites
-from aiida_hpaint.science.protocols import checked, merge
-from aiida_hpaint.science.protocols.dft import dft_protocol_values
+from aiida_hpaint.science.protocols import merge_settings, validate_settings
+from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import check_hosts, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_both
@@ -40,8 +40,9 @@ def hydrogen_settings(
     ValueError
         If the protocol or a setting is unknown, or a value is out of its range.
     """
-    return checked(
-        RestoreHydrogenSettings, merge({"dft": dft_protocol_values(protocol)}, overrides or {})
+    return validate_settings(
+        RestoreHydrogenSettings,
+        merge_settings({"dft": read_dft_protocol(protocol)}, overrides or {}),
     )
 
 

@@ -14,7 +14,7 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 from aiida_hpaint.calculations.peaks import take_arrangement
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.protocols import either
+from aiida_hpaint.science.protocols import choose_settings
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.workflows.dft.reading import Relaxation, read_relaxation
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
@@ -124,7 +124,7 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         ValueError
             If anything is unknown, missing or out of its range; nothing is submitted then.
         """
-        settings = either(settings, hydrogen_settings, protocol, overrides)
+        settings = choose_settings(settings, hydrogen_settings, protocol, overrides)
         builder = cls.get_builder()
         codes = (pw_code, pp_code)
         fill_builder(builder, codes, structure, (element, count), settings, options, charge)

@@ -14,7 +14,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.evaluation.validation import select_for_dft
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_espresso
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import pw_options
@@ -99,7 +99,7 @@ def build_dft_plan(
     """
     pw = find_espresso("pw", code)
     jobs = pw_options(pw, with_remembered(pw, options))
-    pick_family(settings, [symbol_of(number) for number in np.unique(numbers).tolist()])
+    pick_family(settings, [get_symbol(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(jobs)}
 
@@ -191,4 +191,4 @@ def _alone(batch: StructureBatch) -> StructureBatch:
 def _formula(batch: StructureBatch) -> str:
     numbers, counts = np.unique(batch.numbers, return_counts=True)
     pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
-    return " ".join(f"{symbol_of(number)}{count}" for number, count in pairs)
+    return " ".join(f"{get_symbol(number)}{count}" for number, count in pairs)

@@ -20,7 +20,7 @@ from aiida_hpaint.cli.restore.request import (
 )
 from aiida_hpaint.cli.restore.run import prepare_task
 from aiida_hpaint.cli.settings import collect_overrides
-from aiida_hpaint.science.protocols.dft import load_dft_protocol, load_validation
+from aiida_hpaint.science.protocols.dft import load_dft_protocol, load_validation_settings
 from aiida_hpaint.science.settings import ValidationSettings
 from aiida_hpaint.science.structures import StructureBatch, chunk_by_sites
 
@@ -185,7 +185,7 @@ def test_without_a_flag_nothing_is_validated() -> None:
 
 
 def test_validate_takes_the_lowest_with_the_default_protocol() -> None:
-    assert validation(validate="dft") == load_validation()
+    assert validation(validate="dft") == load_validation_settings()
     paper = validation(validate="dft", dft_protocol="paper")
     assert paper is not None
     assert paper.dft == load_dft_protocol("paper")
@@ -205,7 +205,7 @@ def test_set_wins_over_the_protocol() -> None:
         dft_protocol="fast",
         set_=("validation.dft.cutoff_wfc=44", "validation.margin=0.1"),
     )
-    assert found == load_validation("fast", {"dft": {"cutoff_wfc": 44}, "margin": 0.1})
+    assert found == load_validation_settings("fast", {"dft": {"cutoff_wfc": 44}, "margin": 0.1})
 
 
 def test_a_yaml_file_may_ask_for_validation(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_a_yaml_file_may_ask_for_validation(tmp_path: Path) -> None:
         "code: {sample: a, relax: b}\noptions: {dft: {max_wallclock_seconds: 60}}\n"
     )
     request = read_request([str(path)], {"dft_code": "pw@cluster"})
-    assert load_settings(request).validation == load_validation("fast", {"candidates": 2})
+    assert load_settings(request).validation == load_validation_settings("fast", {"candidates": 2})
     assert request.code == {"sample": "a", "relax": "b", "dft": "pw@cluster"}
 
 

@@ -9,7 +9,7 @@ from aiida_hpaint.science.plausibility.contacts import find_contacts
 from aiida_hpaint.science.plausibility.rules import RULES
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import symbol_of
+from aiida_hpaint.science.structures.elements import get_symbol
 
 REFERENCES = Path(__file__).parents[3] / "examples" / "references"
 
@@ -33,10 +33,10 @@ def offences(numbers: list[int], positions: object, inserted: int = 1) -> set[st
 def test_no_rule_drops_a_known_crystal(path: Path) -> None:
     crystal = read_hosts(path)
     for number in np.unique(crystal.numbers).tolist():
-        _, reference = remove_sites(crystal, symbol_of(number))
+        _, reference = remove_sites(crystal, get_symbol(number))
         contacts = find_contacts(reference, np.array([0]))
         counts = {name: int(rule(contacts)[0]) for name, rule in RULES.items()}
-        assert counts == dict.fromkeys(RULES, 0), symbol_of(number)
+        assert counts == dict.fromkeys(RULES, 0), get_symbol(number)
 
 
 def test_hydrogen_in_a_metal_as_far_as_in_its_hydride_is_fine() -> None:

@@ -22,9 +22,9 @@ from aiida_hpaint.science.structures import (
     check_hosts,
     concatenate,
     find_problems,
-    split_hosts,
+    separate_usable_hosts,
 )
-from aiida_hpaint.science.structures.checks import overlapping_pairs
+from aiida_hpaint.science.structures.checks import find_overlapping_pairs
 
 
 def changed(one: StructureBatch, **fields: Any) -> StructureBatch:
@@ -73,7 +73,7 @@ def test_pairs_are_those_that_pymatgen_finds(seed: int, skew: float, sites: int)
     cell = np.diag(rng.uniform(1.5, 6, 3)) + np.tril(rng.uniform(-skew, skew, (3, 3)), -1)
     numbers, coords = rng.integers(1, 96, sites), rng.uniform(-2, 2, (sites, 3))
     limits = HostLimits()
-    pairs = overlapping_pairs(coords, numbers, cell, limits)
+    pairs = find_overlapping_pairs(coords, numbers, cell, limits)
     radii = covalent_radii[numbers]
     structure = Structure(Lattice(cell), ["H"] * sites, coords)
     centers, others, _, distances = structure.get_neighbor_list(2.5, exclude_self=True)
@@ -178,7 +178,7 @@ def test_all_problems_of_all_hosts_come_at_once(rock_salt: StructureBatch) -> No
         check_hosts(batch)
     assert [problem.label for problem in caught.value.problems] == ["flat", "close"]
     assert len(str(caught.value).splitlines()) == 2
-    good, problems = split_hosts(batch)
+    good, problems = separate_usable_hosts(batch)
     assert good.equals(rock_salt)
     assert problems == caught.value.problems
 

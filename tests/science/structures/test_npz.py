@@ -62,7 +62,7 @@ def test_a_bare_array_is_refused(tmp_path: Path) -> None:
 def test_another_version_is_refused(
     tmp_path: Path, rock_salt: StructureBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aiida_hpaint.science.structures.npz.FORMAT", 2)
+    monkeypatch.setattr("aiida_hpaint.science.structures.npz.FORMAT_VERSION", 2)
     save_npz(rock_salt, tmp_path / "batch.npz")
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has format 2, this version reads 1"):

@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.convert import from_ase
+from aiida_hpaint.science.structures.conversion import from_ase
 from aiida_hpaint.science.substitution.acceptance import find_acceptable, find_distinct
 
 HYDRIDE = bulk("LiH", "rocksalt", a=4.08)

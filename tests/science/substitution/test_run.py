@@ -11,7 +11,7 @@ import pytest
 from ase.build import bulk
 
 from aiida_hpaint.science.diffusion.training.files import Source, read_source
-from aiida_hpaint.science.structures.convert import from_ase
+from aiida_hpaint.science.structures.conversion import from_ase
 from aiida_hpaint.science.structures.extxyz import write_extxyz
 from aiida_hpaint.science.substitution import SubstitutionSettings, substitute_elements
 

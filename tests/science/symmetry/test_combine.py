@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.symmetry.combine import combine
+from aiida_hpaint.science.symmetry.combine import combine_orbits
 
 
 @given(st.integers(0, 10_000))
@@ -27,7 +27,7 @@ def test_the_best_sets_are_those_of_a_search_through_all(seed: int) -> None:
         if sizes[list(chosen)].sum() == 6
         and all(fit[a, b] for a, b in itertools.combinations(chosen, 2))
     ]
-    found = combine(sizes, scores, fit, 6, 5)
+    found = combine_orbits(sizes, scores, fit, 6, 5)
     assert [float(scores[list(chosen)].sum()) for chosen in found] == pytest.approx(
         sorted(allowed, reverse=True)[:5]
     )

@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 
 from aiida_hpaint.science.structures import from_ase
-from aiida_hpaint.science.symmetry.commensurate import DENOMINATORS, commensurate
+from aiida_hpaint.science.symmetry.commensurate import DENOMINATORS, shift_onto_grid
 
 CRYSTALS = {
     "rocksalt": bulk("LiH", "rocksalt", a=4.02),
@@ -37,7 +37,7 @@ def test_operations_fit_onto_grids_wherever_the_origin_was(name: str, seed: int)
     rng = np.random.default_rng(seed)
     atoms.set_scaled_positions(atoms.get_scaled_positions() + rng.random(3))
     batch = from_ase([atoms])
-    moved = commensurate(batch)
+    moved = shift_onto_grid(batch)
     shift = moved.frac_coords - batch.frac_coords
     np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-12)
     assert np.abs(shift).max() <= 0.25 + 1e-9
@@ -49,13 +49,13 @@ def test_operations_fit_onto_grids_wherever_the_origin_was(name: str, seed: int)
 def test_what_fits_already_stays(name: str) -> None:
     batch = from_ase([CRYSTALS[name]])
     assert simple(CRYSTALS[name])
-    assert commensurate(batch) is batch
+    assert shift_onto_grid(batch) is batch
 
 
 def test_along_polar_axes_nothing_moves() -> None:
     atoms = CRYSTALS["wurtzite"].copy()
     atoms.positions += [0.3, 0.1, 0.777]
     batch = from_ase([atoms])
-    shift = (commensurate(batch).frac_coords - batch.frac_coords) @ batch.cells[0]
+    shift = (shift_onto_grid(batch).frac_coords - batch.frac_coords) @ batch.cells[0]
     assert np.abs(shift[:, 2]).max() == 0
     assert np.abs(shift[:, :2]).max() > 0

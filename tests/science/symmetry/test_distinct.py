@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, find_closest_distances
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.distinct import Distinct
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 
 Read = Callable[[str], StructureBatch]
 
 
-def empty(crystal: StructureBatch, tolerance: float) -> tuple[Group, Distinct]:
+def empty(crystal: StructureBatch, tolerance: float) -> tuple[SymmetryGroup, DistinctArrangements]:
     known = ~crystal.inserted
     kinds, frac = crystal.numbers[known], crystal.frac_coords[known]
-    group = Group.of(crystal.cells[0], kinds, frac, 0.05)
+    group = SymmetryGroup.of(crystal.cells[0], kinds, frac, 0.05)
     numbers = crystal.numbers[crystal.inserted]
-    return group, Distinct(group, numbers, group.enter(frac), kinds, tolerance)
+    return group, DistinctArrangements(group, numbers, group.enter(frac), kinds, tolerance)
 
 
 @given(st.integers(0, 10_000))

@@ -9,18 +9,20 @@ from pymatgen.core import Lattice
 from pymatgen.symmetry.groups import SpaceGroup
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.group import Group, wrap
-from aiida_hpaint.science.symmetry.orbits import orbit, snap
-from aiida_hpaint.science.symmetry.special import special_positions
-from aiida_hpaint.science.symmetry.subgroups import index_two
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
+from aiida_hpaint.science.symmetry.orbits import make_orbit, snap_to_symmetry
+from aiida_hpaint.science.symmetry.special import find_special_positions
+from aiida_hpaint.science.symmetry.subgroups import find_index_two_subgroups
 
 Read = Callable[[str], StructureBatch]
 NAMES = ["brucite", "lithium_hydroxide", "sodium_alanate", "diaspore"]
 
 
-def host_group(crystal: StructureBatch, tolerance: float = 0.05) -> Group:
+def host_group(crystal: StructureBatch, tolerance: float = 0.05) -> SymmetryGroup:
     known = ~crystal.inserted
-    return Group.of(crystal.cells[0], crystal.numbers[known], crystal.frac_coords[known], tolerance)
+    return SymmetryGroup.of(
+        crystal.cells[0], crystal.numbers[known], crystal.frac_coords[known], tolerance
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,7 +42,7 @@ def test_products_close_exactly(reference: Read, name: str) -> None:
         np.testing.assert_array_equal(
             group.rotations[left] @ group.rotations, group.rotations[found]
         )
-        assert np.abs(wrap(turned - group.translations[found])).max() < 1e-12
+        assert np.abs(wrap_differences(turned - group.translations[found])).max() < 1e-12
 
 
 def test_a_host_that_is_symmetric_within_the_tolerance_has_a_group_that_closes(
@@ -55,18 +57,18 @@ def test_a_host_that_is_symmetric_within_the_tolerance_has_a_group_that_closes(
     assert len(group) == len(host_group(crystal))
     some = group.images(np.array([[0.1, 0.2, 0.3]]))
     all_of_all = group.images(some.reshape(-1, 3)).reshape(-1, 3)
-    distances = np.abs(wrap(all_of_all[:, None] - some[:, 0])).max(-1).min(-1)
+    distances = np.abs(wrap_differences(all_of_all[:, None] - some[:, 0])).max(-1).min(-1)
     assert distances.max() < 1e-12
 
 
 def test_without_any_site_there_is_the_identity_alone() -> None:
-    assert len(Group.of(np.eye(3) * 4, np.zeros(0, dtype=int), np.zeros((0, 3)), 0.05)) == 1
+    assert len(SymmetryGroup.of(np.eye(3) * 4, np.zeros(0, dtype=int), np.zeros((0, 3)), 0.05)) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_subgroups_have_half_of_the_operations_and_close(reference: Read, name: str) -> None:
     group = host_group(reference(name))
-    subgroups = index_two(group)
+    subgroups = find_index_two_subgroups(group)
     assert subgroups
     assert len({tuple(members) for members in subgroups}) == len(subgroups)
     for members in subgroups:
@@ -81,10 +83,10 @@ def test_orbits_are_the_equivalent_sites_of_spglib(reference: Read, name: str) -
     known = crystal.frac_coords[~crystal.inserted]
     cell = (crystal.cells[0], known, crystal.numbers[~crystal.inserted])
     equivalent = spglib.get_symmetry_dataset(cell, symprec=0.05).equivalent_atoms
-    points, keeping = snap(group, group.enter(known), 0.01)
+    points, keeping = snap_to_symmetry(group, group.enter(known), 0.01)
     for index in range(len(known)):
         size = (equivalent == equivalent[index]).sum()
-        found = orbit(group, points[index], keeping[index])
+        found = make_orbit(group, points[index], keeping[index])
         assert len(found) == size
         np.testing.assert_array_equal(found[0], points[index])
 
@@ -108,9 +110,9 @@ def test_positions_without_free_parameters(symbol: str, fixed: list[tuple[float,
     start = (0.11, 0.0, 0.0) if symbol == "Fm-3m" else (0.11, 0.23, 0.37)
     host = np.array(space_group.get_orbit(start))
     numbers = np.full(len(host), 12)
-    group = Group.of(lattice.matrix, numbers, host, 0.01)
+    group = SymmetryGroup.of(lattice.matrix, numbers, host, 0.01)
     assert len(group) == len(space_group.symmetry_ops)
-    found = special_positions(group, numbers, group.enter(host), 0.01)
+    found = find_special_positions(group, numbers, group.enter(host), 0.01)
     for point in fixed:
-        shifts = wrap(found - group.enter(np.array(point)))
+        shifts = wrap_differences(found - group.enter(np.array(point)))
         assert np.linalg.norm(shifts @ group.cell, axis=1).min() < 1e-3

@@ -9,8 +9,8 @@ import pytest
 from aiida_hpaint.science.evaluation import is_match
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.symmetry import propose
-from aiida_hpaint.science.symmetry.host import proposals
+from aiida_hpaint.science.symmetry import add_symmetric_proposals
+from aiida_hpaint.science.symmetry.host import make_proposals
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]
@@ -23,17 +23,17 @@ def of(found: StructureBatch, origin: str) -> StructureBatch:
 
 def test_switched_off_the_samples_come_back_as_they_are(reference: Read, samples: Make) -> None:
     drawn = samples(reference("brucite"), 0.2, 2)
-    assert propose(drawn, SymmetrySettings()) is drawn
+    assert add_symmetric_proposals(drawn, SymmetrySettings()) is drawn
 
 
 def test_samples_come_first_and_proposals_host_by_host(reference: Read, samples: Make) -> None:
     first = samples(reference("brucite"), 0.2, 3)
     second = samples(reference("diaspore"), 0.2, 2).with_scalars(host=[1, 1])
     drawn = concatenate([first, second])
-    found = propose(drawn, BOTH)
+    found = add_symmetric_proposals(drawn, BOTH)
     kept = found[np.arange(len(drawn))]
     np.testing.assert_array_equal(kept.frac_coords, drawn.frac_coords)
-    assert set(kept.scalars["origin"]) == {"drawn"}
+    assert set(kept.scalars["origin"]) == {"generated"}
     new = found[np.arange(len(drawn), len(found))]
     assert (np.diff(new.scalars["host"]) >= 0).all()
     assert set(new.scalars["status"]) == {"sampled"}
@@ -46,16 +46,16 @@ def test_samples_come_first_and_proposals_host_by_host(reference: Read, samples:
 
 def test_the_history_tells_how_many_and_with_which_settings(reference: Read, samples: Make) -> None:
     drawn = samples(reference("brucite"), 0.2, 3).with_history({"stage": "sample"})
-    found = propose(drawn, BOTH)
+    found = add_symmetric_proposals(drawn, BOTH)
     assert [record["stage"] for record in found.history] == ["sample", "symmetry"]
-    assert found.history[-1]["proposals"] == len(found) - 3
+    assert found.history[-1]["make_proposals"] == len(found) - 3
     assert found.history[-1]["settings"] == BOTH.model_dump(mode="json")
 
 
 def test_other_scalars_and_metadata_are_kept(reference: Read, samples: Make) -> None:
     drawn = samples(reference("brucite"), 0.2, 2).with_scalars(energy=[1.0, 2.0])
     drawn = replace(drawn, metadata=({"formula": "MgO2H2"}, {"formula": "MgO2H2"}))
-    found = propose(drawn, BOTH)
+    found = add_symmetric_proposals(drawn, BOTH)
     assert all(entry == {"formula": "MgO2H2"} for entry in found.metadata)
     new = of(found, "symmetrised")
     np.testing.assert_array_equal(new.scalars["energy"], new.scalars["parent"] + 1)
@@ -64,7 +64,7 @@ def test_other_scalars_and_metadata_are_kept(reference: Read, samples: Make) -> 
 def test_host_sites_stay_where_they_are(reference: Read, samples: Make) -> None:
     crystal = reference("sodium_alanate")
     known = ~crystal.inserted
-    for structure in propose(samples(crystal, 0.3, 3), BOTH):
+    for structure in add_symmetric_proposals(samples(crystal, 0.3, 3), BOTH):
         np.testing.assert_array_equal(structure.frac_coords[known], crystal.frac_coords[known])
 
 
@@ -81,7 +81,9 @@ def test_the_crystal_is_among_few_wyckoff_proposals_for_poor_samples(
     for sample in range(6):
         off = rng.permutation(np.flatnonzero(inserted))[: inserted.sum() // 2]
         frac[sample, off] = bad.frac_coords.reshape(6, -1, 3)[sample, off]
-    found = propose(good.with_coords(frac.reshape(-1, 3)), SymmetrySettings(wyckoff=5))
+    found = add_symmetric_proposals(
+        good.with_coords(frac.reshape(-1, 3)), SymmetrySettings(wyckoff=5)
+    )
     assert any(is_match(structure, crystal) for structure in of(found, "wyckoff"))
     assert len(of(found, "wyckoff")) <= 5
 
@@ -89,7 +91,10 @@ def test_the_crystal_is_among_few_wyckoff_proposals_for_poor_samples(
 def test_proposals_depend_on_nothing_else(reference: Read, samples: Make) -> None:
     drawn = samples(reference("sodium_alanate"), 0.3, 3)
     other = samples(reference("brucite"), 0.3, 3).with_scalars(host=[1, 1, 1])
-    alone, together = propose(drawn, BOTH), propose(concatenate([other, drawn]), BOTH)
+    alone, together = (
+        add_symmetric_proposals(drawn, BOTH),
+        add_symmetric_proposals(concatenate([other, drawn]), BOTH),
+    )
     members = together[np.flatnonzero(together.scalars["host"] == 0)]
     np.testing.assert_array_equal(alone.frac_coords, members.frac_coords)
 
@@ -100,11 +105,14 @@ def test_samples_that_are_no_use_have_no_proposals(reference: Read, samples: Mak
     coords = drawn.frac_coords.copy()
     coords[drawn.inserted] = np.nan
     lost = drawn.with_coords(coords).with_scalars(status=["not a number"] * 2)
-    assert len(propose(lost, BOTH)) == 2
+    assert len(add_symmetric_proposals(lost, BOTH)) == 2
     host = crystal.frac_coords[0]
     coords[drawn.inserted] = np.concatenate([host[None], crystal.frac_coords[-1:]] * 2)
     close = drawn.with_coords(coords)
-    assert len(of(propose(close, SymmetrySettings(symmetrised=True)), "symmetrised")) == 0
+    assert (
+        len(of(add_symmetric_proposals(close, SymmetrySettings(symmetrised=True)), "symmetrised"))
+        == 0
+    )
 
 
 def test_proposals_with_sites_too_close_are_left_out(reference: Read, samples: Make) -> None:
@@ -114,8 +122,8 @@ def test_proposals_with_sites_too_close_are_left_out(reference: Read, samples: M
     frac[crystal.inserted] = [[0.4133, 0.7667, 0.53], [0.2333, 0.6367, 0.47]]
     drawn = samples(crystal.with_coords(frac), 0.0)
     settings = SymmetrySettings(symmetrised=True)
-    found = of(propose(drawn, settings), "symmetrised")
-    assert len(proposals(drawn, np.array([True]), settings)) > len(found)
+    found = of(add_symmetric_proposals(drawn, settings), "symmetrised")
+    assert len(make_proposals(drawn, np.array([True]), settings)) > len(found)
     for structure in found:
         first, second = structure.frac_coords[structure.inserted]
         shift = first - second

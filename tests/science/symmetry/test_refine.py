@@ -9,7 +9,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.symmetry import refine
+from aiida_hpaint.science.symmetry import refine_symmetry
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]
@@ -28,7 +28,7 @@ def shaken(crystal: StructureBatch, length: float, seed: int = 0) -> StructureBa
 def test_a_shaken_crystal_gets_its_space_group_back(reference: Read, name: str) -> None:
     crystal = reference(name)
     before = shaken(crystal, 0.03)
-    refined = refine(before, 0.1)
+    refined = refine_symmetry(before, 0.1)
     as_pymatgen = Structure(Lattice(crystal.cells[0]), crystal.numbers, refined.frac_coords)
     number = SpacegroupAnalyzer(as_pymatgen, symprec=1e-5).get_space_group_number()
     assert refined.scalars["space_group"][0] == number
@@ -44,7 +44,7 @@ def test_a_shaken_crystal_gets_its_space_group_back(reference: Read, name: str) 
 
 def test_what_is_not_symmetric_is_left_alone(reference: Read) -> None:
     before = shaken(reference("diaspore"), 0.3)
-    refined = refine(before, 0.02)
+    refined = refine_symmetry(before, 0.02)
     np.testing.assert_array_equal(refined.frac_coords, before.frac_coords)
     assert refined.scalars["refined_by"][0] == 0
     assert refined.scalars["space_group"][0] == 1
@@ -53,11 +53,11 @@ def test_what_is_not_symmetric_is_left_alone(reference: Read) -> None:
 def test_only_ranked_samples_are_refined_and_the_tolerance_is_recorded(reference: Read) -> None:
     crystal = shaken(reference("brucite"), 0.03)
     both = concatenate([crystal, crystal.with_scalars(rank=[-1])])
-    refined = refine(both, 0.1)
+    refined = refine_symmetry(both, 0.1)
     np.testing.assert_array_equal(refined[1].frac_coords, crystal.frac_coords)
     assert refined.scalars["space_group"].tolist() == [164, 0]
     assert refined.scalars["refined_by"][1] == 0
-    assert refined.history[-1]["stage"] == "refine"
+    assert refined.history[-1]["stage"] == "refine_symmetry"
     assert refined.history[-1]["settings"] == {"tolerance": 0.1}
     assert refined.history[-1]["refined"] == 1
 
@@ -68,6 +68,6 @@ def test_a_cell_that_is_not_cubic_stays_so() -> None:
     before = StructureBatch(
         ("CsH",), cell[None], [2], [55, 1], frac, [False, True], {"rank": np.array([0])}
     )
-    refined = refine(before, 0.1)
+    refined = refine_symmetry(before, 0.1)
     np.testing.assert_array_equal(refined.cells[0], cell)
     assert refined.scalars["space_group"][0] == 123

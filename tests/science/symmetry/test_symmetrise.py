@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from aiida_hpaint.science.evaluation.matching import compute_inserted_distances
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry import propose
-from aiida_hpaint.science.symmetry.average import mappings
-from aiida_hpaint.science.symmetry.group import Group
+from aiida_hpaint.science.symmetry import add_symmetric_proposals
+from aiida_hpaint.science.symmetry.average import find_mappings
+from aiida_hpaint.science.symmetry.group import SymmetryGroup
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]
@@ -27,8 +27,8 @@ def group_number(structure: StructureBatch, tolerance: float = 1e-3) -> int:
 
 
 def proposals(samples: StructureBatch, settings: SymmetrySettings = SYMMETRISED) -> StructureBatch:
-    found = propose(samples, settings)
-    return found[np.flatnonzero(found.scalars["origin"] != "drawn")]
+    found = add_symmetric_proposals(samples, settings)
+    return found[np.flatnonzero(found.scalars["origin"] != "generated")]
 
 
 @pytest.mark.parametrize("length", [0.1, 0.3])
@@ -59,11 +59,13 @@ def test_coordinates_that_symmetry_determines_are_exact(reference: Read, samples
 def test_proposals_have_operations_exactly(reference: Read, samples: Make, name: str) -> None:
     crystal = reference(name)
     known = ~crystal.inserted
-    group = Group.of(crystal.cells[0], crystal.numbers[known], crystal.frac_coords[known], 0.05)
+    group = SymmetryGroup.of(
+        crystal.cells[0], crystal.numbers[known], crystal.frac_coords[known], 0.05
+    )
     settings = SymmetrySettings(symmetrised=True, wyckoff=5)
     for structure in proposals(samples(crystal, 0.2, 3), settings):
         hydrogen = group.enter(structure.frac_coords[structure.inserted])
-        distances, _ = mappings(group, structure.numbers[structure.inserted], hydrogen, 0.01)
+        distances, _ = find_mappings(group, structure.numbers[structure.inserted], hydrogen, 0.01)
         kept = np.flatnonzero(np.isfinite(distances))
         assert len(kept) > 1
         assert distances[kept].max() < 1e-8

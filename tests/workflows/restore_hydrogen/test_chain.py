@@ -59,7 +59,7 @@ def host(name: str) -> Any:
 @pytest.fixture
 def build(pw_code: Any, pp_code: Any, pseudo_family: str) -> Build:
     def build(name: str, overrides: dict[str, Any] | None = None, count: int | None = None) -> Any:
-        from aiida_hpaint.science.protocols import merge
+        from aiida_hpaint.science.protocols import merge_settings
         from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
         return RestoreHydrogenWorkChain.get_builder_from_protocol(
@@ -68,7 +68,7 @@ def build(pw_code: Any, pp_code: Any, pseudo_family: str) -> Build:
             host(name),
             count or int(CRYSTALS[name].composition["H"]),
             protocol="fast",
-            overrides=merge(OVERRIDES, overrides or {}),
+            overrides=merge_settings(OVERRIDES, overrides or {}),
         )
 
     return build

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.build import bulk
 from processes import finished
 
-from aiida_hpaint.science.protocols.dft import load_validation
+from aiida_hpaint.science.protocols.dft import load_validation_settings
 from aiida_hpaint.science.structures import StructureBatch, add_sites, from_ase
 
 TIMEOUT = 900
@@ -97,7 +97,7 @@ def test_one_bad_structure_leaves_the_others_standing() -> None:
         host=[0, 0, 1], rank=[0, 1, 0], energy_above_best=[0.0, 0.08, 0.0]
     )
     references = named([lih()], "LiH")
-    settings = load_validation("fast", {"candidates": 2, "margin": 0.1, "dft": CHEAP})
+    settings = load_validation_settings("fast", {"candidates": 2, "margin": 0.1, "dft": CHEAP})
     graph = build_validate(samples, references, settings)
     graph.submit()
     node = finished(graph.process, TIMEOUT)

@@ -21,7 +21,7 @@ from aiida_hpaint.science.evaluation.matching import (
     is_host_match,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 NONMETALS = (6, 7, 8, 16)
@@ -113,7 +113,7 @@ def _sample_row(
 def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
     """What only a restoration with proposals, scores or refinement knows."""
     return {
-        "origin": scalars.get("origin", DRAWN),
+        "origin": scalars.get("origin", GENERATED),
         "parent": scalars.get("parent", -1),
         "energy_scored": none_unless_finite(scalars.get("energy_scored", np.nan)),
         "candidate": _is_candidate(scalars),

@@ -21,8 +21,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from aiida_hpaint.science.structures.names import for_tables
-from aiida_hpaint.science.structures.origin import DRAWN
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
+from aiida_hpaint.science.structures.sample_origin import GENERATED
 
 ROWS = "rows.jsonl"
 SAMPLES = "samples.csv"
@@ -103,7 +103,7 @@ class SampleRow(BaseModel):
     energy: float | None = None
     energy_sampled: float | None = None
     energy_difference: float | None = None
-    origin: str = DRAWN
+    origin: str = GENERATED
     parent: int = -1
     energy_scored: float | None = None
     candidate: bool | None = None
@@ -185,7 +185,7 @@ class HostRow(BaseModel):
     @property
     def drawn(self) -> list[SampleRow]:
         """The samples that the generator drew, without proposals."""
-        return [sample for sample in self.samples if sample.origin == DRAWN]
+        return [sample for sample in self.samples if sample.origin == GENERATED]
 
     @property
     def lowest(self) -> SampleRow | None:
@@ -246,7 +246,7 @@ def format_samples_csv(rows: Sequence[HostRow]) -> str:
         for place, sample in enumerate(row.samples):
             theirs = [_energy(row, name, place) for name in others]
             ours = [getattr(sample, name) for name in of_sample]
-            writer.writerow(map(for_tables, [*known, *ours, *theirs]))
+            writer.writerow(map(escape_for_spreadsheet, [*known, *ours, *theirs]))
     return buffer.getvalue()
 
 

@@ -11,7 +11,6 @@ from aiida_hpaint.science.diffusion.sampling.generation import generate
 from aiida_hpaint.science.diffusion.sampling.generators import Generator
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.hosts_of_samples import host_places
 from aiida_hpaint.science.types import IntArray
 
 __all__ = ["generate_until"]
@@ -48,7 +47,7 @@ def generate_until(
     deadline
         Value of `clock` at which to stop.
     """
-    places = host_places(hosts)
+    places = hosts.host_indices
     waiting = [np.array(list(dict.fromkeys(places.tolist())))]
     done: list[StructureBatch] = []
     while waiting:

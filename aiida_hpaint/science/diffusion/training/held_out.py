@@ -16,7 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.science.diffusion.training.prototypes import prototype_label
 from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal, TrainingStructures
-from aiida_hpaint.science.structures.names import for_tables
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def write_matches(removals: list[HeldOutMatch], path: Path) -> None:
         writer.writerow(["removed", "like", "by"])
         for removal in removals:
             told = (removal.label, removal.held_out, removal.reason)
-            writer.writerow(map(for_tables, told))
+            writer.writerow(map(escape_for_spreadsheet, told))
 
 
 class _Finder:

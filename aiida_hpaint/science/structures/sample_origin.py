@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-DRAWN = "drawn"
+GENERATED = "generated"
 """By the generator."""
 
 SYMMETRISED = "symmetrised"

@@ -10,7 +10,7 @@ from pymatgen.core import Lattice
 from pymatgen.symmetry.groups import SpaceGroup
 
 from aiida_hpaint.science.structures import HostError
-from aiida_hpaint.science.structures.symmetry import operations
+from aiida_hpaint.science.structures.cif_symmetry import operations
 
 BRICK = np.diag([5.0, 6.0, 7.0])
 CUBE = np.eye(3) * 5.0

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from aiida_hpaint.science.structures import HostError, IsotopeWarning, count_missing, read_hosts
+from aiida_hpaint.science.structures import (
+    HostError,
+    IsotopeWarning,
+    count_missing_from_formula,
+    read_hosts,
+)
 
 BRUCITE = {"formula": "'H2 Mg O2'", "units": "1"}
 
@@ -39,31 +44,31 @@ def brucite(folder: Path, formula: str | None, units: str | None, *rows: str) ->
     ],
 )
 def test_the_formula_tells_how_many(tmp_path: Path, formula: str, units: str | None) -> None:
-    assert count_missing(brucite(tmp_path, formula, units)) == {"H": 2}
+    assert count_missing_from_formula(brucite(tmp_path, formula, units)) == {"H": 2}
 
 
 def test_sites_that_are_there_do_not_miss(tmp_path: Path) -> None:
     complete = brucite(tmp_path, "'H2 Mg O2'", "1", "H1 0.3333 0.6667 0.413")
-    assert count_missing(complete) == {"H": 0}
+    assert count_missing_from_formula(complete) == {"H": 0}
     with pytest.warns(IsotopeWarning):
-        assert count_missing(brucite(tmp_path, "'D2 Mg O2'", "1", "D 0.3333 0.6667 0.413")) == {
-            "H": 0
-        }
+        assert count_missing_from_formula(
+            brucite(tmp_path, "'D2 Mg O2'", "1", "D 0.3333 0.6667 0.413")
+        ) == {"H": 0}
     half = brucite(tmp_path, "'H3 Mg O2'", "1", "H1 0.3333 0.6667 0.413")
-    assert count_missing(half) == {"H": 1}
+    assert count_missing_from_formula(half) == {"H": 1}
 
 
 def test_a_formula_without_the_element_misses_none(tmp_path: Path) -> None:
     path = brucite(tmp_path, "'Mg O2'", "1")
-    assert count_missing(path) == {"H": 0}
-    assert count_missing(path, "Li") == {"Li": 0}
+    assert count_missing_from_formula(path) == {"H": 0}
+    assert count_missing_from_formula(path, "Li") == {"Li": 0}
 
 
 def test_other_elements_are_counted_alike(tmp_path: Path) -> None:
     path = brucite(tmp_path, "'Li3 Mg O2'", "1")
-    assert count_missing(path, "Li") == {"Li": 3}
+    assert count_missing_from_formula(path, "Li") == {"Li": 3}
     with pytest.raises(HostError, match=r"does not fit its other sites \(Li0 Mg1 O2\)"):
-        count_missing(path, "H")
+        count_missing_from_formula(path, "H")
 
 
 @pytest.mark.parametrize(
@@ -86,20 +91,20 @@ def test_what_cannot_be_told_is_an_error(
     tmp_path: Path, formula: str | None, units: str | None, message: str
 ) -> None:
     with pytest.raises(HostError, match=f"^x: .*{message}"):
-        count_missing(brucite(tmp_path, formula, units))
+        count_missing_from_formula(brucite(tmp_path, formula, units))
 
 
 def test_too_many_sites_are_an_error(tmp_path: Path) -> None:
     path = brucite(tmp_path, "'H Mg O2'", "1", "H1 0.3333 0.6667 0.413")
     with pytest.raises(HostError, match="it has 2 H and its formula only 1"):
-        count_missing(path)
+        count_missing_from_formula(path)
 
 
 def test_a_batch_remembers_its_formula(tmp_path: Path) -> None:
     hosts = read_hosts(brucite(tmp_path, "'H2 Mg O2'", "1"))
-    assert count_missing(hosts) == {"H": 2}
+    assert count_missing_from_formula(hosts) == {"H": 2}
     with pytest.raises(ValueError, match="2 structures: count them one at a time"):
-        count_missing(hosts[[0, 0]])
+        count_missing_from_formula(hosts[[0, 0]])
 
 
 def test_a_file_of_several_is_not_counted(tmp_path: Path) -> None:
@@ -107,9 +112,9 @@ def test_a_file_of_several_is_not_counted(tmp_path: Path) -> None:
     text = path.read_text("utf-8")
     path.write_text(text + text.replace("data_x", "data_y"), encoding="utf-8")
     with pytest.raises(HostError, match=r"it holds 2 structures \(x-x, x-y\)"):
-        count_missing(path)
+        count_missing_from_formula(path)
 
 
 def test_disorder_is_reported_first(files: Path) -> None:
     with pytest.raises(HostError, match="its occupancy is"):
-        count_missing(files / "partial_occupancy.cif")
+        count_missing_from_formula(files / "partial_occupancy.cif")

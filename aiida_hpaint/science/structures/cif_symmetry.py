@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.structures.errors import problem
+from aiida_hpaint.science.structures.errors import make_host_error
 from aiida_hpaint.science.types import FloatArray
 
 Operations = tuple[FloatArray, FloatArray]
@@ -41,7 +41,9 @@ def operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operat
     if listed is not None:
         found = _parsed(label, [listed] if isinstance(listed, str) else listed)
         if not _keeps_metric(found, cell):
-            raise problem(label, "its symmetry operations do not fit its cell", "Correct the CIF")
+            raise make_host_error(
+                label, "its symmetry operations do not fit its cell", "Correct the CIF"
+            )
         return found
     return _looked_up(label, block, cell)
 
@@ -57,7 +59,7 @@ def _parsed(label: str, listed: list[str]) -> Operations:
             matrix = np.zeros((4, 4))
         if abs(abs(np.linalg.det(matrix)) - 1) > 1e-6:
             reason = f"{text!r} is no symmetry operation"
-            raise problem(label, reason, "Write it like '-x, y+1/2, -z'")
+            raise make_host_error(label, reason, "Write it like '-x, y+1/2, -z'")
         matrices.append(matrix)
     stacked = np.array(matrices, dtype=np.float64)
     return stacked[:, :3, :3], stacked[:, :3, 3]
@@ -72,17 +74,19 @@ def _keeps_metric(found: Operations, cell: FloatArray) -> bool:
 def _looked_up(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operations:
     names = [str(block[key]) for key in (*_HALLS, *_NAMES, *_NUMBERS) if _given(block, key)]
     if not names:
-        raise problem(label, "it tells no symmetry", _REMEDY)
+        raise make_host_error(label, "it tells no symmetry", _REMEDY)
     for name in names:
         fitting = [
             (choice, found) for choice, found in _settings(name) if _keeps_metric(found, cell)
         ]
         if len({choice[:1] for choice, _ in fitting if choice[:1] in ("1", "2")}) > 1:
             reason = f"{name} has two origins and it does not say which"
-            raise problem(label, reason, _REMEDY)
+            raise make_host_error(label, reason, _REMEDY)
         if fitting:
             return fitting[0][1]
-    raise problem(label, f"no setting of {' or '.join(names)} is known that fits its cell", _REMEDY)
+    raise make_host_error(
+        label, f"no setting of {' or '.join(names)} is known that fits its cell", _REMEDY
+    )
 
 
 def _given(block: Mapping[str, Any], key: str) -> bool:

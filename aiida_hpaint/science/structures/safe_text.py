@@ -13,7 +13,7 @@ _LONGEST = 80
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|.*_dft", re.IGNORECASE)
 
 
-def safe_name(label: str, taken: Collection[str] = ()) -> str:
+def make_safe_name(label: str, taken: Collection[str] = ()) -> str:
     """A file name without suffix: letters, digits, - and _, not among those taken.
 
     Names that differ in case only count as the same, as some file systems have it.
@@ -29,36 +29,36 @@ def safe_name(label: str, taken: Collection[str] = ()) -> str:
     return name
 
 
-def shown(text: str) -> str:
+def escape_control_characters(text: str) -> str:
     """Text of others for a terminal or a message: what would act there stands as an escape."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
-def quoted(text: str) -> str:
+def quote_for_shell(text: str) -> str:
     """Text of others within a command that is shown to be copied into a shell."""
-    return shlex.quote(shown(text))
+    return shlex.quote(escape_control_characters(text))
 
 
-def for_tables(value: Any) -> Any:
+def escape_for_spreadsheet(value: Any) -> Any:
     """A value for CSV: text that a spreadsheet would run as a formula begins with an apostrophe.
 
     What cannot be printed stands as an escape, but for line breaks, which CSV quotes.
     """
     if not isinstance(value, str):
         return value
-    text = "\n".join(map(shown, value.split("\n")))
+    text = "\n".join(map(escape_control_characters, value.split("\n")))
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def safe_names(labels: Iterable[str]) -> list[str]:
+def make_safe_names(labels: Iterable[str]) -> list[str]:
     """One file name for each label, all of them different, in the order of the labels."""
     names: list[str] = []
     used: set[str] = set()
     counts: dict[str, int] = {}
     for label in labels:
-        stem = safe_name(label)
+        stem = make_safe_name(label)
         name = stem
         while name.lower() in used:
             counts[stem.lower()] = counts.get(stem.lower(), 1) + 1

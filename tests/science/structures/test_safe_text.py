@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.structures import safe_name, safe_names
+from aiida_hpaint.science.structures import make_safe_name, make_safe_names
 
 
 @given(st.lists(st.text()))
 def test_names_are_plain_and_different(labels: list[str]) -> None:
-    names = safe_names(labels)
+    names = make_safe_names(labels)
     assert all(re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*", name) for name in names)
     assert len({name.lower() for name in names}) == len(labels)
 
@@ -31,9 +31,9 @@ def test_names_are_plain_and_different(labels: list[str]) -> None:
     ],
 )
 def test_labels_become_names(label: str, name: str) -> None:
-    assert safe_name(label) == name
+    assert make_safe_name(label) == name
 
 
 def test_taken_names_are_avoided() -> None:
-    assert safe_name("MgO", {"mgo", "MgO_2"}) == "MgO_3"
-    assert safe_names(["a", "A", "a_2", "a"]) == ["a", "A_2", "a_2_2", "a_3"]
+    assert make_safe_name("MgO", {"mgo", "MgO_2"}) == "MgO_3"
+    assert make_safe_names(["a", "A", "a_2", "a"]) == ["a", "A_2", "a_2_2", "a_3"]

@@ -8,10 +8,10 @@ import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["host_key", "host_keys"]
+__all__ = ["hash_host", "hash_hosts"]
 
 
-def host_key(host: StructureBatch) -> str:
+def hash_host(host: StructureBatch) -> str:
     """The sha256 of the content of one host.
 
     It covers the cell, the elements and positions of the sites that are known, and the elements of
@@ -30,10 +30,10 @@ def host_key(host: StructureBatch) -> str:
     """
     if len(host) != 1:
         raise ValueError(f"a batch of one host is needed, got {len(host)}")
-    return host_keys(host)[0]
+    return hash_hosts(host)[0]
 
 
-def host_keys(hosts: StructureBatch) -> list[str]:
+def hash_hosts(hosts: StructureBatch) -> list[str]:
     """`host_key` of each structure of a batch."""
     # Negative zero and the many NaN have other bits than zero and the usual NaN.
     coords = np.where(np.isnan(hosts.frac_coords), np.nan, hosts.frac_coords + 0.0)

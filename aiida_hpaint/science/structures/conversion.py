@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import Json, StructureBatch, concatenate
-from aiida_hpaint.science.structures.elements import ISOTOPES, symbol_of
-from aiida_hpaint.science.structures.errors import IsotopeWarning, problem, site_name
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_symbol
+from aiida_hpaint.science.structures.errors import IsotopeWarning, make_host_error, name_site
 from aiida_hpaint.science.types import FloatArray
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
 
-RECORD = "hpaint"
+RECORD_KEY = "hpaint"
 """Key under which label, scalars and history travel with a foreign object."""
 
 LABEL_KEYS = ("label", "material_id", "name")
@@ -44,10 +44,10 @@ def to_pymatgen(batch: StructureBatch) -> list[Structure]:
     return [
         Structure(
             one.cells[0],
-            [symbol_of(number) for number in one.numbers.tolist()],
+            [get_symbol(number) for number in one.numbers.tolist()],
             one.frac_coords,
             site_properties={"inserted": one.inserted.tolist()},
-            properties={**one.metadata[0], RECORD: record_of(one)},
+            properties={**one.metadata[0], RECORD_KEY: make_record(one)},
         )
         for one in _all_placed(batch)
     ]
@@ -86,7 +86,7 @@ def to_ase(batch: StructureBatch) -> list[Atoms]:
         atoms = Atoms(numbers=one.numbers, positions=one.cart_coords, cell=one.cells[0], pbc=True)
         atoms.set_array("frac_coords", one.frac_coords)
         atoms.set_array("inserted", one.inserted)
-        atoms.info.update({**one.metadata[0], RECORD: record_of(one)})
+        atoms.info.update({**one.metadata[0], RECORD_KEY: make_record(one)})
         frames.append(atoms)
     return frames
 
@@ -107,7 +107,7 @@ def from_ase(frames: Iterable[Atoms]) -> StructureBatch:
     return concatenate([_from_atoms(atoms) for atoms in frames])
 
 
-def record_of(one: StructureBatch) -> dict[str, Json]:
+def make_record(one: StructureBatch) -> dict[str, Json]:
     """What a single structure carries besides sites and metadata, as JSON."""
     scalars = {name: values[0].item() for name, values in one.scalars.items()}
     types = {name: values.dtype.str for name, values in one.scalars.items()}
@@ -119,7 +119,7 @@ def record_of(one: StructureBatch) -> dict[str, Json]:
     }
 
 
-def scalars_of(record: Mapping[str, Json]) -> dict[str, Any]:
+def read_scalars(record: Mapping[str, Json]) -> dict[str, Any]:
     """The scalars of a record as (1,) arrays of the types that they had."""
     types = record.get("types", {})
     return {
@@ -128,29 +128,29 @@ def scalars_of(record: Mapping[str, Json]) -> dict[str, Any]:
     }
 
 
-def foreign_label(info: Mapping[str, Any], numbers: Iterable[int]) -> str:
+def choose_label(info: Mapping[str, Any], numbers: Iterable[int]) -> str:
     """The name that a foreign object goes by, or its formula."""
     for key in LABEL_KEYS:
         if str(info.get(key, "")).strip():
             return str(info[key]).strip()
-    return formula_of(numbers)
+    return format_formula(numbers)
 
 
-def formula_of(numbers: Iterable[int]) -> str:
+def format_formula(numbers: Iterable[int]) -> str:
     """Reduced formula, for messages and labels, such as 'Mg(OH)2' written 'H2MgO2'."""
-    symbols, counts = np.unique([symbol_of(int(n)) for n in numbers], return_counts=True)
+    symbols, counts = np.unique([get_symbol(int(n)) for n in numbers], return_counts=True)
     divisor = int(np.gcd.reduce(counts)) if len(counts) else 1
     pairs = zip(symbols.tolist(), (counts // max(divisor, 1)).tolist(), strict=True)
     return "".join(f"{s}{n if n > 1 else ''}" for s, n in pairs) or "empty"
 
 
-def fractional(cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
+def to_fractional(cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
     """(N, 3) fractional coordinates of (N, 3) Cartesian ones in Å."""
     coords = np.asarray(cart_coords, dtype=np.float64)
     return np.asarray(np.linalg.solve(cell.T, coords.T).T, dtype=np.float64)
 
 
-def agreeing(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
+def choose_frac_coords(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
     """The fractional coordinates carried along if they fit the Cartesian ones, else computed."""
     if carried is not None and np.shape(carried) == cart_coords.shape:
         given = np.asarray(carried, dtype=np.float64)
@@ -158,12 +158,12 @@ def agreeing(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatAr
         same = (np.abs(given @ cell - cart_coords) < SAME_POSITION).all(axis=1)
         if bool(np.all(same | unplaced)):
             return given
-    return fractional(cart_coords, cell)
+    return to_fractional(cart_coords, cell)
 
 
-def json_only(info: Mapping[str, Any]) -> dict[str, Json]:
+def to_json(info: Mapping[str, Any]) -> dict[str, Json]:
     """A foreign object's properties as JSON; what has no such form is kept as its text."""
-    return {str(key): _json(value) for key, value in info.items() if key != RECORD}
+    return {str(key): _json(value) for key, value in info.items() if key != RECORD_KEY}
 
 
 def _json(value: Any) -> Json:
@@ -179,32 +179,32 @@ def _json(value: Any) -> Json:
 def check_periodic(label: str, cell: FloatArray, periodic: Iterable[bool]) -> None:
     """Refuse molecules, slabs and wires: a host is periodic in all three directions."""
     if abs(np.linalg.det(cell)) < 1e-12:
-        raise problem(label, "it has no cell (zero volume)", "Give three lattice vectors")
+        raise make_host_error(label, "it has no cell (zero volume)", "Give three lattice vectors")
     flags = tuple(bool(flag) for flag in periodic)
     if not all(flags):
         remedy = "Set it periodic in all three directions, with vacuum in the cell where needed"
-        raise problem(label, f"it is periodic in {flags} only", remedy)
+        raise make_host_error(label, f"it is periodic in {flags} only", remedy)
 
 
 def _all_placed(batch: StructureBatch) -> Iterator[StructureBatch]:
     for index in np.flatnonzero(~batch.placed)[:1]:
         sites = batch.sites(int(index))
         site = int(np.flatnonzero(np.isnan(batch.frac_coords[sites]).any(axis=1))[0])
-        name = site_name(site, symbol_of(int(batch.numbers[sites][site])))
+        name = name_site(site, get_symbol(int(batch.numbers[sites][site])))
         remedy = "Generate positions first, or save the batch with save_npz or write_extxyz"
-        raise problem(batch.labels[index], "it has no position yet", remedy, name)
+        raise make_host_error(batch.labels[index], "it has no position yet", remedy, name)
     return iter(batch)
 
 
 def _from_structure(structure: Structure) -> StructureBatch:
     properties = dict(structure.properties or {})
-    record = properties.get(RECORD) or {}
+    record = properties.get(RECORD_KEY) or {}
     isotopes: Counter[str] = Counter()
     known = record.get("label") or structure.formula
     numbers = [_site_number(known, k, site, isotopes) for k, site in enumerate(structure)]
-    label = record["label"] if record else foreign_label(properties, numbers)
+    label = record["label"] if record else choose_label(properties, numbers)
     inserted = structure.site_properties.get("inserted", [False] * len(structure))
-    metadata = {k: v for k, v in properties.items() if k != RECORD}
+    metadata = {k: v for k, v in properties.items() if k != RECORD_KEY}
     return StructureBatch(
         labels=(label,),
         cells=structure.lattice.matrix[None],
@@ -212,8 +212,8 @@ def _from_structure(structure: Structure) -> StructureBatch:
         numbers=np.array(numbers, dtype=np.int64),
         frac_coords=np.asarray(structure.frac_coords, dtype=np.float64).reshape(-1, 3),
         inserted=np.array([bool(flag) for flag in inserted], dtype=np.bool_),
-        scalars=scalars_of(record),
-        metadata=(note_isotopes(label, metadata if record else json_only(metadata), isotopes),),
+        scalars=read_scalars(record),
+        metadata=(note_isotopes(label, metadata if record else to_json(metadata), isotopes),),
         history=tuple(record.get("history", ())),
     )
 
@@ -236,12 +236,14 @@ def _site_number(label: str, index: int, site: Any, isotopes: Counter[str]) -> i
         remedy = (
             "Choose one ordered configuration (pymatgen: OrderDisorderedStructureTransformation)"
         )
-        name = site_name(index, site.species_string)
-        raise problem(label, f"it is disordered: occupied by {site.species_string}", remedy, name)
+        name = name_site(index, site.species_string)
+        raise make_host_error(
+            label, f"it is disordered: occupied by {site.species_string}", remedy, name
+        )
     specie = site.specie
     if isinstance(specie, DummySpecies):
         remedy = "Replace it by an element, or remove it"
-        raise problem(label, "it is no element", remedy, site_name(index, str(specie)))
+        raise make_host_error(label, "it is no element", remedy, name_site(index, str(specie)))
     name = getattr(specie, "element", specie).name
     if name in ISOTOPES:
         isotopes[name] += 1
@@ -250,21 +252,21 @@ def _site_number(label: str, index: int, site: Any, isotopes: Counter[str]) -> i
 
 def _from_atoms(atoms: Atoms) -> StructureBatch:
     info = dict(atoms.info)
-    record = info[RECORD] if isinstance(info.get(RECORD), dict) else {}
+    record = info[RECORD_KEY] if isinstance(info.get(RECORD_KEY), dict) else {}
     cell = np.asarray(atoms.cell.array, dtype=np.float64)
-    label = record["label"] if record else foreign_label(info, atoms.numbers)
+    label = record["label"] if record else choose_label(info, atoms.numbers)
     check_periodic(label, cell, atoms.pbc)
     carried = atoms.arrays.get("frac_coords")
     inserted = atoms.arrays.get("inserted", np.zeros(len(atoms), dtype=np.bool_))
-    metadata = {k: v for k, v in info.items() if k != RECORD}
+    metadata = {k: v for k, v in info.items() if k != RECORD_KEY}
     return StructureBatch(
         labels=(label,),
         cells=cell[None],
         site_counts=np.array([len(atoms)]),
         numbers=atoms.numbers,
-        frac_coords=agreeing(carried, atoms.positions, cell),
+        frac_coords=choose_frac_coords(carried, atoms.positions, cell),
         inserted=np.asarray(inserted, dtype=np.bool_),
-        scalars=scalars_of(record),
-        metadata=(metadata if record else json_only(metadata),),
+        scalars=read_scalars(record),
+        metadata=(metadata if record else to_json(metadata),),
         history=tuple(record.get("history", ())),
     )

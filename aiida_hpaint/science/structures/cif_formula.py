@@ -9,15 +9,15 @@ from os import PathLike
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cif_read import iter_cif
-from aiida_hpaint.science.structures.elements import ISOTOPES, is_element, symbol_of
-from aiida_hpaint.science.structures.errors import HostError, problem
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_symbol, is_element
+from aiida_hpaint.science.structures.errors import HostError, make_host_error
 
 _PAIR = re.compile(r"([A-Z][a-z]?)(\d+\.?\d*|\.\d+|)")
 _WHOLE = 1e-6
 _BY_HAND = "Say how many to add, for example H:4"
 
 
-def count_missing(
+def count_missing_from_formula(
     source: str | PathLike[str] | StructureBatch, symbol: str = "H"
 ) -> dict[str, int]:
     """How many sites of an element are missing in the cell of a structure read from a CIF.
@@ -48,15 +48,17 @@ def count_missing(
         raise ValueError(f"{len(host)} structures: count them one at a time")
     label, metadata = host.labels[0], host.metadata[0]
     formula = _parse_formula(label, metadata.get("formula"))
-    present = Counter(symbol_of(number) for number in host.numbers.tolist())
+    present = Counter(get_symbol(number) for number in host.numbers.tolist())
     units = _formula_units(label, metadata.get("units"), formula, present, symbol)
     wanted = formula.get(symbol, 0.0) * units
     if abs(wanted - round(wanted)) > _WHOLE:
-        raise problem(label, f"its formula gives {wanted:g} {symbol} a cell, a fraction", _BY_HAND)
+        raise make_host_error(
+            label, f"its formula gives {wanted:g} {symbol} a cell, a fraction", _BY_HAND
+        )
     missing = round(wanted) - present[symbol]
     if missing < 0:
         reason = f"it has {present[symbol]} {symbol} and its formula only {round(wanted)}"
-        raise problem(label, reason, "Correct formula, Z or sites in the CIF")
+        raise make_host_error(label, reason, "Correct formula, Z or sites in the CIF")
     return {symbol: missing}
 
 
@@ -65,7 +67,7 @@ def _only(path: str | PathLike[str]) -> StructureBatch:
     if len(outcomes) != 1:
         names = [o.labels[0] for o in outcomes if isinstance(o, StructureBatch)]
         remedy = "Count them one at a time: read_hosts, then each structure"
-        raise problem(
+        raise make_host_error(
             str(path), f"it holds {len(outcomes)} structures ({', '.join(names)})", remedy
         )
     if isinstance(outcomes[0], HostError):
@@ -75,14 +77,14 @@ def _only(path: str | PathLike[str]) -> StructureBatch:
 
 def _parse_formula(label: str, text: str | None) -> dict[str, float]:
     if not text:
-        raise problem(label, "its CIF has no _chemical_formula_sum", _BY_HAND)
+        raise make_host_error(label, "its CIF has no _chemical_formula_sum", _BY_HAND)
     pieces = [_PAIR.findall(word) for word in text.replace(",", " ").split()]
     spelled = ["".join(element + count for element, count in word) for word in pieces]
     counts: dict[str, float] = {}
     for element, count in (pair for word in pieces for pair in word):
         if not is_element(element) or spelled != text.replace(",", " ").split():
             reason = f"its _chemical_formula_sum {text!r} cannot be read"
-            raise problem(label, reason, "Write it like 'H2 Mg O2', or say how many to add")
+            raise make_host_error(label, reason, "Write it like 'H2 Mg O2', or say how many to add")
         key = "H" if element in ISOTOPES else element
         counts[key] = counts.get(key, 0.0) + float(count or 1)
     return counts
@@ -103,8 +105,8 @@ def _formula_units(
     remedy = f"Correct formula, Z or sites in the CIF. {_BY_HAND}"
     if fit is None or fit < 1 or abs(fit - round(fit)) > _WHOLE:
         reason = f"its formula does not fit its other sites ({sites}) with any whole Z"
-        raise problem(label, reason, remedy)
+        raise make_host_error(label, reason, remedy)
     if text is not None and (not text.isdigit() or int(text) != round(fit)):
         reason = f"it has Z = {text}, but its other sites ({sites}) make Z = {round(fit)}"
-        raise problem(label, reason, remedy)
+        raise make_host_error(label, reason, remedy)
     return round(fit)
