@@ -13,7 +13,7 @@ from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Trajectory
 
-__all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_stage"]
+__all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_stage_job"]
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
 """Environment variable with the seconds that the scheduler gives the job."""
@@ -23,7 +23,7 @@ class MismatchError(RuntimeError):
     """The package or a model is not the one that provenance and caching would name."""
 
 
-def run_stage(
+def run_stage_job(
     structures: StructureBatch,
     stage: str,
     settings: Mapping[str, Any],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations.functions import join_chunks
-from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage
+from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import find_stage, plan_stages
 from aiida_hpaint.science.relaxation import relax
@@ -137,9 +137,9 @@ def through_jobs(
             arguments = (name, given_settings, {"version": __version__})
             if find_stage(name).kind == "relax":
                 interrupted.setenv(WALLTIME_VARIABLE, "0")
-                structures = run_stage(structures, *arguments)["structures"]
+                structures = run_stage_job(structures, *arguments)["structures"]
                 interrupted.delenv(WALLTIME_VARIABLE)
-            structures = run_stage(structures, *arguments)["structures"]
+            structures = run_stage_job(structures, *arguments)["structures"]
         done.append(structures)
     return join_chunks(done, chosen.symmetry.refine)
 
@@ -201,7 +201,7 @@ def test_an_interrupted_stage_does_not_select_again(
     )
     inputs = plan_stages(chosen)["relax_all"]
     settings_of_job = json.loads(inputs.model_dump_json())
-    found = run_stage(
+    found = run_stage_job(
         samples.with_history({"stage": last}),
         "relax_all",
         settings_of_job,

@@ -43,12 +43,12 @@ def run(stage: str, structures: StructureBatch, *fault: str, **more: Any) -> Any
 def test_sampling_that_the_walltime_cuts_short_goes_on_with_the_hosts_that_are_left(
     three: StructureBatch,
 ) -> None:
-    from aiida_hpaint.calculations.jobs import run_stage
+    from aiida_hpaint.calculations.jobs import run_stage_job
 
     node = run("sample", three, "slow", settings=SETTINGS, max_wallclock_seconds=3600)
     report = node.outputs.report.get_dict()
     assert (report["status"], report["jobs"], report["failures"]) == ("finished", 2, 0)
-    plain = run_stage(three, "sample", SETTINGS, {"version": __version__})["structures"]
+    plain = run_stage_job(three, "sample", SETTINGS, {"version": __version__})["structures"]
     assert isinstance(plain, StructureBatch)
     found = node.outputs.structures.batch
     assert found.labels == plain.labels

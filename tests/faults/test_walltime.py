@@ -106,12 +106,12 @@ def test_a_job_without_time_returns_an_empty_batch(
     hosts: StructureBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from aiida_hpaint import __version__
-    from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage
+    from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
     from aiida_hpaint.data.structure_batch import content_sha256
 
     monkeypatch.setenv(WALLTIME_VARIABLE, "-1")
     settings = {**SETTINGS.model_dump(mode="json"), "symmetry": {"wyckoff": 2}}
-    found = run_stage(hosts, "sample", settings, {"version": __version__})["structures"]
+    found = run_stage_job(hosts, "sample", settings, {"version": __version__})["structures"]
     assert isinstance(found, StructureBatch)
     assert len(found) == 0
     assert content_sha256(found)

@@ -76,12 +76,12 @@ def submit_endless(code: Any) -> Any:
     from aiida.orm import Dict, Int, Str
 
     from aiida_hpaint import __version__
-    from aiida_hpaint.calculations.jobs import run_stage
+    from aiida_hpaint.calculations.jobs import run_stage_job
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     identity = {"version": __version__}
-    samples = run_stage(HOST, "sample", {"generator": "random", "samples": 1}, identity)[
+    samples = run_stage_job(HOST, "sample", {"generator": "random", "samples": 1}, identity)[
         "structures"
     ]
     assert isinstance(samples, StructureBatch)

@@ -31,7 +31,7 @@ def known(profile: Any) -> dict[str, Any]:
     told.validated(samples, references, energies)
     stage = told.process(WorkChainNode, "Stage<sample>", {}).store()
     told.returned(stage, {"report": Dict({"status": "failed", "jobs": 2, "message": "m"}).store()})
-    died = told.process(CalcJobNode, "PythonJob<run_stage>", {}, exit_status=310)
+    died = told.process(CalcJobNode, "PythonJob<run_stage_job>", {}, exit_status=310)
     died.computer = told.default_code().computer
     died.store()
     structure = restoration.outputs.structures.host_00000.pk

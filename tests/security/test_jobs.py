@@ -45,7 +45,7 @@ def python_job(hosts: StructureBatch, label: str) -> dict[str, Any]:
     from aiida_pythonjob.launch import prepare_pythonjob_inputs
     from aiida_workgraph import namespace
 
-    from aiida_hpaint.calculations.jobs import run_stage
+    from aiida_hpaint.calculations.jobs import run_stage_job
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     given = {
@@ -56,7 +56,7 @@ def python_job(hosts: StructureBatch, label: str) -> dict[str, Any]:
     }
     metadata = {"options": dict(OPTIONS), "label": label}
     inputs: dict[str, Any] = prepare_pythonjob_inputs(
-        run_stage,
+        run_stage_job,
         function_inputs=given,
         inputs_spec=namespace(structures=Any, stage=Any, settings=Any, identity=Any),
         outputs_spec=namespace(structures=StructureBatchData),

@@ -14,7 +14,7 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.functions import give_up
 from aiida_hpaint.calculations.identity import is_kept, is_proved
-from aiida_hpaint.calculations.jobs import run_stage
+from aiida_hpaint.calculations.jobs import run_stage_job
 from aiida_hpaint.calculations.parts import join_parts, take_hosts
 from aiida_hpaint.calculations.phases import phases_job
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -78,7 +78,7 @@ class StageWorkChain(RepeatingWorkChain):
     def run_job(self) -> None:
         """Submit the job; it goes on where the last one had to stop."""
         self.ctx.jobs += 1
-        function = _OTHER_JOBS.get(self.inputs.stage.value, run_stage)
+        function = _OTHER_JOBS.get(self.inputs.stage.value, run_stage_job)
         named = {} if function in _OTHER_JOBS.values() else {"stage": self.inputs.stage}
         function_inputs = {
             **named,

@@ -175,13 +175,13 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
     from aiida.orm import Dict, Int, Str
 
     from aiida_hpaint import __version__
-    from aiida_hpaint.calculations.jobs import run_stage
+    from aiida_hpaint.calculations.jobs import run_stage_job
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.workflows.restore.build import default_code
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     identity = {"version": __version__}
-    samples = run_stage(brucite, "sample", {"generator": "random", "samples": 3}, identity)[
+    samples = run_stage_job(brucite, "sample", {"generator": "random", "samples": 3}, identity)[
         "structures"
     ]
     endless = {"fmax": 1e-9, "max_steps": 100_000, "give_up_above": None}
