@@ -10,40 +10,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_hpaint.cli.publish.export_files import (
-    BENCHMARK,
-    RESTORATION,
-    STRUCTURE,
-    VALIDATION,
-    write_process,
-)
 from aiida_hpaint.science.files import hash_file
 
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
 
-HELP = """Write what goes beside a paper: an AiiDA archive, tables, CIFs and a README.
+HELP = """Write the data of a publication: an AiiDA archive, tables, CIFs and a README.
 
-SOURCES are PKs of restorations, validations, benchmarks and RestoreHydrogenWorkChains, or labels of
-groups of them. The archive holds them with all that went into them and came of them, and a walk
-through it tells what a reader would miss: settings, hashes of models, codes, computers,
-pseudopotentials, content of nodes. Each process gets a folder with its tables and CIFs, a benchmark
-its report too; the README says how to read it all again, names licence and citation; SHA256SUMS
-has the digest of each file. The exit status is 1 where something is missing.
+Arguments are PKs of restorations, validations, benchmarks and RestoreHydrogenWorkChains, or labels
+of groups of them. The archive contains these processes with all their inputs and outputs, and is
+checked for completeness: settings, hashes of models, codes, computers, pseudopotentials, content of
+nodes. Each process gets a folder with its tables and CIFs, a benchmark also its report. The README
+explains how to read the data, with licence and citation; SHA256SUMS has the digest of each file.
+The exit status is 1 if something is missing.
 
-What still runs is refused. What ended early, or lost some of its hosts, is written as far as it
-came, and the README says what failed.
+Running processes are refused. Of processes that failed, or lost some of their hosts, the results so
+far are written, and the README lists what failed.
 
---check FILE walks through an archive that someone else made, without importing it.
+--check FILE checks an archive of someone else for completeness, without importing it.
 
 \b
 Examples:
   aiida-hpaint export 1234 --output published
   aiida-hpaint export hydrides --output published --title "Hydrogen in hydrides"
   aiida-hpaint export 1234 5678 --output published --author "A. Author (Institute)" \\
-      --description "What DFT says of 80 hydrides" --reference "arXiv:2601.01959"
+      --description "DFT validation of 80 hydrides" --reference "arXiv:2601.01959"
   aiida-hpaint export --check downloaded.aiida
 """
+
+BENCHMARK, RESTORATION, VALIDATION, STRUCTURE = (
+    "benchmark",
+    "restoration",
+    "validation",
+    "structure",
+)
 
 RESULTS = {
     BENCHMARK: "rows",
@@ -51,7 +51,7 @@ RESULTS = {
     VALIDATION: "table",
     STRUCTURE: "structure",
 }
-"""Outputs that there is nothing to publish without."""
+"""Outputs without which there is nothing to publish, by kind of process."""
 
 
 @click.command(help=HELP)
@@ -60,21 +60,27 @@ RESULTS = {
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder, which is not there yet or empty.",
+    help="Folder for the data, new or empty.",
 )
 @click.option(
     "--check",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Only walk through an archive that is there; nothing is imported.",
+    help="Only check an existing archive; nothing is imported.",
 )
-@click.option("--licence", default="CC-BY-4.0", show_default=True, help="Of the data.")
-@click.option("--title", default="Restored crystal structures", help="Of the README.")
-@click.option("--author", "authors", multiple=True, metavar="NAME", help="May be repeated.")
-@click.option("--description", default="", metavar="TEXT", help="What the data are.")
-@click.option("--keyword", "keywords", multiple=True, metavar="WORD", help="May be repeated.")
+@click.option("--licence", default="CC-BY-4.0", show_default=True, help="Licence.")
+@click.option("--title", default="Restored crystal structures", help="Title of the README.")
+@click.option("--author", "authors", multiple=True, metavar="NAME", help="Author; may be repeated.")
+@click.option("--description", default="", metavar="TEXT", help="Description of the data.")
 @click.option(
-    "--reference", "references", multiple=True, metavar="TEXT", help="A paper; may be repeated."
+    "--keyword", "keywords", multiple=True, metavar="WORD", help="Keyword; may be repeated."
+)
+@click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    metavar="TEXT",
+    help="Paper to cite; may be repeated.",
 )
 @click.pass_obj
 def export(
@@ -85,7 +91,7 @@ def export(
     check: Path | None,
     **flags: Any,
 ) -> None:
-    """Write what goes beside a paper."""
+    """Write the data of a publication."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
 
@@ -107,21 +113,21 @@ def export(
 
 
 def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> Sequence[str]:
-    """Write everything; what is missing."""
+    """Write archive, folders, README and digests; return what is missing."""
     from aiida_hpaint.publication import About, readme, write_archive
     from aiida_hpaint.publication.archive import ARCHIVE
     from aiida_hpaint.publication.shortfalls import shortfalls
 
-    nodes, groups = _processes(sources)
-    kinds = [_kind(node) for node in nodes]
-    # AiiDA would list its rules of traversal; opening the database undoes this.
+    nodes, groups = _load_processes(sources)
+    kinds = [_find_kind(node) for node in nodes]
+    # Hide AiiDA's list of traversal rules; opening the database would reset this.
     logging.getLogger("aiida.export").setLevel(logging.WARNING)
     failed = [shortfalls(node) for node in nodes]
     output.mkdir(parents=True, exist_ok=True)
     archive = write_archive(nodes, output / ARCHIVE, groups)
-    names = _folders(nodes, kinds)
+    names = _name_folders(nodes, kinds)
     for node, kind, name in zip(nodes, kinds, names, strict=True):
-        write_process(node, kind, output / name)
+        _write_process(node, kind, output / name)
     told = {name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)}
     about = About(**{field.name: flags[field.name] for field in fields(About)})
     lines = dict(zip(names, failed, strict=True))
@@ -131,13 +137,13 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     for name, each in lines.items():
         for line in each:
             click.echo(f"{name}: {line}", err=True)
-    _tell_gaps(archive.gaps)
+    _report_gaps(archive.gaps)
     click.echo(f"{len(nodes)} processes with {len(archive.jobs)} jobs are in {output}")
     return archive.gaps
 
 
 def _check(path: Path) -> Sequence[str]:
-    """Walk through an archive of anyone; what is missing."""
+    """Check an archive of someone else; return what is missing."""
     from aiida.common.exceptions import AiidaException
 
     from aiida_hpaint.publication import walk
@@ -149,28 +155,27 @@ def _check(path: Path) -> Sequence[str]:
         raise click.ClickException(
             f"{path} cannot be read ({error}): see `verdi archive migrate`"
         ) from None
-    _tell_gaps(archive.gaps)
+    _report_gaps(archive.gaps)
     click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.gaps)} things are missing")
     for name, sha256 in archive.weights:
         click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
     return archive.gaps
 
 
-def _tell_gaps(gaps: Sequence[str]) -> None:
-
+def _report_gaps(gaps: Sequence[str]) -> None:
     from aiida_hpaint.science.structures import escape_control_characters
 
     for gap in gaps:
         click.echo(f"Missing: {escape_control_characters(gap)}", err=True)
 
 
-def _processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Group]]:
-    """Processes of PKs, UUIDs and labels of groups, each once, and the groups.
+def _load_processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Group]]:
+    """Return the processes of PKs, UUIDs and labels of groups, each once, and the groups.
 
     Raises
     ------
     ClickException
-        If something is neither, or a group has none.
+        If a source is neither a process nor a group with processes.
     """
     from aiida.orm import ProcessNode
 
@@ -187,7 +192,7 @@ def _processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Group]]:
 
 
 def _load(source: str) -> tuple[list[Node], Group | None]:
-    """What a PK, a UUID or a label of a group stands for."""
+    """Return the nodes of a PK, a UUID or a label of a group, and the group."""
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import load_group, load_node
 
@@ -201,17 +206,17 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
         group = load_group(source)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise click.ClickException(f"there is no node and no group {source}") from None
-    # A campaign leaves out hosts that were restored already: that is part of it.
+    # Hosts that an earlier restoration had finished belong to the campaign, too.
     elsewhere = group.elsewhere if isinstance(group, CampaignGroup) else {}
     nodes = [*group.nodes, *(load_node(uuid) for uuid in elsewhere)]
     if isinstance(group, CampaignGroup):
-        nodes = [node for node in nodes if not _is_void(node)]
-    # PKs, and so the order of a group, are others where it was imported.
+        nodes = [node for node in nodes if not _has_no_sample(node)]
+    # PKs, and so the order of a group, change when it is imported.
     return sorted(nodes, key=lambda node: (node.ctime, node.uuid)), group
 
 
-def _is_void(node: Node) -> bool:
-    """Whether a chunk of a campaign died without a sample; the hosts are in another one."""
+def _has_no_sample(node: Node) -> bool:
+    """Return whether a chunk of a campaign ended without a sample; others have its hosts."""
     from aiida.orm import ProcessNode
 
     if not isinstance(node, ProcessNode) or not node.is_terminated:
@@ -222,28 +227,28 @@ def _is_void(node: Node) -> bool:
     return True
 
 
-def _kind(node: ProcessNode) -> str:
-    """What a process is.
+def _find_kind(node: ProcessNode) -> str:
+    """Return the kind of a process.
 
     Raises
     ------
     ClickException
-        If it is nothing that is published, has not ended, or has no result.
+        If it cannot be published, has not ended, or has no result.
     """
     if not node.is_terminated:
         raise click.ClickException(
             f"node {node.pk} has not ended yet: `verdi process show {node.pk}`"
         )
-    kind = _known_kind(node)
+    kind = _read_kind(node)
     if not _has_result(node, kind):
         raise click.ClickException(
-            f"{kind} {node.pk} has no {RESULTS[kind]}: `verdi process report {node.pk}` says why"
+            f"{kind} {node.pk} has no {RESULTS[kind]}: see `verdi process report {node.pk}`"
         )
     return kind
 
 
 def _has_result(node: ProcessNode, kind: str) -> bool:
-    """Whether there is something to publish; of a restoration also what came before its end."""
+    """Return whether a process has results; unfinished restorations may have samples."""
     if kind != RESTORATION:
         return RESULTS[kind] in node.outputs
     from aiida_hpaint.workflows.restore.progress import get_samples
@@ -251,7 +256,7 @@ def _has_result(node: ProcessNode, kind: str) -> bool:
     return get_samples(node) is not None
 
 
-def _known_kind(node: ProcessNode) -> str:
+def _read_kind(node: ProcessNode) -> str:
     if node.process_label == "RestoreHydrogenWorkChain":
         return STRUCTURE
     inputs = node.inputs.graph_inputs if "graph_inputs" in node.inputs else {}
@@ -259,22 +264,69 @@ def _known_kind(node: ProcessNode) -> str:
         if name in inputs:
             return kind
     raise click.ClickException(
-        f"node {node.pk} ({node.process_label}) is no restoration, validation or benchmark"
+        f"node {node.pk} ({node.process_label}) is not a restoration, validation or benchmark"
     )
 
 
-def _folders(nodes: Sequence[ProcessNode], kinds: Sequence[str]) -> list[str]:
+def _name_folders(nodes: Sequence[ProcessNode], kinds: Sequence[str]) -> list[str]:
     from aiida_hpaint.science.structures import make_safe_names
 
-    # PKs differ from profile to profile, labels are for the reader.
+    # Not the PK, which differs from profile to profile.
     pairs = zip(kinds, nodes, strict=True)
     return make_safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
 
 
 def _write_sums(folder: Path) -> None:
-    """SHA256SUMS, as sha256sum reads it."""
+    """Write SHA256SUMS in the format of sha256sum."""
     lines = []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             lines.append(f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n")
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
+
+
+def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
+    """Write the files that the command of each kind of process writes."""
+    if kind == BENCHMARK:
+        from aiida_hpaint.science.benchmark import write_report
+        from aiida_hpaint.workflows.benchmark.results import load_benchmark, write_benchmark
+
+        write_benchmark(load_benchmark(node.uuid), folder)
+        write_report(folder)
+    elif kind == STRUCTURE:
+        _write_structure(node, folder)
+    elif kind == RESTORATION:
+        _write_restoration(node, folder)
+    if kind in (RESTORATION, VALIDATION):
+        _write_validation(node, folder)
+
+
+def _write_restoration(node: ProcessNode, folder: Path) -> None:
+    from aiida_hpaint.cli.tables import group_by_host, write_host_files
+    from aiida_hpaint.workflows.restore.progress import get_samples
+
+    samples = get_samples(node)
+    assert samples is not None
+    write_host_files(group_by_host(samples), samples, folder)
+
+
+def _write_structure(node: ProcessNode, folder: Path) -> None:
+    from aiida_hpaint.data.structure_batch import batch_of
+    from aiida_hpaint.science.structures import make_safe_name, write_cif
+
+    batch = batch_of(node.outputs.structure)
+    folder.mkdir(parents=True, exist_ok=True)
+    label = node.inputs.structure.label or batch.labels[0]
+    write_cif(batch, folder / f"{make_safe_name(label)}.cif")
+
+
+def _write_validation(node: ProcessNode, folder: Path) -> None:
+    """Write the validation by DFT, if there is one with a result."""
+    from aiida_hpaint.cli.restore.validation_report import write_validation
+    from aiida_hpaint.workflows.validate.results import read_validation
+
+    try:
+        found = read_validation(node)
+    except ValueError:
+        return
+    write_validation(found, folder)

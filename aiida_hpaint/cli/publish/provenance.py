@@ -6,25 +6,25 @@ from typing import Any
 
 import click
 
-HELP = """Tell where a structure comes from.
+HELP = """Show the provenance of a structure.
 
-Host, sample, seed, model, potential, settings, jobs and computers of a structure that a
-restoration, a validation (the lowest by DFT, or any that it relaxed) or RestoreHydrogenWorkChain
-returned. For the PK of a process its structures are named.
+The record has host, sample, seed, model, potential, settings, jobs and computers of a structure
+from a restoration, a validation (the lowest by DFT, or any other that it relaxed) or a
+RestoreHydrogenWorkChain. For the PK of a process, its structures are listed.
 
 \b
 Examples:
   aiida-hpaint provenance PK
-  aiida-hpaint provenance PK --json > story.json
+  aiida-hpaint provenance PK --json > provenance.json
 """
 
 
 @click.command(help=HELP)
 @click.argument("pk", metavar="PK")
-@click.option("--json", "as_json", is_flag=True, help="Everything, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the complete record as JSON.")
 @click.pass_obj
 def provenance(obj: dict[str, Any], pk: str, as_json: bool) -> None:
-    """Tell where a structure comes from."""
+    """Show the provenance of a structure."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
 

@@ -1,4 +1,4 @@
-"""aiida-hpaint count: how many sites a host misses."""
+"""aiida-hpaint count: the number of missing sites of an element."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.counting import CountingSettings
     from aiida_hpaint.science.structures import StructureBatch
 
-HELP = """How many sites of an element does a host miss?
+HELP = """Determine how many sites of an element a host lacks.
 
-HOST is one CIF, POSCAR or extxyz file. It is restored with 1, 2, ... sites, and every number is
-judged by the energy of what was found, by oxidation states, and by the bond valences of the host.
-The numbers are ranked, with what speaks for each and with the margin of the first.
+HOST is one CIF, POSCAR or extxyz file. It is restored with 1, 2, ... sites, and each number gets a
+score from formation energy, oxidation states, and bond valences of the host. The table ranks the
+numbers by their score, and gives the margin of the first.
 
-Formation energies are against competing phases, relaxed with the same potential: prototypes of
-the elements and of simple compounds, and the structures given with --phases.
+Formation energies are relative to competing phases, relaxed with the same potential: prototypes of
+the elements and of simple compounds, and the structures of --phases.
 
-The folder gets counts.json, counts.csv, and the lowest structure with the likeliest number.
+The folder gets counts.json, counts.csv, and the lowest structure with the most likely number.
 
 \b
 Examples:
@@ -42,13 +42,13 @@ Examples:
 
 @click.command(help=HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--element", metavar="EL", help="What is missing; H without it.")
-@click.option("--max", "n_max", type=int, metavar="N", help="Most sites to try; 8 without it.")
+@click.option("--element", metavar="EL", help="Element of the sites to insert.  [default: H]")
+@click.option("--max", "n_max", type=int, metavar="N", help="Largest number to try.  [default: 8]")
 @click.option(
     "--phases",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="More competing phases; may be repeated.",
+    help="File with more competing phases; may be repeated.",
 )
 @click.option(
     "--mu",
@@ -56,7 +56,7 @@ Examples:
     multiple=True,
     help="Chemical potential of the element, eV above its reference; twice for a range.",
 )
-@click.option("--protocol", metavar="NAME", help="Of the restorations; without it, a quick one.")
+@click.option("--protocol", metavar="NAME", help="Protocol of the restorations.")
 @options.add_samples_option("number")
 @options.add_seed_option
 @options.add_generator_option
@@ -67,7 +67,7 @@ Examples:
 @options.add_no_aiida_option
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
-    """How many sites of an element does a host miss?"""
+    """Determine how many sites of an element a host lacks."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
 
     silence_warnings()
@@ -85,18 +85,18 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
 
 
 def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
-    """The settings that the flags describe.
+    """Return the settings that the options describe.
 
     Raises
     ------
     ClickException
-        If --mu stands more than twice.
+        If --mu is given more than twice.
     ValueError
         If a value is unknown or out of its range.
     """
     from pydantic import ValidationError
 
-    from aiida_hpaint.cli.settings import collect_overrides
+    from aiida_hpaint.cli.settings import collect_overrides, describe_validation_errors
     from aiida_hpaint.science.counting.settings import CountingSettings
     from aiida_hpaint.science.protocols import load_protocol, merge_settings
 
@@ -109,13 +109,12 @@ def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
     values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
     if flags["mu"]:
         if len(flags["mu"]) > 2:
-            raise click.UsageError("--mu stands once, or twice for both ends of a range")
+            raise click.UsageError("give --mu once, or twice for both ends of a range")
         values["chemical_potential"] = (min(flags["mu"]), max(flags["mu"]))
     try:
         return CountingSettings.model_validate(values)
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
-        raise ValueError("\n".join(lines)) from None
+        raise ValueError("\n".join(describe_validation_errors(error))) from None
 
 
 def _count_here(
@@ -157,19 +156,19 @@ def _submit(
 
 
 def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
-    """Wait for the end of a count.
+    """Show the progress of a count until it ends; return its report and lowest structure.
 
     Raises
     ------
     ClickException
-        If it ends without a result.
+        If the process ends without a result.
     """
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.science.structures import from_pymatgen
     from aiida_hpaint.workflows.restore.progress import planned_stages
 
-    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     inputs = node.inputs.graph_inputs
     total = 2 + len(planned_stages(node)) * len(list(inputs.chunks))
     with open_progress() as show:
@@ -194,7 +193,7 @@ def _ended_stages(node: ProcessNode) -> int:
 
 
 def make_counts_table(found: Mapping[str, Any]) -> Table:
-    """One line a number, the likeliest first."""
+    """Return a table with a row for each number, the most likely first."""
     from rich.table import Table
 
     table = Table(title=f"Missing {found['element']} in {found['host']}")
@@ -222,14 +221,14 @@ def make_counts_table(found: Mapping[str, Any]) -> Table:
 
 
 def describe_counts(found: Mapping[str, Any]) -> str:
-    """What the table says, in words."""
+    """Return the conclusion of the table as text."""
     best, element = found["best"], found["element"]
-    said = f"{best} {element} missing" if best else f"No {element} is missing"
-    lines = [f"{said} (margin of the score: {found['margin']:.3f})."]
+    conclusion = f"{best} {element} missing" if best else f"No {element} is missing"
+    lines = [f"{conclusion} (margin of the score: {found['margin']:.3f})."]
     if found["contradiction"]:
-        lines.append(f"Look at the table: {found['contradiction']}.")
+        lines.append(f"Check the table: {found['contradiction']}.")
     if best and best == max(row["count"] for row in found["counts"]):
-        lines.append("It is the largest number that was tried: try more, with --max.")
+        lines.append("It is the largest number that was tried: try more with --max.")
     return "\n".join(lines)
 
 

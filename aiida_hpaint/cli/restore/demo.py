@@ -19,14 +19,13 @@ if TYPE_CHECKING:
 
 HELP = """Restore crystals whose hydrogen is known, and compare.
 
-FOLDER holds hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it. The hosts are
-restored through the AiiDA daemon; each inserted site is then compared with the published one. The
-references are not used before that.
+FOLDER contains hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it. The hosts are
+restored through the AiiDA daemon, and only then compared with the references, site by site.
 
 \b
 Examples:
   aiida-hpaint demo examples
-  aiida-hpaint demo examples --protocol stringent --output found
+  aiida-hpaint demo examples --protocol stringent --output restored
 """
 
 
@@ -44,14 +43,14 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     from aiida_hpaint.cli.tables import describe_unrestored, group_by_host, write_host_files
 
     references = read_references(folder / "references")
-    files = [str(path) for path in _cifs(folder / "hosts")]
+    files = [str(path) for path in _list_cifs(folder / "hosts")]
     task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = submit_task(obj["profile"], task)
     samples = wait_for_samples(node)
     results = group_by_host(samples)
     written = write_host_files(results, samples, output)
-    rows = [(result, compared(result, references)) for result in results]
-    make_console().print(comparison_table(rows))
+    rows = [(result, compare_with_reference(result, references)) for result in results]
+    make_console().print(make_comparison_table(rows))
     for line in describe_unrestored(results):
         click.echo(f"Not restored: {line}", err=True)
     matched = sum(found is not None and found.match for _, found in rows)
@@ -61,15 +60,17 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
 
 
 def read_references(folder: Path) -> dict[str, StructureBatch]:
-    """Published structures by label, hydrogen marked as inserted, in the order of the hosts."""
+    """Read published structures, by label; their hydrogen is marked as inserted."""
     from aiida_hpaint.science.structures import read_hosts, remove_sites
 
-    _, references = remove_sites(read_hosts(_cifs(folder)), "H")
+    _, references = remove_sites(read_hosts(_list_cifs(folder)), "H")
     return {one.labels[0]: one for one in references}
 
 
-def compared(result: HostResult, references: dict[str, StructureBatch]) -> Comparison | None:
-    """The best candidate against its reference; None where one of them is missing."""
+def compare_with_reference(
+    result: HostResult, references: dict[str, StructureBatch]
+) -> Comparison | None:
+    """Compare the best candidate with its reference; return None if one of them is missing."""
     from aiida_hpaint.science.evaluation import compare
 
     reference = references.get(result.label)
@@ -78,12 +79,12 @@ def compared(result: HostResult, references: dict[str, StructureBatch]) -> Compa
     return compare(result.best, reference)
 
 
-def comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> Table:
-    """One line a host: what was placed, energy, distances to the published sites, match."""
+def make_comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> Table:
+    """Return a table with a row for each host: energy, distances to published sites, match."""
     from rich.table import Table
 
     table = Table(title="Restored hydrogen against the published positions")
-    for title in ("host", "placed"):
+    for title in ("host", "inserted"):
         table.add_column(title, overflow="fold")
     table.add_column("energy of the best\neV", justify="right")
     table.add_column("distance to the published site\nÅ, each inserted site")
@@ -103,8 +104,10 @@ def _yes(match: bool) -> Text:
     return Text("yes", style="green") if match else Text("no", style="red")
 
 
-def _cifs(folder: Path) -> list[Path]:
+def _list_cifs(folder: Path) -> list[Path]:
     found = sorted(folder.glob("*.cif"))
     if not found:
-        raise click.ClickException(f"there is no CIF in {folder}")
+        raise click.ClickException(
+            f"there is no CIF in {folder}: FOLDER needs hosts/*.cif and references/*.cif"
+        )
     return found

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 HELP = """Restore hosts by density-functional theory alone: the physics baseline.
 
-For each host a RestoreHydrogenWorkChain computes the density with the missing electrons, puts
-what is missing at maxima of the electrostatic potential (the pinball model chooses among too
-many), relaxes it with the host fixed, repeats that while sites are missing, and relaxes all
-positions at the end. It takes minutes where `aiida-hpaint restore` takes seconds, and needs
-Quantum ESPRESSO: see `aiida-hpaint setup dft`.
+For each host, a RestoreHydrogenWorkChain computes the density with the electrons of the sites to
+insert, inserts atoms at maxima of the electrostatic potential (the pinball model selects among too
+many), relaxes them with the host fixed, repeats this until all sites are inserted, and relaxes all
+positions at the end. It takes minutes where `aiida-hpaint restore` takes seconds, and needs Quantum
+ESPRESSO: see `aiida-hpaint setup dft`.
 
-FILES are CIF, POSCAR or extxyz files. How many H are missing is read from the chemical formula of
-a CIF, or given with --add. The folder gets a CIF for each host and hosts.csv.
+FILES are CIF, POSCAR or extxyz files. The number of sites to insert is read from the chemical
+formula of a CIF, or given with --add. The folder gets a CIF for each host and hosts.csv.
 
 \b
 Examples:
@@ -52,18 +52,18 @@ COLUMNS = (
     "seconds",
     "message",
 )
-"""Of hosts.csv; energies in eV, seconds of wall time inside Quantum ESPRESSO."""
+"""Columns of hosts.csv; energies in eV, seconds of wall time inside Quantum ESPRESSO."""
 
 
 @click.command("restore-hydrogen", help=HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
-@click.option("--protocol", metavar="NAME", help="Of DFT: fast, balanced (default) or paper.")
+@click.option("--protocol", metavar="NAME", help="DFT protocol: fast, balanced (default) or paper.")
 @options.add_set_option("pinball.screening=4 or dft.kpoints_distance=0.2")
-@click.option("--pw", metavar="LABEL", help="Code; without it, pw@localhost.")
-@click.option("--pp", metavar="LABEL", help="Code; without it, pp@localhost.")
+@click.option("--pw", metavar="LABEL", help="Code of pw.x.  [default: pw@localhost]")
+@click.option("--pp", metavar="LABEL", help="Code of pp.x.  [default: pp@localhost]")
 @options.add_job_options
-@click.option("--submit", is_flag=True, help="Return at once.")
+@click.option("--submit", is_flag=True, help="Submit and return without waiting.")
 @options.add_output_option("CIFs and table", "restored-by-dft")
 @click.pass_obj
 def restore_hydrogen(
@@ -100,7 +100,7 @@ def _submit(
     from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
 
     settings = hydrogen_settings(flags["protocol"], collect_overrides({"set_": flags["set_"]}))
-    # All are made, and so checked, before the first is submitted.
+    # Check the inputs of all hosts before the first is submitted.
     builders = [_builder(host, settings, flags) for host in hosts]
     return [session.submit_to_daemon(builder) for builder in builders]
 
@@ -112,7 +112,7 @@ def _builder(
     from aiida_hpaint.science.structures import remove_inserted
     from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
-    element, count = _missing(host)
+    element, count = _find_inserted(host)
     builder: Any = RestoreHydrogenWorkChain.get_builder_from_protocol(
         flags["pw"],
         flags["pp"],
@@ -126,22 +126,22 @@ def _builder(
     return builder
 
 
-def _missing(host: StructureBatch) -> tuple[str, int]:
+def _find_inserted(host: StructureBatch) -> tuple[str, int]:
     from aiida_hpaint.science.structures.elements import get_symbol
 
     elements = {get_symbol(number) for number in host.numbers[host.inserted].tolist()}
     if len(elements) != 1:
         asked = ", ".join(sorted(elements))
-        raise click.ClickException(f"{host.labels[0]}: one element at a time, not {asked}")
+        raise click.ClickException(f"{host.labels[0]}: insert one element at a time, not {asked}")
     return elements.pop(), int(host.insert_counts[0])
 
 
 def _watch(nodes: Sequence[ProcessNode]) -> None:
-    """Show what is going on until all have ended."""
+    """Show how many hosts and jobs are done, until all have ended."""
     from aiida_hpaint.cli.console import open_progress
 
     listed = ", ".join(str(node.pk) for node in nodes)
-    click.echo(f"Nodes {listed} run in the AiiDA daemon. Ctrl-C stops only the watching.")
+    click.echo(f"Nodes {listed} run in the AiiDA daemon. Ctrl-C only stops watching.")
     with open_progress() as show:
         while True:
             ended = sum(node.is_terminated for node in nodes)

@@ -17,19 +17,18 @@ if TYPE_CHECKING:
 
 HELP = """Relax restored structures with Quantum ESPRESSO, cell fixed, and compare.
 
-SOURCES are the PK of a restoration or a benchmark, or files with complete structures (CIF, extxyz,
-...). Of each host the lowest candidate is relaxed, with --candidates more of them, and with
---references what it is to be compared with: DFT says how far apart they are in energy, whether they
-match, and whether the candidate is at least as low (LES). A structure that DFT cannot relax is told
-with the reason, and the others stand.
+The source is the PK of a restoration or a benchmark, or files with complete structures (CIF,
+extxyz, ...). The lowest candidate of each host is relaxed, or more with --candidates. Structures of
+--references are relaxed, too, and compared: energy difference, match, and whether the candidate
+is at least as low (LES). Structures that DFT cannot relax are reported with the reason.
 
-References go with the host of the same label, or if no label fits, in order.
+A reference is compared with the host of the same label or, if no label fits, in order.
 
 The folder gets validation.csv and, for each host, the lowest structure by DFT as CIF.
 
 \b
-Protocols: fast (first looks), balanced (default), paper (the settings of the paper).
-`aiida-hpaint setup dft` has to have made a code for pw.x and pseudopotentials once.
+Protocols: fast (first tests), balanced (default), paper (the settings of the paper).
+Run `aiida-hpaint setup dft` once before, for the code of pw.x and pseudopotentials.
 
 \b
 Examples:
@@ -48,22 +47,22 @@ Examples:
     "--references",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Complete structures to compare with; may be repeated.",
+    help="File with complete structures to compare with; may be repeated.",
 )
-@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or paper.")
+@click.option("--protocol", metavar="NAME", help="Protocol of the DFT settings.")
 @click.option(
     "--candidates",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Relax the N lowest of each host, of those within the margin; 1 without it. "
-    "--set candidates=null relaxes all.",
+    help="Relax the N lowest candidates of each host within the margin. --set candidates=null "
+    "relaxes all.  [default: 1]",
 )
 @options.add_set_option("dft.kpoints_distance=0.2 or margin=0.05")
-@click.option("--code", metavar="LABEL", help="pw.x to run; without it, pw@localhost.")
+@click.option("--code", metavar="LABEL", help="Code of pw.x.  [default: pw@localhost]")
 @options.add_job_options
 @options.add_output_option("table and structures", None)
-@click.option("--submit", is_flag=True, help="Submit and return.")
-@click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
+@click.option("--submit", is_flag=True, help="Submit and return without waiting.")
+@click.option("--show", metavar="PK", help="Write the results of an earlier validation.")
 @click.pass_obj
 def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> None:
     """Relax restored structures with Quantum ESPRESSO, and compare."""
@@ -72,7 +71,7 @@ def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> 
 
     silence_warnings()
     if (flags["show"] is None) != bool(sources):
-        raise click.UsageError("give either a PK or FILES to validate, or --show PK")
+        raise click.UsageError("give a PK or FILES to validate, or --show PK")
     if flags["show"] is not None:
         session.load_profile(obj["profile"])
         _report(flags["show"], flags["output"])
@@ -82,7 +81,7 @@ def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> 
     if flags["submit"]:
         click.echo(f"  aiida-hpaint validate --show {node.pk}")
         return
-    watch(node)
+    watch_validation(node)
     _report(str(node.pk), flags["output"])
 
 
@@ -109,7 +108,7 @@ def _submit(profile: str | None, sources: tuple[str, ...], flags: dict[str, Any]
 
 
 def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Samples, Samples | None]:
-    """Candidates and references, of nodes or files."""
+    """Read candidates and references from nodes or files."""
     from aiida_hpaint.science.structures import read_hosts
     from aiida_hpaint.workflows.validate.results import load_validation_node, read_restored_samples
 
@@ -122,8 +121,8 @@ def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Sampl
     return samples, given or known
 
 
-def watch(node: ProcessNode, interval: float = 1.0) -> None:
-    """Show how many structures are relaxed until all are.
+def watch_validation(node: ProcessNode, interval: float = 1.0) -> None:
+    """Show how many structures are relaxed, until the validation ends.
 
     Raises
     ------
@@ -133,7 +132,7 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.restore.run import show_dft_progress
 
-    click.echo("It runs in the AiiDA daemon. Ctrl-C stops only the watching.")
+    click.echo("It runs in the AiiDA daemon. Ctrl-C only stops watching.")
     try:
         with open_progress() as show:
             while not node.is_terminated:
@@ -142,12 +141,13 @@ def watch(node: ProcessNode, interval: float = 1.0) -> None:
             show_dft_progress(node, show)
     except KeyboardInterrupt:
         raise click.ClickException(
-            f"node {node.pk} goes on: `aiida-hpaint validate --show {node.pk}` when it has ended"
+            f"node {node.pk} is still running: show its results later with"
+            f" `aiida-hpaint validate --show {node.pk}`"
         ) from None
 
 
 def _report(identifier: str, output: Path | None) -> None:
-    """Show and write a validation; fails where a structure has no energy."""
+    """Show and write a validation; exit with status 1 if a structure has no energy."""
     from aiida_hpaint.cli.restore.validation_report import report_validation
     from aiida_hpaint.workflows.validate.results import load_validation_node, read_validation
 

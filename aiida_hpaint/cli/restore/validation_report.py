@@ -1,4 +1,4 @@
-"""What a validation found, as a table and as files."""
+"""The result of a validation by DFT, as a table and as files."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ Row = Mapping[str, str]
 
 
 def report_validation(found: Validation, output: Path) -> bool:
-    """Write files, show the table and the rates; whether all structures were relaxed."""
+    """Write files, show table and rates; return whether DFT relaxed all structures."""
     from aiida_hpaint.cli.console import make_console
 
     write_validation(found, output)
     if not found.rows:
-        click.echo("By DFT: there was no candidate to relax.")
+        click.echo("DFT: there was no candidate to relax.")
         return True
-    make_console().print(validation_table(found.rows))
-    for line in rate_lines(found.summary):
+    make_console().print(make_validation_table(found.rows))
+    for line in describe_rates(found.summary):
         click.echo(line)
     failed = found.summary["failed"]
     for entry in failed:
-        click.echo(f"Without energy: {_name(entry)}: {entry['message']}", err=True)
+        number = "" if entry["role"] == "reference" else f" {entry['rank'] + 1}"
+        name = f"{entry['label']}, {entry['role']}{number}"
+        click.echo(f"Without energy: {name}: {entry['message']}", err=True)
     click.echo(
-        f"The lowest of each host by DFT (*_dft.cif) and {VALIDATION_FILENAME} are in {output}"
+        f"The lowest structure of each host by DFT (*_dft.cif) and {VALIDATION_FILENAME} are in "
+        f"{output}"
     )
     return not failed
 
 
 def write_validation(found: Validation, output: Path) -> None:
-    """Write the lowest structure of each host by DFT as CIF, and the table of all as CSV."""
+    """Write the lowest structure of each host by DFT as CIF, and the table as CSV."""
     output.mkdir(parents=True, exist_ok=True)
     (output / VALIDATION_FILENAME).write_text(found.table, encoding="utf-8")
     batch = found.structures
@@ -49,23 +52,25 @@ def write_validation(found: Validation, output: Path) -> None:
         write_cif(one, output / f"{name}_dft.cif")
 
 
-def validation_table(rows: list[dict[str, str]]) -> Table:
-    """One line a structure: energies by DFT, matches, and what it cost."""
+def make_validation_table(rows: list[dict[str, str]]) -> Table:
+    """Return a table with a row for each structure: DFT energies, matches, and cost."""
     table = Table(title="By DFT")
     table.add_column("host", overflow="fold")
     table.add_column("structure")
-    table.add_column("state")
+    table.add_column("status")
     with_reference = any(row["role"] == "reference" for row in rows)
     compared = ("above reference\nmeV/atom", "match\nbefore, after") if with_reference else ()
     for title in ("above lowest\nmeV/atom", *compared, "moved\nÅ", "steps", "scf", "time\ns"):
         table.add_column(title, justify="right")
     for row in rows:
-        table.add_row(row["label"], _what(row), row["status"], *_numbers(row, with_reference))
+        is_reference = row["role"] == "reference"
+        name = "reference" if is_reference else f"candidate {int(row['rank']) + 1}"
+        table.add_row(row["label"], name, row["status"], *_numbers(row, with_reference))
     return table
 
 
-def rate_lines(summary: Mapping[str, Any]) -> list[str]:
-    """Rates in words; none without references."""
+def describe_rates(summary: Mapping[str, Any]) -> list[str]:
+    """Return the rates as lines of text; those of matches need references."""
     judged = summary["judged"]
     lines = []
     if judged:
@@ -78,7 +83,8 @@ def rate_lines(summary: Mapping[str, Any]) -> list[str]:
     if summary["first_stays_first"] is not None:
         rate = summary["first_stays_first"]
         lines.append(
-            f"The potential's first is DFT's lowest for {_percent(rate)} of {rate['n']} hosts"
+            f"The lowest candidate of the potential is the lowest by DFT for {_percent(rate)} of "
+            f"{rate['n']} hosts"
         )
     return lines
 
@@ -91,15 +97,6 @@ def _numbers(row: Row, with_reference: bool) -> list[str]:
     moved = f"{float(row['moved']):.2f}" if row["moved"] else "-"
     seconds = f"{float(row['seconds'] or 0):.0f}"
     return [*numbers, moved, row["ionic_steps"] or "-", row["scf_iterations"] or "-", seconds]
-
-
-def _what(row: Row) -> str:
-    return "reference" if row["role"] == "reference" else f"candidate {int(row['rank']) + 1}"
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    number = "" if entry["role"] == "reference" else f" {entry['rank'] + 1}"
-    return f"{entry['label']}, {entry['role']}{number}"
 
 
 def _milli(value: str) -> str:

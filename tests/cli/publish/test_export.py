@@ -119,7 +119,7 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
         (samples.pk, f"{samples.pk} is no process"),
         (running.pk, "has not ended yet"),
         (died.pk, f"restoration {died.pk} has no samples"),
-        (other.pk, "(Other) is no restoration, validation or benchmark"),
+        (other.pk, "(Other) is not a restoration, validation or benchmark"),
     ):
         result = run(source, "-o", output)
         assert result.exit_code == 1

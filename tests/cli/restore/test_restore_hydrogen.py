@@ -37,7 +37,7 @@ def run(*arguments: str | Path) -> Result:
 def test_elements_are_restored_one_at_a_time(lithium: Path) -> None:
     result = run(lithium, "--add", "H:1,Na:1")
     assert result.exit_code == 1
-    assert "lithium: one element at a time, not H, Na" in result.output
+    assert "lithium: insert one element at a time, not H, Na" in result.output
 
 
 @pytest.mark.usefixtures("profile")
