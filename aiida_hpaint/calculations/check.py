@@ -1,4 +1,4 @@
-"""CheckCalculation: a short job that says what a code's computer has."""
+"""CheckCalculation: a short job that reports what the computer of a code has."""
 
 from __future__ import annotations
 
@@ -21,33 +21,36 @@ OUTPUT, ERRORS = "check.out", "check.err"
 _STARTER, _PROBE, _QUESTION, _EMPTY = "start.py", "probe.py", "question.json", "empty.in"
 _BANNER = re.compile(r"Program\s+\S+\s+v\.?\s*(\S+)\s+starts")
 _RESOURCES = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-_LONGEST = 300
-"""Characters of what a program said that are kept."""
+_LONGEST_REASON = 300
+"""Number of characters of an error message that are kept."""
 
 
 class CheckCalculation(CalcJob):
-    """Ask the interpreter or the program of a code what there is where it runs.
+    """Report what is installed where the interpreter or the program of a code runs.
 
-    The interpreter needs no package for that: it runs `science/environment/probe.py`, which is
-    sent along. A program of Quantum ESPRESSO is given an empty input and says its version before
-    it refuses it.
+    The interpreter runs `science/environment/probe.py`, which is sent along and needs no package.
+    A program of Quantum ESPRESSO gets an empty input, and prints its version before it fails.
     """
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and exit codes."""
         super().define(spec)
-        spec.input("question", valid_type=Dict, help="`question.json` of the probe, or a program")
-        spec.output("answer", valid_type=Dict, help="`answer.json` of the probe")
+        spec.input(
+            "question", valid_type=Dict, help="question for the probe, or the name of a program"
+        )
+        spec.output(
+            "answer", valid_type=Dict, help="answer of the probe, or the version of the program"
+        )
         options: Any = spec.inputs["metadata"]
         options["options"]["resources"].default = lambda: dict(_RESOURCES)
         options["options"]["parser_name"].default = "hpaint.check"
-        spec.exit_code(300, "ERROR_NO_ANSWER", message="the job left no answer: {said}")
-        spec.exit_code(301, "ERROR_UNREADABLE_ANSWER", message="the answer is unreadable: {said}")
-        spec.exit_code(302, "ERROR_NO_BANNER", message="the program did not start: {said}")
+        spec.exit_code(300, "ERROR_NO_ANSWER", message="the job left no answer: {reason}")
+        spec.exit_code(301, "ERROR_UNREADABLE_ANSWER", message="the answer is unreadable: {reason}")
+        spec.exit_code(302, "ERROR_NO_BANNER", message="the program did not start: {reason}")
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
-        """Write the probe and what it is asked, or an empty input."""
+        """Write the probe and its question, or an empty input."""
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
         code.stdout_name, code.stderr_name = OUTPUT, ERRORS
@@ -67,34 +70,34 @@ class CheckCalculation(CalcJob):
 
 
 class CheckParser(Parser):
-    """Read the answer, or why there is none."""
+    """Parser of the answer, or of the reason why there is none."""
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
-        """Attach the answer."""
+        """Attach the answer as output, or return the exit code of the failure."""
         if _is_program(self.node.inputs.question):
             return self._parse_banner()
         text = self._read(ANSWER)
         if text is None:
-            return self._failure("ERROR_NO_ANSWER", self._last_words())
+            return self._failure("ERROR_NO_ANSWER", self._read_last_line())
         try:
             answer = json.loads(text)
         except ValueError as error:
             return self._failure("ERROR_UNREADABLE_ANSWER", str(error))
         if not isinstance(answer, dict):
-            return self._failure("ERROR_UNREADABLE_ANSWER", "it is no mapping")
+            return self._failure("ERROR_UNREADABLE_ANSWER", "it is not a mapping")
         self.out("answer", Dict(answer))
         return None
 
     def _parse_banner(self) -> ExitCode | None:
         found = _BANNER.search(self._read(OUTPUT) or "")
         if found is None:
-            return self._failure("ERROR_NO_BANNER", self._last_words())
+            return self._failure("ERROR_NO_BANNER", self._read_last_line())
         program = self.node.inputs.question["program"]
         self.out("answer", Dict({"program": program, "version": found[1].rstrip(".")}))
         return None
 
-    def _failure(self, name: str, said: str) -> ExitCode:
-        code: ExitCode = self.exit_codes[name].format(said=said[:_LONGEST])
+    def _failure(self, name: str, reason: str) -> ExitCode:
+        code: ExitCode = self.exit_codes[name].format(reason=reason[:_LONGEST_REASON])
         return code
 
     def _read(self, name: str) -> str | None:
@@ -104,13 +107,13 @@ class CheckParser(Parser):
         content: bytes = repository.get_object_content(name, "rb")
         return content.decode("utf-8", errors="replace")
 
-    def _last_words(self) -> str:
+    def _read_last_line(self) -> str:
         errors = (self._read(ERRORS), self.node.get_scheduler_stderr(), self._read(OUTPUT))
         for text in errors:
             lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
             if lines:
                 return lines[-1]
-        return "it said nothing"
+        return "it printed nothing"
 
 
 def _is_program(question: Dict) -> bool:

@@ -27,7 +27,7 @@ import pytest
         ("device 'cuda' was asked for, but torch sees no GPU: use 'auto'", "ask for a GPU"),
         ("No module named 'sevenn'", "setup check"),
         ("the potential returned NaN or infinity after 3 steps", "look at the host"),
-        ("a force beyond any chemistry after 0 steps", "look at the host"),
+        ("an implausibly large force after 0 steps", "look at the host"),
         ("killed", "killed by hand"),
         ("something new", "fix what the message names"),
     ],

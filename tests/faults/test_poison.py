@@ -52,7 +52,7 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
     ("fault", "status", "reason"),
     [
         ("nan", "not a number", "the potential returned NaN"),
-        ("explode", "implausible energy", "a force beyond any chemistry"),
+        ("explode", "implausible energy", "an implausibly large force"),
         ("raise", "failed", "ArithmeticError: helium"),
         ("oom", "failed", "MemoryError"),
         ("cuda-oom", "failed", "CUDA out of memory"),

@@ -1,4 +1,4 @@
-"""A restoration on a cluster in which each host but one has a fault of its own."""
+"""A restoration on a cluster in which the job of each host but one has a different fault."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ QUICK: dict[str, Any] = {
     "keep": 1,
 }
 TRANSIENT = ("cancelled", "greedy", "truncated", "late")
-"""Faults that happen once: another job finishes the host."""
+"""Faults that occur once: a second job finishes the host."""
 
 LASTING = ("narrow", "full")
-"""Faults that every job of the host has."""
+"""Faults that every job of the host meets."""
 
 _BEFORE = """
 is() { grep -q "fault-$1" inputs.pickle; }
@@ -46,7 +46,7 @@ if is truncated && first truncated; then truncate -s 100 results.pickle; fi
 
 
 def submit_faulty(cluster: Cluster, code: Any) -> Any:
-    """Submit a restoration whose jobs of sampling meet the fault that the host's label names."""
+    """Submit a restoration in which the sampling of each host meets the fault in its label."""
     labels = ("unharmed", *(f"fault-{name}" for name in (*TRANSIENT, *LASTING)))
     places = {"MARKS": cluster.marks, "DISK": cluster.disk, "PYTHON": PYTHON}
     before = _BEFORE

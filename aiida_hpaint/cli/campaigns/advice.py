@@ -46,7 +46,7 @@ _KNOWN = (
         ("No module named", "cannot import", "needs the package"),
         "install what is missing there: `aiida-hpaint setup check CODE` lists it",
     ),
-    (("no chemistry", "any chemistry", "NaN", "collapsed", "no position"), _HOST),
+    (("no chemistry", "implausibly", "bonding cannot", "NaN", "collapsed", "no position"), _HOST),
     (("no volume",), "correct the cell of the host"),
     (("killed",), "it was killed by hand: submit it again if that was a mistake"),
     (("never begun", "stopped"), "it was stopped: submit it again"),

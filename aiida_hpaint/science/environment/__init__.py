@@ -1,7 +1,8 @@
-"""The other side: what a computer needs to run the jobs, and how to ask it what it has.
+"""The check of a remote computer: what jobs need there, what it has, and what to install.
 
-Nothing here imports AiiDA, and `probe` needs nothing but Python: it runs where the rest of this
-package may be missing.
+A short job runs `probe` on the computer, which reports Python, packages, GPUs, models and so on;
+`assessment` compares the report with the `Workload` of the jobs and with this machine. `probe`
+needs nothing but Python, since the rest of this package may be missing there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""judge: what an answer of the probe means for what a code is to do."""
+"""Assess the answer of the probe: can the jobs of a code run on that computer?"""
 
 from __future__ import annotations
 
@@ -25,44 +25,44 @@ from aiida_hpaint.science.environment.workload import (
 
 Answer = Mapping[str, Any]
 _MODULES = {"mace-torch": "mace", "pyyaml": "yaml"}
-"""Modules that are not called as their distribution."""
+"""Modules whose name differs from that of their distribution."""
 
 
-def assess_answer(answer: Answer, wanted: Workload) -> list[Finding]:
-    """What is there, missing or different from this side, in the order of what to mend first.
+def assess_answer(answer: Answer, workload: Workload) -> list[Finding]:
+    """Compare a remote computer with what jobs need; what to fix first comes first.
 
     Parameters
     ----------
     answer
-        `answer.json` of the probe.
-    wanted
-        What the jobs are to do.
+        Content of `answer.json`, which the probe wrote.
+    workload
+        Workload of the jobs.
     """
-    python = _judge_python(answer)
+    python = _assess_python(answer)
     if "packages" not in answer:
         return [python]
-    packages = [_judge_package(answer, *item) for item in group_requirements(wanted).items()]
+    packages = [_assess_package(answer, *item) for item in group_requirements(workload).items()]
     return [
         python,
-        *_judge_ours(answer),
+        *_assess_ours(answer),
         *(found for found in packages if found.required or found.status != OK),
-        *_judge_imports(answer),
-        *assess_machine(answer, wanted),
-        *assess_models(answer, wanted),
-        *_judge_others(answer, list_other_packages(wanted)),
+        *_assess_imports(answer),
+        *assess_machine(answer, workload),
+        *assess_models(answer, workload),
+        *_assess_others(answer, list_other_packages(workload)),
     ]
 
 
-def _judge_python(answer: Answer) -> Finding:
+def _assess_python(answer: Answer) -> Finding:
     found, needed = str(answer["python"].get("version", "?")), find_required_python()
     there = f"{found} ({answer['python'].get('executable', '')})"
     if _fits(found, SpecifierSet(needed)):
         return Finding("Python", there, needed)
-    remedy = "make an environment with such a Python there, and a code for it"
+    remedy = "create an environment with such a Python on that computer, and a code for it"
     return Finding("Python", there, needed, "differs", remedy=remedy)
 
 
-def _judge_ours(answer: Answer) -> list[Finding]:
+def _assess_ours(answer: Answer) -> list[Finding]:
     found = answer["packages"].get("aiida-hpaint")
     command = build_own_install_command(answer["python"]["executable"])
     if found is None:
@@ -72,11 +72,11 @@ def _judge_ours(answer: Answer) -> list[Finding]:
     whole = Finding("aiida-hpaint", found, __version__)
     if answer.get("source") == hash_source("aiida_hpaint"):
         return [whole]
-    told = "of the same version, but not the same files: one of them is under development"
-    return [whole, Finding("  its files", "others than here", "", "note", False, told)]
+    note = "the version is the same, but the files differ: one of the two is under development"
+    return [whole, Finding("  its files", "differ from the local ones", "", "note", False, note)]
 
 
-def _judge_package(answer: Answer, name: str, lines: list[Requirement]) -> Finding:
+def _assess_package(answer: Answer, name: str, lines: list[Requirement]) -> Finding:
     environment = _environment(answer["python"])
     lines = [line for line in lines if line.marker is None or line.marker.evaluate(environment)]
     specifier = SpecifierSet()
@@ -86,13 +86,13 @@ def _judge_package(answer: Answer, name: str, lines: list[Requirement]) -> Findi
     required = name not in OPTIONAL
     if found is not None and _fits(found, specifier):
         return Finding(name, found, needed, OK, required)
-    remedy = "" if required else "only `aiida-hpaint models fetch`, run there, needs it"
+    remedy = "" if required else "only needed to run `aiida-hpaint models fetch` on that computer"
     verdict: Status = "missing" if found is None else "differs"
     return Finding(name, found or "", needed, verdict, required, remedy, (f"{name}{specifier}",))
 
 
-def _judge_others(answer: Answer, names: list[str]) -> list[Finding]:
-    """Packages of other potentials that one side has."""
+def _assess_others(answer: Answer, names: list[str]) -> list[Finding]:
+    """Note packages of other potentials whose versions differ between the two machines."""
     here, there = find_versions(names), answer["packages"]
     return [
         Finding(name, there.get(name) or "", here[name] or "", "note", False)
@@ -101,15 +101,17 @@ def _judge_others(answer: Answer, names: list[str]) -> list[Finding]:
     ]
 
 
-def _judge_imports(answer: Answer) -> list[Finding]:
-    """Modules of packages that are there and cannot be imported."""
+def _assess_imports(answer: Answer) -> list[Finding]:
+    """Find modules of installed packages that cannot be imported."""
     failed = answer.get("imports") or {}
     if "error" in failed:
         return [Finding("imports", str(failed["error"]), "", "broken")]
     lacking = {name for name, version in answer["packages"].items() if version is None}
     modules = {_MODULES.get(name, name.replace("-", "_")) for name in lacking}
     return [
-        Finding(f"import {name}", error, "", "broken", remedy=f"mend what `import {name}` lacks")
+        Finding(
+            f"import {name}", error, "", "broken", remedy=f"fix what makes `import {name}` fail"
+        )
         for name, error in failed.items()
         if error and _missing_module(error) not in modules
     ]

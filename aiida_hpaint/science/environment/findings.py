@@ -1,4 +1,4 @@
-"""Finding: one line of what a check found, and what to do about it."""
+"""The findings of a check, and the commands that solve the problems among them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ Status = Literal["ok", "missing", "differs", "broken", "note"]
 
 OK: Status = "ok"
 FETCH = "models fetch"
-"""The command that needs more packages than jobs do."""
+"""Command that needs packages that jobs do not."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What there is of one thing, what is needed, and how to come from one to the other.
+    """One line of a check: what was found, what is needed, and what to do about it.
 
     Attributes
     ----------
     item : string
-        The thing.
+        Subject: a package, a model, a resource.
     found : string
-        What the other side has.
+        What the remote computer has.
     needed : string
-        What is needed, or what this side has.
+        What jobs need, or what the local machine has.
     status : string
-        "ok", "missing", "differs", "broken", or "note" for what nobody asked for.
+        "ok", "missing", "differs", "broken", or "note" for things that jobs do not need.
     required : bool
-        Whether jobs cannot run, or run wrong, unless it is mended.
+        Whether jobs fail, or compute something else, without it.
     remedy : string
-        A command, or a sentence, that mends it.
+        Command or sentence that says what to do.
     packages : tuple of strings
-        Requirements to install there, as pip takes them.
+        Requirements to install on the remote computer, in the syntax of pip.
     """
 
     item: str
@@ -48,24 +48,24 @@ class Finding:
 
     @property
     def is_problem(self) -> bool:
-        """Whether it has to be mended."""
+        """Whether jobs cannot run until this is fixed."""
         return self.required and self.status in ("missing", "differs", "broken")
 
 
 def select_problems(findings: Iterable[Finding]) -> list[Finding]:
-    """What has to be mended."""
+    """Return the findings that have to be fixed."""
     return [finding for finding in findings if finding.is_problem]
 
 
 def list_remedies(findings: Sequence[Finding], python: str) -> list[str]:
-    """What to do, each thing once: one installation for all packages, then the rest.
+    """Return the remedies, each once: one installation of all packages, then the others.
 
     Parameters
     ----------
     findings
-        What a check found.
+        Findings of one check.
     python
-        Path of the interpreter there.
+        Path of the remote interpreter.
     """
     bad = select_problems(findings)
     fetches = any(FETCH in found.remedy for found in bad)
@@ -76,16 +76,16 @@ def list_remedies(findings: Sequence[Finding], python: str) -> list[str]:
 
 
 def build_install_command(python: str, requirements: Iterable[str]) -> str:
-    """The command that installs requirements into the environment of an interpreter."""
+    """Return the command that installs requirements into the environment of an interpreter."""
     return shlex.join([python, "-m", "pip", "install", *requirements])
 
 
 def build_own_install_command(python: str) -> str:
-    """The command that installs this version of aiida-hpaint without what only daemons need."""
+    """Return the command that installs this version of aiida-hpaint, without dependencies."""
     name = f"aiida-hpaint=={__version__}"
     return shlex.join([python, "-m", "pip", "install", "--no-deps", name])
 
 
 def shorten_hash(sha256: str | None) -> str:
-    """The beginning of a sha256."""
+    """Return the first digits of a hash for display; empty without a hash."""
     return f"sha256 {sha256[:12]}" if sha256 else ""

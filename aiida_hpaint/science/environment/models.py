@@ -1,4 +1,4 @@
-"""Which generators and potentials the other side has, compared with those of this side."""
+"""Compare generators and potentials of the remote computer with the local ones."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ Answer = Mapping[str, Any]
 Known = Mapping[str, str]
 
 
-def assess_models(answer: Answer, wanted: Workload) -> list[Finding]:
-    """Generators, those nobody asked for included, weights of packages, and files of potentials."""
+def assess_models(answer: Answer, workload: Workload) -> list[Finding]:
+    """Assess generators (all that are installed), weights in packages, and model files."""
     return [
-        *_judge_generators(answer, wanted),
-        *(_judge_weights(answer, name, wanted) for name in _present(answer)),
-        *(_judge_file(answer, name) for name in answer.get("files") or {}),
+        *_assess_generators(answer, workload),
+        *(_assess_weights(answer, name, workload) for name in _present(answer)),
+        *(_assess_file(answer, name) for name in answer.get("files") or {}),
     ]
 
 
 def _present(answer: Answer) -> list[str]:
-    """Packages that are there at all; the others have a line of their own."""
+    """Return the installed packages; missing ones have a finding of their own."""
     return [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
 
 
 def find_local_generator(name: str) -> Known | None:
-    """The sha256 of weights and card of a generator of this side, if it has it."""
+    """Return the hashes of weights and card of a local generator, or None."""
     try:
         path = find_model(name)
         return {"sha256": hash_file(path), "card": hash_card(read_card(path))}
@@ -48,19 +48,19 @@ def find_local_generator(name: str) -> Known | None:
         return None
 
 
-def _judge_generators(answer: Answer, wanted: Workload) -> list[Finding]:
+def _assess_generators(answer: Answer, workload: Workload) -> list[Finding]:
     models = answer.get("models")
-    if models is None or "sample" not in wanted.stages:
+    if models is None or "sample" not in workload.stages:
         return []
     if "error" in models:
-        told = "see the lines above"
-        return [Finding("generators", str(models["error"]), "", "broken", remedy=told)]
+        note = "see the lines above"
+        return [Finding("generators", str(models["error"]), "", "broken", remedy=note)]
     ours = [card.name for card in list_models()]
-    names = list(dict.fromkeys([*wanted.models, *ours, *models["found"]]))
-    return [_judge_generator(answer, name, name in wanted.models) for name in names]
+    names = list(dict.fromkeys([*workload.models, *ours, *models["found"]]))
+    return [_assess_generator(answer, name, name in workload.models) for name in names]
 
 
-def _judge_generator(answer: Answer, name: str, required: bool) -> Finding:
+def _assess_generator(answer: Answer, name: str, required: bool) -> Finding:
     there, here = answer["models"]["found"].get(name), find_local_generator(name)
     title, needed = f"generator {name}", shorten_hash(here["sha256"]) if here else ""
     if there is None:
@@ -79,14 +79,15 @@ def _fetch(answer: Answer, name: str) -> str:
         program = PurePosixPath(answer["python"]["executable"]).parent / "aiida-hpaint"
         return shlex.join([str(program), "models", "fetch", name])
     if name == "bundled":
-        return "install the same aiida-hpaint there"
-    folder = answer["models"].get("folder", "the folder of models")
-    return f"copy its .safetensors and .json into {folder} there, or submit with --upload-model"
+        return "install the same version of aiida-hpaint on that computer"
+    folder = answer["models"].get("folder", "the model folder")
+    copy = f"copy its .safetensors and .json into {folder} on that computer"
+    return f"{copy}, or submit with --upload-model"
 
 
-def _judge_weights(answer: Answer, package: str, wanted: Workload) -> Finding:
+def _assess_weights(answer: Answer, package: str, workload: Workload) -> Finding:
     there, here = answer["weights"][package], hash_weights(package)
-    names = (info.name for info in wanted.infos if info.package == package)
+    names = (info.name for info in workload.infos if info.package == package)
     title = f"potential {', '.join(dict.fromkeys(names))}"
     if isinstance(there, dict) and "error" in there:
         return Finding(title, str(there["error"]), "", "broken", remedy=f"install {package} again")
@@ -99,13 +100,13 @@ def _judge_weights(answer: Answer, package: str, wanted: Workload) -> Finding:
         again = ["--force-reinstall", "--no-deps", f"{package}=={version}"]
         remedy = build_install_command(answer["python"]["executable"], again)
         return Finding(title, "other weights", f"those of {package}", "differs", remedy=remedy)
-    return Finding(title, f"{len(there)} files", "as here" if here else "")
+    return Finding(title, f"{len(there)} files", "same as local" if here else "")
 
 
-def _judge_file(answer: Answer, name: str) -> Finding:
+def _assess_file(answer: Answer, name: str) -> Finding:
     there, here = answer["files"][name], _local_hash(name)
     title, needed = f"potential {name}", shorten_hash(here)
-    copy = f"copy {shlex.quote(name)} there, to the same path"
+    copy = f"copy {shlex.quote(name)} to the same path on that computer"
     if not there:
         return Finding(title, "", needed, "missing", remedy=copy)
     if here is not None and here != there:

@@ -1,8 +1,8 @@
-"""What a computer has, asked by a job there: `question.json` in, `answer.json` out.
+"""Report what a computer has, from a job that runs on it: `question.json` in, `answer.json` out.
 
-This file is sent along with the job. It needs a Python from 3.8 on and nothing else, since what it
-looks for may be missing, broken or of another version. Whatever could take this interpreter
-down, or not return, happens in another one.
+This file is sent along with the job. It needs Python 3.8 or later and nothing else, since what it
+looks for may be missing, broken or of another version. Whatever could crash this interpreter or
+never return, such as an import, runs in a subprocess.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Callable  # noqa: UP035
 
 PATIENCE = 600
-"""Seconds for one import; file systems of clusters can be slow."""
+"""Time limit of one import in seconds; file systems of clusters can be slow."""
 
 REPORTED_VARIABLES = (
     "AIIDA_HPAINT_MODELS",
@@ -36,7 +36,7 @@ REPORTED_VARIABLES = (
     "SLURM_JOB_ID",
     "SLURM_JOB_PARTITION",
 )
-"""Environment variables that are reported; others are nobody's business."""
+"""Environment variables that are reported; all others may hold secrets."""
 
 TORCH = """
 import json, sys, torch
@@ -68,7 +68,7 @@ print(json.dumps({"folder": str(models_folder()), "found": found, "errors": erro
 
 
 def answer_question(question: dict[str, Any]) -> dict[str, Any]:
-    """All there is to say; a part that fails says why, and the others stand."""
+    """Answer all parts of a question; a part that fails holds its error and affects no other."""
     packages = find_versions(question.get("packages", []))
     parts: dict[str, Callable[[], Any]] = {
         "python": describe_interpreter,
@@ -90,7 +90,7 @@ def answer_question(question: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_interpreter() -> dict[str, Any]:
-    """Which Python this is, as markers of requirements ask."""
+    """Describe this Python by what markers of requirements refer to."""
     return {
         "version": platform.python_version(),
         "executable": sys.executable,
@@ -103,7 +103,7 @@ def describe_interpreter() -> dict[str, Any]:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Where the job runs, and what it may use of it; memory in bytes."""
+    """Describe the machine and the cores that the job may use; memory in bytes."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return {
         "name": socket.gethostname(),
@@ -115,13 +115,13 @@ def describe_machine() -> dict[str, Any]:
 
 
 def measure_disk() -> dict[str, int]:
-    """Bytes of the file system of the job's folder, and what is free of them."""
+    """Return size and free space, in bytes, of the file system of the job's folder."""
     usage = shutil.disk_usage(".")
     return {"total": usage.total, "free": usage.free}
 
 
 def find_versions(names: list[str]) -> dict[str, str | None]:
-    """Versions of distributions; None of those that are not installed."""
+    """Return the versions of distributions; None for those that are not installed."""
     found: dict[str, str | None] = {}
     for name in names:
         try:
@@ -132,16 +132,16 @@ def find_versions(names: list[str]) -> dict[str, str | None]:
 
 
 def find_import_error(module: str) -> str:
-    """Why a module cannot be imported in an interpreter of its own; empty if it can."""
+    """Return why a module cannot be imported in a new interpreter; empty if it can."""
     done = _run("import importlib, sys; importlib.import_module(sys.argv[1])", module)
     if done.returncode == 0:
         return ""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    return lines[-1] if lines else f"it ended with status {done.returncode}"
+    return lines[-1] if lines else f"it exited with status {done.returncode}"
 
 
 def run_in_subprocess(code: str, *arguments: str) -> Any:
-    """What code prints as JSON in another interpreter.
+    """Run code in another interpreter and return what it prints as JSON.
 
     Raises
     ------
@@ -152,13 +152,13 @@ def run_in_subprocess(code: str, *arguments: str) -> Any:
     lines = [line for line in done.stdout.splitlines() if line.strip()]
     if done.returncode or not lines:
         errors = [line for line in done.stderr.splitlines() if line.strip()]
-        status = f"it ended with status {done.returncode}"
+        status = f"it exited with status {done.returncode}"
         raise RuntimeError(errors[-1] if errors else status)
     return json.loads(lines[-1])
 
 
 def hash_source(package: str) -> str | None:
-    """SHA-256 of the Python files of a package, which is not imported; None if it is not there."""
+    """Return the SHA-256 of all Python files of a package, without importing it, or None."""
     spec = util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -170,7 +170,7 @@ def hash_source(package: str) -> str | None:
 
 
 def hash_weights(distribution: str) -> dict[str, str | None]:
-    """SHA-256 of the files with weights that a package brings."""
+    """Return the SHA-256 of the files with weights that a package contains."""
     try:
         files = metadata.distribution(distribution).files or []
     except metadata.PackageNotFoundError:
@@ -218,6 +218,6 @@ def _or_error(part: Callable[[], Any]) -> Any:
 if __name__ == "__main__":
     with open("question.json", encoding="utf-8") as stream:
         asked = json.load(stream)
-    told = answer_question(asked)
+    found = answer_question(asked)
     with open("answer.json", "w", encoding="utf-8") as stream:
-        json.dump(told, stream)
+        json.dump(found, stream)

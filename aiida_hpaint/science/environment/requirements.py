@@ -21,10 +21,10 @@ DAEMON_ONLY = frozenset(
         "scikit-image",
     }
 )
-"""What jobs do not need; reports and peaks of potentials are made where the daemon runs."""
+"""Packages that jobs do not need: reports and electrostatic peaks are made by the daemon."""
 
 JOB_SCRIPT = ("cloudpickle",)
-"""What the script of a PythonJob imports beside node-graph."""
+"""Packages that the script of a PythonJob imports besides node-graph."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _EXTRA = re.compile(r"""\(?\s*(?:and\s+)?extra\s*==\s*['"]([\w.-]+)['"]\s*\)?""")
@@ -33,20 +33,20 @@ _EXTRA = re.compile(r"""\(?\s*(?:and\s+)?extra\s*==\s*['"]([\w.-]+)['"]\s*\)?"""
 def list_remote_requirements(
     extras: Iterable[str] = ("ml",), leave_out: Iterable[str] = ()
 ) -> list[str]:
-    """What to install beside `pip install --no-deps aiida-hpaint` where only jobs run.
+    """List what to install besides `pip install --no-deps aiida-hpaint` where only jobs run.
 
     Parameters
     ----------
     extras
-        Extras of aiida-hpaint: "ml" for all jobs, "sampling" where only samples are drawn, none
-        where only relaxations run with a potential that is installed by hand.
+        Extras of aiida-hpaint: "ml" for all jobs, "sampling" for computers that only sample, none
+        where only relaxations run, with a potential that is installed separately.
     leave_out
-        Names of packages that are not wanted, such as "nequip" where another potential relaxes.
+        Names of packages to leave out, such as "nequip" where another potential is used.
 
     Returns
     -------
     list of strings
-        Requirements as pip takes them, sorted, markers of other Python versions included.
+        Requirements in the syntax of pip, sorted, markers of other Python versions included.
 
     Raises
     ------
@@ -66,13 +66,13 @@ def list_remote_requirements(
 
 
 def read_package_name(requirement: str) -> str:
-    """The normalised name of the package that a requirement names."""
+    """Return the normalised package name of a requirement."""
     found = _NAME.match(requirement)
     return normalise_name(found[0]) if found else ""
 
 
 def normalise_name(name: str) -> str:
-    """The name of a package as indexes compare it (PEP 503)."""
+    """Return a package name in the normal form of PEP 503, by which names are compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -83,7 +83,7 @@ def _check_extras(wanted: set[str]) -> None:
 
 
 def _without_extra(line: str) -> tuple[str, str | None]:
-    """A requirement without the part of its marker that names an extra, and that extra."""
+    """Split a requirement into one without the extra in its marker, and that extra."""
     requirement, _, marker = line.partition(";")
     extra = _EXTRA.search(marker)
     left = _EXTRA.sub("", marker).strip()

@@ -1,4 +1,4 @@
-"""Run the probe beside this file, or say that this Python is too old even for that.
+"""Run the probe beside this file, or report that this Python is too old for it.
 
 Python 2 and the first Pythons 3 must be able to read this file.
 """

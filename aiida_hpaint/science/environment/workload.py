@@ -1,4 +1,4 @@
-"""What a code is to do, what that needs there, and what to ask for."""
+"""The workload of a code: what its jobs do, what that requires, and what to ask the probe."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
 STAGES = ("sample", "relax", "train")
 OPTIONAL = frozenset({"click", "huggingface-hub", "rich"})
-"""What only `aiida-hpaint models fetch` needs, run there by hand."""
+"""Packages that only `aiida-hpaint models fetch` needs."""
 
 _POTENTIALS = ("nequip", "sevenn")
-"""Packages of the extra ml that are needed only if their potential is."""
+"""Packages of the extra `ml` that are needed only with their potential."""
 
 _TOP_MODULES: Mapping[str, str] = {"mace-torch": "mace"}
 _JOBS = ("cloudpickle", "node_graph.utils.struct_utils", "aiida_hpaint.calculations.jobs")
@@ -41,18 +41,18 @@ _JOBS = ("cloudpickle", "node_graph.utils.struct_utils", "aiida_hpaint.calculati
 
 @dataclass(frozen=True)
 class Workload:
-    """What the jobs of a code are to do.
+    """Workload of the jobs of a code.
 
     Attributes
     ----------
     stages : tuple of strings
-        Some of "sample", "relax" and "train".
+        Any of "sample", "relax" and "train".
     generators : tuple of strings
-        Names or paths of generators that have to be there.
+        Names or paths of the generators that jobs use.
     potentials : tuple of PotentialSettings
-        Potentials that have to be there.
+        Potentials that jobs use.
     gpus : int
-        GPUs that each job asks for.
+        Number of GPUs that each job requests.
     """
 
     stages: tuple[str, ...] = ("sample", "relax")
@@ -75,7 +75,7 @@ class Workload:
 
     @property
     def infos(self) -> tuple[PotentialInfo, ...]:
-        """The potentials as the registry knows them, if anything is to be relaxed.
+        """Registry entries of the potentials, if jobs relax.
 
         Raises
         ------
@@ -86,57 +86,57 @@ class Workload:
         return tuple(find_potential(settings.name) for settings in chosen)
 
 
-def list_requirements(wanted: Workload) -> list[str]:
-    """The requirements, as pip takes them, of what is wanted; aiida-hpaint itself left out."""
+def list_requirements(workload: Workload) -> list[str]:
+    """Return the requirements of a workload, in the syntax of pip, without aiida-hpaint."""
     # A potential of another package needs that package as well as the one that evaluates it.
-    packages = {normalise_name(info.package) for info in wanted.infos}
-    packages |= {normalise_name(info.provider) for info in wanted.infos if info.provider}
+    packages = {normalise_name(info.package) for info in workload.infos}
+    packages |= {normalise_name(info.provider) for info in workload.infos if info.provider}
     unwanted = [name for name in _POTENTIALS if name not in packages]
     extras = {"sample": "sampling", "train": "ml"}
-    chosen = {extras[stage] for stage in wanted.stages if stage in extras}
+    chosen = {extras[stage] for stage in workload.stages if stage in extras}
     lines = set(list_remote_requirements(chosen, leave_out=unwanted))
     everything = {read_package_name(line): line for line in list_remote_requirements(("ml",))}
     for name in packages:
         lines.add(everything.get(name, name))
-    if any(not info.provider for info in wanted.infos):
+    if any(not info.provider for info in workload.infos):
         lines.add(everything["torch"])
-    return sorted(lines | {normalise_name(plugin.package) for plugin in wanted.plugins})
+    return sorted(lines | {normalise_name(plugin.package) for plugin in workload.plugins})
 
 
-def group_requirements(wanted: Workload) -> dict[str, list[Requirement]]:
-    """The requirements of what is wanted, one list a package."""
+def group_requirements(workload: Workload) -> dict[str, list[Requirement]]:
+    """Return the requirements of a workload, one list for each package."""
     found: dict[str, list[Requirement]] = {}
-    for line in list_requirements(wanted):
+    for line in list_requirements(workload):
         found.setdefault(read_package_name(line), []).append(Requirement(line))
     return found
 
 
-def list_other_packages(wanted: Workload) -> list[str]:
-    """Packages of potentials that nobody asked for."""
-    packages = {info.package for info in list_potentials()} if "relax" in wanted.stages else set()
-    return sorted(packages - group_requirements(wanted).keys())
+def list_other_packages(workload: Workload) -> list[str]:
+    """Return the packages of potentials that the workload does not use."""
+    packages = {info.package for info in list_potentials()} if "relax" in workload.stages else set()
+    return sorted(packages - group_requirements(workload).keys())
 
 
 def find_required_python() -> str:
-    """Versions of Python that this package runs with, as a specifier."""
+    """Return the Python versions that this package supports, as a specifier."""
     return str(metadata.metadata("aiida-hpaint")["Requires-Python"])
 
 
-def build_question(wanted: Workload) -> dict[str, Any]:
-    """What the probe is asked; never the same twice, so that no answer comes from a cache."""
-    infos = wanted.infos
-    files = [chosen.model for chosen in wanted.potentials if chosen.model and infos]
+def build_question(workload: Workload) -> dict[str, Any]:
+    """Return the question for the probe; a time stamp keeps its answer out of any cache."""
+    infos = workload.infos
+    files = [chosen.model for chosen in workload.potentials if chosen.model and infos]
     return {
         "asked": datetime.now(timezone.utc).isoformat(),
-        "wanted": {
-            "stages": list(wanted.stages),
-            "generators": list(wanted.generators),
-            "potentials": [one.model_dump(mode="json") for one in wanted.potentials],
-            "gpus": wanted.gpus,
+        "workload": {
+            "stages": list(workload.stages),
+            "generators": list(workload.generators),
+            "potentials": [one.model_dump(mode="json") for one in workload.potentials],
+            "gpus": workload.gpus,
         },
-        "packages": ["aiida-hpaint", *group_requirements(wanted), *list_other_packages(wanted)],
-        "modules": [*_modules(wanted)],
-        "generators": list(wanted.models),
+        "packages": ["aiida-hpaint", *group_requirements(workload), *list_other_packages(workload)],
+        "modules": [*_modules(workload)],
+        "generators": list(workload.models),
         "weights": sorted(
             {info.package for info in infos if not (info.needs_file or info.provider)}
         ),
@@ -145,8 +145,8 @@ def build_question(wanted: Workload) -> dict[str, Any]:
 
 
 def read_workload(question: Mapping[str, Any]) -> Workload:
-    """What was wanted when a question was asked."""
-    values = question["wanted"]
+    """Return the workload that a question was made for."""
+    values = question["workload"]
     return Workload(
         stages=tuple(values["stages"]),
         generators=tuple(values["generators"]),
@@ -155,14 +155,16 @@ def read_workload(question: Mapping[str, Any]) -> Workload:
     )
 
 
-def _modules(wanted: Workload) -> list[str]:
+def _modules(workload: Workload) -> list[str]:
     # What samples imports torch with it; the generators themselves are imported where they run.
     drawing = (
-        ["aiida_hpaint.science.diffusion.sampling.batching"] if "sample" in wanted.stages else []
+        ["aiida_hpaint.science.diffusion.sampling.batching"] if "sample" in workload.stages else []
     )
-    drawing += sorted({plugin.entry_point.module for plugin in wanted.plugins})
-    training = ["aiida_hpaint.science.diffusion.training.train"] if "train" in wanted.stages else []
-    packages = sorted({info.package for info in wanted.infos if not info.provider})
+    drawing += sorted({plugin.entry_point.module for plugin in workload.plugins})
+    training = (
+        ["aiida_hpaint.science.diffusion.training.train"] if "train" in workload.stages else []
+    )
+    packages = sorted({info.package for info in workload.infos if not info.provider})
     modules = [_TOP_MODULES.get(name, name) for name in packages]
-    loaders = [info.loader.partition(":")[0] for info in wanted.infos if info.provider]
+    loaders = [info.loader.partition(":")[0] for info in workload.infos if info.provider]
     return [*_JOBS, *drawing, *training, *modules, *loaders]

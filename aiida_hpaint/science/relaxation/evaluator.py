@@ -1,4 +1,4 @@
-"""Evaluation in portions: bounded memory, and one bad structure never takes the others along."""
+"""Evaluation in portions: memory is bounded, and a structure that fails affects no other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Structures:
-    """S structures one after the other: what `Potential.evaluate` takes."""
+    """S structures one after the other, as `Potential.evaluate` takes them."""
 
     numbers: IntArray
     positions: FloatArray
@@ -24,7 +24,7 @@ class Structures:
     counts: IntArray
 
     def take(self, chosen: IntArray) -> Structures:
-        """The chosen structures alone."""
+        """Return the chosen structures alone."""
         sites = find_sites(self.counts, chosen)
         return Structures(
             self.numbers[sites], self.positions[sites], self.cells[chosen], self.counts[chosen]
@@ -35,15 +35,16 @@ class Structures:
 class Evaluator:
     """Evaluates structures in portions of at most `max_sites` sites.
 
-    Out of memory halves `max_sites` and goes on. Another error of the potential is pinned on
-    the structure that causes it by evaluating each structure of the portion alone.
+    If memory runs out, `max_sites` is halved, and stays so for the rest of the relaxation. After
+    any other error each structure of the portion is evaluated alone, so that only the one that
+    causes it fails.
 
     Attributes
     ----------
     potential : Potential
-        What computes energies and forces.
+        Potential that computes energies and forces.
     max_sites : integer
-        Sites in one portion at most; a larger structure is a portion of its own.
+        Largest number of sites in one portion; a larger structure is a portion of its own.
     calls, structures : integers
         Successful calls of the potential and structures evaluated so far.
     """
@@ -54,7 +55,7 @@ class Evaluator:
     structures: int = field(default=0, init=False)
 
     def evaluate(self, batch: Structures) -> tuple[FloatArray, FloatArray, dict[int, str]]:
-        """Energies (S,), forces (N, 3), and the message of each structure that failed (NaN)."""
+        """Return energies (S,), forces (N, 3), and messages of structures that failed (NaN)."""
         energies = np.full(len(batch.counts), np.nan)
         forces = np.full((len(batch.numbers), 3), np.nan)
         errors: dict[int, str] = {}
@@ -64,7 +65,7 @@ class Evaluator:
             try:
                 portion = self._call(batch.take(members))
             except Exception as error:
-                waiting[:0] = self._smaller(batch.counts, members, error, errors)
+                waiting[:0] = self._split_portion(batch.counts, members, error, errors)
             else:
                 energies[members], forces[find_sites(batch.counts, members)] = portion
         return energies, forces, errors
@@ -88,14 +89,14 @@ class Evaluator:
             room -= int(counts[index])
         return [np.array(portion, dtype=np.int64) for portion in portions]
 
-    def _smaller(
+    def _split_portion(
         self, counts: IntArray, members: IntArray, error: Exception, errors: dict[int, str]
     ) -> list[IntArray]:
-        """What to try after a portion failed; the message is noted if nothing is left to try."""
+        """Return smaller portions after a failure, or note the error of a single structure."""
         if len(members) == 1:
             errors[int(members[0])] = f"{type(error).__name__}: {error}"
             return []
-        if not _out_of_memory(error):
+        if not _is_out_of_memory(error):
             return list(members[:, None])
         self.max_sites = max(1, int(counts[members].sum()) // 2)
         _free_device_memory()
@@ -103,7 +104,7 @@ class Evaluator:
         return [members[:half], members[half:]]
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 

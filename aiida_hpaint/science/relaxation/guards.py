@@ -1,8 +1,9 @@
-"""Checks on the way: holes in potentials must not win a ranking or spoil other samples.
+"""Guards: checks during a relaxation, so that a hole in a potential does not win a ranking.
 
-A machine-learned potential knows nothing of what it was not shown: two sites may fall onto each
-other at a million electron volts below everything else. Three rules catch that, and each looks
-only at the sample itself or at samples of the same host.
+A machine-learned potential extrapolates badly to structures unlike its training data: two sites
+may collapse to an energy a million electron volts below everything else. Three rules detect that,
+by distances, forces and energies. Each compares a sample only with itself or with samples of the
+same host, since energies of different hosts have nothing in common.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 CHECK_EVERY = 5
-"""Steps between two checks of the distances."""
+"""Number of steps between two checks of the distances, which cost more than the other rules."""
 HYDROGEN_HYDROGEN = 0.6
 """Å; the bond of H2 has 0.74 Å."""
 HYDROGEN_OTHER = 0.75
 """Å; the shortest bond of hydrogen, in HF, has 0.92 Å."""
 COVALENT_FRACTION = 0.5
-"""Of the sum of covalent radii, for pairs without hydrogen; real bonds stay above 0.75."""
+"""Fraction of the sum of covalent radii, for pairs without hydrogen; bonds stay above 0.75."""
 LARGEST_FORCE = 1e4
-"""eV/Å; two protons feel that at less than 0.04 Å."""
+"""eV/Å; the repulsion of two protons reaches it below 0.04 Å."""
 LARGEST_BINDING = 15.0
-"""eV for each moving site: more than any chemistry gains by moving it (diamond gains 7.4)."""
+"""eV for each moving site: more than any bonding yields (diamond has 7.4 eV per atom)."""
 
 
 def get_minimum_distances(first: IntArray, second: IntArray) -> FloatArray:
-    """Distances (Å) below which two elements (atomic numbers) have collapsed.
+    """Return the distances (Å) below which two elements (atomic numbers) have collapsed.
 
     H-H 0.6 Å, H-X 0.75 Å, X-Y half the sum of the covalent radii (Cordero et al. 2008, from ASE).
     """
@@ -53,7 +54,7 @@ def find_closest_contacts(
     counts: IntArray,
     moving: BoolArray,
 ) -> FloatArray:
-    """(S,) smallest ratio of a distance to the shortest allowed; below 1 means collapsed.
+    """Return the (S,) smallest ratio of a distance to its minimum; below 1 means collapsed.
 
     Only pairs with at least one moving site count, with all periodic images of the second site.
 
@@ -79,7 +80,7 @@ def find_closest_contacts(
 
 
 def _pairs_with_moving(counts: IntArray, moving: BoolArray) -> tuple[IntArray, IntArray]:
-    """Moving sites with every other site of their structure."""
+    """Pair each moving site with every other site of its structure."""
     owners = find_owners(counts)
     movers = np.flatnonzero(moving)
     partners = counts[owners[movers]]
@@ -90,18 +91,19 @@ def _pairs_with_moving(counts: IntArray, moving: BoolArray) -> tuple[IntArray, I
 
 
 def find_implausible_forces(forces: FloatArray, counts: IntArray) -> BoolArray:
-    """(S,) True where a force (M, 3) on a moving site exceeds what atoms can feel."""
+    """Return (S,) True where a force (M, 3) on a moving site exceeds any between atoms."""
     return sum_by_structure(np.abs(forces).max(axis=1) > LARGEST_FORCE, counts) > 0
 
 
 def find_implausible_energies(
     energies: FloatArray, moving: IntArray, hosts: IntArray, earlier: FloatArray
 ) -> BoolArray:
-    """(S,) True where an energy lies below everything that chemistry explains.
+    """Return (S,) True where an energy is lower than bonding can explain.
 
-    That is `LARGEST_BINDING` for each moving site below the sample's own `earlier` energy (from
-    when overlaps of the start had relaxed; NaN if there is none), or below the median of all
-    samples of the same host when there are at least three.
+    The limit is `LARGEST_BINDING` for each moving site below the sample's own `earlier` energy
+    (after the initial overlaps have relaxed; NaN if there is none), or below the median of the
+    samples of the same host, if there are at least three. The median is the reference because a
+    sample in a hole would set a minimum or a mean itself.
 
     Parameters
     ----------

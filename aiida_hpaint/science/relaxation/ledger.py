@@ -1,4 +1,9 @@
-"""The account of a relaxation: what is known of every sample, finished or not."""
+"""The ledger of a relaxation: the results so far of every sample, finished or not.
+
+A relaxation can end before its samples do, when the walltime of a job is over. So results live in
+one place that can be turned into a batch at any time, and be read from that batch again: rounds and
+optimisers hold only what a later call can compute anew.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 MARK = "unfinished"
-"""Metadata of a sample that was stopped: {"stage": ..., "steps": ...}; gone when it finishes."""
+"""Metadata of an unfinished sample, {"stage": ..., "steps": ...}; removed when it finishes."""
 
 BROKEN = frozenset(
     {
@@ -28,12 +33,12 @@ BROKEN = frozenset(
         SampleStatus.FAILED,
     }
 )
-"""Statuses whose energy means nothing and is stored as NaN."""
+"""Statuses of samples whose energy is meaningless and stored as NaN."""
 
 
 @dataclass
 class Ledger:
-    """Results of all S samples of a batch with N sites, updated as the relaxation goes on.
+    """Results of all S samples of a batch with N sites, updated after each evaluation.
 
     Attributes
     ----------
@@ -42,15 +47,15 @@ class Ledger:
     frac : (N, 3) floats
         Fractional coordinates.
     energy, energy_sampled, max_force : (S,) floats
-        eV, eV and eV/Å; NaN where unknown.
+        Energy, energy of the first evaluation (eV) and largest force (eV/Å); NaN where unknown.
     evaluations : (S,) integers
-        Evaluations over all stages.
+        Number of evaluations over all stages.
     steps : (S,) integers
-        Optimiser steps in this stage.
+        Number of optimiser steps in this stage.
     status : list of S statuses
-        What became of each sample.
+        Status of each sample.
     metadata : list of S mappings
-        Of the samples; errors and marks of unfinished samples are added.
+        Metadata of the samples, to which errors and marks of unfinished samples are added.
     """
 
     stage: str
@@ -65,24 +70,24 @@ class Ledger:
 
     @classmethod
     def open(cls, batch: StructureBatch, stage: str) -> Ledger:
-        """The account before the stage begins."""
+        """Return the ledger before the stage begins."""
         statuses = batch.scalars.get("status", np.full(len(batch), SampleStatus.SAMPLED.value))
         marks = [entry.get(MARK, {}) for entry in batch.metadata]
         steps = [mark.get("steps", 0) if mark.get("stage") == stage else 0 for mark in marks]
         return cls(
             stage=stage,
             frac=batch.frac_coords.copy(),
-            energy=_floats(batch, "energy"),
-            energy_sampled=_floats(batch, "energy_sampled"),
-            max_force=_floats(batch, "max_force"),
+            energy=_read_scalar(batch, "energy"),
+            energy_sampled=_read_scalar(batch, "energy_sampled"),
+            max_force=_read_scalar(batch, "max_force"),
             evaluations=np.array(batch.scalars.get("steps", np.zeros(len(batch))), dtype=np.int64),
             steps=np.array(steps, dtype=np.int64),
             status=[SampleStatus(str(status)) for status in statuses],
             metadata=[dict(entry) for entry in batch.metadata],
         )
 
-    def todo(self) -> IntArray:
-        """Rows to relax: what is unfinished of this stage, else everything that is alive."""
+    def find_rows_to_relax(self) -> IntArray:
+        """Return the rows of unfinished samples of this stage; without any, all alive ones."""
         stopped = [
             row
             for row, entry in enumerate(self.metadata)
@@ -92,8 +97,8 @@ class Ledger:
         alive = [row for row, status in enumerate(self.status) if status in ACTIVE]
         return np.array(stopped or alive, dtype=np.int64)
 
-    def note(self, rows: IntArray, energies: FloatArray, max_forces: FloatArray) -> None:
-        """Enter an evaluation of some samples."""
+    def add_evaluation(self, rows: IntArray, energies: FloatArray, max_forces: FloatArray) -> None:
+        """Add one evaluation of some samples."""
         self.energy[rows] = energies
         self.max_force[rows] = max_forces
         self.evaluations[rows] += 1
@@ -101,7 +106,7 @@ class Ledger:
         self.energy_sampled[first] = self.energy[first]
 
     def close(self, row: int, status: SampleStatus, error: str | None = None) -> None:
-        """Enter what became of a sample."""
+        """Set the final status of a sample in this stage."""
         self.status[row] = status
         self.metadata[row].pop(MARK, None)
         if error is not None:
@@ -109,13 +114,13 @@ class Ledger:
         if status in BROKEN:
             self.energy[row] = np.nan
 
-    def leave(self, row: int) -> None:
-        """Enter that the stage ended before the sample did."""
+    def mark_unfinished(self, row: int) -> None:
+        """Mark a sample that the stage ended before it finished, with the steps it has taken."""
         self.status[row] = SampleStatus.UNFINISHED
         self.metadata[row][MARK] = {"stage": self.stage, "steps": int(self.steps[row])}
 
-    def result(self, batch: StructureBatch) -> StructureBatch:
-        """The batch with all that is in the account."""
+    def to_batch(self, batch: StructureBatch) -> StructureBatch:
+        """Return the batch with the results."""
         scalars: Mapping[str, NDArray[Any]] = {
             **batch.scalars,
             "energy": self.energy,
@@ -127,5 +132,5 @@ class Ledger:
         return replace(batch, frac_coords=self.frac, scalars=scalars, metadata=tuple(self.metadata))
 
 
-def _floats(batch: StructureBatch, name: str) -> FloatArray:
+def _read_scalar(batch: StructureBatch, name: str) -> FloatArray:
     return np.array(batch.scalars.get(name, np.full(len(batch), np.nan)), dtype=np.float64)

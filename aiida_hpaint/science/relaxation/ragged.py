@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def find_owners(counts: IntArray) -> IntArray:
-    """(N,) the structure that each site belongs to."""
+    """Return the (N,) structure that each site belongs to."""
     owners: IntArray = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     return owners
 
 
 def find_sites(counts: IntArray, chosen: IntArray) -> IntArray:
-    """Indices of the sites of the chosen structures, in the order of `chosen`."""
+    """Return the indices of the sites of the chosen structures, in the order of `chosen`."""
     starts = np.cumsum(counts) - counts
     taken = counts[chosen]
     firsts = np.cumsum(taken) - taken
@@ -28,14 +28,14 @@ def find_sites(counts: IntArray, chosen: IntArray) -> IntArray:
 
 
 def sum_by_structure(values: NDArray[Any], counts: IntArray) -> FloatArray:
-    """(S,) sum of the (N,) values of each structure."""
+    """Return the (S,) sum of the (N,) values of each structure."""
     owners = find_owners(counts)
     return np.bincount(owners, weights=values, minlength=len(counts)).astype(np.float64)
 
 
 def find_largest_norms(vectors: FloatArray, counts: IntArray) -> FloatArray:
-    """(S,) length of the longest of the (N, 3) vectors of each structure; 0 without sites."""
+    """Return the (S,) length of the longest (N, 3) vector of each structure; 0 without sites."""
     longest = np.zeros(len(counts))
-    with np.errstate(invalid="ignore"):  # NaN is an answer, not a mistake
+    with np.errstate(invalid="ignore"):  # the caller handles NaN
         np.maximum.at(longest, find_owners(counts), np.linalg.norm(vectors, axis=1))
     return longest

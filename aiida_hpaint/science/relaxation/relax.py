@@ -18,14 +18,13 @@ from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import IntArray, Progress
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.relaxation.optimizers import Optimizer
     from aiida_hpaint.science.relaxation.potentials import Potential
     from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
     from aiida_hpaint.science.structures.batch import StructureBatch
 
 
 SMALLEST_CELL = 0.1
-"""Å³; no cell holds an atom in less."""
+"""Å³; smaller than the cell of any crystal."""
 
 
 def relax(
@@ -41,22 +40,22 @@ def relax(
 
     Samples are relaxed in groups of bounded size; one that finishes makes room for the next.
     Only moving sites move: all others keep their fractional coordinates bit for bit. The result
-    of a sample depends on the samples of its own host (scalar `host`) alone, and on those only
-    where it is given up because they are far lower.
+    of a sample depends on the samples of its own host (scalar `host`) alone: they end it where they
+    are far lower in energy (`give_up_above`) or far higher (a hole in the potential).
 
     Parameters
     ----------
     batch : StructureBatch
         Samples; rows whose status is not alive pass through. If some are unfinished from an
-        earlier call for the same stage, only those are taken up, with the steps they had left.
+        earlier call for the same stage, only those continue, with the steps they had left.
     settings : RelaxationSettings
-        What moves, how far, how long; `max_steps=0` computes energies only.
+        Moving sites, optimiser and limits; `max_steps=0` computes energies only.
     potential : PotentialSettings or Potential
-        What computes energies and forces: a potential of the registry by its settings, or any
-        object with the methods of `Potential`.
+        Potential that computes energies and forces: one of the registry by its settings, or any
+        object with the members of `Potential`; ASE calculators are accepted as well.
     stage : string, optional
-        Name of the stage in the history, by which unfinished samples are found again; without
-        it `relax_inserted` or `relax_all`, as what moves says.
+        Name of the stage in the history, by which unfinished samples are found again; the
+        default is `relax_inserted` or `relax_all`, depending on `settings.moving`.
     deadline : float, optional
         `time.monotonic()` at which to stop. Samples that have not finished keep their last
         evaluated positions, with status UNFINISHED.
@@ -78,21 +77,23 @@ def relax(
     began = time.monotonic()
     potential = get_potential(potential)
     ledger = Ledger.open(batch, stage or f"relax_{settings.moving}")
-    hosts = _hosts(batch)
-    todo = _sound(batch, ledger)
+    hosts = _number_hosts(batch)
+    todo = _find_valid_rows(batch, ledger)
     evaluator = Evaluator(potential, settings.max_sites_per_batch)
+    # Hosts enter in the order in which they first appear.
+    in_order = dict.fromkeys(hosts[todo].tolist())
     rounds = Rounds(
         batch=batch,
         settings=settings,
         evaluator=evaluator,
-        optimizer=_optimizer(settings),
+        optimizer=Bfgs() if settings.optimizer == "bfgs" else Fire(),
         ledger=ledger,
-        waiting=[todo[hosts[todo] == host] for host in _in_order(hosts[todo])],
+        waiting=[todo[hosts[todo] == host] for host in in_order],
         hosts=hosts,
         lowest_energy=potential.card.lowest_energy,
     )
     _run(rounds, deadline, progress, todo)
-    rounds.judge.review()
+    rounds.criteria.recheck_finished()
     statuses = Counter(str(ledger.status[row]) for row in todo)
     record: dict[str, Any] = {
         "stage": ledger.stage,
@@ -107,55 +108,39 @@ def relax(
         "samples": len(todo),
         "statuses": dict(sorted(statuses.items())),
     }
-    return ledger.result(batch).with_history(record)
+    return ledger.to_batch(batch).with_history(record)
 
 
 def _run(rounds: Rounds, deadline: float | None, progress: Progress | None, todo: IntArray) -> None:
-    """Rounds until nothing is left or the next one would end after the deadline."""
+    """Run rounds until no sample is left or the next one would end after the deadline."""
     longest = 0.0
     if deadline is not None and time.monotonic() > deadline:
         rounds.stop()
-    while not rounds.finished:
+    while not rounds.is_finished:
         started = time.monotonic()
         forces = rounds.evaluate()
         longest = max(longest, time.monotonic() - started)
-        _report(rounds, progress, todo)
+        if progress is not None:
+            active = len(rounds.active.rows)
+            left = active + sum(len(rows) for rows in rounds.waiting)
+            progress(len(todo) - left, len(todo), f"{rounds.ledger.stage}: {active} active")
         if deadline is not None and time.monotonic() + longest > deadline:
             rounds.stop()
             break
         rounds.move(forces)
 
 
-def _report(rounds: Rounds, progress: Progress | None, todo: IntArray) -> None:
-    if progress is None:
-        return
-    left = len(rounds.active.rows) + sum(len(rows) for rows in rounds.waiting)
-    progress(
-        len(todo) - left, len(todo), f"{rounds.ledger.stage}: {len(rounds.active.rows)} active"
-    )
-
-
-def _optimizer(settings: RelaxationSettings) -> Optimizer[Any]:
-    return Bfgs() if settings.optimizer == "bfgs" else Fire()
-
-
-def _hosts(batch: StructureBatch) -> IntArray:
-    """(S,) a number below S for each host; without the scalar each structure is its own host."""
+def _number_hosts(batch: StructureBatch) -> IntArray:
+    """Return (S,) numbers of hosts; without the scalar `host` each sample is its own host."""
     if "host" not in batch.scalars:
         return np.arange(len(batch), dtype=np.int64)
     _, numbers = np.unique(batch.scalars["host"], return_inverse=True)
     return numbers.reshape(-1).astype(np.int64)
 
 
-def _in_order(hosts: IntArray) -> IntArray:
-    """Different hosts in the order in which they first appear."""
-    values, first = np.unique(hosts, return_index=True)
-    return values[np.argsort(first)]
-
-
-def _sound(batch: StructureBatch, ledger: Ledger) -> IntArray:
-    """Rows to relax; those without a cell, or with sites without a position, are closed at once."""
-    rows = ledger.todo()
+def _find_valid_rows(batch: StructureBatch, ledger: Ledger) -> IntArray:
+    """Return the rows to relax; close those without a valid cell or position of each site."""
+    rows = ledger.find_rows_to_relax()
     finite = np.isfinite(batch.frac_coords).all(axis=1)
     unplaced = np.bincount(batch.owners[~finite], minlength=len(batch)) > 0
     flat = ~(np.abs(np.linalg.det(batch.cells)) > SMALLEST_CELL)

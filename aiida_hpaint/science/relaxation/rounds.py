@@ -1,4 +1,9 @@
-"""The relaxation in rounds: every active sample is evaluated, judged and moved once a round."""
+"""Rounds of a relaxation: each evaluates, checks and moves every active sample once.
+
+Why not the batched optimisers of torch-sim: that package needs Python 3.12 or later, while this one
+supports 3.10, and it does not compare samples of one host with each other, which giving up early
+and the guards need.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +28,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Active:
-    """The A samples that are being relaxed.
+    """The A samples that are currently relaxed.
 
     Attributes
     ----------
     rows : (A,) integers
-        Their rows in the batch.
+        Rows of the samples in the batch.
     earlier : (A,) floats
         Energy (eV) at the first check of the distances, NaN before.
     state : state of the optimiser
-        In the order of `rows`.
+        State in the order of `rows`.
     """
 
     rows: IntArray
@@ -44,20 +49,21 @@ class Active:
 class Rounds:
     """Relaxes samples in rounds, all samples of a host together.
 
-    The samples of a host enter in the same round and take their steps in the same rounds, so
-    'the best of the host at this step' is well defined whoever else is in the batch, and in
-    which order: a sample's result depends on the samples of its own host alone.
+    The samples of a host enter in the same round and take their steps in the same rounds. So "the
+    lowest of the host at this step" is well defined, and the result of a sample depends on the
+    samples of its own host alone, not on which other hosts are in the batch or in which order.
+    A whole host is let in when enough sites have left; the limit of sites holds for all others.
 
     Attributes
     ----------
     batch, settings, evaluator, optimizer, ledger
-        What is relaxed, how, with what, and the account of it.
+        Samples, settings, evaluator of the potential, optimiser, and results so far.
     waiting : list of (K,) integers
-        Rows of the samples of each host that has not been let in.
+        Rows of the samples of each host that has not entered.
     hosts : (S,) integers
-        A number below S for the host of each sample.
+        Number below S that identifies the host of each sample.
     lowest_energy : float or None
-        Of the potential, in eV per site.
+        Lowest plausible energy of the potential, in eV per site.
     """
 
     batch: StructureBatch
@@ -69,19 +75,19 @@ class Rounds:
     hosts: IntArray
     lowest_energy: float | None
     active: Active = field(init=False)
-    judge: StoppingCriteria = field(init=False)
+    criteria: StoppingCriteria = field(init=False)
 
     def __post_init__(self) -> None:
         self._moving = self.batch.inserted | (self.settings.moving == "all")
         owners = self.batch.owners[self._moving]
         self._moving_counts = np.bincount(owners, minlength=len(self.batch)).astype(np.int64)
-        # A cell without volume is nobody's to relax: a row of NaN instead of an error for all.
+        # Samples whose cell has no volume are not relaxed: NaN, since `inv` would fail for all.
         self._inverse = np.full_like(self.batch.cells, np.nan)
         none = np.zeros(0, dtype=np.int64)
         todo = np.concatenate([none, *self.waiting])
         self._inverse[todo] = np.linalg.inv(self.batch.cells[todo])
         self.active = Active(none, np.zeros(0), self.optimizer.init(none))
-        self.judge = StoppingCriteria(
+        self.criteria = StoppingCriteria(
             self.batch,
             self.settings,
             self.ledger,
@@ -90,35 +96,35 @@ class Rounds:
             self._moving_counts,
             self.lowest_energy,
         )
-        # What finished in an earlier, interrupted call still counts beside the others.
+        # Samples that finished in an earlier, interrupted call are compared with all the same.
         for row in np.setdiff1d(np.arange(len(self.batch)), todo):
-            self.judge.settle(int(row))
+            self.criteria.add_finished(int(row))
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether nothing is left to do."""
         return not self.waiting and len(self.active.rows) == 0
 
     def evaluate(self) -> FloatArray:
-        """Let samples in, evaluate, judge; returns the forces on the survivors' moving sites."""
+        """Evaluate and check samples; return the forces on moving sites of those that stay."""
         self._refill()
-        evidence = self._evidence()
-        self.ledger.note(evidence.rows, evidence.energies, evidence.strongest)
-        verdicts = self.judge.judge(evidence)
-        for place, (status, message) in verdicts.items():
-            row = int(evidence.rows[place])
+        samples = self._evaluate_active()
+        self.ledger.add_evaluation(samples.rows, samples.energies, samples.max_forces)
+        outcomes = self.criteria.find_outcomes(samples)
+        for index, (status, message) in outcomes.items():
+            row = int(samples.rows[index])
             self.ledger.close(row, status, message)
-            self.judge.settle(row)
-        survivors = np.setdiff1d(np.arange(len(evidence.rows)), np.array([*verdicts], dtype=int))
-        forces = evidence.forces[find_sites(self._moving_counts[evidence.rows], survivors)]
-        first = (evidence.steps >= CHECK_EVERY) & np.isnan(evidence.earlier)
-        earlier = np.where(first, evidence.energies, evidence.earlier)
+            self.criteria.add_finished(row)
+        staying = np.setdiff1d(np.arange(len(samples.rows)), np.array([*outcomes], dtype=int))
+        forces = samples.forces[find_sites(self._moving_counts[samples.rows], staying)]
+        first = (samples.steps >= CHECK_EVERY) & np.isnan(samples.earlier)
+        earlier = np.where(first, samples.energies, samples.earlier)
         self.active = replace(self.active, earlier=earlier)
-        self._keep(survivors)
+        self._select(staying)
         return forces
 
     def move(self, forces: FloatArray) -> None:
-        """One step of the optimiser for all active samples."""
+        """Move all active samples by one step of the optimiser."""
         rows = self.active.rows
         state, moves = self.optimizer.step(self.active.state, forces)
         sites = find_sites(self.batch.site_counts, rows)
@@ -129,26 +135,26 @@ class Rounds:
         self.active = replace(self.active, state=state)
 
     def stop(self) -> None:
-        """Mark everything that has not finished."""
+        """Mark all samples that have not finished."""
         for rows in [self.active.rows, *self.waiting]:
             for row in rows:
-                self.ledger.leave(int(row))
+                self.ledger.mark_unfinished(int(row))
         self.waiting = []
-        self._keep(np.zeros(0, dtype=np.int64))
+        self._select(np.zeros(0, dtype=np.int64))
 
-    def _evidence(self) -> EvaluatedSamples:
+    def _evaluate_active(self) -> EvaluatedSamples:
         """Evaluate the active samples."""
         rows = self.active.rows
         sites = find_sites(self.batch.site_counts, rows)
         energies, forces, errors = self.evaluator.evaluate(self._structures(rows, sites))
-        pushed = forces[self._moving[sites]]
+        moving_forces = forces[self._moving[sites]]
         return EvaluatedSamples(
             rows=rows,
             steps=self.ledger.steps[rows],
             energies=energies,
             earlier=self.active.earlier,
-            forces=pushed,
-            strongest=find_largest_norms(pushed, self._moving_counts[rows]),
+            forces=moving_forces,
+            max_forces=find_largest_norms(moving_forces, self._moving_counts[rows]),
             errors=errors,
         )
 
@@ -160,7 +166,7 @@ class Rounds:
         return Structures(self.batch.numbers[sites], positions, cells, counts)
 
     def _refill(self) -> None:
-        """Let the next hosts in while there is room."""
+        """Let the next hosts enter while there is room; one host enters however large it is."""
         counts = self.batch.site_counts
         while self.waiting:
             sites = counts[self.active.rows].sum() + counts[self.waiting[0]].sum()
@@ -174,9 +180,9 @@ class Rounds:
                 self.optimizer.join(self.active.state, fresh),
             )
 
-    def _keep(self, places: IntArray) -> None:
+    def _select(self, chosen: IntArray) -> None:
         self.active = Active(
-            self.active.rows[places],
-            self.active.earlier[places],
-            self.optimizer.select(self.active.state, places),
+            self.active.rows[chosen],
+            self.active.earlier[chosen],
+            self.optimizer.select(self.active.state, chosen),
         )

@@ -1,4 +1,4 @@
-"""Which samples leave the relaxation, and as what."""
+"""When a sample leaves the relaxation, and with which status."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 Outcomes = dict[int, tuple[SampleStatus, str | None]]
-"""SampleStatus and message of samples that leave, by their place among the active ones."""
+"""Status and message of samples that leave, by their index among the active samples."""
 
 
 @dataclass(frozen=True)
 class EvaluatedSamples:
-    """What is known of the A active samples after an evaluation.
+    """The A active samples after an evaluation.
 
     Attributes
     ----------
     rows : (A,) integers
-        Their rows in the batch.
+        Rows of the samples in the batch.
     steps : (A,) integers
-        Optimiser steps they have taken in this stage.
+        Optimiser steps taken in this stage.
     energies : (A,) floats
-        In eV.
+        Energies in eV.
     earlier : (A,) floats
-        Energy at the first check of the distances, NaN before.
+        Energy at the first check of the distances in eV, NaN before.
     forces : (M, 3) floats
-        On their moving sites, in eV/Å.
-    strongest : (A,) floats
-        Largest force on a moving site.
-    errors : mapping of place to message
+        Forces on the moving sites in eV/Å.
+    max_forces : (A,) floats
+        Largest force on a moving site in eV/Å.
+    errors : mapping of index to message
         Samples that the potential could not evaluate.
     """
 
@@ -53,28 +53,28 @@ class EvaluatedSamples:
     energies: FloatArray
     earlier: FloatArray
     forces: FloatArray
-    strongest: FloatArray
+    max_forces: FloatArray
     errors: dict[int, str]
 
 
 @dataclass
 class StoppingCriteria:
-    """Judges samples by themselves and beside the samples of their own host, nothing else.
+    """Criteria of convergence and plausibility, within one sample and among those of one host.
 
     Attributes
     ----------
     batch, settings, ledger
-        What is relaxed, how, and what is known of it.
+        Samples, settings of the stage, and results so far.
     hosts : (S,) integers
-        A number below S for the host of each sample.
+        Number below S that identifies the host of each sample.
     moving : (N,) booleans
-        Sites that move.
+        True for sites that move.
     moving_counts : (S,) integers
-        How many each sample has.
+        Number of moving sites of each sample.
     lowest_energy : float or None
-        Of the potential, in eV per site.
-    settled : (S,) floats
-        Energies of samples that finished; NaN for all others.
+        Lowest plausible energy of the potential, in eV per site.
+    finished : (S,) floats
+        Energies (eV) of samples that finished with a plausible energy; NaN for all others.
     """
 
     batch: StructureBatch
@@ -84,79 +84,83 @@ class StoppingCriteria:
     moving: BoolArray
     moving_counts: IntArray
     lowest_energy: float | None
-    settled: FloatArray = field(init=False)
+    finished: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        self.settled = np.full(len(self.batch), np.nan)
+        self.finished = np.full(len(self.batch), np.nan)
 
-    def settle(self, row: int) -> None:
-        """Take note of the energy of a sample that finished."""
+    def add_finished(self, row: int) -> None:
+        """Remember the energy of a sample that finished, to compare others of its host with it."""
         if self.ledger.status[row] in RELAXED:
-            self.settled[row] = self.ledger.energy[row]
+            self.finished[row] = self.ledger.energy[row]
 
-    def judge(self, evidence: EvaluatedSamples) -> Outcomes:
-        """The samples that leave; broken comes before converged, converged before hopeless."""
-        verdicts: Outcomes = {
-            place: (SampleStatus.FAILED, message) for place, message in evidence.errors.items()
+    def find_outcomes(self, samples: EvaluatedSamples) -> Outcomes:
+        """Return the samples that leave; where several criteria apply, the first one counts.
+
+        The order is: failed, implausible, converged, too high in energy, out of steps.
+        """
+        outcomes: Outcomes = {
+            index: (SampleStatus.FAILED, message) for index, message in samples.errors.items()
         }
-        settles = evidence.strongest < self.settings.fmax
-        ends = settles | (evidence.steps >= self.settings.max_steps)
-        self._convict(verdicts, evidence, ends)
-        above = self._hopeless(_remaining(verdicts, len(ends)), evidence)
-        for place in np.flatnonzero(_remaining(verdicts, len(ends))):
-            if settles[place]:
-                verdicts[int(place)] = (SampleStatus.CONVERGED, None)
-            elif above[place]:
-                verdicts[int(place)] = (SampleStatus.HIGHER_IN_ENERGY, None)
-            elif ends[place]:
-                verdicts[int(place)] = (SampleStatus.NOT_CONVERGED, None)
-        return verdicts
+        is_converged = samples.max_forces < self.settings.fmax
+        is_last = is_converged | (samples.steps >= self.settings.max_steps)
+        self._add_implausible(outcomes, samples, is_last)
+        is_left = _find_remaining(outcomes, len(is_last))
+        is_high = self._find_high_energies(is_left, samples)
+        for index in np.flatnonzero(is_left):
+            if is_converged[index]:
+                outcomes[int(index)] = (SampleStatus.CONVERGED, None)
+            elif is_high[index]:
+                outcomes[int(index)] = (SampleStatus.HIGHER_IN_ENERGY, None)
+            elif is_last[index]:
+                outcomes[int(index)] = (SampleStatus.NOT_CONVERGED, None)
+        return outcomes
 
-    def review(self) -> None:
-        """Look once more at the finished samples of hosts that no check has seen."""
-        open_hosts = {self.hosts[row] for row, status in enumerate(self.ledger.status)
-                      if status is SampleStatus.UNFINISHED}  # fmt: skip
-        rows = np.flatnonzero(~np.isnan(self.settled))
-        rows = rows[[host not in open_hosts for host in self.hosts[rows]]]
-        self._dismiss(rows[self._low(rows, self.settled[rows], np.full(len(rows), np.nan))])
+    def recheck_finished(self) -> None:
+        """Compare the finished samples of each host once more, after the last round.
 
-    def _convict(self, verdicts: Outcomes, evidence: EvaluatedSamples, ends: BoolArray) -> None:
-        """Add the verdicts on samples that are broken."""
-        rows, steps = evidence.rows, evidence.steps
-        lost = ~(np.isfinite(evidence.energies) & np.isfinite(evidence.strongest))
-        _add(
-            verdicts,
-            lost,
-            SampleStatus.NOT_A_NUMBER,
-            "the potential returned NaN or infinity",
-            steps,
-        )
-        wild = find_implausible_forces(np.nan_to_num(evidence.forces), self.moving_counts[rows])
-        _add(verdicts, wild, SampleStatus.IMPLAUSIBLE_ENERGY, "a force beyond any chemistry", steps)
+        Samples that finish before the first check of the distances were never compared. Hosts with
+        unfinished samples are left to the call that continues them.
+        """
+        unfinished = {
+            self.hosts[row]
+            for row, status in enumerate(self.ledger.status)
+            if status is SampleStatus.UNFINISHED
+        }
+        rows = np.flatnonzero(~np.isnan(self.finished))
+        rows = rows[[host not in unfinished for host in self.hosts[rows]]]
+        earlier = np.full(len(rows), np.nan)
+        self._reject_finished(rows[self._find_low_energies(rows, self.finished[rows], earlier)])
+
+    def _add_implausible(
+        self, outcomes: Outcomes, samples: EvaluatedSamples, is_last: BoolArray
+    ) -> None:
+        """Add the samples that violate a guard; see `guards`."""
+        rows, steps, energies = samples.rows, samples.steps, samples.energies
+
+        def add(chosen: BoolArray, status: SampleStatus, message: str) -> None:
+            for index in np.flatnonzero(chosen):
+                outcomes.setdefault(
+                    int(index), (status, f"{message} after {int(steps[index])} steps")
+                )
+
+        is_infinite = ~(np.isfinite(energies) & np.isfinite(samples.max_forces))
+        add(is_infinite, SampleStatus.NOT_A_NUMBER, "the potential returned NaN or infinity")
+        is_torn = find_implausible_forces(np.nan_to_num(samples.forces), self.moving_counts[rows])
+        add(is_torn, SampleStatus.IMPLAUSIBLE_ENERGY, "an implausibly large force")
         if self.lowest_energy is not None:
-            hole = evidence.energies < self.lowest_energy * self.batch.site_counts[rows]
-            _add(
-                verdicts,
-                hole,
-                SampleStatus.IMPLAUSIBLE_ENERGY,
-                "an energy beyond any chemistry",
-                steps,
-            )
-        checked = ends | ((steps > 0) & (steps % CHECK_EVERY == 0))
-        _add(
-            verdicts,
-            self._collapsed(rows, checked),
-            SampleStatus.COLLAPSED,
-            "sites collapsed",
-            steps,
-        )
-        low = self._too_low(verdicts, evidence)
-        _add(verdicts, low, SampleStatus.IMPLAUSIBLE_ENERGY, "an energy below any chemistry", steps)
+            is_hole = energies < self.lowest_energy * self.batch.site_counts[rows]
+            add(is_hole, SampleStatus.IMPLAUSIBLE_ENERGY, "an implausibly low energy per atom")
+        is_checked = is_last | ((steps > 0) & (steps % CHECK_EVERY == 0))
+        is_collapsed = self._find_collapsed(rows, is_checked)
+        add(is_collapsed, SampleStatus.COLLAPSED, "sites collapsed")
+        is_low = self._compare_with_host(outcomes, samples)
+        add(is_low, SampleStatus.IMPLAUSIBLE_ENERGY, "an energy that bonding cannot explain")
 
-    def _collapsed(self, rows: IntArray, checked: BoolArray) -> BoolArray:
+    def _find_collapsed(self, rows: IntArray, is_checked: BoolArray) -> BoolArray:
         collapsed = np.zeros(len(rows), dtype=np.bool_)
-        if checked.any():
-            chosen = rows[checked]
+        if is_checked.any():
+            chosen = rows[is_checked]
             sites = find_sites(self.batch.site_counts, chosen)
             closest = find_closest_contacts(
                 self.batch.numbers[sites],
@@ -165,64 +169,59 @@ class StoppingCriteria:
                 self.batch.site_counts[chosen],
                 self.moving[sites],
             )
-            collapsed[checked] = closest < 1.0
+            collapsed[is_checked] = closest < 1.0
         return collapsed
 
-    def _too_low(self, verdicts: Outcomes, evidence: EvaluatedSamples) -> BoolArray:
-        """Samples far below their host's others, once overlaps of the start have relaxed.
+    def _compare_with_host(self, outcomes: Outcomes, samples: EvaluatedSamples) -> BoolArray:
+        """Return (A,) True for energies far below those of the other samples of the host.
 
-        Finished samples are judged again with them: one that fell into a hole at once must not
-        stay as the best of its host.
+        Only samples whose initial overlaps have relaxed are compared. Finished samples are
+        compared with them again: one that fell into a hole in its first steps must not stay the
+        lowest of its host.
         """
-        ripe = _remaining(verdicts, len(evidence.rows)) & (evidence.steps >= CHECK_EVERY)
-        rows = evidence.rows[ripe]
-        finished = np.flatnonzero(~np.isnan(self.settled) & np.isin(self.hosts, self.hosts[rows]))
-        low = self._low(
+        is_ready = _find_remaining(outcomes, len(samples.rows)) & (samples.steps >= CHECK_EVERY)
+        rows = samples.rows[is_ready]
+        finished = np.flatnonzero(~np.isnan(self.finished) & np.isin(self.hosts, self.hosts[rows]))
+        is_low = self._find_low_energies(
             np.concatenate([rows, finished]),
-            np.concatenate([evidence.energies[ripe], self.settled[finished]]),
-            np.concatenate([evidence.earlier[ripe], np.full(len(finished), np.nan)]),
+            np.concatenate([samples.energies[is_ready], self.finished[finished]]),
+            np.concatenate([samples.earlier[is_ready], np.full(len(finished), np.nan)]),
         )
-        self._dismiss(finished[low[len(rows) :]])
-        result = np.zeros(len(ripe), dtype=np.bool_)
-        result[ripe] = low[: len(rows)]
+        self._reject_finished(finished[is_low[len(rows) :]])
+        result = np.zeros(len(is_ready), dtype=np.bool_)
+        result[is_ready] = is_low[: len(rows)]
         return result
 
-    def _low(self, rows: IntArray, energies: FloatArray, earlier: FloatArray) -> BoolArray:
-        return find_implausible_energies(
-            energies, self.moving_counts[rows], self.hosts[rows], earlier
-        )
+    def _find_low_energies(
+        self, rows: IntArray, energies: FloatArray, earlier: FloatArray
+    ) -> BoolArray:
+        moving = self.moving_counts[rows]
+        return find_implausible_energies(energies, moving, self.hosts[rows], earlier)
 
-    def _dismiss(self, rows: IntArray) -> None:
-        """Take back that samples finished well."""
+    def _reject_finished(self, rows: IntArray) -> None:
+        """Change the status of samples that had finished with what turns out to be a hole."""
         for row in rows:
-            self.settled[row] = np.nan
-            message = "an energy below any chemistry beside the other samples of the host"
+            self.finished[row] = np.nan
+            message = "an energy that bonding cannot explain beside the other samples of the host"
             self.ledger.close(int(row), SampleStatus.IMPLAUSIBLE_ENERGY, message)
 
-    def _hopeless(self, sane: BoolArray, evidence: EvaluatedSamples) -> BoolArray:
-        """Samples too far above the best of their host at the same step."""
-        rows, energies = evidence.rows, evidence.energies
+    def _find_high_energies(self, is_left: BoolArray, samples: EvaluatedSamples) -> BoolArray:
+        """Return (A,) True for samples too far above the lowest of their host at this step."""
+        rows, energies = samples.rows, samples.energies
         if self.settings.give_up_above is None:
             return np.zeros(len(rows), dtype=np.bool_)
-        best = np.full(len(self.batch), np.inf)
-        finished = np.flatnonzero(~np.isnan(self.settled))
-        np.minimum.at(best, self.hosts[finished], self.settled[finished])
-        np.minimum.at(best, self.hosts[rows[sane]], energies[sane])
-        late = evidence.steps >= max(self.settings.give_up_after, CHECK_EVERY)
-        limit = best[self.hosts[rows]] + self.settings.give_up_above
-        above: BoolArray = late & sane & (energies > limit)
-        return above
+        lowest = np.full(len(self.batch), np.inf)
+        finished = np.flatnonzero(~np.isnan(self.finished))
+        np.minimum.at(lowest, self.hosts[finished], self.finished[finished])
+        np.minimum.at(lowest, self.hosts[rows[is_left]], energies[is_left])
+        is_late = samples.steps >= max(self.settings.give_up_after, CHECK_EVERY)
+        limit = lowest[self.hosts[rows]] + self.settings.give_up_above
+        is_high: BoolArray = is_late & is_left & (energies > limit)
+        return is_high
 
 
-def _remaining(verdicts: Outcomes, size: int) -> BoolArray:
-    """(size,) True for the places without a verdict."""
+def _find_remaining(outcomes: Outcomes, size: int) -> BoolArray:
+    """Return (size,) True for the samples without an outcome."""
     remaining = np.ones(size, dtype=np.bool_)
-    remaining[list(verdicts)] = False
+    remaining[list(outcomes)] = False
     return remaining
-
-
-def _add(
-    verdicts: Outcomes, chosen: BoolArray, status: SampleStatus, message: str, steps: IntArray
-) -> None:
-    for place in np.flatnonzero(chosen):
-        verdicts.setdefault(int(place), (status, f"{message} after {int(steps[place])} steps"))

@@ -1,4 +1,4 @@
-"""Optimisers for many structures at once, with ASE's as their oracles."""
+"""Optimisers for many structures at once; tests compare each step with those of ASE."""
 
 from __future__ import annotations
 

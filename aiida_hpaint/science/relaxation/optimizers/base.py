@@ -1,4 +1,4 @@
-"""What an optimiser is: pure functions on a state that holds many structures."""
+"""The interface of an optimiser: pure functions of a state that holds many structures."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ StateT = TypeVar("StateT")
 
 
 class Optimizer(Protocol[StateT]):
-    """Moves the sites of many structures at once; no structure feels its neighbours.
+    """Optimiser of many structures at once; none affects another one.
 
     Only moving sites appear here: fixed sites have neither positions nor forces. All arrays
     are double precision; positions and displacements are Cartesian, in Å, forces in eV/Å.
     """
 
     def init(self, counts: IntArray) -> StateT:
-        """The state of structures with `counts` (S,) moving sites before their first step."""
+        """Return the state of structures with `counts` (S,) moving sites before the first step."""
         ...
 
     def step(self, state: StateT, forces: FloatArray) -> tuple[StateT, FloatArray]:
-        """The next state and the displacements (M, 3) that the forces (M, 3) ask for."""
+        """Return the next state and the displacements (M, 3) that follow from the forces (M, 3)."""
         ...
 
     def select(self, state: StateT, chosen: IntArray) -> StateT:
-        """The state of the chosen structures alone."""
+        """Return the state of the chosen structures alone."""
         ...
 
     def join(self, first: StateT, second: StateT) -> StateT:
-        """The state of the structures of both."""
+        """Return the state of the structures of both."""
         ...

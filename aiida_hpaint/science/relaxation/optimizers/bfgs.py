@@ -1,4 +1,4 @@
-"""BFGS with a Hessian for each structure, step for step the BFGS of ASE."""
+"""BFGS with a Hessian for each structure, with the same steps as the BFGS of ASE."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aiida_hpaint.science.relaxation.ragged import find_largest_norms, find_site
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
-SAME_PLACE = 1e-7
-"""A displacement (Å) too small to learn from, as in ASE."""
+SMALLEST_MOVE = 1e-7
+"""Displacement (Å) below which the Hessian is not updated, as in ASE."""
 
 
 @dataclass(frozen=True)
 class BfgsState:
-    """What BFGS remembers of S structures with M moving sites in all.
+    """State of BFGS for S structures with M moving sites in all.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class BfgsState:
     displacements : (M, 3) floats
         The last step, in Å; NaN before the first one.
     forces : (M, 3) floats
-        Where the last step started, in eV/Å.
+        Forces where the last step started, in eV/Å.
     """
 
     counts: IntArray
@@ -42,22 +42,22 @@ class BfgsState:
 class Bfgs:
     """Quasi-Newton steps with absolute eigenvalues, all scaled so that none exceeds `max_step`.
 
-    Equal to `ase.optimize.BFGS` with fixed sites: there the rows of fixed sites in the Hessian
-    stay a multiple of the identity and never mix with the others, here they do not exist.
+    The steps equal those of `ase.optimize.BFGS` with fixed sites. There the rows of fixed sites in
+    the Hessian stay a multiple of the identity and never mix with the others; here there are none.
 
     Attributes
     ----------
     max_step : float
         Longest displacement of a site in one step, in Å.
     alpha : float
-        Curvature to start from, in eV/Å².
+        Initial curvature, in eV/Å².
     """
 
     max_step: float = 0.2
     alpha: float = 70.0
 
     def init(self, counts: IntArray) -> BfgsState:
-        """Hessians that are multiples of the identity."""
+        """Return the state before the first step: Hessians are multiples of the identity."""
         total = int(counts.sum())
         return BfgsState(
             counts=np.asarray(counts, dtype=np.int64),
@@ -70,7 +70,7 @@ class Bfgs:
         """Update the Hessians with the new forces and take the next step."""
         moves = np.zeros_like(forces)
         hessians = list(state.hessians)
-        for members in _by_size(state.counts):
+        for members in _group_by_size(state.counts):
             sites = find_sites(state.counts, members)
             shape = (len(members), -1)
             stacked = _update(
@@ -93,7 +93,7 @@ class Bfgs:
         return shortened
 
     def select(self, state: BfgsState, chosen: IntArray) -> BfgsState:
-        """The state of the chosen structures alone."""
+        """Return the state of the chosen structures alone."""
         sites = find_sites(state.counts, chosen)
         return BfgsState(
             state.counts[chosen],
@@ -103,7 +103,7 @@ class Bfgs:
         )
 
     def join(self, first: BfgsState, second: BfgsState) -> BfgsState:
-        """The state of the structures of both."""
+        """Return the state of the structures of both."""
         return BfgsState(
             np.concatenate([first.counts, second.counts]),
             first.hessians + second.hessians,
@@ -112,15 +112,15 @@ class Bfgs:
         )
 
 
-def _by_size(counts: IntArray) -> list[IntArray]:
-    """Structures with equally many moving sites: their matrices are decomposed together."""
+def _group_by_size(counts: IntArray) -> list[IntArray]:
+    """Group structures with equally many moving sites, to decompose their matrices together."""
     return [np.flatnonzero(counts == size) for size in np.unique(counts) if size > 0]
 
 
 def _update(
     hessians: FloatArray, moves: FloatArray, forces_before: FloatArray, forces: FloatArray
 ) -> FloatArray:
-    """The BFGS update of G Hessians of D degrees of freedom (Nocedal and Wright, eq. 6.19)."""
+    """Update G Hessians of D degrees of freedom (BFGS; Nocedal and Wright, eq. 6.19)."""
     gradient_change = forces_before - forces
     image = np.einsum("gij,gj->gi", hessians, moves)
     change = np.einsum("gi,gi->g", moves, gradient_change)
@@ -130,12 +130,12 @@ def _update(
             gradient_change[:, :, None] * gradient_change[:, None, :] / change[:, None, None]
             - image[:, :, None] * image[:, None, :] / curvature[:, None, None]
         )
-    useful = (np.abs(moves).max(axis=1) >= SAME_PLACE) & np.isfinite(learned).all(axis=(1, 2))
+    useful = (np.abs(moves).max(axis=1) >= SMALLEST_MOVE) & np.isfinite(learned).all(axis=(1, 2))
     return np.where(useful[:, None, None], learned, hessians)
 
 
 def _newton(hessians: FloatArray, forces: FloatArray) -> FloatArray:
-    """Steps (G, D) to where the forces vanish, downhill along every eigenvector."""
+    """Return the Newton steps (G, D) with absolute eigenvalues: downhill along each vector."""
     omega, vectors = np.linalg.eigh(hessians)
     along = np.einsum("gi,gij->gj", forces, vectors) / np.abs(omega)
     step: FloatArray = np.einsum("gij,gj->gi", vectors, along)

@@ -1,4 +1,4 @@
-"""FIRE for many structures at once, step for step the FIRE of ASE."""
+"""FIRE for many structures at once, with the same steps as the FIRE of ASE."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FireState:
-    """What FIRE remembers of S structures with M moving sites in all.
+    """State of FIRE for S structures with M moving sites in all.
 
     Attributes
     ----------
     counts : (S,) integers
         Moving sites of each structure.
     velocities : (M, 3) floats
-        In Å per unit of time (masses are 1).
+        Velocities in Å per unit of time (masses are 1).
     time_steps, mixing : (S,) floats
-        The time step and how far the velocity is turned towards the force.
+        Time step, and weight with which the velocity is turned towards the force.
     downhill : (S,) integers
-        Steps since the structure last went uphill.
+        Number of steps since the structure last went uphill.
     started : (S,) booleans
         Whether a structure has taken its first step.
     """
@@ -48,13 +48,14 @@ class Fire:
     max_step : float
         Longest displacement of a structure in one step (norm over all its sites), in Å.
     time_step, max_time_step : floats
-        To start with, and at most.
+        Initial and largest time step.
     patience : integer
-        Steps downhill before the time step grows.
+        Number of steps downhill before the time step grows.
     grow, shrink : floats
-        Factors of the time step.
+        Factors by which the time step changes.
     mixing, mixing_decay : floats
-        How far the velocity is turned towards the force, and how that fades.
+        Weight with which the velocity is turned towards the force, and the factor by which it
+        decreases.
     """
 
     max_step: float = 0.2
@@ -67,7 +68,7 @@ class Fire:
     mixing_decay: float = 0.99
 
     def init(self, counts: IntArray) -> FireState:
-        """Structures at rest."""
+        """Return the state before the first step: structures at rest."""
         size = len(counts)
         return FireState(
             counts=np.asarray(counts, dtype=np.int64),
@@ -79,39 +80,41 @@ class Fire:
         )
 
     def step(self, state: FireState, forces: FloatArray) -> tuple[FireState, FloatArray]:
-        """Turn or stop the velocities, accelerate, move."""
+        """Turn velocities towards the force, or set them to zero uphill; accelerate and move."""
         power = sum_by_structure((forces * state.velocities).sum(axis=1), state.counts)
-        falls = state.started & (power > 0)
-        stops = state.started & ~falls
-        turned = self._turn(state, forces, falls)
-        velocities = turned * _spread(~stops, state.counts)
-        time_steps, mixing, downhill = self._adapt(state, falls, stops)
+        is_downhill = state.started & (power > 0)
+        is_uphill = state.started & ~is_downhill
+        turned = self._turn(state, forces, is_downhill)
+        velocities = turned * _spread(~is_uphill, state.counts)
+        time_steps, mixing, downhill = self._adapt(state, is_downhill, is_uphill)
         velocities = velocities + _spread(time_steps, state.counts) * forces
         moves = self._shorten(_spread(time_steps, state.counts) * velocities, state.counts)
         started = np.ones_like(state.started)
         return FireState(state.counts, velocities, time_steps, mixing, downhill, started), moves
 
-    def _turn(self, state: FireState, forces: FloatArray, falls: BoolArray) -> FloatArray:
-        """Velocities mixed with the direction of the force where the structure goes downhill."""
+    def _turn(self, state: FireState, forces: FloatArray, is_downhill: BoolArray) -> FloatArray:
+        """Return velocities, mixed with the direction of the force in structures going downhill."""
         speed = np.sqrt(sum_by_structure((state.velocities**2).sum(axis=1), state.counts))
         strength = np.sqrt(sum_by_structure((forces**2).sum(axis=1), state.counts))
-        ratio = np.where(falls, state.mixing * speed / np.where(strength > 0, strength, 1.0), 0.0)
-        keep = np.where(falls, 1.0 - state.mixing, 1.0)
+        ratio = np.where(
+            is_downhill, state.mixing * speed / np.where(strength > 0, strength, 1.0), 0.0
+        )
+        kept = np.where(is_downhill, 1.0 - state.mixing, 1.0)
         return (
-            _spread(keep, state.counts) * state.velocities + _spread(ratio, state.counts) * forces
+            _spread(kept, state.counts) * state.velocities + _spread(ratio, state.counts) * forces
         )
 
     def _adapt(
-        self, state: FireState, falls: BoolArray, stops: BoolArray
+        self, state: FireState, is_downhill: BoolArray, is_uphill: BoolArray
     ) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Time steps, mixing and steps downhill after this step."""
-        patient = falls & (state.downhill > self.patience)
+        """Return time steps, mixing and numbers of steps downhill after this step."""
+        grows = is_downhill & (state.downhill > self.patience)
         grown = np.minimum(state.time_steps * self.grow, self.max_time_step)
-        time_steps = np.where(patient, grown, state.time_steps)
-        time_steps = np.where(stops, state.time_steps * self.shrink, time_steps)
-        mixing = np.where(patient, state.mixing * self.mixing_decay, state.mixing)
-        mixing = np.where(stops, self.mixing, mixing)
-        downhill = np.where(falls, state.downhill + 1, np.where(stops, 0, state.downhill))
+        time_steps = np.where(grows, grown, state.time_steps)
+        time_steps = np.where(is_uphill, state.time_steps * self.shrink, time_steps)
+        mixing = np.where(grows, state.mixing * self.mixing_decay, state.mixing)
+        mixing = np.where(is_uphill, self.mixing, mixing)
+        downhill = np.where(is_downhill, state.downhill + 1, np.where(is_uphill, 0, state.downhill))
         return time_steps, mixing, downhill
 
     def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
@@ -121,7 +124,7 @@ class Fire:
         return moves * _spread(scale, counts)
 
     def select(self, state: FireState, chosen: IntArray) -> FireState:
-        """The state of the chosen structures alone."""
+        """Return the state of the chosen structures alone."""
         return FireState(
             state.counts[chosen],
             state.velocities[find_sites(state.counts, chosen)],
@@ -132,7 +135,7 @@ class Fire:
         )
 
     def join(self, first: FireState, second: FireState) -> FireState:
-        """The state of the structures of both."""
+        """Return the state of the structures of both."""
         names = ("counts", "velocities", "time_steps", "mixing", "downhill", "started")
         return FireState(
             *(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names)
@@ -140,5 +143,5 @@ class Fire:
 
 
 def _spread(values: FloatArray | BoolArray, counts: IntArray) -> FloatArray:
-    """One value a structure, repeated for each of its sites as a column."""
+    """Repeat one value for each structure as a column of one value for each of its sites."""
     return np.repeat(np.asarray(values, dtype=np.float64), counts)[:, None]

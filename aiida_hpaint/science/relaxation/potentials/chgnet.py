@@ -29,7 +29,7 @@ INSTALL = "pip install chgnet nvidia-ml-py3"
 LOWEST_ENERGY = -30.0
 """eV per atom, as for other potentials on the scale of the Materials Project."""
 BATCH_SIZE = {"cpu": 4, "cuda": 256}
-"""Structures in one pass of the network."""
+"""Number of structures in one pass of the network."""
 
 
 class CHGNet:
@@ -38,7 +38,7 @@ class CHGNet:
     Parameters
     ----------
     card : PotentialCard
-        Which model this is.
+        Card of the model.
     network : chgnet model
         In evaluation mode, on its device.
     """
@@ -49,7 +49,7 @@ class CHGNet:
 
     @property
     def card(self) -> PotentialCard:
-        """Which model this is."""
+        """Card of the model."""
         return self._card
 
     def evaluate(
@@ -85,7 +85,7 @@ class CHGNet:
 
 
 def load(name: str, model: str | None, device: str) -> CHGNet:
-    """CHGNet 0.3.0 from its own wheel.
+    """Load CHGNet 0.3.0 from its own wheel.
 
     chgnet reads the file inside its wheel with `torch.load(weights_only=False)`.
 

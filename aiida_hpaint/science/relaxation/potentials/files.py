@@ -1,4 +1,4 @@
-"""Model files: where they are, what they hash to, which package reads them."""
+"""Model files, packages and devices of potentials, with messages that say what to do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def find_model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> Path:
-    """The model file of a potential that needs one.
+    """Return the model file of a potential that needs one.
 
     Raises
     ------
     PotentialError
-        If none is given, it is not there, or its suffix is none of `suffixes`.
+        If none is given, it does not exist, or it has none of the `suffixes`.
     """
     expected = " or ".join(suffixes)
     if not model:
@@ -37,7 +37,7 @@ def import_package(name: str, module: str, remedy: str) -> ModuleType:
     Raises
     ------
     PotentialError
-        If it is not installed or broken, with the remedy.
+        If it is not installed or is broken; the message ends with the remedy.
     """
     try:
         return import_module(module)
@@ -49,7 +49,7 @@ def import_package(name: str, module: str, remedy: str) -> ModuleType:
 
 
 def find_version(distribution: str) -> str:
-    """The installed version of a distribution, 'unknown' if it has none."""
+    """Return the installed version of a distribution, or 'unknown'."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -57,12 +57,12 @@ def find_version(distribution: str) -> str:
 
 
 def resolve_device(name: str, device: str) -> str:
-    """'cpu' or 'cuda'; 'auto' takes CUDA where there is one.
+    """Return 'cpu' or 'cuda'; 'auto' takes CUDA if torch finds a device.
 
     Raises
     ------
     PotentialError
-        If CUDA is asked for and there is none.
+        If CUDA is asked for and torch finds no device.
     """
     if device == "cpu":
         return device

@@ -47,7 +47,7 @@ class MACE(AsePotential):
 
 
 def load(name: str, model: str | None, device: str) -> MACE:
-    """A MACE model file (Batatia et al., NeurIPS 35 (2022)).
+    """Load a MACE model file (Batatia et al., NeurIPS 35 (2022)).
 
     mace reads model files with `torch.load(weights_only=False)`, that is, **a model file can
     run code**: give only files from someone you trust. Nothing is downloaded.

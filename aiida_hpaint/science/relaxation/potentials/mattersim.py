@@ -16,7 +16,7 @@ INSTALL = "pip install mattersim"
 
 
 def load(name: str, model: str | None, device: str) -> AsePotential:
-    """A MatterSim checkpoint (Yang et al., arXiv:2405.04967).
+    """Load a MatterSim checkpoint (Yang et al., arXiv:2405.04967).
 
     mattersim reads checkpoints with `torch.load(weights_only=False)`, that is, **a checkpoint
     can run code**: give only files from someone you trust. Nothing is downloaded.

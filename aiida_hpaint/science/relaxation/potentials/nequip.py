@@ -44,7 +44,7 @@ class NequIP:
     Parameters
     ----------
     card : PotentialCard
-        Which model this is.
+        Card of the model.
     model : torch module
         From data to energy and forces.
     types : (119,) integers
@@ -63,7 +63,7 @@ class NequIP:
 
     @property
     def card(self) -> PotentialCard:
-        """Which model this is."""
+        """Card of the model."""
         return self._card
 
     def evaluate(
@@ -93,7 +93,7 @@ class NequIP:
     def _data(
         self, numbers: IntArray, positions: FloatArray, cells: FloatArray, counts: IntArray
     ) -> dict[str, torch.Tensor]:
-        """What NequIP models take: positions, pairs, lattice translations, types."""
+        """Return the input of NequIP models: positions, pairs, lattice translations, types."""
         device = self._card.device
         assert self._card.cutoff is not None
         pairs = find_pairs(positions, cells, counts, self._card.cutoff, device)
@@ -149,7 +149,7 @@ def load(name: str, model: str | None, device: str) -> NequIP:
 
 
 def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
-    """The model in evaluation mode and its metadata."""
+    """Return the model in evaluation mode and its metadata."""
     reader = _read_package if path.name.endswith(PACKAGE) else _read_compiled
     try:
         with warnings.catch_warnings(), default_precision(torch.float64):
@@ -187,7 +187,7 @@ def _elements(name: str, path: Path, symbols: Sequence[str]) -> frozenset[int]:
     unknown = [symbol for symbol in symbols if symbol not in atomic_numbers]
     if unknown:
         raise PotentialError(
-            f"{name}: the types {', '.join(unknown)} of {path.name} are no chemical symbols"
+            f"{name}: the types {', '.join(unknown)} of {path.name} are not chemical symbols"
         )
     return frozenset(int(atomic_numbers[symbol]) for symbol in symbols)
 

@@ -1,4 +1,4 @@
-"""All pairs of sites within a cutoff for many periodic cells at once, on any device."""
+"""Pairs of sites within a cutoff, for many periodic cells at once, on any device."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 CANDIDATES = 4_000_000
-"""Pairs and images looked at in one go: bounds the memory (about 100 bytes each)."""
+"""Pairs and images examined at once; limits the memory (about 100 bytes for each)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pairs:
     vectors: torch.Tensor
 
     def forces(self, gradient: torch.Tensor, sites: int) -> torch.Tensor:
-        """(sites, 3) forces from the (E, 3) gradient of the energy by the vectors."""
+        """Return (sites, 3) forces from the (E, 3) gradient of the energy by the vectors."""
         forces = gradient.new_zeros((sites, 3))
         forces.index_add_(0, self.first, gradient)
         return forces.index_add_(0, self.second, gradient, alpha=-1)
@@ -45,12 +45,12 @@ def find_pairs(
     cutoff: float,
     device: str = "cpu",
 ) -> Pairs:
-    """All pairs of sites closer than `cutoff`, with their periodic images.
+    """Find all pairs of sites closer than `cutoff`, periodic images included.
 
     Differences of fractional coordinates are wrapped to [-1/2, 1/2]; an image with the lattice
     translation k can then be closer than the cutoff only if |k_a| <= cutoff / h_a + 1/2, where
     h_a is the distance of the lattice planes, so all of them are tried. Structures with equal
-    numbers of sites and of images are treated in one go.
+    numbers of sites and of images are treated together.
 
     Parameters
     ----------
@@ -63,33 +63,33 @@ def find_pairs(
     cutoff : float
         In Å.
     device : string
-        Where the tensors live.
+        Device of the tensors.
     """
     starts = np.concatenate([[0], np.cumsum(site_counts)[:-1]]).astype(np.int64)
     reach = find_image_reach(cells, cutoff)
     placed = torch.from_numpy(np.ascontiguousarray(positions, dtype=np.float64)).to(device)
     lattices = torch.from_numpy(np.ascontiguousarray(cells, dtype=np.float64)).to(device)
     found: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    for group in _alike(site_counts, reach):
+    for group in _group_alike(site_counts, reach):
         sites = int(site_counts[group[0]])
         shape = torch.from_numpy(starts[group]).to(device)[:, None] + torch.arange(
             sites, device=device
         )
         translations = _translations(reach[group[0]]).to(device)
         index = torch.from_numpy(group).to(device)
-        found.append(_pairs_of_group(placed, lattices[index], shape, translations, cutoff))
+        found.append(_find_in_group(placed, lattices[index], shape, translations, cutoff))
     return _merge(found, device)
 
 
 def find_image_reach(cells: FloatArray, cutoff: float) -> IntArray:
-    """(S, 3) largest lattice translation at which a wrapped pair can be within the cutoff."""
+    """Return the (S, 3) largest lattice translations of a wrapped pair within the cutoff."""
     spacing = 1.0 / np.linalg.norm(np.linalg.inv(cells), axis=1)
     reach: IntArray = np.floor(cutoff / spacing + 0.5 + 1e-9).astype(np.int64)
     return reach
 
 
-def _alike(site_counts: IntArray, reach: IntArray) -> list[IntArray]:
-    """Structures with the same number of sites and images, in portions of bounded memory."""
+def _group_alike(site_counts: IntArray, reach: IntArray) -> list[IntArray]:
+    """Group structures with equal numbers of sites and images, in portions of bounded memory."""
     keys = np.column_stack([site_counts, reach])
     _, inverse = np.unique(keys, axis=0, return_inverse=True)
     groups: list[IntArray] = []
@@ -106,21 +106,21 @@ def _translations(reach: IntArray) -> torch.Tensor:
     return torch.cartesian_prod(*axes)
 
 
-def _pairs_of_group(
+def _find_in_group(
     positions: torch.Tensor,
     lattices: torch.Tensor,
     sites: torch.Tensor,
     translations: torch.Tensor,
     cutoff: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """First, second and vector of the pairs of structures that have equally many sites."""
+    """Return first site, second site and vector of each pair, for structures of equal size."""
     frac = positions[sites] @ torch.linalg.inv(lattices)
     between = frac[:, None, :, :] - frac[:, :, None, :]
     between = (between - torch.round(between)) @ lattices[:, None]
     images = translations @ lattices
     vectors = between[:, :, :, None, :] + images[:, None, None, :, :]
     squares = vectors.square().sum(-1)
-    # A site is no neighbour of itself; its images are. Nothing real is closer than 1e-6 Å.
+    # A site is not its own neighbour, but its images are. No real pair is closer than 1e-6 Å.
     inside = (squares < cutoff * cutoff) & (squares > 1e-12)
     which, first, second, image = inside.nonzero(as_tuple=True)
     return sites[which, first], sites[which, second], vectors[which, first, second, image]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def default_precision(dtype: torch.dtype) -> Iterator[None]:
-    """Run with a default floating-point type, and leave the process as it was.
+    """Set the default floating-point type of torch, and restore it afterwards.
 
     nequip sets double precision as the default of the whole process when it loads a model;
     sevenn cannot build its networks then.

@@ -46,11 +46,11 @@ INSTALL = "pip install aiida-hpaint[ml]"
 LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
 LARGEST_FOLDED = 160
-"""Sites; the folded network needs memory for the square of the number of sites."""
+"""Sites; the memory of the folded network grows with the square of their number."""
 PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
-"""Pairs of sites in one pass: what stays in a CPU's cache, what fits into 8 GB of a GPU."""
+"""Pairs of sites in one pass: as many as fit into a CPU's cache or 8 GB of a GPU."""
 GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
-"""Sites in one pass of the original network; on a CPU one structure at a time is fastest."""
+"""Sites in one pass of the original network; a CPU is fastest with one structure at a time."""
 
 
 class Network(Protocol):
@@ -59,7 +59,7 @@ class Network(Protocol):
     def energies_and_forces(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """In eV and eV/Å."""
+        """Return energies in eV and forces in eV/Å."""
         ...
 
 
@@ -72,11 +72,11 @@ class SevenNet:
     Parameters
     ----------
     card : PotentialCard
-        Which model this is.
+        Card of the model.
     graph : Network
-        The network as sevenn builds it.
+        Network as sevenn builds it, for structures too large to fold.
     folded : Network or None
-        The same network on pairs of sites, if it can be folded.
+        The same network with contracted edges, if its architecture allows that; see `folded`.
     """
 
     def __init__(self, card: PotentialCard, graph: Network, folded: Network | None) -> None:
@@ -86,7 +86,7 @@ class SevenNet:
 
     @property
     def card(self) -> PotentialCard:
-        """Which model this is."""
+        """Card of the model."""
         return self._card
 
     @property
@@ -116,7 +116,7 @@ class SevenNet:
         return Evaluation(energies, forces)
 
     def _passes(self, counts: IntArray) -> list[tuple[IntArray, Network]]:
-        """Which structures go together through which network."""
+        """Return which structures are evaluated together, and by which network."""
         passes: list[tuple[IntArray, Network]] = []
         device = self._card.device
         for size in np.unique(counts):
@@ -184,7 +184,7 @@ def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
     folded = _fold(network, modality, device)
     graph = GraphNetwork(network.to(device), modality)
     potential = SevenNet(card, graph, folded)
-    if folded is not None and not _agree(potential, SevenNet(card, graph, None)):
+    if folded is not None and not _is_equivalent(potential, SevenNet(card, graph, None)):
         warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
         return SevenNet(card, graph, None)
     return potential
@@ -211,7 +211,7 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
 
 
 def _build(name: str, path: Path) -> Any:
-    """The network as sevenn builds it, without its force module."""
+    """Build the network as sevenn does, without its force module."""
     from sevenn.checkpoint import SevenNetCheckpoint
 
     try:
@@ -243,7 +243,7 @@ def _modality(name: str, network: Any, modal: str | None) -> int | None:
 
 
 def _fold(network: Any, modality: int | None, device: str) -> FoldedNetwork | None:
-    """The folded network, or None for an architecture that cannot be folded."""
+    """Return the folded network, or None for an architecture that cannot be folded."""
     try:
         # To double precision and back changes no weight.
         return FoldedNetwork(read_weights(network.double(), modality), device)
@@ -253,8 +253,8 @@ def _fold(network: Any, modality: int | None, device: str) -> FoldedNetwork | No
         network.float()
 
 
-def _agree(one: SevenNet, other: SevenNet) -> bool:
-    """Whether both give the same energies and forces for a crystal without any symmetry."""
+def _is_equivalent(one: SevenNet, other: SevenNet) -> bool:
+    """Return whether both give the same energies and forces for a crystal without symmetry."""
     assert one.card.elements is not None
     known = [number for number in (1, 8, 12, 6, 26) if number in one.card.elements]
     numbers = np.array((known or sorted(one.card.elements)[:3]) * 2)

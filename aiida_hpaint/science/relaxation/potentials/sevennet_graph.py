@@ -1,4 +1,4 @@
-"""A SevenNet as sevenn builds it, on one graph for the whole batch."""
+"""A SevenNet as sevenn builds it, evaluated on one graph for the whole batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class GraphNetwork:
     model : sevenn AtomGraphSequential
         For batches, without its force module (which would compute stresses too).
     modality : integer or None
-        Which one, for multi-modal models.
+        Index of the modality, for multi-modal models.
     """
 
     def __init__(self, model: Any, modality: int | None) -> None:
@@ -28,7 +28,7 @@ class GraphNetwork:
     def energies_and_forces(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Energies (S,) in eV and forces (N, 3) in eV/Å of S structures."""
+        """Return energies (S,) in eV and forces (N, 3) in eV/Å of S structures."""
         vectors = pairs.vectors.float().requires_grad_(True)
         data = self._graph(numbers, counts, pairs, vectors)
         for module in self._model:

@@ -1,14 +1,26 @@
-"""SevenNet networks folded onto pairs of sites: the same energies at a tenth of the time.
+"""SevenNet networks with the sum over edges done in advance: same energies, a tenth of the time.
 
-In a periodic structure all images of a site carry the same features. A message from site s to
-site n is, summed over the images of s,
+A message of a SevenNet layer sums, over every edge e between two sites, a radial weight w(r_e)
+times the features x of the sender and the spherical harmonics Y(e) of the edge direction. In a
+periodic structure all images of a site carry the same features, so these leave the sum:
 
-    sum_e w(r_e) x_s Y(e) = x_s sum_b V_b [sum_e B_b(r_e) Y(e)],
+    sum_e w(r_e) x_s Y(e) = x_s sum_b V_b [sum_e B_b(r_e) Y(e)].
 
-because the radial weights w (a small network of the distance alone) are linear combinations V of
-few functions B of the distance. The bracket depends on positions only: it is computed once for
-all layers, and what remains are dense matrix products over pairs of sites instead of work on
-every edge. A cell of 12 sites has 144 pairs and 700 edges.
+Here each radial weight, a small network of the distance alone, is written as a linear combination V
+of a few functions B of the distance ("rank" of them, see `radial`).
+
+What is contracted in advance: the bracket. It depends on positions only, so it is computed once for
+each pair of sites and serves all layers and channels. The Clebsch-Gordan coefficients, the radial
+coefficients V, and all linear maps before and after a convolution are read once into matrices.
+
+Why this is exact: exchanging two finite sums changes nothing. The expansion in B is the one
+truncation, and its rank is chosen so large that the rest vanishes in single precision, in which the
+models were trained. Loading a model compares the folded with the original network, and does not use
+it if they disagree.
+
+What it saves: a cell of 12 sites has 144 pairs but about 700 edges, and what remains for each layer
+are dense matrix products over pairs instead of gathers and scatters over edges. Memory grows with
+the square of the number of sites, so large cells use the original network.
 
 - `radial`: the functions B, and how they are found for a given network
 - `parts`, `weights`, `couplings`: a sevenn model, read into plain matrices

@@ -1,4 +1,4 @@
-"""The messages of one layer between all pairs of sites, with their gradient by hand.
+"""The messages of one layer between all pairs of sites, with a hand-written gradient.
 
 Features have the shape (channels, structures, sites, components): channels first, so that
 linear maps are one matrix product, and the messages of a channel are one matrix product for
@@ -27,7 +27,7 @@ class Convolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, layer: Layer, degrees: int, *inputs: torch.Tensor) -> Any:
-        """The messages; kernels and coupled features are kept for the gradient."""
+        """Compute the messages; kernels and coupled features are saved for the gradient."""
         edges, features = inputs[:degrees], inputs[degrees:]
         structures, sites = features[0].shape[1:3]
         shape = (-1, structures, sites, sites)
@@ -49,7 +49,7 @@ class Convolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        """Gradients of the folded edges and of the features."""
+        """Return the gradients of the folded edges and of the features."""
         layer: Layer = ctx.layer
         degrees = len(layer.radial)
         kernels, operands = ctx.saved_tensors[:degrees], ctx.saved_tensors[degrees:]
@@ -62,7 +62,7 @@ class Convolution(torch.autograd.Function):
             gradient = gradients[path.l3][path.rows]
             kernel, back = kernels[path.l2][path.channels], backs[path.l2][path.channels]
             found = _send_back(path, kernel, operand, gradient, back)
-            _return_operand(path, found, mixed[path.l1])
+            _scatter_operand(path, found, mixed[path.l1])
         edges = [
             times_transposed(layer.radial_transposed[l2], back.view(len(back), -1).T).T
             for l2, back in enumerate(backs)
@@ -75,14 +75,14 @@ class Convolution(torch.autograd.Function):
 
 
 def _mix(layer: Layer, l1: int, features: torch.Tensor) -> torch.Tensor:
-    """Features contracted with the couplings of all their paths: (merged, sites, columns)."""
+    """Contract features with the couplings of all their paths: (merged, sites, columns)."""
     channels, structures, sites, components = features.shape
     mixed = features.reshape(-1, components) @ layer.mixing[l1]
     return mixed.view(channels * structures, sites, -1)
 
 
 def _operand(path: Path, mixed: torch.Tensor) -> torch.Tensor:
-    """The columns of a path as (merged, d3, sites x d2).
+    """Return the columns of a path as (merged, d3, sites x d2).
 
     A scalar couples to l2 = l3 only, by a factor: (merged, 1, sites).
     """
@@ -96,7 +96,7 @@ def _operand(path: Path, mixed: torch.Tensor) -> torch.Tensor:
     return operand
 
 
-def _return_operand(path: Path, gradient: torch.Tensor, mixed: torch.Tensor) -> None:
+def _scatter_operand(path: Path, gradient: torch.Tensor, mixed: torch.Tensor) -> None:
     """Write the gradient of an operand to the columns of its path."""
     merged, sites, _ = mixed.shape
     target = mixed[:, :, path.columns]

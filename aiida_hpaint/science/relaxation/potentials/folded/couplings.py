@@ -12,7 +12,7 @@ from aiida_hpaint.science.relaxation.potentials.folded.parts import Matrices, No
 
 @dataclass(frozen=True)
 class Couplings:
-    """What `Layer` needs to know of a tensor product; see there."""
+    """A tensor product as matrices; `Layer` explains the attributes."""
 
     paths: tuple[Path, ...]
     mixing: Matrices
@@ -33,7 +33,7 @@ def read_couplings(product: Any, span: torch.Tensor) -> Couplings:
     Raises
     ------
     NotFoldableError
-        If it couples channels in another way.
+        If it is of another kind.
     """
     starts = _weight_starts(product)
     rows: dict[int, int] = {}
@@ -71,7 +71,7 @@ def _last(stop: int, width: int) -> slice:
 
 
 def _weight_starts(product: Any) -> list[int]:
-    """Where the weights of each instruction begin."""
+    """Return the index of the first weight of each instruction."""
     starts, start = [], 0
     for step in product.instructions:
         if step.connection_mode != "uvu" or not step.has_weight:
@@ -90,7 +90,7 @@ def _momenta(product: Any, step: Any) -> tuple[int, int, int]:
 
 
 def _columns(product: Any, step: Any) -> torch.Tensor:
-    """The columns of a path in the mixing matrix: (d1, d3 x d2), or one factor for scalars."""
+    """Return the columns of a path in the mixing matrix: (d1, d3 x d2); one for scalars."""
     coupling = _coupling(product, step)
     l1, l2, _ = _momenta(product, step)
     if l1 == 0:
@@ -100,7 +100,7 @@ def _columns(product: Any, step: Any) -> torch.Tensor:
 
 
 def _coupling(product: Any, step: Any) -> torch.Tensor:
-    """(d1, d2, d3) what the product makes of unit vectors, for the first channel."""
+    """Return the (d1, d2, d3) product of all unit vectors, for the first channel."""
     first = product.irreps_in1.slices()[step.i_in1].start
     second = product.irreps_in2.slices()[step.i_in2].start
     third = product.irreps_out.slices()[step.i_out].start

@@ -1,4 +1,4 @@
-"""Edges folded onto pairs of sites."""
+"""The sum over edges that is done in advance: edges folded onto pairs of sites."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @dataclass(frozen=True)
 class Mirror:
-    """Which of the pairs (n, s) with n <= s stands for each pair of S structures with N sites.
+    """The pair (n, s) with n <= s that represents each pair of S structures with N sites.
 
     Attributes
     ----------
@@ -28,7 +28,7 @@ class Mirror:
 
     @classmethod
     def of(cls, structures: int, sites: int, device: torch.device) -> Mirror:
-        """The pairs of structures with equally many sites."""
+        """Return the pairs of structures with equally many sites."""
         first = torch.arange(sites, device=device)[:, None].expand(sites, sites)
         lower, upper = torch.minimum(first, first.T), torch.maximum(first, first.T)
         half = (lower * (2 * sites - lower + 1)) // 2 + upper - lower
@@ -76,7 +76,7 @@ class Fold(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        """Gradients of radial functions and directions."""
+        """Return the gradients of radial functions and directions."""
         radial, directions, halves = ctx.saved_tensors
         mirror, rank = ctx.mirror, radial.shape[1]
         parts = []

@@ -1,4 +1,4 @@
-"""A folded SevenNet: energies and forces of structures with equally many sites."""
+"""The folded SevenNet: energies and forces of structures with equally many sites."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class FoldedNetwork:
     Parameters
     ----------
     weights : Weights
-        From `read_weights`.
+        Weights from `read_weights`.
     device : string
-        Where it runs.
+        Device that it runs on.
     """
 
     def __init__(self, weights: Weights, device: str) -> None:
@@ -36,7 +36,7 @@ class FoldedNetwork:
     def energies_and_forces(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Energies (S,) in eV and forces (S N, 3) in eV/Å of S structures with N sites each."""
+        """Return energies (S,) in eV, forces (S N, 3) in eV/Å of S structures of N sites each."""
         sites = int(counts[0])
         vectors = pairs.vectors.float().requires_grad_(True)
         between = pairs.first * sites + pairs.second % sites
@@ -47,7 +47,7 @@ class FoldedNetwork:
     def energies(
         self, numbers: torch.Tensor, pairs: torch.Tensor, vectors: torch.Tensor
     ) -> torch.Tensor:
-        """(S,) energies in eV, double precision, differentiable by the vectors.
+        """Return (S,) energies in eV, double precision, differentiable by the vectors.
 
         Parameters
         ----------
@@ -74,7 +74,7 @@ class FoldedNetwork:
     def _fold(
         self, pairs: torch.Tensor, vectors: torch.Tensor, structures: int, sites: int
     ) -> tuple[torch.Tensor, ...]:
-        """What of the edges matters, for each pair: (pairs x components, rank) for each l2."""
+        """Sum radial functions and directions over edges: (pairs x components, rank) by l2."""
         mirror = Mirror.of(structures, sites, vectors.device)
         once = (mirror.turned[pairs] > 0).nonzero()[:, 0]
         half = vectors[once]
@@ -87,7 +87,7 @@ class FoldedNetwork:
 
 
 def _interact(layer: Layer, edges: tuple[torch.Tensor, ...], features: Features) -> Features:
-    """One interaction block."""
+    """Apply one interaction block."""
     mixed = _apply(layer.before, features)
     inputs = [mixed[l1][: layer.sent[l1]] for l1 in sorted(layer.sent)]
     messages: Any = Convolution.apply(layer, len(edges), *edges, *inputs)  # type: ignore[no-untyped-call]
@@ -110,7 +110,7 @@ def _apply(linear: Linear, features: Features) -> Features:
 
 
 def _gate(layer: Layer, features: Features) -> Features:
-    """Activated scalars, and the other features times the scalars that are their gates."""
+    """Activate scalars, and multiply the other features with the scalars that gate them."""
     active = torch.nn.functional.silu(features[0]) * layer.gain
     result: Features = {0: active[: layer.scalars]}
     start = layer.scalars
@@ -121,7 +121,7 @@ def _gate(layer: Layer, features: Features) -> Features:
 
 
 def _convert(part: Any, device: str) -> Any:
-    """The same weights on another device, in single precision."""
+    """Return the same weights on another device, in single precision."""
     if isinstance(part, torch.Tensor):
         return part.float().to(device) if part.is_floating_point() else part.to(device)
     if isinstance(part, torch.nn.Module):

@@ -29,7 +29,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Path:
-    """One way in which features couple to the direction of an edge: l1 x l2 -> l3.
+    """One coupling of features to the direction of an edge: l1 x l2 -> l3.
 
     Attributes
     ----------
@@ -58,13 +58,13 @@ class Layer:
     Attributes
     ----------
     before : Linear
-        What goes into the convolution, and below it what bypasses it (the self-connection).
+        Map to the input of the convolution and, in the rows below, the self-connection around it.
     sent : number of channels for each l1
-        How many of the outputs of `before` go into the convolution.
+        Number of outputs of `before` that go into the convolution.
     after : Linear
-        What comes out of it.
+        Map of the messages that the convolution returns.
     paths : tuple of Path
-        How messages come about.
+        All couplings of the tensor product.
     mixing : matrix (2 l1 + 1, columns) for each l1
         Clebsch-Gordan coefficients of all paths of l1, for each path as (d3, d2); one factor for
         each path of scalars, which has the sign (-1)^l2 of turning an edge around.
@@ -75,7 +75,7 @@ class Layer:
     scalars : integer
         Number of scalar features after the gate; the other scalars are gates.
     gated : tuple of (channels, l)
-        What the gates multiply, in order.
+        Features that the gates multiply, in order.
     gain : float
         Normalisation of the activation.
     """

@@ -19,18 +19,18 @@ class Multiply(torch.autograd.Function):
     def forward(
         ctx: Any, matrix: torch.Tensor, transposed: torch.Tensor, features: torch.Tensor
     ) -> torch.Tensor:
-        """(outputs, inputs) times (inputs, n)."""
+        """Multiply (outputs, inputs) with (inputs, n)."""
         ctx.transposed = transposed
         return times_transposed(matrix, features.T)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None, torch.Tensor]:
-        """(inputs, outputs) times (outputs, n)."""
+        """Multiply (inputs, outputs) with (outputs, n)."""
         return None, None, times_transposed(ctx.transposed, gradients[0].T)
 
 
 def times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """left @ right.T, outside of autograd.
+    """Return left @ right.T, outside of autograd.
 
     On CPUs oneDNN does this: the MKL behind `torch.mm` reaches half its speed on AMD processors.
     torch exposes oneDNN's product of plain tensors only as the operator that its own compiler
@@ -38,16 +38,16 @@ def times_transposed(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """
     if left.device.type != "cpu" or left.dtype != torch.float32:
         return left @ right.T
-    return _on_cpu(_packed(left), _packed(right))
+    return _on_cpu(_pack(left), _pack(right))
 
 
-def _packed(matrix: torch.Tensor) -> torch.Tensor:
-    """Without gaps between the rows or the columns: anything else is very slow in oneDNN."""
+def _pack(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the matrix without gaps between rows or columns, which slow oneDNN down a lot."""
     packed = matrix.is_contiguous() or matrix.T.is_contiguous()
     return matrix if packed else matrix.contiguous()
 
 
-def _choose() -> Product:
+def _choose_product() -> Product:
     try:
         operator = torch.ops.mkldnn._linear_pointwise
 
@@ -64,4 +64,4 @@ def _choose() -> Product:
     return lambda left, right: left @ right.T
 
 
-_on_cpu = _choose()
+_on_cpu = _choose_product()

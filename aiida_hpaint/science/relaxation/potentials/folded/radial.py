@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHORTEST = 0.1
-"""Å; at shorter distances the weights are those at this distance."""
+"""Å; shorter distances have the weights of this one."""
 CARE_FROM = 0.5
-"""Å; shorter distances count little in the choice of the functions."""
+"""Å; shorter distances, which no relaxed crystal has, have little weight in the choice of B."""
 SPACING = 0.01
 """Å between the knots of the table."""
 SAMPLES = 360
-"""Distances at which the weights are looked at."""
+"""Number of distances at which the weights are sampled."""
 SLOPE_SCALE = 0.1
 """Å; an error of the slope counts as much as an error of the value times this length."""
 
@@ -38,11 +38,11 @@ class RadialTable:
     cutoff: float
 
     def to(self, device: str) -> RadialTable:
-        """The same table on another device."""
+        """Return the same table on another device."""
         return RadialTable(self.coefficients.to(device), self.cutoff)
 
     def __call__(self, distances: torch.Tensor) -> torch.Tensor:
-        """(E, K) values at the (E,) distances, differentiable."""
+        """Return (E, K) values at the (E,) distances, differentiable."""
         values: torch.Tensor = _Lookup.apply(distances, self.coefficients, self.cutoff)  # type: ignore[no-untyped-call]
         return values
 
@@ -77,7 +77,7 @@ class _Lookup(torch.autograd.Function):
 def span_weights(
     weights: Callable[[torch.Tensor], torch.Tensor], cutoff: float, rank: int
 ) -> tuple[RadialTable, torch.Tensor]:
-    """The `rank` functions that represent all radial weights best, and their coefficients.
+    """Find the `rank` functions that represent all radial weights best, and their coefficients.
 
     The leading right singular vectors V of weights and slopes sampled over the distance span
     the weights; the functions B = w(r) V^T are tabulated, so that w(r) = B(r) V.
@@ -96,7 +96,7 @@ def span_weights(
     table, coefficients : RadialTable and (rank, U) floats
     """
     distances = torch.linspace(SHORTEST, cutoff * (1 - 1e-6), SAMPLES, dtype=torch.float64)
-    values, slopes = _with_slopes(weights, distances)
+    values, slopes = _evaluate_with_slopes(weights, distances)
     care = torch.where(distances > CARE_FROM, 1.0, 0.01)[:, None]
     rows = torch.cat([values * care, SLOPE_SCALE * slopes * care])
     _, vectors = torch.linalg.eigh(rows @ rows.T)
@@ -108,7 +108,7 @@ def span_weights(
     return _tabulate(lambda r: weights(r) @ projection, cutoff), span
 
 
-def _with_slopes(
+def _evaluate_with_slopes(
     function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     results = torch.func.jvp(function, (at,), (torch.ones_like(at),))
@@ -116,15 +116,15 @@ def _with_slopes(
 
 
 def _tabulate(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float) -> RadialTable:
-    """Quintic Hermite splines: value, slope and curvature are exact on both sides of a knot.
+    """Return quintic Hermite splines: value, slope and curvature are exact at each knot.
 
     Each interval has its own limits, so that a kink of the cutoff function in a knot is exact.
     """
     intervals = round((cutoff - SHORTEST) / SPACING)
     knots = torch.linspace(SHORTEST, cutoff, intervals + 1, dtype=torch.float64)
     step = (cutoff - SHORTEST) / intervals
-    f0, d0, c0 = _three(function, knots[:-1] + 1e-9, step)
-    f1, d1, c1 = _three(function, knots[1:] - 1e-9, step)
+    f0, d0, c0 = _differentiate(function, knots[:-1] + 1e-9, step)
+    f1, d1, c1 = _differentiate(function, knots[1:] - 1e-9, step)
     rise = f1 - f0 - d0 - 0.5 * c0
     turn = d1 - d0 - c0
     bend = c1 - c0
@@ -143,13 +143,13 @@ def _tabulate(function: Callable[[torch.Tensor], torch.Tensor], cutoff: float) -
     return RadialTable(torch.cat([polynomials, beyond]).float(), cutoff)
 
 
-def _three(
+def _differentiate(
     function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor, step: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Value, slope and curvature, per interval instead of per Å."""
+    """Return value, slope and curvature, per interval instead of per Å."""
 
     def slopes(r: torch.Tensor) -> torch.Tensor:
-        return _with_slopes(function, r)[1]
+        return _evaluate_with_slopes(function, r)[1]
 
-    slope, curvature = _with_slopes(slopes, at)
+    slope, curvature = _evaluate_with_slopes(slopes, at)
     return function(at), slope * step, curvature * step**2

@@ -21,7 +21,7 @@ from aiida_hpaint.science.relaxation.potentials.folded.parts import (
 from aiida_hpaint.science.relaxation.potentials.folded.radial import RadialTable, span_weights
 
 RANK = 64
-"""Functions of the distance; more would not show in single precision."""
+"""Number of functions of the distance; more change nothing in single precision."""
 
 
 def read_weights(model: Any, modality: int | None) -> Weights:
@@ -32,12 +32,12 @@ def read_weights(model: Any, modality: int | None) -> Weights:
     model : sevenn AtomGraphSequential
         In double precision; it is not changed.
     modality : integer or None
-        Which one, for multi-modal models.
+        Index of the modality, for multi-modal models.
 
     Raises
     ------
     NotFoldableError
-        If the network has parts that the folded form does not have.
+        If the network has parts that cannot be folded.
     """
     modules = dict(model.named_children())
     depth = sum(name.endswith("_convolution") for name in modules)
@@ -64,7 +64,7 @@ def read_weights(model: Any, modality: int | None) -> Weights:
 
 
 def _radial(model: Any, depth: int) -> tuple[RadialTable, list[torch.Tensor]]:
-    """The table, and (rank, weights) for each layer, divided by its denominator."""
+    """Return the table, and (rank, weights) for each layer divided by its denominator."""
     convolutions = [getattr(model, f"{t}_convolution") for t in range(depth)]
     embed = model.edge_embedding
 
@@ -110,7 +110,7 @@ def _layer(modules: dict[str, Any], t: int, span: torch.Tensor, modality: int | 
 
 
 def _gain(gate: Any) -> float:
-    """The factor of the activation, after making sure that it is silu for all scalars."""
+    """Return the factor of the activation, which must be silu for all scalars."""
     probe = torch.linspace(-2.0, 2.0, 5, dtype=torch.float64)[:, None]
     outputs = gate(probe.expand(-1, gate.irreps_in.dim))
     silu = torch.nn.functional.silu(probe)
@@ -126,7 +126,7 @@ def _gain(gate: Any) -> float:
 
 
 def _linear(module: Any, modality: int | None) -> Linear:
-    """The matrices of an e3nn linear map; the one-hot inputs of a modality become a bias."""
+    """Read the matrices of an e3nn linear map; one-hot inputs of a modality become a bias."""
     inner = module.linear
     identity = torch.eye(inner.irreps_in.dim, dtype=torch.float64)
     constant = inner(torch.zeros_like(identity[:1]))
@@ -146,14 +146,14 @@ def _linear(module: Any, modality: int | None) -> Linear:
 
 
 def _with_transposed(matrices: Matrices, bias: torch.Tensor | None) -> Linear:
-    """Only what has inputs."""
+    """Return a linear map without the matrices that have no inputs."""
     kept = {momentum: matrix for momentum, matrix in matrices.items() if matrix.shape[1] > 0}
     transposed = {momentum: matrix.T.contiguous() for momentum, matrix in kept.items()}
     return Linear(kept, transposed, bias)
 
 
 def _stack(first: Linear, second: Linear) -> Linear:
-    """Both maps of the same features, one below the other."""
+    """Stack two maps of the same features, one below the other."""
     parts = {
         momentum: [one.matrices[momentum] for one in (first, second) if momentum in one.matrices]
         for momentum in first.matrices
@@ -173,7 +173,7 @@ def _momenta(irreps: Any) -> list[int]:
 
 
 def _matrix(full: torch.Tensor, irreps_in: Any, irreps_out: Any, momentum: int) -> torch.Tensor:
-    """(outputs, inputs) of one angular momentum, in the order of the irreps."""
+    """Return (outputs, inputs) of one angular momentum, in the order of the irreps."""
     width = 2 * momentum + 1
     rows = [_first_components(s, width) for s in _slices(irreps_in, momentum)]
     columns = [_first_components(s, width) for s in _slices(irreps_out, momentum)]
@@ -188,12 +188,12 @@ def _slices(irreps: Any, momentum: int) -> list[slice]:
 
 
 def _first_components(place: slice, width: int) -> torch.Tensor:
-    """Where the first component of each channel lies; the others behave alike."""
+    """Return the index of the first component of each channel; equivariance fixes the others."""
     return torch.arange(place.start, place.stop, width)
 
 
 def _rescale(module: Any, species: int, modality: int | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scale and shift of each species."""
+    """Return scale and shift of each species."""
     chosen = []
     for values in (module.scale, module.shift):
         picked = values[modality] if values.ndim == 2 else values
