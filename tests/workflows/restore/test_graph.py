@@ -275,6 +275,34 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
     check_a_recording_beside_proposals(node, len(ours))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "off", [("sampling", "relax_inserted"), ("relax_all",), ("relax_inserted", "relax_all")]
+)
+def test_stages_are_off_through_the_daemon_as_in_plain_python(
+    brucite: StructureBatch, daemon: Any, off: tuple[str, ...]
+) -> None:
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.science.restoration import restore_batch
+
+    overrides = {**QUICK, **dict.fromkeys(off)}
+    hosts = brucite
+    if "sampling" in off:
+        coords = brucite.frac_coords.copy()
+        coords[brucite.inserted] = [[1 / 3, 2 / 3, 0.42], [2 / 3, 1 / 3, 0.58]]
+        hosts = brucite.with_coords(coords)
+    node = submit(hosts, overrides)
+    finished(node, TIMEOUT)
+    ours = node.outputs.samples.batch
+    plain = restore_batch(hosts, load_protocol(None, overrides)).samples
+    assert not set(off) & set(stage_reports(node)["chunk_0000"])
+    assert set(ours.scalars) == set(plain.scalars)
+    for name in ("sample", "status", "rank", "host"):
+        assert ours.scalars[name].tolist() == plain.scalars[name].tolist(), name
+    # Other threads and batches change the last digits of single precision, and steps amplify them.
+    np.testing.assert_allclose(ours.scalars["energy"], plain.scalars["energy"], atol=1e-3)
+
+
 def check_a_recording_beside_proposals(node: Any, n_samples: int) -> None:
     from aiida_hpaint.workflows.restore.recordings import find_recordings
 
