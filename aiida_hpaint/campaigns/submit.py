@@ -23,7 +23,7 @@ from aiida_hpaint.campaigns.known import (
     find_known,
 )
 from aiida_hpaint.campaigns.sources import Sources
-from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
 from aiida_hpaint.science.structures.host_hashes import hash_hosts
@@ -109,7 +109,7 @@ def make_order(
     code: Any = None,
     options: Mapping[str, Any] | None = None,
     upload_model: bool = False,
-    chunk_sites: int = 2000,
+    chunk_sites: int = CAMPAIGN_CHUNK_SITES,
     max_jobs: int = 10,
     again: Again = "failed",
 ) -> Order:

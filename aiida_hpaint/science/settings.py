@@ -9,11 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "float64", "float32", "bfloat16"]
 Scheme = Literal["td", "pos-only", "baseline", "repaint"]
-"""How known sites take part in sampling; see `aiida_hpaint.science.diffusion.sampling.schemes`."""
+"""Inpainting schemes: how host sites enter the sampling; see `diffusion.sampling.schemes`."""
+
+CHUNK_SITES = 2000
+"""Largest number of host sites in a chunk, which one job per stage takes through the recipe."""
+
+CAMPAIGN_CHUNK_SITES = 5000
+"""The same for campaigns: with thousands of hosts, fewer and longer jobs."""
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, unknown keys are errors that name the key."""
+    """Base class of all settings: immutable, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -23,20 +29,21 @@ class SamplingSettings(Settings):
 
     generator: str = Field(
         "bundled",
-        description="'bundled', 'random', a name from `aiida-hpaint models list`, or a checkpoint",
+        description="'bundled', 'random', a name from `aiida-hpaint models list`, or the path of a "
+        "checkpoint",
     )
-    samples: int = Field(10, ge=1, description="samples for each host")
+    samples: int = Field(10, ge=1, description="number of samples of each host")
     seed: int = Field(
-        0, ge=0, description="seed of the noise; the same seed gives the same samples"
+        0, ge=0, description="seed of the random numbers; the same seed gives the same samples"
     )
     scheme: Scheme | None = Field(
         None,
         description="inpainting scheme: 'td', 'pos-only', 'baseline' or 'repaint'; unset, like "
         "unset values below: as the model's card recommends",
     )
-    steps: int | None = Field(None, ge=2, description="noise levels from the first to the last")
+    steps: int | None = Field(None, ge=2, description="number of noise levels")
     corrector_steps: int | None = Field(
-        None, ge=0, description="Langevin steps at each noise level"
+        None, ge=0, description="Langevin corrector steps at each noise level"
     )
     snr: float | None = Field(None, gt=0, description="signal-to-noise ratio of the corrector")
     noise_scale: float | None = Field(
@@ -48,8 +55,8 @@ class SamplingSettings(Settings):
     redraws: int | None = Field(
         None,
         ge=0,
-        description="times that a sample with implausible surroundings of its inserted sites is "
-        "resampled, at most",
+        description="largest number of times that a sample whose inserted sites have implausible "
+        "surroundings is resampled",
     )
     start_time: float = Field(
         1.0,
@@ -64,13 +71,13 @@ class SamplingSettings(Settings):
         lt=1,
         description="diffusion time of the last noise level; unset: what suits the model's noise",
     )
-    resamplings: int = Field(3, ge=1, description="'repaint': times that each stretch is sampled")
-    jump: int = Field(10, ge=1, description="'repaint': noise levels of a stretch")
+    resamplings: int = Field(3, ge=1, description="'repaint' only: passes over a stretch")
+    jump: int = Field(10, ge=1, description="'repaint' only: noise levels in a stretch")
     record: int = Field(
         0,
         ge=0,
-        description="record the positions of inserted sites after every n-th step; 0: do not. The "
-        "samples are the same",
+        description="record the positions of inserted sites after every n-th step; 0 records "
+        "nothing. The samples do not depend on it",
     )
     device: Device = "auto"
     precision: Precision = Field("auto", description="'auto': the one that suits the architecture")
@@ -83,65 +90,81 @@ class SamplingSettings(Settings):
 
 
 class PotentialSettings(Settings):
-    """Which machine-learned potential relaxes and ranks."""
+    """Settings of the machine-learned potential that relaxes and ranks."""
 
     name: str = Field("sevennet-0", description="a name from `aiida-hpaint models list`")
-    model: str | None = Field(None, description="model file, for potentials that need one")
-    trust: bool = Field(False, description="run the code that a model file can hold")
+    model: str | None = Field(
+        None, description="path of the model file, for potentials that need one"
+    )
+    trust: bool = Field(False, description="allow a model file to run code that it contains")
     device: Device = "auto"
 
 
 class RelaxationSettings(Settings):
-    """How one stage of relaxation moves the sites; the cell never changes."""
+    """Settings of one relaxation stage; the cell never changes."""
 
     moving: Literal["inserted", "all"] = "inserted"
     optimizer: Literal["bfgs", "fire"] = "bfgs"
-    fmax: float = Field(0.05, gt=0, description="largest force on a moving site at the end, eV/Å")
-    max_steps: int = Field(100, ge=0, description="optimiser steps at most; 0: energies only")
+    fmax: float = Field(
+        0.05,
+        gt=0,
+        description="force on every moving site below which a structure is converged, eV/Å",
+    )
+    max_steps: int = Field(
+        100, ge=0, description="largest number of optimiser steps; 0 only evaluates energies"
+    )
     give_up_above: float | None = Field(
         1.5,
         gt=0,
-        description="drop a sample this far above the host's best after `give_up_after` steps, eV",
+        description="drop a sample whose energy is this far above the lowest of its host after "
+        "`give_up_after` steps, eV",
     )
-    give_up_after: int = Field(40, ge=1)
-    max_sites_per_batch: int = Field(400, ge=1, description="sites evaluated at once")
+    give_up_after: int = Field(40, ge=1, description="optimiser steps before a sample is dropped")
+    max_sites_per_batch: int = Field(
+        400, ge=1, description="largest number of sites evaluated together"
+    )
 
 
 DEFAULT_SCORE = RelaxationSettings(max_steps=3)
-"""The score of settings that name `candidates`, or only some values of the score."""
+"""Score of settings that name `candidates`, or only some values of the score."""
 
 
 class SymmetrySettings(Settings):
-    """What the space group of the host is used for."""
+    """Settings of the use of the host's space group."""
 
-    tolerance: float = Field(0.05, gt=0, description="within which a host is symmetric, Å")
+    tolerance: float = Field(0.05, gt=0, description="tolerance of the symmetry of a host, Å")
     symmetrised: bool = Field(
-        False, description="offer symmetrised versions of samples beside the samples themselves"
+        False, description="add symmetrised versions of the samples to the samples"
     )
     reach: float = Field(
-        0.7, gt=0, description="farthest that a site of a sample moves to become symmetric, Å"
+        0.7, gt=0, description="largest displacement of a site when a sample is symmetrised, Å"
     )
     wyckoff: int = Field(
-        0, ge=0, description="proposals for each host on its Wyckoff positions, at most"
+        0, ge=0, description="largest number of proposals on Wyckoff positions of each host"
     )
     refine: float | None = Field(
         None,
         gt=0,
-        description="make final structures exactly symmetric where they are within this, Å",
+        description="make final structures exactly symmetric if sites move less than this, Å; "
+        "null: do not",
     )
 
 
 class FilterSettings(Settings):
-    """Which samples are worth the time of a potential."""
+    """Settings of the filter that drops samples before any potential is evaluated."""
 
     plausible: bool = Field(
-        True, description="drop samples whose inserted sites have absurd surroundings"
+        True, description="drop samples whose inserted sites have implausible surroundings"
     )
-    same: float = Field(0.3, gt=0, description="within which inserted sites agree in duplicates, Å")
+    same: float = Field(
+        0.3,
+        gt=0,
+        description="distance within which all inserted sites of duplicates agree, Å",
+    )
 
 
 class DftSettings(Settings):
-    """How Quantum ESPRESSO evaluates structures; units are those of pw.x (Ry, bohr)."""
+    """Settings of Quantum ESPRESSO, in the units of pw.x (Ry, bohr)."""
 
     pseudo_families: tuple[str, ...] = Field(
         (
@@ -150,81 +173,105 @@ class DftSettings(Settings):
             "PseudoDojo/0.4/PBE/SR/standard/upf",
         ),
         min_length=1,
-        description="families of pseudopotentials; the first that is installed is used",
+        description="pseudopotential families; the first that is installed is used",
     )
     cutoff_wfc: float | None = Field(
-        None, gt=0, description="of wavefunctions, Ry; unset: as the family recommends"
+        None, gt=0, description="cutoff of the wavefunctions, Ry; unset: as the family recommends"
     )
     cutoff_rho: float | None = Field(
-        None, gt=0, description="of the density, Ry; unset: as the family, or 4 times `cutoff_wfc`"
+        None,
+        gt=0,
+        description="cutoff of the density, Ry; unset: as the family, or 4 times `cutoff_wfc`",
     )
-    kpoints_distance: float = Field(0.15, gt=0, description="between k-points at most, 1/Å")
+    kpoints_distance: float = Field(
+        0.15, gt=0, description="largest distance between k-points, 1/Å"
+    )
     smearing: Literal["cold", "gaussian", "methfessel-paxton", "fermi-dirac"] = "cold"
     degauss: float = Field(0.02, gt=0, description="width of the smearing, Ry")
-    scf_threshold: float = Field(2e-10, gt=0, description="of self-consistency, Ry per atom")
-    scf_steps: int = Field(80, ge=1, description="of self-consistency, at most")
-    force_threshold: float = Field(1e-4, gt=0, description="largest force at the end, Ry/bohr")
-    energy_threshold: float = Field(
-        1e-5, gt=0, description="largest change of the energy in the last step, Ry per atom"
+    scf_threshold: float = Field(
+        2e-10, gt=0, description="convergence threshold of self-consistency, Ry per atom"
     )
-    max_steps: int = Field(100, ge=1, description="steps of a relaxation, at most")
+    scf_steps: int = Field(80, ge=1, description="largest number of steps of self-consistency")
+    force_threshold: float = Field(
+        1e-4, gt=0, description="force below which a structure is converged, Ry/bohr"
+    )
+    energy_threshold: float = Field(
+        1e-5,
+        gt=0,
+        description="energy change in a step below which a structure is converged, Ry per atom",
+    )
+    max_steps: int = Field(100, ge=1, description="largest number of relaxation steps")
     max_jobs: int = Field(
-        5, ge=1, description="jobs for one structure at most, restarts and other remedies included"
+        5, ge=1, description="largest number of jobs for one structure, restarts included"
     )
     spin: Literal["auto", "none", "collinear"] = Field(
-        "auto", description="'auto': collinear where an element is magnetic as a rule"
+        "auto", description="spin polarisation; 'auto': collinear if an element is usually magnetic"
     )
     symmetrise: float | None = Field(
-        0.01, gt=0, description="make structures exactly symmetric where they are within this, Å"
+        0.01,
+        gt=0,
+        description="make structures exactly symmetric if sites move less than this, Å; null: do "
+        "not",
     )
 
 
 class ValidationSettings(Settings):
-    """Which structures DFT relaxes, with the cell fixed, and how."""
+    """Settings of the validation, which relaxes structures by DFT in a fixed cell."""
 
     dft: DftSettings = DftSettings()
     candidates: int | None = Field(
-        1, ge=1, description="lowest by the potential of each host; null: all that finished"
+        1,
+        ge=1,
+        description="number of candidates of each host, the lowest by the potential; null: all "
+        "that finished",
     )
     margin: float = Field(
         0.03,
         ge=0,
-        description="with `candidates`, those farther above the lowest are left out, eV per atom",
+        description="leave out candidates that are farther above the lowest than this, eV per atom",
     )
 
 
 class PeaksSettings(Settings):
-    """Where the electrostatic potential offers sites for what is missing."""
+    """Settings of the search for sites at maxima of the electrostatic potential."""
 
-    min_to_host: float = Field(0.7, ge=0, description="of a site from any atom, Å")
+    min_to_host: float = Field(
+        0.7, ge=0, description="smallest distance of a site from any atom, Å"
+    )
     min_between: float = Field(
-        0.5, ge=0, description="of sites from each other, Å; the deeper one stays"
+        0.5, ge=0, description="smallest distance between two sites, Å; the deeper one stays"
     )
     tolerance: float = Field(
-        0.1, gt=0, description="within which sites are equivalent under the host's symmetry, Å"
+        0.1,
+        gt=0,
+        description="tolerance of the symmetry that makes sites equivalent, Å",
     )
 
 
 class PinballSettings(Settings):
-    """How sites are chosen where there are more than are needed."""
+    """Settings of the choice among more sites than are needed."""
 
     screening: float = Field(
-        4.0, ge=1, description="relative permittivity that divides the protons' repulsion"
+        4.0, ge=1, description="relative permittivity that screens the repulsion of protons"
     )
-    keep: int = Field(3, ge=1, description="lowest arrangements that are relaxed")
+    keep: int = Field(
+        3, ge=1, description="number of arrangements that are relaxed, the lowest in energy"
+    )
     nudge: float = Field(
         0.0,
         ge=0,
-        description="of placed sites before they are relaxed, Å: none then rests on a saddle that "
-        "symmetry makes, and DFT has less symmetry to use",
+        description="length of random displacements of the placed sites before they are relaxed, "
+        "Å; they leave saddle points that symmetry imposes, at the cost of symmetry in DFT",
     )
     exact_sites: int = Field(
-        60, ge=1, description="sites up to which the choice is exact; above: heuristic"
+        60,
+        ge=1,
+        description="largest number of sites for the exact search; above it, a heuristic is used",
     )
 
 
 class RestoreHydrogenSettings(Settings):
-    """The baseline: sites at extrema of the electrostatic potential, relaxed by DFT."""
+    """Settings of the baseline: sites at maxima of the potential, relaxed by DFT."""
 
     dft: DftSettings = DftSettings()
     peaks: PeaksSettings = PeaksSettings()
@@ -232,16 +279,16 @@ class RestoreHydrogenSettings(Settings):
     potential_kpoints: float = Field(
         0.2,
         gt=0,
-        description="between k-points for the potential, 1/Å, where `dft` has fewer: maxima of a "
-        "flat potential come and go with them",
+        description="largest distance between k-points for the potential, 1/Å, if that of `dft` is "
+        "larger; maxima of a flat potential depend on it",
     )
     loosen: float = Field(
         5.0,
         ge=1,
-        description="thresholds of force and energy of the rounds, over those of the last "
+        description="factor on the thresholds of force and energy in all rounds before the last "
         "relaxation",
     )
-    max_rounds: int = Field(5, ge=1, description="rounds of placing and relaxing, at most")
+    max_rounds: int = Field(5, ge=1, description="largest number of rounds of placing and relaxing")
 
 
 class RestorationSettings(Settings):
@@ -262,7 +309,7 @@ class RestorationSettings(Settings):
         description="short relaxation after which `candidates` are chosen; null: relax all samples",
     )
     candidates: int = Field(
-        10, ge=1, description="lowest scored samples of each host that are relaxed, with `score`"
+        10, ge=1, description="number of samples of each host that are relaxed after the score"
     )
     relax_inserted: RelaxationSettings | None = Field(
         RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"
@@ -274,10 +321,10 @@ class RestorationSettings(Settings):
         2, ge=1, description="lowest candidates of each host that go on after `relax_inserted`"
     )
     keep_window: float = Field(
-        0.02, ge=0, description="candidates this close to the lowest are kept too, eV per atom"
+        0.02, ge=0, description="also keep candidates within this energy of the lowest, eV per atom"
     )
     validation: ValidationSettings | None = Field(
-        None, description="relax the best with Quantum ESPRESSO; null: do not"
+        None, description="relaxation of the lowest candidates with Quantum ESPRESSO; null: none"
     )
 
     @property

@@ -17,6 +17,7 @@ from aiida_hpaint.science.counting.question import check_phases, elements_of, wi
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
 from aiida_hpaint.science.relaxation import get_potential
+from aiida_hpaint.science.settings import CHUNK_SITES
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.engine.durable import DurableGraph
@@ -113,7 +114,7 @@ def build_count(
     phases: Sequence[str | Path | StructureBatch] = (),
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
-    chunk_sites: int = 500,
+    chunk_sites: int = CHUNK_SITES,
     name: str = "count",
 ) -> WorkGraph:
     """A count WorkGraph that is ready for `submit()` or `run()`.

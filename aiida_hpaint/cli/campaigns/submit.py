@@ -9,11 +9,11 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.restore.request import (
-    CHUNK_SITES,
     CampaignRequest,
     load_settings,
     read_request,
 )
+from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import Sources
@@ -144,7 +144,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         code=campaign.code,
         options=campaign.options or None,
         upload_model=campaign.upload_model,
-        chunk_sites=campaign.chunk_sites or CHUNK_SITES,
+        chunk_sites=campaign.chunk_sites or CAMPAIGN_CHUNK_SITES,
         max_jobs=campaign.max_jobs,
         again=flags["again"],
     )

@@ -17,14 +17,11 @@ from aiida_hpaint.cli.settings import (
 )
 from aiida_hpaint.science.protocols import load_protocol, merge_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
-from aiida_hpaint.science.settings import RestorationSettings, Settings
+from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings, Settings
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
 
-
-CHUNK_SITES = 5000
-"""Host sites in a chunk of a campaign: few jobs, each of which takes minutes to hours."""
 
 _CAMPAIGN_KEYS = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
 
@@ -60,7 +57,7 @@ class CampaignRequest(RestorationRequest):
     archive: str | None = Field(None, description="AiiDA archive with hosts, or with that group")
     max_jobs: int = Field(10, ge=1, description="chunks at once, each of which runs one job")
     chunk_sites: int | None = Field(
-        CHUNK_SITES, ge=1, description="largest number of host sites a chunk"
+        CAMPAIGN_CHUNK_SITES, ge=1, description="largest number of host sites a chunk"
     )
 
     @model_validator(mode="after")

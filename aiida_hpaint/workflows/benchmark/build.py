@@ -15,7 +15,7 @@ from aiida_hpaint.calculations.benchmark import prepare_references, remove_eleme
 from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.benchmark.references import References
-from aiida_hpaint.science.settings import RestorationSettings
+from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.workflows.benchmark.graph import benchmark
 from aiida_hpaint.workflows.restore.build import borrow_relaxation, restore_inputs
@@ -31,7 +31,7 @@ def build_benchmark(
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     upload_model: bool = False,
-    chunk_sites: int = 500,
+    chunk_sites: int = CHUNK_SITES,
     name: str = "benchmark",
 ) -> WorkGraph:
     """A benchmark WorkGraph that is ready for `submit()` or `run()`.

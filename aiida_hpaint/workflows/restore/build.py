@@ -29,6 +29,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_stages
 from aiida_hpaint.science.settings import (
+    CHUNK_SITES,
     RelaxationSettings,
     RestorationSettings,
     SamplingSettings,
@@ -88,7 +89,7 @@ def build_restore(
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
-    chunk_sites: int = 500,
+    chunk_sites: int = CHUNK_SITES,
     name: str = "restore",
 ) -> WorkGraph:
     """A restore WorkGraph that is ready for `submit()` or `run()`.
@@ -116,7 +117,7 @@ def build_restore(
         Send the model of sampling along with the jobs, so that it need not be where they run; its
         weights are then a node of the provenance.
     chunk_sites
-        Sites of the hosts in one chunk, at most. Chunks run side by side.
+        Largest number of host sites in a chunk. Chunks run in parallel.
     name
         Label of the process.
 
@@ -142,7 +143,7 @@ def restore_inputs(
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
-    chunk_sites: int = 500,
+    chunk_sites: int = CHUNK_SITES,
 ) -> dict[str, Any]:
     """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)

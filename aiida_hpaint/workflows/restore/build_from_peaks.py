@@ -13,7 +13,7 @@ from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.electrostatics.starting_points import check_one_element
 from aiida_hpaint.science.protocols import choose_settings, load_protocol, merge_settings
-from aiida_hpaint.science.settings import RestorationSettings, RestoreHydrogenSettings
+from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_both
 from aiida_hpaint.workflows.dft.families import pick_family
@@ -48,7 +48,7 @@ def build_restore_from_peaks(
     pp: str | AbstractCode | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
-    chunk_sites: int = 500,
+    chunk_sites: int = CHUNK_SITES,
     name: str = "restore from peaks",
 ) -> WorkGraph:
     """Build a restoration from potential maxima that is ready for `submit()` or `run()`.

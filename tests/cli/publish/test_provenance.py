@@ -30,7 +30,7 @@ def test_the_story_is_told_in_words(structure: Any) -> None:
     assert lines[0].startswith("mp-1 [red]?[31m?Jobs: 9 (H2MgO2), node ")
     assert lines[1] == "It is the structure of a sample, as the potential relaxed it."
     assert "from brucite.cif); inserted: 2 H" in lines[2]
-    assert "drawn, converged, rank 0, -20.0000 eV, max force 0.020 eV/Å" in lines[3]
+    assert "generated, converged, rank 0, -20.0000 eV, max force 0.020 eV/Å" in lines[3]
     assert lines[4:8] == [
         f"Model: m, sha256 {'0f' * 32}, seed 7",
         f"Potential: p, q 1, sha256 {'1e' * 32}",
