@@ -1,13 +1,13 @@
-"""Diffusion beside the physics baseline: matches, energies by DFT, and what each costs.
+"""Diffusion compared with the DFT baseline: matches, energies by DFT, and costs.
 
     aiida-hpaint setup dft
     python benchmarks/baseline.py references.extxyz --max-sites 5 --output runs/baseline.jsonl
 
-The H of each structure is taken out and put back twice: by the diffusion recipe (plain Python,
-protocol `balanced`), and by RestoreHydrogenWorkChain through the daemon of the default profile.
-Both answers and the published structure are relaxed by DFT with the same settings. Seconds are
-of CPU: of this process for the recipe, of pw.x and pp.x for the baseline; what validates the answer
-of the recipe is not counted. The same command goes on where an earlier one stopped.
+The H of each structure is removed and restored twice: by the diffusion recipe (plain Python,
+protocol `balanced`), and by RestoreHydrogenWorkChain with the daemon of the default profile. Both
+results and the published structure are relaxed by DFT with the same settings. Seconds are CPU
+times: of this process for the recipe, of pw.x and pp.x for the baseline; the validation of the
+recipe's result is not included. The same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import StructureBatch, from_pymatgen, remove_inserted
-from aiida_hpaint.workflows.dft.codes import find_espresso
-from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.codes import find_espresso_code
+from aiida_hpaint.workflows.dft.inputs import make_job_options
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
 
 def main() -> None:
-    """Measure host by host, and print the table."""
+    """Measure each host, and print the table."""
     options = arguments()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -59,20 +59,22 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What the user asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("references", nargs="+", type=Path)
-    parser.add_argument("--output", type=Path, required=True, help="a line of JSON a structure")
-    parser.add_argument("--max-sites", type=int, default=6, help="of the largest structure")
-    parser.add_argument("--labels", nargs="+", help="only these")
-    parser.add_argument("--protocol", default="fast", help="of DFT")
-    parser.add_argument("--cutoff", type=float, help="of wavefunctions, Ry")
-    parser.add_argument("--nudge", type=float, default=0.0, help="see PinballSettings, Å")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="JSON lines, one for each structure"
+    )
+    parser.add_argument("--max-sites", type=int, default=6, help="largest number of sites")
+    parser.add_argument("--labels", nargs="+", help="labels of structures to use")
+    parser.add_argument("--protocol", default="fast", help="protocol of DFT")
+    parser.add_argument("--cutoff", type=float, help="cutoff of wavefunctions, Ry")
+    parser.add_argument("--displacement", type=float, default=0.0, help="see PinballSettings, Å")
     return parser.parse_args()
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """What was measured before."""
+    """Read earlier results."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -81,10 +83,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def measured(
     host: StructureBatch, complete: StructureBatch, options: argparse.Namespace
 ) -> dict[str, Any]:
-    """One host, restored both ways."""
+    """Restore one host by both methods."""
     replaced = {"cutoff_wfc": options.cutoff} if options.cutoff else {}
     dft = load_dft_protocol(options.protocol, replaced)
-    baseline = submit(builder(host, dft, options.nudge))
+    baseline = submit(builder(host, dft, options.displacement))
     started = time.process_time()
     found = restore(host)
     seconds = time.process_time() - started
@@ -101,10 +103,10 @@ def measured(
     return {**row, "baseline": {**compared(placed(baseline), reference), **cost(baseline)}}
 
 
-def builder(host: StructureBatch, dft: DftSettings, nudge: float) -> Any:
-    """The baseline for one host, without its H."""
+def builder(host: StructureBatch, dft: DftSettings, displacement: float) -> Any:
+    """Make the builder of the baseline for one host."""
     settings = RestoreHydrogenSettings(dft=dft).model_dump()
-    settings["pinball"]["nudge"] = nudge
+    settings["pinball"]["displacement"] = displacement
     return RestoreHydrogenWorkChain.get_builder_from_protocol(
         None,
         None,
@@ -115,19 +117,19 @@ def builder(host: StructureBatch, dft: DftSettings, nudge: float) -> Any:
 
 
 def relaxed(structure: StructureBatch, dft: DftSettings) -> ProcessNode:
-    """A DFT relaxation of one structure, submitted."""
-    code = find_espresso("pw")
+    """Submit a DFT relaxation of one structure."""
+    code = find_espresso_code("pw")
     return submit(
         DftRelaxWorkChain,
         structure=to_structure(structure),
         code=code,
         settings=Dict(dft.model_dump(mode="json")),
-        options=Dict(pw_options(code)),
+        options=Dict(make_job_options(code)),
     )
 
 
 def wait(nodes: list[ProcessNode]) -> None:
-    """Until all have ended."""
+    """Wait until all have terminated."""
     while not all(node.is_terminated for node in nodes):
         time.sleep(1)
 
@@ -136,20 +138,20 @@ Answer = tuple[StructureData | None, float | None]
 
 
 def end(node: ProcessNode) -> Answer:
-    """Structure and energy (eV) of a DFT relaxation."""
+    """Return structure and energy (eV) of a DFT relaxation."""
     structure = node.outputs.structure if "structure" in node.outputs else None
     return structure, node.outputs.report.get("energy", None)
 
 
 def placed(node: ProcessNode) -> Answer:
-    """Structure and energy (eV) of the baseline."""
+    """Return structure and energy (eV) of the baseline."""
     if not node.is_finished_ok:
         return None, None
     return node.outputs.structure, node.outputs.report["final"]["energy"]
 
 
 def compared(answer: Answer, reference: Answer) -> dict[str, Any]:
-    """Whether an answer matches, and its energy above the reference in meV per atom."""
+    """Return whether a result matches, and its energy above the reference (meV per atom)."""
     structure, energy = answer
     if structure is None or reference[0] is None:
         return {"match": None, "above": None}
@@ -160,12 +162,12 @@ def compared(answer: Answer, reference: Answer) -> dict[str, Any]:
 
 
 def batch(structure: StructureData) -> StructureBatch:
-    """A StructureData as a batch of one."""
+    """Convert a StructureData to a batch of one."""
     return from_pymatgen([structure.get_pymatgen()])
 
 
 def cost(node: ProcessNode) -> dict[str, Any]:
-    """What the baseline did, and what it took."""
+    """Summarise the steps and costs of the baseline."""
     report = node.outputs.report.get_dict()
     rounds = report["rounds"]
     return {
@@ -179,12 +181,12 @@ def cost(node: ProcessNode) -> dict[str, Any]:
 
 
 def jobs(node: ProcessNode) -> list[CalcJobNode]:
-    """All jobs below a process."""
+    """Return all jobs below a process."""
     return [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
 
 
 def cpu_seconds(job: CalcJobNode) -> float:
-    """What Quantum ESPRESSO says at its end, like "PWSCF : 1m34.25s CPU 4m 1.23s WALL"."""
+    """Parse the CPU seconds from a line like "PWSCF : 1m34.25s CPU 4m 1.23s WALL"."""
     text = job.outputs.retrieved.get_object_content(job.get_option("output_filename"))
     told = re.findall(
         r"(?:PWSCF|POST-PROC)\s*:\s*(?:(\d+)h)?\s*(?:(\d+)m)?\s*([\d.]+)?s? CPU", text
@@ -194,7 +196,7 @@ def cpu_seconds(job: CalcJobNode) -> float:
 
 
 def table(done: list[dict[str, Any]]) -> str:
-    """A line a host, as Markdown."""
+    """Format one line for each host, in Markdown."""
     lines = [
         "| host | sites | H | diffusion | meV/atom | s | baseline | meV/atom | maxima | scf | s |",
         "| --- " * 11 + "|",
@@ -210,12 +212,12 @@ def table(done: list[dict[str, Any]]) -> str:
 
 
 def said(match: bool | None) -> str:
-    """A match in words."""
+    """Format a match."""
     return "failed" if match is None else "match" if match else "other"
 
 
 def above(result: dict[str, Any]) -> str:
-    """An energy above the reference."""
+    """Format an energy above the reference."""
     return "-" if result["above"] is None else f"{round(result['above'], 1) + 0.0:.1f}"
 
 

@@ -1,4 +1,4 @@
-"""R0 of cation-oxygen bonds from structures: what `counting/oxide_bonds.yaml` holds.
+"""R0 of cation-oxygen bonds from structures, for `counting/oxide_bonds.yaml`.
 
     python benchmarks/bond_lengths.py train.npz > oxide_bonds.yaml
 
@@ -22,8 +22,8 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from aiida_hpaint.science.counting.charges import balances
-from aiida_hpaint.science.counting.valences import REACH, SOFTNESS
+from aiida_hpaint.science.counting.bond_valences import REACH, SOFTNESS
+from aiida_hpaint.science.counting.charge_balance import find_charge_balances
 
 OTHER_ANIONS = {"H", "F", "S", "Cl", "Se", "Br", "Te", "I", "N"}
 FEWEST_SITES = 8
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def oxides(data: Any) -> Iterator[Atoms]:
-    """Structures with oxygen as the only anion."""
+    """Yield structures with oxygen as the only anion."""
     numbers, frac, cells = data["atomic_numbers"], data["frac_coords"], data["lattice"]
     stops = np.cumsum(data["num_atoms"])
     for cell, stop, count in zip(cells, stops, data["num_atoms"], strict=True):
@@ -59,9 +59,9 @@ def oxides(data: Any) -> Iterator[Atoms]:
 
 
 def lengths(atoms: Atoms) -> Iterator[tuple[str, int, float]]:
-    """Element, oxidation state and R0 (Å) of each cation."""
+    """Yield element, oxidation state and R0 (Å) of each cation."""
     symbols = atoms.get_chemical_symbols()
-    assignments = balances(dict(Counter(symbols)), "H", 0)
+    assignments = find_charge_balances(dict(Counter(symbols)), "H", 0)
     if not assignments or assignments[0].weight < LEAST_WEIGHT:
         return
     states = assignments[0].states

@@ -1,14 +1,13 @@
-"""What a campaign costs besides its science: database, memory and time for thousands of hosts.
+"""Overhead of a campaign: database, memory and time for thousands of hosts.
 
     python benchmarks/campaign.py --hosts 10000 --output runs/campaign_10000.json
 
-Makes as many crystals, each another one (fcc metals and alloys with four sites and room for one H,
-of different lattice constants), writes them as CIFs, and has `aiida-hpaint submit` restore them in
-a profile of its own, through a real daemon: random placement in the place of the network, a
-harmonic well (the one that the tests of faults use) in that of the potential, two steps. Then it
-looks at the database, and asks for the status, for the same submission again, and for the results.
-Beside the wall time the processor time of client, daemon and jobs is measured; the seconds that
-sampling and relaxation took, by the history of the samples, are the science's own.
+Writes CIFs of different crystals (fcc metals and alloys with four sites, to which one H is added)
+and restores them with `aiida-hpaint submit` in a new profile with a real daemon. Random placement
+replaces the network, and the harmonic well of the tests of faults the potential; relaxations have
+two steps. Then the script measures the database, the status command, the same submission again, and
+the results command. Besides the wall time it measures the CPU time of client, daemon and jobs; the
+seconds of sampling and relaxation in the history of the samples are no overhead.
 """
 
 from __future__ import annotations
@@ -57,14 +56,14 @@ max_jobs: {max_jobs}
 
 def main() -> None:
     """Measure, print and write."""
-    options = arguments()
+    options = parse_options()
     folder = Path(tempfile.mkdtemp(prefix="hpaint-campaign-"))
     os.environ |= {"AIIDA_PATH": str(folder), "OMP_NUM_THREADS": "1"}
     os.environ.pop("AIIDA_PROFILE", None)
     try:
-        found = measured(folder, options)
+        found = run_campaign(folder, options)
     finally:
-        command(folder, "daemon", "stop", program="verdi")
+        run_command(folder, "daemon", "stop", program="verdi")
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     text = json.dumps(found, indent=2)
@@ -74,19 +73,19 @@ def main() -> None:
         options.output.write_text(text + "\n", encoding="utf-8")
 
 
-def arguments() -> argparse.Namespace:
-    """What the user asks for."""
+def parse_options() -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hosts", type=int, default=100)
     parser.add_argument("--chunk-sites", type=int, default=5000)
     parser.add_argument("--max-jobs", type=int, default=2)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--keep", action="store_true", help="leave the profile for a look")
+    parser.add_argument("--keep", action="store_true", help="keep the profile")
     return parser.parse_args()
 
 
-def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """All figures."""
+def run_campaign(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Run the campaign and return all figures."""
     write_hosts(folder / "hosts", options.hosts)
     path = os.pathsep.join(filter(None, [str(CHEAP), os.environ.get("PYTHONPATH")]))
     os.environ["PYTHONPATH"] = path
@@ -96,20 +95,20 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         environment=f"PYTHONPATH: '{path}'",
     )
     (folder / "campaign.yaml").write_text(settings, encoding="utf-8")
-    command(folder, "setup")
-    before = sizes(folder)
+    run_command(folder, "setup")
+    before = measure_sizes(folder)
     watcher = Watcher()
     begun = time.perf_counter()
-    submitted = command(folder, "submit", "campaign.yaml")
+    submitted = run_command(folder, "submit", "campaign.yaml")
     asked = [wait(folder)]
     wall = time.perf_counter() - begun
     watcher.stop()
-    asked += [command(folder, "status", "bench") for _ in range(2)]
-    again = command(folder, "submit", "campaign.yaml")
-    results = command(folder, "results", "bench", "--output", "found")
-    database = looked_at(folder)
-    after = sizes(folder)
-    jobs = job_times(folder)
+    asked += [run_command(folder, "status", "bench") for _ in range(2)]
+    again = run_command(folder, "submit", "campaign.yaml")
+    results = run_command(folder, "results", "bench", "--output", "found")
+    database = inspect_database(folder)
+    after = measure_sizes(folder)
+    jobs = measure_jobs(folder)
     return {
         "command": " ".join(["python", "benchmarks/campaign.py", *sys.argv[1:]]),
         "hosts": options.hosts,
@@ -121,13 +120,15 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         "client_status": asked[-1],
         "client_submit_again": again,
         "client_results": results,
-        "daemon": watcher.found(),
+        "daemon": watcher.get_figures(),
         "jobs": jobs,
-        **per_host(options, wall, submitted, watcher.found(), jobs, after, before, database),
+        **compute_costs_per_host(
+            options, wall, submitted, watcher.get_figures(), jobs, after, before, database
+        ),
     }
 
 
-def per_host(
+def compute_costs_per_host(
     options: argparse.Namespace,
     wall: float,
     client: dict[str, Any],
@@ -137,7 +138,7 @@ def per_host(
     before: dict[str, int],
     database: dict[str, Any],
 ) -> dict[str, Any]:
-    """What each host costs."""
+    """Return the costs per host."""
     n = options.hosts
     at_once = min(options.max_jobs, database["chunks"])
     cpu = client["cpu_s"] + daemon["cpu_s"]
@@ -160,7 +161,7 @@ def per_host(
 
 
 def write_hosts(folder: Path, count: int) -> None:
-    """CIFs of fcc crystals of two metals, no two the same."""
+    """Write CIFs of fcc crystals of two metals, all different."""
     import numpy as np
 
     from aiida_hpaint.science.structures import StructureBatch, write_cif
@@ -183,8 +184,8 @@ def write_hosts(folder: Path, count: int) -> None:
         write_cif(host, folder / f"{host.labels[0]}.cif")
 
 
-def command(folder: Path, *words: str, program: str = "aiida-hpaint") -> dict[str, Any]:
-    """Run a command, and what it took."""
+def run_command(folder: Path, *words: str, program: str = "aiida-hpaint") -> dict[str, Any]:
+    """Run a command and return its time and memory."""
     begun = time.perf_counter()
     path = Path(sys.executable).parent / program
     process = subprocess.Popen(
@@ -195,7 +196,7 @@ def command(folder: Path, *words: str, program: str = "aiida-hpaint") -> dict[st
     wall = time.perf_counter() - begun
     print(f"$ {program} {' '.join(words)}  ({wall:.1f} s)\n{output}", flush=True)
     if status and program != "verdi":
-        raise SystemExit(f"{words} failed")
+        raise SystemExit(f"{' '.join(words)} failed")
     cpu = usage.ru_utime + usage.ru_stime
     return {
         "wall_s": round(wall, 2),
@@ -217,11 +218,11 @@ def wait(folder: Path) -> dict[str, Any]:
         "    if states and set(states) <= {'finished', 'excepted', 'killed'}: break\n"
         "    time.sleep(2)\n"
     )
-    return command(folder, "-c", script, program="python")
+    return run_command(folder, "-c", script, program="python")
 
 
 class Watcher:
-    """Largest memory and processor time of the processes of the daemon."""
+    """Thread that records memory and CPU time of the processes of the daemon."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
@@ -236,8 +237,8 @@ class Watcher:
         self._over.set()
         self._thread.join()
 
-    def found(self) -> dict[str, Any]:
-        """Memory (MB) by role, and processor time (s) of all since the watching began."""
+    def get_figures(self) -> dict[str, Any]:
+        """Return memory (MB) by role, and the CPU time (s) of all since the start."""
         cpu = sum(self._cpu[pid] - self._begun[pid] for pid in self._cpu)
         rss = {name: round(value) for name, value in self._rss.items()}
         return {"max_rss_mb": rss, "cpu_s": round(cpu, 2)}
@@ -275,16 +276,16 @@ def _is_ours(process: psutil.Process) -> bool:
         return False
 
 
-def sizes(folder: Path) -> dict[str, int]:
-    """Bytes of the database and of the repository."""
+def measure_sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of the database and of the repository."""
     database = sum(path.stat().st_size for path in folder.rglob("database.sqlite*"))
     containers = [path for path in folder.rglob("container") if path.is_dir()]
     files = [p for container in containers for p in container.rglob("*") if p.is_file()]
     return {"database": database, "repository": sum(path.stat().st_size for path in files)}
 
 
-def looked_at(folder: Path) -> dict[str, Any]:
-    """Nodes, links, and the attributes of the processes of the chunks."""
+def inspect_database(folder: Path) -> dict[str, Any]:
+    """Count nodes and links, and measure attributes of the processes."""
     (path,) = folder.rglob("database.sqlite")
     base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
@@ -310,8 +311,8 @@ def looked_at(folder: Path) -> dict[str, Any]:
     }
 
 
-def job_times(folder: Path) -> dict[str, Any]:
-    """Processor time of the jobs, by their shells, and what the science took of it."""
+def measure_jobs(folder: Path) -> dict[str, Any]:
+    """Return the CPU time of the jobs, from their shells, and the share of the science."""
     cpu = 0.0
     count = 0
     for path in folder.glob(".aiida/scratch/**/times.txt"):

@@ -35,17 +35,17 @@ CHOICES = "choices.jsonl"
 
 
 class Choice(BaseModel):
-    """How many samples are drawn, how they are scored, and how many of them are relaxed.
+    """Numbers of samples and of relaxed candidates, and the score between them.
 
     Attributes
     ----------
     samples
-        Drawn for each host.
+        Number of samples per host.
     score_steps
-        Of the short relaxation that scores them, 0 for energies as drawn; None: not scored, all
-        samples are relaxed.
+        Steps of the short relaxation that scores samples, 0 for unrelaxed energies; None: all
+        samples are relaxed without scores.
     candidates
-        Lowest scored ones that are relaxed; None: all.
+        Number of samples with the lowest scores that are relaxed; None: all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,20 +56,20 @@ class Choice(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What a choice finds for one host, and its cost.
+    """Result of a choice for one host, and its cost.
 
     Attributes
     ----------
     choice
-        It.
+        The choice.
     match, les
-        Whether the lowest candidate matches the reference; or matches or is lower in energy.
+        Whether the lowest candidate matches the reference; whether it matches or is lower.
     any_match
         Whether any candidate that was relaxed with all sites free matches.
     seconds
-        Of one core.
+        CPU seconds of one core.
     evaluations
-        Of the potential.
+        Evaluations of the potential.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,18 +83,18 @@ class Outcome(BaseModel):
 
 
 class HostChoices(BaseModel):
-    """What all choices find for one host.
+    """Results of all choices for one host.
 
     Attributes
     ----------
     index, label, sites, inserted
-        Of its reference.
+        Index, name and numbers of sites of its reference.
     outcomes
-        One a choice.
+        One outcome per choice.
     stages
-        Seconds of one core that each stage of the measurement took.
+        CPU seconds of each stage of the measurement.
     counts
-        Samples drawn, proposed, distinct and plausible, relaxed.
+        Numbers of samples: sampled, proposed, distinct and plausible, relaxed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,7 +109,7 @@ class HostChoices(BaseModel):
 
 
 def read_choices(folder: Path) -> list[HostChoices]:
-    """Hosts of a folder in the order of their index; a line that was cut off is left out."""
+    """Read the hosts of a folder in the order of their index; ignore an unfinished line."""
     path = folder / CHOICES
     if not path.exists():
         return []
@@ -119,20 +119,22 @@ def read_choices(folder: Path) -> list[HostChoices]:
 
 
 def summarise_choices(hosts: Sequence[HostChoices]) -> list[dict[str, Any]]:
-    """A JSON record for each choice that was made for all hosts, the cheapest first.
+    """Return a JSON record for each choice that all hosts have, the cheapest first.
 
-    `lowest_match`, `les` and `any_match` are rates with their errors; `seconds` (of one core) and
+    `lowest_match`, `les` and `any_match` are rates with their errors; `seconds` (CPU time) and
     `evaluations` of the potential are means over hosts.
     """
     found: dict[Choice, list[Outcome]] = {}
     for host in hosts:
         for outcome in host.outcomes:
             found.setdefault(outcome.choice, []).append(outcome)
-    records = [_record(choice, some) for choice, some in found.items() if len(some) == len(hosts)]
+    records = [
+        _summarise_choice(choice, some) for choice, some in found.items() if len(some) == len(hosts)
+    ]
     return sorted(records, key=lambda record: float(record["seconds"]))
 
 
-def _record(choice: Choice, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _summarise_choice(choice: Choice, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         **choice.model_dump(),
         "lowest_match": estimate_rate([outcome.match for outcome in outcomes]).as_json(),
@@ -145,13 +147,13 @@ def _record(choice: Choice, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 @dataclass
 class Clock:
-    """Seconds of one core that each stage took."""
+    """CPU seconds of each stage."""
 
     stages: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Take the time of what is within."""
+        """Measure the time of a `with` block."""
         began = time.process_time()
         yield
         self.stages[name] = time.process_time() - began
@@ -164,28 +166,28 @@ def measure_choices(
     settings: RestorationSettings,
     choices: Sequence[Choice],
 ) -> HostChoices:
-    """What each choice would find for a host, from one set of samples.
+    """Return what each choice would find for a host, from one set of samples.
 
-    As many samples as any choice takes are drawn and scored once; what any choice would relax is
-    relaxed once, from where it was drawn. A choice with fewer samples has the first ones, with
-    their proposals, and pays for its own evaluations only. Two things differ from a run with that
-    choice: a relaxation may be given up for the sake of a candidate that the choice does not have,
-    and it starts from the drawn sites where the funnel goes on from the scored ones, whose steps
-    are taken off.
+    As many samples as any choice takes are generated and scored once; all that any choice would
+    relax is relaxed once, from its sampled positions. A choice with fewer samples has the first
+    ones with their proposals, and only its own evaluations count. Two things differ from a run with
+    that choice: a relaxation may be stopped because of a candidate that the choice does not have,
+    and it starts from the sampled sites, where the recipe continues from the scored
+    ones; the steps of the score are therefore subtracted.
 
     Parameters
     ----------
     settings
-        The recipe; its numbers of samples and candidates, and its score, are those of the choices.
+        The recipe; choices replace its numbers of samples and candidates, and its score.
     choices
-        With at most one number of steps above 0.
+        Choices with at most one number of steps above 0.
 
     Raises
     ------
     ValueError
         If choices score with different numbers of steps.
     """
-    steps = _score_steps(choices)
+    steps = _count_score_steps(choices)
     load_models(settings)
     if settings.relax_inserted is None or settings.relax_all is None:
         raise ValueError("choices are measured for both relaxations: turn them on")
@@ -201,13 +203,13 @@ def measure_choices(
             relaxation=RelaxationSettings(max_steps=steps), potential=settings.potential
         )
         scored = run_stage("score", start, inputs).structures
-    chosen = [_candidates(start, scored, choice, settings) for choice in choices]
+    chosen = [_select_candidates(start, scored, choice, settings) for choice in choices]
     with clock.stage("relax_inserted"):
         inserted = _relax(start, chosen, settings.relax_inserted, settings)
-    kept = [_keep(inserted, rows, settings) for rows in chosen]
+    kept = [_select_kept(inserted, rows, settings) for rows in chosen]
     with clock.stage("relax_all"):
         final = _relax(inserted, kept, settings.relax_all, settings)
-    right = _matching(final, np.unique(np.concatenate(kept)), reference)
+    right = _find_matches(final, np.unique(np.concatenate(kept)), reference)
     bank = Bank(start, scored, inserted, final, clock.stages, sampling.samples, right)
     target = relax_reference(reference, settings).scalars["energy"][0]
     outcomes = [
@@ -224,7 +226,7 @@ def measure_choices(
         counts={
             "drawn": len(drawn),
             "proposed": len(start) - len(drawn),
-            "distinct": int(_alive(start).sum()),
+            "distinct": int(_is_waiting(start).sum()),
             "relaxed": len(np.unique(np.concatenate(chosen))),
             "relaxed_all": len(np.unique(np.concatenate(kept))),
         },
@@ -233,18 +235,18 @@ def measure_choices(
 
 @dataclass(frozen=True)
 class Bank:
-    """All that was computed for a host, the same S rows at each stage.
+    """Structures of a host after each stage, the same S rows in all of them.
 
     Attributes
     ----------
     start, scored, inserted, final
         Samples after filtering, after the score, and after both relaxations.
     stages
-        Seconds of one core for each of them.
+        CPU seconds of each stage.
     samples
-        Number of samples drawn.
+        Number of samples of the generator.
     right : (S,)
-        Whether a sample matches the reference at its end, where any choice keeps it.
+        Whether a sample matches the reference at the end, of those that any choice keeps.
     """
 
     start: StructureBatch
@@ -256,7 +258,7 @@ class Bank:
     right: NDArray[np.bool_]
 
     def outcome(self, choice: Choice, rows: Rows, ends: Rows, target: float) -> Outcome:
-        """What comes of a choice that relaxes some rows, and some of them with all sites free."""
+        """Return the outcome of a choice that relaxes `rows`, and `ends` with all sites free."""
         ended = ends[
             np.isin(self.final.scalars["status"][ends], [str(status) for status in RELAXED])
         ]
@@ -275,10 +277,10 @@ class Bank:
         )
 
     def _cost(self, choice: Choice, rows: Rows, ends: Rows) -> tuple[float, int]:
-        """Seconds of one core and evaluations."""
+        """Return CPU seconds and evaluations of a choice."""
         share = choice.samples / self.samples
         seconds = share * (self.stages["sample"] + self.stages["filter"])
-        scores = self._scores(choice)
+        scores = self._count_scores(choice)
         relaxing = self.inserted.scalars["steps"]
         freeing = self.final.scalars["steps"] - relaxing
         saved = np.minimum(choice.score_steps or 0, np.maximum(relaxing[rows] - 1, 0)).sum()
@@ -291,33 +293,35 @@ class Bank:
             seconds += self.stages[stage] * count / max(int(total), 1)
         return float(seconds), sum(count for count, _ in spent.values())
 
-    def _scores(self, choice: Choice) -> int:
-        """Evaluations that the score of a choice takes."""
+    def _count_scores(self, choice: Choice) -> int:
+        """Count the evaluations that the score of a choice takes."""
         if choice.score_steps is None:
             return 0
-        evaluated = self.scored.scalars["steps"][_available(self.start, choice.samples)]
+        evaluated = self.scored.scalars["steps"][_find_available(self.start, choice.samples)]
         return int(np.minimum(evaluated, choice.score_steps + 1).sum())
 
 
-def _matching(final: StructureBatch, rows: Rows, reference: StructureBatch) -> NDArray[np.bool_]:
+def _find_matches(
+    final: StructureBatch, rows: Rows, reference: StructureBatch
+) -> NDArray[np.bool_]:
     found = np.zeros(len(final), dtype=bool)
     found[rows] = [is_match(final[int(row)], reference) for row in rows]
     return found
 
 
-def _score_steps(choices: Sequence[Choice]) -> int:
+def _count_score_steps(choices: Sequence[Choice]) -> int:
     steps = {choice.score_steps for choice in choices} - {None, 0}
     if len(steps) > 1:
         raise ValueError(f"choices score with {sorted(map(str, steps))} steps: choose one of them")
     return max((step for step in steps if step), default=0)
 
 
-def _alive(samples: StructureBatch) -> NDArray[np.bool_]:
+def _is_waiting(samples: StructureBatch) -> NDArray[np.bool_]:
     return np.asarray(samples.scalars["status"] == SampleStatus.SAMPLED.value)
 
 
-def _available(start: StructureBatch, samples: int) -> Rows:
-    """Rows to be scored if so many samples were drawn: the first ones, and their proposals.
+def _find_available(start: StructureBatch, samples: int) -> Rows:
+    """Return the rows to be scored with fewer samples: the first ones, and their proposals.
 
     A duplicate repeats an earlier row, so that the first samples are filtered among themselves.
     """
@@ -325,23 +329,23 @@ def _available(start: StructureBatch, samples: int) -> Rows:
     origin = start.scalars.get("origin", np.full(len(start), GENERATED))
     number = np.where(parent >= 0, parent, start.scalars["sample"])
     first = (number < samples) | (origin == WYCKOFF)
-    return np.flatnonzero(first & _alive(start))
+    return np.flatnonzero(first & _is_waiting(start))
 
 
-def _candidates(
+def _select_candidates(
     start: StructureBatch, scored: StructureBatch, choice: Choice, settings: RestorationSettings
 ) -> Rows:
-    """Rows that a choice relaxes, as the funnel itself chooses them."""
-    rows = _available(start, choice.samples)
+    """Return the rows that a choice relaxes, selected as in the recipe."""
+    rows = _find_available(start, choice.samples)
     if choice.score_steps is None:
         return rows
-    found = scored if choice.score_steps else _as_drawn(start, scored)
+    found = scored if choice.score_steps else _score_unrelaxed(start, scored)
     limit = ALL if choice.candidates is None else choice.candidates
-    return _still_alive(select_lowest(found[rows], limit, 0.0, settings.filter.same), rows)
+    return _filter_alive(select_lowest(found[rows], limit, 0.0, settings.filter.same), rows)
 
 
-def _as_drawn(start: StructureBatch, scored: StructureBatch) -> StructureBatch:
-    """The samples as a score without steps leaves them."""
+def _score_unrelaxed(start: StructureBatch, scored: StructureBatch) -> StructureBatch:
+    """Return the samples as a score without steps leaves them."""
     energies = scored.scalars["energy_sampled"]
     relaxed = np.isin(scored.scalars["status"], [str(status) for status in RELAXED])
     statuses = np.where(relaxed, SampleStatus.NOT_CONVERGED.value, scored.scalars["status"])
@@ -354,7 +358,7 @@ def _relax(
     relaxation: RelaxationSettings,
     settings: RestorationSettings,
 ) -> StructureBatch:
-    """All samples, of which those that any choice needs are relaxed."""
+    """Relax those samples that any choice needs, and return all."""
     needed = np.isin(np.arange(len(samples)), np.concatenate(chosen))
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     waiting = samples.with_scalars(
@@ -363,13 +367,13 @@ def _relax(
     return relax(waiting, relaxation, settings.potential)
 
 
-def _keep(inserted: StructureBatch, rows: Rows, settings: RestorationSettings) -> Rows:
-    """Rows that a choice relaxes with all sites free."""
+def _select_kept(inserted: StructureBatch, rows: Rows, settings: RestorationSettings) -> Rows:
+    """Return the rows that a choice relaxes with all sites free."""
     lowest = select_lowest(
         inserted[rows], settings.keep, settings.keep_window, settings.filter.same
     )
-    return _still_alive(lowest, rows)
+    return _filter_alive(lowest, rows)
 
 
-def _still_alive(samples: StructureBatch, rows: Rows) -> Rows:
+def _filter_alive(samples: StructureBatch, rows: Rows) -> Rows:
     return rows[np.isin(samples.scalars["status"], [str(status) for status in RELAXED])]

@@ -1,4 +1,4 @@
-"""How often the number of missing H is right: by energy, charge or bond valence alone, and by all.
+"""Accuracy of the number of missing H: by energy, charge or bond valence alone, and by all.
 
     python benchmarks/count.py references.extxyz examples/references/*.cif --output runs/count.jsonl
     python benchmarks/count.py references.extxyz --output runs/count.jsonl --with O --limit 10
@@ -23,9 +23,9 @@ import torch
 from ase.data import atomic_numbers
 from ase.formula import Formula
 
-from aiida_hpaint.science.counting import CountingSettings, count_missing
-from aiida_hpaint.science.counting.counted import EVIDENCE
-from aiida_hpaint.science.counting.trials import trial_hosts
+from aiida_hpaint.science.counting import CountingSettings, estimate_missing_count
+from aiida_hpaint.science.counting.restorations import make_hosts_by_count
+from aiida_hpaint.science.counting.results import EVIDENCE
 from aiida_hpaint.science.evaluation.success import compute_wilson_interval
 from aiida_hpaint.science.structures import HostError, StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import get_symbol
@@ -55,26 +55,30 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    """What the user asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("references", nargs="+", type=Path)
-    parser.add_argument("--output", type=Path, required=True, help="a line of JSON a structure")
-    parser.add_argument("--sites", type=int, default=18, help="of the largest structure, with H")
-    parser.add_argument("--with", dest="element", help="only structures with this element")
-    parser.add_argument("--limit", type=int, help="only the first structures")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="JSON lines, one for each structure"
+    )
+    parser.add_argument(
+        "--sites", type=int, default=18, help="largest number of sites, including H"
+    )
+    parser.add_argument("--with", dest="element", help="use only structures with this element")
+    parser.add_argument("--limit", type=int, help="largest number of structures")
     parser.add_argument("--generator", default="bundled", help="model of the restorations")
     return parser.parse_args()
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """What was measured before."""
+    """Read earlier results."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def chosen(options: argparse.Namespace) -> list[tuple[StructureBatch, int, int]]:
-    """Hosts, how many H they miss, and the largest number to try; the cheapest first."""
+    """Return hosts, their number of H and the largest number to try; the cheapest first."""
     found = []
     for one in read_hosts(options.references):
         missing = int((one.numbers == 1).sum())
@@ -90,7 +94,7 @@ def chosen(options: argparse.Namespace) -> list[tuple[StructureBatch, int, int]]
 
 
 def without_hydrogen(one: StructureBatch) -> StructureBatch:
-    """The other sites, without anything that could tell how many H there were."""
+    """Return the host sites, without metadata that reveal the number of H."""
     left = one.numbers != 1
     return StructureBatch(
         labels=one.labels,
@@ -103,10 +107,10 @@ def without_hydrogen(one: StructureBatch) -> StructureBatch:
 
 
 def fitting(host: StructureBatch, n_max: int) -> int:
-    """The largest number up to `n_max` that fits into the cell; 0 if none does."""
+    """Return the largest number up to `n_max` that fits into the cell; 0 if none does."""
     for n in range(n_max, 0, -1):
         try:
-            trial_hosts(host, "H", n)
+            make_hosts_by_count(host, "H", n)
         except HostError:
             continue
         return n
@@ -114,16 +118,16 @@ def fitting(host: StructureBatch, n_max: int) -> int:
 
 
 def settings_of(generator: str, n_max: int) -> CountingSettings:
-    """The settings of `aiida-hpaint count` with a generator."""
+    """Return the settings of `aiida-hpaint count` with a generator."""
     values = CountingSettings(n_max=n_max).model_dump()
     values["restoration"]["sampling"]["generator"] = generator
     return CountingSettings.model_validate(values)
 
 
 def measured(host: StructureBatch, missing: int, settings: CountingSettings) -> dict[str, Any]:
-    """One row."""
+    """Measure one host."""
     began = time.process_time()
-    counting = count_missing(host, settings=settings)
+    counting = estimate_missing_count(host, settings=settings)
     found = counting.as_json()
     symbols = [get_symbol(number) for number in host.numbers.tolist()]
     return {
@@ -139,8 +143,8 @@ def measured(host: StructureBatch, missing: int, settings: CountingSettings) -> 
 
 
 def table(done: list[dict[str, Any]]) -> str:
-    """Rates with Wilson's 95 % intervals: of all hosts, and of those of which something is said."""
-    lines = ["| evidence | right | of all hosts | speaks of | right where it speaks |"]
+    """Print rates with Wilson's 95 % intervals: of all hosts, and where criteria apply."""
+    lines = ["| criterion | correct | of all hosts | applies to | correct where it applies |"]
     lines.append("|---|---|---|---|---|")
     for name in (*EVIDENCE, "combined"):
         speaks = [row for row in done if row[name] is not None]
@@ -160,7 +164,7 @@ def table(done: list[dict[str, Any]]) -> str:
 
 
 def rate(right: int, n: int) -> str:
-    """A rate with its interval, in percent."""
+    """Format a rate with its interval, in percent."""
     if not n:
         return "-"
     low, high = compute_wilson_interval(right / n, n)

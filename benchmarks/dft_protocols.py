@@ -1,4 +1,4 @@
-"""What the protocols of DFT make of a right and a wrong arrangement of hydrogen, and at what cost.
+"""Energies of a correct and a wrong arrangement of hydrogen with each DFT protocol, and costs.
 
     python benchmarks/dft_protocols.py [fast balanced paper]
 
@@ -25,13 +25,13 @@ from aiida_hpaint.workflows.validate.results import read_validation
 
 
 def pair(label: str, right: Atoms, wrong: Atoms) -> StructureBatch:
-    """The two as candidates of one host."""
+    """Return the two structures as candidates of one host."""
     batch = replace(from_ase([right, wrong]), labels=(label, label))
     return batch.with_scalars(host=[0, 0], rank=[0, 1])
 
 
 def pairs() -> list[StructureBatch]:
-    """Of LiH and MgH2."""
+    """Return the pairs of LiH and MgH2."""
     sites = [(0, 0, 0), (0.304, 0.304, 0)]
     cell = [4.5, 4.5, 3.0, 90, 90, 90]
     rutile = crystal(["Mg", "H"], sites, spacegroup=136, cellpar=cell)

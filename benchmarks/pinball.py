@@ -1,14 +1,13 @@
-"""How fast the pinball choice is exact, and how good the exchanges are that it starts from.
+"""Time of the exact pinball model, and quality of the tabu search that it starts from.
 
     python benchmarks/pinball.py
-    python benchmarks/pinball.py --only heuristic --seeds 20
+    python benchmarks/pinball.py --only tabu --seeds 20
     python benchmarks/pinball.py --only screening --potentials runs/peaks references.extxyz
 
-Seconds are those of the process, on one thread, permutations of the sites and Ewald sums included;
-medians (and the longest) over random cases. Three arrangements are kept, and nothing is screened.
-Ratios are taken in one run on the same problems. The last command takes the potentials that
-`benchmarks/peaks.py` left in a folder, with the same references, and says at which place the
-arrangement of the reference comes for several screenings.
+Seconds are CPU times on one thread, including permutations of the sites and Ewald sums; medians
+(and the longest) over random cases. Three arrangements are retained, without screening. Ratios are
+from one run on the same problems. The last command uses potentials that `benchmarks/peaks.py` has
+computed for the same references, and prints the rank of the reference's arrangement.
 """
 
 from __future__ import annotations
@@ -32,13 +31,16 @@ from scipy.sparse import coo_array
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.electrostatics import Sites, choose_sites, find_sites, read_cube
-from aiida_hpaint.science.electrostatics.arrangements import TIE, Pool
-from aiida_hpaint.science.electrostatics.branching import NODES, Search
-from aiida_hpaint.science.electrostatics.ewald import ewald_energies
-from aiida_hpaint.science.electrostatics.heuristic import exchange
-from aiida_hpaint.science.electrostatics.placing import place_sites
-from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations, symmetrised
+from aiida_hpaint.science.electrostatics.arrangements import TIE, SolutionPool
+from aiida_hpaint.science.electrostatics.branch_and_bound import MAX_NODES, BranchAndBound
+from aiida_hpaint.science.electrostatics.ewald import compute_ewald_energies
+from aiida_hpaint.science.electrostatics.placement import place_sites
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
+from aiida_hpaint.science.electrostatics.site_symmetry import (
+    find_site_permutations,
+    symmetrise_energies,
+)
+from aiida_hpaint.science.electrostatics.tabu_search import run_tabu_search
 from aiida_hpaint.science.evaluation.matching import is_match
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures import StructureBatch, remove_inserted
@@ -64,7 +66,7 @@ class Case:
 
 @dataclass
 class Solved:
-    """One solution: seconds in all and until the search began, relaxations, and whether exact."""
+    """Solution: total seconds and those before the search, relaxations, whether it is exact."""
 
     seconds: float
     before: float
@@ -85,18 +87,18 @@ def main() -> None:
         "count": counts,
         "symmetric": symmetric,
         "others": others,
-        "heuristic": heuristic,
+        "tabu": tabu,
     }
     parser.add_argument("references", type=Path, nargs="*", help="complete structures")
-    parser.add_argument("--potentials", type=Path, help="folder that benchmarks/peaks.py filled")
-    parser.add_argument("--only", choices=[*tables, "screening"], help="one table")
-    parser.add_argument("--seeds", type=int, default=9, help="random cases of each kind")
+    parser.add_argument("--potentials", type=Path, help="output folder of benchmarks/peaks.py")
+    parser.add_argument("--only", choices=[*tables, "screening"], help="table to print")
+    parser.add_argument("--seeds", type=int, default=9, help="number of random cases of each kind")
     options = parser.parse_args()
     if (options.potentials is None) != (not options.references):
         parser.error("give references and --potentials together, or neither")
     if options.only == "screening" and options.potentials is None:
         parser.error("screening: give references and the folder of their --potentials")
-    solve(random_case(0, 20, 4))  # what is loaded once is loaded now
+    solve(random_case(0, 20, 4))  # loads everything that is loaded once
     for name, table in tables.items():
         if options.only in (None, name):
             table(options.seeds)
@@ -106,7 +108,7 @@ def main() -> None:
 
 
 def random_case(seed: int, size: int, count: int, spread: float = 3.0) -> Case:
-    """Sites at least 0.8 Å apart in a skewed cell of 5 Å³ a site, energies in a range (eV)."""
+    """Generate sites at least 0.8 Å apart in a skewed cell, 5 Å³ per site; energies in eV."""
     generator = np.random.default_rng(seed)
     cell = np.eye(3) + 0.15 * generator.normal(size=(3, 3))
     cell *= np.cbrt(5.0 * size / abs(np.linalg.det(cell)))
@@ -121,7 +123,7 @@ def random_case(seed: int, size: int, count: int, spread: float = 3.0) -> Case:
 
 
 def grid_case(shape: tuple[int, int, int], count: int) -> Case:
-    """Equal sites 1.5 Å apart."""
+    """Generate a grid of sites 1.5 Å apart with equal energies."""
     axes = [np.arange(size) / size for size in shape]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     name = "grid " + " x ".join(map(str, shape))
@@ -137,7 +139,7 @@ def holes(
     repeats: tuple[int, int, int],
     count: int,
 ) -> Case:
-    """Interstitial sites of a host: Wyckoff positions, each with its energy in eV."""
+    """Generate interstitial sites of a host from Wyckoff positions and their energies (eV)."""
     symbols = ["H", "He", "Li", "Be", "B", "C"][: len(sites)]
     atoms = crystal(symbols, sites, spacegroup=group, cellpar=cell).repeat(repeats)
     energies = dict(zip(symbols, depths, strict=True))
@@ -151,7 +153,7 @@ def holes(
 
 
 def hosts() -> list[Case]:
-    """Sites of hosts with many of them that are alike."""
+    """Generate sites of hosts with many equivalent ones."""
     cube = [4.0, 4.0, 4.0, 90, 90, 90]
     octahedral, tetrahedral = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
     lani5 = [(0.5, 0, 0), (1 / 3, 2 / 3, 0.37), (0.137, 0.274, 0.5), (0.455, 0, 0.117)]
@@ -166,23 +168,23 @@ def hosts() -> list[Case]:
     ]
 
 
-def problem_of(case: Case) -> tuple[Selection, np.ndarray]:
-    """The problem, exactly symmetric, and the permutations."""
-    permutations = site_permutations(case.frac, case.energies, case.cell)
-    ewald = ewald_energies(case.frac, case.cell)
-    linear, pairs = symmetrised(case.energies + ewald.own, ewald.pairs, permutations)
-    return Selection(linear, pairs, case.count), permutations
+def problem_of(case: Case) -> tuple[QuadraticProblem, np.ndarray]:
+    """Return the exactly symmetric problem, and the permutations."""
+    permutations = find_site_permutations(case.frac, case.energies, case.cell)
+    ewald = compute_ewald_energies(case.frac, case.cell)
+    linear, pairs = symmetrise_energies(case.energies + ewald.own, ewald.pairs, permutations)
+    return QuadraticProblem(linear, pairs, case.count), permutations
 
 
-def solve(case: Case, nodes: int = NODES, keep: int = KEEP) -> Solved:
-    """Choose sites, and note when the exchanges are over."""
+def solve(case: Case, nodes: int = MAX_NODES, keep: int = KEEP) -> Solved:
+    """Solve a case, and measure the tabu search separately."""
     start = time.process_time()
-    selection, permutations = problem_of(case)
-    pool = Pool(permutations, keep)
-    exchange(selection, pool)
+    problem, permutations = problem_of(case)
+    pool = SolutionPool(permutations, keep)
+    run_tabu_search(problem, pool)
     guess = pool.result()[0]
     before = time.process_time() - start
-    search = Search(selection, pool, nodes)
+    search = BranchAndBound(problem, pool, nodes)
     _, ended = search.run()
     seconds = time.process_time() - start
     return Solved(
@@ -191,12 +193,12 @@ def solve(case: Case, nodes: int = NODES, keep: int = KEEP) -> Solved:
 
 
 def middle(values: list[float]) -> str:
-    """Median and maximum."""
+    """Format median and maximum."""
     return f"{np.median(values):7.2f} ({max(values):.2f})"
 
 
 def row(label: str, solved: list[Solved]) -> None:
-    """Seconds, relaxations, exact ones."""
+    """Print seconds, relaxations and the number of exact solutions."""
     relaxed = [float(one.relaxed) for one in solved]
     exact = sum(one.exact for one in solved)
     print(
@@ -206,13 +208,13 @@ def row(label: str, solved: list[Solved]) -> None:
 
 
 def head(title: str) -> None:
-    """Title and columns of a table."""
+    """Print title and columns of a table."""
     print(title)
     print(f"{'':32}{'seconds (longest)':>18}{'relaxations':>16}{'exact':>10}")
 
 
 def sizes(seeds: int) -> None:
-    """Random sites, more and more of them."""
+    """Print the table for an increasing number of random sites."""
     head("A fifth of M random sites, energies over 3 eV")
     for size in (20, 30, 40, 50, 60, 80):
         cases = [random_case(seed, size, size // 5) for seed in range(seeds)]
@@ -222,7 +224,7 @@ def sizes(seeds: int) -> None:
 
 
 def counts(seeds: int) -> None:
-    """Random sites, more and more of them chosen."""
+    """Print the table for an increasing number of chosen sites."""
     head("n of 60 random sites, energies over 3 eV")
     for count in (3, 6, 9, 12, 15, 20):
         cases = [random_case(seed, 60, count) for seed in range(seeds)]
@@ -230,8 +232,8 @@ def counts(seeds: int) -> None:
 
 
 def symmetric(_: int) -> None:
-    """Sites that are alike."""
-    head("Sites that are alike")
+    """Print the table for equivalent sites."""
+    head("Equivalent sites")
     grids = [grid_case((3, 4, 5), 12), grid_case((4, 4, 4), 12), grid_case((4, 4, 4), 16)]
     for case in (*hosts(), *grids):
         solved = solve(case)
@@ -240,8 +242,8 @@ def symmetric(_: int) -> None:
 
 
 def others(_: int) -> None:
-    """The same by listing everything, and by HiGHS."""
-    print("How many times longer others take for the lowest one, random sites, energies over 3 eV")
+    """Compare with enumeration and with HiGHS."""
+    print("Time relative to ours for the lowest arrangement, random sites, energies over 3 eV")
     print(f"{'':16}{'all choices':>16}{'HiGHS':>16}")
     for size, count in ((16, 5), (20, 6), (24, 7), (28, 8)):
         cases = [random_case(seed, size, count) for seed in range(3)]
@@ -255,9 +257,11 @@ def others(_: int) -> None:
 
 
 def ratio(
-    method: Callable[[Selection], float], problems: list[Selection], ours: list[Solved]
+    method: Callable[[QuadraticProblem], float],
+    problems: list[QuadraticProblem],
+    ours: list[Solved],
 ) -> float:
-    """Seconds of another method over ours; both have to find the same."""
+    """Return the time of another method relative to ours; both must find the same energies."""
     start = time.process_time()
     found = [method(problem) for problem in problems]
     seconds = time.process_time() - start
@@ -265,15 +269,18 @@ def ratio(
     return seconds / sum(one.seconds for one in ours)
 
 
-def brute_force(problem: Selection) -> float:
-    """The lowest of all choices."""
+def brute_force(problem: QuadraticProblem) -> float:
+    """Return the lowest energy of all choices."""
     sets = np.array(list(combinations(range(len(problem)), problem.count)))
     blocks = np.array_split(sets, 1 + len(sets) // 20000)
     return min(float(problem.energies(block).min()) for block in blocks)
 
 
-def highs(problem: Selection) -> float:
-    """The lowest by HiGHS: a variable for each product, whose sums over a site are (n-1) x."""
+def highs(problem: QuadraticProblem) -> float:
+    """Return the lowest energy by HiGHS, with a variable y_ij for each product x_i x_j.
+
+    The products of each site add up to (n - 1) x_i, and y_ij is at most x_i and x_j.
+    """
     size, count = len(problem), problem.count
     first, second = np.triu_indices(size, 1)
     pairs, number = len(first), np.arange(len(first))
@@ -299,10 +306,10 @@ def highs(problem: Selection) -> float:
     return float(result.fun)
 
 
-def heuristic(seeds: int) -> None:
-    """What the exchanges find before anything is proved."""
-    print("Exchanges alone: how often they find the lowest, and all three; what they miss it by")
-    print(f"{'':32}{'lowest':>10}{'all three':>12}{'missed by, meV':>16}{'share of time':>15}")
+def tabu(seeds: int) -> None:
+    """Print the results of the tabu search alone."""
+    print("Tabu search alone: lowest found, all three found, largest excess energy")
+    print(f"{'':32}{'lowest':>10}{'all three':>12}{'excess, meV':>16}{'share of time':>15}")
     kinds = {
         "12 of 60, energies over 3 eV": [random_case(seed, 60, 12) for seed in range(seeds)],
         "12 of 60, equal energies": [
@@ -323,7 +330,7 @@ def heuristic(seeds: int) -> None:
 
 
 def screening(folder: Path, paths: list[Path]) -> None:
-    """Where the arrangement of the reference comes, by the screening."""
+    """Print the rank of the reference's arrangement for each screening."""
     references = read_references(paths)
     ranks: dict[float, list[int]] = {}
     for place, index in enumerate(references.indices.tolist()):
@@ -343,7 +350,7 @@ def screening(folder: Path, paths: list[Path]) -> None:
 
 
 def rank(sites: Sites, host: StructureBatch, reference: StructureBatch, value: float) -> int:
-    """Place of the first arrangement that StructureMatcher calls the reference, as it is."""
+    """Return the rank of the first unrelaxed arrangement that matches the reference."""
     count = int(reference.inserted.sum())
     settings = PinballSettings(screening=value, keep=10)
     found = choose_sites(

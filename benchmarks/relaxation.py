@@ -1,11 +1,10 @@
-"""How much faster than ASE: one evaluation of SevenNet-0, and whole relaxations.
+"""Evaluations and relaxations with SevenNet-0, compared with ASE.
 
     python benchmarks/relaxation.py
     python benchmarks/relaxation.py --potential sevennet-l3i5 --device cuda
 
-Both sides run in one process on one thread, alternately, with the same weights; on a CPU the time
-is the time of the process, so that other work on the machine matters little. Energies and forces
-are compared while they are measured.
+Both run in one process on one thread, alternately, with the same weights; on a CPU the time is the
+CPU time, so that other work on the machine matters little. Energies and forces are compared, too.
 """
 
 from __future__ import annotations
@@ -46,15 +45,15 @@ def main() -> None:
     options = parse_options()
     torch.set_num_threads(1)
     potential = get_potential(PotentialSettings(name=options.potential, device=options.device))
-    calculator = ase_calculator(options)
+    calculator = make_ase_calculator(options)
     clock = time.process_time if options.device == "cpu" else time.perf_counter
-    print(f"{options.potential} on {options.device}, {options.samples} samples a host\n")
-    evaluations(potential, calculator, options, clock)
-    relaxations(potential, calculator, options, clock)
+    print(f"{options.potential} on {options.device}, {options.samples} samples per host\n")
+    compare_evaluations(potential, calculator, options, clock)
+    compare_relaxations(potential, calculator, options, clock)
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -65,8 +64,8 @@ def parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def ase_calculator(options: argparse.Namespace) -> Any:
-    """The calculator that everybody would take."""
+def make_ase_calculator(options: argparse.Namespace) -> Any:
+    """Return the ASE calculator of SevenNet."""
     from sevenn.calculator import SevenNetCalculator
 
     name, modal = SEVENN[options.potential]
@@ -75,8 +74,8 @@ def ase_calculator(options: argparse.Namespace) -> Any:
         return SevenNetCalculator(name, device=options.device, modal=modal)
 
 
-def hosts() -> dict[str, Atoms]:
-    """Hydrides and hydroxides from published structures, up to 40 sites."""
+def make_hosts() -> dict[str, Atoms]:
+    """Return hydrides and hydroxides from published structures, up to 40 sites."""
     lithium = crystal(
         ["Li", "H"], [(0, 0, 0), (0.5, 0.5, 0.5)], spacegroup=225, cellpar=[4.08] * 3 + [90] * 3
     )
@@ -110,16 +109,16 @@ def hosts() -> dict[str, Atoms]:
     }
 
 
-def rattled(atoms: Atoms, seed: int) -> Atoms:
-    """A sample: hydrogens moved by 0.1 Å."""
+def rattle(atoms: Atoms, seed: int) -> Atoms:
+    """Return a copy whose hydrogen atoms are displaced by 0.1 Å."""
     result: Atoms = atoms.copy()
     moves = np.random.default_rng(seed).normal(0.0, 0.1, (len(atoms), 3))
     result.positions += np.where((atoms.numbers == 1)[:, None], moves, 0.0)
     return result
 
 
-def as_batch(samples: list[Atoms]) -> StructureBatch:
-    """Samples of one host whose hydrogens are inserted."""
+def make_batch(samples: list[Atoms]) -> StructureBatch:
+    """Return samples of one host as a batch with inserted hydrogen."""
     numbers = np.concatenate([atoms.numbers for atoms in samples])
     frac = [atoms.cell.scaled_positions(atoms.positions) for atoms in samples]
     return StructureBatch(
@@ -133,8 +132,8 @@ def as_batch(samples: list[Atoms]) -> StructureBatch:
     )
 
 
-def shortest(action: Callable[[], Any], clock: Callable[[], float]) -> float:
-    """Seconds of the fastest of some repetitions, after one to warm up."""
+def time_fastest(action: Callable[[], Any], clock: Callable[[], float]) -> float:
+    """Return the seconds of the fastest repetition, after one to warm up."""
     action()
     seconds = []
     for _ in range(REPEATS):
@@ -144,48 +143,48 @@ def shortest(action: Callable[[], Any], clock: Callable[[], float]) -> float:
     return min(seconds)
 
 
-def evaluations(
+def compare_evaluations(
     potential: Potential,
     calculator: Any,
     options: argparse.Namespace,
     clock: Callable[[], float],
 ) -> None:
-    """Milliseconds for the energy and the forces of one structure."""
+    """Print milliseconds for the energy and the forces of one structure."""
     many = f"{options.samples} at once"
     print(f"| energy and forces | sites | ASE, ms | alone, ms | {many}, ms | ratio | ΔF, eV/Å |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for name, host in hosts().items():
-        samples = [rattled(host, seed) for seed in range(options.samples)]
-        batch = as_batch(samples)
+    for name, host in make_hosts().items():
+        samples = [rattle(host, seed) for seed in range(options.samples)]
+        batch = make_batch(samples)
         arguments = batch.numbers, batch.cart_coords, batch.cells, batch.site_counts
         single = batch[0]
         alone = single.numbers, single.cart_coords, single.cells, single.site_counts
-        theirs = shortest(partial(calculator.calculate, samples[0]), clock)
+        theirs = time_fastest(partial(calculator.calculate, samples[0]), clock)
         difference = np.abs(calculator.results["forces"] - potential.evaluate(*alone).forces).max()
-        one = shortest(partial(potential.evaluate, *alone), clock)
-        ours = shortest(partial(potential.evaluate, *arguments), clock) / len(samples)
+        one = time_fastest(partial(potential.evaluate, *alone), clock)
+        ours = time_fastest(partial(potential.evaluate, *arguments), clock) / len(samples)
         cells = [name, len(host), f"{1e3 * theirs:.1f}", f"{1e3 * one:.1f}", f"{1e3 * ours:.1f}"]
         print(f"| {' | '.join(map(str, cells))} | {theirs / ours:.1f} | {difference:.0e} |")
     print()
 
 
-def relaxations(
+def compare_relaxations(
     potential: Potential,
     calculator: Any,
     options: argparse.Namespace,
     clock: Callable[[], float],
 ) -> None:
-    """Seconds for relaxing the hydrogens of all samples of a host with BFGS."""
+    """Print seconds for relaxing the hydrogen of all samples of a host with BFGS."""
     settings = RelaxationSettings(fmax=0.02, max_steps=options.steps, give_up_above=None)
-    print("| relaxation | sites | evaluations | ASE, s | here, s | ratio | ΔE, meV |")
+    print("| relaxation | sites | evaluations | ASE, s | this package, s | ratio | ΔE, meV |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in ("MgH2", "MgH2 1x1x2", "Mg(OH)2 2x2x1"):
-        samples = [rattled(hosts()[name], seed) for seed in range(options.samples)]
+        samples = [rattle(make_hosts()[name], seed) for seed in range(options.samples)]
         started = clock()
-        result = relax(as_batch(samples), settings, potential)
+        result = relax(make_batch(samples), settings, potential)
         ours = clock() - started
         started = clock()
-        energies = [by_ase(atoms, calculator, settings) for atoms in samples]
+        energies = [relax_by_ase(atoms, calculator, settings) for atoms in samples]
         theirs = clock() - started
         difference = 1e3 * np.abs(result.scalars["energy"] - energies).max()
         evaluated = int(result.scalars["steps"].sum())
@@ -193,8 +192,8 @@ def relaxations(
         print(f"| {' | '.join(map(str, cells))} | {theirs / ours:.1f} | {difference:.2f} |")
 
 
-def by_ase(atoms: Atoms, calculator: Any, settings: RelaxationSettings) -> float:
-    """The energy after the same relaxation with ASE."""
+def relax_by_ase(atoms: Atoms, calculator: Any, settings: RelaxationSettings) -> float:
+    """Return the energy after the same relaxation with ASE."""
     moved = atoms.copy()
     moved.set_constraint(FixAtoms(np.flatnonzero(atoms.numbers != 1)))
     moved.calc = calculator

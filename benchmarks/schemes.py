@@ -1,9 +1,9 @@
-"""The four schemes to inpaint with one network: match rate, evaluations of the network, seconds.
+"""The four inpainting schemes with one network: match rates, network evaluations, CPU time.
 
     python benchmarks/schemes.py references.extxyz --output runs/schemes
 
-Takes the H out of reference crystals and draws samples with each scheme, without relaxation. Each
-line of the table is finished before the next begins: run the same command again to go on.
+Removes H from reference crystals and samples it with each scheme, without relaxation. Each line of
+the table is written before the next begins: the same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def main() -> None:
             row = measure(name, variant, chosen.hosts, chosen.complete, options)
             path.write_text(json.dumps(row, indent=2) + "\n")
         rows.append(json.loads(path.read_text()))
-    report(rows)
+    print_table(rows)
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -85,7 +85,7 @@ def measure(
     references: StructureBatch,
     options: argparse.Namespace,
 ) -> dict[str, Any]:
-    """One line of the table."""
+    """Measure one scheme and return its line of the table."""
     settings = SamplingSettings(
         generator=options.generator, samples=options.samples, seed=7, **variant
     )
@@ -100,7 +100,7 @@ def measure(
         "single": [rate.value, rate.error],
         "any": [anywhere.value, anywhere.error],
         "hosts": len(hosts),
-        "count_evaluations": network_calls(settings),
+        "count_evaluations": count_network_calls(settings),
         "seconds": float(np.mean([seconds for _, seconds in results])) / options.samples,
     }
 
@@ -108,7 +108,7 @@ def measure(
 def sample(
     host: StructureBatch, reference: StructureBatch, settings: SamplingSettings
 ) -> tuple[list[bool], float]:
-    """Which samples of one host match, and the CPU seconds to draw them."""
+    """Return which samples of one host match, and the CPU seconds of sampling."""
     torch.set_num_threads(1)
     began = time.process_time()
     samples = generate(host, settings)
@@ -116,15 +116,15 @@ def sample(
     return [is_match(drawn, reference) for drawn in samples], seconds
 
 
-def network_calls(settings: SamplingSettings) -> int:
-    """Evaluations of the network for each sample."""
+def count_network_calls(settings: SamplingSettings) -> int:
+    """Count the evaluations of the network per sample."""
     settings = resolve_settings(settings, load_model(settings.generator).card)
     return count_evaluations(plan_visits(settings), settings.corrector_steps or 0)
 
 
-def report(rows: list[dict[str, Any]]) -> None:
+def print_table(rows: list[dict[str, Any]]) -> None:
     """Print the table as Markdown."""
-    print("| scheme | single sample | any of the samples | evaluations | CPU s a sample |")
+    print("| scheme | single sample | any of the samples | evaluations | CPU s per sample |")
     print("| --- | --- | --- | --- | --- |")
     for row in rows:
         single, anywhere = (

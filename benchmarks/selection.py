@@ -1,10 +1,10 @@
-"""Accuracy against cost of the funnel: how many samples, which score, how many candidates.
+"""Accuracy against cost of selecting candidates: numbers of samples and candidates, and the score.
 
-    python benchmarks/selection.py references.extxyz --output runs/funnel --half tune
+    python benchmarks/selection.py references.extxyz --output runs/selection --half tune
 
-For each host samples are drawn, scored and relaxed once, as widely as any of the choices asks for;
-what each choice would have found, and its time, follows from that. The folder gets choices.jsonl (a
-line a host: the same command goes on after an interruption), choices.csv, choices.md and
+For each host, samples are generated, scored and relaxed once, as many as any choice needs; what
+each choice would have found, and its time, follows from that. The folder gets choices.jsonl (a
+line per host: the same command continues an interrupted run), choices.csv, choices.md and
 choices.png.
 """
 
@@ -40,24 +40,24 @@ KINDS = (("les", "Lower energy or match (LES)"), ("lowest_match", "Lowest in ene
 
 HEAD = ("samples", "score", "relaxed", "LES (%)", "95 %", "lowest matches (%)", "95 %", "any (%)")
 
-COSTS = ("CPU s a host", "evaluations")
+COSTS = ("CPU s per host", "evaluations")
 
-MARKS = {None: ("x", "not scored"), 0: ("o", "scored as drawn")}
+MARKS = {None: ("x", "not scored"), 0: ("o", "scored unrelaxed")}
 
 
 def main() -> None:
     """Measure the hosts that are not measured yet, and write table and figure."""
     options = parse_options()
-    torch.set_num_threads(1)  # times are of one core
+    torch.set_num_threads(1)  # times are CPU times of one core
     settings = load_protocol(options.protocol, collect_overrides({"set_": options.set}))
     references = read_references(options.references, half=options.half, limit=options.limit)
-    choices = list(choices_of(options))
+    choices = list(list_choices(options))
     asked = {"choices": [choice.model_dump_json() for choice in choices]}
     references = replace(references, source={**references.source, **asked})
     open_folder(options.output, references, settings)
-    measure(references, settings, choices, options)
+    measure_hosts(references, settings, choices, options)
     hosts = read_choices(options.output)
-    report(summarise_choices(hosts), options.output)
+    write_results(summarise_choices(hosts), options.output)
     stages = {name: sum(host.stages[name] for host in hosts) for name in hosts[0].stages}
     total = sum(stages.values())
     parts = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in stages.items())
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -75,19 +75,26 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="only the first hosts")
     parser.add_argument("--protocol", help="what is not varied: relaxations, keep, ...")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="any setting of it"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="other settings of the protocol",
     )
     parser.add_argument("--samples", type=int, nargs="+", default=[10, 25, 60])
     parser.add_argument("--candidates", type=int, nargs="+", default=[1, 2, 3, 5, 8])
     parser.add_argument(
-        "--score-steps", type=int, default=5, help="of the score beside that of samples as drawn"
+        "--score-steps",
+        type=int,
+        default=5,
+        help="steps of the second score; the first one takes samples unrelaxed",
     )
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
 
 
-def choices_of(options: argparse.Namespace) -> Iterator[Choice]:
-    """All combinations, and the fewest samples without a score."""
+def list_choices(options: argparse.Namespace) -> Iterator[Choice]:
+    """Yield all combinations, and the fewest samples without a score."""
     yield Choice(samples=min(options.samples))
     for samples in options.samples:
         for steps in sorted({0, options.score_steps}):
@@ -96,13 +103,13 @@ def choices_of(options: argparse.Namespace) -> Iterator[Choice]:
                     yield Choice(samples=samples, score_steps=steps, candidates=count)
 
 
-def measure(
+def measure_hosts(
     references: References,
     settings: RestorationSettings,
     choices: list[Choice],
     options: argparse.Namespace,
 ) -> None:
-    """Add a line for each host that has none."""
+    """Measure each host that has no line yet, and add its line."""
     path = options.output / CHOICES
     remove_partial_line(path)
     finished = {host.index for host in read_choices(options.output)}
@@ -116,26 +123,26 @@ def measure(
             file.flush()
 
 
-def report(records: list[dict[str, Any]], folder: Path) -> None:
+def write_results(records: list[dict[str, Any]], folder: Path) -> None:
     """Write and print the table, and draw the figure."""
     write_choices(records, folder / "choices.csv")
-    text = as_markdown(records)
+    text = format_markdown(records)
     (folder / "choices.md").write_text(text, encoding="utf-8")
     save_figure(draw_choices(records), folder / "choices.png")
     print(text)
 
 
 def draw_choices(records: Records) -> Figure:
-    """Accuracy against CPU seconds: a colour for each number of samples, a line for each score.
+    """Draw accuracy against CPU seconds: a colour per number of samples, a line per score.
 
-    Points of a line differ in the number of candidates relaxed, written beside the last line.
+    Points of a line differ in the number of relaxed candidates, which is written beside them.
     """
     with apply_style():
         figure = Figure(figsize=(9.4, 4.2), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         for axes, (key, title) in zip(panels, KINDS, strict=True):
             _draw_lines(axes, records, key)
-            axes.set(title=title, xlabel="CPU seconds a host", xscale="log")
+            axes.set(title=title, xlabel="CPU seconds per host", xscale="log")
         panels[0].set_ylabel("hosts")
         panels[0].yaxis.set_major_formatter(PercentFormatter(1, 0))
         figure.legend(
@@ -149,8 +156,8 @@ def draw_choices(records: Records) -> Figure:
 
 def _draw_lines(axes: Axes, records: Records, key: str) -> None:
     counts = sorted({record["samples"] for record in records})
-    for count, score in sorted({_line(record) for record in records}, key=str):
-        line = [record for record in records if _line(record) == (count, score)]
+    for count, score in sorted({_get_line(record) for record in records}, key=str):
+        line = [record for record in records if _get_line(record) == (count, score)]
         line.sort(key=lambda record: float(record["candidates"] or np.inf))
         colour = PALETTE[counts.index(count) % len(PALETTE)]
         marker, text = MARKS.get(score, ("s", f"scored after {score} steps"))
@@ -164,19 +171,19 @@ def _draw_lines(axes: Axes, records: Records, key: str) -> None:
             axes.annotate(beside, (x, y), **where, fontsize=6, color=colour)
 
 
-def _line(record: Mapping[str, Any]) -> tuple[int, int | None]:
+def _get_line(record: Mapping[str, Any]) -> tuple[int, int | None]:
     return record["samples"], record["score_steps"]
 
 
-def choice_rows(records: Records) -> list[list[str]]:
-    """A row for each choice, below `HEAD` and `COSTS`."""
+def tabulate_choices(records: Records) -> list[list[str]]:
+    """Return a row for each choice, with the columns of `HEAD` and `COSTS`."""
     return [
         [
             str(record["samples"]),
-            _score(record["score_steps"]),
+            _format_score(record["score_steps"]),
             str(record["candidates"] or "all"),
-            *_rate(record["les"]),
-            *_rate(record["lowest_match"]),
+            *_format_rate(record["les"]),
+            *_format_rate(record["lowest_match"]),
             f"{100 * record['any_match']['value']:.1f}",
             f"{record['seconds']:.2f}",
             f"{record['evaluations']:.0f}",
@@ -185,10 +192,10 @@ def choice_rows(records: Records) -> list[list[str]]:
     ]
 
 
-def as_markdown(records: Records) -> str:
-    """The table as Markdown."""
+def format_markdown(records: Records) -> str:
+    """Return the table as Markdown."""
     head = [*HEAD, *COSTS]
-    lines = [head, ["---"] * len(head), *choice_rows(records)]
+    lines = [head, ["---"] * len(head), *tabulate_choices(records)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -205,11 +212,11 @@ def write_choices(records: Records, path: Path) -> None:
             writer.writerow([*(record[key] for key in plain), *rest])
 
 
-def _score(steps: int | None) -> str:
-    return "none" if steps is None else "as drawn" if steps == 0 else f"{steps} steps"
+def _format_score(steps: int | None) -> str:
+    return "none" if steps is None else "unrelaxed" if steps == 0 else f"{steps} steps"
 
 
-def _rate(rate: Mapping[str, Any]) -> tuple[str, str]:
+def _format_rate(rate: Mapping[str, Any]) -> tuple[str, str]:
     value = f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f}"
     return value, f"{100 * rate['low']:.0f} to {100 * rate['high']:.0f}"
 

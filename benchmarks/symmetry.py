@@ -1,10 +1,10 @@
-"""What symmetric arrangements bring: hosts for which something that is offered is right.
+"""Symmetric arrangements: for how many hosts samples or symmetric proposals contain the reference.
 
     python benchmarks/symmetry.py references.extxyz
 
-Takes the H out of reference crystals, draws samples, offers symmetric arrangements beside them, and
-compares all with the references; nothing is relaxed. The first line says how many operations of the
-host the reference keeps.
+Removes H from reference crystals, samples it, adds symmetric proposals, and compares all with the
+references; nothing is relaxed. The first line says how many operations of the host the reference
+keeps.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from aiida_hpaint.science.symmetry import add_symmetric_proposals
 
 KINDS = (GENERATED, SYMMETRISED, WYCKOFF)
 FEW = 4
-"""Inserted sites of hosts that count as easy."""
+"""Largest number of inserted sites of hosts that count as easy."""
 
 
 @dataclass(frozen=True)
 class Offered:
-    """What was offered for one host.
+    """Samples and proposals of one host.
 
     Attributes
     ----------
     inserted
         Number of inserted sites.
     operations, kept
-        Operations of the host and of the reference.
+        Numbers of symmetry operations of the host and of the reference.
     counts
-        Samples and proposals by origin.
+        Numbers of samples and proposals by origin.
     right
-        Origins of what matches the reference.
+        Origins of structures that match the reference.
     """
 
     inserted: int
@@ -67,11 +67,11 @@ def main() -> None:
     references = read_references(options.references, limit=options.limit)
     sampling = SamplingSettings(generator=options.generator, samples=options.samples)
     places = range(len(references.hosts))
-    report([measured(references, place, sampling) for place in tqdm(places)])
+    print_report([measure_host(references, place, sampling) for place in tqdm(places)])
 
 
-def measured(references: References, place: int, sampling: SamplingSettings) -> Offered:
-    """Draw samples for one host, offer proposals, and compare."""
+def measure_host(references: References, place: int, sampling: SamplingSettings) -> Offered:
+    """Sample one host, add proposals, and compare."""
     reference = references.complete[place]
     offered = add_symmetric_proposals(
         generate(references.hosts[place], sampling), SymmetrySettings(symmetrised=True, wyckoff=10)
@@ -80,19 +80,21 @@ def measured(references: References, place: int, sampling: SamplingSettings) -> 
     right = [one.placed[0] and is_match(one, reference) for one in offered]
     return Offered(
         inserted=int(reference.insert_counts[0]),
-        operations=operations(reference),
-        kept=operations(replace(reference, inserted=np.zeros(reference.n_sites, dtype=np.bool_))),
+        operations=count_operations(reference),
+        kept=count_operations(
+            replace(reference, inserted=np.zeros(reference.n_sites, dtype=np.bool_))
+        ),
         counts=Counter(origins),
         right=frozenset(origin for origin, good in zip(origins, right, strict=True) if good),
     )
 
 
-def operations(structure: StructureBatch) -> int:
-    """Number of operations of all sites that are not inserted."""
+def count_operations(structure: StructureBatch) -> int:
+    """Count the symmetry operations of all sites that are not inserted."""
     return len(HostSymmetry.of(structure).rotations)
 
 
-def report(hosts: list[Offered]) -> None:
+def print_report(hosts: list[Offered]) -> None:
     """Print operations kept, hosts by what is right, and mean numbers of proposals."""
     kept = Counter(f"{host.kept / host.operations:.3g}" for host in hosts)
     print("share of the operations that is kept:", dict(kept))
@@ -105,7 +107,7 @@ def report(hosts: list[Offered]) -> None:
         title = f"{least} to {most} H" if most < 10**6 else f"{least} H and more"
         print(f"{len(some)} with {title} | {' | '.join(map(str, found))}")
     for kind in (SYMMETRISED, WYCKOFF):
-        print(f"{kind} for a host: {np.mean([host.counts[kind] for host in hosts]):.2f}")
+        print(f"{kind} per host: {np.mean([host.counts[kind] for host in hosts]):.2f}")
 
 
 if __name__ == "__main__":

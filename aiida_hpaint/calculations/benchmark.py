@@ -1,4 +1,4 @@
-"""The calcfunctions of a benchmark: take an element out, start references, compare."""
+"""Calcfunctions of a benchmark: remove an element, prepare references, compare."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["compare_restored", "join_batches", "prepare_references", "remove_ele
 
 @calcfunction
 def remove_element(references: StructureBatchData, element: Str) -> dict[str, StructureBatchData]:
-    """Complete structures without an element.
+    """Remove the positions of an element from complete structures.
 
     Returns
     -------
     mapping
-        `hosts`, whose sites of that element wait for positions, and `complete`: the same sites in
+        `hosts`, whose sites of that element are to be inserted, and `complete`: the same sites in
         the same order with all positions.
     """
     hosts, complete = remove_sites(references.batch, element.value)
@@ -34,7 +34,7 @@ def remove_element(references: StructureBatchData, element: Str) -> dict[str, St
 
 @calcfunction
 def prepare_references(complete: StructureBatchData) -> StructureBatchData:
-    """Complete structures as samples that are to be relaxed, each its own host."""
+    """Make samples of complete structures, each its own host, that can be relaxed."""
     count = len(complete)
     return StructureBatchData(
         complete.batch.with_scalars(
@@ -47,7 +47,7 @@ def prepare_references(complete: StructureBatchData) -> StructureBatchData:
 
 @calcfunction
 def join_batches(**chunks: StructureBatchData) -> StructureBatchData:
-    """All chunks in one node; scalars that not all of them have are left out."""
+    """Join all chunks in one node; scalars that some of them lack are left out."""
     batches = [chunks[key].batch for key in sorted(chunks)]
     shared = set.intersection(*(set(batch.scalars) for batch in batches))
     fitting = [
@@ -65,7 +65,7 @@ def compare_restored(
     targets: StructureBatchData,
     settings: Dict,
 ) -> dict[str, Any]:
-    """What came of each host, beside its reference.
+    """Compare the samples of each host with its reference.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def compare_restored(
     start, samples
         All samples before any relaxation, and at the end.
     targets
-        The references, relaxed.
+        Relaxed references.
     settings
-        What `settings.json` of a benchmark holds, and `indices` of the references.
+        Contents of `settings.json` of a benchmark, and `indices` of the references.
 
     Returns
     -------

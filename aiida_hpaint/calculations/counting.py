@@ -1,4 +1,4 @@
-"""What counts missing sites between the jobs."""
+"""Calcfunction that ranks the numbers of missing sites."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.science.counting.counted import counts_csv
-from aiida_hpaint.science.counting.phases import phases_of
-from aiida_hpaint.science.counting.ranking import assess
+from aiida_hpaint.science.counting.phases import collect_phases
+from aiida_hpaint.science.counting.ranking import rank_site_counts
+from aiida_hpaint.science.counting.restorations import RestorationsByCount
+from aiida_hpaint.science.counting.results import format_counts_csv
 from aiida_hpaint.science.counting.settings import CountingSettings
-from aiida_hpaint.science.counting.trials import Trials
 
 __all__ = ["rank_counts"]
 
@@ -33,19 +33,19 @@ def rank_counts(
     Returns
     -------
     mapping
-        `counting` (Dict, see `Counting.as_json`), `table` (a CSV file, one line a number) and
-        `structure`: the lowest candidate with the likeliest number of sites.
+        `counting` (Dict, see `CountingResult.as_json`), `table` (a CSV file with one line for
+        each number) and `structure`: the lowest candidate with the likeliest number of sites.
     """
     chosen = CountingSettings.model_validate(settings.get_dict())
-    trials = Trials(bare.batch, samples.batch)
-    counting = assess(host.batch, trials, phases_of(phases.batch), chosen)
+    restorations = RestorationsByCount(bare.batch, samples.batch)
+    counting = rank_site_counts(host.batch, restorations, collect_phases(phases.batch), chosen)
     found = {
         "counting": Dict(counting.as_json()),
         "table": SinglefileData(
-            io.BytesIO(counts_csv(counting.as_json()).encode()), filename=COUNTS_FILENAME
+            io.BytesIO(format_counts_csv(counting.as_json()).encode()), filename=COUNTS_FILENAME
         ),
     }
-    best = trials.lowest(counting.best.count)
+    best = restorations.get_lowest(counting.best.count)
     if best is not None:
         structure: StructureData = to_structure(best)
         found["structure"] = structure

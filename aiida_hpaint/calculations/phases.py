@@ -1,4 +1,4 @@
-"""phases_job: the body of the PythonJob that relaxes competing phases."""
+"""phases_job: body of the PythonJob that relaxes competing phases."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ def phases_job(
     Parameters
     ----------
     structures
-        Phases, as `phase_batch` makes them.
+        Phases from `make_phase_batch`.
     settings
         `potential`: `PotentialSettings`.
     identity
-        What makes the result, for caching: `version` of the package and the model's `sha256`.
+        Inputs that determine the result, for caching:
+        `version` of the package and the model's `sha256`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The calcfunctions that make samples of what potentials offer."""
+"""Calcfunctions that turn arrangements at maxima of potentials into samples."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def begin_with_guesses(hosts: StructureBatchData, settings: Dict) -> StructureBa
 
 @calcfunction
 def strip_inserted_sites(host: StructureBatchData) -> StructureData:
-    """The one host of a batch without the sites that are to be inserted."""
+    """Return the only host of a batch without the sites to insert."""
     return to_structure(remove_inserted(host.batch))
 
 
@@ -47,9 +47,9 @@ def strip_inserted_sites(host: StructureBatchData) -> StructureData:
 def take_starting_points(
     host: StructureBatchData, reason: Str, arrangements: StructureBatchData | None = None
 ) -> StructureBatchData:
-    """Samples of the one host of a batch: see `join_starting_points`.
+    """Make samples of the only host of a batch; see `join_starting_points`.
 
-    Without arrangements it is one that failed, for that reason.
+    Without arrangements there is one sample, which failed for the given reason.
     """
     found = None if arrangements is None else arrangements.batch
     return StructureBatchData(join_starting_points([found], host.batch, [reason.value]))
@@ -61,7 +61,7 @@ def collect_starting_points(
 ) -> StructureBatchData:
     """Collect the starting points of all hosts in one batch.
 
-    Those that are to be refined are guesses of a generator: hosts without any are left out.
+    If a generator is to refine them, hosts without any are left out.
     """
     batch = concatenate([starting_points[key].batch for key in sorted(starting_points)])
     alive = batch.scalars["status"] == SampleStatus.SAMPLED.value

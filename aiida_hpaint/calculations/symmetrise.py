@@ -1,4 +1,4 @@
-"""Structures made exactly symmetric before DFT, with the link from one to the other."""
+"""Calcfunction that makes structures exactly symmetric before DFT."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["symmetrise_structure"]
 
 @calcfunction
 def symmetrise_structure(structure: StructureData, tolerance: Float) -> StructureData:
-    """The structure, exactly symmetric where it is within a tolerance (Å) of more symmetry.
+    """Make a structure exactly symmetric if it is so within a tolerance (Å).
 
-    Sites move to the mean of their images, the cell takes on the metric that its rotations
-    keep; volume, orientation, order of the sites and what the structure knows of itself stay. All
-    sites together move to where the operations are commensurate with grids, if they are not.
-    A structure without such a symmetry comes back as it was.
+    Sites move to the mean of their images, and the metric of the cell becomes invariant under its
+    rotations. Volume, orientation, order of the sites and metadata do not change. All sites are
+    shifted so that translations of the operations are commensurate with FFT grids, as pw.x
+    ignores other operations. A structure without symmetry is returned unchanged.
     """
     batch = batch_of(structure)
     refined = refine_symmetry(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)

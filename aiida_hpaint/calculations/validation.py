@@ -1,4 +1,4 @@
-"""The calcfunctions of a validation: what DFT is to relax, and what came of it."""
+"""Calcfunctions of a validation: choose structures for DFT, and compare the results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["choose_structures", "compare_validated", "make_dft_structures"]
 def choose_structures(
     samples: StructureBatchData, choice: Dict, references: StructureBatchData | None = None
 ) -> dict[str, StructureData]:
-    """The candidates that DFT is to relax, and the references of their hosts.
+    """Return the candidates that DFT is to relax, and the references of their hosts.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def choose_structures(
     choice
         `candidates` and `margin`, as in `ValidationSettings`.
     references
-        With the scalar `host`, the place of their host among the hosts of the samples.
+        References with the scalar `host`, the index of their host among those of the samples.
 
     Returns
     -------
@@ -56,26 +56,26 @@ def make_dft_structures(
     candidates: int | None,
     margin: float,
 ) -> dict[str, StructureData]:
-    """The same without provenance."""
+    """Return the structures of `choose_structures`, not stored."""
     rows = select_for_dft(samples, candidates, margin).tolist()
     found = {}
     for row in rows:
         one = samples[row]
         host, rank = int(one.scalars["host"][0]), int(one.scalars["rank"][0])
         key = f"host_{host:05d}_rank_{rank:03d}"
-        found[key] = _told(one, host=host, role="candidate", rank=rank, row=row)
+        found[key] = _attach_details(one, host=host, role="candidate", rank=rank, row=row)
     wanted = {int(samples.scalars["host"][row]) for row in rows}
     for one in references if references is not None else ():
         host = int(one.scalars["host"][0])
         if host in wanted:
             key = f"host_{host:05d}_reference"
-            found[key] = _told(one, host=host, role="reference", rank=-1)
+            found[key] = _attach_details(one, host=host, role="reference", rank=-1)
     return found
 
 
 @calcfunction
 def compare_validated(**relaxed: Any) -> dict[str, Any]:
-    """What DFT says of all structures together.
+    """Compare all structures that DFT has relaxed.
 
     Parameters
     ----------
@@ -89,16 +89,16 @@ def compare_validated(**relaxed: Any) -> dict[str, Any]:
         `summary` (Dict, see `summarise_validation`), `table` (validation.csv), and `structures`,
         the lowest of each host by DFT as it was relaxed: `host_00000` and so on.
     """
-    hosts = group_by_host(list(_results(relaxed)))
+    hosts = group_by_host(list(_read_results(relaxed)))
     table = io.BytesIO(format_validation_csv(hosts).encode())
     return {
         "summary": Dict(summarise_validation(hosts)),
         "table": SinglefileData(table, filename=VALIDATION_FILENAME),
-        "structures": dict(_lowest(hosts)),
+        "structures": dict(_yield_lowest(hosts)),
     }
 
 
-def _told(one: StructureBatch, **facts: str | int) -> StructureData:
+def _attach_details(one: StructureBatch, **facts: str | int) -> StructureData:
     structure = to_structure(one)
     details = structure.base.attributes.get(DETAILS) | facts
     if "charge" in one.metadata[0]:
@@ -107,28 +107,24 @@ def _told(one: StructureBatch, **facts: str | int) -> StructureData:
     return structure
 
 
-def _results(relaxed: Mapping[str, Any]) -> Iterator[DftResult]:
+def _read_results(relaxed: Mapping[str, Any]) -> Iterator[DftResult]:
     for key in sorted({name.rpartition("__")[0] for name in relaxed}):
         start = relaxed[f"{key}__start"]
         end, report = relaxed.get(f"{key}__end"), relaxed.get(f"{key}__report")
         facts = start.base.attributes.get(DETAILS)
-        told = {"status": "failed", "message": "it never ended"} if report is None else report
+        found = {"status": "failed", "message": "no report"} if report is None else report
         yield DftResult(
             host=facts["host"],
             role=facts["role"],
             rank=facts["rank"],
-            start=_with_facts(batch_of(start), facts),
+            start=batch_of(start).with_scalars(row=np.array([facts.get("row", -1)])),
             end=None if end is None else batch_of(end),
-            report=told if isinstance(told, dict) else told.get_dict(),
+            report=found if isinstance(found, dict) else found.get_dict(),
         )
 
 
-def _with_facts(batch: StructureBatch, facts: Mapping[str, Any]) -> StructureBatch:
-    return batch.with_scalars(row=np.array([facts.get("row", -1)]))
-
-
-def _lowest(hosts: list[ValidatedHost]) -> Iterator[tuple[str, StructureData]]:
-    """Each host's lowest candidate, with the label and the inserted sites that it began with."""
+def _yield_lowest(hosts: list[ValidatedHost]) -> Iterator[tuple[str, StructureData]]:
+    """Yield the lowest candidate of each host with the label and inserted sites of its start."""
     for host in hosts:
         best = host.best
         if best is None or best.end is None:
@@ -145,4 +141,7 @@ def _lowest(hosts: list[ValidatedHost]) -> Iterator[tuple[str, StructureData]]:
             frac_coords=relaxed.frac_coords,
             inserted=start.inserted,
         )
-        yield f"host_{best.host:05d}", _told(batch, host=best.host, role="candidate", **facts)
+        yield (
+            f"host_{best.host:05d}",
+            _attach_details(batch, host=best.host, role="candidate", **facts),
+        )

@@ -257,11 +257,11 @@ class PinballSettings(Settings):
     keep: int = Field(
         3, ge=1, description="number of arrangements that are relaxed, the lowest in energy"
     )
-    nudge: float = Field(
+    displacement: float = Field(
         0.0,
         ge=0,
-        description="length of random displacements of the placed sites before they are relaxed, "
-        "Å; they leave saddle points that symmetry imposes, at the cost of symmetry in DFT",
+        description="length by which each placed site is moved in a random direction before its "
+        "relaxation, Å: no site then rests on a saddle point, but DFT has less symmetry to use",
     )
     exact_sites: int = Field(
         60,

@@ -1,4 +1,4 @@
-"""The count WorkGraph: restore a host with every number of sites, and rank the numbers."""
+"""WorkGraph that restores a host with every number of sites, and ranks the numbers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.counting import rank_counts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.counting.phases import phase_batch
-from aiida_hpaint.science.counting.question import check_phases, elements_of, with_question
-from aiida_hpaint.science.counting.settings import CountingSettings
-from aiida_hpaint.science.counting.trials import bare_host, trial_hosts
+from aiida_hpaint.science.counting.phases import (
+    check_elemental_phases,
+    list_elements,
+    make_phase_batch,
+)
+from aiida_hpaint.science.counting.restorations import make_bare_host, make_hosts_by_count
+from aiida_hpaint.science.counting.settings import CountingSettings, override_settings
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.settings import CHUNK_SITES
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
@@ -30,7 +33,7 @@ from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["build_count", "count"]
+__all__ = ["build_count", "restore_and_count"]
 
 _STRUCTURE = Annotated[StructureData, SocketMeta(required=False)]
 _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
@@ -45,7 +48,7 @@ _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
         phases=StructureBatchData,
     )
 )
-def count(
+def restore_and_count(
     host: StructureBatchData,
     bare: StructureBatchData,
     phases: StructureBatchData,
@@ -56,16 +59,16 @@ def count(
     competing: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
-    """Count the sites that a host misses; `build_count` makes the inputs.
+    """Restore a host with every number of sites and rank them; see `build_count` for the inputs.
 
     Parameters
     ----------
     host
-        As it was given.
+        Host as it was given.
     bare
-        The same as a sample, to be relaxed with nothing added.
+        Host without added sites, as a sample to relax.
     phases
-        Competing phases, to be relaxed.
+        Competing phases to relax.
     hosts, chunks, plan
         Inputs of the restore graph: the host with 1, 2, ... sites.
     relaxing, competing
@@ -76,7 +79,7 @@ def count(
     Returns
     -------
     mapping
-        See `rank_counts`; `samples` and `phases` are what it was given.
+        Outputs of `rank_counts`, and its inputs `samples` and `phases`.
     """
     graph = get_current_graph()
     alone = graph.add_task(
@@ -102,7 +105,7 @@ def count(
     }
 
 
-count._graph_class = DurableGraph
+restore_and_count._graph_class = DurableGraph
 
 
 def build_count(
@@ -115,18 +118,18 @@ def build_count(
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     chunk_sites: int = CHUNK_SITES,
-    name: str = "count",
+    name: str = "restore_and_count",
 ) -> WorkGraph:
-    """A count WorkGraph that is ready for `submit()` or `run()`.
+    """Build a WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     host, element, n_max, settings, phases
-        As for `aiida_hpaint.science.counting.count_missing`.
+        See `aiida_hpaint.science.counting.estimate_missing_count`.
     code, options
-        Of the jobs, as for `build_restore`; phases are relaxed where `relax` runs.
+        Codes and options of the jobs, as for `build_restore`; those of `relax` also relax phases.
     chunk_sites
-        Sites of the hosts in one chunk, at most. Chunks run side by side.
+        Largest number of sites in a chunk of hosts. Chunks run in parallel.
     name
         Label of the process.
 
@@ -135,26 +138,28 @@ def build_count(
     HostError
         If the host cannot be used, or no more sites fit.
     ValueError
-        If anything is unknown, missing or out of its range, or the potential does not know an
-        element (asked where this very Python relaxes).
+        If an input is unknown, missing or out of range, or the potential does not support an
+        element (checked only if jobs run with this Python).
     """
-    settings = with_question(settings or CountingSettings(), element, n_max)
+    settings = override_settings(settings or CountingSettings(), element, n_max)
     one = read_hosts(host)
-    hosts = StructureBatchData(trial_hosts(one, settings.element, settings.n_max))
-    elements = elements_of(one, settings)
-    competing = phase_batch(elements, phases, settings.packaged_phases)
+    hosts = StructureBatchData(make_hosts_by_count(one, settings.element, settings.n_max))
+    elements = list_elements(one, settings)
+    competing = make_phase_batch(elements, phases, settings.packaged_phases)
     if competing is None:
         raise ValueError("there is no competing phase: give one of each element, with --phases")
-    check_phases(elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing))
+    check_elemental_phases(
+        elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing)
+    )
     inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
     restoration = settings.restoration
     relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
     if runs_here(relaxing["code"]):
-        # Phases hold no other elements than the host and what it misses.
+        # Phases contain only elements of the host and the missing one.
         get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
-    graph = count.build(
+    graph = restore_and_count.build(
         host=StructureBatchData(one),
-        bare=StructureBatchData(bare_host(one)),
+        bare=StructureBatchData(make_bare_host(one)),
         phases=StructureBatchData(competing),
         **inputs,
         relaxing=relaxing,

@@ -13,12 +13,12 @@ from choices import (
     Choice,
     HostChoices,
     Outcome,
-    _available,
+    _find_available,
     measure_choices,
     read_choices,
     summarise_choices,
 )
-from selection import as_markdown, draw_choices, write_choices
+from selection import draw_choices, format_markdown, write_choices
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.benchmark.measure import measure_host
@@ -79,7 +79,7 @@ def test_a_choice_that_some_hosts_lack_is_left_out(hosts: list[HostChoices]) -> 
 
 def test_tables_and_figure_hold_all_choices(hosts: list[HostChoices], tmp_path: Path) -> None:
     records = summarise_choices([*hosts, hosts[0]])
-    assert as_markdown(records).count("\n") == 2 + len(records)
+    assert format_markdown(records).count("\n") == 2 + len(records)
     write_choices(records, tmp_path / "choices.csv")
     assert (tmp_path / "choices.csv").read_text().count("\n") == 1 + len(records)
     figure = draw_choices(records)
@@ -101,8 +101,8 @@ def test_the_first_samples_come_with_their_proposals() -> None:
         origin=["generated", "generated", "generated", "symmetrised", "symmetrised", "wyckoff"],
         parent=[-1, -1, -1, 0, 2, -1],
     )
-    assert _available(start, 2).tolist() == [0, 3, 5]
-    assert _available(start, 3).tolist() == [0, 2, 3, 4, 5]
+    assert _find_available(start, 2).tolist() == [0, 3, 5]
+    assert _find_available(start, 3).tolist() == [0, 2, 3, 4, 5]
 
 
 def test_a_choice_pays_for_its_own_evaluations() -> None:

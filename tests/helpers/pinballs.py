@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from aiida_hpaint.science.electrostatics.selection import Selection
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
 
 
 def random_sites(seed, count, volume=5.0, apart=0.5, spread=3.0):
@@ -32,20 +32,20 @@ def grid_sites(shape, spacing=1.5):
     return points, np.zeros(len(points)), spacing * np.diag(np.array(shape, float))
 
 
-def by_brute_force(selection: Selection):
+def by_brute_force(problem: QuadraticProblem):
     """Energies (all, ascending) and sets of every choice."""
-    sets = np.array(list(combinations(range(len(selection)), selection.count)))
+    sets = np.array(list(combinations(range(len(problem)), problem.count)))
     energies = []
     for one in sets:
-        pairs = sum(selection.pairs[a, b] for a, b in combinations(one, 2))
-        energies.append(selection.constant + selection.linear[one].sum() + pairs)
+        pairs = sum(problem.pairs[a, b] for a, b in combinations(one, 2))
+        energies.append(problem.constant + problem.linear[one].sum() + pairs)
     order = np.argsort(energies, kind="stable")
     return np.array(energies)[order], sets[order]
 
 
-def by_highs(selection: Selection, time_limit=120.0):
+def by_highs(problem: QuadraticProblem, time_limit=120.0):
     """The lowest energy by HiGHS: products of binaries as variables of their own."""
-    size, count = len(selection), selection.count
+    size, count = len(problem), problem.count
     first, second = np.triu_indices(size, 1)
     pairs = len(first)
     number = np.arange(pairs)
@@ -60,10 +60,10 @@ def by_highs(selection: Selection, time_limit=120.0):
     below[number, size + number] = below[pairs + number, size + number] = 1
     below[number, first] = below[pairs + number, second] = -1
     result = milp(
-        np.concatenate([selection.linear, selection.pairs[first, second]]),
+        np.concatenate([problem.linear, problem.pairs[first, second]]),
         constraints=[LinearConstraint(rows, sums, sums), LinearConstraint(below, -np.inf, 0)],
         integrality=np.repeat([1, 0], [size, pairs]),
         bounds=Bounds(0, 1),
         options={"mip_rel_gap": 1e-9, "time_limit": time_limit},
     )
-    return selection.constant + result.fun if result.status == 0 else np.nan
+    return problem.constant + result.fun if result.status == 0 else np.nan

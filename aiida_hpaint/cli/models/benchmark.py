@@ -1,4 +1,4 @@
-"""aiida-hpaint benchmark: how often restorations are right."""
+"""The command `aiida-hpaint benchmark`: success rates of restorations."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 HELP = """Measure how often restorations are right.
 
-REFERENCES are complete structures (extxyz, CIF, ...). An element is taken out of each and put
-back; candidates and reference are relaxed with the same potential and compared, in plain Python.
+REFERENCES are complete structures (extxyz, CIF, ...). An element is removed from each and
+restored; candidates and reference are relaxed with the same potential and compared.
 
 The folder gets report.html with its figures, summary.json (rates with standard errors and 95 %
 intervals, for 1 to all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json.
-The same command goes on where an earlier one stopped. With --compare each generator has a folder in
-it, and the report holds them side by side.
+The same command continues an interrupted run. With --compare each generator has its own subfolder,
+and the report shows all generators together.
 
---half takes the one or other half of the references, by the SHA-256 of their reduced formula: one
-to tune settings and models on, the other for final figures. With --potentials other potentials
-evaluate what was relaxed, and the report says how they agree and which is right more often.
+--half selects one half of the references by the SHA-256 of their reduced formula: `tune` to choose
+settings and models, `final` for final figures. With --potentials other potentials evaluate the
+relaxed structures, and the report says how well they agree and which is right more often.
 
-With --submit the work is done by jobs of AiiDA; --show writes what came of it.
+With --submit AiiDA runs the jobs; --show writes the results.
 
 \b
 Examples:
   aiida-hpaint benchmark references.extxyz --output runs/bundled
   aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
   aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
-  aiida-hpaint benchmark references.extxyz --output runs/drawn --unrelaxed
+  aiida-hpaint benchmark references.extxyz --output runs/sampled --unrelaxed
   aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
   aiida-hpaint benchmark references.extxyz --output runs/ranks --potentials all
   aiida-hpaint benchmark references.extxyz --submit --code python@cluster
@@ -44,13 +44,13 @@ Examples:
 """
 
 RATES = {
-    "single_sample_match_unrelaxed": "single sample, as drawn",
-    "any_match_unrelaxed": "any sample, as drawn",
+    "single_sample_match_unrelaxed": "single sample, unrelaxed",
+    "any_match_unrelaxed": "any sample, unrelaxed",
     "single_sample_match": "single sample",
     "lowest_match": "lowest",
     "any_match": "any sample",
     "les": "lowest matches or is lower (LES)",
-    "host_match": "host stayed",
+    "host_match": "host still matches",
 }
 
 
@@ -60,11 +60,15 @@ RATES = {
 )
 @options.add_output_option("the results")
 @click.option(
-    "--element", default="H", show_default=True, metavar="EL", help="To take out and put back."
+    "--element",
+    default="H",
+    show_default=True,
+    metavar="EL",
+    help="Element that is removed and restored.",
 )
 @options.add_generator_option
-@click.option("--compare", metavar="NAMES", help="Several generators, with commas between them.")
-@click.option("--protocol", metavar="NAME", help="fast, balanced (default) or stringent.")
+@click.option("--compare", metavar="NAMES", help="Generators to compare, separated by commas.")
+@click.option("--protocol", metavar="NAME", help="Protocol: fast, balanced (default) or stringent.")
 @options.add_potential_option
 @options.add_samples_option("host")
 @options.add_seed_option
@@ -72,22 +76,27 @@ RATES = {
 @click.option(
     "--potentials",
     metavar="NAMES",
-    help="Others that evaluate what was relaxed: names with commas between them, =FILE after those "
-    "that need a model file, or all.",
+    help="Potentials that evaluate the relaxed structures, separated by commas; =FILE follows the "
+    "name where a model file is needed; or all.",
 )
-@click.option("--unrelaxed", is_flag=True, help="Compare samples as they are drawn, and no more.")
-@click.option("--half", type=click.Choice(["tune", "final"]), help="Only one half of them.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first references.")
+@click.option("--unrelaxed", is_flag=True, help="Compare samples without relaxing them.")
+@click.option("--half", type=click.Choice(["tune", "final"]), help="Half of the references.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Use the first N references.",
+)
 @click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Hosts measured side by side; without it, as many as there are cores.",
+    help="Number of hosts measured in parallel (default: number of cores).",
 )
-@click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
+@click.option("--submit", is_flag=True, help="Submit to AiiDA and return.")
 @options.add_code_option
-@click.option("--upload-model", is_flag=True, help="Send the generator's weights with the jobs.")
-@click.option("--show", metavar="PK", help="Write the results of one that was submitted.")
+@click.option("--upload-model", is_flag=True, help="Send the generator weights with the jobs.")
+@click.option("--show", metavar="PK", help="Write the results of a submitted benchmark.")
 @click.pass_obj
 def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **flags: Any) -> None:
     """Measure how often restorations are right."""
@@ -115,10 +124,10 @@ def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **fla
 
 
 def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
-    """Refuse flags that contradict each other."""
+    """Check that options do not contradict each other."""
     if flags["show"] is not None:
         if references or flags["submit"] or flags["output"] is None:
-            raise click.UsageError("--show takes --output, and no references")
+            raise click.UsageError("--show needs --output and no references")
         return
     if not references:
         raise click.UsageError("Missing argument 'REFERENCES...'.")
@@ -132,10 +141,10 @@ def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
         if flags["output"] is None:
             raise click.UsageError("Missing option '-o' / '--output'.")
         return
-    here = ("output", "compare", "potentials", "unrelaxed", "processes")
-    given = [f"--{key}" for key in here if flags[key]]
+    local = ("output", "compare", "potentials", "unrelaxed", "processes")
+    given = [f"--{key}" for key in local if flags[key]]
     if given:
-        raise click.UsageError(f"--submit goes without {', '.join(given)}")
+        raise click.UsageError(f"--submit cannot be combined with {', '.join(given)}")
 
 
 def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any]) -> None:
@@ -160,7 +169,7 @@ def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any
         else:
             summary = run_benchmark(chosen, settings, output, **shared)
             summaries = {settings.require_sampling().generator: summary}
-    make_console().print(rates_table(summaries))
+    make_console().print(make_rates_table(summaries))
     click.echo(f"Report: {write_report(output)}")
 
 
@@ -197,12 +206,12 @@ def _show(profile: str | None, identifier: str, output: Path) -> None:
 
     node = load_benchmark(identifier)
     write_benchmark(node, output)
-    make_console().print(rates_table({node.label: node.outputs.summary.get_dict()}))
+    make_console().print(make_rates_table({node.label: node.outputs.summary.get_dict()}))
     click.echo(f"Report: {write_report(output)}")
 
 
 def _names(compare: str | None) -> list[str]:
-    """Generators to compare; none without --compare."""
+    """Return the generators to compare; [] without --compare."""
     if compare is None:
         return []
     names = [name.strip() for name in compare.split(",") if name.strip()]
@@ -212,7 +221,7 @@ def _names(compare: str | None) -> list[str]:
 
 
 def _others(names: str | None, settings: RestorationSettings) -> dict[str, PotentialSettings]:
-    """Potentials to compare; what cannot run here is told and left out."""
+    """Return the potentials to compare; those that cannot run here are reported and left out."""
     from aiida_hpaint.science.benchmark import find_usable_potentials
 
     if names is None:
@@ -222,12 +231,12 @@ def _others(names: str | None, settings: RestorationSettings) -> dict[str, Poten
     for reason in left_out.values():
         click.echo(f"Left out: {reason}", err=True)
     if not found:
-        raise click.UsageError("--potentials: none of them is here besides the one that relaxes")
+        raise click.UsageError("--potentials: none can run here besides the one that relaxes")
     return found
 
 
-def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
-    """Rates and costs, a column for each generator."""
+def make_rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
+    """Return a table of rates and costs with a column for each generator."""
     from rich.table import Table
 
     first = next(iter(summaries.values()))
@@ -238,7 +247,7 @@ def rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
             continue
         table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))
     seconds = (f"{summary['seconds']['per_host']:.1f} s" for summary in summaries.values())
-    table.add_row("time of a core per host", *seconds)
+    table.add_row("CPU time per host", *seconds)
     return table
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.science.structures import make_safe_name
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -35,7 +36,7 @@ Examples:
   aiida-hpaint count host.cif
   aiida-hpaint count host.cif --max 12 --phases oxides/*.cif --phases hydroxides.extxyz
   aiida-hpaint count host.cif --element Li --max 4
-  aiida-hpaint count host.cif --mu -1.2 --mu -0.3 --set trust.charge=0.1
+  aiida-hpaint count host.cif --mu -1.2 --mu -0.3 --set error_rates.charge=0.1
   aiida-hpaint count host.cif --no-aiida
 """
 
@@ -61,7 +62,7 @@ Examples:
 @options.add_seed_option
 @options.add_generator_option
 @options.add_potential_option
-@options.add_set_option("trust.charge=0.1 or restoration.keep=2")
+@options.add_set_option("error_rates.charge=0.1 or restoration.keep=2")
 @options.add_code_option
 @options.add_output_option("tables and structure", "counted")
 @options.add_no_aiida_option
@@ -121,14 +122,14 @@ def _count_here(
     host: Path, settings: CountingSettings, phases: tuple[Path, ...]
 ) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.cli.console import open_progress
-    from aiida_hpaint.science.counting import count_missing
+    from aiida_hpaint.science.counting import estimate_missing_count
 
     with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:
             show(text.partition(":")[0].replace("_", " "), done, total)
 
-        counting = count_missing(host, settings=settings, phases=phases, progress=progress)
+        counting = estimate_missing_count(host, settings=settings, phases=phases, progress=progress)
     return counting.as_json(), counting.structure
 
 
@@ -233,12 +234,12 @@ def describe_counts(found: Mapping[str, Any]) -> str:
 
 
 def _write(found: Mapping[str, Any], structure: StructureBatch | None, folder: Path) -> None:
-    from aiida_hpaint.science.counting.counted import counts_csv
-    from aiida_hpaint.science.structures import make_safe_name, write_cif
+    from aiida_hpaint.science.counting.results import format_counts_csv
+    from aiida_hpaint.science.structures import write_cif
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    (folder / "counts.csv").write_text(counts_csv(found), encoding="utf-8")
+    (folder / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
     if structure is not None:
         write_cif(structure, folder / f"{make_safe_name(found['host'])}.cif")
     click.echo(f"Tables and the lowest structure are in {folder}")

@@ -97,9 +97,9 @@ def _submit(
     from aiida_hpaint.cli.settings import collect_overrides
 
     session.load_profile(profile)
-    from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
+    from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
-    settings = hydrogen_settings(flags["protocol"], collect_overrides({"set_": flags["set_"]}))
+    settings = load_hydrogen_settings(flags["protocol"], collect_overrides({"set_": flags["set_"]}))
     # Check the inputs of all hosts before the first is submitted.
     builders = [_builder(host, settings, flags) for host in hosts]
     return [session.submit_to_daemon(builder) for builder in builders]

@@ -70,13 +70,13 @@ def make_validation_table(rows: list[dict[str, str]]) -> Table:
 
 
 def describe_rates(summary: Mapping[str, Any]) -> list[str]:
-    """Return the rates as lines of text; those of matches need references."""
-    judged = summary["judged"]
+    """Rates in words; none without references."""
+    compared = summary["compared"]
     lines = []
-    if judged:
+    if compared:
         spread = summary["energy_difference"]
         lines.append(
-            f"Lowest by DFT against {judged} references: {_percent(summary['match'])} match "
+            f"Lowest by DFT against {compared} references: {_percent(summary['match'])} match "
             f"({_percent(summary['match_before'])} before), {_percent(summary['les'])} match or "
             f"are lower (LES); energy difference {spread['median']:+.1f} meV/atom (median)"
         )

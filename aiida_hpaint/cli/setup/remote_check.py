@@ -57,8 +57,8 @@ def submit_check(code: InstalledCode, workload: Workload, given: Mapping[str, An
 
 
 def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the `metadata.options` of a check: those of the code, on one core for programs."""
-    from aiida_hpaint.workflows.dft.inputs import pw_options
+    """`metadata.options` of a check: those of the jobs of a code, on one core for programs."""
+    from aiida_hpaint.workflows.dft.inputs import make_job_options
     from aiida_hpaint.workflows.engine.code_options import with_remembered
     from aiida_hpaint.workflows.restore.build import job_options
 
@@ -66,7 +66,7 @@ def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[st
     if code.default_calc_job_plugin in PROGRAMS:
         known = with_remembered(code, given)
         known.pop("resources", None)
-        options = pw_options(code, known)
+        options = make_job_options(code, known)
     else:
         options = job_options(label, given, code)
     walltime = options.get("max_wallclock_seconds") or MAX_WALLTIME

@@ -1,4 +1,4 @@
-"""Benchmark: take an element out of reference crystals, put it back, and see what comes of it."""
+"""Benchmark: remove an element from reference crystals, restore it, and compare."""
 
 from __future__ import annotations
 

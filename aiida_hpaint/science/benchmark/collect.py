@@ -1,4 +1,4 @@
-"""collect_rows: the rows of a benchmark whose hosts were restored elsewhere, all together."""
+"""Rows of a benchmark from samples of all hosts that jobs have restored."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
 SAMPLING = "sample"
+"""Name of the sampling stage in the history of samples."""
 
 
 def collect_rows(
@@ -23,27 +24,27 @@ def collect_rows(
     targets: StructureBatch,
     indices: Sequence[int],
 ) -> list[HostRow]:
-    """One row a host, as `measure` would make it.
+    """Return one row per host, as `measure_host` would.
 
-    Times are not those of a core: each stage's seconds by the clock, of all its jobs, shared among
-    hosts by their sites and the evaluations of their samples.
+    Times are wall times of the jobs of each stage, not CPU times. They are divided among hosts in
+    proportion to sites (sampling) or to sites times evaluations (relaxation).
 
     Parameters
     ----------
     references
-        H complete structures, sites that were taken out marked as inserted.
+        H complete structures; removed sites are marked as inserted.
     start, samples
-        Samples of all hosts before any relaxation and at the end, in any order; the scalars `host`
-        and `sample` say which they are.
+        Samples of all hosts before any relaxation and at the end, in any order, with the scalars
+        `host` and `sample`.
     targets
-        The references, relaxed; `host` says which they are.
+        Relaxed references with the scalar `host`.
     indices : (H,)
-        What the rows call them.
+        Indices of the references in the rows.
     """
-    start, samples = _sorted(start), _sorted(samples)
+    start, samples = _sort_by_host(start), _sort_by_host(samples)
     targets = targets[np.argsort(targets.scalars["host"], kind="stable")]
     hosts, steps = samples.scalars["host"], samples.scalars["steps"]
-    seconds = _seconds(samples)
+    seconds = _sum_seconds(samples)
     work = {
         SAMPLING: np.bincount(start.scalars["host"], start.site_counts, len(references)),
         "relax": np.bincount(hosts, steps * samples.site_counts, len(references)),
@@ -69,7 +70,7 @@ def collect_rows(
 
 
 def count_network_calls(samples: StructureBatch) -> int:
-    """Evaluations of the network behind some samples, one by one; proposals have none."""
+    """Count the evaluations of the network for some samples; proposals need none."""
     record = next((record for record in samples.history if record.get("stage") == SAMPLING), None)
     if record is None:
         return 0
@@ -80,12 +81,12 @@ def count_network_calls(samples: StructureBatch) -> int:
     return once * int(samples.scalars.get("draws", everything)[drawn].sum())
 
 
-def _sorted(samples: StructureBatch) -> StructureBatch:
+def _sort_by_host(samples: StructureBatch) -> StructureBatch:
     return samples[np.lexsort((samples.scalars["sample"], samples.scalars["host"]))]
 
 
-def _seconds(samples: StructureBatch) -> dict[str, float]:
-    """By the clock, for sampling and for all that is done with a potential."""
+def _sum_seconds(samples: StructureBatch) -> dict[str, float]:
+    """Sum up wall times of sampling and of all stages that use a potential, seconds."""
     spent = {SAMPLING: 0.0, "relax": 0.0}
     for record in samples.history:
         stage = SAMPLING if record.get("stage") == SAMPLING else "relax"

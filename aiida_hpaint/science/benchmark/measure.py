@@ -1,4 +1,4 @@
-"""measure: restore one host and compare what comes of it with the reference."""
+"""Measurement of one host: restore it and compare the samples with the reference."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def measure_host(
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> HostRow:
-    """The row of one host; see `HostRow` for what is in it.
+    """Restore one host and return its row.
 
     Parameters
     ----------
     relaxed
-        Without it, samples are as drawn.
+        Whether samples are relaxed and ranked.
     potentials
-        Others that evaluate the same structures, by the names that they get in the row.
+        Other potentials that evaluate the relaxed structures, by their names in the row.
 
     Raises
     ------
     CheckpointError, PotentialError
-        If the model or the potential cannot be had.
+        If a model or a potential cannot be loaded.
     """
     load_models(settings, relaxed, potentials or {})
     began = time.process_time()
     drawn = generate(host, settings.require_sampling())
     sampled = time.process_time()
     start = propose_and_filter(drawn, settings.symmetry, settings.filter) if relaxed else drawn
-    samples = relax_and_rank(start, settings) if relaxed else _as_drawn(drawn)
+    samples = relax_and_rank(start, settings) if relaxed else _skip_relaxation(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
     row = describe_host(
@@ -72,7 +72,7 @@ def measure_host(
 
 
 def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
-    """A reference relaxed as candidates are at the end."""
+    """Relax a reference like candidates in the last stage."""
     start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
     return relax(start, settings.final_relaxation, settings.potential)
 
@@ -82,7 +82,7 @@ def load_models(
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> None:
-    """Have model and potentials at hand, so that loading them counts for no host."""
+    """Load models and potentials, so that no host is charged for the time that this takes."""
     sampling = settings.require_sampling()
     get_generator(sampling.generator).load(sampling)
     if relaxed:
@@ -90,6 +90,6 @@ def load_models(
             get_potential(potential)
 
 
-def _as_drawn(drawn: StructureBatch) -> StructureBatch:
+def _skip_relaxation(drawn: StructureBatch) -> StructureBatch:
     nothing = np.full(len(drawn), np.nan)
     return drawn.with_scalars(rank=np.full(len(drawn), -1), energy=nothing, energy_sampled=nothing)

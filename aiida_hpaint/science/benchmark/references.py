@@ -1,4 +1,4 @@
-"""The references of a benchmark: complete structures, and the hosts that are left of them."""
+"""References of a benchmark: complete structures, and hosts without one of their elements."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ Half = Literal["tune", "final"]
 
 @dataclass(frozen=True)
 class References:
-    """H hosts, what they were taken from, and where that came from.
+    """H hosts, the complete structures that they come from, and the source of these.
 
     Attributes
     ----------
     hosts, complete
-        The same sites in the same order, without and with positions of the inserted ones.
+        Structures without and with positions of the inserted sites; sites in the same order.
     indices : (H,)
-        Places in the files, from 0.
+        Indices in the files, from 0.
     source
-        How they were read and chosen, as JSON.
+        Files and options that they were read with, as JSON.
     left_out
-        Number of structures that do not have the element, or nothing else.
+        Number of structures without the element, or without any other element.
     """
 
     hosts: StructureBatch
@@ -45,28 +45,30 @@ class References:
 def read_references(
     files: Sequence[Path], element: str = "H", half: Half | None = None, limit: int | None = None
 ) -> References:
-    """Read complete structures and take an element out.
+    """Read complete structures and remove the sites of an element.
 
     Parameters
     ----------
     files
-        extxyz, CIF, ...
+        Files of complete structures (extxyz, CIF, ...).
+    element
+        Symbol of the element that is removed and restored.
     half
-        Only one half of them, see `find_half`.
+        Half that is read, see `find_half`; None: all.
     limit
-        Only the first ones, of the half.
+        Largest number of structures, counted within the half.
 
     Raises
     ------
     HostError
         If a file cannot be read.
     ValueError
-        If the element is none, or nothing is left.
+        If there is no such element, or no structure is left.
     """
     if not is_element(element):
         raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
     complete = concatenate([replace(read_hosts(path), scalars={}) for path in files])
-    fits = _with_host(complete, get_atomic_number(element))
+    fits = _has_host(complete, get_atomic_number(element))
     chosen = [
         i for i in np.flatnonzero(fits) if half in (None, find_half(complete[int(i)].numbers))
     ]
@@ -81,26 +83,26 @@ def read_references(
 
 
 def find_half(numbers: NDArray[np.int64]) -> Half:
-    """The half of all crystals that a composition belongs to.
+    """Return the half of all crystals that a composition belongs to.
 
-    By the last bit of the SHA-256 of its reduced formula, elements in alphabetical order, counts
-    always written, such as H2Mg1O2: even is 'tune', odd is 'final'. All polymorphs of a compound
-    are in one half, whatever else is in the file.
+    It follows from the last bit of the SHA-256 of its reduced formula with elements in alphabetical
+    order and all counts, such as H2Mg1O2: even is 'tune', odd is 'final'. All polymorphs of a
+    compound are in the same half, whatever else is in the file.
     """
     odd = hashlib.sha256(format_reduced_formula(numbers).encode()).digest()[-1] % 2
     return "final" if odd else "tune"
 
 
 def format_reduced_formula(numbers: NDArray[np.int64]) -> str:
-    """Symbols in alphabetical order, each with its count, divided by the common divisor."""
+    """Return the reduced formula: symbols in alphabetical order, each with its count."""
     elements, counts = np.unique(numbers, return_counts=True)
     reduced = (counts // np.gcd.reduce(counts)).tolist()
     pairs = zip((get_symbol(int(element)) for element in elements), reduced, strict=True)
     return "".join(f"{symbol}{count}" for symbol, count in sorted(pairs))
 
 
-def _with_host(structures: StructureBatch, number: int) -> NDArray[np.bool_]:
-    """(S,) whether a structure has the element and another one."""
+def _has_host(structures: StructureBatch, number: int) -> NDArray[np.bool_]:
+    """Return (S,) whether each structure has the element and another one."""
     removed = np.bincount(
         structures.owners, weights=structures.numbers == number, minlength=len(structures)
     )

@@ -1,4 +1,4 @@
-"""run_benchmark: measure all hosts with one generator, and write what was found."""
+"""Benchmark runs: measure all hosts with one or several generators and write the results."""
 
 from __future__ import annotations
 
@@ -41,31 +41,32 @@ def run_benchmark(
     potentials: Mapping[str, PotentialSettings] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure the hosts that an earlier run in the folder has not, and return the summary.
+    """Measure all hosts that an earlier run in the folder has not, and return the summary.
 
     Parameters
     ----------
     folder
-        Gets settings.json, rows.jsonl, samples.csv and summary.json; see `show` for the rest.
+        Folder for settings.json, rows.jsonl, samples.csv and summary.json.
     relaxed
-        Whether samples are relaxed and ranked, or compared as they were drawn.
+        Whether samples are relaxed and ranked, or compared as sampled.
     processes
-        Hosts measured side by side, each on one core.
+        Number of hosts that are measured in parallel, each on one core.
     potentials
-        Others that evaluate what was relaxed, see `find_usable_potentials`.
+        Other potentials that evaluate the relaxed structures, see `find_usable_potentials`.
 
     Raises
     ------
     ValueError
         If the folder holds a run with other settings or references.
     CheckpointError, PotentialError
-        If the model or the potential cannot be had.
+        If a model or a potential cannot be loaded.
     """
     potentials = potentials or {}
     open_folder(folder, references, settings, relaxed, potentials)
     rows = read_rows(folder)
     finished = {row.index for row in rows}
     places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
+    # The largest first: a long job at the end would keep one core busy and the others waiting.
     todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
     total = len(references.indices)
     _tell(progress, len(rows), total)
@@ -86,14 +87,16 @@ def open_folder(
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> None:
-    """Say in the folder what its rows are measured with; a new version may go on with them.
+    """Write the settings of a run into its folder, or check that those in it are the same.
+
+    The version may differ: a new one continues the run of an older one.
 
     Raises
     ------
     ValueError
-        If it says otherwise already.
+        If the folder holds a run with other settings.
     """
-    wanted: dict[str, Any] = {**references.source, "models": _models(settings, relaxed)}
+    wanted: dict[str, Any] = {**references.source, "models": _hash_models(settings, relaxed)}
     wanted |= {
         "relaxed": relaxed,
         "settings": settings.model_dump(mode="json"),
@@ -108,22 +111,26 @@ def open_folder(
         path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
         return
     try:
-        known = flatten(_completed(json.loads(path.read_text(encoding="utf-8"))))
+        known = flatten(_add_defaults(json.loads(path.read_text(encoding="utf-8"))))
     except (ValueError, AttributeError, TypeError):
-        raise ValueError(f"{path} is not what a benchmark writes: choose another folder") from None
+        raise ValueError(
+            f"{path} is not the settings file of a benchmark: choose another folder"
+        ) from None
     known.pop("version", None)
     asked = flatten(wanted)
     other = [key for key in {**known, **asked} if known.get(key) != asked.get(key)]
     if other:
-        lines = (f"  {key}: {known.get(key)} there, {asked.get(key)} here" for key in other)
+        lines = (
+            f"  {key}: {known.get(key)} in the folder, {asked.get(key)} requested" for key in other
+        )
         raise ValueError(
             f"{folder} holds a run with other settings:\n" + "\n".join(lines) + "\n"
-            "Ask for the same to go on with it, or choose another folder."
+            "Use the same settings to continue it, or choose another folder."
         )
 
 
-def _completed(known: dict[str, Any]) -> dict[str, Any]:
-    """Settings of an earlier version with the defaults of what was added since."""
+def _add_defaults(known: dict[str, Any]) -> dict[str, Any]:
+    """Add defaults of settings that an earlier version did not have."""
     try:
         settings = RestorationSettings.model_validate(known["settings"])
     except (KeyError, ValidationError):
@@ -131,8 +138,8 @@ def _completed(known: dict[str, Any]) -> dict[str, Any]:
     return {**known, "settings": settings.model_dump(mode="json")}
 
 
-def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
-    """Hashes of the generator and of the potential."""
+def _hash_models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
+    """Return the hashes of the generator and of the potential."""
     generator = identify_generator(settings.require_sampling().generator)
     potential = get_potential(settings.potential).card.as_json() if relaxed else {}
     return {
@@ -142,7 +149,7 @@ def _models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
 
 
 def remove_partial_line(path: Path) -> None:
-    """Take off a last line that a killed run left behind unfinished."""
+    """Remove a last line that a killed run left unfinished."""
     if path.exists():
         text = path.read_bytes()
         if not text.endswith(b"\n"):
@@ -175,17 +182,17 @@ def run_comparison(
     potentials: Mapping[str, PotentialSettings] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Summaries of the generators, one after the other, each in a folder of its own.
+    """Run the benchmark with each generator, in a folder of its own, and return the summaries.
 
-    Everything but the generator is as in `settings`; see `run_benchmark`. `comparison.json` says
-    which folder is whose.
+    All other settings are the same; see `run_benchmark`. `comparison.json` maps generators to
+    folders.
 
     Raises
     ------
     ValueError
         If a generator is named twice, or a folder holds a run with other settings.
     """
-    names = folder_names(generators)
+    names = name_folders(generators)
     variants = {name: _with_generator(settings, name) for name in generators}
     for name, variant in variants.items():
         open_folder(folder / names[name], references, variant, relaxed, potentials)
@@ -209,8 +216,8 @@ def run_comparison(
     return summaries
 
 
-def folder_names(generators: Sequence[str]) -> dict[str, str]:
-    """A different folder name for each generator: its file's name, or its own without slashes."""
+def name_folders(generators: Sequence[str]) -> dict[str, str]:
+    """Return a unique folder name for each generator, from its name or the name of its file."""
     names: dict[str, str] = {}
     for generator in generators:
         if generator in names:

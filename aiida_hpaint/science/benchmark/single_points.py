@@ -1,4 +1,4 @@
-"""Energies of the same structures with several potentials."""
+"""Energies of relaxed structures by other potentials."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.types import FloatArray
 
 MAX_SITES = 400
-"""Sites evaluated at once."""
+"""Largest number of sites that are evaluated at once."""
 
 
 def find_usable_potentials(
     names: Sequence[str], beside: PotentialSettings
 ) -> tuple[dict[str, PotentialSettings], dict[str, str]]:
-    """Potentials that can run here, and why the others cannot.
+    """Return the potentials that can run on this machine, and why the others cannot.
 
     Parameters
     ----------
     names
-        Names of `list_potentials`, with `=FILE` after those that need a model file; 'all' means
-        all that there are.
+        Names of `list_potentials`, with `=FILE` after those that need a model file; 'all' stands
+        for all of them.
     beside
-        The one that relaxes; it is left out silently, its energies being known.
+        Potential that relaxes; it is left out silently, because its energies are known.
 
     Raises
     ------
@@ -63,16 +63,16 @@ def find_usable_potentials(
 def evaluate_single_points(
     samples: StructureBatch, reference: StructureBatch, potential: PotentialSettings
 ) -> PotentialRow:
-    """Energies of the samples of one host and of its reference, as they are.
+    """Evaluate the samples of one host and its reference without moving any site.
 
-    Samples without an energy have none here either, nor has what the potential cannot evaluate.
+    Energies are None for samples without an energy and where the potential fails.
     """
     chosen = np.flatnonzero(np.isfinite(samples.scalars["energy"]))
     evaluator = Evaluator(get_potential(potential), MAX_SITES)
     began = time.process_time()
     energies = np.full(len(samples), np.nan)
-    energies[chosen] = _energies(evaluator, samples[chosen])
-    target = _energies(evaluator, reference)[0]
+    energies[chosen] = _evaluate(evaluator, samples[chosen])
+    target = _evaluate(evaluator, reference)[0]
     seconds = time.process_time() - began
     return PotentialRow(
         reference=none_unless_finite(target),
@@ -82,9 +82,9 @@ def evaluate_single_points(
     )
 
 
-def _energies(evaluator: Evaluator, structures: StructureBatch) -> FloatArray:
-    """(S,) eV; NaN where there is none."""
-    where = Structures(
+def _evaluate(evaluator: Evaluator, structures: StructureBatch) -> FloatArray:
+    """Return (S,) energies in eV; NaN where the evaluation failed."""
+    batch = Structures(
         structures.numbers, structures.cart_coords, structures.cells, structures.site_counts
     )
-    return evaluator.evaluate(where)[0]
+    return evaluator.evaluate(batch)[0]

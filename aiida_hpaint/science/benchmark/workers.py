@@ -1,4 +1,4 @@
-"""Hosts measured here or by processes side by side, in the order in which they end."""
+"""Parallel processes for the hosts of a benchmark."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def measure_hosts(
     relaxed: bool = True,
     potentials: Mapping[str, PotentialSettings] | None = None,
 ) -> Iterator[HostRow]:
-    """Rows of the hosts at these places, as they come; see `run_in_parallel`."""
+    """Yield the rows of the hosts with these indices as they finish; see `run_in_parallel`."""
     options = (settings, relaxed, potentials or {})
     jobs = [(*make_job(references, place), *options) for place in todo]
     return run_in_parallel(measure_host, jobs, processes)
@@ -35,18 +35,20 @@ def measure_hosts(
 def run_in_parallel(
     function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], processes: int
 ) -> Iterator[Result]:
-    """Results of a function of a module for several arguments, as they come.
+    """Yield the results of a function for several arguments, as they finish.
+
+    The function has to be at the top level of a module, so that it can be pickled.
 
     Raises
     ------
     RuntimeError
-        If a process dies, mostly of lack of memory.
+        If a process is killed, mostly for lack of memory.
     """
     if processes == 1 or len(jobs) < 2:
         with _single_thread():
             yield from (function(*job) for job in jobs)
         return
-    with _pool(min(processes, len(jobs))) as pool:
+    with _open_pool(min(processes, len(jobs))) as pool:
         futures: list[Future[Result]] = [pool.submit(function, *job) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -54,20 +56,22 @@ def run_in_parallel(
         except BrokenProcessPool:
             raise RuntimeError(
                 "a process of the benchmark was killed, perhaps for lack of memory: "
-                "run the same command again with fewer processes to go on"
+                "run the same command again with fewer processes to continue"
             ) from None
 
 
 def make_job(references: References, place: int) -> tuple[int, StructureBatch, StructureBatch]:
-    """Index, host and reference of a place."""
+    """Return index, host and reference at an index of the references."""
     index = int(references.indices[place])
     return index, references.hosts[place], references.complete[place]
 
 
 @contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+def _open_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     # A forked process would inherit the locks of torch's threads, held or not.
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_one_thread)
+    pool = ProcessPoolExecutor(
+        processes, mp_context=get_context("spawn"), initializer=_start_worker
+    )
     try:
         yield pool
     finally:
@@ -76,7 +80,7 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
 
 @contextmanager
 def _single_thread() -> Iterator[None]:
-    """Have this process compute as those of a pool do, for a while."""
+    """Limit this process to one thread, like the processes of a pool."""
     import torch
 
     before = torch.get_num_threads()
@@ -87,7 +91,7 @@ def _single_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
     import warnings
 
     import torch

@@ -1,22 +1,22 @@
-"""Counting: how many sites a host misses, by energies, oxidation states and bond valences."""
+"""How many atoms a host misses, from energies, oxidation states and bond valences."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiida_hpaint.science.counting.counted import Count, Counting
+from aiida_hpaint.science.counting.results import CountingResult, RankedCount
 from aiida_hpaint.science.counting.settings import CountingSettings
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.counting.count import count_missing
+    from aiida_hpaint.science.counting.estimate import estimate_missing_count
 
-__all__ = ["Count", "Counting", "CountingSettings", "count_missing"]
+__all__ = ["CountingResult", "CountingSettings", "RankedCount", "estimate_missing_count"]
 
 
 def __getattr__(name: str) -> Any:
-    """Offer `count_missing` without importing torch before it is needed."""
-    if name == "count_missing":
-        from aiida_hpaint.science.counting.count import count_missing
+    """Import `estimate_missing_count`, and torch with it, only when it is used."""
+    if name == "estimate_missing_count":
+        from aiida_hpaint.science.counting.estimate import estimate_missing_count
 
-        return count_missing
+        return estimate_missing_count
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""Energies of competing phases, relaxed with their cells by the potential that counts."""
+"""Competing phases, relaxed with their cells by the potential that also relaxes the host."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.counting.prototypes import is_molecule, prototypes
-from aiida_hpaint.science.counting.strain import StrainCalculator
+from aiida_hpaint.science.counting.prototypes import generate_prototypes, is_molecule
+from aiida_hpaint.science.counting.settings import CountingSettings
+from aiida_hpaint.science.counting.stress import StressCalculator
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.structures import (
     SampleStatus,
@@ -33,12 +34,12 @@ from aiida_hpaint.science.types import Progress
 
 CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
 FMAX = 0.05
-"""eV/Å, on sites and on the cell."""
+"""Convergence threshold of forces on atoms and on the cell, eV/Å."""
 MAX_STEPS = 60
 SCALES = np.linspace(0.85, 1.3, 10)
-"""Of all lengths of a prototype; the lowest of them is where its relaxation starts."""
+"""Factors of the lattice vectors; the relaxation starts from the lowest in energy."""
 LARGEST_STRETCH = 2.5
-"""A phase whose volume changes by more than this in its relaxation has become another one."""
+"""Largest factor by which the volume may change; beyond it, the phase is another one."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Phase:
     name
         Formula and prototype, or the label in the user's file.
     composition
-        Sites of the cell by element.
+        Number of atoms of each element in the cell.
     energy
-        Of the cell, relaxed, in eV.
+        Energy of the relaxed cell, in eV.
     source
         'packaged' or 'given'.
     """
@@ -63,21 +64,21 @@ class Phase:
     source: str = "packaged"
 
     def as_json(self) -> dict[str, Any]:
-        """The phase as JSON."""
+        """Return the phase as JSON."""
         return asdict(self)
 
 
-def packaged_phases(
+def relax_packaged_phases(
     elements: Sequence[str], potential: Potential, *, progress: Progress | None = None
 ) -> list[Phase]:
-    """Prototypes of these elements, relaxed; what was relaxed before is taken from the cache.
+    """Relax the prototypes of phases of these elements, and cache their energies.
 
-    The cache is a file for each model in the folder of the environment variable
-    AIIDA_HPAINT_CACHE, else among the user's caches (XDG_CACHE_HOME, by default ~/.cache).
+    The cache is one file for each model, in the folder of the environment variable
+    AIIDA_HPAINT_CACHE, else in the user's cache (XDG_CACHE_HOME, by default ~/.cache).
     """
     known = _read_cache(potential)
-    found, wanted = [], list(prototypes(elements))
-    for done, atoms in enumerate(wanted):
+    found, prototypes = [], list(generate_prototypes(elements))
+    for done, atoms in enumerate(prototypes):
         name = atoms.info["name"]
         if name not in known:
             relaxed = relax_cell(atoms, potential)
@@ -86,19 +87,19 @@ def packaged_phases(
         energy = known[name]
         if energy is not None:
             found.append(Phase(name, dict(atoms.symbols.formula.count()), energy))
-        _tell(progress, done + 1, len(wanted))
+        if progress is not None:
+            progress(done + 1, len(prototypes), "phases")
     return found
 
 
-def phase_batch(
+def make_phase_batch(
     elements: Sequence[str],
     given: Iterable[str | Path | StructureBatch] = (),
     packaged: bool = True,
 ) -> StructureBatch | None:
-    """Phases that wait for their relaxation: those given, and packaged ones; None without any.
+    """Make a batch of phases to relax, given and packaged ones; return None if there are none.
 
-    Structures that hold an element besides these are left out. The scalar `packaged` tells the
-    two kinds apart.
+    Structures with further elements are ignored. The scalar `packaged` distinguishes the kinds.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def phase_batch(
         if any(fits):
             own = replace(batch[np.flatnonzero(fits)], scalars={})
             batches.append(own.with_scalars(packaged=[False] * len(own)))
-    frames = list(prototypes(elements)) if packaged else []
+    frames = list(generate_prototypes(elements)) if packaged else []
     if frames:
         named = replace(from_ase(frames), labels=tuple(atoms.info["name"] for atoms in frames))
         batches.append(named.with_scalars(packaged=[True] * len(named)))
@@ -120,6 +121,32 @@ def phase_batch(
         return None
     every = concatenate(batches)
     return every.with_scalars(status=[SampleStatus.SAMPLED.value] * len(every))
+
+
+def list_elements(host: StructureBatch, settings: CountingSettings) -> list[str]:
+    """Return the elements of the host and the missing one in alphabetical order."""
+    return sorted({*map(get_symbol, host.numbers.tolist()), settings.element})
+
+
+def check_elemental_phases(elements: Sequence[str], made_of: Iterable[Collection[str]]) -> None:
+    """Check that there is an elemental phase of each element.
+
+    Parameters
+    ----------
+    elements
+        Elements to check.
+    made_of
+        Elements of each phase.
+
+    Raises
+    ------
+    ValueError
+        If there is none of an element; the message names it.
+    """
+    alone = {next(iter(symbols)) for symbols in made_of if len(symbols) == 1}
+    lacking = ", ".join(symbol for symbol in elements if symbol not in alone)
+    if lacking:
+        raise ValueError(f"no phase is {lacking} alone: give one, as a file with --phases")
 
 
 def relax_phases(
@@ -130,17 +157,21 @@ def relax_phases(
     for index, (one, atoms) in enumerate(zip(batch, to_ase(batch), strict=True)):
         atoms.info["name"] = one.labels[0]
         relaxed = relax_cell(atoms, potential)
-        kept = one if relaxed is None else _moved(one, relaxed)
-        energy = np.nan if relaxed is None else float(relaxed.info["energy"])
+        energy = np.nan
+        if relaxed is not None:
+            energy = float(relaxed.info["energy"])
+            frac = relaxed.get_scaled_positions(wrap=False)
+            one = replace(one, cells=relaxed.cell.array[None], frac_coords=frac)
         status = SampleStatus.FAILED if relaxed is None else SampleStatus.CONVERGED
-        done.append(kept.with_scalars(energy=[energy], status=[status.value]))
-        _tell(progress, index + 1, len(batch))
+        done.append(one.with_scalars(energy=[energy], status=[status.value]))
+        if progress is not None:
+            progress(index + 1, len(batch), "phases")
     record = {"stage": "phases", "version": __version__, "model": potential.card.as_json()}
     return concatenate(done).with_history(record)
 
 
-def phases_of(batch: StructureBatch) -> list[Phase]:
-    """The relaxed phases of a batch; those without an energy are left out."""
+def collect_phases(batch: StructureBatch) -> list[Phase]:
+    """Return the relaxed phases of a batch that have an energy."""
     found = []
     for one in batch:
         energy = float(one.scalars["energy"][0])
@@ -152,16 +183,16 @@ def phases_of(batch: StructureBatch) -> list[Phase]:
 
 
 def relax_cell(atoms: Atoms, potential: Potential) -> Atoms | None:
-    """A phase with its sites and cell relaxed, its energy (eV) in `info`; None if it falls apart.
+    """Relax a phase with its cell; return None if it does not stay intact.
 
-    Molecules keep their box. The structure that is given is not changed.
+    The energy (eV) is in `info`. Cells of molecules are not relaxed. `atoms` is not changed.
     """
     relaxed = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
     molecular = is_molecule(atoms)
     if not molecular:
-        _scale(relaxed, potential)
+        _scale_to_lowest(relaxed, potential)
     start = relaxed.get_volume()
-    relaxed.calc = StrainCalculator(potential)
+    relaxed.calc = StressCalculator(potential)
     target = relaxed if molecular else FrechetCellFilter(relaxed)
     try:
         with warnings.catch_warnings():
@@ -174,22 +205,12 @@ def relax_cell(atoms: Atoms, potential: Potential) -> Atoms | None:
     stretch = relaxed.get_volume() / start
     intact = 1 / LARGEST_STRETCH < stretch < LARGEST_STRETCH
     floor = potential.card.lowest_energy
-    absurd = floor is not None and energy < floor * len(relaxed)
-    return relaxed if np.isfinite(energy) and intact and not absurd else None
+    implausible = floor is not None and energy < floor * len(relaxed)
+    return relaxed if np.isfinite(energy) and intact and not implausible else None
 
 
-def _moved(one: StructureBatch, atoms: Atoms) -> StructureBatch:
-    frac = atoms.get_scaled_positions(wrap=False)
-    return replace(one, cells=atoms.cell.array[None], frac_coords=frac)
-
-
-def _tell(progress: Progress | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total, "phases")
-
-
-def _scale(atoms: Atoms, potential: Potential) -> None:
-    """Give the atoms the lowest of some sizes."""
+def _scale_to_lowest(atoms: Atoms, potential: Potential) -> None:
+    """Scale the atoms to the size with the lowest energy among `SCALES`."""
     cells = SCALES[:, None, None] * atoms.cell.array
     positions = atoms.get_scaled_positions()[None] @ cells
     count = len(SCALES)
@@ -199,8 +220,8 @@ def _scale(atoms: Atoms, potential: Potential) -> None:
     atoms.set_cell(cells[int(np.argmin(found.energies))], scale_atoms=True)
 
 
-def _cache_file(potential: Potential) -> Path | None:
-    """Return the cache of this model; None if no hash proves which model it is."""
+def _find_cache_file(potential: Potential) -> Path | None:
+    """Return the cache of this model; None if the model has no hash."""
     card = potential.card
     if card.sha256 is None:
         return None
@@ -211,7 +232,7 @@ def _cache_file(potential: Potential) -> Path | None:
 
 
 def _read_cache(potential: Potential) -> dict[str, float | None]:
-    path = _cache_file(potential)
+    path = _find_cache_file(potential)
     if path is None:
         return {}
     try:
@@ -222,8 +243,8 @@ def _read_cache(potential: Potential) -> dict[str, float | None]:
 
 
 def _write_cache(potential: Potential, phases: Mapping[str, float | None]) -> None:
-    """Keep what was computed, where that is possible; nobody ever reads half a file."""
-    path = _cache_file(potential)
+    """Write the cache if possible, by renaming, so that no process reads an incomplete file."""
+    path = _find_cache_file(potential)
     if path is None:
         return
     try:

@@ -1,16 +1,17 @@
-"""Which number of sites is missing: energies, oxidation states and bond valences together.
+"""Ranking of numbers of missing sites by energies, oxidation states and bond valences.
 
-Each evidence gives every number n a weight, and the weights of all n add up to one:
+Each criterion gives every number n a weight, and the weights of all n add up to one:
 
 energy
-    The part of the range of chemical potentials in which n is the stable number (n = 0 apart).
+    Fraction of the range of chemical potentials in which n is stable; n = 0 is treated apart.
 charge
-    How common the commonest oxidation states are that make the crystal with n sites neutral.
+    Frequency of the most common oxidation states that make the crystal with n sites neutral.
 valence
-    How well the bond valences of the host agree with oxidation states that do so.
+    Agreement of the bond valences of the host with oxidation states that make it neutral.
 
-The score is the product of the three, where each is wrong with a probability t (`TrustSettings`)
-and then says nothing: (1 - t) weight + t / N for N numbers. Scores add up to one.
+The criteria are combined like independent likelihoods. Each is wrong with a probability t (the
+settings `error_rates`), and then all N numbers are equally likely, so that its likelihood of n is
+(1 - t) weight(n) + t / N. The score of n is the product of the three, normalised to a sum of one.
 """
 
 from __future__ import annotations
@@ -18,158 +19,172 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from aiida_hpaint.science.counting.charges import Balance, balances
-from aiida_hpaint.science.counting.counted import EVIDENCE, Count, Counting
-from aiida_hpaint.science.counting.hull import Stability, reference_energy, stabilities
+from aiida_hpaint.science.counting.bond_valences import Bonds, has_parameters, rate_agreement
+from aiida_hpaint.science.counting.charge_balance import ChargeBalance, find_charge_balances
 from aiida_hpaint.science.counting.phases import Phase
+from aiida_hpaint.science.counting.restorations import LowestCandidate, RestorationsByCount
+from aiida_hpaint.science.counting.results import EVIDENCE, CountingResult, RankedCount
 from aiida_hpaint.science.counting.settings import CountingSettings
-from aiida_hpaint.science.counting.trials import Outcome, Trials
-from aiida_hpaint.science.counting.valences import Bonds, agreement, has_parameters
-from aiida_hpaint.science.counting.windows import Window, windows
+from aiida_hpaint.science.counting.stability import (
+    Stability,
+    StabilityWindow,
+    compute_stabilities,
+    find_reference_energy,
+    find_stability_windows,
+)
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
 
 Weights = dict[int, float]
 
 
-def assess(
-    host: StructureBatch, trials: Trials, phases: Sequence[Phase], settings: CountingSettings
-) -> Counting:
+def rank_site_counts(
+    host: StructureBatch,
+    restorations: RestorationsByCount,
+    phases: Sequence[Phase],
+    settings: CountingSettings,
+) -> CountingResult:
     """Rank the numbers of sites that may be missing in a host.
 
     Parameters
     ----------
     host : StructureBatch
-        The host as it was given, a batch of one.
-    trials
-        What restorations with 0 to `n_max` sites have found.
+        Host as it was given, a batch of one.
+    restorations
+        Restorations with 0 to `n_max` sites.
     phases
-        Competing phases, with one of each element alone at least.
+        Competing phases, with at least one of each element alone.
 
     Raises
     ------
     ValueError
-        If an element has no phase of its own.
+        If there is no phase of an element alone.
     """
     made_of = Counter(get_symbol(number) for number in host.numbers.tolist())
-    outcomes = trials.outcomes(host)
-    energies = {n: outcome.energy for n, outcome in outcomes.items() if outcome.stayed}
-    reference = reference_energy(settings.element, phases)
-    found = balances(made_of, settings.element, settings.n_max)
-    open_at = windows(energies, reference)
+    candidates = restorations.find_lowest_candidates(host)
+    energies = {n: one.energy for n, one in candidates.items() if one.is_host_intact}
+    reference = find_reference_energy(settings.element, phases)
+    found = find_charge_balances(made_of, settings.element, settings.n_max)
+    open_at = find_stability_windows(energies, reference)
     weights = {
-        "energy": energy_weights(open_at, settings),
-        "charge": charge_weights(found),
-        "valence": valence_weights(host, found),
+        "energy": compute_energy_weights(open_at, settings),
+        "charge": compute_charge_weights(found),
+        "valence": compute_valence_weights(host, found),
     }
-    compositions = {n: made_of + Counter({settings.element: n}) for n in outcomes}
-    stable = stabilities(compositions, {n: o.energy for n, o in outcomes.items()}, phases)
-    counts = _counts(settings, outcomes, reference, open_at, stable, found, weights)
-    return Counting(
+    compositions = {n: made_of + Counter({settings.element: n}) for n in candidates}
+    stable = compute_stabilities(
+        compositions, {n: one.energy for n, one in candidates.items()}, phases
+    )
+    counts = _make_counts(settings, candidates, reference, open_at, stable, found, weights)
+    return CountingResult(
         host=host.labels[0],
         element=settings.element,
         counts=counts,
-        votes={name: _vote(weights[name]) for name in EVIDENCE},
+        votes={name: _select_number(weights[name]) for name in EVIDENCE},
         reference=reference,
         phases=tuple(phases),
     )
 
 
-def energy_weights(open_at: Mapping[int, Window], settings: CountingSettings) -> Weights:
-    """The part of the range of chemical potentials that each number is stable in, in all 1.
+def compute_energy_weights(
+    open_at: Mapping[int, StabilityWindow], settings: CountingSettings
+) -> Weights:
+    """Return the fraction of the range of chemical potentials in which each number is stable.
 
-    Any host is stable as it is where the element is scarce enough: to have nothing added has a
-    weight, and then all of it, only if that is stable at the upper end of the range.
+    At a low enough chemical potential every host is stable without added sites. Therefore n = 0
+    has no weight, unless it is stable even at the upper end of the range; then it has all.
     """
     low, high = settings.chemical_potential
     if 0 in open_at and open_at[0].high >= high:
         return {0: 1.0}
-    return _normalised({n: window.share(low, high) for n, window in open_at.items() if n})
+    return _normalise({n: window.overlap(low, high) for n, window in open_at.items() if n})
 
 
-def charge_weights(found: Sequence[Balance]) -> Weights:
-    """How common the commonest neutral assignment of each number is, for all numbers together 1."""
+def compute_charge_weights(found: Sequence[ChargeBalance]) -> Weights:
+    """Return the frequency of the most common neutral assignment of each number, normalised."""
     best: Weights = {}
     for balance in found:
         best[balance.count] = max(best.get(balance.count, 0.0), balance.weight)
-    return _normalised(best)
+    return _normalise(best)
 
 
-def valence_weights(host: StructureBatch, found: Sequence[Balance]) -> Weights:
-    """How well bond valences agree with each number; empty where the host has no such bonds."""
+def compute_valence_weights(host: StructureBatch, found: Sequence[ChargeBalance]) -> Weights:
+    """Return the agreement of bond valences with each number; empty without suitable bonds."""
     symbols = {get_symbol(number) for number in host.numbers.tolist()}
     if not has_parameters(symbols):
         return {}
-    bonds = Bonds.of(host)
-    if not any(bonds.sums(balance).any() for balance in found):
+    bonds = Bonds.from_host(host)
+    if not any(bonds.sum_valences(balance).any() for balance in found):
         return {}
     best: Weights = {}
     for balance in found:
-        best[balance.count] = max(best.get(balance.count, 0.0), agreement(bonds, balance))
-    return _normalised(best)
+        best[balance.count] = max(best.get(balance.count, 0.0), rate_agreement(bonds, balance))
+    return _normalise(best)
 
 
-def scores(weights: Mapping[str, Weights], settings: CountingSettings) -> Weights:
-    """The score of every number from 0 to `n_max`; an evidence without any weight is left out."""
+def compute_scores(weights: Mapping[str, Weights], settings: CountingSettings) -> Weights:
+    """Return the score of each number from 0 to `n_max`; criteria without weights are ignored."""
     numbers = range(settings.n_max + 1)
-    trust = settings.trust.model_dump()
+    error_rates = settings.error_rates.model_dump()
     products = dict.fromkeys(numbers, 1.0)
     for name, given in weights.items():
         if sum(given.values()) > 0:
-            wrong = trust[name]
+            wrong = error_rates[name]
             for n in numbers:
                 products[n] *= (1 - wrong) * given.get(n, 0.0) + wrong / len(numbers)
-    return _normalised(products)
+    return _normalise(products)
 
 
-def _normalised(weights: Mapping[int, float]) -> Weights:
+def _normalise(weights: Mapping[int, float]) -> Weights:
     total = sum(weights.values())
     return {n: weight / total for n, weight in weights.items()} if total > 0 else {}
 
 
-def _vote(weights: Weights) -> int | None:
-    """The number with the largest weight, the smallest of several; None without any."""
+def _select_number(weights: Weights) -> int | None:
+    """Return the smallest number with the largest weight, None without weights."""
     if not sum(weights.values()):
         return None
     return min(weights, key=lambda n: (-weights[n], n))
 
 
-def _counts(
+def _make_counts(
     settings: CountingSettings,
-    outcomes: Mapping[int, Outcome],
+    candidates: Mapping[int, LowestCandidate],
     reference: float,
-    open_at: Mapping[int, Window],
+    open_at: Mapping[int, StabilityWindow],
     stable: Mapping[int, Stability],
-    found: Sequence[Balance],
+    found: Sequence[ChargeBalance],
     weights: Mapping[str, Weights],
-) -> tuple[Count, ...]:
+) -> tuple[RankedCount, ...]:
     states: dict[int, str] = {}
     for balance in found:
         states.setdefault(balance.count, balance.text(settings.element))
     counts = [
-        Count(
+        RankedCount(
             count=n,
             score=score,
             weights={name: weights[name].get(n, 0.0) for name in EVIDENCE if weights[name]},
-            energy=outcomes[n].energy if n in outcomes else None,
-            step=_step(outcomes, n, reference),
+            energy=candidates[n].energy if n in candidates else None,
+            step=_compute_step(candidates, n, reference),
             stability=stable.get(n),
             window=open_at.get(n),
             states=states.get(n),
-            note=_note(outcomes.get(n)),
+            note=_describe_failure(candidates.get(n)),
         )
-        for n, score in scores(weights, settings).items()
+        for n, score in compute_scores(weights, settings).items()
     ]
     return tuple(sorted(counts, key=lambda count: (-count.score, count.count)))
 
 
-def _step(outcomes: Mapping[int, Outcome], n: int, reference: float) -> float | None:
-    if n not in outcomes or n - 1 not in outcomes:
+def _compute_step(
+    candidates: Mapping[int, LowestCandidate], n: int, reference: float
+) -> float | None:
+    if n not in candidates or n - 1 not in candidates:
         return None
-    return outcomes[n].energy - outcomes[n - 1].energy - reference
+    return candidates[n].energy - candidates[n - 1].energy - reference
 
 
-def _note(outcome: Outcome | None) -> str:
-    if outcome is None:
+def _describe_failure(candidate: LowestCandidate | None) -> str:
+    if candidate is None:
         return "no candidate"
-    return "" if outcome.stayed else "the host fell apart"
+    return "" if candidate.is_host_intact else "the host is not intact"

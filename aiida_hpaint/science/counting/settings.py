@@ -1,4 +1,4 @@
-"""The settings of a count of missing sites: one object for Python, YAML, CLI and provenance."""
+"""Settings of counting missing sites, the same for Python, YAML, CLI and provenance."""
 
 from __future__ import annotations
 
@@ -20,21 +20,27 @@ SCREENING = RestorationSettings(
     keep=1,
     keep_window=0.0,
 )
-"""A restoration that is good enough to tell one number of sites from another."""
+"""Short restoration that is accurate enough to compare numbers of sites."""
 
 
-class TrustSettings(Settings):
-    """How often each evidence is taken to be wrong; see `aiida_hpaint.science.counting.ranking`."""
+class ErrorRateSettings(Settings):
+    """Assumed error rate of each criterion; see `aiida_hpaint.science.counting.ranking`."""
 
-    energy: float = Field(0.15, gt=0, le=1, description="how often the energies mislead")
-    charge: float = Field(0.4, gt=0, le=1, description="how often the oxidation states mislead")
-    valence: float = Field(0.15, gt=0, le=1, description="how often the bond valences mislead")
+    energy: float = Field(
+        0.15, gt=0, le=1, description="share of hosts for which the energies are wrong"
+    )
+    charge: float = Field(
+        0.4, gt=0, le=1, description="share of hosts for which the oxidation states are wrong"
+    )
+    valence: float = Field(
+        0.15, gt=0, le=1, description="share of hosts for which the bond valences are wrong"
+    )
 
 
 class CountingSettings(Settings):
-    """Which numbers of sites are tried, how, and how what was found is weighed."""
+    """Settings of counting: what is tried, how, and the weights of the criteria."""
 
-    element: str = Field("H", description="the element that is missing")
+    element: str = Field("H", description="element that is missing")
     n_max: int = Field(8, ge=1, description="largest number of missing sites to try")
     restoration: RestorationSettings = SCREENING
     chemical_potential: tuple[float, float] = Field(
@@ -45,7 +51,7 @@ class CountingSettings(Settings):
     packaged_phases: bool = Field(
         True, description="compete with packaged prototypes of elements and simple compounds"
     )
-    trust: TrustSettings = TrustSettings()
+    error_rates: ErrorRateSettings = ErrorRateSettings()
 
     @field_validator("chemical_potential")
     @classmethod
@@ -53,3 +59,20 @@ class CountingSettings(Settings):
         if value[0] > value[1]:
             raise ValueError("the lower end of the range comes first")
         return value
+
+
+def override_settings(
+    settings: CountingSettings, element: str | None, n_max: int | None
+) -> CountingSettings:
+    """Return settings with another element or largest number.
+
+    Raises
+    ------
+    ValueError
+        If `n_max` is below 1.
+    """
+    if n_max is not None and n_max < 1:
+        raise ValueError(f"n_max is {n_max}: give at least 1")
+    given = {"element": element, "n_max": n_max}
+    changed = {name: value for name, value in given.items() if value is not None}
+    return settings.model_copy(update=changed)

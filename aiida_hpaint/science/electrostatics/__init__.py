@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from aiida_hpaint.science.electrostatics.arrangements import Arrangements
-from aiida_hpaint.science.electrostatics.ewald import EwaldEnergies, ewald_energies
+from aiida_hpaint.science.electrostatics.ewald import EwaldEnergies, compute_ewald_energies
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid, read_cube
-from aiida_hpaint.science.electrostatics.peaks import find_maxima, find_sites
+from aiida_hpaint.science.electrostatics.peaks import (
+    NEAR_ATOM,
+    NEAR_SITE,
+    Sites,
+    find_maxima,
+    find_sites,
+)
 from aiida_hpaint.science.electrostatics.pinball import choose_sites
-from aiida_hpaint.science.electrostatics.sites import NEAR_ATOM, NEAR_SITE, Sites
 from aiida_hpaint.science.electrostatics.starting_points import (
     join_starting_points,
     make_starting_points,
@@ -22,7 +27,7 @@ __all__ = [
     "PotentialGrid",
     "Sites",
     "choose_sites",
-    "ewald_energies",
+    "compute_ewald_energies",
     "find_maxima",
     "find_sites",
     "join_starting_points",

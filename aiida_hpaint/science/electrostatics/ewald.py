@@ -1,4 +1,4 @@
-"""Electrostatic energies of unit point charges that repeat with a cell, by Ewald's sums."""
+"""Electrostatic energies of periodic unit point charges by Ewald summation."""
 
 from __future__ import annotations
 
@@ -14,38 +14,43 @@ COULOMB = e / (4 * np.pi * epsilon_0) * 1e10
 """Energy of two elementary charges 1 Å apart, eV (14.3996)."""
 
 _DIGITS = 14
-"""Terms below this power of ten are left out, in 1/Å."""
+"""Terms below 10 to minus this power, in 1/Å, are neglected."""
 
-_MOST_DIRECT = 1.2
-"""Width parameter of the Gaussians for a cell of volume 1: more in reciprocal space, cheaper."""
+_WIDTH_FACTOR = 1.2
+"""Gaussian parameter a in units of sqrt(pi) / V^(1/3), the value at which both sums are equally
+long. A little more shifts work to reciprocal space, where a term costs less."""
 
 
 @dataclass(frozen=True, eq=False)
 class EwaldEnergies:
-    """What unit point charges in a neutralising background cost.
+    """Energies of unit point charges in a neutralising background.
 
-    A cell with n charges has the energy sum_{i<j} pairs_ij + n own, over those that it has.
+    A cell with n charges has the energy sum_{i<j} pairs_ij + n own, summed over its charges.
 
     Attributes
     ----------
     pairs : (M, M)
-        Of two charges, all images included, in eV; the diagonal is zero.
+        Interaction of two charges with all their images, in eV; the diagonal is zero.
     own : float
-        Of a charge with its own images and the background, in eV: -2.837297 / 2 e²/(4 pi eps0 L)
-        for a cube of length L.
+        Interaction of a charge with its own images and the background, in eV: in a cubic cell of
+        length L it is -2.837297 / 2 e²/(4 pi eps0 L).
     """
 
     pairs: FloatArray
     own: float
 
 
-def ewald_energies(frac_coords: FloatArray, cell: FloatArray) -> EwaldEnergies:
-    """Energies of unit charges at M sites of a cell, each neutralised by a uniform background.
+def compute_ewald_energies(frac_coords: FloatArray, cell: FloatArray) -> EwaldEnergies:
+    """Compute energies of unit charges at M sites of a cell with a uniform background.
 
-    The potential that a charge makes at r is the sum over its images, at distances d from there,
-    of erfc(a d) / d, plus 4 pi / V times the sum over reciprocal vectors G (not zero) of
-    exp(-G²/4a²) cos(G r) / G², less pi / (V a²), times e²/(4 pi eps0). At its own site the term
-    of d = 0 is -2 a / sqrt(pi). The energy does not depend on a.
+    The potential of a charge at r, in units of e²/(4 pi eps0), is
+
+        sum_d erfc(a d) / d  +  4 pi / V sum_{G != 0} exp(-G²/4a²) cos(G r) / G²  -  pi / (V a²),
+
+    where d are the distances from r to the images of the charge, G the reciprocal lattice vectors
+    and a the parameter of the Gaussians, on which the result does not depend. The last term is
+    that of the background. At the charge itself the term of d = 0 is -2 a / sqrt(pi), so that the
+    charge does not interact with its own Gaussian.
 
     Parameters
     ----------
@@ -60,11 +65,11 @@ def ewald_energies(frac_coords: FloatArray, cell: FloatArray) -> EwaldEnergies:
     charge Q of a cell: M. Leslie and M. J. Gillan, J. Phys. C 18, 973 (1985).
     """
     volume = abs(float(np.linalg.det(cell)))
-    width = _MOST_DIRECT * np.sqrt(np.pi) / np.cbrt(volume)
-    # exp(-reach²) is the size of what is left out.
+    width = _WIDTH_FACTOR * np.sqrt(np.pi) / np.cbrt(volume)
+    # Both sums converge as exp(-reach²).
     reach = np.sqrt(_DIGITS * np.log(10))
-    potential = _direct(frac_coords, cell, width, reach / width)
-    potential += _reciprocal(frac_coords, cell, width, 2 * width * reach)
+    potential = _sum_direct_space(frac_coords, cell, width, reach / width)
+    potential += _sum_reciprocal_space(frac_coords, cell, width, 2 * width * reach)
     potential -= np.pi / (volume * width**2)
     potential = COULOMB * (potential + potential.T) / 2
     own = float(potential[0, 0] / 2)
@@ -72,14 +77,16 @@ def ewald_energies(frac_coords: FloatArray, cell: FloatArray) -> EwaldEnergies:
     return EwaldEnergies(potential, own)
 
 
-def _direct(frac: FloatArray, cell: FloatArray, width: float, cutoff: float) -> FloatArray:
-    """(M, M) sum over images in direct space."""
+def _sum_direct_space(
+    frac: FloatArray, cell: FloatArray, width: float, cutoff: float
+) -> FloatArray:
+    """Return the (M, M) sum over images in direct space."""
     shifts = frac[:, None] - frac
     shifts -= np.rint(shifts)
     between = shifts @ cell
     farthest = float(np.linalg.norm(between, axis=-1).max())
     total = np.zeros(between.shape[:2])
-    for vector in _vectors(cell, cutoff + farthest):
+    for vector in _list_vectors(cell, cutoff + farthest):
         distance = np.linalg.norm(between + vector, axis=-1)
         if not vector.any():
             np.fill_diagonal(distance, np.inf)
@@ -88,20 +95,23 @@ def _direct(frac: FloatArray, cell: FloatArray, width: float, cutoff: float) -> 
     return total
 
 
-def _reciprocal(frac: FloatArray, cell: FloatArray, width: float, cutoff: float) -> FloatArray:
-    """(M, M) sum over reciprocal vectors, the zero one left out."""
-    vectors = _vectors(np.asarray(2 * np.pi * np.linalg.inv(cell).T), cutoff)
+def _sum_reciprocal_space(
+    frac: FloatArray, cell: FloatArray, width: float, cutoff: float
+) -> FloatArray:
+    """Return the (M, M) sum over reciprocal lattice vectors other than zero."""
+    vectors = _list_vectors(np.asarray(2 * np.pi * np.linalg.inv(cell).T), cutoff)
     squares = (vectors**2).sum(1)
     vectors, squares = vectors[squares > 0], squares[squares > 0]
     volume = abs(float(np.linalg.det(cell)))
     weights = 4 * np.pi / volume * np.exp(-squares / (4 * width**2)) / squares
     phases = (frac @ cell) @ vectors.T
+    # cos(G (r - s)) = cos(G r) cos(G s) + sin(G r) sin(G s): two matrix products for all pairs.
     cosines, sines = np.cos(phases), np.sin(phases)
     return np.asarray((cosines * weights) @ cosines.T + (sines * weights) @ sines.T)
 
 
-def _vectors(basis: FloatArray, cutoff: float) -> FloatArray:
-    """(k, 3) all vectors of the lattice of a basis (rows) up to a length."""
+def _list_vectors(basis: FloatArray, cutoff: float) -> FloatArray:
+    """Return (k, 3) all lattice vectors of a basis (rows) up to a length."""
     heights = 1 / np.linalg.norm(np.linalg.inv(basis), axis=0)
     most = np.floor(cutoff / heights).astype(np.int64)
     axes = [np.arange(-count, count + 1) for count in most]

@@ -1,4 +1,4 @@
-"""PotentialGrid: the potential energy of an electron on the points of a periodic grid."""
+"""PotentialGrid: the potential energy of an electron on a periodic grid."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _UNITS = {"Ry": Rydberg, "Ha": Hartree, "eV": 1.0}
 _PP_COORDINATES = "bohr"
 _PP_DATA = "Ry"
 _SAME_CELL = 1e-3
-"""Share of its longest vector within which a cell agrees: files have six decimals."""
+"""Difference of equal cells, as a share of the longest vector: files have six decimals."""
 _SAME_ORIGIN = 1e-4
-"""Å; a grid that starts farther from the origin of the cell is another grid."""
+"""Largest distance (Å) of the first grid point from the origin of the cell."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,8 @@ class PotentialGrid:
         Lattice vectors as rows, in Å.
     values : (n1, n2, n3)
         Potential energy of an electron, in eV, up to a constant; [i, j, k] at the fractional
-        coordinates (i / n1, j / n2, k / n3). It is lowest at the nuclei. A proton has minus that:
-        protons go to the maxima.
+        coordinates (i / n1, j / n2, k / n3). It is lowest at the nuclei. The energy of a proton
+        has the opposite sign, so protons prefer the maxima.
 
     Raises
     ------
@@ -62,12 +62,12 @@ class PotentialGrid:
 
     @classmethod
     def from_rydberg(cls, values: ArrayLike, cell: ArrayLike) -> PotentialGrid:
-        """The grid of values (n1, n2, n3) in Ry, as pp.x has them, and a cell in Å.
+        """Make a grid from values (n1, n2, n3) in Ry, as pp.x writes them, and a cell in Å.
 
         Raises
         ------
         ValueError
-            As the class itself.
+            As for the class.
         """
         return cls(np.asarray(cell, float), np.asarray(values, float) * Rydberg)
 
@@ -81,24 +81,24 @@ class PotentialGrid:
         coordinates_units: Any = _PP_COORDINATES,
         cell: ArrayLike | None = None,
     ) -> PotentialGrid:
-        """The grid from the arrays that aiida-quantumespresso parses of pp.x (plot_num 11, 3D).
+        """Make a grid from arrays that aiida-quantumespresso parses from pp.x (plot_num 11, 3D).
 
         Parameters
         ----------
         data : (n1, n2, n3)
-            In Ry.
+            Values in Ry.
         voxel : (3, 3)
             Steps of the grid as rows, in bohr.
         data_units, coordinates_units
-            As they were parsed; others are refused.
+            Units as parsed; others than Ry and bohr are refused.
         cell : (3, 3)
-            Of the structure, in Å: it takes the place of the grid's, which has fewer digits, and
+            Cell of the structure, in Å. It replaces that of the grid, which has fewer digits, and
             the grid must span it exactly once.
 
         Raises
         ------
         ValueError
-            If the units are others, the grid does not span the cell, or as the class itself.
+            If the units differ, the grid does not span the cell, or as for the class.
         """
         for name, found, wanted in (
             ("data", data_units, _PP_DATA),
@@ -108,13 +108,13 @@ class PotentialGrid:
                 raise ValueError(f"the {name} of a potential are in {found}, not in {wanted}")
         values, steps = np.asarray(data, float), np.asarray(voxel, float)
         if values.ndim != 3 or steps.shape != (3, 3):
-            raise ValueError(f"data {values.shape} and voxel {steps.shape} are no grid in 3D")
+            raise ValueError(f"data {values.shape} and voxel {steps.shape} are not a grid in 3D")
         grid = cls.from_rydberg(values, steps * np.array(values.shape)[:, None] * Bohr)
-        return grid if cell is None else grid.within(cell)
+        return grid if cell is None else grid.with_cell(cell)
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Points along each lattice vector."""
+        """Number of points along each lattice vector."""
         n1, n2, n3 = self.values.shape
         return n1, n2, n3
 
@@ -123,17 +123,17 @@ class PotentialGrid:
         """(3, 3) steps from one point to the next along each lattice vector, as rows, in Å."""
         return np.asarray(self.cell / np.array(self.shape)[:, None])
 
-    def within(self, cell: ArrayLike) -> PotentialGrid:
-        """The same values in the cell (3, 3) of a structure, in Å.
+    def with_cell(self, cell: ArrayLike) -> PotentialGrid:
+        """Return the same values with the cell (3, 3) of a structure, in Å.
 
         Raises
         ------
         ValueError
-            If the two cells are not the same to the digits that files have: the grid may repeat
-            its first points at the end, or span another or a turned cell.
+            If the two cells differ by more than the precision of files: the grid may repeat its
+            first points at the end, or span a different or rotated cell.
         """
         wanted = np.asarray(cell, float)
-        if wanted.shape != (3, 3) or not agree(self.cell, wanted):
+        if wanted.shape != (3, 3) or not are_cells_equal(self.cell, wanted):
             raise ValueError(
                 f"the potential spans the cell {self.cell.round(4).tolist()} and not that of the "
                 f"structure, {wanted.round(4).tolist()}: plot it on the FFT grid of the same "
@@ -142,29 +142,28 @@ class PotentialGrid:
         return PotentialGrid(wanted, self.values)
 
 
-def agree(left: FloatArray, right: FloatArray) -> bool:
-    """Whether two cells (3, 3) are the same to the digits that files have."""
+def are_cells_equal(left: FloatArray, right: FloatArray) -> bool:
+    """Return whether two cells (3, 3) are equal to the precision of files."""
     longest = np.linalg.norm(right, axis=1).max()
     return bool(np.abs(left - right).max() <= _SAME_CELL * longest)
 
 
 def read_cube(path: str | PathLike[str], unit: Unit = "Ry") -> PotentialGrid:
-    """The potential of an electron in a Gaussian cube file, as pp.x writes it with plot_num 11.
+    """Read the potential of an electron from a Gaussian cube file, as pp.x writes it (plot_num 11).
 
     Parameters
     ----------
     path
-        Cube file whose grid starts at the origin and spans the cell once; its file format has no
-        unit for what it holds.
+        Cube file whose grid starts at the origin and spans the cell once.
     unit
-        Of the values.
+        Unit of the values, which the file does not contain.
 
     Raises
     ------
     ValueError
-        If the file is no such cube.
+        If the file is not such a cube file.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     if unit not in _UNITS:
         raise ValueError(f"unit {unit!r} of a potential is unknown: use {', '.join(_UNITS)}")
@@ -172,7 +171,7 @@ def read_cube(path: str | PathLike[str], unit: Unit = "Ry") -> PotentialGrid:
         try:
             cube = parse_cube(file)
         except (IndexError, ValueError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}: this is no cube file ({error})") from None
+            raise ValueError(f"{path}: this is not a cube file ({error})") from None
     if np.abs(cube["origin"]).max() > _SAME_ORIGIN:
         raise ValueError(f"{path}: its grid starts at {cube['origin'].tolist()} Å, not at 0")
     return PotentialGrid(np.asarray(cube["atoms"].cell), np.asarray(cube["data"]) * _UNITS[unit])

@@ -1,4 +1,4 @@
-"""FourierSeries: what a function on a periodic grid is between its points."""
+"""FourierSeries: trigonometric interpolation of a function on a periodic grid."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from aiida_hpaint.science.types import FloatArray
 ComplexArray = NDArray[np.complex128]
 
 _LARGEST_BLOCK = 4_000_000
-"""Numbers held at once."""
+"""Largest number of intermediate values held at once."""
 
 
 class Expansion(NamedTuple):
-    """A function about M points: by fractional coordinates."""
+    """Values and derivatives at M points, with respect to fractional coordinates."""
 
     values: FloatArray
     """(M,)"""
@@ -31,15 +31,17 @@ class Expansion(NamedTuple):
 class FourierSeries:
     """The trigonometric polynomial through the values on a periodic grid.
 
-    A potential that pp.x writes on its FFT grid is such a polynomial: between the points this is
-    the potential itself and no approximation.
+    A plane-wave code holds the potential as a finite Fourier series, and pp.x writes it on the
+    corresponding FFT grid. Interpolation by the discrete Fourier transform therefore recovers the
+    potential between the points exactly.
 
     Attributes
     ----------
     coefficients : (n1, n2, n3 // 2 + 1)
-        Those of the other half follow, because the function is real.
+        Fourier coefficients. The function is real, so those of the other half are their complex
+        conjugates.
     shape
-        Of the grid.
+        Shape of the grid.
     """
 
     coefficients: ComplexArray
@@ -47,25 +49,28 @@ class FourierSeries:
 
     @classmethod
     def through(cls, values: FloatArray) -> FourierSeries:
-        """The series through values (n1, n2, n3)."""
+        """Return the series through values (n1, n2, n3)."""
         n1, n2, n3 = values.shape
         coefficients = np.fft.rfftn(values) / values.size
-        # What is left out has the same real part, except where it is its own counterpart.
+        # A coefficient and its conjugate, which rfftn omits, contribute the same real part, so it
+        # counts twice, except where it is its own conjugate: at 0 and at the Nyquist frequency.
         last = n3 // 2 if n3 % 2 == 0 else n3 // 2 + 1
         coefficients[:, :, 1:last] *= 2
         return cls(coefficients, (n1, n2, n3))
 
     def expand(self, points: FloatArray) -> Expansion:
-        """Values, gradients and Hessians at (M, 3) fractional points."""
+        """Return values, gradients and Hessians at (M, 3) fractional points."""
         size = max(1, _LARGEST_BLOCK // (3 * self.coefficients[0].size))
         starts = range(0, max(1, len(points)), size)
         blocks = [self._expand(points[start : start + size]) for start in starts]
-        return Expansion(*(np.concatenate(part) for part in zip(*blocks, strict=True)))
+        return Expansion(*(np.concatenate(block) for block in zip(*blocks, strict=True)))
 
     def _expand(self, points: FloatArray) -> Expansion:
-        a, b, c = (_waves(points[:, axis], self.shape[axis], axis == 2) for axis in range(3))
+        a, b, c = (
+            _evaluate_waves(points[:, axis], self.shape[axis], axis == 2) for axis in range(3)
+        )
         sums = np.tensordot(a, self.coefficients, 1)
-        # (order along 1, order along 2, points, waves along 3)
+        # Axes: derivative order along axis 1 (d) and 2 (e), points (m), waves along axis 3 (z).
         sums = np.einsum("emy,dmyz->demz", b, sums, optimize=True)
         found = np.einsum("fmz,demz->defm", c, sums, optimize=True).real
         units = np.eye(3, dtype=int)
@@ -78,11 +83,11 @@ class FourierSeries:
         )
 
 
-def _waves(x: FloatArray, size: int, half: bool) -> ComplexArray:
-    """(3, M, waves) the waves of one axis at points x (M,), and their two derivatives.
+def _evaluate_waves(x: FloatArray, size: int, half: bool) -> ComplexArray:
+    """Return (3, M, waves) the waves along one axis at x (M,), and two derivatives of each.
 
-    The wave that a grid with an even number of points cannot tell from its opposite is the mean
-    of the two, a cosine.
+    On an even number of points the Nyquist wave cannot be distinguished from its conjugate; the
+    mean of the two, a cosine, is used.
     """
     orders = np.fft.rfftfreq(size, 1 / size) if half else np.fft.fftfreq(size, 1 / size)
     slopes = 2j * np.pi * orders

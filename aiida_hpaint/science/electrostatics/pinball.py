@@ -1,24 +1,24 @@
-"""choose_sites: which of many sites protons take, as pinballs in a potential that is frozen."""
+"""choose_sites: the sites that protons occupy in the frozen potential of their host."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from aiida_hpaint.science.electrostatics.arrangements import Arrangements, Pool
-from aiida_hpaint.science.electrostatics.branching import Search, most_nodes
-from aiida_hpaint.science.electrostatics.ewald import ewald_energies
-from aiida_hpaint.science.electrostatics.heuristic import exchange
-from aiida_hpaint.science.electrostatics.selection import Selection
+from aiida_hpaint.science.electrostatics.arrangements import Arrangements, SolutionPool
+from aiida_hpaint.science.electrostatics.branch_and_bound import BranchAndBound, limit_nodes
+from aiida_hpaint.science.electrostatics.ewald import compute_ewald_energies
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
 from aiida_hpaint.science.electrostatics.site_symmetry import (
+    find_site_permutations,
     is_group,
-    site_permutations,
-    symmetrised,
+    symmetrise_energies,
 )
+from aiida_hpaint.science.electrostatics.tabu_search import run_tabu_search
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _COINCIDENT = 1e-3
-"""Å, below which two sites are one."""
+"""Distance (Å) below which two sites coincide."""
 
 
 def choose_sites(
@@ -29,35 +29,35 @@ def choose_sites(
     settings: PinballSettings | None = None,
     permutations: IntArray | None = None,
 ) -> Arrangements:
-    """The lowest arrangements of n protons at M sites of a frozen potential.
+    """Find the lowest arrangements of n protons at M sites of a frozen potential.
 
     The energy of a set S of sites is sum_{i in S} (-energies_i) + (sum_{i<j in S} W_ij + n w) /
     screening, where W and w are Ewald energies of unit charges in a neutralising background.
-    Choosing is exact up to `settings.exact_sites` sites, as far as the search comes to its end;
-    above, arrangements are found by exchanging sites, and exact only if the first bound proves it.
-    Equal input gives equal output.
+    With up to `settings.exact_sites` sites the result is exact, if the search is completed; with
+    more, a tabu search finds arrangements, and they are exact only if the first bound proves it.
+    The same input gives the same output.
 
     Parameters
     ----------
     frac_coords : (M, 3)
         Fractional coordinates of the sites.
     energies : (M,)
-        Potential energy of an electron at each, in eV; that of a proton is minus this.
+        Potential energy of an electron at each site, in eV; that of a proton is minus this.
     cell : (3, 3)
         Lattice vectors as rows, in Å.
     n
-        Protons to place.
+        Number of protons.
     settings : PinballSettings
-        Screening, number of arrangements, and size of what is solved exactly.
+        Screening, number of arrangements, and size of problems that are solved exactly.
     permutations : (G, M) integers, optional
-        How the host's operations permute the sites; arrangements that they turn into each other
-        are one. Without them: the operations of the sites themselves.
+        Permutations of the sites by the operations of the host; arrangements that they map onto
+        each other are one. Without them, the operations of the sites themselves are used.
 
     Raises
     ------
     ValueError
         If there are fewer than n sites or n is below 1, if two sites coincide, if shapes do not
-        fit or something is not finite, or if the permutations are not symmetries of the sites.
+        match or a number is not finite, or if the permutations are not symmetries of the sites.
 
     Source
     ------
@@ -65,45 +65,47 @@ def choose_sites(
     frozen electrostatic potential of their host.
     """
     settings = settings or PinballSettings()
-    frac, heights, cell = _checked(frac_coords, energies, cell, n)
+    frac, heights, cell = _check_input(frac_coords, energies, cell, n)
     if permutations is None:
-        permutations = site_permutations(frac, heights, cell)
+        permutations = find_site_permutations(frac, heights, cell)
     elif np.shape(permutations)[1:] != (len(frac),) or not is_group(np.asarray(permutations)):
         raise ValueError("the permutations are not those of a group acting on these sites")
     permutations = np.unique(permutations, axis=0)
-    ewald = ewald_energies(frac, cell)
+    ewald = compute_ewald_energies(frac, cell)
     linear = ewald.own / settings.screening - heights
-    selection = Selection(*symmetrised(linear, ewald.pairs / settings.screening, permutations), n)
-    nodes = most_nodes(len(frac)) if len(frac) <= settings.exact_sites else 1
-    return choose(selection, Pool(permutations, settings.keep), nodes)
+    pairs = ewald.pairs / settings.screening
+    problem = QuadraticProblem(*symmetrise_energies(linear, pairs, permutations), n)
+    nodes = limit_nodes(len(frac)) if len(frac) <= settings.exact_sites else 1
+    return find_lowest(problem, SolutionPool(permutations, settings.keep), nodes)
 
 
-def choose(selection: Selection, pool: Pool, nodes: int) -> Arrangements:
-    """The lowest arrangements of a selection.
+def find_lowest(problem: QuadraticProblem, pool: SolutionPool, nodes: int) -> Arrangements:
+    """Find the lowest arrangements of a problem.
 
     Parameters
     ----------
-    selection
-        As symmetric as the permutations of the pool.
-    pool : Pool
-        Empty; says how many arrangements, and which are equivalent.
+    problem
+        Problem with the symmetry of the permutations of the pool.
+    pool : SolutionPool
+        Empty pool, with the number of arrangements to find and the permutations.
     nodes
-        Relaxations of the search, at most.
+        Largest number of relaxations in the search.
     """
-    fewer = 2 * selection.count <= len(selection) or selection.count == len(selection)
-    # Bounds are best where few are chosen; what is left out is chosen by the same rules.
-    problem = selection if fewer else selection.complement()
-    if problem.count < len(problem):
-        exchange(problem, pool)
-    unknown, ended = Search(problem, pool, nodes).run()
+    # Bounds are tightest if few sites are chosen, so with more than half of them occupied the
+    # problem is to choose the empty ones.
+    fewer = 2 * problem.count <= len(problem) or problem.count == len(problem)
+    solved = problem if fewer else problem.complement()
+    if solved.count < len(solved):
+        run_tabu_search(solved, pool)
+    bound, completed = BranchAndBound(solved, pool, nodes).run()
     energies, chosen = (pool if fewer else pool.complement()).result()
-    return Arrangements(chosen, energies, ended, float(min(unknown, energies[0])))
+    return Arrangements(chosen, energies, completed, float(min(bound, energies[0])))
 
 
-def _checked(
+def _check_input(
     frac_coords: FloatArray, energies: FloatArray, cell: FloatArray, n: int
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The input as arrays, if it makes sense."""
+    """Return the input as arrays; refuse shapes, numbers and distances that make no sense."""
     frac, heights, lattice = (np.asarray(one, float) for one in (frac_coords, energies, cell))
     if frac.ndim != 2 or frac.shape[1] != 3 or heights.shape != frac.shape[:1]:
         raise ValueError(
@@ -116,16 +118,12 @@ def _checked(
         raise ValueError("coordinates or energies of sites are not finite")
     if not 1 <= n <= len(frac):
         raise ValueError(f"cannot choose {n} of {len(frac)} sites: n must be 1 to {len(frac)}")
-    _check_apart(frac, lattice)
-    return frac, heights, lattice
-
-
-def _check_apart(frac: FloatArray, cell: FloatArray) -> None:
     shifts = frac[:, None] - frac
-    distances = np.linalg.norm((shifts - np.rint(shifts)) @ cell, axis=-1)
+    distances = np.linalg.norm((shifts - np.rint(shifts)) @ lattice, axis=-1)
     first, second = np.nonzero(np.triu(distances < _COINCIDENT, 1))
     if len(first):
         raise ValueError(
             f"sites {first[0]} and {second[0]} are {distances[first[0], second[0]]:.1e} Å apart: "
             "give each site once"
         )
+    return frac, heights, lattice

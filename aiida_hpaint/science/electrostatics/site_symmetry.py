@@ -1,4 +1,4 @@
-"""The symmetry of sites as permutations of them, and energies that have it exactly."""
+"""Symmetry of sites as permutations of their indices, and energies with exactly that symmetry."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from scipy.spatial import cKDTree
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _SAME_ENERGY = 1e-3
-"""eV, within which sites may be equivalent."""
+"""Difference in energy (eV) below which sites may be equivalent."""
 
-_SAME_PLACE = 1e-3
-"""Å, within which operations map sites onto each other."""
+_SAME_POSITION = 1e-3
+"""Distance (Å) within which an operation maps one site onto another."""
 
-_UNLIKE = 0.1
-"""By which energies that permutations exchange may differ (eV; pairs: relatively)."""
+_MAX_CHANGE = 0.1
+"""Largest difference of energies that a permutation exchanges (eV; relative for pairs)."""
 
 
-def site_permutations(frac_coords: FloatArray, energies: FloatArray, cell: FloatArray) -> IntArray:
-    """(G, M) permutations of sites by the operations of the crystal that they form themselves.
+def find_site_permutations(
+    frac_coords: FloatArray, energies: FloatArray, cell: FloatArray
+) -> IntArray:
+    """Return (G, M) the permutations of sites by operations of the crystal that they form.
 
-    Sites of one energy are atoms of one kind; spglib finds the operations, lattice translations
-    included that are shorter than the cell's.
+    Sites of one energy are taken as atoms of one element. spglib finds the operations, including
+    pure translations if the cell is not primitive.
     """
     order = np.argsort(energies, kind="stable")
     kinds = np.empty(len(energies), dtype=np.int64)
     kinds[order] = np.cumsum(np.diff(energies[order], prepend=energies[order[0]]) > _SAME_ENERGY)
     crystal: Any = (cell, frac_coords, kinds + 1)
-    found = spglib.get_symmetry(crystal, symprec=_SAME_PLACE)
+    found = spglib.get_symmetry(crystal, symprec=_SAME_POSITION)
     alone = np.arange(len(energies))[None]
     if found is None:
         return alone
     images = np.einsum("gab,mb->gma", found["rotations"], frac_coords)
     images += found["translations"][:, None]
-    # Sites are farther apart than operations miss them by, so coordinates tell which is nearest.
+    # Images deviate from sites by much less than sites are apart, so the nearest one in fractional
+    # coordinates is right. The second % 1.0 handles tiny negative numbers, which become 1.0.
     tree = cKDTree(frac_coords % 1.0 % 1.0, boxsize=1.0)
     moved = tree.query(images % 1.0 % 1.0)[1]
     unique = np.unique(moved.astype(np.int64), axis=0)
@@ -44,7 +47,7 @@ def site_permutations(frac_coords: FloatArray, energies: FloatArray, cell: Float
 
 
 def is_group(permutations: IntArray) -> bool:
-    """Whether all rows are permutations, and sites fall into orbits under them as under a group."""
+    """Return whether all rows are permutations that contain their inverses and define orbits."""
     size = permutations.shape[1]
     if not (np.sort(permutations, axis=1) == np.arange(size)).all():
         return False
@@ -54,17 +57,18 @@ def is_group(permutations: IntArray) -> bool:
     return closed and bool((orbits[permutations] == orbits).all())
 
 
-def symmetrised(
+def symmetrise_energies(
     energies: FloatArray, pairs: FloatArray, permutations: IntArray
 ) -> tuple[FloatArray, FloatArray]:
-    """(M,) energies of sites and (M, M) of pairs in eV, averaged over the permutations.
+    """Average energies (M,) of sites and (M, M) of pairs, in eV, over the permutations.
 
-    Sites that were found numerically are as symmetric as that allows; the search relies on it.
+    Energies at sites that were located numerically are only nearly symmetric, but orbital
+    branching relies on exact symmetry.
 
     Raises
     ------
     ValueError
-        If the permutations exchange sites that are not alike.
+        If the permutations exchange sites with different energies.
     """
     single = energies[permutations].mean(0)
     double = np.zeros_like(pairs)
@@ -73,7 +77,7 @@ def symmetrised(
         images = pairs[np.ix_(moved, moved)]
         tilted = max(tilted, float((np.abs(images - pairs) / (1 + np.abs(pairs))).max()))
         double += images / len(permutations)
-    if max(apart, tilted) > _UNLIKE:
+    if max(apart, tilted) > _MAX_CHANGE:
         raise ValueError(
             f"the permutations exchange sites that are not alike: their energies differ by "
             f"{apart:.3g} eV, those of pairs by {100 * tilted:.0f} %; give the permutations of "

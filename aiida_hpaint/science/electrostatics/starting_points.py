@@ -1,4 +1,4 @@
-"""Samples at the maxima of a potential: what the recipe can go on from instead of drawing."""
+"""Samples at maxima of potentials, from which a restoration can start instead of random noise."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
-from aiida_hpaint.science.electrostatics.peaks import find_sites
-from aiida_hpaint.science.electrostatics.placing import arrange_sites
-from aiida_hpaint.science.electrostatics.sites import Sites
+from aiida_hpaint.science.electrostatics.peaks import Sites, find_sites
+from aiida_hpaint.science.electrostatics.placement import place_lowest_arrangements
 from aiida_hpaint.science.settings import PeaksSettings, PinballSettings, SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate, number_samples
 from aiida_hpaint.science.structures.elements import get_symbol
@@ -41,28 +40,28 @@ def make_starting_points(
     peaks: PeaksSettings | None = None,
     pinball: PinballSettings | None = None,
 ) -> StructureBatch:
-    """Samples of hosts with their missing sites at maxima of the potential.
+    """Make samples of hosts with the inserted sites at maxima of their potentials.
 
     Parameters
     ----------
     potentials
-        Of each host: its potential, or sites that were found in it.
+        Potential of each host, or the sites that were found in it.
     hosts
-        With the sites to insert, of one element each.
+        Hosts with the sites to insert, of one element each.
     n
-        Samples of each host at most: the lowest arrangements by the pinball model.
+        Largest number of samples of each host: the lowest arrangements by the pinball model.
     peaks, pinball
-        Settings; the defaults if none are given. `n` takes the place of `pinball.keep`.
+        Settings; the defaults if none are given. `n` replaces `pinball.keep`.
 
     Returns
     -------
-    As `join_starting_points`.
+    See `join_starting_points`.
 
     Raises
     ------
     ValueError
-        If there is not one potential for each host, it does not belong to that host, or as
-        `join_starting_points`.
+        If there is not one potential for each host, it does not belong to that host, or a host
+        has sites of several elements to insert.
     """
     if len(potentials) != len(hosts):
         raise ValueError(f"{len(potentials)} potentials for {len(hosts)} hosts: give one for each")
@@ -70,7 +69,7 @@ def make_starting_points(
     check_one_element(hosts)
     choice = (pinball or PinballSettings()).model_copy(update={"keep": n})
     arrangements = [
-        _arranged(potential, host, peaks, choice)
+        _find_arrangements(potential, host, peaks, choice)
         for potential, host in zip(potentials, hosts, strict=True)
     ]
     record = {
@@ -91,19 +90,19 @@ def join_starting_points(
     hosts: StructureBatch,
     reasons: Sequence[str] | None = None,
 ) -> StructureBatch:
-    """Arrangements of each host as samples of it.
+    """Turn the arrangements of each host into samples of it.
 
     Sites that an arrangement lacks, because the potential has fewer maxima, are placed at random.
 
     Parameters
     ----------
     arrangements
-        For each host a batch as `place_sites` makes it, or None. Its host sites may be a little
-        off those of the host, and all together.
+        For each host a batch as `place_sites` returns it, or None. Its host sites may all be
+        shifted by the same small vector.
     hosts
-        With the sites to insert, of one element each.
+        Hosts with the sites to insert, of one element each.
     reasons
-        For each host why it has no arrangement, if it has none.
+        For each host the reason why it has no arrangements, if so.
 
     Returns
     -------
@@ -120,7 +119,7 @@ def join_starting_points(
     reasons = reasons or [_NO_SITES] * len(hosts)
     batches = []
     for index, (host, found, why) in enumerate(zip(hosts, arrangements, reasons, strict=True)):
-        samples = _failed(host, why) if found is None else _placed(host, found)
+        samples = _make_failed_sample(host, why) if found is None else _make_samples(host, found)
         place = host.scalars.get("host", np.array([index]))
         numbered = samples.with_scalars(
             host=np.repeat(place, len(samples)),
@@ -159,7 +158,8 @@ def refine_starting_points(
     starting_points
         As `make_starting_points` makes them.
     settings
-        With a `start_time` below 1; `samples` structures are sampled around each starting point.
+        Settings with a `start_time` below 1; `samples` is their number around each
+        starting point.
     options
         Further arguments of `generate`.
 
@@ -200,7 +200,7 @@ def check_one_element(hosts: StructureBatch) -> None:
             )
 
 
-def _arranged(
+def _find_arrangements(
     potential: PotentialGrid | Sites,
     host: StructureBatch,
     peaks: PeaksSettings | None,
@@ -211,14 +211,14 @@ def _arranged(
         return None
     element = get_symbol(int(host.numbers[host.inserted][0]))
     count = int(host.insert_counts[0])
-    return arrange_sites(remove_inserted(host), sites, element, count, pinball)
+    return place_lowest_arrangements(remove_inserted(host), sites, element, count, pinball)
 
 
-def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
-    """The host with the inserted sites of each arrangement."""
+def _make_samples(host: StructureBatch, found: StructureBatch) -> StructureBatch:
+    """Return the host with the inserted sites of each arrangement."""
     samples = host[np.zeros(len(found), dtype=np.int64)]
     rows = [
-        _filled(host, one.frac_coords[one.inserted] - _drift(host, one), at)
+        _fill_sites(host, one.frac_coords[one.inserted] - _find_shift(host, one), at)
         for at, one in enumerate(found)
     ]
     energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
@@ -231,22 +231,22 @@ def _placed(host: StructureBatch, found: StructureBatch) -> StructureBatch:
     )
 
 
-def _drift(host: StructureBatch, one: StructureBatch) -> FloatArray:
-    """(3,) by how much an arrangement is off its host: symmetrised structures may be moved."""
+def _find_shift(host: StructureBatch, one: StructureBatch) -> FloatArray:
+    """Return (3,) the shift of an arrangement from its host, which symmetrisation may cause."""
     shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
     return np.asarray((shifts - np.rint(shifts)).mean(0)) if len(shifts) else np.zeros(3)
 
 
-def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
-    """(n, 3) coordinates of the host's sites; those that have no position get one at random."""
+def _fill_sites(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:
+    """Return (n, 3) coordinates of all sites; those without a position are placed at random."""
     from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
     from aiida_hpaint.science.diffusion.sampling.random_placement import place_at_random
     from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 
-    coords, sought = host.frac_coords.copy(), np.flatnonzero(host.inserted)
-    coords[sought[: len(positions)]] = positions
+    coords, inserted = host.frac_coords.copy(), np.flatnonzero(host.inserted)
+    coords[inserted[: len(positions)]] = positions
     unknown = np.zeros(len(coords), dtype=np.bool_)
-    unknown[sought[len(positions) :]] = True
+    unknown[inserted[len(positions) :]] = True
     if unknown.any():
         known = ~host.inserted
         frame = find_host_frame(host.cells[0], host.numbers[known], host.frac_coords[known])
@@ -256,7 +256,7 @@ def _filled(host: StructureBatch, positions: FloatArray, sample: int) -> FloatAr
     return coords
 
 
-def _failed(host: StructureBatch, why: str) -> StructureBatch:
+def _make_failed_sample(host: StructureBatch, why: str) -> StructureBatch:
     coords = np.where(host.inserted[:, None], np.nan, host.frac_coords)
     marked = replace(
         host.with_coords(coords),

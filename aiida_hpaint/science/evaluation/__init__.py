@@ -1,4 +1,4 @@
-"""Evaluation: which samples are worth relaxing, which is lowest, and whether it is right."""
+"""Evaluation: filter samples, rank them by energy, and compare them with references."""
 
 from aiida_hpaint.science.evaluation.filtering import filter_samples
 from aiida_hpaint.science.evaluation.matching import Comparison, compare, is_host_match, is_match

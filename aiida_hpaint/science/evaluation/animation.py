@@ -1,4 +1,4 @@
-"""animate: a GIF of sites that find their places in a host."""
+"""GIF animations of inserted sites that move to their final positions."""
 
 from __future__ import annotations
 
@@ -16,64 +16,61 @@ from aiida_hpaint.science.structures.trajectory import Recording
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 MOST_FRAMES = 120
-"""Pictures of the way, at most; more steps are thinned."""
+"""Largest number of frames; longer trajectories are thinned."""
 
 REST = 1.5
-"""Seconds for which the end stands still."""
+"""Seconds for which the last frame is shown."""
 
 _ON_FACE = 0.02
+"""Fractional distance within which a site counts as on a face of the cell."""
+
 _SCALE = 220.0
-"""Points that the longest extent of the cell takes in a picture, about."""
+"""Approximate size of the longest extent of the cell in a frame, points."""
 
 _BALL = 0.45
-"""Radius of a ball in covalent radii."""
+"""Radius of a site in covalent radii."""
 
 
 def animate(recording: Recording, row: int, path: Path, frames_per_second: int = 12) -> int:
-    """Write the way of one sample as a GIF; host and cell stand still.
+    """Write the trajectory of one sample as a GIF; host and cell stand still.
 
-    Host sites on faces, edges and corners of the cell are drawn on all of them.
+    Host sites on a face, edge or corner of the cell are drawn with their periodic images there.
 
     Parameters
     ----------
     row
-        Which sample.
+        Index of the sample.
     path
-        Where to write.
+        File to write.
 
     Returns
     -------
     int
-        Number of pictures.
+        Number of frames.
     """
     sample, trajectory = recording.samples[row], recording.trajectory
     host = ~sample.inserted
-    host_numbers, host_frac = _on_faces(sample.numbers[host], sample.frac_coords[host])
+    host_numbers, host_frac = _repeat_on_faces(sample.numbers[host], sample.frac_coords[host])
     numbers = np.concatenate([host_numbers, sample.numbers[sample.inserted]])
-    sought = np.mod(trajectory.positions[:, trajectory.sites(row)].astype(np.float64), 1.0)
+    inserted = np.mod(trajectory.positions[:, trajectory.sites(row)].astype(np.float64), 1.0)
     steps = np.append(0, trajectory.steps)
     figure = Figure(figsize=(4.5, 4.5))
-    axes = _scene(figure, sample.cells[0])
+    axes = _make_axes(figure, sample.cells[0])
     writer = PillowWriter(fps=frames_per_second)
-    shown = _shown(len(steps), int(REST * frames_per_second))
+    thinned = np.unique(np.linspace(0, len(steps) - 1, MOST_FRAMES).round().astype(int)).tolist()
+    shown = [*thinned, *[len(steps) - 1] * int(REST * frames_per_second)]
     with writer.saving(figure, str(path), dpi=100):
         for frame in shown:
-            frac = np.concatenate([host_frac, sought[frame]])
-            balls = _balls(axes, numbers, frac, sample.cells[0], len(host_numbers))
+            frac = np.concatenate([host_frac, inserted[frame]])
+            balls = _draw_sites(axes, numbers, frac, sample.cells[0], len(host_numbers))
             axes.set_title(f"{sample.labels[0]}, step {steps[frame]} of {steps[-1]}")
             writer.grab_frame()
             balls.remove()
     return len(shown)
 
 
-def _shown(frames: int, rest: int) -> list[int]:
-    """Indices of the frames to draw; the last one again and again."""
-    thinned = np.unique(np.linspace(0, frames - 1, MOST_FRAMES).round().astype(int))
-    return [*thinned.tolist(), *[frames - 1] * rest]
-
-
-def _scene(figure: Figure, cell: FloatArray) -> Any:
-    """Axes in true proportion with the edges of the cell."""
+def _make_axes(figure: Figure, cell: FloatArray) -> Any:
+    """Return axes in true proportion with the edges of the cell."""
     axes: Any = figure.add_axes((0, 0, 1, 0.93), projection="3d", proj_type="ortho")
     axes.set_axis_off()
     axes.view_init(elev=12, azim=-72)
@@ -87,28 +84,26 @@ def _scene(figure: Figure, cell: FloatArray) -> Any:
     return axes
 
 
-def _balls(axes: Any, numbers: IntArray, frac: FloatArray, cell: FloatArray, known: int) -> Any:
-    """All sites as balls, those after the known ones with a bold rim."""
+def _draw_sites(
+    axes: Any, numbers: IntArray, frac: FloatArray, cell: FloatArray, host_sites: int
+) -> Any:
+    """Draw all sites as balls; those after the host sites are inserted and get a bold rim."""
     extent = np.ptp(np.array(list(product((0, 1), repeat=3))) @ cell, axis=0).max()
-    sought = np.arange(len(numbers)) >= known
+    inserted = np.arange(len(numbers)) >= host_sites
     return axes.scatter(
         *(frac @ cell).T,
         s=(2 * _BALL * covalent_radii[numbers] * _SCALE / extent) ** 2,
         c=jmol_colors[numbers],
-        edgecolors=np.where(sought, "tab:blue", "0.3"),
-        linewidths=np.where(sought, 2.0, 0.6),
+        edgecolors=np.where(inserted, "tab:blue", "0.3"),
+        linewidths=np.where(inserted, 2.0, 0.6),
         depthshade=False,
     )
 
 
-def _on_faces(numbers: IntArray, frac: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Sites with their images on opposite faces of the cell."""
+def _repeat_on_faces(numbers: IntArray, frac: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return sites and their periodic images on opposite faces of the cell."""
     frac = np.mod(frac + _ON_FACE, 1.0) - _ON_FACE
-    shifts = [_near(site) for site in frac]
+    shifts = [list(product(*[(0, 1) if abs(x) <= _ON_FACE else (0,) for x in s])) for s in frac]
     repeats = [len(found) for found in shifts]
     moved = np.repeat(frac, repeats, axis=0) + np.array([s for found in shifts for s in found])
     return np.repeat(numbers, repeats), moved
-
-
-def _near(site: FloatArray) -> list[tuple[int, ...]]:
-    return list(product(*[(0, 1) if abs(x) <= _ON_FACE else (0,) for x in site]))

@@ -1,4 +1,4 @@
-"""Which samples of a host repeat another one, up to the host's symmetry."""
+"""Duplicates among the samples of a host, up to the symmetry of the host."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _LARGEST_BLOCK = 500_000
-"""Distances computed at once."""
+"""Largest number of distances that are computed at once."""
 
 
 def find_duplicates(
     samples: StructureBatch, members: NDArray[np.intp], tolerance: float
 ) -> list[int]:
-    """Members of one host that agree with an earlier member within the tolerance (Å).
+    """Find members of one host that agree with an earlier member within the tolerance (Å).
 
     Two samples agree if, for the operation of the host and the assignment of sites that make the
     sum of squared distances between their inserted sites smallest, no distance reaches the
@@ -49,7 +49,7 @@ def is_duplicate(
     frac: FloatArray,
     tolerance: float,
 ) -> bool:
-    """Whether an arrangement (m, 3) agrees with one of others within the tolerance (Å).
+    """Return whether an arrangement (m, 3) agrees with one of others within the tolerance (Å).
 
     The sum of squared distances of an arrangement within the tolerance is below m tolerance², and
     so is that of any better one: operations for which the distances to the closest sites sum up
@@ -61,16 +61,16 @@ def is_duplicate(
     size = max(1, _LARGEST_BLOCK // (len(images) * len(frac)))
     for start in range(0, len(others), size):
         block = np.stack(others[start : start + size])
-        for squared in _close_operations(symmetry.cell, numbers, block, images, tolerance):
-            if _largest_distance(squared) < tolerance:
+        for squared in _yield_close_operations(symmetry.cell, numbers, block, images, tolerance):
+            if _find_largest_distance(squared) < tolerance:
                 return True
     return False
 
 
-def _close_operations(
+def _yield_close_operations(
     cell: FloatArray, numbers: IntArray, others: FloatArray, images: FloatArray, tolerance: float
 ) -> Iterator[FloatArray]:
-    """For each other arrangement (K, m, 3) that may agree: (operations, m, m) squared distances."""
+    """Yield (operations, m, m) squared distances for each of (K, m, 3) others that may agree."""
     limit = len(numbers) * tolerance**2
     wide = 2 * np.sqrt(limit) < 1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()
     place, operation = np.indices((len(others), len(images))).reshape(2, -1)
@@ -78,17 +78,20 @@ def _close_operations(
     for site in range(len(numbers)):
         partners = np.flatnonzero(numbers == numbers[site])
         shifts = images[operation, site][:, None] - others[place][:, partners]
-        least += _squared(cell, shifts, wide).min(axis=1)
+        least += _square_shortest(cell, shifts, wide).min(axis=1)
         near = least < limit
         place, operation, least = place[near], operation[near], least[near]
     different = np.where(numbers[:, None] == numbers[None], 0.0, 1e6)
     for other in np.unique(place):
         chosen = images[operation[place == other]]
-        yield _squared(cell, chosen[:, None] - others[other][None, :, None], wide) + different
+        yield (
+            _square_shortest(cell, chosen[:, None] - others[other][None, :, None], wide) + different
+        )
 
 
-def _largest_distance(squared: FloatArray) -> float:
-    """Largest distance in the best assignment of the best operation: (operations, m, m)."""
+def _find_largest_distance(squared: FloatArray) -> float:
+    """Return the largest distance in the best assignment of the best operation, Å."""
+    # Lower bounds of each operation's best sum, tried in ascending order.
     least = np.maximum(squared.min(axis=1).sum(axis=1), squared.min(axis=2).sum(axis=1))
     best, largest = np.inf, np.inf
     for place in np.argsort(least, kind="stable"):
@@ -101,8 +104,8 @@ def _largest_distance(squared: FloatArray) -> float:
     return largest
 
 
-def _squared(cell: FloatArray, shifts: FloatArray, wide: bool) -> FloatArray:
-    """Squared length in Å² of the shortest periodic image of fractional shifts (..., 3).
+def _square_shortest(cell: FloatArray, shifts: FloatArray, wide: bool) -> FloatArray:
+    """Return the squared length in Å² of the shortest image of fractional shifts (..., 3).
 
     In a `wide` cell rounding alone finds the shortest image of every shift that matters here:
     those shorter than half the smallest distance between two lattice planes.

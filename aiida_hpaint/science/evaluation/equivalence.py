@@ -15,12 +15,12 @@ from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.types import FloatArray
 
 SYMMETRY_TOLERANCE = 0.05
-"""Å, within which a host is taken to be symmetric."""
+"""Distance in Å within which a symmetry operation has to map sites of a host onto others."""
 
 
 @dataclass(frozen=True)
 class HostSymmetry:
-    """Operations (R, t) that map a host onto itself: frac -> frac @ R.T + t."""
+    """Symmetry operations (R, t) of a host, frac -> frac @ R.T + t, and its cell."""
 
     cell: FloatArray
     rotations: FloatArray
@@ -28,7 +28,7 @@ class HostSymmetry:
 
     @classmethod
     def of(cls, host: StructureBatch, tolerance: float = SYMMETRY_TOLERANCE) -> HostSymmetry:
-        """Symmetry of the host's own sites of a batch of one structure; the identity if alone."""
+        """Find the symmetry of the host sites of a batch of one; the identity without any."""
         known = ~host.inserted
         cell = host.cells[0]
         rotations, translations = np.eye(3)[None], np.zeros((1, 3))
@@ -40,13 +40,13 @@ class HostSymmetry:
         return cls(cell, rotations.astype(np.float64), translations)
 
     def images(self, frac: FloatArray) -> FloatArray:
-        """(operations, m, 3) all arrangements equivalent to one (m, 3), fractional."""
+        """Return the (operations, m, 3) arrangements equivalent to one (m, 3), fractional."""
         turned = np.einsum("oab,mb->oma", self.rotations, frac)
         return np.asarray(turned + self.translations[:, None])
 
 
 def compute_site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """(n, m) shortest distances in Å between fractional points, over periodic images."""
+    """Return the (n, m) shortest distances in Å between fractional points, images included."""
     shift = right[None] - left[:, None]
     wrapped = shift - np.round(shift)
     images = (wrapped[:, :, None] + NEIGHBOURS) @ cell
@@ -56,11 +56,12 @@ def compute_site_distances(cell: FloatArray, left: FloatArray, right: FloatArray
 def assign_sites(
     cell: FloatArray, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
 ) -> FloatArray:
-    """(m,) distances in Å from each left site to its partner of the same element on the right.
+    """Return the (m,) distances in Å of left sites to their partners of the same element.
 
-    Partners are chosen so that the sum of squared distances is smallest.
+    Partners on the right are assigned so that the sum of squared distances is smallest.
     """
     distances = compute_site_distances(cell, left, right)
+    # The cost of pairing different elements is far above any squared distance in a cell.
     cost = np.where(numbers[:, None] == numbers[None], distances**2, 1e6)
     rows, columns = linear_sum_assignment(cost)
     return np.asarray(distances[rows, columns])
@@ -69,7 +70,7 @@ def assign_sites(
 def find_closest_distances(
     symmetry: HostSymmetry, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
 ) -> FloatArray:
-    """(m,) distances in Å of inserted sites to their partners, for the best host operation."""
+    """Return the (m,) distances in Å of `assign_sites` for the best operation of the host."""
     best = assign_sites(symmetry.cell, numbers, left, right)
     for image in symmetry.images(right):
         if best.max(initial=0.0) < 1e-3:

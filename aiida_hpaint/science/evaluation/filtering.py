@@ -1,4 +1,4 @@
-"""Samples that are not worth the time of a potential are marked, not thrown away."""
+"""Filtering: mark samples that are not worth relaxing; none is removed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from aiida_hpaint.science.types import BoolArray, IntArray
 def filter_samples(
     samples: StructureBatch, settings: FilterSettings | None = None
 ) -> StructureBatch:
-    """Mark samples with sites too close, with absurd surroundings, and that repeat earlier ones.
+    """Mark samples with sites too close, with implausible surroundings, and duplicates.
 
     Only samples of status SAMPLED are looked at, each beside those of its own host: they become
     TOO_CLOSE, IMPLAUSIBLE (its metadata say why, as `error`) or DUPLICATE, up to the symmetry of
-    the host. Where all samples of a host offend against a rule, those that do so least stay: the
-    host may be what the rules do not know.
+    the host. Where all samples of a host violate a rule, those with the fewest violations stay:
+    the host may be of a kind that the rules do not cover.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def filter_samples(
         Samples with the scalars `host` and `status`; those of one host have the same cell and the
         same sites in the same order.
     settings
-        Whether to look for what is implausible, and how far duplicates may be apart.
+        Whether to apply the plausibility rules, and how far apart duplicates may be.
     """
     settings = settings or FilterSettings()
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
@@ -65,14 +65,14 @@ def filter_samples(
 
 
 def find_implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:
-    """Samples (places among S) that offend against a rule, and against which.
+    """Return which samples violate plausibility rules, and the names of these rules.
 
     Parameters
     ----------
     contacts
-        Of the S samples of a host.
+        Contacts of the S samples of a host.
     alive : (S,) booleans
-        Samples to look at.
+        Samples to check.
     """
     offences = np.stack([rule(contacts) for rule in RULES.values()])
     total: IntArray = offences.sum(axis=0)

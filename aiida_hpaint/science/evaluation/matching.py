@@ -1,4 +1,4 @@
-"""compare: a restored structure against a reference, as the paper does and site by site."""
+"""Comparison of a restored structure with a reference: StructureMatcher and distances."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a restored structure compares with a reference.
+    """Result of comparing a restored structure with a reference.
 
     Attributes
     ----------
@@ -29,8 +29,8 @@ class Comparison:
         Root mean square displacement of all sites in units of (V / n_sites)^(1/3), None unless
         they match.
     site_distances : (m,) floats
-        Distance in Å of each inserted site to the reference's, for the assignment and the
-        symmetry operation of the host that bring them closest, host drift removed.
+        Distance in Å of each inserted site to its partner in the reference, for the assignment
+        and the symmetry operation of the host that bring them closest, host drift removed.
     """
 
     match: bool
@@ -49,12 +49,12 @@ def compare(candidate: StructureBatch, reference: StructureBatch) -> Comparison:
 
 
 def is_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
-    """Whether StructureMatcher with its defaults calls two structures the same."""
+    """Return whether StructureMatcher with its defaults calls two structures the same."""
     return StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate)) is not None
 
 
 def is_host_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
-    """Whether StructureMatcher calls two structures the same without their inserted sites."""
+    """Return whether two structures match without their inserted sites."""
     left, right = (_structure(batch, ~batch.inserted) for batch in (reference, candidate))
     return StructureMatcher().get_rms_dist(left, right) is not None
 
@@ -62,13 +62,14 @@ def is_host_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
 def compute_inserted_distances(
     candidate: StructureBatch, reference: StructureBatch
 ) -> NDArray[np.float64]:
-    """(m,) distances in Å between the inserted sites of two structures of one host."""
+    """Return the (m,) distances in Å between the inserted sites of two structures of one host."""
     known = ~reference.inserted
     shift = candidate.frac_coords[known] - reference.frac_coords[known]
     drift = (shift - np.round(shift)).mean(0) if known.any() else np.zeros(3)
     ours = candidate.frac_coords[candidate.inserted] - drift
     theirs = reference.frac_coords[reference.inserted]
     numbers = reference.numbers[reference.inserted]
+    # Finding the symmetry takes long; sites this close need no other operation.
     direct = assign_sites(reference.cells[0], numbers, ours, theirs)
     if direct.max(initial=0.0) < 0.05:
         return direct

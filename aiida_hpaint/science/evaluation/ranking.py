@@ -1,4 +1,4 @@
-"""Which samples of a host go on, and which is its answer: energies compared host by host."""
+"""Ranking of the relaxed samples of each host by energy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 
 SAME_ENERGY = 0.001
-"""eV per atom, within which relaxed samples that look alike are the same."""
+"""Energy in eV per atom within which relaxed samples with equal arrangements are the same."""
 
 
 def select_lowest(
@@ -22,16 +22,16 @@ def select_lowest(
     Parameters
     ----------
     keep
-        Distinct samples of each host that stay.
+        Number of distinct samples of each host that are kept.
     window
-        Samples within this energy of the lowest stay as well, eV per atom, up to twice `keep`.
+        Samples within this energy above the lowest, eV per atom, are kept too, up to twice `keep`.
     same
-        Within which inserted sites agree in repeats, Å.
+        Largest distance in Å of inserted sites at which samples count as duplicates.
     """
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     energies = samples.scalars["energy"] / samples.site_counts
     for members in _relaxed_by_host(samples):
-        repeats = _repeats(samples, members, energies, same)
+        repeats = _find_repeats(samples, members, energies, same)
         statuses[repeats] = SampleStatus.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]
         for place, index in enumerate(distinct):
@@ -53,7 +53,7 @@ def rank(samples: StructureBatch) -> StructureBatch:
 
 
 def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
-    """For each host its relaxed samples, the lowest energy first (ties: the earlier sample)."""
+    """Return the relaxed samples of each host, the lowest first (ties: the earlier sample)."""
     relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
     groups = []
     for host in np.unique(samples.scalars["host"]):
@@ -64,13 +64,13 @@ def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
     return groups
 
 
-def _repeats(
+def _find_repeats(
     samples: StructureBatch,
     members: NDArray[np.intp],
     energies: NDArray[np.float64],
     same: float,
 ) -> list[int]:
-    """Members that agree with a lower one in energy and arrangement."""
+    """Find members that agree with a lower one in energy and arrangement."""
     found: list[int] = []
     for place, index in enumerate(members):
         lower = members[:place]

@@ -1,17 +1,20 @@
-"""Success rates: how often a restoration is right, and how sure that figure is."""
+"""Success rates of restorations, with standard errors and confidence intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
+"""Number of bootstrap samples."""
 
-SURE = 1.959964
-"""Standard deviations of a normal distribution that hold 95 % of it."""
+Z_95 = 1.959964
+"""Half width of the central 95 % of a normal distribution, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Rate:
     """A rate with its bootstrap standard error over n hosts.
 
     At 0 or 100 % every resampled set of hosts is the same, so that the standard error is 0
-    however few they are; the interval is honest there.
+    however few they are; the interval is meaningful there too.
     """
 
     value: float
@@ -42,7 +45,7 @@ class Rate:
         return f"{100 * self.low:.0f} to {100 * self.high:.0f}"
 
     def as_json(self) -> dict[str, float | int]:
-        """Value, standard error, n, and both ends of the 95 % interval."""
+        """Return value, standard error, n, and both ends of the 95 % interval."""
         found = {"value": self.value, "error": self.error, "n": self.n}
         return {**found, "low": self.low, "high": self.high}
 
@@ -51,21 +54,21 @@ class Rate:
 
 
 def compute_wilson_interval(value: float, n: int) -> tuple[float, float]:
-    """The 95 % score interval of a rate of n independent hosts (Wilson 1927, JASA 22, 209).
+    """Return the 95 % score interval of a rate of n independent hosts (Wilson 1927, JASA 22, 209).
 
-    It never leaves 0 to 1, and has a width at 0 and at 1. For means of values between 0 and 1, such
-    as the share of a host's samples that match, it is wider than it has to be, never narrower:
-    their variance is at most that of yes and no.
+    It stays within 0 to 1 and has a width at 0 and at 1. For means of values between 0 and 1, such
+    as the share of a host's samples that match, it is conservative: their variance is at most that
+    of a yes-or-no variable with the same mean.
     """
-    weight = SURE**2 / n
+    weight = Z_95**2 / n
     centre = (value + weight / 2) / (1 + weight)
-    half = SURE * sqrt(value * (1 - value) / n + weight / (4 * n)) / (1 + weight)
-    # Rounding would leave out the rate itself where it is 0 or 1.
+    half = Z_95 * sqrt(value * (1 - value) / n + weight / (4 * n)) / (1 + weight)
+    # Rounding errors could exclude the rate itself where it is 0 or 1.
     return min(max(centre - half, 0.0), value), max(min(centre + half, 1.0), value)
 
 
 def estimate_rate(successes: ArrayLike, seed: int = 0) -> Rate:
-    """Mean of (hosts,) or (hosts, samples) successes; hosts are resampled for the error."""
+    """Estimate the mean of (hosts,) or (hosts, samples) successes; the error resamples hosts."""
     values = np.asarray(successes, dtype=np.float64)
     by_host = values.reshape(len(values), -1).mean(1)
     rng = np.random.default_rng(seed)
@@ -73,10 +76,17 @@ def estimate_rate(successes: ArrayLike, seed: int = 0) -> Rate:
     return Rate(float(by_host.mean()), float(by_host[picks].mean(1).std()), len(by_host))
 
 
-def is_lower_energy_success(matched: ArrayLike, energy_differences: ArrayLike) -> NDArray[np.bool_]:
-    """(hosts,) LES successes: the prediction matches the reference or is lower in energy.
+def estimate_rate_as_json(successes: Sequence[Any]) -> dict[str, Any]:
+    """Return `estimate_rate` as JSON; all values are None if there are no hosts."""
+    if not successes:
+        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
+    return estimate_rate(successes).as_json()
 
-    The lower-energy success of Reents et al. (arXiv:2601.01959, section II).
+
+def is_lower_energy_success(matched: ArrayLike, energy_differences: ArrayLike) -> NDArray[np.bool_]:
+    """Return (hosts,) whether each prediction matches the reference or is lower in energy.
+
+    This is the lower-energy success (LES) of Reents et al. (arXiv:2601.01959, section II).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""deviations: how far sought sites are from where they belong, along their trajectories."""
+"""Distances of inserted sites from their final or reference positions along trajectories."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 from aiida_hpaint.science.types import FloatArray
 
 SAME_LENGTH = 0.05
-"""Share by which edges of the cells of a host and of its reference may differ."""
+"""Largest relative difference of the edges of the cells of a host and of its reference."""
 
 SAME_ANGLE = 3.0
-"""Degrees by which their angles may differ."""
+"""Largest difference of their angles, degrees."""
 
 SAME_SITE = 1.0
-"""Å by which a site of the host may be elsewhere in the reference."""
+"""Largest distance of a host site from its site in the reference, Å."""
 
 
 @dataclass(frozen=True)
 class Deviations:
-    """Root mean square distances of the sought sites of R samples, along F steps.
+    """Root mean square distances of the inserted sites of R samples, along F steps.
 
     Attributes
     ----------
     steps : (F + 1,)
-        Number of steps that were made, from 0.
+        Number of steps done, from 0.
     times : (F + 1,)
-        Diffusion time then; NaN where it goes up and down.
+        Diffusion time after these steps; NaN for schemes in which it goes up and down.
     positions : (R, F + 1)
-        Å, of the positions.
+        RMS distances of the positions, Å.
     means : (R, F + 1)
-        Å, of the means; NaN at step 0 and after jumps back up.
+        RMS distances of the predicted means, Å; NaN at step 0 and after jumps back up.
     """
 
     steps: NDArray[np.int64]
@@ -53,7 +53,7 @@ class Deviations:
 
 
 def compute_deviations(recording: Recording, reference: StructureBatch | None = None) -> Deviations:
-    """Distances from the reference, or of each sample from where it ended.
+    """Compute distances from the reference, or without one from the end of each sample.
 
     Sites of one element are exchanged, periodic images and equivalent arrangements in the host
     chosen, so that distances are smallest; the arrangement is the one closest to the sample's end.
@@ -62,35 +62,36 @@ def compute_deviations(recording: Recording, reference: StructureBatch | None = 
     Parameters
     ----------
     reference
-        One structure: the host with its sought sites, in the host's cell, sites in any order.
+        One structure: the host with its inserted sites, in the cell of the host, sites in any
+        order.
 
     Raises
     ------
     ValueError
-        If the reference is not of the host.
+        If the reference does not belong to the host.
     """
-    rows = [_along(recording, row, reference) for row in range(len(recording))]
+    rows = [_trace_sample(recording, row, reference) for row in range(len(recording))]
     trajectory = recording.trajectory
     return Deviations(
         steps=np.append(0, trajectory.steps),
-        times=_times(trajectory),
+        times=_list_times(trajectory),
         positions=np.stack([positions for positions, _ in rows]),
         means=np.stack([means for _, means in rows]),
     )
 
 
 def find_reference_sites(sample: StructureBatch, reference: StructureBatch) -> FloatArray:
-    """(m, 3) where a reference has the inserted sites of a sample, fractional, in their order.
+    """Find the (m, 3) fractional positions of the inserted sites of a sample in a reference.
 
-    Both are batches of one structure. Known sites are recognised by where they are, and what they
-    moved together is taken off.
+    Both are batches of one structure. Host sites are assigned by their positions, and their common
+    drift is removed.
 
     Raises
     ------
     ValueError
-        If cell, composition or known sites differ.
+        If cell, composition or host sites differ.
     """
-    _check(sample, reference)
+    _check_reference(sample, reference)
     known = np.flatnonzero(~sample.inserted)
     distances = compute_site_distances(
         sample.cells[0], sample.frac_coords[known], reference.frac_coords
@@ -112,7 +113,7 @@ def find_reference_sites(sample: StructureBatch, reference: StructureBatch) -> F
     return np.asarray(found - drift)
 
 
-def _along(
+def _trace_sample(
     recording: Recording, row: int, reference: StructureBatch | None
 ) -> tuple[FloatArray, FloatArray]:
     sample, trajectory = recording.samples[row], recording.trajectory
@@ -124,13 +125,13 @@ def _along(
     if reference is not None:
         found = find_reference_sites(sample, reference)
         images = [found, *HostSymmetry.of(sample).images(found)]
-        target = min(images, key=lambda image: _rmsd(cell, numbers, image, positions[-1]))
-    of_means = [_rmsd(cell, numbers, target, mean) for mean in means]
-    of_positions = [_rmsd(cell, numbers, target, position) for position in positions]
+        target = min(images, key=lambda image: _compute_rmsd(cell, numbers, image, positions[-1]))
+    of_means = [_compute_rmsd(cell, numbers, target, mean) for mean in means]
+    of_positions = [_compute_rmsd(cell, numbers, target, position) for position in positions]
     return np.array(of_positions), np.array([np.nan, *of_means])
 
 
-def _rmsd(
+def _compute_rmsd(
     cell: FloatArray, numbers: NDArray[np.int64], target: FloatArray, frac: FloatArray
 ) -> float:
     if np.isnan(frac).any():
@@ -138,8 +139,8 @@ def _rmsd(
     return float(np.sqrt((assign_sites(cell, numbers, target, frac) ** 2).mean()))
 
 
-def _times(trajectory: Trajectory) -> FloatArray:
-    """Time after each number of steps, where it falls evenly."""
+def _list_times(trajectory: Trajectory) -> FloatArray:
+    """Return the diffusion time after each number of steps; NaN where it does not only fall."""
     steps, times = trajectory.steps, trajectory.times
     if len(times) < 2 or trajectory.scheme == "repaint":
         return np.full(len(steps) + 1, np.nan)
@@ -148,24 +149,26 @@ def _times(trajectory: Trajectory) -> FloatArray:
     return np.append(after[:-1], 0.0)
 
 
-def _check(sample: StructureBatch, reference: StructureBatch) -> None:
+def _check_reference(sample: StructureBatch, reference: StructureBatch) -> None:
     label = f"{sample.labels[0]}: the reference '{reference.labels[0]}'"
     if sorted(sample.numbers.tolist()) != sorted(reference.numbers.tolist()):
-        raise ValueError(f"{label} has other sites: {_counted(reference)}, not {_counted(sample)}")
+        raise ValueError(
+            f"{label} has other sites: {_format_formula(reference)}, not {_format_formula(sample)}"
+        )
     ours, theirs = Lattice(sample.cells[0]), Lattice(reference.cells[0])
     lengths = np.abs(np.array(theirs.abc) / ours.abc - 1).max()
     angles = np.abs(np.array(theirs.angles) - ours.angles).max()
     if lengths > SAME_LENGTH or angles > SAME_ANGLE:
         raise ValueError(
-            f"{label} has another cell, {_edges(theirs)} instead of {_edges(ours)}: "
+            f"{label} has another cell, {_format_cell(theirs)} instead of {_format_cell(ours)}: "
             "give it in the cell of the host"
         )
 
 
-def _counted(batch: StructureBatch) -> str:
+def _format_formula(batch: StructureBatch) -> str:
     return str(Formula.from_list([chemical_symbols[n] for n in batch.numbers]).format("hill"))
 
 
-def _edges(lattice: Lattice) -> str:
+def _format_cell(lattice: Lattice) -> str:
     lengths = " ".join(f"{length:.2f}" for length in lattice.abc)
     return f"{lengths} Å {' '.join(f'{angle:.0f}' for angle in lattice.angles)}°"

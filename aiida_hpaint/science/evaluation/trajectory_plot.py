@@ -1,4 +1,4 @@
-"""plot_deviations: a figure of how samples find their places."""
+"""Figure of the distances of inserted sites from their final positions, step by step."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from aiida_hpaint.science.evaluation.trajectories import Deviations
 FORMATS = ("png", "pdf", "svg")
 
 NAMED = 10
-"""Samples that the legend names, at most."""
+"""Largest number of samples that the legend names."""
 
 
 def check_format(path: Path) -> None:
-    """Refuse a file name that no figure can have.
+    """Check that matplotlib can write a figure with this file name.
 
     Raises
     ------
     ValueError
-        If its ending is none that matplotlib writes.
+        If its ending is not one of `FORMATS`.
     """
     if path.suffix.lower().lstrip(".") not in FORMATS:
         raise ValueError(f"{path}: a figure ends in one of .{', .'.join(FORMATS)}")
@@ -33,24 +33,24 @@ def check_format(path: Path) -> None:
 def plot_deviations(
     found: Deviations, labels: Sequence[str], path: Path, title: str = "", target: str = "the end"
 ) -> None:
-    """Draw each sample's positions as a thin line and its means as a bold one.
+    """Draw the positions of each sample as a thin line and its means as a bold one.
 
     Parameters
     ----------
     found
-        Of R samples.
+        Distances of R samples.
     labels
-        R names of them.
+        Names of the R samples.
     path
-        png, pdf or svg, by its ending.
+        File to write: png, pdf or svg.
     title
-        Above the figure.
+        Title of the figure.
     target
-        From what the distances are.
+        What the distances are measured from.
     """
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot(
-        xlabel="step", ylabel=f"RMSD of the sought sites from {target} (Å)", title=title
+        xlabel="step", ylabel=f"RMSD of the inserted sites from {target} (Å)", title=title
     )
     colours = matplotlib.colormaps["tab10" if len(labels) <= NAMED else "viridis"]
     for row, label in enumerate(labels):
@@ -59,7 +59,7 @@ def plot_deviations(
         known = ~np.isnan(found.means[row])
         steps, means = found.steps[known], found.means[row, known]
         axes.plot(steps, means, color=colour, linewidth=2.0, label=label)
-    # Names are text: a $ in one begins no formula.
+    # A $ in a name must not start a formula.
     axes.title.set_parse_math(False)
     axes.set_xlim(0, found.steps[-1])
     axes.set_ylim(bottom=0)
@@ -70,7 +70,7 @@ def plot_deviations(
 
 
 def _show_times(axes: Axes, found: Deviations) -> None:
-    """A second axis on top with the diffusion time, where it only falls."""
+    """Add an axis with the diffusion time on top, for schemes in which it only falls."""
     if np.isnan(found.times).any():
         return
     marks = np.unique(np.linspace(0, len(found.steps) - 1, 6).astype(int))

@@ -1,4 +1,4 @@
-"""Candidates and references that DFT has relaxed: which is lowest, which match, what it cost."""
+"""Validation by DFT: relaxed candidates and references, their order, matches and costs."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Role = Literal["candidate", "reference"]
 
 @dataclass(frozen=True)
 class DftResult:
-    """One structure that DFT was to relax.
+    """Result of one structure that DFT was asked to relax.
 
     Attributes
     ----------
     host, role, rank
-        Place of its host among all hosts; what it is; place among the candidates by the potential.
+        Index of its host among all hosts; candidate or reference; rank by the potential.
     start, end
-        Before and after, batches of one; no end where not a single step was done.
+        Structures before and after, batches of one; None where not a single step was done.
     report
         `status` (converged, not converged, failed), `energy` (eV), `message` and costs, as
         DftRelaxWorkChain reports them.
@@ -51,13 +51,13 @@ class DftResult:
 
     @property
     def energy(self) -> float | None:
-        """eV per atom by DFT, None where there is none that can be compared."""
+        """DFT energy in eV per atom; None where there is none."""
         energy = self.report.get("energy")
         return None if energy is None or self.end is None else energy / self.start.n_sites
 
     @property
     def moved(self) -> float | None:
-        """Å, farthest that a site has moved, a move of all together aside."""
+        """Largest displacement of a site in Å, the common drift removed."""
         if self.end is None:
             return None
         shift = self.end.frac_coords - self.start.frac_coords
@@ -68,20 +68,20 @@ class DftResult:
 
     @property
     def kept(self) -> bool | None:
-        """Whether it still matches what it was before."""
+        """Whether the relaxed structure still matches the starting structure."""
         return None if self.end is None else is_match(self.end, self.start)
 
 
 @dataclass(frozen=True)
 class ValidatedHost:
-    """What DFT says of one host.
+    """DFT results of one host.
 
     Attributes
     ----------
     candidates
-        All that were to be relaxed, the lowest by DFT first and those without energy last.
+        All candidates, the lowest by DFT first and those without energy last.
     reference
-        The same for its reference, if there is one.
+        Result of its reference, if there is one.
     """
 
     candidates: tuple[DftResult, ...]
@@ -95,18 +95,18 @@ class ValidatedHost:
 
     @property
     def difference(self) -> float | None:
-        """eV per atom, of the lowest candidate above the reference; None unless both are known."""
+        """Energy of the lowest candidate above the reference, eV per atom; None if unknown."""
         if self.best is None or self.reference is None:
             return None
         ours, theirs = self.best.energy, self.reference.energy
         return None if ours is None or theirs is None else ours - theirs
 
     def matches_before(self, result: DftResult) -> bool | None:
-        """Whether a candidate matched the reference before both were relaxed."""
+        """Return whether a candidate matched the reference before both were relaxed by DFT."""
         return None if self.reference is None else is_match(result.start, self.reference.start)
 
     def matches_after(self, result: DftResult) -> bool | None:
-        """Whether it does so afterwards."""
+        """Return whether a candidate matches the reference after both were relaxed by DFT."""
         if self.reference is None or self.reference.end is None or result.end is None:
             return None
         return is_match(result.end, self.reference.end)
@@ -123,27 +123,27 @@ class ValidatedHost:
 def select_for_dft(
     samples: StructureBatch, candidates: int | None, margin: float
 ) -> NDArray[np.intp]:
-    """Ranked samples that DFT is to relax, host by host, the lowest by the potential first.
+    """Return the indices of ranked samples that DFT is to relax, host by host, the lowest first.
 
     Parameters
     ----------
     candidates
-        So many of each host at most; None: all that have a rank, whatever the margin.
+        Largest number per host; None: all that have a rank, whatever the margin.
     margin
-        eV per atom, above the lowest of the host.
+        Largest energy above the lowest of the host, eV per atom.
     """
     ranks, hosts = samples.scalars["rank"], samples.scalars["host"]
     chosen = ranks >= 0
     if candidates is not None:
         above = samples.scalars.get("energy_above_best", np.zeros(len(samples)))
-        # The lowest itself is never left out; where energies are unknown, so is the distance.
+        # The lowest itself is never left out; NaN compares as within the margin.
         chosen &= (ranks < candidates) & ((ranks == 0) | ~(above > margin))
     rows = np.flatnonzero(chosen)
     return rows[np.lexsort((ranks[rows], hosts[rows]))]
 
 
 def group_by_host(results: Sequence[DftResult]) -> list[ValidatedHost]:
-    """Results, host by host."""
+    """Group results by host; candidates are sorted by their DFT energies."""
     found = []
     for host in sorted({result.host for result in results}):
         members = [result for result in results if result.host == host]
@@ -160,30 +160,30 @@ def _by_energy(result: DftResult) -> tuple[bool, float, int]:
 
 
 def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
-    """Figures of a validation, as JSON.
+    """Return the figures of a validation as JSON.
 
     Returns
     -------
     mapping
-        `hosts`, `with_reference` and `judged` (candidate and reference have an energy): counts;
-        `match_before`, `match`, `les`: rates over judged hosts, None without any;
+        `hosts`, `with_reference` and `compared` (candidate and reference have an energy): counts;
+        `match_before`, `match`, `les`: rates over compared hosts, None without any;
         `energy_difference`: mean, median, lowest and highest of the lowest candidate minus the
         reference, meV per atom; `first_stays_first`: of hosts with several candidates, the rate
         at which the potential's first is DFT's lowest (to 1 meV per atom); `failed`: label, role,
         rank and message of each structure that has no energy; `cost`: totals of structures, jobs,
         ionic steps, scf iterations and seconds of pw.x.
     """
-    judged = [host for host in hosts if host.difference is not None]
+    compared = [host for host in hosts if host.difference is not None]
     several = [host for host in hosts if _n_finished(host) > 1]
     results = [result for host in hosts for result in _all(host)]
     return {
         "hosts": len(hosts),
         "with_reference": sum(host.reference is not None for host in hosts),
-        "judged": len(judged),
-        "match_before": _rate([bool(h.matches_before(h.candidates[0])) for h in judged]),
-        "match": _rate([bool(h.matches_after(h.candidates[0])) for h in judged]),
-        "les": _rate([host.succeeds for host in judged]),
-        "energy_difference": _spread([1000 * (host.difference or 0.0) for host in judged]),
+        "compared": len(compared),
+        "match_before": _rate([bool(h.matches_before(h.candidates[0])) for h in compared]),
+        "match": _rate([bool(h.matches_after(h.candidates[0])) for h in compared]),
+        "les": _rate([host.succeeds for host in compared]),
+        "energy_difference": _spread([1000 * (host.difference or 0.0) for host in compared]),
         "first_stays_first": _rate([_first_is_lowest(host) for host in several]),
         "failed": [_failure(result) for result in results if result.energy is None],
         "cost": {"structures": len(results), **_costs(results)},
@@ -191,7 +191,7 @@ def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
 
 
 COSTS = ("jobs", "ionic_steps", "scf_iterations", "seconds")
-"""What a report says of the effort."""
+"""Costs that a report sums up."""
 
 
 def _all(host: ValidatedHost) -> list[DftResult]:
@@ -203,7 +203,7 @@ def _n_finished(host: ValidatedHost) -> int:
 
 
 def _first_is_lowest(host: ValidatedHost) -> bool:
-    """Whether no candidate is below the potential's first, of those that DFT could relax."""
+    """Return whether the first candidate by the potential is the lowest by DFT, too."""
     finished = {r.rank: r.energy for r in host.candidates if r.energy is not None}
     return finished[min(finished)] - min(finished.values()) < SAME_ENERGY
 
@@ -260,16 +260,16 @@ COLUMNS = (
 
 
 def tabulate_validation(hosts: Sequence[ValidatedHost]) -> list[dict[str, Any]]:
-    """One mapping for each structure: candidates of a host by their DFT energy, its reference last.
+    """Return a mapping for each structure: candidates by their DFT energy, then the reference.
 
     Energies in eV, those that end in `per_atom` or begin with `above` in eV per atom; forces in
-    eV/Å; `moved` in Å; None where something is not known.
+    eV/Å; `moved` in Å; None where a value is unknown.
     """
     return [row for host in hosts for row in _rows(host)]
 
 
 def format_validation_csv(hosts: Sequence[ValidatedHost]) -> str:
-    """The same as CSV; what is not known is empty."""
+    """Return the rows of `tabulate_validation` as CSV; unknown values are empty."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""build_benchmark: the benchmark WorkGraph from references and settings."""
+"""Inputs of the benchmark WorkGraph from references and settings."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def build_benchmark(
     chunk_sites: int = CHUNK_SITES,
     name: str = "benchmark",
 ) -> WorkGraph:
-    """A benchmark WorkGraph that is ready for `submit()` or `run()`.
+    """Build a benchmark WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     references
-        Complete structures, all with the element and another one; or what `read_references` chose
-        of some files.
+        Complete structures, all with the element and another one, or the result of
+        `read_references`.
     settings
-        Of the restorations; references are relaxed as `relax_all` says.
+        Settings of the restorations; references are relaxed like the stage `relax_all`.
     element
-        What is taken out and put back; of References it is known.
+        Element that is removed and restored; References have their own.
     code, options, upload_model, chunk_sites
         See `aiida_hpaint.workflows.restore.build.build_restore`.
     name
@@ -53,11 +53,11 @@ def build_benchmark(
     Raises
     ------
     HostError
-        If a structure does not have the element, or nothing else.
+        If a structure does not have the element, or has no other element.
     ValueError
-        If anything is unknown, missing or out of its range.
+        If a setting, code or option is unknown, missing or out of its range.
     """
-    node, asked = _read(references, element)
+    node, asked = _prepare_source(references, element)
     removed = remove_element(node, Str(asked["element"]))
     hosts, complete = removed["hosts"], removed["complete"]
     inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
@@ -76,10 +76,10 @@ def build_benchmark(
     return graph
 
 
-def _read(
+def _prepare_source(
     references: References | StructureBatch | StructureBatchData, element: str
 ) -> tuple[StructureBatchData, dict[str, Any]]:
-    """The node of the references, and what is to be said of them."""
+    """Return the node of the references, and their source for the settings node."""
     if isinstance(references, References):
         batch = references.complete
         plain = replace(batch, inserted=np.zeros(batch.n_sites, dtype=bool))

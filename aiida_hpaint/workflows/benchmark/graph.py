@@ -1,4 +1,4 @@
-"""The benchmark WorkGraph: hosts restored, references relaxed, and one compared with the other."""
+"""The benchmark WorkGraph: restore hosts, relax references, and compare."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ def benchmark(
     reference_plan: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:
-    """Restore what is left of complete structures, and compare.
+    """Restore complete structures without an element, and compare with them.
 
     Parameters
     ----------
     complete, incomplete
-        References, and the same without an element, as `remove_element` makes them.
+        References and hosts, as `remove_element` returns them.
     chunks
-        The incomplete ones, cut into chunks.
+        Hosts in chunks.
     starts
-        The complete ones, as samples and cut into chunks.
+        References as samples, in chunks.
     plan, reference_plan
         Settings, identity, code and options of each stage of the restoration, and of the
         relaxation of the references; `build_benchmark` makes them.
     settings
-        What was asked for, as `settings.json` of a benchmark in plain Python, and the `indices`
-        of the references.
+        Contents of `settings.json` of a benchmark in plain Python, and the `indices` of the
+        references.
 
     Returns
     -------
     mapping
-        `rows`, `table`, `summary`: what `compare_restored` finds; `samples` and `drawn`: all
-        samples at the end and before any relaxation; `targets`: the references, relaxed.
+        `rows`, `table`, `summary`: results of `compare_restored`; `samples` and `drawn`: all
+        samples at the end and before any relaxation; `targets`: relaxed references.
     """
     graph = get_current_graph()
     restored = restore(hosts=incomplete, chunks=chunks, plan=plan)

@@ -1,4 +1,4 @@
-"""Results of benchmarks as the files that a benchmark in plain Python writes."""
+"""Files of benchmarks that ran as WorkGraphs, the same as of a benchmark in plain Python."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ __all__ = ["load_benchmark", "write_benchmark"]
 
 
 def load_benchmark(identifier: str | int) -> ProcessNode:
-    """The process of a benchmark that has ended well.
+    """Load the process of a benchmark that has results.
 
     Raises
     ------
     ValueError
-        If there is no such node, it is something else, or it has no result.
+        If there is no such node, it is not a benchmark, or it has no results.
     """
     try:
         node: Node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}: see `verdi process list -a`") from None
     if not isinstance(node, ProcessNode) or not _is_benchmark(node):
-        raise ValueError(f"node {identifier} is no benchmark: give one that --submit named")
+        raise ValueError(f"node {identifier} is not a benchmark: give the PK that --submit printed")
     if not node.is_terminated:
-        raise ValueError(f"benchmark {identifier} still runs: see `verdi process show {node.pk}`")
+        raise ValueError(
+            f"benchmark {identifier} is still running: see `verdi process show {node.pk}`"
+        )
     if "rows" not in node.outputs:
-        raise ValueError(f"benchmark {identifier} has no result: `verdi process report {node.pk}`")
+        raise ValueError(
+            f"benchmark {identifier} has no results: see `verdi process report {node.pk}`"
+        )
     return node
 
 

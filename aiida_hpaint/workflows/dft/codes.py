@@ -1,4 +1,4 @@
-"""Codes of Quantum ESPRESSO in the profile."""
+"""Codes of Quantum ESPRESSO in the AiiDA profile."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_
 
 from aiida_hpaint.workflows.engine.places import runs_on_this_machine
 
-__all__ = ["find_both", "find_espresso"]
+__all__ = ["find_espresso_code", "find_espresso_codes"]
 
 
-def find_both(
+def find_espresso_codes(
     pw: str | AbstractCode | None, pp: str | AbstractCode | None
 ) -> tuple[AbstractCode, AbstractCode]:
-    """The codes of pw.x and of pp.x, which reads what pw.x wrote: on the same computer.
+    """Return the codes of pw.x and pp.x on one computer, as pp.x reads the files of pw.x.
 
     Raises
     ------
     ValueError
-        If there is none, see `find_espresso`, or they are on two computers.
+        If a code is not found, see `find_espresso_code`, or they are on different computers.
     """
-    first = find_espresso("pw", pw)
-    second = find_espresso("pp", pp, first.computer)
+    first = find_espresso_code("pw", pw)
+    second = find_espresso_code("pp", pp, first.computer)
     if first.computer is not None and second.computer != first.computer:
         raise ValueError(
-            f"code '{second.full_label}' cannot read what '{first.full_label}' writes: pp.x has to "
+            f"code '{second.full_label}' cannot read the files of '{first.full_label}': pp.x must "
             "be on the computer of pw.x"
         )
     return first, second
 
 
-def find_espresso(
+def find_espresso_code(
     name: str = "pw", code: str | AbstractCode | None = None, beside: Computer | None = None
 ) -> AbstractCode:
-    """The code of a label, or else that of `name`.x on localhost, or the only one that there is.
+    """Return the given code, else `name`.x on localhost, else the only code of `name`.x.
 
     Parameters
     ----------
@@ -45,39 +45,39 @@ def find_espresso(
     code
         The code or its label.
     beside
-        The computer on which it has to be where no code is named.
+        Computer on which to look if no code is given.
 
     Raises
     ------
     ValueError
-        If there is none, there are several, or the code runs something else or, on this machine,
-        nothing at all.
+        If there is no such code or several, it runs another program, or its program does not
+        exist on this machine.
     """
     plugin = f"quantumespresso.{name}"
-    found = _only(name, plugin, beside) if code is None else _load(code)
+    found = _find_only_code(name, plugin, beside) if code is None else _load_code(code)
     if found.default_calc_job_plugin not in (plugin, None):
         raise ValueError(
             f"code '{found.full_label}' runs {found.default_calc_job_plugin}, not {plugin}: "
-            "name another, or make one with `aiida-hpaint setup dft`"
+            "name another code, or set one up with `aiida-hpaint setup dft`"
         )
     _check_executable(found)
     return found
 
 
 def _check_executable(code: AbstractCode) -> None:
-    """Refuse a program of this machine that is not there; other machines cannot be asked here."""
+    """Refuse a missing program on this machine; remote computers are not contacted."""
     if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
         return
     path = str(code.filepath_executable)
-    # What a prepended text puts on the PATH cannot be seen from here.
+    # A relative name may come from a PATH that the prepended text of the code sets.
     if path.startswith("/") and shutil.which(path) is None:
         raise ValueError(
-            f"code '{code.full_label}' runs {path}, which is no program that can be run: make "
-            "another with `aiida-hpaint setup dft`"
+            f"code '{code.full_label}' runs {path}, which is not an executable program: "
+            "set up another code with `aiida-hpaint setup dft`"
         )
 
 
-def _load(code: str | AbstractCode) -> AbstractCode:
+def _load_code(code: str | AbstractCode) -> AbstractCode:
     if isinstance(code, AbstractCode):
         return code
     try:
@@ -88,16 +88,16 @@ def _load(code: str | AbstractCode) -> AbstractCode:
         ) from None
 
 
-def _only(name: str, plugin: str, beside: Computer | None) -> AbstractCode:
+def _find_only_code(name: str, plugin: str, beside: Computer | None) -> AbstractCode:
     where = {} if beside is None else {"id": beside.pk}
     query = QueryBuilder().append(Computer, filters=where, tag="computer")
     query.append(
         InstalledCode, with_computer="computer", filters={"attributes.input_plugin": plugin}
     )
     codes: list[InstalledCode] = [code for code in query.all(flat=True) if not code.is_hidden]
-    here = [code for code in codes if code.full_label == f"{name}@localhost"]
-    if len(here or codes) == 1:
-        return (here or codes)[0]
+    local = [code for code in codes if code.full_label == f"{name}@localhost"]
+    if len(local or codes) == 1:
+        return (local or codes)[0]
     if codes:
         labels = ", ".join(sorted(code.full_label for code in codes))
         raise ValueError(f"there are several codes for {name}.x: name one of {labels}")

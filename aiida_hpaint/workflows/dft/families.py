@@ -1,4 +1,4 @@
-"""Families of pseudopotentials: the one that settings ask for, and its cutoffs."""
+"""Pseudopotential families: the one that settings select, and its cutoffs."""
 
 from __future__ import annotations
 
@@ -11,55 +11,57 @@ from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 
 from aiida_hpaint.science.settings import DftSettings
 
-__all__ = ["cutoffs", "pick_family"]
+__all__ = ["find_cutoffs", "pick_family"]
 
 HINT = (
     "`aiida-hpaint setup dft` installs one; so does `aiida-pseudo install sssp -x PBE -v 1.3`"
-    " where there is a network"
+    " on a computer with internet access"
 )
 
 
 def pick_family(settings: DftSettings, elements: Iterable[str]) -> Any:
-    """The first family of the settings that is installed.
+    """Return the first family of the settings that is installed.
 
     Parameters
     ----------
     elements
-        Symbols that it has to have a pseudopotential for.
+        Symbols of the elements that it must contain.
 
     Raises
     ------
     ValueError
-        If none is installed, or the first that is lacks an element or recommended cutoffs. No
-        other family is tried then: energies of different families cannot be compared.
+        If none is installed, or the first installed one lacks an element or recommended cutoffs.
+        No other family is tried then, because energies of different families are not comparable.
     """
     family = _first_installed(settings.pseudo_families)
     missing = sorted(set(elements) - set(family.elements))
     if missing:
         raise ValueError(
-            f"the family of pseudopotentials '{family.label}' has none for {', '.join(missing)}: "
+            f"the pseudopotential family '{family.label}' has none for {', '.join(missing)}: "
             "install another family, and name it first in `pseudo_families`"
         )
-    cutoffs(settings, family, elements)
+    find_cutoffs(settings, family, elements)
     return family
 
 
-def cutoffs(settings: DftSettings, family: Any, elements: Iterable[str]) -> tuple[float, float]:
-    """Cutoffs of wavefunctions and density, Ry.
+def find_cutoffs(
+    settings: DftSettings, family: Any, elements: Iterable[str]
+) -> tuple[float, float]:
+    """Return the cutoffs of wavefunctions and density, in Ry.
 
-    Where only that of wavefunctions is set, the density's follows in the ratio that the family
-    recommends, or 4 where it recommends nothing.
+    If only that of wavefunctions is set, that of the density follows from the ratio that the
+    family recommends, or from a ratio of 4.
 
     Raises
     ------
     ValueError
-        If they are not set and the family recommends none.
+        If they are not set and the family does not recommend any.
     """
     recommended = _recommended(family, elements)
     if settings.cutoff_wfc is None and recommended is None:
         raise ValueError(
-            f"the family of pseudopotentials '{family.label}' recommends no cutoffs: set "
-            "`cutoff_wfc` (Ry), or say them with `aiida-pseudo family cutoffs set`"
+            f"the pseudopotential family '{family.label}' recommends no cutoffs: set `cutoff_wfc` "
+            "(Ry), or recommend some with `aiida-pseudo family cutoffs set`"
         )
     wfc, rho = recommended or (1.0, 4.0)
     chosen = wfc if settings.cutoff_wfc is None else settings.cutoff_wfc
@@ -71,7 +73,7 @@ def _recommended(family: Any, elements: Iterable[str]) -> tuple[float, float] | 
         return None
     try:
         wfc, rho = family.get_recommended_cutoffs(elements=tuple(elements), unit="Ry")
-    except ValueError:  # a family whose cutoffs nobody has said yet
+    except ValueError:  # a family without recommended cutoffs
         return None
     return float(wfc), float(rho)
 
@@ -82,9 +84,11 @@ def _first_installed(labels: Iterable[str]) -> Any:
         found = query.all(flat=True)
         if len(found) > 1:
             raise ValueError(
-                f"{len(found)} families of pseudopotentials have the label '{label}': relabel all "
+                f"{len(found)} pseudopotential families have the label '{label}': relabel all "
                 "but one with `verdi group relabel`"
             )
         if found:
             return found[0]
-    raise ValueError(f"no family of pseudopotentials of {', '.join(labels)} is installed: {HINT}")
+    raise ValueError(
+        f"none of the pseudopotential families {', '.join(labels)} is installed: {HINT}"
+    )

@@ -1,28 +1,51 @@
-"""Inputs of pw.x work chains from our settings, by way of aiida-quantumespresso's protocols."""
+"""Inputs of pw.x work chains from settings, based on protocols of aiida-quantumespresso."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
+from aiida.common import AttributeDict
 from aiida.orm import AbstractCode, Dict, StructureData
 from aiida.plugins import CalculationFactory
+from aiida_quantumespresso.common.types import SpinType
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_hpaint.science.settings import DftSettings
-from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
-from aiida_hpaint.workflows.dft.magnetism import spin_type
+from aiida_hpaint.workflows.dft.families import find_cutoffs, pick_family
 from aiida_hpaint.workflows.engine.options import check_options
 
-__all__ = ["Calculation", "base_inputs", "pick_family", "pw_options", "without_structure"]
+__all__ = [
+    "MAGNETIC",
+    "Calculation",
+    "choose_spin_type",
+    "make_base_inputs",
+    "make_job_options",
+    "pick_family",
+    "remove_structure",
+    "restrict_to_structure",
+]
 
 Calculation = Literal["scf", "relax"]
 
 _BASIS = "balanced"
-"""Protocol of aiida-quantumespresso below ours, which sets all that it has a setting for."""
+"""Protocol of aiida-quantumespresso that ours overrides with all of its own settings."""
+
+_SHELLS = {
+    "3d": ("V", "Cr", "Mn", "Fe", "Co", "Ni"),
+    "4f": ("Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"),
+    "5f": ("U", "Np", "Pu", "Am", "Cm"),
+}
+MAGNETIC = frozenset(element for shell in _SHELLS.values() for element in shell)
+"""Elements with a magnetic moment in most of their hydrides, oxides and hydroxides.
+
+They have open 3d shells from V to Ni, 4f from Ce to Yb or 5f from U to Cm. Elements that have a
+moment only occasionally (Ti, Cu, Mo, Ru, ...) are not included, because spin doubles the cost;
+`spin: collinear` includes every element.
+"""
 
 
-def base_inputs(
+def make_base_inputs(
     code: AbstractCode,
     structure: StructureData,
     settings: DftSettings,
@@ -32,26 +55,26 @@ def base_inputs(
     charge: float = 0,
     fixed: Sequence[bool] | None = None,
 ) -> dict[str, Any]:
-    """Inputs of a PwBaseWorkChain.
+    """Make the inputs of a PwBaseWorkChain.
 
     Parameters
     ----------
     structure
-        Calculated as it is: `symmetrise_structure` is a step of its own.
+        Structure as it is calculated; `symmetrise_structure` is a separate step.
     calculation
         "scf", or "relax" for positions at a fixed cell.
     options
         `metadata.options` of the jobs; see `pw_options`.
     charge
-        `tot_charge` of pw.x: positive where electrons are missing, in units of e.
+        `tot_charge` of pw.x, in units of e: positive if electrons are missing.
     fixed : (sites,)
-        True where a site must not move.
+        True for sites that must not move.
 
     Raises
     ------
     ValueError
-        If there is no family of pseudopotentials, it lacks an element or cutoffs, or `fixed` has
-        not one value a site.
+        If there is no family of pseudopotentials, it lacks an element or cutoffs, or the length
+        of `fixed` is not the number of sites.
     """
     elements = sorted(structure.get_symbols_set())
     family = pick_family(settings, elements)
@@ -59,27 +82,75 @@ def base_inputs(
         code,
         structure,
         protocol=_BASIS,
-        overrides=_overrides(settings, structure, family, calculation, charge),
-        spin_type=spin_type(settings, elements),
-        options=pw_options(code, options),
+        overrides=_make_overrides(settings, structure, family, calculation, charge),
+        spin_type=choose_spin_type(settings, elements),
+        options=make_job_options(code, options),
     )
     if fixed is not None:
-        builder.pw.settings = Dict({"FIXED_COORDS": _fixed_coords(structure, fixed)})
+        if len(fixed) != len(structure.sites):
+            raise ValueError(f"{len(fixed)} values of `fixed` for {len(structure.sites)} sites")
+        builder.pw.settings = Dict({"FIXED_COORDS": [[bool(value)] * 3 for value in fixed]})
     inputs: dict[str, Any] = builder._inputs(prune=True)
     return inputs
 
 
-def without_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """What a work chain that sets the structure itself takes of `base_inputs`."""
+def choose_spin_type(settings: DftSettings, elements: Iterable[str]) -> SpinType:
+    """Return collinear spins if the settings or an element require them, else none."""
+    magnetic = settings.spin == "collinear" or (
+        settings.spin == "auto" and bool(MAGNETIC & set(elements))
+    )
+    return SpinType.COLLINEAR if magnetic else SpinType.NONE
+
+
+def restrict_to_structure(
+    inputs: AttributeDict,
+    structure: StructureData,
+    charge: float | None = None,
+    fixed: Sequence[bool] | None = None,
+) -> AttributeDict:
+    """Restrict inputs of a PwBaseWorkChain to the species of a structure.
+
+    pw.x refuses pseudopotentials and magnetic moments of species that do not occur.
+
+    Parameters
+    ----------
+    inputs
+        Inputs with the pseudopotentials of all elements; they are changed in place.
+    structure
+        Structure to calculate; it is not added to the inputs.
+    charge
+        Value that is added to `tot_charge` of the inputs, in units of e.
+    fixed
+        True for sites that do not move.
+    """
+    kinds = set(structure.get_kind_names())
+    pw = inputs.pw
+    pw.pseudos = {name: pseudo for name, pseudo in pw.pseudos.items() if name in kinds}
+    parameters = pw.parameters.get_dict()
+    system = dict(parameters.get("SYSTEM", {}))
+    if charge:
+        system["tot_charge"] = system.get("tot_charge", 0.0) + charge
+    moments = system.get("starting_magnetization")
+    if isinstance(moments, dict):
+        system["starting_magnetization"] = {k: v for k, v in moments.items() if k in kinds}
+    pw.parameters = Dict({**parameters, "SYSTEM": system})
+    if fixed is not None:
+        settings = pw.settings.get_dict() if "settings" in pw else {}
+        pw.settings = Dict({**settings, "FIXED_COORDS": [[value] * 3 for value in fixed]})
+    return inputs
+
+
+def remove_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `make_base_inputs` for a work chain that sets the structure itself."""
     pw = {name: value for name, value in inputs["pw"].items() if name != "structure"}
     kept = {name: value for name, value in inputs.items() if name != "clean_workdir"}
     return {**kept, "pw": pw}
 
 
-def pw_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """`metadata.options` of pw.x and pp.x jobs: one process on one machine unless said otherwise.
+def make_job_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Make `metadata.options` of pw.x and pp.x jobs: by default one process on one machine.
 
-    MPI is used where the code asks for it or there is more than one process.
+    MPI is used if the code requires it or there is more than one process.
 
     Raises
     ------
@@ -99,15 +170,15 @@ def pw_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> di
     return {**defaults, **given, "environment_variables": variables}
 
 
-def _overrides(
+def _make_overrides(
     settings: DftSettings,
     structure: StructureData,
     family: Any,
     calculation: Calculation,
     charge: float,
 ) -> dict[str, Any]:
-    wfc, rho = cutoffs(settings, family, sorted(structure.get_symbols_set()))
-    # Nothing here changes the cell, so nobody needs the stress.
+    wfc, rho = find_cutoffs(settings, family, sorted(structure.get_symbols_set()))
+    # The cell is never relaxed, so the stress is not needed.
     control = {
         "calculation": calculation,
         "forc_conv_thr": settings.force_threshold,
@@ -135,9 +206,3 @@ def _overrides(
         },
         "pw": {"pseudos": family.get_pseudos(structure=structure), "parameters": parameters},
     }
-
-
-def _fixed_coords(structure: StructureData, fixed: Sequence[bool]) -> list[list[bool]]:
-    if len(fixed) != len(structure.sites):
-        raise ValueError(f"{len(fixed)} values of `fixed` for {len(structure.sites)} sites")
-    return [[bool(value)] * 3 for value in fixed]

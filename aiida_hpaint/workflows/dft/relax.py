@@ -1,4 +1,4 @@
-"""DftRelaxWorkChain: one structure relaxed by Quantum ESPRESSO, which always ends with a report."""
+"""DftRelaxWorkChain: relaxation of one structure by Quantum ESPRESSO."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.science.settings import DftSettings
-from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
-from aiida_hpaint.workflows.dft.reading import CONVERGED, FAILED, read_relaxation
+from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
+from aiida_hpaint.workflows.dft.results import CONVERGED, FAILED, read_relaxation
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
 
 __all__ = ["DftRelaxWorkChain"]
@@ -21,10 +21,9 @@ __all__ = ["DftRelaxWorkChain"]
 class DftRelaxWorkChain(AdoptingWorkChain):
     """Relax the positions of one structure in its fixed cell, through PwRelaxWorkChain.
 
-    A structure that DFT cannot deal with must not take others with it, so this work chain finishes
-    with exit status 0 whatever pw.x does; the `report` says what came of it. Walltimes, scf
-    cycles that do not converge and relaxations that need more steps are PwBaseWorkChain's, which
-    restarts where a restart makes sense.
+    A failed calculation must not end those of other structures, so this work chain finishes with
+    exit status 0 even if pw.x fails; the outcome is in the `report`. PwBaseWorkChain handles
+    exceeded walltimes, scf cycles that do not converge and relaxations that need more steps.
     """
 
     @classmethod
@@ -36,31 +35,36 @@ class DftRelaxWorkChain(AdoptingWorkChain):
         spec.input("settings", valid_type=Dict, help="`DftSettings`")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
         spec.input("charge", valid_type=Float, required=False, help="`tot_charge` of pw.x, e")
-        spec.input("fixed", valid_type=List, required=False, help="one truth value a site")
-        spec.output("structure", valid_type=StructureData, required=False, help="the last one")
-        spec.output("parameters", valid_type=Dict, required=False, help="of the last pw.x job")
+        spec.input("fixed", valid_type=List, required=False, help="True for sites that do not move")
+        spec.output("structure", valid_type=StructureData, required=False, help="last positions")
+        spec.output(
+            "parameters",
+            valid_type=Dict,
+            required=False,
+            help="output parameters of the last pw.x job",
+        )
         spec.output("report", valid_type=Dict, help="status, energy, costs; see `Relaxation`")
-        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(here.start, here.relax, here.finish)
 
     def start(self) -> None:
-        """Nothing has run yet."""
+        """Initialise the context."""
         self.ctx.message = ""
 
     def relax(self) -> Any:
-        """Submit the relaxation; what is wrong with its inputs fails this structure alone."""
+        """Submit the relaxation; invalid inputs make this structure fail."""
         try:
-            inputs = self._relaxation()
+            inputs = self._make_inputs()
             return ToContext(child=self.submit(PwRelaxWorkChain, **inputs))
-        except Exception as error:  # whatever it is, the other structures go on
+        except Exception as error:  # an unknown error must not stop other structures either
             known = isinstance(error, ValueError)
             self.ctx.message = str(error) if known else f"{type(error).__name__}: {error}"
             self.report(self.ctx.message)
             return None
 
     def finish(self) -> None:
-        """Attach what there is."""
+        """Attach the outputs."""
         if self.ctx.message:
             self.out("report", Dict({"status": FAILED, "message": self.ctx.message}).store())
             return
@@ -74,27 +78,24 @@ class DftRelaxWorkChain(AdoptingWorkChain):
             self.out("parameters", found.parameters)
         self.out("report", Dict(found.report).store())
 
-    def _relaxation(self) -> dict[str, Any]:
+    def _make_inputs(self) -> dict[str, Any]:
         settings = DftSettings.model_validate(self.inputs.settings.get_dict())
         structure = self.inputs.structure
-        # Sites that are fixed have to stay where they are, bit for bit.
+        # Symmetrising would move fixed sites.
         if settings.symmetrise is not None and "fixed" not in self.inputs:
             structure = symmetrise_structure(structure, Float(settings.symmetrise))
-        return {
-            "structure": structure,
-            "base_relax": without_structure(self._base_inputs(structure, settings)),
-            "meta_convergence": Bool(False),
-            "metadata": {"call_link_label": "relax"},
-        }
-
-    def _base_inputs(self, structure: StructureData, settings: DftSettings) -> dict[str, Any]:
-        options = self.inputs.options.get_dict() if "options" in self.inputs else None
-        return base_inputs(
+        base = make_base_inputs(
             self.inputs.code,
             structure,
             settings,
             calculation="relax",
-            options=options,
+            options=self.inputs.options.get_dict() if "options" in self.inputs else None,
             charge=self.inputs.charge.value if "charge" in self.inputs else 0.0,
             fixed=self.inputs.fixed.get_list() if "fixed" in self.inputs else None,
         )
+        return {
+            "structure": structure,
+            "base_relax": remove_structure(base),
+            "meta_convergence": Bool(False),
+            "metadata": {"call_link_label": "relax"},
+        }

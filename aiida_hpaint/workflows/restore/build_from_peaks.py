@@ -15,9 +15,9 @@ from aiida_hpaint.science.electrostatics.starting_points import check_one_elemen
 from aiida_hpaint.science.protocols import choose_settings, load_protocol, merge_settings
 from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.workflows.dft.codes import find_both
+from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.families import pick_family
-from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.inputs import make_job_options
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.restore.build import (
     ByStage,
@@ -28,7 +28,7 @@ from aiida_hpaint.workflows.restore.build import (
     stage_plan,
 )
 from aiida_hpaint.workflows.restore.from_peaks import restore_from_peaks
-from aiida_hpaint.workflows.restore_hydrogen.builder import hydrogen_settings
+from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
 __all__ = ["build_restore_from_peaks"]
 
@@ -82,7 +82,7 @@ def build_restore_from_peaks(
     settings = choose_settings(settings, load_protocol, protocol, overrides)
     _check(settings)
     keep = {"pinball": {"keep": starting_points}}
-    search = hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
+    search = load_hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
     node = host_node(hosts, add)
     check_one_element(node.batch)
     peak_search = _peak_search(node, search, of_dft(code) or pw, pp, of_dft(options))
@@ -114,8 +114,8 @@ def _peak_search(
     pp: str | AbstractCode | None,
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    codes = dict(zip(("pw", "pp"), find_both(pw, pp), strict=True))
-    jobs = pw_options(codes["pw"], with_remembered(codes["pw"], options))
+    codes = dict(zip(("pw", "pp"), find_espresso_codes(pw, pp), strict=True))
+    jobs = make_job_options(codes["pw"], with_remembered(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [get_symbol(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))

@@ -13,27 +13,30 @@ from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.workflows.dft.inputs import base_inputs, without_structure
+from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
+from aiida_hpaint.workflows.dft.results import find_failure
 from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.builder import density_settings, potential_inputs
+from aiida_hpaint.workflows.restore_hydrogen.builder import (
+    derive_density_settings,
+    make_potential_inputs,
+)
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.rounds import failure_of
 
 __all__ = ["StartingPointsWorkChain"]
 
 
 class StartingPointsWorkChain(AdoptingWorkChain):
-    """Place the missing sites of one host at maxima of its electrostatic potential.
+    """Place the sites to insert of one host at maxima of its electrostatic potential.
 
-    A host whose DFT fails must not take others with it, so this work chain finishes with exit
-    status 0 whatever happens; the one sample of such a host has failed, and the `report` says why.
+    A failed calculation must not end those of other hosts, so this work chain finishes with exit
+    status 0 even if DFT fails; the host then has one failed sample, and the `report` says why.
     """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.input("host", valid_type=StructureBatchData, help="one, with the sites to insert")
+        spec.input("host", valid_type=StructureBatchData, help="one host with the sites to insert")
         spec.input("settings", valid_type=Dict, help="`RestoreHydrogenSettings`")
         spec.input("pw", valid_type=AbstractCode, help="pw.x")
         spec.input("pp", valid_type=AbstractCode, help="pp.x")
@@ -44,12 +47,12 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         spec.output(
             "report", valid_type=Dict, help="status, number of sites and starting points, message"
         )
-        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(here.start, if_(here.is_ready)(here.find), here.finish)
 
     def start(self) -> None:
-        """Prepare inputs; what is wrong with them is a failure of this host alone."""
+        """Prepare the inputs; invalid ones make this host fail."""
         self.ctx.message = ""
         settings = RestoreHydrogenSettings.model_validate(self.inputs.settings.get_dict())
         structure = strip_inserted_sites(self.inputs.host)
@@ -61,7 +64,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
             self.ctx.message = str(error)
 
     def is_ready(self) -> bool:
-        """Whether there is something that pw.x can begin with."""
+        """Return whether the inputs are valid."""
         return not self.ctx.message
 
     def find(self) -> Any:
@@ -69,7 +72,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         return ToContext(peaks=self.submit(PotentialPeaksWorkChain, **self.ctx.search))
 
     def finish(self) -> None:
-        """Attach what there is."""
+        """Attach the outputs."""
         found: dict[str, Any] = {}
         sites = 0
         if self.is_ready():
@@ -78,7 +81,7 @@ class StartingPointsWorkChain(AdoptingWorkChain):
                 found = {"arrangements": peaks.outputs.arrangements}
                 sites = len(peaks.outputs.sites.get_array("energies"))
             else:
-                self.ctx.message = failure_of(peaks)
+                self.ctx.message = find_failure(peaks)[1]
         starting_points = take_starting_points(self.inputs.host, Str(self.ctx.message), **found)
         if not found:
             self.report(self.ctx.message)
@@ -95,13 +98,15 @@ class StartingPointsWorkChain(AdoptingWorkChain):
         self, structure: StructureData, settings: RestoreHydrogenSettings
     ) -> dict[str, Any]:
         options = self.inputs.options.get_dict() if "options" in self.inputs else None
-        scf = base_inputs(self.inputs.pw, structure, density_settings(settings), options=options)
+        scf = make_base_inputs(
+            self.inputs.pw, structure, derive_density_settings(settings), options=options
+        )
         batch = self.inputs.host.batch
         return {
             "structure": structure,
             "count": Int(int(batch.insert_counts[0])),
             "element": Str(get_symbol(int(batch.numbers[batch.inserted][0]))),
-            "scf": without_structure(scf),
-            **potential_inputs(self.inputs.pp, settings, options),
+            "scf": remove_structure(scf),
+            **make_potential_inputs(self.inputs.pp, settings, options),
             "metadata": {"call_link_label": "peaks"},
         }

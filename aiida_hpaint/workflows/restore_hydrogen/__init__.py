@@ -1,6 +1,6 @@
-"""The physics baseline: sites at maxima of the electrostatic potential, relaxed by DFT."""
+"""Restoration of hydrogen by DFT alone: maxima of the electrostatic potential, relaxed."""
 
-from aiida_hpaint.workflows.restore_hydrogen.chain import RestoreHydrogenWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.work_chain import RestoreHydrogenWorkChain
 
 __all__ = ["PotentialPeaksWorkChain", "RestoreHydrogenWorkChain"]

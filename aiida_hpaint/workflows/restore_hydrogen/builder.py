@@ -10,30 +10,35 @@ from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
 from aiida_hpaint.data.structure_batch import batch_of, to_structure
-from aiida_hpaint.science.electrostatics.placing import place_sites
+from aiida_hpaint.science.electrostatics.placement import place_sites
 from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import check_hosts, parse_insert
-from aiida_hpaint.workflows.dft.codes import find_both
+from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
-    base_inputs,
-    pw_options,
-    without_structure,
+    make_base_inputs,
+    make_job_options,
+    remove_structure,
 )
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 
-__all__ = ["density_settings", "fill_builder", "hydrogen_settings", "potential_inputs"]
+__all__ = [
+    "derive_density_settings",
+    "fill_builder",
+    "load_hydrogen_settings",
+    "make_potential_inputs",
+]
 
 _POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
-"""Bare and Hartree potential, on the grid of the density."""
+"""Bare and Hartree potential on the FFT grid of the density, in three dimensions."""
 
 
-def hydrogen_settings(
+def load_hydrogen_settings(
     protocol: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> RestoreHydrogenSettings:
-    """Settings with the DFT of a protocol, some of them replaced.
+    """Load settings with the DFT of a protocol, and override some of them.
 
     Raises
     ------
@@ -55,69 +60,67 @@ def fill_builder(
     options: Mapping[str, Any] | None = None,
     charge: float = 0,
 ) -> None:
-    """Fill in all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
-    pw, pp = find_both(*codes)
-    element, count = _insert(*insert)
+    """Set all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
+    pw, pp = find_espresso_codes(*codes)
+    [(element, count)] = parse_insert(":".join(map(str, insert))).items()
+    if count < 1:
+        raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
     host = check_hosts(batch_of(structure))
-    # All species are there, of which each calculation takes those that it has.
+    # The complete composition provides the pseudopotentials of all species; each calculation
+    # uses those that its structure has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
     jobs = with_remembered(pw, options)
     scf, rounds, last = (
-        base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
-        for kind, dft in _stages(settings)
+        make_base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
+        for kind, dft in _derive_stages(settings)
     )
     builder.structure = structure
     builder.count, builder.element = Int(count), Str(element)
     builder.max_rounds = Int(settings.max_rounds)
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
-    builder.scf = without_structure(scf)
-    potential = potential_inputs(pp, settings, with_remembered(pp, options))
+    builder.scf = remove_structure(scf)
+    potential = make_potential_inputs(pp, settings, with_remembered(pp, options))
     for namespace, value in potential.items():
         builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):
         builder[namespace] = {
-            "base_relax": without_structure(inputs),
+            "base_relax": remove_structure(inputs),
             "meta_convergence": Bool(False),
         }
 
 
-def potential_inputs(
+def make_potential_inputs(
     pp: AbstractCode, settings: RestoreHydrogenSettings, options: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Inputs of PotentialPeaksWorkChain that come after the density."""
+    """Make the inputs of PotentialPeaksWorkChain for the steps after the density."""
     return {
         "peaks": Dict(settings.peaks.model_dump(mode="json")),
         "pinball": Dict(settings.pinball.model_dump(mode="json")),
         "pp": {
             "code": pp,
             "parameters": Dict(_POTENTIAL),
-            "metadata": {"options": pw_options(pp, options)},
+            "metadata": {"options": make_job_options(pp, options)},
         },
     }
 
 
-def density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
-    """Settings of the density whose potential offers sites."""
+def derive_density_settings(settings: RestoreHydrogenSettings) -> DftSettings:
+    """Derive the settings of the density, whose k-points may be denser than for relaxations."""
     distance = min(settings.potential_kpoints, settings.dft.kpoints_distance)
     return settings.dft.model_copy(update={"kpoints_distance": distance})
 
 
-def _stages(settings: RestoreHydrogenSettings) -> tuple[tuple[Calculation, DftSettings], ...]:
-    """Settings of the density, of the rounds, and of the last relaxation."""
+def _derive_stages(
+    settings: RestoreHydrogenSettings,
+) -> tuple[tuple[Calculation, DftSettings], ...]:
+    """Derive the settings of the density, the relaxations in each round, and the last one."""
     dft = settings.dft
     thresholds = ("force_threshold", "energy_threshold")
     loose = {name: getattr(dft, name) * settings.loosen for name in thresholds}
     return (
-        ("scf", density_settings(settings)),
+        ("scf", derive_density_settings(settings)),
         ("relax", dft.model_copy(update=loose)),
         ("relax", dft),
     )
-
-
-def _insert(element: str, count: int) -> tuple[str, int]:
-    [(symbol, number)] = parse_insert(f"{element}:{count}").items()
-    if number < 1:
-        raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
-    return symbol, number

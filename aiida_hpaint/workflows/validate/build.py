@@ -1,4 +1,4 @@
-"""build_validate: the validate WorkGraph from structures, references and settings."""
+"""Inputs of the validate WorkGraph from structures, references and settings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from aiida_hpaint.science.evaluation.validation import select_for_dft
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.workflows.dft.codes import find_espresso
+from aiida_hpaint.workflows.dft.codes import find_espresso_code
 from aiida_hpaint.workflows.dft.families import pick_family
-from aiida_hpaint.workflows.dft.inputs import pw_options
+from aiida_hpaint.workflows.dft.inputs import make_job_options
 from aiida_hpaint.workflows.engine.code_options import with_remembered
 from aiida_hpaint.workflows.validate.graph import validate
 
@@ -41,20 +41,20 @@ def build_validate(
     options: Mapping[str, Any] | None = None,
     name: str = "validate",
 ) -> WorkGraph:
-    """A validate WorkGraph that is ready for `submit()` or `run()`.
+    """Build a validate WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
     samples
-        Ranked samples, as a restoration returns them; or complete structures, of which each is
-        the one candidate of a host of its own.
+        Ranked samples, as a restoration returns them; or complete structures, each the only
+        candidate of its own host.
     references
-        Complete structures, at most one a host: that of the same label, or where no label fits and
-        there are as many as hosts, in their order.
+        Complete structures, at most one per host, assigned by label; if no label fits and there
+        are as many as hosts, by order.
     settings
-        How many candidates of each host, and how DFT evaluates them.
+        Number of candidates per host, and settings of DFT.
     code
-        pw.x; without it, `pw@localhost`, which `aiida-hpaint setup dft` makes.
+        Code of pw.x; None: `pw@localhost`, which `aiida-hpaint setup dft` creates.
     options
         `metadata.options` of its jobs (resources, queue, max_wallclock_seconds, ...).
     name
@@ -64,13 +64,13 @@ def build_validate(
     ------
     ValueError
         If there is nothing to relax, a reference belongs to no host or has another composition, or
-        code, pseudopotentials or an option are missing or unknown.
+        a code, pseudopotential or option is missing or unknown.
     """
     settings = settings or ValidationSettings()
     candidates = make_candidates(samples)
     others = None if references is None else assign_to_hosts(references, candidates.batch)
     choice = settings.model_dump(mode="json", include={"candidates", "margin"})
-    # Checked before anything is stored.
+    # Check everything before the first node is stored.
     rows = select_for_dft(candidates.batch, **choice)
     if not len(rows):
         raise ValueError("there is no candidate to relax: no sample has a rank")
@@ -90,15 +90,15 @@ def build_dft_plan(
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What DftRelaxWorkChain is to know of how: settings, code and options.
+    """Return settings, code and options of each DftRelaxWorkChain.
 
     Raises
     ------
     ValueError
         If the code, a pseudopotential for an element or an option is missing or unknown.
     """
-    pw = find_espresso("pw", code)
-    jobs = pw_options(pw, with_remembered(pw, options))
+    pw = find_espresso_code("pw", code)
+    jobs = make_job_options(pw, with_remembered(pw, options))
     pick_family(settings, [get_symbol(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(jobs)}
@@ -110,12 +110,12 @@ def build_validation_plan(
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The stage of a restoration: `build_dft_plan`, and which candidates are its business.
+    """Return the plan of the validation stage: `build_dft_plan`, and the choice of candidates.
 
     Raises
     ------
     ValueError
-        If something is missing or unknown, see `build_dft_plan`.
+        If a code, pseudopotential or option is missing or unknown.
     """
     return {
         **build_dft_plan(settings.dft, numbers, code, options),
@@ -124,7 +124,7 @@ def build_validation_plan(
 
 
 def make_candidates(samples: Samples) -> StructureBatchData:
-    """Samples with `host` and `rank`: structures that have neither are hosts of their own.
+    """Return samples with `host` and `rank`; without them each structure is its own host.
 
     Raises
     ------
@@ -133,7 +133,8 @@ def make_candidates(samples: Samples) -> StructureBatchData:
     """
     batch = samples if isinstance(samples, StructureBatch) else samples.batch
     if not {"host", "rank"} <= batch.scalars.keys():
-        batch = _alone(batch)
+        count = len(batch)
+        batch = batch.with_scalars(host=np.arange(count), rank=np.zeros(count, dtype=np.int64))
         samples = batch
     ranked = batch[np.flatnonzero(batch.scalars["rank"] >= 0)]
     for label in (ranked.labels[i] for i in np.flatnonzero(~ranked.placed)):
@@ -142,7 +143,7 @@ def make_candidates(samples: Samples) -> StructureBatchData:
 
 
 def assign_to_hosts(references: Samples, samples: StructureBatch) -> StructureBatchData:
-    """References with the scalar `host`: whose host they belong to.
+    """Return references with the scalar `host`, the index of their host.
 
     Raises
     ------
@@ -154,15 +155,15 @@ def assign_to_hosts(references: Samples, samples: StructureBatch) -> StructureBa
     first = {int(host): int(np.flatnonzero(samples.scalars["host"] == host)[0]) for host in hosts}
     labels = {samples.labels[row]: host for host, row in first.items()}
     if any(label in labels for label in batch.labels) and len(labels) == len(hosts):
-        # Data sets have references of more than was restored.
+        # References of hosts that were not restored are left out.
         batch = batch[[i for i, label in enumerate(batch.labels) if label in labels]]
         places = [labels[label] for label in batch.labels]
     elif len(batch) == len(hosts):
         places = hosts.tolist()
     else:
         raise ValueError(
-            f"{len(batch)} references for {len(hosts)} hosts, and their labels do not say which is "
-            f"whose: give references with the labels of the hosts ({', '.join(list(labels)[:5])})"
+            f"{len(batch)} references for {len(hosts)} hosts, and no reference has the label of a "
+            f"host: give references with the labels of the hosts ({', '.join(list(labels)[:5])})"
         )
     _check_references(batch, places, samples, first)
     return StructureBatchData(batch.with_scalars(host=np.array(places)))
@@ -172,23 +173,19 @@ def _check_references(
     batch: StructureBatch, places: list[int], samples: StructureBatch, first: dict[int, int]
 ) -> None:
     if len(set(places)) < len(places):
-        raise ValueError("two references have the same label: one for each host is needed")
+        raise ValueError("two references have the same label: give one for each host")
     for index, host in enumerate(places):
         ours, theirs = samples[first[host]], batch[index]
         if not theirs.placed[0]:
             raise ValueError(f"reference {theirs.labels[0]}: some sites have no position")
         if sorted(ours.numbers.tolist()) != sorted(theirs.numbers.tolist()):
             raise ValueError(
-                f"reference {theirs.labels[0]} has {_formula(theirs)}, and what was restored has "
-                f"{_formula(ours)} ({ours.labels[0]}): nothing can be compared"
+                f"reference {theirs.labels[0]} has {_format_composition(theirs)}, but "
+                f"{ours.labels[0]} has {_format_composition(ours)}: they cannot be compared"
             )
 
 
-def _alone(batch: StructureBatch) -> StructureBatch:
-    return batch.with_scalars(host=np.arange(len(batch)), rank=np.zeros(len(batch), dtype=np.int64))
-
-
-def _formula(batch: StructureBatch) -> str:
+def _format_composition(batch: StructureBatch) -> str:
     numbers, counts = np.unique(batch.numbers, return_counts=True)
     pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
     return " ".join(f"{get_symbol(number)}{count}" for number, count in pairs)

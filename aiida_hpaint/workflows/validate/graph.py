@@ -1,4 +1,4 @@
-"""The validate WorkGraph: candidates and references relaxed by DFT, and compared."""
+"""The validate WorkGraph: relax candidates and references by DFT, and compare."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ def validate(
 ) -> dict[str, Any]:
     """Relax structures with DFT, independently of each other, and compare those of a host.
 
-    A structure whose DFT fails is reported, and the others stand. Where there is no batch system,
+    A structure whose DFT fails is reported and does not affect the others. Without a batch system,
     structures wait for free cores.
 
     Parameters
     ----------
     plan
-        `DftSettings`, the code of pw.x and options of its jobs; `build_validate` makes it.
+        `DftSettings`, the code of pw.x and options of its jobs; see `build_dft_plan`.
     structures
-        Candidates and references, as `choose_structures` makes them; None where a restoration
-        found nothing.
+        Candidates and references, as `choose_structures` returns them; None if a restoration
+        found none.
 
     Returns
     -------
     mapping
-        `summary`, `table` and `structures`: see `compare_validated`; `reports`: what
-        DftRelaxWorkChain reports of each structure.
+        `summary`, `table` and `structures`: see `compare_validated`; `reports`: the
+        report of each DftRelaxWorkChain.
     """
     graph = get_current_graph()
     lanes = limit_concurrency(plan["code"], plan["options"].get_dict())
@@ -80,15 +80,15 @@ validate._graph_class = DurableGraph
 
 
 def limit_concurrency(code: AbstractCode, options: Mapping[str, Any]) -> int | None:
-    """How many structures may be relaxed at once; None: as many as there are.
+    """Return how many structures are relaxed at the same time; None: all.
 
-    Batch systems queue what does not fit. Where jobs begin as soon as they are submitted, as many
-    run as there are cores for: those of this machine, else those that AiiDA knows of.
+    Batch systems queue jobs. Where jobs start as soon as they are submitted, the number follows
+    from the cores: those of this machine, or of a remote computer those that AiiDA knows of.
     """
     if code.computer is None or code.computer.scheduler_type != "core.direct":
         return None
     resources = options.get("resources", {})
     each = resources.get("tot_num_mpiprocs") or resources.get("num_mpiprocs_per_machine") or 1
-    here = is_this_machine(code.computer)
-    cores = os.cpu_count() if here else code.computer.get_default_mpiprocs_per_machine()
+    is_local = is_this_machine(code.computer)
+    cores = os.cpu_count() if is_local else code.computer.get_default_mpiprocs_per_machine()
     return max(1, (cores or 1) // int(each))

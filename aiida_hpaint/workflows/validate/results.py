@@ -1,4 +1,4 @@
-"""Results of validations, of their own or as a stage of a restoration."""
+"""Results of validations, run alone or as a stage of a restoration."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ __all__ = [
 ]
 
 STAGE = "validation"
-"""Namespace of the outputs of a restoration that holds those of its validation."""
+"""Output namespace of a restoration that holds the outputs of its validation."""
 
 VALIDATE = "validate"
-"""Name of the task that validates in a restoration."""
+"""Name of the validation task in a restoration."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation found.
+    """Results of a validation.
 
     Attributes
     ----------
     summary
-        See `summarise_validation`.
+        Figures of `summarise_validation`.
     rows
-        Lines of validation.csv, as text.
+        Rows of validation.csv, values as text.
     table
-        The file.
+        Text of validation.csv.
     structures
-        The lowest of each host by DFT, None if no host has one.
+        Lowest candidate of each host by DFT; None if no host has one.
     """
 
     summary: dict[str, Any]
@@ -53,7 +53,7 @@ class Validation:
 
 
 def read_validation(node: ProcessNode) -> Validation:
-    """The results of a validate process, or of the stage of a restoration.
+    """Read the results of a validate process, or of the validation stage of a restoration.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def read_validation(node: ProcessNode) -> Validation:
     """
     outputs = _outputs(node)
     if "table" not in outputs:
-        way = f"`verdi process report {node.pk}`" if node.is_terminated else "it runs still"
-        raise ValueError(f"node {node.pk} has no result of a validation: {way}")
+        hint = f"see `verdi process report {node.pk}`" if node.is_terminated else "it still runs"
+        raise ValueError(f"node {node.pk} has no results of a validation: {hint}")
     table = outputs["table"].get_content()
-    found = _part(outputs, "structures") or {}
+    found = _get(outputs, "structures") or {}
     lowest = [batch_of(found[key]) for key in sorted(found)]
     return Validation(
         summary=outputs["summary"].get_dict(),
@@ -76,12 +76,12 @@ def read_validation(node: ProcessNode) -> Validation:
 
 
 def has_validation(restoration: ProcessNode) -> bool:
-    """Whether a restoration has results of a validation."""
+    """Return whether a restoration has results of a validation."""
     return STAGE in restoration.outputs
 
 
 def load_validation_node(identifier: str | int) -> ProcessNode:
-    """A process by its PK or UUID.
+    """Load a process by its PK or UUID.
 
     Raises
     ------
@@ -93,14 +93,14 @@ def load_validation_node(identifier: str | int) -> ProcessNode:
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}: see `verdi process list -a`") from None
     if not isinstance(node, ProcessNode):
-        raise ValueError(f"node {identifier} is no process, but {type(node).__name__}")
+        raise ValueError(f"node {identifier} is not a process but {type(node).__name__}")
     return node
 
 
 def read_restored_samples(
     node: ProcessNode,
 ) -> tuple[StructureBatchData, StructureBatchData | None]:
-    """Samples of a restoration or a benchmark, and the references of the latter.
+    """Return the samples of a restoration or benchmark, and the references of a benchmark.
 
     Raises
     ------
@@ -111,11 +111,11 @@ def read_restored_samples(
     if not isinstance(samples, StructureBatchData):
         state = "" if node.is_terminated else ", which still runs,"
         raise ValueError(f"node {node.pk}{state} has no samples: give a restoration or a benchmark")
-    return samples, _part(_graph_inputs(node), "complete")
+    return samples, _get(_graph_inputs(node), "complete")
 
 
 def count_dft_progress(node: ProcessNode) -> tuple[int, int] | None:
-    """How many structures DFT is done with, and how many there are; None before it has begun.
+    """Count finished and all structures of a validation; None before DFT has started.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def count_dft_progress(node: ProcessNode) -> tuple[int, int] | None:
     relaxing = {"attributes.process_label": "DftRelaxWorkChain"}
     query.append(WorkChainNode, with_incoming="graph", filters=relaxing)
     begun: list[WorkChainNode] = query.all(flat=True)
-    total = len(list(_part(_graph_inputs(validation), "structures") or ()))
+    total = len(list(_get(_graph_inputs(validation), "structures") or ()))
     return sum(one.is_terminated for one in begun), total
 
 
@@ -141,19 +141,19 @@ def _validation_of(node: ProcessNode) -> ProcessNode | None:
         node_class=ProcessNode, link_type=LinkType.CALL_WORK, link_label_filter=VALIDATE
     )
     called: list[ProcessNode] = [one for one in links.all_nodes() if isinstance(one, ProcessNode)]
-    # A graph that was begun again has a second child of that name.
+    # A graph that was restarted has a second child of that name.
     return max(called, key=lambda one: one.pk or 0) if called else None
 
 
 def _outputs(node: ProcessNode) -> Any:
-    """Outputs of the validation; nothing where the process has none."""
+    """Return the outputs of the validation; {} if the process has none."""
     if STAGE in node.outputs:
         return node.outputs[STAGE]
     return node.outputs if "structures" in _graph_inputs(node) else {}
 
 
-def _part(namespace: Any, name: str) -> Any:
-    """One of the links of a process; AiiDA's managers of links have no `get`."""
+def _get(namespace: Any, name: str) -> Any:
+    """Return a linked node or None; link managers of AiiDA have no `get`."""
     return namespace[name] if name in list(namespace) else None
 
 

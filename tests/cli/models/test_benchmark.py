@@ -30,7 +30,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert f"Report: {tmp_path / 'report.html'}" in result.output
     result = run(tmp_path, *arguments, "--seed", "1")
     assert result.exit_code == 1
-    assert "settings.sampling.seed: 0 there, 1 here" in result.output
+    assert "settings.sampling.seed: 0 in the folder, 1 requested" in result.output
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (["--compare", "random"], "two names or more"),
         (["--potentials", "all", "--unrelaxed"], "leave out --unrelaxed"),
         (["--potentials", "nonsense"], "unknown potential 'nonsense'"),
-        (["--submit", "--potentials", "all"], "goes without --output, --potentials"),
+        (["--submit", "--potentials", "all"], "cannot be combined with --output, --potentials"),
         (["--code", "python@cluster"], "are for --submit"),
         (["--show", "1"], "no references"),
         (["--element", "Cs"], "no structure of 1 has Cs"),

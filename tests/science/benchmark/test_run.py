@@ -18,7 +18,7 @@ from aiida_hpaint.science.benchmark import (
     run_comparison,
     write_report,
 )
-from aiida_hpaint.science.benchmark.run import folder_names
+from aiida_hpaint.science.benchmark.run import name_folders
 from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS
 from aiida_hpaint.science.benchmark.workers import run_in_parallel
@@ -101,11 +101,11 @@ def test_a_finished_run_is_left_as_it_is(references: References, folder: Path) -
 
 
 def test_other_settings_or_references_are_refused(references: References, folder: Path) -> None:
-    with pytest.raises(ValueError, match=r"sampling\.seed: 0 there, 1 here"):
+    with pytest.raises(ValueError, match=r"sampling\.seed: 0 in the folder, 1 requested"):
         run_benchmark(references, quick(seed=1), folder)
     fewer = read_references([EXAMPLES / "brucite.cif"])
     with pytest.raises(
-        ValueError, match=r"references\.lithium_hydroxide\.cif: .* there, None here"
+        ValueError, match=r"references\.lithium_hydroxide\.cif: .* in the folder, None requested"
     ):
         run_benchmark(fewer, quick(), folder)
 
@@ -114,7 +114,7 @@ def test_another_file_in_the_place_of_settings_is_refused(
     references: References, tmp_path: Path
 ) -> None:
     (tmp_path / SETTINGS).write_text("[1, 2]")
-    with pytest.raises(ValueError, match="not what a benchmark writes"):
+    with pytest.raises(ValueError, match="not the settings file of a benchmark"):
         run_benchmark(references, quick(), tmp_path)
 
 
@@ -139,15 +139,15 @@ def test_samples_as_drawn(references: References, folder: Path, tmp_path: Path) 
     assert not {"single_sample_match", "lowest_match", "les", "les_by_k"} & set(summary)
     assert summary["statuses"] == {"sampled": 6}
     assert summary["failures"] == []
-    with pytest.raises(ValueError, match="relaxed: True there, False here"):
+    with pytest.raises(ValueError, match="relaxed: True in the folder, False requested"):
         run_benchmark(references, quick(), folder, relaxed=False)
 
 
 def test_each_generator_has_its_folder() -> None:
-    names = folder_names(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
+    names = name_folders(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
     assert list(names.values()) == ["random", "best", "best-2", "mattergen-base"]
     with pytest.raises(ValueError, match="random is named twice"):
-        folder_names(["random", "bundled", "random"])
+        name_folders(["random", "bundled", "random"])
 
 
 @pytest.mark.slow

@@ -32,21 +32,27 @@ ROW = {
 
 
 def test_flags_become_settings() -> None:
-    flags = {**FLAGS, "samples": 3, "n_max": 5, "mu": (0.0, -1.0), "set_": ("trust.charge=0.1",)}
+    flags = {
+        **FLAGS,
+        "samples": 3,
+        "n_max": 5,
+        "mu": (0.0, -1.0),
+        "set_": ("error_rates.charge=0.1",),
+    }
     settings = make_counting_settings(flags)
     assert settings.n_max == 5
     assert settings.restoration.sampling.samples == 3
     assert settings.restoration.relax_all.moving == "all"
     assert settings.chemical_potential == (-1.0, 0.0)
-    assert settings.trust.charge == 0.1
+    assert settings.error_rates.charge == 0.1
 
 
 def test_wrong_settings_are_named() -> None:
     flags = {**FLAGS, "n_max": 0, "mu": (), "set_": ()}
     with pytest.raises(ValueError, match="n_max: input should be greater than or equal to 1"):
         make_counting_settings(flags)
-    with pytest.raises(ValueError, match=r"trust\.charg: extra inputs are not permitted"):
-        make_counting_settings({**flags, "n_max": None, "set_": ("trust.charg=1",)})
+    with pytest.raises(ValueError, match=r"error_rates\.charg: extra inputs are not permitted"):
+        make_counting_settings({**flags, "n_max": None, "set_": ("error_rates.charg=1",)})
 
 
 def test_errors_reach_the_user_in_words() -> None:
@@ -63,7 +69,7 @@ def test_the_table_and_the_verdict() -> None:
         "element": "H",
         "best": 2,
         "margin": 0.8,
-        "contradiction": "the evidence contradicts itself: energy says 2, charge says 1",
+        "contradiction": "the criteria disagree: energy suggests 2, charge suggests 1",
         "counts": [ROW, {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}],
     }
     assert make_counts_table(found).row_count == 2

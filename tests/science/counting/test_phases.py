@@ -10,19 +10,19 @@ from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
-from aiida_hpaint.science.counting.hull import reference_energy, stabilities
 from aiida_hpaint.science.counting.phases import (
     CACHE_VARIABLE,
     Phase,
-    packaged_phases,
-    phase_batch,
-    phases_of,
+    check_elemental_phases,
+    collect_phases,
+    make_phase_batch,
     relax_cell,
+    relax_packaged_phases,
     relax_phases,
 )
-from aiida_hpaint.science.counting.prototypes import is_molecule, prototypes
-from aiida_hpaint.science.counting.question import check_phases
-from aiida_hpaint.science.counting.strain import StrainCalculator
+from aiida_hpaint.science.counting.prototypes import generate_prototypes, is_molecule
+from aiida_hpaint.science.counting.stability import compute_stabilities, find_reference_energy
+from aiida_hpaint.science.counting.stress import StressCalculator
 from aiida_hpaint.science.structures import StructureBatch, from_ase
 
 from .conftest import strained
@@ -31,7 +31,7 @@ from .conftest import strained
 def test_stresses_agree_with_those_of_ase(copper: Atoms, emt: Any) -> None:
     atoms = strained(copper * (2, 1, 1))
     ours, theirs = atoms.copy(), atoms.copy()
-    ours.calc, theirs.calc = StrainCalculator(emt), EMT()
+    ours.calc, theirs.calc = StressCalculator(emt), EMT()
     np.testing.assert_allclose(ours.get_stress(), theirs.get_stress(), atol=2e-4)
     np.testing.assert_allclose(ours.get_forces(), theirs.get_forces(), atol=1e-9)
     assert ours.get_potential_energy() == pytest.approx(theirs.get_potential_energy())
@@ -52,28 +52,30 @@ def test_relaxed_phases_are_kept(
     copper: Atoms, emt: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr("aiida_hpaint.science.counting.phases.prototypes", lambda _: [copper])
-    first = packaged_phases(["Cu"], emt)
+    monkeypatch.setattr(
+        "aiida_hpaint.science.counting.phases.generate_prototypes", lambda _: [copper]
+    )
+    first = relax_packaged_phases(["Cu"], emt)
     assert [phase.name for phase in first] == ["Cu fcc"]
     assert len(list(tmp_path.iterdir())) == 1
     monkeypatch.setattr("aiida_hpaint.science.counting.phases.relax_cell", None)
-    assert packaged_phases(["Cu"], emt) == first
+    assert relax_packaged_phases(["Cu"], emt) == first
 
 
 def test_given_phases_and_packaged_ones_side_by_side(copper: Atoms, emt: Any) -> None:
     foreign = Atoms("Au", cell=4.0 * np.eye(3), pbc=True)
-    batch = phase_batch(["Cu"], [from_ase([copper, foreign])])
+    batch = make_phase_batch(["Cu"], [from_ase([copper, foreign])])
     assert batch is not None
     assert batch.scalars["packaged"].tolist() == [False, True, True, True]
-    found = phases_of(relax_phases(batch[:2], emt))
+    found = collect_phases(relax_phases(batch[:2], emt))
     assert [phase.source for phase in found] == ["given", "packaged"]
     assert found[0].energy == pytest.approx(found[1].energy, abs=1e-3)
-    assert phase_batch(["Cu"], [], packaged=False) is None
+    assert make_phase_batch(["Cu"], [], packaged=False) is None
 
 
 def test_prototypes_have_sensible_bonds_and_the_right_formula() -> None:
     elements = ["Al", "C", "Ca", "Fe", "H", "Li", "O", "P"]
-    seen = list(prototypes(elements))
+    seen = list(generate_prototypes(elements))
     names = [atoms.info["name"] for atoms in seen]
     assert len(set(names)) == len(names)
     assert {"CaO rocksalt", "Al2O3 corundum", "H2 molecule", "H2O molecule"} <= set(names)
@@ -96,7 +98,7 @@ HULL = [
 
 def test_the_hull_is_that_of_its_phases() -> None:
     made_of = {0: {"Mg": 1, "O": 1}, 2: {"Mg": 1, "O": 2, "H": 2}}
-    found = stabilities(made_of, {0: -11.0, 2: -27.0}, HULL)
+    found = compute_stabilities(made_of, {0: -11.0, 2: -27.0}, HULL)
     assert found[0].above_hull == pytest.approx(0.5)
     assert found[0].formation_energy == pytest.approx((-11.0 + 1.5 + 5.0) / 2)
     assert found[2].above_hull == pytest.approx(-1.0 / 5)
@@ -104,14 +106,14 @@ def test_the_hull_is_that_of_its_phases() -> None:
 
 
 def test_an_element_without_a_phase_is_named() -> None:
-    assert reference_energy("H", HULL) == pytest.approx(-3.3)
+    assert find_reference_energy("H", HULL) == pytest.approx(-3.3)
     with pytest.raises(ValueError, match="no phase is Ca alone"):
-        reference_energy("Ca", HULL)
+        find_reference_energy("Ca", HULL)
     with pytest.raises(ValueError, match="no phase is Ca, K alone: give one"):
-        check_phases(["Ca", "H", "K"], [phase.composition for phase in HULL])
+        check_elemental_phases(["Ca", "H", "K"], [phase.composition for phase in HULL])
 
 
 def test_phases_survive_their_batch(rock_salt: StructureBatch) -> None:
     batch = rock_salt.with_scalars(energy=[-12.0], packaged=[True], status=["converged"])
-    assert phases_of(batch) == [Phase(batch.labels[0], {"Mg": 1, "O": 1}, -12.0)]
-    assert phases_of(batch.with_scalars(energy=[np.nan])) == []
+    assert collect_phases(batch) == [Phase(batch.labels[0], {"Mg": 1, "O": 1}, -12.0)]
+    assert collect_phases(batch.with_scalars(energy=[np.nan])) == []

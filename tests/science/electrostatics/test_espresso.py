@@ -37,7 +37,7 @@ def test_an_electron_is_lowest_at_the_atoms_and_nowhere_else(tmp_path: Path) -> 
     frac = np.array([[0.1, 0.2, 0.3], [0.6, 0.75, 0.85]])
     host = host_of(SKEWED, frac, (3, 9))
     cube = potential(host, tmp_path, charge=-1)
-    grid = read_cube(cube).within(SKEWED)
+    grid = read_cube(cube).with_cell(SKEWED)
     assert len(set(grid.shape)) == 3
     points = fractions(grid.shape).reshape(-1, 3)
     away = compute_site_distances(SKEWED, points, frac).min(1)

@@ -9,7 +9,7 @@ from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.core import Structure
 from scipy.spatial.transform import Rotation
 
-from aiida_hpaint.science.electrostatics.ewald import COULOMB, ewald_energies
+from aiida_hpaint.science.electrostatics.ewald import COULOMB, compute_ewald_energies
 
 seeds = st.integers(0, 10**6)
 few = settings(max_examples=15, deadline=None)
@@ -29,12 +29,12 @@ def test_energy_is_that_of_pymatgen(seed, charged):
     structure = Structure(cell, ["H"] * 6, frac, site_properties={"charge": charges})
     structure.add_oxidation_state_by_site(charges.tolist())
     expected = EwaldSummation(structure, acc_factor=14).total_energy
-    assert total(ewald_energies(frac, cell), charges) == pytest.approx(expected, abs=1e-5)
+    assert total(compute_ewald_energies(frac, cell), charges) == pytest.approx(expected, abs=1e-5)
 
 
 def test_pairs_are_what_pymatgen_says_of_two_charges():
     frac, _, cell = random_sites(3, 5, volume=9.0)
-    ewald = ewald_energies(frac, cell)
+    ewald = compute_ewald_energies(frac, cell)
     for first, second in [(0, 1), (2, 4), (3, 0)]:
         two = Structure(cell, ["H+", "H+"], frac[[first, second]])
         expected = EwaldSummation(two, acc_factor=14).total_energy
@@ -43,7 +43,7 @@ def test_pairs_are_what_pymatgen_says_of_two_charges():
 
 def test_a_charge_alone_in_a_cube():
     # The Madelung constant of the simple cubic lattice in its background.
-    ewald = ewald_energies(np.array([[0.3, 0.1, 0.7]]), 4.0 * np.eye(3))
+    ewald = compute_ewald_energies(np.array([[0.3, 0.1, 0.7]]), 4.0 * np.eye(3))
     assert ewald.own == pytest.approx(-2.837297479 / 2 * COULOMB / 4.0, rel=1e-9)
     assert ewald.pairs.tolist() == [[0.0]]
 
@@ -62,7 +62,7 @@ def test_a_charge_alone_in_a_cube():
     ],
 )
 def test_madelung_constants(frac, charges, distance, madelung):
-    energy = total(ewald_energies(frac, 5.0 * np.eye(3)), charges)
+    energy = total(compute_ewald_energies(frac, 5.0 * np.eye(3)), charges)
     ions = len(charges) / 2
     assert energy == pytest.approx(-madelung * COULOMB / (5.0 * distance) * ions, rel=1e-9)
 
@@ -72,11 +72,11 @@ def test_madelung_constants(frac, charges, distance, madelung):
 def test_rotation_translation_and_permutation_change_nothing(seed):
     generator = np.random.default_rng(seed)
     frac, _, cell = random_sites(seed, 5)
-    before = ewald_energies(frac, cell)
+    before = compute_ewald_energies(frac, cell)
     turned = cell @ Rotation.random(random_state=seed).as_matrix().T
     order = generator.permutation(5)
     images = generator.integers(-3, 4, size=(5, 3))
-    after = ewald_energies((frac + generator.random(3) + images)[order], turned)
+    after = compute_ewald_energies((frac + generator.random(3) + images)[order], turned)
     np.testing.assert_allclose(after.pairs, before.pairs[np.ix_(order, order)], atol=1e-9)
     assert after.own == pytest.approx(before.own, abs=1e-9)
 
@@ -90,8 +90,8 @@ def test_another_cell_of_the_same_lattice_changes_nothing(seed):
     for _ in range(2):
         first, second = generator.permutation(3)[:2]
         change[first] += generator.integers(-2, 3) * change[second]
-    before = ewald_energies(frac, cell)
-    after = ewald_energies(frac @ np.linalg.inv(change), change @ cell)
+    before = compute_ewald_energies(frac, cell)
+    after = compute_ewald_energies(frac @ np.linalg.inv(change), change @ cell)
     np.testing.assert_allclose(after.pairs, before.pairs, atol=1e-9)
     assert after.own == pytest.approx(before.own, abs=1e-9)
 
@@ -102,8 +102,10 @@ def test_supercells_cost_as_much_as_their_cells(seed, repeats):
     frac, _, cell = random_sites(seed, 3)
     offsets = np.stack(np.meshgrid(*map(np.arange, repeats), indexing="ij"), -1).reshape(-1, 3)
     many = ((frac + offsets[:, None]) / repeats).reshape(-1, 3)
-    once = total(ewald_energies(frac, cell), np.ones(3))
-    more = total(ewald_energies(many, cell * np.array(repeats)[:, None]), np.ones(len(many)))
+    once = total(compute_ewald_energies(frac, cell), np.ones(3))
+    more = total(
+        compute_ewald_energies(many, cell * np.array(repeats)[:, None]), np.ones(len(many))
+    )
     assert more == pytest.approx(len(offsets) * once, abs=1e-8)
 
 
@@ -111,10 +113,12 @@ def test_long_thin_cells():
     cell = np.diag([1.5, 2.0, 40.0])
     frac = np.array([[0, 0, 0], [0.5, 0.5, 0.5], [0.1, 0, 0.01]])
     expected = EwaldSummation(Structure(cell, ["H+"] * 3, frac), acc_factor=14).total_energy
-    assert total(ewald_energies(frac, cell), np.ones(3)) == pytest.approx(expected, abs=1e-5)
+    assert total(compute_ewald_energies(frac, cell), np.ones(3)) == pytest.approx(
+        expected, abs=1e-5
+    )
 
 
 def test_charges_close_to_each_other_repel_as_if_they_were_alone():
     frac = np.array([[0, 0, 0], [0.001, 0, 0]])
-    ewald = ewald_energies(frac, 10.0 * np.eye(3))
+    ewald = compute_ewald_energies(frac, 10.0 * np.eye(3))
     assert ewald.pairs[0, 1] - 2 * ewald.own == pytest.approx(COULOMB / 0.01, rel=1e-6)

@@ -35,7 +35,7 @@ def test_arrays_of_pp_in_other_units_are_refused() -> None:
         PotentialGrid.from_pp(VALUES, CELL, data_units="e/bohr^3")
     with pytest.raises(ValueError, match="not in bohr"):
         PotentialGrid.from_pp(VALUES, CELL, coordinates_units="angstrom")
-    with pytest.raises(ValueError, match="no grid in 3D"):
+    with pytest.raises(ValueError, match="not a grid in 3D"):
         PotentialGrid.from_pp(VALUES[0], CELL)
 
 
@@ -73,7 +73,7 @@ def test_cube_files_of_others_are_read(tmp_path: Path, unit: str, size: float) -
 def test_files_that_are_no_cube_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "v.cube"
     path.write_text("one\ntwo\nthree\n", "utf-8")
-    with pytest.raises(ValueError, match="this is no cube file"):
+    with pytest.raises(ValueError, match="this is not a cube file"):
         read_cube(path)
     with pytest.raises(ValueError, match="unit 'J'"):
         read_cube(path, "J")  # type: ignore[arg-type]

@@ -9,9 +9,9 @@ from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.core import Structure
 from scipy.spatial.transform import Rotation
 
-from aiida_hpaint.science.electrostatics import choose_sites, ewald_energies
-from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations
+from aiida_hpaint.science.electrostatics import choose_sites, compute_ewald_energies
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
+from aiida_hpaint.science.electrostatics.site_symmetry import find_site_permutations
 from aiida_hpaint.science.settings import PinballSettings
 
 seeds = st.integers(0, 10**6)
@@ -29,9 +29,9 @@ def test_lowest_of_all(seed, size, screening, data):
     frac, energies, cell = random_sites(seed, size)
     count = data.draw(st.integers(1, size))
     found = choose_sites(frac, energies, cell, count, PinballSettings(screening=screening, keep=4))
-    ewald = ewald_energies(frac, cell)
+    ewald = compute_ewald_energies(frac, cell)
     linear = -energies + ewald.own / screening
-    expected, sets = by_brute_force(Selection(linear, ewald.pairs / screening, count))
+    expected, sets = by_brute_force(QuadraticProblem(linear, ewald.pairs / screening, count))
     np.testing.assert_allclose(found.energies, expected[:4], atol=2e-6)
     assert found.chosen[0].tolist() == sets[0].tolist()
     assert found.exact
@@ -77,7 +77,7 @@ def test_protons_avoid_each_other_where_it_is_weak():
 @pytest.mark.parametrize("given_permutations", [True, False])
 def test_arrangements_are_inequivalent(given_permutations):
     frac, energies, cell = grid_sites((2, 3, 3))
-    permutations = site_permutations(frac, energies, cell)
+    permutations = find_site_permutations(frac, energies, cell)
     chosen = choose_sites(
         frac,
         energies,
@@ -111,7 +111,7 @@ def test_more_than_half_of_the_sites():
     frac, energies, cell = random_sites(12, 40)
     found = choose_sites(frac, energies, cell, 33, PinballSettings(screening=1))
     assert found.exact
-    ewald = ewald_energies(frac, cell)
+    ewald = compute_ewald_energies(frac, cell)
     pairs = [ewald.pairs[np.ix_(sites, sites)].sum() / 2 for sites in found.chosen]
     expected = np.array(pairs) + 33 * ewald.own - energies[found.chosen].sum(1)
     np.testing.assert_allclose(found.energies, expected)
@@ -135,7 +135,7 @@ def test_one_site():
     frac, energies, cell = random_sites(0, 5)
     found = choose_sites(frac, energies, cell, 1, PinballSettings(screening=1))
     assert found.chosen[:, 0].tolist() == np.argsort(-energies)[:3].tolist()
-    own = ewald_energies(frac, cell).own
+    own = compute_ewald_energies(frac, cell).own
     np.testing.assert_allclose(found.energies, own - np.sort(energies)[::-1][:3])
 
 

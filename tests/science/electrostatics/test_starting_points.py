@@ -98,8 +98,10 @@ def test_a_host_without_maxima_has_failed() -> None:
     assert "no maximum" in starting_points.metadata[0]["error"]
 
 
-def test_nudges_move_every_starting_point(grid: PotentialGrid) -> None:
-    starting_points = make_starting_points([grid], host(), pinball=PinballSettings(nudge=0.2))
+def test_displacements_move_every_starting_point(grid: PotentialGrid) -> None:
+    starting_points = make_starting_points(
+        [grid], host(), pinball=PinballSettings(displacement=0.2)
+    )
     moved = compute_site_distances(
         FCC, starting_points[0].frac_coords[starting_points[0].inserted], OCTAHEDRON
     )

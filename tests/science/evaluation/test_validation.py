@@ -126,7 +126,7 @@ def test_what_failed_is_told_and_the_others_count() -> None:
         reference(None, host=2),
     ]
     summary = summarise_validation(group_by_host(results))
-    assert (summary["hosts"], summary["with_reference"], summary["judged"]) == (3, 3, 1)
+    assert (summary["hosts"], summary["with_reference"], summary["compared"]) == (3, 3, 1)
     assert (summary["match"]["value"], summary["les"]["n"]) == (1.0, 1)
     assert summary["energy_difference"]["mean"] == pytest.approx(0.0)
     assert [(f["role"], f["rank"]) for f in summary["failed"]] == [
@@ -151,7 +151,7 @@ def test_agreement_of_potential_and_dft() -> None:
     summary = summarise_validation(group_by_host(agreeing + swapped + alike + failing))
     assert summary["first_stays_first"]["n"] == 3
     assert summary["first_stays_first"]["value"] == pytest.approx(2 / 3)
-    assert summary["judged"] == 0
+    assert summary["compared"] == 0
     assert summary["les"] is None
 
 

@@ -154,5 +154,5 @@ def test_what_is_no_benchmark_is_told() -> None:
     with pytest.raises(ValueError, match="there is no node 123456789"):
         load_benchmark(123456789)
     pk = Int(3).store().pk
-    with pytest.raises(ValueError, match=f"node {pk} is no benchmark"):
+    with pytest.raises(ValueError, match=f"node {pk} is not a benchmark"):
         load_benchmark(pk)

@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from aiida_hpaint.cli.setup.espresso import find_packaged_folder
 from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings
 
@@ -35,12 +36,12 @@ def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
     from aiida.orm import InstalledCode
 
     from aiida_hpaint.cli.setup.local import ensure_local_code, ensure_localhost
-    from aiida_hpaint.workflows.dft.codes import find_espresso
+    from aiida_hpaint.workflows.dft.codes import find_espresso_code
 
     with pytest.raises(ValueError, match=r"no Code.*aiida-hpaint setup dft"):
-        find_espresso("pw", "none@localhost")
+        find_espresso_code("pw", "none@localhost")
     with pytest.raises(ValueError, match=r"runs pythonjob.pythonjob, not quantumespresso.pw"):
-        find_espresso("pw", ensure_local_code(ensure_localhost()[0])[0])
+        find_espresso_code("pw", ensure_local_code(ensure_localhost()[0])[0])
     lost = InstalledCode(
         label="lost",
         computer=ensure_localhost()[0],
@@ -48,8 +49,10 @@ def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
         default_calc_job_plugin="quantumespresso.pw",
     ).store()
     lost.is_hidden = True
-    with pytest.raises(ValueError, match=r"'lost@localhost' runs .*pw.x, which is no program"):
-        find_espresso("pw", "lost@localhost")
+    with pytest.raises(
+        ValueError, match=r"'lost@localhost' runs .*pw.x, which is not an executable"
+    ):
+        find_espresso_code("pw", "lost@localhost")
 
 
 @pytest.mark.parametrize(
@@ -64,19 +67,19 @@ def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
 def test_spin_follows_the_elements(elements: list[str], spin: Any, magnetic: bool) -> None:
     from aiida_quantumespresso.common.types import SpinType
 
-    from aiida_hpaint.workflows.dft.magnetism import spin_type
+    from aiida_hpaint.workflows.dft.inputs import choose_spin_type
 
-    found = spin_type(DftSettings(spin=spin), elements)
+    found = choose_spin_type(DftSettings(spin=spin), elements)
     assert found is (SpinType.COLLINEAR if magnetic else SpinType.NONE)
 
 
 @pytest.mark.dft
 @pytest.mark.usefixtures("pseudo_family")
 def test_settings_reach_pw(pw_code: Any) -> None:
-    from aiida_hpaint.workflows.dft.inputs import base_inputs
+    from aiida_hpaint.workflows.dft.inputs import make_base_inputs
 
     settings = load_dft_protocol("paper", {"cutoff_wfc": 50, "max_jobs": 2})
-    inputs = base_inputs(
+    inputs = make_base_inputs(
         pw_code, crystal(), settings, calculation="relax", charge=1, fixed=[True, False]
     )
     parameters = inputs["pw"]["parameters"].get_dict()
@@ -94,16 +97,16 @@ def test_settings_reach_pw(pw_code: Any) -> None:
     assert inputs["pw"]["settings"].get_dict() == {"FIXED_COORDS": [[True] * 3, [False] * 3]}
     assert set(inputs["pw"]["pseudos"]) == {"Li", "H"}
     with pytest.raises(ValueError, match="1 values of `fixed` for 2 sites"):
-        base_inputs(pw_code, crystal(), settings, fixed=[True])
+        make_base_inputs(pw_code, crystal(), settings, fixed=[True])
 
 
 @pytest.mark.dft
 @pytest.mark.usefixtures("pseudo_family")
 def test_magnetic_hosts_start_with_moments(pw_code: Any) -> None:
-    from aiida_hpaint.workflows.dft.inputs import base_inputs
+    from aiida_hpaint.workflows.dft.inputs import make_base_inputs
 
     structure = crystal(bulk("FeH", "rocksalt", a=3.8))
-    inputs = base_inputs(pw_code, structure, load_dft_protocol("fast"))
+    inputs = make_base_inputs(pw_code, structure, load_dft_protocol("fast"))
     system = inputs["pw"]["parameters"]["SYSTEM"]
     assert system["nspin"] == 2
     assert system["starting_magnetization"]["Fe"] > system["starting_magnetization"]["H"]
@@ -124,8 +127,7 @@ def test_a_missing_pseudopotential_is_named(pseudo_family: str) -> None:
 def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: Path) -> None:
     from aiida_pseudo.groups.family import PseudoPotentialFamily
 
-    from aiida_hpaint.cli.setup.espresso import find_packaged_folder
-    from aiida_hpaint.workflows.dft.families import cutoffs, pick_family
+    from aiida_hpaint.workflows.dft.families import find_cutoffs, pick_family
 
     folder = find_packaged_folder(pseudo_family)
     assert folder is not None
@@ -134,14 +136,14 @@ def test_a_family_without_cutoffs_needs_them_set(pseudo_family: str, tmp_path: P
     with pytest.raises(ValueError, match="'bare' recommends no cutoffs: set `cutoff_wfc`"):
         pick_family(DftSettings(pseudo_families=("bare",)), ["H"])
     told = DftSettings(pseudo_families=("bare",), cutoff_wfc=30)
-    assert cutoffs(told, pick_family(told, ["H"]), ["H"]) == (30, 120)
+    assert find_cutoffs(told, pick_family(told, ["H"]), ["H"]) == (30, 120)
 
 
 def test_pp_reads_what_pw_wrote_on_its_computer(profile: Any) -> None:
     from aiida.orm import Computer, InstalledCode
 
     from aiida_hpaint.cli.setup.local import ensure_localhost
-    from aiida_hpaint.workflows.dft.codes import find_both
+    from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 
     cluster = Computer(
         label="both",
@@ -161,10 +163,12 @@ def test_pp_reads_what_pw_wrote_on_its_computer(profile: Any) -> None:
     here, pw = code(ensure_localhost()[0], "pp"), code(cluster, "pw")
     here.is_hidden = True
     with pytest.raises(ValueError, match=r"no code for pp\.x on both: .*setup codes both --pp"):
-        find_both("pw-both@both", None)
-    with pytest.raises(ValueError, match=r"pp-both@localhost' cannot read what 'pw-both@both'"):
-        find_both(pw, here)
+        find_espresso_codes("pw-both@both", None)
+    with pytest.raises(
+        ValueError, match=r"pp-both@localhost' cannot read the files of 'pw-both@both'"
+    ):
+        find_espresso_codes(pw, here)
     pp = code(cluster, "pp")
-    assert find_both(pw, None)[1].uuid == pp.uuid
+    assert find_espresso_codes(pw, None)[1].uuid == pp.uuid
     for one in (pw, pp):
         one.is_hidden = True

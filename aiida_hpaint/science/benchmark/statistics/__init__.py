@@ -1,4 +1,4 @@
-"""Benchmarks: how often restorations are right, from what was measured host by host."""
+"""Statistics of a benchmark: success rates, energies and costs from rows of hosts."""
 
 from aiida_hpaint.science.benchmark.statistics.rows import (
     HostRow,

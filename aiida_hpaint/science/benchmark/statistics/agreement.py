@@ -1,4 +1,4 @@
-"""compare_potentials: how several potentials order the same candidates, and who is right."""
+"""Agreement of several potentials on the order of the same candidates."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import numpy as np
 from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
-from aiida_hpaint.science.evaluation.success import RESAMPLES, estimate_rate
+from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
+from aiida_hpaint.science.evaluation.success import RESAMPLES, estimate_rate_as_json
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 Host = TypeVar("Host")
 
-SAME_ENERGY = 0.001
-"""eV per atom, within which two candidates are the same choice."""
-
 
 @dataclass(frozen=True)
 class Energies:
-    """What two potentials say of the candidates of one host; C of them have both energies.
+    """Energies of the C candidates of one host that two potentials have evaluated.
 
     Attributes
     ----------
-    ours, theirs : (C,) eV per atom above the reference, by the potential that relaxed and by
-        another one.
-    matched : (C,) whether a candidate matches the reference.
+    ours, theirs : (C,)
+        Energies above the reference, eV per atom, by the potential that relaxed and by another.
+    matched : (C,)
+        Whether each candidate matches the reference.
     """
 
     ours: FloatArray
@@ -37,9 +36,10 @@ class Energies:
 
 
 def collect_energies(row: HostRow, name: str | None) -> Energies:
-    """Energies of one host by the potential that relaxed and by another; None: by it alone.
+    """Return energies of one host by the potential that relaxed and by another one.
 
-    Duplicates are left out; without a reference there is nothing.
+    Without a name the potential that relaxed takes both places. Duplicates are left out; without a
+    reference energy there are no candidates.
     """
     found = None if name is None else row.potentials.get(name)
     reference = row.reference_energy if name is None else found and found.reference
@@ -60,7 +60,7 @@ def collect_energies(row: HostRow, name: str | None) -> Energies:
 
 
 def compare_potentials(rows: Sequence[HostRow], base: str) -> list[dict[str, Any]]:
-    """A JSON record for each potential, the one that relaxed first; none if there is only it.
+    """Return a JSON record for each potential, the one that relaxed first; [] if it is alone.
 
     All energies are of candidates as `base` relaxed them, which favours it. Each record has
 
@@ -88,8 +88,8 @@ def compare_potentials(rows: Sequence[HostRow], base: str) -> list[dict[str, Any
     for name in (None, *names):
         pairs = [pair for row in rows if len((pair := collect_energies(row, name)).ours)]
         if pairs:
-            agreement = {} if name is None else _agreement(pairs)
-            cost = {"seconds": _seconds(rows, name)}
+            agreement = {} if name is None else _compare_with_first(pairs)
+            cost = {"seconds": _measure_seconds(rows, name)}
             records.append({"name": name or base, **_record(pairs), **agreement, **cost})
     return records
 
@@ -102,34 +102,36 @@ def _record(hosts: Sequence[Energies]) -> dict[str, Any]:
     return {
         "hosts": len(hosts),
         "candidates": sum(len(host.ours) for host in hosts),
-        "choice_match": _rate(picks),
-        "contested": _rate(contested),
-        "reference_lowest": _rate([_reference_lowest(host) for host in hosts]),
-        "margin": _margin([host for host in hosts if 0 < host.matched.mean() < 1]),
+        "choice_match": estimate_rate_as_json(picks),
+        "contested": estimate_rate_as_json(contested),
+        "reference_lowest": estimate_rate_as_json(
+            [bool((h.theirs[~h.matched] >= 0).all()) for h in hosts]
+        ),
+        "margin": _measure_margins([host for host in hosts if 0 < host.matched.mean() < 1]),
     }
 
 
-def _margin(contested: Sequence[Energies]) -> dict[str, float] | None:
+def _measure_margins(contested: Sequence[Energies]) -> dict[str, float] | None:
     gaps = [
         host.theirs[~host.matched].min() - host.theirs[host.matched].min() for host in contested
     ]
     return {"median": float(np.median(gaps)), "least": float(min(gaps))} if gaps else None
 
 
-def _agreement(hosts: Sequence[Energies]) -> dict[str, Any]:
-    """Of another potential with the one that relaxed."""
-    several = [_tau(host) for host in hosts if len(host.ours) > 1]
+def _compare_with_first(hosts: Sequence[Energies]) -> dict[str, Any]:
+    """Return the agreement of another potential with the one that relaxed."""
+    several = [_correlate_ranks(host) for host in hosts if len(host.ours) > 1]
     return {
-        "another": _rate([_another(host) for host in hosts]),
+        "another": estimate_rate_as_json([_choose_differently(host) for host in hosts]),
         "tau": _bootstrap(several, lambda values: float(np.mean(values))),
-        "pearson": _bootstrap(hosts, partial(_correlation, pearsonr)),
-        "spearman": _bootstrap(hosts, partial(_correlation, spearmanr)),
-        "deviation": float(np.median(np.abs(_all(hosts, "ours") - _all(hosts, "theirs")))),
+        "pearson": _bootstrap(hosts, partial(_correlate, pearsonr)),
+        "spearman": _bootstrap(hosts, partial(_correlate, spearmanr)),
+        "deviation": float(np.median(np.abs(_join(hosts, "ours") - _join(hosts, "theirs")))),
     }
 
 
-def _seconds(rows: Sequence[HostRow], name: str | None) -> float | None:
-    """Of one core, for an evaluation of a structure."""
+def _measure_seconds(rows: Sequence[HostRow], name: str | None) -> float | None:
+    """Return the CPU seconds per evaluation of a structure."""
     if name is None:
         spent = [(row.seconds_relaxing, row.evaluations) for row in rows]
     else:
@@ -139,47 +141,38 @@ def _seconds(rows: Sequence[HostRow], name: str | None) -> float | None:
     return sum(seconds for seconds, _ in spent) / total if total else None
 
 
-def _reference_lowest(host: Energies) -> bool:
-    return bool((host.theirs[~host.matched] >= 0).all())
-
-
-def _another(host: Energies) -> bool:
-    """Whether the two choose different candidates."""
+def _choose_differently(host: Energies) -> bool:
+    """Return whether the two potentials choose different candidates."""
     mine, other = int(host.ours.argmin()), int(host.theirs.argmin())
     apart = max(abs(energies[other] - energies[mine]) for energies in (host.ours, host.theirs))
     return bool(apart > SAME_ENERGY)
 
 
-def _tau(host: Energies) -> float:
+def _correlate_ranks(host: Energies) -> float:
     value = float(kendalltau(host.ours, host.theirs).statistic)
+    # All energies equal: the two orders do not contradict each other.
     return value if np.isfinite(value) else 1.0
 
 
-def _correlation(kind: Callable[..., Any], hosts: Sequence[Energies]) -> float:
-    ours, theirs = _all(hosts, "ours"), _all(hosts, "theirs")
+def _correlate(kind: Callable[..., Any], hosts: Sequence[Energies]) -> float:
+    ours, theirs = _join(hosts, "ours"), _join(hosts, "theirs")
     if len(ours) < 2 or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
         return float("nan")
     return float(kind(ours, theirs).statistic)
 
 
-def _all(hosts: Sequence[Energies], name: str) -> FloatArray:
+def _join(hosts: Sequence[Energies], name: str) -> FloatArray:
     return np.concatenate([getattr(host, name) for host in hosts])
 
 
-def _rate(successes: Sequence[bool]) -> dict[str, Any]:
-    if not successes:
-        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return estimate_rate(successes).as_json()
-
-
 def _bootstrap(hosts: Sequence[Host], value: Callable[[Sequence[Host]], float]) -> dict[str, Any]:
-    """A figure over all hosts with its standard error; None where it has none."""
+    """Return a figure over all hosts with its bootstrap error; None where it is undefined."""
     if not hosts:
         return {"value": None, "error": None, "n": 0}
     rng = np.random.default_rng(0)
     picks = rng.integers(0, len(hosts), (RESAMPLES // 5, len(hosts)))
-    drawn = [value([hosts[place] for place in pick]) for pick in picks.tolist()]
+    resampled = [value([hosts[place] for place in pick]) for pick in picks.tolist()]
     found = value(hosts)
     if not np.isfinite(found):
         return {"value": None, "error": None, "n": len(hosts)}
-    return {"value": found, "error": float(np.nanstd(drawn)), "n": len(hosts)}
+    return {"value": found, "error": float(np.nanstd(resampled)), "n": len(hosts)}

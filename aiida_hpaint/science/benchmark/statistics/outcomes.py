@@ -1,4 +1,4 @@
-"""describe_host: what came of the samples of one host, beside its reference."""
+"""Outcomes of the samples of one host: comparison with the reference, as a `HostRow`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 NONMETALS = (6, 7, 8, 16)
+"""Atomic numbers of C, N, O and S, which tell oxides and organic hosts from hydrides."""
 
 ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
-"""Statuses whose energy, where there is one, means something."""
+"""Statuses with a meaningful energy, if there is one."""
 
 
 def describe_host(
@@ -38,42 +39,42 @@ def describe_host(
     target: StructureBatch | None,
     **costs: Any,
 ) -> HostRow:
-    """The row of one host.
+    """Return the row of one host.
 
     Parameters
     ----------
     index
-        Of the reference among all of them.
+        Index of the reference among all references.
     reference
-        As it was given, its sites that were taken out marked as inserted.
+        Reference as it was given; removed sites are marked as inserted.
     start, samples
         Samples of the host before any relaxation and at the end, in the same order.
     target
-        The reference, relaxed as candidates are; None if nothing was relaxed.
+        Relaxed reference; None if nothing was relaxed.
     costs
-        Fields of the row with times and numbers of evaluations.
+        Fields of the row for times and numbers of evaluations.
     """
-    energy, unrelaxed = _reference_energies(target)
+    energy, unrelaxed = _read_reference_energies(target)
     same_as = find_represented(start, samples)
     return HostRow(
         index=index,
         label=reference.labels[0],
-        formula=str(_formula(reference).format("hill")),
-        chemistry=_chemistry(reference),
+        formula=str(_parse_formula(reference).format("hill")),
+        chemistry=_classify(reference),
         sites=int(reference.site_counts[0]),
         inserted=int(reference.insert_counts[0]),
         reference_energy=energy,
         reference_energy_unrelaxed=unrelaxed,
         samples=tuple(
-            _sample_row(start[i], samples[i], reference, energy, same_as[i])
+            _describe_sample(start[i], samples[i], reference, energy, same_as[i])
             for i in range(len(samples))
         ),
         **costs,
     )
 
 
-def _reference_energies(target: StructureBatch | None) -> tuple[float | None, float | None]:
-    """eV, after and before its relaxation; None for what there is not."""
+def _read_reference_energies(target: StructureBatch | None) -> tuple[float | None, float | None]:
+    """Return its energies after and before relaxation, eV; None where there is none."""
     if target is None or "energy" not in target.scalars:
         return None, None
     first = none_unless_finite(target.scalars["energy_sampled"][0])
@@ -81,7 +82,7 @@ def _reference_energies(target: StructureBatch | None) -> tuple[float | None, fl
     return (none_unless_finite(target.scalars["energy"][0]) if ended else None), first
 
 
-def _sample_row(
+def _describe_sample(
     start: StructureBatch,
     sample: StructureBatch,
     reference: StructureBatch,
@@ -92,9 +93,9 @@ def _sample_row(
     energy = (
         none_unless_finite(scalars["energy"]) if SampleStatus(scalars["status"]) in ENDED else None
     )
-    values: dict[str, Any] = _compared(start, reference, "_unrelaxed") if start.placed[0] else {}
+    values: dict[str, Any] = _compare(start, reference, "_unrelaxed") if start.placed[0] else {}
     if energy is not None:
-        values |= _compared(sample, reference, "")
+        values |= _compare(sample, reference, "")
         values["host_match"] = is_host_match(sample, reference)
         if target is not None:
             values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
@@ -106,12 +107,12 @@ def _sample_row(
         energy=energy,
         energy_sampled=none_unless_finite(scalars["energy_sampled"]),
         **values,
-        **_of_funnel(scalars),
+        **_describe_selection(scalars),
     )
 
 
-def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
-    """What only a restoration with proposals, scores or refinement knows."""
+def _describe_selection(scalars: dict[str, Any]) -> dict[str, Any]:
+    """Return fields that only recipes with proposals, scores or refinement fill."""
     return {
         "origin": scalars.get("origin", GENERATED),
         "parent": scalars.get("parent", -1),
@@ -122,7 +123,10 @@ def _of_funnel(scalars: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_candidate(scalars: dict[str, Any]) -> bool | None:
-    """Whether a scored sample was relaxed further: one that was not still has its score."""
+    """Return whether a scored sample was relaxed further; None without scores.
+
+    A sample that was not relaxed further still has its score as its energy.
+    """
     if "energy_scored" not in scalars:
         return None
     status, scored = SampleStatus(scalars["status"]), scalars["energy_scored"]
@@ -133,7 +137,7 @@ def _is_candidate(scalars: dict[str, Any]) -> bool | None:
     return bool(np.isfinite(scored)) and not held_back
 
 
-def _compared(sample: StructureBatch, reference: StructureBatch, suffix: str) -> dict[str, Any]:
+def _compare(sample: StructureBatch, reference: StructureBatch, suffix: str) -> dict[str, Any]:
     found = compare(sample, reference)
     inserted = float(np.sqrt((found.site_distances**2).mean()))
     values = {"match": found.match, "rmsd": found.rmsd, "rmsd_inserted": inserted}
@@ -141,25 +145,26 @@ def _compared(sample: StructureBatch, reference: StructureBatch, suffix: str) ->
     return {f"{name}{suffix}": value for name, value in values.items()}
 
 
-def _formula(reference: StructureBatch) -> Formula:
+def _parse_formula(reference: StructureBatch) -> Formula:
     return Formula.from_list([chemical_symbols[number] for number in reference.numbers])
 
 
-def _chemistry(reference: StructureBatch) -> str:
+def _classify(reference: StructureBatch) -> str:
     others = reference.numbers[~reference.inserted]
     return WITH_NONMETAL if np.isin(others, NONMETALS).any() else WITHOUT_NONMETAL
 
 
 def none_unless_finite(value: float) -> float | None:
-    """The value, or None where there is none."""
+    """Return the value, or None if it is NaN or infinite."""
     return float(value) if np.isfinite(value) else None
 
 
 def find_represented(drawn: StructureBatch, samples: StructureBatch) -> list[int]:
-    """(S,) for samples of one host the row that each shares its outcome with, mostly its own.
+    """Return (S,) the index of the sample whose outcome each sample shares, mostly its own.
 
-    A duplicate that was not relaxed is closest, as drawn, to an earlier sample that was; one that
-    was relaxed is closest to a lower one at its end.
+    A duplicate would have become what the sample that it repeats became. One that was not relaxed
+    is assigned to the closest earlier sample that was, before relaxation; one that was relaxed to
+    the closest lower one after relaxation.
     """
     duplicate = samples.scalars["status"] == SampleStatus.DUPLICATE.value
     energies = samples.scalars["energy"]
@@ -168,15 +173,15 @@ def find_represented(drawn: StructureBatch, samples: StructureBatch) -> list[int
     for row in np.flatnonzero(duplicate).tolist():
         if evaluated[row]:
             others = np.flatnonzero(~duplicate & (energies <= energies[row]))
-            found[row] = _closest(samples, row, others)
+            found[row] = _find_closest(samples, row, others)
         else:
             others = np.flatnonzero(evaluated)
-            found[row] = _closest(drawn, row, others[others < row])
+            found[row] = _find_closest(drawn, row, others[others < row])
     return found
 
 
-def _closest(samples: StructureBatch, row: int, others: NDArray[np.intp]) -> int:
-    """Of other samples the one whose inserted sites are closest, or the sample itself."""
+def _find_closest(samples: StructureBatch, row: int, others: NDArray[np.intp]) -> int:
+    """Return the other sample with the closest inserted sites; without any, the sample itself."""
     farthest = {
         int(other): compute_inserted_distances(samples[row], samples[int(other)]).max(initial=0.0)
         for other in others

@@ -1,4 +1,4 @@
-"""find_reason: why the answer for a host is not its reference."""
+"""Reasons why the lowest candidate of a host is not its reference."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ NO_CANDIDATE = "no candidate"
 LOWER = "lower in energy than the reference"
 MOVED = "host moved away"
 NOT_FIRST = "relaxed, but not ranked first"
-LOST = "drawn, but lost in relaxation"
-NOT_RELAXED = "drawn, but not relaxed"
-NOT_DRAWN = "not drawn"
+LOST = "sampled, but lost in relaxation"
+NOT_RELAXED = "sampled, but not relaxed"
+NOT_SAMPLED = "not sampled"
 
 
 def describe_failure(row: HostRow) -> dict[str, Any] | None:
-    """Why the lowest candidate of a host is not the reference, as JSON; None where it is."""
+    """Return why the lowest candidate of a host is not the reference, as JSON; None if it is."""
     lowest = row.lowest
     if lowest is not None and is_correct(row, lowest):
         return None
@@ -34,7 +34,7 @@ def describe_failure(row: HostRow) -> dict[str, Any] | None:
 
 
 def find_reason(row: HostRow) -> str:
-    """The first that holds, from what became of the answer back to what was drawn."""
+    """Return the first reason that applies, from the last stage back to sampling."""
     lowest = row.lowest
     if lowest is None:
         return NO_CANDIDATE
@@ -47,10 +47,10 @@ def find_reason(row: HostRow) -> str:
         return LOST
     if right:
         return NOT_RELAXED
-    return MOVED if lowest.host_match is False else NOT_DRAWN
+    return MOVED if lowest.host_match is False else NOT_SAMPLED
 
 
 def _was_relaxed(row: HostRow, place: int) -> bool:
-    """Whether a sample had its chance."""
+    """Return whether a sample was selected and relaxed."""
     sample = row.samples[place]
     return sample.candidate is not False and sample.energy_sampled is not None

@@ -1,11 +1,11 @@
-"""What a benchmark measures: one row a host with one row a sample, and the files they lie in.
+"""Rows of a benchmark, one per host with one per sample, and the files that hold them.
 
 A folder of one generator holds
 
-- `settings.json`: what was asked for; a run that goes on in the folder has to agree with it.
-- `rows.jsonl`: a `HostRow` a line, in the order in which hosts were finished.
-- `samples.csv`: the same, a line a sample.
-- `summary.json`: what `summarise` makes of them.
+- `settings.json`: settings and references; a run that continues in the folder has to have the same.
+- `rows.jsonl`: a `HostRow` per line, in the order in which hosts were finished.
+- `samples.csv`: the same with a line per sample.
+- `summary.json`: the result of `summarise`.
 
 A folder that compares generators holds such a folder for each and `comparison.json`, a JSON
 mapping of the generators as they were named, in their order, to the names of their folders.
@@ -32,11 +32,11 @@ COMPARISON = "comparison.json"
 
 WITH_NONMETAL = "oxide/organic (C,N,O,S)"
 WITHOUT_NONMETAL = "metallic/complex hydride"
-"""The two values of `HostRow.chemistry`: hosts with C, N, O or S, and without."""
+"""Values of `HostRow.chemistry`: hosts with C, N, O or S, and hosts without."""
 
 
 class SampleRow(BaseModel):
-    """What came of one sample; distances and matches are with the reference as it was given.
+    """Outcome of one sample; distances and matches are to the reference as it was given.
 
     Attributes
     ----------
@@ -45,44 +45,43 @@ class SampleRow(BaseModel):
     status
         Value of its SampleStatus at the end.
     same_as
-        Index of the sample whose outcome it shares, of which it is a duplicate; its own
-        index elsewhere.
+        Index of the sample that it duplicates and shares the outcome of; otherwise its own.
     rank
-        0 for the lowest of the host, -1 where it was not ranked.
+        Rank in energy: 0 for the lowest of the host, -1 if it was not ranked.
     match_unrelaxed
-        StructureMatcher calls it, as drawn, the reference.
+        Whether it matches the reference before relaxation.
     match
-        The same after relaxation; None where it has no energy.
+        Whether it matches after relaxation; None without an energy.
     host_match
-        StructureMatcher calls the host alone, after relaxation, that of the reference.
+        Whether its host sites alone match those of the reference after relaxation.
     rmsd
         Root mean square displacement of all sites after relaxation, in units of
         (V / sites)^(1/3); None unless it matches.
     rmsd_unrelaxed
-        The same as drawn.
+        The same before relaxation.
     rmsd_inserted
-        Å, root mean square distance of inserted sites after relaxation, matched or
-        not; None where it has no energy.
+        Root mean square distance of inserted sites after relaxation, Å, whether or not it
+        matches; None without an energy.
     rmsd_inserted_unrelaxed
-        The same as drawn; None where sites have no position.
+        The same before relaxation; None without positions.
     worst_inserted, worst_inserted_unrelaxed
-        Å, the largest of the distances behind these.
+        Largest distance of an inserted site, Å.
     energy
-        eV, at the end of its relaxation; None where it was not relaxed.
+        Energy at the end of its relaxation, eV; None if it was not relaxed.
     energy_sampled
-        eV, before relaxation.
+        Energy before relaxation, eV.
     energy_difference
-        eV per atom, `energy` minus the relaxed reference's.
+        `energy` minus the energy of the relaxed reference, eV per atom.
     origin
-        'drawn' by the generator; 'symmetrised' or 'wyckoff': a proposal for reasons of symmetry.
+        'drawn' (sampled by the generator), or 'symmetrised' or 'wyckoff' (symmetric proposals).
     parent
-        Index of the sample that a symmetrised one comes from; -1 elsewhere.
+        Index of the sample that a symmetrised one was made from; otherwise -1.
     energy_scored
-        eV, after the short relaxation that chooses candidates; None where there was none.
+        Energy after the short relaxation that scores samples, eV; None without scores.
     candidate
-        Whether it was chosen by that energy; None where there was no choice.
+        Whether it was selected by its score; None without scores.
     space_group
-        Number of the space group at the end; None where it was not looked for.
+        Number of the space group at the end; None if it was not determined.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -134,35 +133,34 @@ class PotentialRow(BaseModel):
 
 
 class HostRow(BaseModel):
-    """What came of one host.
+    """Outcome of one host.
 
     Attributes
     ----------
     index
-        Place of its reference among those of the file, from 0.
+        Index of its reference in the file, from 0.
     label
         Name of the reference.
     formula
-        Of the reference, for the whole cell, in Hill order.
+        Formula of the whole cell of the reference, in Hill order.
     chemistry
         `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
     sites, inserted
         Number of all and of inserted sites.
     reference_energy
-        eV, relaxed as candidates are; None where that failed.
+        Energy of the relaxed reference, eV; None if its relaxation failed.
     reference_energy_unrelaxed
-        eV, as given.
+        Energy of the reference as it was given, eV.
     seconds_sampling, seconds_relaxing
-        Of one core (process time), over all samples, without the
-        relaxation of the reference.
+        CPU seconds of one core over all samples, without the reference.
     network_calls
-        Evaluations of the generator's network, structure by structure.
+        Evaluations of the network of the generator, counted per structure.
     evaluations
-        Evaluations of the potential, structure by structure, without the reference.
+        Evaluations of the potential, counted per structure, without the reference.
     samples
-        One row a sample, in their order: first those drawn, then proposals.
+        One row per sample, in their order: first those of the generator, then proposals.
     potentials
-        Energies of the same structures with other potentials, by their names.
+        Energies of the same structures by other potentials, by the names of these.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -184,7 +182,7 @@ class HostRow(BaseModel):
 
     @property
     def drawn(self) -> list[SampleRow]:
-        """The samples that the generator drew, without proposals."""
+        """The samples of the generator, without proposals."""
         return [sample for sample in self.samples if sample.origin == GENERATED]
 
     @property
@@ -193,7 +191,7 @@ class HostRow(BaseModel):
         return next((sample for sample in self.samples if sample.rank == 0), None)
 
     def outcome(self, sample: SampleRow) -> SampleRow:
-        """The sample that a duplicate stands for, and any other sample itself."""
+        """Return the sample whose outcome a duplicate shares, and any other sample itself."""
         seen = {sample.sample}
         while sample.same_as not in seen:
             sample = self.samples[sample.same_as]
@@ -202,14 +200,14 @@ class HostRow(BaseModel):
 
 
 def read_rows(folder: Path) -> list[HostRow]:
-    """Rows of a folder, in the order of their index; none where no host was finished.
+    """Read the rows of a folder, in the order of their index; [] if no host was finished.
 
-    A last line that was cut off is left out: its host was not finished.
+    An unfinished last line is ignored: a killed run leaves one behind.
 
     Raises
     ------
     ValueError
-        If a line is no row.
+        If a line is not a row.
     """
     path = folder / ROWS
     if not path.exists():
@@ -222,7 +220,7 @@ def read_rows(folder: Path) -> list[HostRow]:
             rows.append(HostRow.model_validate_json(line))
         except ValidationError as error:
             raise ValueError(
-                f"{path}, line {number}, is no row of a benchmark "
+                f"{path}, line {number}, is not a row of a benchmark "
                 f"({error.errors()[0]['msg'].lower()}): remove the line, or choose another folder"
             ) from None
     return sorted(rows, key=lambda row: row.index)
@@ -234,7 +232,7 @@ def write_samples(rows: Sequence[HostRow], path: Path) -> None:
 
 
 def format_samples_csv(rows: Sequence[HostRow]) -> str:
-    """The text of `write_samples`."""
+    """Return the CSV text of `write_samples`."""
     of_host = ["index", "label", "formula", "chemistry", "sites", "inserted", "reference_energy"]
     of_sample = list(SampleRow.model_fields)
     others = sorted({name for row in rows for name in row.potentials})

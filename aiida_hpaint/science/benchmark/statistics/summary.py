@@ -1,4 +1,4 @@
-"""summarise: the figures of a benchmark, each with its bootstrap error over the hosts."""
+"""Summary of a benchmark: all figures with bootstrap errors over hosts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
 )
 from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
-from aiida_hpaint.science.evaluation.success import estimate_rate
+from aiida_hpaint.science.evaluation.success import estimate_rate_as_json
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
@@ -36,24 +36,24 @@ INSERTED = ((1, 1), (2, 2), (3, 4), (5, 8), (9, None))
 def summarise(
     rows: Sequence[HostRow], potential: str = "the potential that relaxed"
 ) -> dict[str, Any]:
-    """All figures of hosts with the same number of samples, as JSON.
+    """Return all figures of hosts with the same number of samples, as JSON.
 
-    `single_sample_match_unrelaxed`, `any_match_unrelaxed`: samples as drawn. `single_sample_match`,
-    `lowest_match`, `any_match`, `les`: at the end of the recipe, of one sample, of the lowest of
-    all and of any of all; `..._by_k`: of k of them. `les` is the lower-energy success of Reents et
-    al. (arXiv:2601.01959, section II). `host_match`: of hosts with a lowest candidate, whether the
-    host alone still matches. Rates are {value, error, n, low, high}: errors are standard errors of
-    a bootstrap over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV
-    per atom, distances in Å, seconds of one core.
+    `single_sample_match_unrelaxed`, `any_match_unrelaxed`: samples before relaxation.
+    `single_sample_match`, `lowest_match`, `any_match`, `les`: at the end of the recipe, of one
+    sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the
+    lower-energy success of Reents et al. (arXiv:2601.01959, section II). `host_match`: of hosts
+    with a lowest candidate, whether the host alone still matches. Rates are {value, error, n, low,
+    high}: errors are standard errors of a bootstrap over hosts, low and high the ends of a 95 %
+    interval (Wilson's). Energies are in eV per atom, distances in Å, times in CPU seconds.
 
-    Proposals for reasons of symmetry count in what is said of the lowest and of any at the end,
-    not in figures of single samples or of samples as drawn. With a funnel, which relaxes the
-    `candidates` of lowest score alone, k counts candidates in the order of their scores; figures
-    of single samples take the others as they were when they were left.
+    Symmetric proposals count in figures of the lowest and of any sample after relaxation, not in
+    figures of single samples or of samples before relaxation. Where only the `candidates` of lowest
+    score are relaxed, k counts candidates in the order of their scores; figures of single samples
+    take the other samples as they were after scoring.
 
     `potentials`: see `compare_potentials`; `potential` is the name of the one that relaxed.
 
-    Of samples that were not relaxed there are only the figures as drawn, and no failures.
+    If nothing was relaxed, there are only figures before relaxation, and no failures.
 
     Raises
     ------
@@ -86,8 +86,8 @@ def summarise(
 def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     unrelaxed = _unrelaxed(rows)
     rates = {
-        "single_sample_match_unrelaxed": _rate(unrelaxed),
-        "any_match_unrelaxed": _rate([any(found) for found in unrelaxed]),
+        "single_sample_match_unrelaxed": estimate_rate_as_json(unrelaxed),
+        "any_match_unrelaxed": estimate_rate_as_json([any(found) for found in unrelaxed]),
     }
     if not _relaxed(rows):
         return rates
@@ -96,11 +96,11 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
     return {
         **rates,
-        "single_sample_match": _rate(single),
-        "lowest_match": _rate([_lowest(row, is_correct) for row in rows]),
-        "any_match": _rate(anywhere),
-        "les": _rate([_lowest(row, is_success) for row in rows]),
-        "host_match": _rate(stayed),
+        "single_sample_match": estimate_rate_as_json(single),
+        "lowest_match": estimate_rate_as_json([_lowest(row, is_correct) for row in rows]),
+        "any_match": estimate_rate_as_json(anywhere),
+        "les": estimate_rate_as_json([_lowest(row, is_success) for row in rows]),
+        "host_match": estimate_rate_as_json(stayed),
     }
 
 
@@ -122,7 +122,7 @@ def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
 
 
 def _by_candidates(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
-    """Of the k candidates that a funnel would relax first; a host with fewer has them all."""
+    """Return rates with the first k candidates by score; a host with fewer counts with all."""
     longest = max(len(find_candidates(row)) for row in rows)
 
     def curve(test: Callable[[HostRow], list[bool]]) -> list[Figure]:
@@ -155,7 +155,7 @@ def _splits(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
 
 
 def _distances(rows: Sequence[HostRow]) -> dict[str, Figure]:
-    """Of the lowest candidates, matched and unmatched."""
+    """Return distances of the lowest candidates, matched and unmatched."""
     lowest = [row.lowest for row in rows if row.lowest is not None]
     inserted = [(sample.match is True, sample.rmsd_inserted) for sample in lowest]
     return {
@@ -166,7 +166,7 @@ def _distances(rows: Sequence[HostRow]) -> dict[str, Figure]:
 
 
 def _energies(rows: Sequence[HostRow]) -> dict[str, Figure]:
-    """The lowest above the reference, and what relaxation releases, in eV per atom."""
+    """Return the lowest above the reference, and what relaxation releases, eV per atom."""
     lowest = [row.lowest for row in rows]
     released = [
         None if s is None else _per_atom(s.energy_sampled, s.energy, row)
@@ -213,19 +213,15 @@ def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
     return row.lowest is not None and test(row, row.lowest)
 
 
-def _rate(successes: Sequence[Any]) -> Figure:
-    if not successes:
-        return {"value": None, "error": None, "n": 0, "low": None, "high": None}
-    return estimate_rate(successes).as_json()
-
-
 def _curve(by_host: FloatArray) -> list[Figure]:
-    """(hosts, K) expected successes to a rate for each k."""
-    return [{"k": k, **_rate(column.tolist())} for k, column in enumerate(by_host.T, 1)]
+    """Return a rate for each k from (hosts, K) expected successes."""
+    return [
+        {"k": k, **estimate_rate_as_json(column.tolist())} for k, column in enumerate(by_host.T, 1)
+    ]
 
 
 def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
-    """Whether any of k samples is good."""
+    """Return rates at which any of k samples is good."""
     return _curve(np.array([compute_any_probabilities(len(found), sum(found)) for found in good]))
 
 
@@ -236,7 +232,7 @@ def _relaxed(rows: Sequence[HostRow]) -> bool:
 
 
 def _spread(values: Sequence[float | None]) -> Figure:
-    """Mean, median and 90th percentile of the values that there are."""
+    """Return mean, median and 90th percentile of the known values."""
     known = [value for value in values if value is not None]
     if not known:
         return {"mean": None, "median": None, "p90": None, "n": 0}

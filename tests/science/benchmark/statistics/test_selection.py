@@ -78,7 +78,7 @@ def test_an_empty_funnel_has_no_candidates() -> None:
 def test_reasons_of_a_funnel(row: HostRow) -> None:
     assert find_reason(row) == "relaxed, but not ranked first"
     drawn = row.model_copy(update={"samples": row.samples[:4]})
-    assert find_reason(drawn) == "drawn, but not relaxed"
+    assert find_reason(drawn) == "sampled, but not relaxed"
     failure = describe_failure(drawn)
     assert failure is not None
     assert (failure["les"], failure["energy_difference"]) == (False, 0.1)

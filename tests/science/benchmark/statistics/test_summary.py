@@ -107,9 +107,9 @@ def test_failures_have_reasons(rows: list[HostRow]) -> None:
     }
     assert reasons == {
         "mp-1": "lower in energy than the reference",
-        "mp-2": "not drawn",
+        "mp-2": "not sampled",
         "mp-3": "no candidate",
-        "mp-4": "drawn, but lost in relaxation",
+        "mp-4": "sampled, but lost in relaxation",
         "mp-5": "host moved away",
         "mp-6": "relaxed, but not ranked first",
     }
@@ -143,7 +143,7 @@ def test_rows_are_read_as_they_were_written(rows: list[HostRow], tmp_path: Path)
 
 def test_a_line_that_is_no_row_is_named(rows: list[HostRow], tmp_path: Path) -> None:
     (tmp_path / ROWS).write_text(rows[0].model_dump_json() + '\n{"index": 1}\n')
-    with pytest.raises(ValueError, match="line 2, is no row"):
+    with pytest.raises(ValueError, match="line 2, is not a row"):
         read_rows(tmp_path)
 
 

@@ -1,10 +1,11 @@
-"""Bond valences: do the bonds of a host agree with oxidation states, and which anions lack some?
+"""Bond valences: agreement of a host's bonds with oxidation states, and sites that lack valence.
 
-Each bond between a cation and an anion carries exp((R0 - R) / b) valence units, and the bonds of
-a site add up to its valence. Where the sums at anions fall short, protons are missing: the method
-of Donnay & Allmann, American Mineralogist 55, 1003 (1970). Where hydride is missing, it is the
-cations that fall short. R0 of bonds to oxygen: `oxide_bonds.yaml`; of other bonds: O'Keeffe &
-Brese, J. Am. Chem. Soc. 113, 3226 (1991), with the numbers that pymatgen ships.
+A bond of length R between a cation and an anion has the valence exp((R0 - R) / b), and the
+valences of the bonds of a site add up to its oxidation state. If the sums at anions are too low,
+protons are missing: the method of Donnay and Allmann, American Mineralogist 55, 1003 (1970). If
+hydride is missing, the sums at cations are too low. R0 of bonds to oxygen is in
+`oxide_bonds.yaml`, that of other bonds follows O'Keeffe and Brese, J. Am. Chem. Soc. 113, 3226
+(1991), with the parameters in pymatgen.
 """
 
 from __future__ import annotations
@@ -18,33 +19,34 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.counting.charges import Balance
+from aiida_hpaint.science.counting.charge_balance import ChargeBalance
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 SOFTNESS = 0.37
-"""Å; b of the bond valence, as in the papers of the parameters."""
+"""The parameter b of the bond valence, Å, as in both sources of R0."""
 REACH = 4.0
-"""Å; sites farther apart share no bond."""
+"""Largest length of a bond, Å."""
 UNCERTAINTY = 0.12
-"""Relative standard deviation of a sum, with parameters of oxides."""
-UNCERTAINTY_ELSEWHERE = 0.2
-"""The same for other anions."""
+"""Relative standard deviation of the sum at a site of an oxide."""
+UNCERTAINTY_OTHER = 0.2
+"""Relative standard deviation of the sum at a site if there are other anions."""
+_OTHER_ANIONS = frozenset({"N", "S", "Se", "Te", "F", "Cl", "Br", "I", "P", "As"})
 
 
 @dataclass(frozen=True)
 class Bonds:
-    """Neighbours of a host.
+    """Pairs of neighbours in a host.
 
     Attributes
     ----------
     symbols : (n,) strings
         Element of each site.
     first, second : (p,) integers
-        Sites that are within `REACH`, each pair once in each order.
+        Indices of the sites of each pair within `REACH`, in both orders.
     distances : (p,) floats
-        In Å.
+        Distances in Å.
     """
 
     symbols: tuple[str, ...]
@@ -53,8 +55,8 @@ class Bonds:
     distances: FloatArray
 
     @classmethod
-    def of(cls, host: StructureBatch) -> Bonds:
-        """Of a batch of one structure, every site with its position."""
+    def from_host(cls, host: StructureBatch) -> Bonds:
+        """Find the pairs of a batch of one structure, whose sites all have positions."""
         from ase.neighborlist import neighbor_list
 
         from aiida_hpaint.science.structures.conversion import to_ase
@@ -63,26 +65,28 @@ class Bonds:
         found = neighbor_list("ijd", atoms, REACH)
         return cls(tuple(get_symbol(number) for number in host.numbers.tolist()), *found)
 
-    def sums(self, balance: Balance) -> FloatArray:
-        """(n,) valence units that reach each site from sites of the other sign."""
+    def sum_valences(self, balance: ChargeBalance) -> FloatArray:
+        """Return (n,) the sum of bond valences at each site, with sites of the opposite sign."""
         states = np.array([balance.states[symbol] for symbol in self.symbols])
         totals = np.zeros(len(self.symbols))
         for i, j, distance in zip(self.first, self.second, self.distances, strict=True):
             if states[i] > 0 > states[j]:
-                length = bond_length(self.symbols[i], float(states[i]), self.symbols[j])
+                length = find_bond_length(self.symbols[i], float(states[i]), self.symbols[j])
                 valence = math.exp((length - distance) / SOFTNESS)
                 totals[i] += valence
                 totals[j] += valence
         return totals
 
 
-def agreement(bonds: Bonds, balance: Balance) -> float:
-    """How well the sums agree with an assignment: 1 at best, a Gaussian of each element's mean.
+def rate_agreement(bonds: Bonds, balance: ChargeBalance) -> float:
+    """Return the agreement of the sums with an assignment, from 0 to 1.
 
-    With protons to add, cations must have their full valence already and anions at most theirs;
-    with hydride to add, the other way round; with nothing to add, both must be full.
+    It is the product of a Gaussian of the mean relative excess of each element. If protons are to
+    be added, cations must have their full valence and anions may lack some; if hydride is, the
+    other way round; if nothing is, neither may lack any.
     """
-    sums = bonds.sums(balance)
+    sums = bonds.sum_valences(balance)
+    uncertainty = UNCERTAINTY_OTHER if _OTHER_ANIONS & set(bonds.symbols) else UNCERTAINTY
     exponent = 0.0
     for symbol in Counter(bonds.symbols):
         state = balance.states[symbol]
@@ -90,13 +94,13 @@ def agreement(bonds: Bonds, balance: Balance) -> float:
         excess = float(sums[members].mean()) / abs(state) - 1
         may_lack = balance.added * state < 0
         if not (may_lack and excess < 0):
-            exponent += (excess / _uncertainty(bonds.symbols)) ** 2
+            exponent += (excess / uncertainty) ** 2
     return math.exp(-0.5 * exponent)
 
 
-def missing(bonds: Bonds, balance: Balance) -> dict[int, float]:
-    """Valence units that each site lacks to which something would be added."""
-    sums = bonds.sums(balance)
+def find_missing_valences(bonds: Bonds, balance: ChargeBalance) -> dict[int, float]:
+    """Return the valence that each site lacks, for the sites that bind the added atoms."""
+    sums = bonds.sum_valences(balance)
     return {
         index: abs(balance.states[symbol]) - float(sums[index])
         for index, symbol in enumerate(bonds.symbols)
@@ -105,38 +109,33 @@ def missing(bonds: Bonds, balance: Balance) -> dict[int, float]:
 
 
 @cache
-def bond_length(cation: str, state: float, anion: str) -> float:
-    """R0 in Å of a bond between a cation in an oxidation state and an anion.
+def find_bond_length(cation: str, state: float, anion: str) -> float:
+    """Return R0 (Å) of a bond between a cation in an oxidation state and an anion.
 
     Raises
     ------
     KeyError
         If there are no parameters for these elements.
     """
-    table = _oxide_bonds().get(cation) if anion == "O" else None
+    table = _read_oxide_bonds().get(cation) if anion == "O" else None
     if table:
         return float(table[min(table, key=lambda known: (abs(known - state), known))])
-    return _softness_length(cation, anion)
+    return _estimate_bond_length(cation, anion)
 
 
 def has_parameters(symbols: set[str]) -> bool:
-    """Whether all pairs of these elements have a bond length."""
+    """Return whether R0 is known for all pairs of these elements."""
     try:
         for first in symbols:
             for second in symbols:
-                bond_length(first, 1.0, second)
+                find_bond_length(first, 1.0, second)
     except KeyError:
         return False
     return True
 
 
-def _uncertainty(symbols: tuple[str, ...]) -> float:
-    others = {"N", "S", "Se", "Te", "F", "Cl", "Br", "I", "P", "As"} & set(symbols)
-    return UNCERTAINTY_ELSEWHERE if others else UNCERTAINTY
-
-
 @cache
-def _oxide_bonds() -> dict[str, dict[int, float]]:
+def _read_oxide_bonds() -> dict[str, dict[int, float]]:
     import yaml
 
     text = files(__package__ or "").joinpath("oxide_bonds.yaml").read_text(encoding="utf-8")
@@ -144,8 +143,8 @@ def _oxide_bonds() -> dict[str, dict[int, float]]:
     return loaded
 
 
-def _softness_length(first: str, second: str) -> float:
-    """Equation 1 of O'Keeffe & Brese, in Å."""
+def _estimate_bond_length(first: str, second: str) -> float:
+    """Return R0 (Å) from equation 1 of O'Keeffe and Brese."""
     from pymatgen.analysis.bond_valence import BV_PARAMS
     from pymatgen.core import Element
 

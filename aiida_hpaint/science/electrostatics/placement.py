@@ -1,33 +1,33 @@
-"""Hosts with sites put where the potential offers them."""
+"""Hosts with atoms placed at chosen sites of their potential."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from aiida_hpaint.science.electrostatics.peaks import Sites
 from aiida_hpaint.science.electrostatics.pinball import choose_sites
-from aiida_hpaint.science.electrostatics.sites import Sites
 from aiida_hpaint.science.settings import PinballSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray, IntArray
 
-__all__ = ["arrange_sites", "place_sites"]
+__all__ = ["place_lowest_arrangements", "place_sites"]
 
-SEED = 20260103
-"""Of the directions of nudges."""
+DISPLACEMENT_SEED = 20260103
+"""Seed of the directions of random displacements."""
 
 
-def arrange_sites(
+def place_lowest_arrangements(
     host: StructureBatch, sites: Sites, element: str, count: int, settings: PinballSettings
 ) -> StructureBatch:
-    """The lowest arrangements of `count` of the sites, or of all of them where there are fewer.
+    """Place atoms in the lowest arrangements of `count` sites, or at all sites if there are fewer.
 
     Returns
     -------
     StructureBatch
-        As `place_sites`, with the scalars `energy_pinball` (eV) and `exact`, whether it is proved
-        that no arrangement is missing between them.
+        See `place_sites`; also the scalars `energy_pinball` (eV) and `exact`: whether it is
+        proved that no other arrangement is lower.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def arrange_sites(
         settings,
         sites.permutations,
     )
-    samples = place_sites(host, sites.frac_coords, found.chosen, element, settings.nudge)
+    samples = place_sites(host, sites.frac_coords, found.chosen, element, settings.displacement)
     exact = np.full(len(samples), found.exact)
     return samples.with_scalars(energy_pinball=found.energies, exact=exact)
 
@@ -52,23 +52,23 @@ def place_sites(
     frac_coords: FloatArray,
     chosen: IntArray,
     element: str,
-    nudge: float = 0.0,
+    displacement: float = 0.0,
 ) -> StructureBatch:
-    """One sample for each arrangement: the host, then the sites of the arrangement.
+    """Make one sample for each arrangement: the host, followed by the sites of the arrangement.
 
     Parameters
     ----------
     host : StructureBatch
-        A single structure; all of its sites count as known.
+        One structure; all of its sites are known ones.
     frac_coords : (M, 3) floats
-        Sites to choose from, fractional.
+        Fractional coordinates of all sites.
     chosen : (A, n) integers
-        Which of them each arrangement fills.
+        Indices of the sites that each arrangement occupies.
     element
-        What they are filled with.
-    nudge
-        How far each placed site is moved in a random direction, Å. The directions are those of
-        a fixed seed: arrangements are the same whenever they are made.
+        Element that is placed.
+    displacement
+        Length (Å) by which each placed atom is moved in a random direction. The directions have
+        a fixed seed, so that the same arrangement is always the same structure.
 
     Returns
     -------
@@ -83,7 +83,8 @@ def place_sites(
     if len(host) != 1:
         raise ValueError(f"one host is needed, got {len(host)}")
     filled = (
-        _filled(host, frac_coords[sites] + _nudges(host, sites, nudge), element) for sites in chosen
+        _add_atoms(host, frac_coords[sites] + _displace(host, sites, displacement), element)
+        for sites in chosen
     )
     samples = concatenate(list(filled))
     return samples.with_scalars(
@@ -93,7 +94,7 @@ def place_sites(
     )
 
 
-def _filled(host: StructureBatch, frac_coords: FloatArray, element: str) -> StructureBatch:
+def _add_atoms(host: StructureBatch, frac_coords: FloatArray, element: str) -> StructureBatch:
     count = len(frac_coords)
     return StructureBatch(
         labels=host.labels,
@@ -107,9 +108,11 @@ def _filled(host: StructureBatch, frac_coords: FloatArray, element: str) -> Stru
     )
 
 
-def _nudges(host: StructureBatch, sites: IntArray, length: float) -> FloatArray:
-    """(n, 3) fractional displacements of the given length; of each site always the same."""
-    directions = np.random.default_rng(SEED).standard_normal((int(sites.max()) + 1, 3))[sites]
+def _displace(host: StructureBatch, sites: IntArray, length: float) -> FloatArray:
+    """Return (n, 3) fractional displacements of the given length (Å), the same for each site."""
+    directions = np.random.default_rng(DISPLACEMENT_SEED).standard_normal(
+        (int(sites.max()) + 1, 3)
+    )[sites]
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     moves: FloatArray = length * directions @ np.linalg.inv(host.cells[0])
     return moves

@@ -1,4 +1,4 @@
-"""A potential as a calculator of ASE that has stresses, by finite differences of the energy."""
+"""Calculator of ASE with stresses from finite differences of the energy of a potential."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.relaxation.potentials import Potential
 
 STEP = 0.01
-"""Strain to each side; energies in single precision allow no smaller one."""
+"""Strain of each copy; energies in single precision do not allow a smaller one."""
 
 _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
-"""Components of a stress in the order of Voigt."""
+"""Components of a stress in Voigt order."""
 
 
-class StrainCalculator(Calculator):
-    """Energies and forces of a potential, and stresses from strained copies of a structure.
+class StressCalculator(Calculator):
+    """Calculator with energies and forces of a potential, and stresses by finite differences.
 
-    All registered potentials have energies and forces alone; twelve strained copies, evaluated at
-    once, give the stress of any of them.
+    The registered potentials return energies and forces only. The stress follows from twelve
+    strained copies of a structure, two for each component, which are evaluated in one batch.
 
     Parameters
     ----------
     potential
-        What computes energies.
+        Potential that is evaluated.
     """
 
     implemented_properties = ["energy", "forces", "stress"]  # noqa: RUF012
@@ -45,7 +45,7 @@ class StrainCalculator(Calculator):
         """Evaluate a structure: energy (eV), forces (eV/Å) and stress (eV/Å³, Voigt order)."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         structure: Any = self.atoms
-        strains = _strains() if "stress" in properties else np.eye(3)[None]
+        strains = _make_strains() if "stress" in properties else np.eye(3)[None]
         cells = structure.cell.array @ strains
         positions = structure.get_scaled_positions(wrap=False)[None] @ cells
         count = len(strains)
@@ -64,8 +64,8 @@ class StrainCalculator(Calculator):
             self.results["stress"] = slopes / structure.get_volume()
 
 
-def _strains() -> NDArray[np.float64]:
-    """(13, 3, 3) deformations: none, the six positive ones, the six negative ones."""
+def _make_strains() -> NDArray[np.float64]:
+    """Return (13, 3, 3) deformations: none, then six positive and six negative strains."""
     deformations = [np.eye(3)]
     for sign in (1, -1):
         for i, j in _PAIRS:

@@ -1,4 +1,4 @@
-"""What came of relaxations with pw.x, read from their processes."""
+"""Results and failures of relaxations with pw.x, read from their processes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = [
     "FAILED",
     "NOT_CONVERGED",
     "Relaxation",
-    "costs",
-    "last_words",
+    "find_failure",
     "read_relaxation",
+    "sum_costs",
 ]
 
 CONVERGED, NOT_CONVERGED, FAILED = "converged", "not converged", "failed"
@@ -31,26 +31,26 @@ _IONIC = PwCalculation.get_exit_statuses(
         "ERROR_IONIC_CYCLE_BFGS_HISTORY_FAILURE",
     ]
 )
-"""Ends whose last energy is that of a converged scf cycle, for the positions that they reached."""
+"""Exit statuses after which the last energy is still that of a converged scf cycle."""
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """What a relaxation reached.
+    """Result of a relaxation.
 
     Attributes
     ----------
     report
-        `status` (converged, not converged, failed), `message` and `exit_status` of what failed;
-        `energy` (eV) and `energy_per_atom`, where converged or not converged; `max_force` on
-        moving sites (eV/Å); of all jobs together `jobs` (their number), `ionic_steps` (positions
-        evaluated), `scf_iterations` and `seconds` (of pw.x, wall time); `kpoints` (mesh),
-        `symmetries` (operations), `magnetisation` and `absolute_magnetisation` (µB a cell, None
-        without spin).
+        `status` (converged, not converged, failed), `message` and `exit_status` of a failure;
+        `energy` (eV) and `energy_per_atom`, unless failed; `max_force` on
+        moving sites (eV/Å); summed over all jobs `jobs` (their number), `ionic_steps` (positions
+        evaluated), `scf_iterations` and `seconds` (wall time of pw.x); `kpoints` (mesh),
+        `symmetries` (number of operations), `magnetisation` and `absolute_magnetisation`
+        (Bohr magnetons per cell, None without spin).
     structure
-        The last positions, or None if not a single step was done.
+        Structure with the last positions, or None if no step was completed.
     parameters
-        `output_parameters` of the last job that has some.
+        `output_parameters` of the last job that has them.
     """
 
     report: dict[str, Any]
@@ -59,12 +59,12 @@ class Relaxation:
 
 
 def read_relaxation(child: WorkflowNode, fixed: Sequence[bool] | None = None) -> Relaxation:
-    """Read a PwRelaxWorkChain, or a PwBaseWorkChain, that has ended, well or not.
+    """Read a PwRelaxWorkChain or PwBaseWorkChain that has finished or failed.
 
     Parameters
     ----------
     fixed : (sites,)
-        True where a site did not move: the largest force is that on the others.
+        True for sites that did not move; the largest force is that on the others.
     """
     jobs = sorted(filter(_is_pw, child.called_descendants), key=lambda node: node.pk or 0)
     status, exit_status, message = _end(child, jobs)
@@ -76,15 +76,15 @@ def read_relaxation(child: WorkflowNode, fixed: Sequence[bool] | None = None) ->
         "exit_status": exit_status,
         **_energies(parameters if status != FAILED else None),
         "max_force": None if status == FAILED else _max_force(trajectory, fixed),
-        **costs(jobs),
+        **sum_costs(jobs),
         "ionic_steps": sum(map(_ionic_steps, jobs)),
         **_facts(parameters, jobs),
     }
     return Relaxation(report, _last(jobs, "output_structure"), parameters)
 
 
-def costs(jobs: Sequence[CalcJobNode]) -> dict[str, Any]:
-    """Number of jobs, self-consistent iterations, and seconds of wall time inside the codes."""
+def sum_costs(jobs: Sequence[CalcJobNode]) -> dict[str, Any]:
+    """Return the number of jobs, scf iterations, and seconds of wall time inside the codes."""
     return {
         "jobs": len(jobs),
         "scf_iterations": int(sum(_number(job, "total_number_of_scf_iterations") for job in jobs)),
@@ -92,23 +92,23 @@ def costs(jobs: Sequence[CalcJobNode]) -> dict[str, Any]:
     }
 
 
-def last_words(process: ProcessNode) -> tuple[int | None, str]:
-    """Exit status of what failed deepest in a process, and what it said."""
+def find_failure(process: ProcessNode) -> tuple[int | None, str]:
+    """Return the exit status and message of the last failed job of a process, or process."""
     failed = [node for node in _descendants(process) if _has_failed(node)]
     jobs = [node for node in failed if isinstance(node, CalcJobNode)]
-    said = jobs or failed or [process]
-    node = max(said, key=lambda one: one.pk or 0)
+    # The highest PK is the last attempt, after those that error handlers have repeated.
+    node = max(jobs or failed or [process], key=lambda one: one.pk or 0)
     if node.is_excepted or node.is_killed:
         lines = str(node.exception or "killed").strip().splitlines()
         return node.exit_status, f"{node.process_label} {node.pk}: {lines[-1]}"
-    told = (node.exit_message or "it failed").strip()
-    if isinstance(node, CalcJobNode) and (error := _error_of_pw(node)):
-        told = f"{told} pw.x says: {error}"
-    return node.exit_status, f"{node.process_label} {node.pk}: {told} (exit {node.exit_status})"
+    message = (node.exit_message or "it failed").strip()
+    if isinstance(node, CalcJobNode) and (error := _read_error(node)):
+        message = f"{message} pw.x reports: {error}"
+    return node.exit_status, f"{node.process_label} {node.pk}: {message} (exit {node.exit_status})"
 
 
-def _error_of_pw(job: CalcJobNode) -> str:
-    """What pw.x itself gives as the reason, between two lines of %."""
+def _read_error(job: CalcJobNode) -> str:
+    """Return the error that pw.x prints between two lines of %."""
     try:
         text = job.outputs.retrieved.base.repository.get_object_content(
             str(job.get_option("output_filename"))
@@ -122,7 +122,7 @@ def _error_of_pw(job: CalcJobNode) -> str:
 def _end(child: WorkflowNode, jobs: list[CalcJobNode]) -> tuple[str, int | None, str]:
     if child.is_finished_ok:
         return CONVERGED, 0, ""
-    exit_status, message = last_words(child)
+    exit_status, message = find_failure(child)
     usable = bool(jobs) and jobs[-1].exit_status in _IONIC and not child.is_killed
     return NOT_CONVERGED if usable else FAILED, exit_status, message
 

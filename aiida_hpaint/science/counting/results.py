@@ -1,4 +1,4 @@
-"""What a count of missing sites has found: a ranked list with its evidence and margins."""
+"""Result of counting missing sites: a ranked list of numbers with the evidence for each."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from aiida_hpaint.science.counting.hull import Stability
 from aiida_hpaint.science.counting.phases import Phase
-from aiida_hpaint.science.counting.trials import Trials
-from aiida_hpaint.science.counting.windows import Window
+from aiida_hpaint.science.counting.restorations import RestorationsByCount
+from aiida_hpaint.science.counting.stability import Stability, StabilityWindow
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
@@ -21,29 +20,29 @@ EVIDENCE = ("energy", "charge", "valence")
 
 
 @dataclass(frozen=True)
-class Count:
-    """One number of missing sites and what speaks for it.
+class RankedCount:
+    """One number of missing sites, with its score and the evidence for it.
 
     Attributes
     ----------
     count
-        The number.
+        Number of missing sites.
     score
-        Between 0 and 1; those of all numbers add up to 1. See `counting.ranking`.
+        Score between 0 and 1; the scores of all numbers add up to 1. See `counting.ranking`.
     weights
-        What each evidence says, between 0 and 1; one that says nothing of the host is left out.
+        Weight from each criterion, between 0 and 1; criteria that do not apply are left out.
     energy
-        Of the lowest candidate in which the host stayed, eV of the cell; None without candidate.
+        Energy of the cell of the lowest candidate with an intact host, eV; None without one.
     step
-        Energy of adding the last one of these sites from the element's reference phase, eV.
+        Energy of adding the last of these sites from the element's reference phase, eV.
     stability
         Formation energy and distance to the hull of the competing phases.
     window
-        Chemical potentials at which the number is the stable one; None where there are none.
+        Chemical potentials at which this number is stable; None if there are none.
     states
-        The commonest oxidation states that make it neutral; None where there are none.
+        Most common oxidation states that make the crystal neutral; None if there are none.
     note
-        What went wrong; empty where all is well.
+        Reason why there is no usable candidate; empty if there is one.
     """
 
     count: int
@@ -52,12 +51,12 @@ class Count:
     energy: float | None = None
     step: float | None = None
     stability: Stability | None = None
-    window: Window | None = None
+    window: StabilityWindow | None = None
     states: str | None = None
     note: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """All of it as JSON; an open end of a window is None."""
+        """Return all attributes as JSON; an infinite end of a window is None."""
         hull, window = self.stability, self.window
         edges = None if window is None else (window.low, window.high)
         return {
@@ -76,63 +75,63 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Counting:
-    """All numbers of missing sites that were tried, the likeliest first.
+class CountingResult:
+    """Ranking of all numbers of missing sites that were tried.
 
     Attributes
     ----------
     host
         Label of the host.
     element
-        What is missing.
+        Element that is missing.
     counts
-        One entry a number, the highest score first.
+        One entry for each number, the highest score first.
     votes
-        The number that each evidence alone would choose; None where it says nothing.
+        Number that each criterion alone would select; None if it does not apply.
     reference
         Energy per atom (eV) of the element's reference phase.
     phases
-        The competing phases.
-    trials
-        The restorations; None where they are elsewhere, as in the nodes of a workflow.
+        Competing phases.
+    restorations
+        Restorations with each number; None in a workflow, which stores them as nodes.
     """
 
     host: str
     element: str
-    counts: tuple[Count, ...]
+    counts: tuple[RankedCount, ...]
     votes: Mapping[str, int | None]
     reference: float
     phases: tuple[Phase, ...] = ()
-    trials: Trials | None = None
+    restorations: RestorationsByCount | None = None
 
     @property
-    def best(self) -> Count:
-        """The likeliest number."""
+    def best(self) -> RankedCount:
+        """Number with the highest score."""
         return self.counts[0]
 
     @property
     def margin(self) -> float:
-        """Score of the first less that of the second."""
+        """Difference between the highest and the second highest score."""
         return self.counts[0].score - (self.counts[1].score if len(self.counts) > 1 else 0.0)
 
     @property
     def contradiction(self) -> str:
-        """Which evidence chooses which number, where they differ; empty where they agree."""
+        """Number that each criterion selects, if they disagree; empty if they agree."""
         cast = {name: vote for name, vote in self.votes.items() if vote is not None}
         if len(set(cast.values())) < 2:
             return ""
-        said = ", ".join(f"{name} says {vote}" for name, vote in cast.items())
-        return f"the evidence contradicts itself: {said}"
+        votes = ", ".join(f"{name} suggests {vote}" for name, vote in cast.items())
+        return f"the criteria disagree: {votes}"
 
     @property
     def structure(self) -> StructureBatch | None:
-        """The lowest candidate with the likeliest number of sites."""
-        if self.trials is None:
+        """Lowest candidate with the likeliest number of sites."""
+        if self.restorations is None:
             return None
-        return self.trials.lowest(self.best.count)
+        return self.restorations.get_lowest(self.best.count)
 
     def as_json(self) -> dict[str, Any]:
-        """All of it but the structures as JSON."""
+        """Return everything except the structures as JSON."""
         return {
             "host": self.host,
             "element": self.element,
@@ -146,8 +145,8 @@ class Counting:
         }
 
 
-def counts_csv(found: Mapping[str, Any]) -> str:
-    """One line a number of sites, the likeliest first, from the JSON of a `Counting`."""
+def format_counts_csv(found: Mapping[str, Any]) -> str:
+    """Format the JSON of a `CountingResult` as CSV, one line for each number of sites."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(found["counts"][0]), lineterminator="\n")
     writer.writeheader()

@@ -7,25 +7,30 @@ from hypothesis import strategies as st
 from pinballs import by_brute_force, by_highs, grid_sites, random_sites
 
 from aiida_hpaint.science.electrostatics import enumeration
-from aiida_hpaint.science.electrostatics.arrangements import TIE, Pool
-from aiida_hpaint.science.electrostatics.branching import Search
-from aiida_hpaint.science.electrostatics.ewald import ewald_energies
-from aiida_hpaint.science.electrostatics.heuristic import exchange
-from aiida_hpaint.science.electrostatics.lifting import simple_bound
-from aiida_hpaint.science.electrostatics.selection import Selection
-from aiida_hpaint.science.electrostatics.site_symmetry import site_permutations, symmetrised
+from aiida_hpaint.science.electrostatics.arrangements import TIE, SolutionPool
+from aiida_hpaint.science.electrostatics.branch_and_bound import BranchAndBound
+from aiida_hpaint.science.electrostatics.ewald import compute_ewald_energies
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
+from aiida_hpaint.science.electrostatics.semidefinite_bound import gilmore_lawler_bound
+from aiida_hpaint.science.electrostatics.site_symmetry import (
+    find_site_permutations,
+    symmetrise_energies,
+)
+from aiida_hpaint.science.electrostatics.tabu_search import run_tabu_search
 
 
 @pytest.fixture(autouse=True)
 def _nothing_is_small(monkeypatch):
     """All the work falls to branching."""
-    monkeypatch.setattr(enumeration, "LARGEST", 5)
+    monkeypatch.setattr(enumeration, "MAX_ENUMERATED", 5)
 
 
 def problem_of(frac, energies, cell, count):
-    permutations = site_permutations(frac, energies, cell)
-    pairs = ewald_energies(frac, cell).pairs
-    return Selection(*symmetrised(energies, pairs, permutations), count), permutations
+    permutations = find_site_permutations(frac, energies, cell)
+    pairs = compute_ewald_energies(frac, cell).pairs
+    return QuadraticProblem(
+        *symmetrise_energies(energies, pairs, permutations), count
+    ), permutations
 
 
 def lowest(energies, sets, permutations, keep):
@@ -45,10 +50,10 @@ def lowest(energies, sets, permutations, keep):
 def test_random_sites(seed, size, spread, data):
     sites = random_sites(seed, size, volume=data.draw(st.sampled_from([1.0, 5.0])), spread=spread)
     problem, permutations = problem_of(*sites, data.draw(st.integers(2, size - 2)))
-    pool = Pool(permutations, data.draw(st.integers(1, 4)))
+    pool = SolutionPool(permutations, data.draw(st.integers(1, 4)))
     if data.draw(st.booleans()):
-        exchange(problem, pool, chains=2, steps=3)
-    limit, ended = Search(problem, pool).run()
+        run_tabu_search(problem, pool, chains=2, steps=3)
+    limit, ended = BranchAndBound(problem, pool).run()
     energies, sets = pool.result()
     expected = lowest(*by_brute_force(problem), permutations, pool.keep)
     np.testing.assert_allclose(energies, expected, atol=TIE)
@@ -62,16 +67,16 @@ def test_random_sites(seed, size, spread, data):
 )
 def test_grids(shape, count):
     problem, permutations = problem_of(*grid_sites(shape), count)
-    pool = Pool(permutations, 4)
-    assert Search(problem, pool).run()[1]
+    pool = SolutionPool(permutations, 4)
+    assert BranchAndBound(problem, pool).run()[1]
     expected = lowest(*by_brute_force(problem), permutations, 4)
     np.testing.assert_allclose(pool.result()[0], expected, atol=TIE)
 
 
 def test_symmetry_finds_what_is_found_without_it():
     problem, permutations = problem_of(*grid_sites((2, 3, 3)), 6)
-    with_it, without = Pool(permutations, 1), Pool(np.arange(18)[None], 1)
-    searches = [Search(problem, with_it), Search(problem, without)]
+    with_it, without = SolutionPool(permutations, 1), SolutionPool(np.arange(18)[None], 1)
+    searches = [BranchAndBound(problem, with_it), BranchAndBound(problem, without)]
     assert all(search.run()[1] for search in searches)
     assert with_it.result()[0][0] == pytest.approx(without.result()[0][0], abs=TIE)
     assert searches[0].relaxed < searches[1].relaxed
@@ -80,18 +85,18 @@ def test_symmetry_finds_what_is_found_without_it():
 @pytest.mark.parametrize("seed", range(2))
 def test_highs_finds_nothing_lower(seed):
     problem, permutations = problem_of(*random_sites(seed, 20), 6)
-    pool = Pool(permutations, 1)
-    assert Search(problem, pool).run()[1]
+    pool = SolutionPool(permutations, 1)
+    assert BranchAndBound(problem, pool).run()[1]
     assert pool.result()[0][0] == pytest.approx(by_highs(problem), abs=1e-5)
 
 
 def test_a_search_that_is_given_up_says_what_it_proved():
     problem, permutations = problem_of(*random_sites(5, 14, spread=0.0), 6)
-    pool = Pool(permutations, 2)
-    exchange(problem, pool)
-    search = Search(problem, pool, nodes=2)
+    pool = SolutionPool(permutations, 2)
+    run_tabu_search(problem, pool)
+    search = BranchAndBound(problem, pool, nodes=2)
     limit, ended = search.run()
     best = by_brute_force(problem)[0][0]
     assert not ended
     assert search.relaxed == 2
-    assert simple_bound(problem) < limit <= best
+    assert gilmore_lawler_bound(problem) < limit <= best

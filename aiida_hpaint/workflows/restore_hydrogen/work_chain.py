@@ -1,4 +1,4 @@
-"""RestoreHydrogenWorkChain: place what is missing at maxima of the potential, relax, repeat."""
+"""RestoreHydrogenWorkChain: place atoms at maxima of the potential, relax, and repeat."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from typing import Any
 from aiida.common import AttributeDict
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, append_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import AbstractCode, Dict, Float, Int, ProcessNode, StructureData
+from aiida.orm import (
+    AbstractCode,
+    CalcJobNode,
+    Dict,
+    Float,
+    Int,
+    ProcessNode,
+    StructureData,
+    WorkflowNode,
+)
+from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.peaks import take_arrangement
@@ -16,17 +26,16 @@ from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
-from aiida_hpaint.workflows.dft.reading import Relaxation, read_relaxation
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, hydrogen_settings
-from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.rounds import (
-    arrangement_record,
-    cost_of,
-    failure_of,
-    peaks_record,
+from aiida_hpaint.workflows.dft.inputs import restrict_to_structure
+from aiida_hpaint.workflows.dft.results import (
+    Relaxation,
+    find_failure,
+    read_relaxation,
+    sum_costs,
 )
-from aiida_hpaint.workflows.restore_hydrogen.species import adapted
+from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, load_hydrogen_settings
+from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 
 __all__ = ["RestoreHydrogenWorkChain"]
 
@@ -34,13 +43,13 @@ _PEAKS = PotentialPeaksWorkChain.exit_codes
 
 
 class RestoreHydrogenWorkChain(AdoptingWorkChain):
-    """Put missing hydrogen back by density-functional theory alone.
+    """Restore missing hydrogen by density-functional theory alone.
 
-    The baseline of Reents et al. (arXiv:2601.01959), section IV.5: the density of the host with
-    the missing electrons, maxima of its electrostatic potential, the pinball choice among too
-    many of them, relaxation of what was placed with the host fixed, and again while sites are
-    missing; at last all positions are relaxed. No reference is needed. Whatever ends it early,
-    what was reached is an output.
+    The baseline of Reents et al. (arXiv:2601.01959), section IV.5. In each round, the density of
+    the host with the electrons of the missing atoms is calculated, atoms are placed at maxima of
+    its electrostatic potential, which the pinball model selects if there are too many, and they
+    are relaxed with the host fixed. Rounds are repeated until no site is missing, then all
+    positions are relaxed. If the work chain fails, the structure reached so far is an output.
     """
 
     @classmethod
@@ -48,12 +57,14 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         """Declare inputs, outputs, exit codes and outline."""
         super().define(spec)
         spec.expose_inputs(PotentialPeaksWorkChain)
-        spec.input("max_rounds", valid_type=Int, default=lambda: Int(5), help="rounds, at most")
+        spec.input(
+            "max_rounds", valid_type=Int, default=lambda: Int(5), help="largest number of rounds"
+        )
         spec.input(
             "symmetrise",
             valid_type=Float,
             required=False,
-            help="make the host exactly symmetric where it is within this, Å",
+            help="symmetrise the host within this tolerance, Å",
         )
         for namespace, purpose in (
             ("relax_inserted", "inserted sites with the host fixed, in each round"),
@@ -65,9 +76,18 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
                 exclude=("structure", "base_init_relax", "clean_workdir"),
                 namespace_options={"help": f"inputs of the relaxation of {purpose}"},
             )
-        spec.output("structure", valid_type=StructureData, help="restored, as far as it came")
-        spec.output("parameters", valid_type=Dict, required=False, help="of the last relaxation")
-        spec.output("report", valid_type=Dict, help="round by round: sites, arrangements, costs")
+        spec.output(
+            "structure",
+            valid_type=StructureData,
+            help="restored structure, or the last one before a failure",
+        )
+        spec.output(
+            "parameters",
+            valid_type=Dict,
+            required=False,
+            help="output parameters of the last relaxation",
+        )
+        spec.output("report", valid_type=Dict, help="sites, arrangements and costs of each round")
         spec.output_namespace("arrangements", valid_type=StructureBatchData, dynamic=True)
         for status, name, message in _EXIT_CODES:
             spec.exit_code(status, name, message=message)
@@ -98,40 +118,41 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         options: Mapping[str, Any] | None = None,
         charge: float = 0,
     ) -> ProcessBuilder:
-        """A builder that is ready to be submitted.
+        """Return a builder that is ready to be submitted.
 
         Parameters
         ----------
         pw_code, pp_code
-            Codes for pw.x and pp.x, or their labels; None for those of `aiida-hpaint setup dft`.
+            Codes of pw.x and pp.x, or their labels; None for those of `aiida-hpaint setup dft`.
         structure
-            The host, without what is missing.
+            Host without the missing atoms.
         count, element
-            How many sites of which element are missing.
+            Number and element of the missing atoms.
         protocol
-            Of DFT: see `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
+            Protocol of DFT; see `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
         overrides
-            Of the `RestoreHydrogenSettings`, like `{"dft": {"cutoff_wfc": 40}}`.
+            Values that replace some of the `RestoreHydrogenSettings`, such as
+            `{"dft": {"cutoff_wfc": 40}}`.
         settings
             All settings, instead of a protocol with overrides.
         options
             `metadata.options` of all jobs.
         charge
-            Of the complete crystal's cell, in units of e.
+            Charge of the cell of the complete crystal, in units of e.
 
         Raises
         ------
         ValueError
-            If anything is unknown, missing or out of its range; nothing is submitted then.
+            If anything is unknown, missing or out of its range; the message says what.
         """
-        settings = choose_settings(settings, hydrogen_settings, protocol, overrides)
+        settings = choose_settings(settings, load_hydrogen_settings, protocol, overrides)
         builder = cls.get_builder()
         codes = (pw_code, pp_code)
         fill_builder(builder, codes, structure, (element, count), settings, options, charge)
         return builder
 
     def start(self) -> None:
-        """All sites are missing yet."""
+        """Initialise the context, and symmetrise the host if asked to."""
         self.ctx.structure = self.inputs.structure
         if "symmetrise" in self.inputs:
             self.ctx.structure = symmetrise_structure(self.inputs.structure, self.inputs.symmetrise)
@@ -139,13 +160,13 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         self.ctx.rounds = []
 
     def has_missing(self) -> bool:
-        """Whether another round follows."""
+        """Return whether another round follows."""
         return bool(self.ctx.missing > 0)
 
     def find_sites(self) -> Any:
-        """Ask the potential of what there is."""
+        """Submit the search for maxima of the potential of the present structure."""
         if len(self.ctx.rounds) >= self.inputs.max_rounds.value:
-            return self._end("ERROR_ROUND_LIMIT", missing=self.ctx.missing)
+            return self._fail("ERROR_ROUND_LIMIT", missing=self.ctx.missing)
         inputs = AttributeDict(self.exposed_inputs(PotentialPeaksWorkChain))
         inputs.structure = self.ctx.structure
         inputs.count = Int(self.ctx.missing)
@@ -156,9 +177,9 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         """Relax each arrangement with the host fixed."""
         peaks = self.ctx.peaks
         if "sites" in peaks.outputs:
-            self.ctx.rounds.append(peaks_record(peaks))
+            self.ctx.rounds.append(_describe_peaks(peaks))
         if not peaks.is_finished_ok:
-            return self._without_sites(peaks)
+            return self._fail_without_sites(peaks)
         number = len(self.ctx.rounds)
         arrangements = peaks.outputs.arrangements
         self.out(f"arrangements.round_{number}", arrangements)
@@ -170,24 +191,24 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         return None
 
     def choose(self) -> ExitCode | None:
-        """Go on from the lowest."""
+        """Continue with the arrangement that has the lowest energy."""
         record = self.ctx.rounds[-1]
         fixed = self._fixed(self.ctx.relaxations[0].inputs.structure)
         found = [read_relaxation(node, fixed) for node in self.ctx.relaxations]
         pinball = self.ctx.peaks.outputs.arrangements.batch.scalars["energy_pinball"].tolist()
         record["arrangements"] = [
-            arrangement_record(*each)
-            for each in zip(self.ctx.relaxations, found, pinball, strict=True)
+            {"process": node.uuid, "energy_pinball": energy, **one.report}
+            for node, one, energy in zip(self.ctx.relaxations, found, pinball, strict=True)
         ]
         usable = [one for one in found if _is_usable(one)]
         if not usable:
             message = found[0].report["message"]
-            return self._end("ERROR_RELAXATION_FAILED", message=message)
+            return self._fail("ERROR_RELAXATION_FAILED", message=message)
         best = min(usable, key=lambda one: one.report["energy"])
         record["chosen"] = found.index(best)
         self.ctx.structure = best.structure
         self.ctx.missing -= record["placed"]
-        self.report(f"placed {record['placed']}, {self.ctx.missing} are missing")
+        self.report(f"placed {record['placed']} sites, {self.ctx.missing} are still missing")
         return None
 
     def relax_all(self) -> Any:
@@ -195,25 +216,25 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         return ToContext(final=self._relax(self.ctx.structure, "relax_all"))
 
     def finish(self) -> ExitCode | None:
-        """Attach what there is."""
+        """Attach the outputs."""
         found = read_relaxation(self.ctx.final)
         self.ctx.structure = found.structure or self.ctx.structure
         if found.parameters is not None:
             self.out("parameters", found.parameters)
         if not self.ctx.final.is_finished_ok:
             message = found.report["message"]
-            return self._end("ERROR_FINAL_RELAXATION_FAILED", message=message)
+            return self._fail("ERROR_FINAL_RELAXATION_FAILED", message=message)
         self._attach("finished", final=found.report)
         return None
 
     def _relax(self, structure: StructureData, label: str) -> ProcessNode:
-        """Submit a relaxation; before the last one only inserted sites move."""
+        """Submit a relaxation, in which only inserted sites move unless it is the last one."""
         last = label == "relax_all"
         namespace = "relax_all" if last else "relax_inserted"
         inputs = AttributeDict(self.exposed_inputs(PwRelaxWorkChain, namespace=namespace))
         fixed = self._fixed(structure)
         missing = self.inputs.count.value - fixed.count(False)
-        inputs.base_relax = adapted(
+        inputs.base_relax = restrict_to_structure(
             inputs.base_relax, structure, -float(missing), None if last else fixed
         )
         inputs.structure = structure
@@ -225,16 +246,16 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
         host = len(self.inputs.structure.sites)
         return [index < host for index in range(len(structure.sites))]
 
-    def _without_sites(self, peaks: ProcessNode) -> ExitCode:
-        message = failure_of(peaks)
+    def _fail_without_sites(self, peaks: ProcessNode) -> ExitCode:
+        message = find_failure(peaks)[1]
         if peaks.exit_status == _PEAKS.ERROR_NO_MAXIMA.status:
             again = len(self.ctx.rounds) > 1
-            return self._end("ERROR_NO_PROGRESS" if again else "ERROR_NO_MAXIMA", message=message)
+            return self._fail("ERROR_NO_PROGRESS" if again else "ERROR_NO_MAXIMA", message=message)
         scf = peaks.exit_status == _PEAKS.ERROR_SCF_FAILED.status
-        return self._end("ERROR_SCF_FAILED" if scf else "ERROR_POTENTIAL_FAILED", message=message)
+        return self._fail("ERROR_SCF_FAILED" if scf else "ERROR_POTENTIAL_FAILED", message=message)
 
-    def _end(self, name: str, **details: Any) -> ExitCode:
-        """End early with what was reached."""
+    def _fail(self, name: str, **details: Any) -> ExitCode:
+        """Attach the structure reached so far, and return an exit code."""
         code: ExitCode = self.exit_codes[name].format(round=len(self.ctx.rounds), **details)
         self.report(str(code.message))
         self._attach("failed", message=code.message)
@@ -248,22 +269,44 @@ class RestoreHydrogenWorkChain(AdoptingWorkChain):
             "count": self.inputs.count.value,
             "missing": self.ctx.missing,
             "rounds": list(self.ctx.rounds),
-            **cost_of(self.node),
+            **_sum_process_costs(self.node),
             **details,
         }
         self.out("report", Dict(report).store())
 
 
 def _is_usable(found: Relaxation) -> bool:
-    """Relaxations that ran out of steps are; the next one goes on from there."""
+    """Return whether the next relaxation can continue from one, even if it ran out of steps."""
     return found.structure is not None and found.report.get("energy") is not None
+
+
+def _describe_peaks(node: ProcessNode) -> dict[str, Any]:
+    """Describe a PotentialPeaksWorkChain as JSON: sites found, left out and occupied."""
+    sites = node.outputs.sites
+    record = {
+        "process": node.uuid,
+        "missing": node.inputs.count.value,
+        "sites": len(sites.get_array("energies")),
+        "left_out": sites.base.attributes.get("dropped"),
+    }
+    if "arrangements" not in node.outputs:
+        return {**record, "placed": 0, "arrangements": []}
+    batch = node.outputs.arrangements.batch
+    exact = bool(batch.scalars["exact"].all())
+    return {**record, "placed": int(batch.insert_counts[0]), "exact": exact, "arrangements": []}
+
+
+def _sum_process_costs(node: WorkflowNode) -> dict[str, Any]:
+    """Return jobs, scf iterations and seconds of Quantum ESPRESSO below a process."""
+    jobs = [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
+    return {**sum_costs(jobs), "pw_jobs": sum(job.process_class is PwCalculation for job in jobs)}
 
 
 _EXIT_CODES = (
     (401, "ERROR_SCF_FAILED", "The density of the host did not converge: {message}"),
-    (402, "ERROR_POTENTIAL_FAILED", "There is no potential: {message}"),
+    (402, "ERROR_POTENTIAL_FAILED", "The potential could not be computed: {message}"),
     (403, "ERROR_NO_MAXIMA", "The potential has no maximum that can hold a site: {message}"),
-    (404, "ERROR_NO_PROGRESS", "Round {round} found no site for what is still missing: {message}"),
+    (404, "ERROR_NO_PROGRESS", "Round {round} found no further site: {message}"),
     (405, "ERROR_ROUND_LIMIT", "{missing} sites are still missing after {round} rounds"),
     (406, "ERROR_RELAXATION_FAILED", "No arrangement of round {round} could be relaxed: {message}"),
     (407, "ERROR_FINAL_RELAXATION_FAILED", "The last relaxation failed: {message}"),

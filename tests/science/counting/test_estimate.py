@@ -6,13 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_hpaint.science.counting import CountingSettings, count_missing
-from aiida_hpaint.science.counting.counted import counts_csv
+from aiida_hpaint.science.counting import CountingSettings, estimate_missing_count
 from aiida_hpaint.science.counting.phases import CACHE_VARIABLE, Phase
-from aiida_hpaint.science.counting.ranking import assess, energy_weights, scores
+from aiida_hpaint.science.counting.ranking import (
+    compute_energy_weights,
+    compute_scores,
+    rank_site_counts,
+)
+from aiida_hpaint.science.counting.restorations import (
+    RestorationsByCount,
+    make_bare_host,
+    make_hosts_by_count,
+)
+from aiida_hpaint.science.counting.results import format_counts_csv
 from aiida_hpaint.science.counting.settings import SCREENING
-from aiida_hpaint.science.counting.trials import Trials, bare_host, trial_hosts
-from aiida_hpaint.science.counting.windows import windows
+from aiida_hpaint.science.counting.stability import find_stability_windows
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures import HostError, StructureBatch, concatenate, read_hosts
 
@@ -27,10 +35,12 @@ PHASES = [
 ENERGIES = {0: -14.3, 1: -20.5, 2: -26.9, 3: -27.9}
 
 
-def trials(host: StructureBatch, energies: dict[int, float], moved: int | None = None) -> Trials:
+def trials(
+    host: StructureBatch, energies: dict[int, float], moved: int | None = None
+) -> RestorationsByCount:
     """Trials with these energies, whose inserted sites are anywhere."""
     rows = []
-    for place, one in enumerate(trial_hosts(host, "H", max(energies))):
+    for place, one in enumerate(make_hosts_by_count(host, "H", max(energies))):
         frac = np.nan_to_num(one.frac_coords, nan=0.1 * (place + 1))
         if place + 1 == moved:
             frac[: host.n_sites] += np.linspace(0, 0.4, host.n_sites)[:, None]
@@ -40,13 +50,13 @@ def trials(host: StructureBatch, energies: dict[int, float], moved: int | None =
                 host=[place], sample=[0], rank=[0], energy=[energy], status=["converged"]
             )
         )
-    bare = bare_host(host).with_scalars(energy=[energies[0]], status=["converged"])
-    return Trials(bare, concatenate(rows))
+    bare = make_bare_host(host).with_scalars(energy=[energies[0]], status=["converged"])
+    return RestorationsByCount(bare, concatenate(rows))
 
 
 def test_three_kinds_of_evidence_agree_on_brucite(brucite_host: StructureBatch) -> None:
     settings = CountingSettings(n_max=3)
-    found = assess(brucite_host, trials(brucite_host, ENERGIES), PHASES, settings)
+    found = rank_site_counts(brucite_host, trials(brucite_host, ENERGIES), PHASES, settings)
     assert found.best.count == 2
     assert found.votes == {"energy": 2, "charge": 2, "valence": 2}
     assert found.contradiction == ""
@@ -54,36 +64,40 @@ def test_three_kinds_of_evidence_agree_on_brucite(brucite_host: StructureBatch) 
     assert sum(count.score for count in found.counts) == pytest.approx(1)
     assert found.best.step == pytest.approx(-6.4 + 3.325)
     assert found.best.states == "Mg2+ O2- H1+"
-    text = counts_csv(found.as_json())
+    text = format_counts_csv(found.as_json())
     assert text.splitlines()[1].startswith("2,0.9")
     assert len(text.splitlines()) == 5
 
 
 def test_contradictions_are_told(brucite_host: StructureBatch) -> None:
     energies = {**ENERGIES, 1: -22.0, 2: -24.0}
-    found = assess(brucite_host, trials(brucite_host, energies), PHASES, CountingSettings(n_max=3))
+    found = rank_site_counts(
+        brucite_host, trials(brucite_host, energies), PHASES, CountingSettings(n_max=3)
+    )
     assert found.votes["energy"] == 1
-    assert "energy says 1, charge says 2, valence says 2" in found.contradiction
+    assert "energy suggests 1, charge suggests 2, valence suggests 2" in found.contradiction
     assert found.best.count == 2
 
 
 def test_a_host_that_fell_apart_has_no_say(brucite_host: StructureBatch) -> None:
     low = {**ENERGIES, 3: -60.0}
     settings = CountingSettings(n_max=3)
-    honest = assess(brucite_host, trials(brucite_host, low, moved=3), PHASES, settings)
+    honest = rank_site_counts(brucite_host, trials(brucite_host, low, moved=3), PHASES, settings)
     assert honest.votes["energy"] == 2
-    assert {c.count: c.note for c in honest.counts}[3] == "the host fell apart"
+    assert {c.count: c.note for c in honest.counts}[3] == "the host is not intact"
     assert {c.count: c.window for c in honest.counts}[3] is None
 
 
 def test_a_complete_crystal_misses_nothing() -> None:
-    open_at = windows({0: -26.9, 1: -27.9, 2: -30.0}, -3.3)
-    assert energy_weights(open_at, CountingSettings()) == {0: 1.0}
+    open_at = find_stability_windows({0: -26.9, 1: -27.9, 2: -30.0}, -3.3)
+    assert compute_energy_weights(open_at, CountingSettings()) == {0: 1.0}
 
 
 def test_the_score_follows_its_rule() -> None:
-    settings = CountingSettings(n_max=1, trust={"energy": 0.2, "charge": 0.5, "valence": 0.1})
-    found = scores({"energy": {1: 1.0}, "charge": {0: 0.5, 1: 0.5}, "valence": {}}, settings)
+    settings = CountingSettings(n_max=1, error_rates={"energy": 0.2, "charge": 0.5, "valence": 0.1})
+    found = compute_scores(
+        {"energy": {1: 1.0}, "charge": {0: 0.5, 1: 0.5}, "valence": {}}, settings
+    )
     zero, one = 0.1 * 0.5, 0.9 * 0.5
     assert found == pytest.approx({0: zero / (zero + one), 1: one / (zero + one)})
 
@@ -91,7 +105,7 @@ def test_the_score_follows_its_rule() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"n_max": 0}, "n_max is 0: try one missing site at least"),
+        ({"n_max": 0}, "n_max is 0: give at least 1"),
         ({"element": "Hx"}, "there is no element 'Hx'"),
         ({"n_max": 60}, "fit|crowd|volume|Å³"),
     ],
@@ -100,14 +114,14 @@ def test_questions_without_an_answer(
     brucite_host: StructureBatch, arguments: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        count_missing(brucite_host, **arguments)  # type: ignore[arg-type]
+        estimate_missing_count(brucite_host, **arguments)  # type: ignore[arg-type]
 
 
 def test_hosts_that_are_none(brucite_host: StructureBatch) -> None:
     with pytest.raises(ValueError, match="2 hosts: count the missing sites of one"):
-        count_missing(concatenate([brucite_host, brucite_host]))
+        estimate_missing_count(concatenate([brucite_host, brucite_host]))
     with pytest.raises(HostError, match="no such file"):
-        count_missing("nothing.cif")
+        estimate_missing_count("nothing.cif")
 
 
 @pytest.mark.slow
@@ -116,7 +130,7 @@ def test_an_element_that_the_potential_does_not_know(brucite_host: StructureBatc
     numbers = brucite_host.numbers.copy()
     numbers[0] = 98
     with pytest.raises(ValueError, match="was not trained on Cf"):
-        count_missing(replace(brucite_host, numbers=numbers), n_max=2)
+        estimate_missing_count(replace(brucite_host, numbers=numbers), n_max=2)
 
 
 def test_settings_name_what_is_wrong() -> None:
@@ -132,7 +146,7 @@ def test_the_hydrogen_of_brucite_is_counted(
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     quick = SCREENING.model_copy(update={"sampling": SamplingSettings(samples=3)})
     told: list[str] = []
-    found = count_missing(
+    found = estimate_missing_count(
         read_hosts(HOSTS / "brucite.cif"),
         n_max=3,
         settings=CountingSettings(restoration=quick),

@@ -6,31 +6,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from aiida_hpaint.science.counting.charges import balances
-from aiida_hpaint.science.counting.valences import (
+from aiida_hpaint.science.counting.bond_valences import (
     Bonds,
-    agreement,
-    bond_length,
+    find_bond_length,
+    find_missing_valences,
     has_parameters,
-    missing,
+    rate_agreement,
 )
+from aiida_hpaint.science.counting.charge_balance import find_charge_balances
 from aiida_hpaint.science.structures import StructureBatch
 
 
 def test_rock_salt_has_full_valences(rock_salt: StructureBatch) -> None:
-    balance = balances({"Mg": 1, "O": 1}, "H", 0)[0]
-    sums = Bonds.of(rock_salt).sums(balance)
+    balance = find_charge_balances({"Mg": 1, "O": 1}, "H", 0)[0]
+    sums = Bonds.from_host(rock_salt).sum_valences(balance)
     assert sums == pytest.approx([2, 2], abs=0.2)
-    assert agreement(Bonds.of(rock_salt), balance) > 0.5
+    assert rate_agreement(Bonds.from_host(rock_salt), balance) > 0.5
 
 
 def test_each_oxygen_of_brucite_lacks_one_unit(brucite_host: StructureBatch) -> None:
-    bonds = Bonds.of(brucite_host)
-    balance = balances({"Mg": 1, "O": 2}, "H", 2)[0]
-    lacking = missing(bonds, balance)
+    bonds = Bonds.from_host(brucite_host)
+    balance = find_charge_balances({"Mg": 1, "O": 2}, "H", 2)[0]
+    lacking = find_missing_valences(bonds, balance)
     assert sorted(lacking) == [1, 2]
     assert list(lacking.values()) == pytest.approx([1, 1], abs=0.2)
-    assert agreement(bonds, balance) > 0.8
+    assert rate_agreement(bonds, balance) > 0.8
 
 
 def test_bond_lengths_agree_with_brown_and_altermatt() -> None:
@@ -43,7 +43,7 @@ def test_bond_lengths_agree_with_brown_and_altermatt() -> None:
         ("Fe", 3, 1.759),
         ("P", 5, 1.617),
     ):
-        assert bond_length(cation, state, "O") == pytest.approx(published, abs=0.035)
+        assert find_bond_length(cation, state, "O") == pytest.approx(published, abs=0.035)
 
 
 def test_elements_without_parameters_are_known() -> None:
@@ -67,6 +67,6 @@ def test_rotations_order_and_images_do_not_matter(seed: int) -> None:
         host.labels, host.cells @ turn, host.site_counts, host.numbers[order], frac,
         host.inserted[order],
     )  # fmt: skip
-    balance = balances({"Al": 4, "O": 8}, "H", 4)[0]
-    expected = Bonds.of(host).sums(balance)[order]
-    np.testing.assert_allclose(Bonds.of(other).sums(balance), expected, atol=1e-8)
+    balance = find_charge_balances({"Al": 4, "O": 8}, "H", 4)[0]
+    expected = Bonds.from_host(host).sum_valences(balance)[order]
+    np.testing.assert_allclose(Bonds.from_host(other).sum_valences(balance), expected, atol=1e-8)

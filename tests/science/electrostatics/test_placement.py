@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_hpaint.science.electrostatics.placing import place_sites
+from aiida_hpaint.science.electrostatics.placement import place_sites
 from aiida_hpaint.science.structures import SampleStatus, StructureBatch, remove_inserted
 
 
@@ -28,13 +28,15 @@ def test_there_is_one_host(brucite: StructureBatch) -> None:
         place_sites(two, np.zeros((1, 3)), np.array([[0]]), "H")
 
 
-def test_nudges_have_their_length_and_are_always_the_same(brucite: StructureBatch) -> None:
+def test_displacements_have_their_length_and_are_always_the_same(
+    brucite: StructureBatch,
+) -> None:
     host = remove_inserted(brucite)
     points = np.random.default_rng(0).random((4, 3))
     chosen = np.array([[0, 3], [3, 1]])
     still = place_sites(host, points, chosen, "H")
-    moved = place_sites(host, points, chosen, "H", nudge=0.05)
-    again = place_sites(host, points, chosen[1:], "H", nudge=0.05)
+    moved = place_sites(host, points, chosen, "H", displacement=0.05)
+    again = place_sites(host, points, chosen[1:], "H", displacement=0.05)
     steps = np.linalg.norm(moved.cart_coords - still.cart_coords, axis=1).reshape(2, 5)
     np.testing.assert_allclose(steps, [[0, 0, 0, 0.05, 0.05]] * 2, atol=1e-12)
     np.testing.assert_array_equal(again.frac_coords, moved[1].frac_coords)

@@ -13,27 +13,28 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.symmetry.orbits import compute_distances, make_orbit, snap_to_symmetry
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-SAME = 0.02
-"""Share of its spread that a potential may change by, root mean square, under operations of it."""
+SAME_POTENTIAL = 0.02
+"""Root mean square change of a potential under its own symmetry, as a share of its spread."""
 
 _PROBES = 500
-"""Grid points to compare at, about."""
+"""Approximate number of grid points that are compared."""
 
 _HALVINGS = 30
+"""Attempts with half the previous reach to find a site symmetry."""
 
 
 @dataclass(frozen=True)
 class Orbits:
-    """Whole orbits, one after the other.
+    """Complete orbits of maxima under a group, one after the other.
 
     Attributes
     ----------
     points : (M, 3)
-        Fractional in the group's cell.
+        Fractional coordinates in the cell of the group.
     owners : (M,) integers
-        Orbit of each point, in the order of the maxima.
+        Index of the make_orbit of each point, in the order of the maxima.
     dropped
-        Maxima that were too close to those of an orbit before them.
+        Number of maxima that were too close to an earlier make_orbit.
     """
 
     points: FloatArray
@@ -41,11 +42,11 @@ class Orbits:
     dropped: int
 
 
-def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> SymmetryGroup:
-    """The operations of a host (within the tolerance, Å) that its potential has too.
+def find_shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) -> SymmetryGroup:
+    """Return the operations of a host (within the tolerance, Å) that its potential shares.
 
-    Compared is the upper half of the potential, between the atoms: near them it is so steep that
-    what symmetry misses by matters.
+    Values in the upper half of the potential, between the atoms, are compared: near the atoms it
+    is so steep that even small deviations from symmetry change it a lot.
     """
     known = ~host.inserted
     group = SymmetryGroup.of(host.cells[0], host.numbers[known], host.frac_coords[known], tolerance)
@@ -55,25 +56,29 @@ def shared_group(grid: PotentialGrid, host: StructureBatch, tolerance: float) ->
     coordinates = np.moveaxis(images * np.array(grid.shape), -1, 0)
     found = map_coordinates(grid.values, coordinates, order=3, mode="grid-wrap")
     change = np.sqrt(((found - found[group.identity]) ** 2).mean(1))
-    same = change <= SAME * found[group.identity].std()
-    # Those that keep the set as it is, when they follow on each of its members, are a group.
+    same = change <= SAME_POTENTIAL * found[group.identity].std()
+    # Products of operations that pass may fail. Those operations that map the passing set onto
+    # itself by multiplication form a group.
     keeping = same[group.products[:, same]].all(1)
     return group.part(np.flatnonzero(keeping).astype(np.int64))
 
 
-def gather(group: SymmetryGroup, points: FloatArray, tolerance: float, between: float) -> Orbits:
-    """Orbits of the maxima, the first of which stay where two are too close.
+def complete_orbits(
+    group: SymmetryGroup, points: FloatArray, tolerance: float, between: float
+) -> Orbits:
+    """Complete maxima to orbits; of two that are too close the earlier one stays.
 
-    A maximum that is closer to its own images than sites may be moves to the middle of them.
+    A maximum that is closer to its own images than `between` moves to their mean, which has a
+    higher site symmetry.
 
     Parameters
     ----------
     points : (M, 3)
-        Fractional in the group's cell, the best first.
+        Fractional coordinates in the cell of the group, the highest maximum first.
     tolerance
-        Within which a maximum is one that an orbit has already, Å.
+        Distance (Å) within which a maximum is a member of an make_orbit that was found before.
     between
-        Closest that sites may be, Å.
+        Smallest distance between sites, Å.
     """
     found = np.empty((0, 3))
     owners: list[int] = []
@@ -83,8 +88,9 @@ def gather(group: SymmetryGroup, points: FloatArray, tolerance: float, between: 
         if nearest < max(tolerance, between):
             dropped += int(nearest > tolerance)
             continue
-        members = make_orbit(group, *_settled(group, point, max(tolerance, between) / 2))
-        if _closest(group, members, found) < between:
+        reach = max(tolerance, between) / 2
+        members = make_orbit(group, *_move_to_special_position(group, point, reach))
+        if _nearest_distance(group, members, found) < between:
             dropped += 1
             continue
         found = np.concatenate([found, members])
@@ -93,8 +99,8 @@ def gather(group: SymmetryGroup, points: FloatArray, tolerance: float, between: 
     return Orbits(found, np.array(owners, dtype=np.int64), dropped)
 
 
-def permutations(group: SymmetryGroup, orbits: Orbits) -> IntArray:
-    """(G, M) the point that each operation brings each point to."""
+def find_permutations(group: SymmetryGroup, orbits: Orbits) -> IntArray:
+    """Return (G, M) the index of the point that each operation maps each point onto."""
     moved = np.empty((len(group), len(orbits.points)), dtype=np.int64)
     for owner in np.unique(orbits.owners):
         members = np.flatnonzero(orbits.owners == owner)
@@ -104,8 +110,13 @@ def permutations(group: SymmetryGroup, orbits: Orbits) -> IntArray:
     return moved
 
 
-def _settled(group: SymmetryGroup, point: FloatArray, reach: float) -> tuple[FloatArray, BoolArray]:
-    """A point (3,) moved by at most the reach (Å) to where it has symmetry, and its operations."""
+def _move_to_special_position(
+    group: SymmetryGroup, point: FloatArray, reach: float
+) -> tuple[FloatArray, BoolArray]:
+    """Move a point (3,) by at most the reach (Å) to a position with symmetry, if there is one.
+
+    Also return the operations that keep it there; the identity alone at a general position.
+    """
     for halvings in range(_HALVINGS):
         moved, keeping = snap_to_symmetry(group, point[None], reach / 2**halvings)
         if keeping.any():
@@ -115,8 +126,8 @@ def _settled(group: SymmetryGroup, point: FloatArray, reach: float) -> tuple[Flo
     return point, identity
 
 
-def _closest(group: SymmetryGroup, members: FloatArray, found: FloatArray) -> float:
-    """Å from a member to another one or to any that was found before."""
+def _nearest_distance(group: SymmetryGroup, members: FloatArray, found: FloatArray) -> float:
+    """Return the smallest distance (Å) among members, and from them to points found before."""
     among = compute_distances(group, members, members) + np.diag(np.full(len(members), np.inf))
     before = compute_distances(group, members, found)
     return float(min(among.min(initial=np.inf), before.min(initial=np.inf)))

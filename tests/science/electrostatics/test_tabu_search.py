@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from pinballs import by_brute_force, grid_sites, random_sites
 
-from aiida_hpaint.science.electrostatics import heuristic
-from aiida_hpaint.science.electrostatics.arrangements import Pool
-from aiida_hpaint.science.electrostatics.ewald import ewald_energies
-from aiida_hpaint.science.electrostatics.heuristic import exchange
-from aiida_hpaint.science.electrostatics.selection import Selection
+from aiida_hpaint.science.electrostatics import tabu_search
+from aiida_hpaint.science.electrostatics.arrangements import SolutionPool
+from aiida_hpaint.science.electrostatics.ewald import compute_ewald_energies
+from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProblem
+from aiida_hpaint.science.electrostatics.tabu_search import run_tabu_search
 
 
 def problem_of(sites, count):
     frac, energies, cell = sites
-    return Selection(energies, ewald_energies(frac, cell).pairs, count)
+    return QuadraticProblem(energies, compute_ewald_energies(frac, cell).pairs, count)
 
 
 def found(problem, keep=3, **options):
-    pool = Pool(np.arange(len(problem))[None], keep)
-    exchange(problem, pool, **options)
+    pool = SolutionPool(np.arange(len(problem))[None], keep)
+    run_tabu_search(problem, pool, **options)
     return pool.result()
 
 
@@ -46,7 +46,7 @@ def test_the_same_seed_finds_the_same():
 def test_blocks_of_chains_change_nothing(monkeypatch):
     problem = problem_of(random_sites(2, 30), 7)
     whole = found(problem)
-    monkeypatch.setattr(heuristic, "_LARGEST_BLOCK", 700)
+    monkeypatch.setattr(tabu_search, "_LARGEST_BLOCK", 700)
     np.testing.assert_allclose(found(problem)[0], whole[0], atol=1e-9)
 
 
