@@ -60,6 +60,10 @@ test: $(STAMP) ## run the tests that take minutes
 test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
 	$(BIN)/python -m pytest -m "slow and not dft and not hpc" $(PYTEST_ARGS)
 
+.PHONY: test-numerics
+test-numerics: $(STAMP) ## run the numerical tests as on other processors (.ci/code_paths)
+	@bash .ci/numerics $(BIN)/python $(PYTEST_ARGS)
+
 .PHONY: test-dft
 test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
 	@command -v pw.x >/dev/null && command -v pp.x >/dev/null || { \

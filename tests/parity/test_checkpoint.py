@@ -23,6 +23,8 @@ from .crystals import load_cases  # noqa: E402
 from .ours import evaluate  # noqa: E402
 from .references import load  # noqa: E402
 
+pytestmark = pytest.mark.numerics
+
 FOLDER = Path(__file__).parent / "data"
 CHECKPOINT = FOLDER / "oracle-pos-only" / "checkpoints" / "last.ckpt"
 

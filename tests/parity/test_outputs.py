@@ -18,6 +18,7 @@ KINDS = ("structure", "site")
 FEW = slice(0, 50, 12)
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("precision", DTYPES)
 def test_edges_are_the_same(precision: str) -> None:
     reference = load("graphs")
@@ -29,12 +30,14 @@ def test_edges_are_the_same(precision: str) -> None:
         assert set(map(tuple, ours.tolist())) == set(map(tuple, theirs.tolist())), case.label
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize(("kind", "precision"), list(product(KINDS, DTYPES)))
 def test_small_networks_agree_on_all_crystals(kind: str, precision: str) -> None:
     found = deviations(load("outputs"), "small", kind, precision, load_cases())
     assert max(found) < tolerance(settings_of("small"), precision)
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize("kind", KINDS)
 def test_single_precision_costs_what_it_costs_the_oracle(kind: str) -> None:
     # Where two neighbours are equally far, each precision may cut another one.
@@ -52,7 +55,9 @@ def test_single_precision_costs_what_it_costs_the_oracle(kind: str) -> None:
     assert np.square(ours - exact).mean() < 1.5**2 * np.square(theirs - exact).mean()
 
 
-@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("float64", marks=pytest.mark.numerics)]
+)
 def test_full_networks_agree_on_a_few_crystals(precision: str) -> None:
     found = deviations(load("outputs"), "full", "site", precision, load_cases()[FEW])
     assert max(found) < tolerance(settings_of("full"), precision)
@@ -65,6 +70,7 @@ def test_full_networks_agree_on_all_crystals(kind: str, precision: str) -> None:
     assert max(found) < tolerance(settings_of("full"), precision)
 
 
+@pytest.mark.numerics
 @pytest.mark.parametrize(
     "table", ["noise_level_encoding.div_term", "gemnet.radial_basis.rbf.offset"]
 )
@@ -78,6 +84,7 @@ def test_one_rounding_of_a_table_in_single_precision_would_be_seen(table: str) -
     assert max(deviations(*arguments)) < allowed < max(deviations(*arguments, tables)) / 100
 
 
+@pytest.mark.numerics
 def test_a_batch_gives_what_its_structures_give_alone() -> None:
     cases, network = load_cases()[::5], build("small", torch.float64)
     together = evaluate(network, cases, True, torch.float64)
@@ -86,6 +93,7 @@ def test_a_batch_gives_what_its_structures_give_alone() -> None:
         np.testing.assert_allclose(rows, alone, rtol=0, atol=allowed(alone))
 
 
+@pytest.mark.numerics
 def test_known_sites_change_nothing_for_the_others() -> None:
     cases, network = load_cases()[1::7], build("small", torch.float64)
     for case in cases:

@@ -22,6 +22,8 @@ from .crystals import Case, load_cases, per_case  # noqa: E402
 from .ours import NOISE, build, to_crystals  # noqa: E402
 from .references import load  # noqa: E402
 
+pytestmark = pytest.mark.numerics
+
 STEPS, SNR = 10, 0.2
 TIMES = (1.0, 0.4, 1 / 20)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from ase.build.tools import niggli_reduce_cell
 from ase.geometry.minkowski_reduction import minkowski_reduce
 from hypothesis import given, settings
@@ -14,6 +15,8 @@ from aiida_hpaint.science.diffusion.lattice import (
     reduce_cell,
     reduce_to_niggli,
 )
+
+pytestmark = pytest.mark.numerics
 
 shears = arrays(np.int64, 3, elements=st.integers(-3, 3))
 lengths = arrays(np.float64, 3, elements=st.floats(2.5, 9.0))

@@ -12,6 +12,8 @@ from aiida_hpaint.science.diffusion.models.cards import (
 )
 from aiida_hpaint.science.diffusion.noise import Noise, compute_wrapped_noise, find_largest_level
 
+pytestmark = pytest.mark.numerics
+
 SKEWED = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 
 
@@ -69,7 +71,7 @@ def crystals() -> Crystals:
 
 def test_cartesian_levels_grow_geometrically_to_the_size_of_the_cell() -> None:
     settings = CartesianNoiseSettings()
-    levels = Noise(settings).levels(crystals(), torch.linspace(1, 0, 10))
+    levels = Noise(settings).levels(crystals(), torch.linspace(1, 0, 10, dtype=torch.float64))
     torch.testing.assert_close(levels[0], find_largest_level(crystals().cells, settings))
     assert levels[0, 1] == settings.largest
     torch.testing.assert_close(levels[9], torch.full_like(levels[9], settings.smallest))

@@ -11,6 +11,8 @@ from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.electrostatics.ewald import COULOMB, compute_ewald_energies
 
+pytestmark = pytest.mark.numerics
+
 seeds = st.integers(0, 10**6)
 few = settings(max_examples=15, deadline=None)
 

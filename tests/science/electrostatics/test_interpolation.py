@@ -6,6 +6,8 @@ from potentials import fractions
 
 from aiida_hpaint.science.electrostatics.interpolation import FourierSeries
 
+pytestmark = pytest.mark.numerics
+
 SHAPES = [(4, 5, 6), (5, 4, 7), (1, 8, 2), (6, 6, 6)]
 
 

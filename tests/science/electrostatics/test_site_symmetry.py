@@ -11,6 +11,8 @@ from aiida_hpaint.science.electrostatics.site_symmetry import (
     symmetrise_energies,
 )
 
+pytestmark = pytest.mark.numerics
+
 
 def test_random_sites_have_none():
     frac, energies, cell = random_sites(0, 7)

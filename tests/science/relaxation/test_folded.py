@@ -20,7 +20,7 @@ from aiida_hpaint.science.relaxation.potentials.folded.products import Multiply,
 from aiida_hpaint.science.relaxation.potentials.folded.radial import span_weights  # noqa: E402
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.numerics, pytest.mark.filterwarnings("ignore")]
 CUTOFF, RANK, SITES, STRUCTURES = 4.0, 5, 3, 2
 WIDTHS = (1, 3, 5)
 

@@ -12,6 +12,8 @@ from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
 
 from .crystals import palladium_hydride
 
+pytestmark = pytest.mark.numerics
+
 CASES = [(Bfgs(), BFGS), (Fire(), FIRE)]
 STEPS = 25
 

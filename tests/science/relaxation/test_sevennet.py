@@ -58,6 +58,7 @@ def test_energies_and_forces_equal_those_of_sevenn(name, model, modal):
         np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
 
 
+@pytest.mark.numerics
 def test_the_graph_network_agrees_too(sevennet):
     graph = SevenNet(sevennet.card, sevennet._graph, None)
     ours, theirs = (p.evaluate(*arguments(structures())) for p in (sevennet, graph))
@@ -92,6 +93,7 @@ def test_forces_are_the_gradient_of_the_energy(sevennet):
         assert abs(slope + forces[site, axis]) < 2e-3
 
 
+@pytest.mark.numerics
 def test_alone_or_in_a_batch(sevennet):
     together = sevennet.evaluate(*arguments(structures() * 3))
     start = 0
@@ -102,6 +104,7 @@ def test_alone_or_in_a_batch(sevennet):
         np.testing.assert_allclose(together.forces[sites], alone.forces, atol=2e-5)
 
 
+@pytest.mark.numerics
 def test_another_frame_changes_nothing_but_the_frame(sevennet):
     atoms = rattled(magnesium_hydride(), 0.1, 4)
     turn = Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 
+pytestmark = pytest.mark.numerics
+
 
 @pytest.fixture(scope="module")
 def network() -> DenseNetwork:

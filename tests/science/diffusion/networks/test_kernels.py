@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from ase import Atoms
 from ase.neighborlist import neighbor_list
@@ -11,6 +12,8 @@ from aiida_hpaint.science.diffusion.networks.kernels import (
     compute_kernels,
     find_pair_images,
 )
+
+pytestmark = pytest.mark.numerics
 
 CUTOFF = 5.0
 

@@ -7,6 +7,8 @@ import torch
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.sampling.corrector import LangevinCorrector
 
+pytestmark = pytest.mark.numerics
+
 CELL = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 
 

@@ -13,6 +13,8 @@ from aiida_hpaint.science.diffusion.models.cards import (
 from aiida_hpaint.science.diffusion.noise import Noise
 from aiida_hpaint.science.diffusion.sampling.predictor import AncestralPredictor
 
+pytestmark = pytest.mark.numerics
+
 CELL = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 NOISES = [CartesianNoiseSettings(), FractionalNoiseSettings()]
 

@@ -20,6 +20,8 @@ from aiida_hpaint.science.diffusion.sampling.schedule import resolve_settings
 from aiida_hpaint.science.settings import SamplingSettings, Scheme
 from aiida_hpaint.science.structures.batch import StructureBatch
 
+pytestmark = pytest.mark.numerics
+
 SCHEMES = get_args(Scheme)
 CELL = np.array([[3.0, 0, 0], [1.0, 3.5, 0], [0.5, -0.7, 5.0]])
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 import torch
 from scipy.special import eval_legendre
 
@@ -15,6 +16,8 @@ from aiida_hpaint.science.diffusion.networks.gemnet.bases import (
     envelope,
     space_evenly,
 )
+
+pytestmark = pytest.mark.numerics
 
 
 def test_angular_functions_are_spherical_harmonics_of_order_zero() -> None:

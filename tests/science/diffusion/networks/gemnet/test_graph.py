@@ -16,6 +16,8 @@ from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettin
 
 from .samples import Row, batch, random_crystal, rock_salt
 
+pytestmark = pytest.mark.numerics
+
 EVERYTHING = GemNetSettings(neighbours=10000, images=20)
 
 

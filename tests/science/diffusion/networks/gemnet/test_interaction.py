@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from scipy.special import eval_legendre
 
@@ -14,6 +15,8 @@ from aiida_hpaint.science.diffusion.networks.gemnet.interaction import (
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
 from .samples import batch, random_crystal
+
+pytestmark = pytest.mark.numerics
 
 
 def test_triplets_are_summed_as_if_one_by_one() -> None:

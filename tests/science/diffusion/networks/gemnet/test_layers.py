@@ -9,6 +9,8 @@ from torch.nn import functional
 from aiida_hpaint.science.diffusion.networks.gemnet import layers
 from aiida_hpaint.science.diffusion.networks.gemnet.layers import PairDense, he_orthogonal_, product
 
+pytestmark = pytest.mark.numerics
+
 
 @pytest.fixture(params=[True, False], ids=["oneDNN", "MKL"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ from aiida_hpaint.science.diffusion.networks.gemnet.bases import Precise
 
 from .samples import SMALL, Row, batch, make_network, random_crystal, rock_salt
 
+pytestmark = pytest.mark.numerics
+
 LONELY: Row = (np.array([2]), np.zeros((1, 3)), 20 * np.eye(3), np.array([True]))
 SINGLE: Row = (np.array([29]), np.full((1, 3), 0.3), 2.6 * np.eye(3), np.array([True]))
 
