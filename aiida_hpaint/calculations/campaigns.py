@@ -16,7 +16,7 @@ from aiida_hpaint.science.structures import HostError, HostProblem, make_safe_na
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
 
-__all__ = ["bare", "cut_hosts", "gather_hosts", "hosts_of", "join_hosts"]
+__all__ = ["cut_hosts", "gather_hosts", "join_hosts", "read_hosts_of_node", "strip_results"]
 
 Add = str | Mapping[str, int] | None
 
@@ -37,7 +37,7 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
     chosen = rows.get_dict()
     found = []
     for name in sorted(sources):
-        hosts, problems = hosts_of(sources[name], add["insert"])
+        hosts, problems = read_hosts_of_node(sources[name], add["insert"])
         if name in chosen and hosts is not None:
             hosts = hosts[chosen[name]]
         elif problems or hosts is None:
@@ -49,7 +49,9 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
 @calcfunction
 def join_hosts(**parts: StructureBatchData) -> StructureBatchData:
     """The hosts of several nodes in one, in the order of their names."""
-    return StructureBatchData(concatenate([bare(parts[name].batch) for name in sorted(parts)]))
+    return StructureBatchData(
+        concatenate([strip_results(parts[name].batch) for name in sorted(parts)])
+    )
 
 
 @calcfunction
@@ -58,12 +60,14 @@ def cut_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, StructureB
 
     Other than those of `split_hosts`, each chunk is a restoration of its own.
     """
-    batch = bare(hosts.batch)
+    batch = strip_results(hosts.batch)
     chunks = chunk_by_sites(batch, max_sites.value)
     return {f"chunk_{i:04d}": StructureBatchData(batch[rows]) for i, rows in enumerate(chunks)}
 
 
-def hosts_of(source: Data, insert: Add) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+def read_hosts_of_node(
+    source: Data, insert: Add
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """The hosts that a node holds, and what is wrong with others; without provenance.
 
     Raises
@@ -74,14 +78,14 @@ def hosts_of(source: Data, insert: Add) -> tuple[StructureBatch | None, tuple[Ho
     if isinstance(source, CifData):
         return _from_cif(source, insert)
     if isinstance(source, StructureBatchData):
-        listed = [_with_source(host, source) for host in bare(source.batch)]
+        listed = [_with_source(host, source) for host in strip_results(source.batch)]
         return prepare_hosts(listed, insert)
     if isinstance(source, StructureData):
         return prepare_hosts([source], insert)
     raise TypeError(f"node {source.pk} is no structure, but {type(source).__name__}")
 
 
-def bare(hosts: StructureBatch) -> StructureBatch:
+def strip_results(hosts: StructureBatch) -> StructureBatch:
     """Hosts without what earlier processes noted of them."""
     return replace(hosts, scalars={}, history=())
 

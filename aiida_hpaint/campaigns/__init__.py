@@ -7,40 +7,48 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup, find_campaign, list_campaigns
-    from aiida_hpaint.campaigns.picking import pick
-    from aiida_hpaint.campaigns.results import campaign_samples
-    from aiida_hpaint.campaigns.sources import from_archive, from_files, from_group
-    from aiida_hpaint.campaigns.state import CampaignState, campaign_state
-    from aiida_hpaint.campaigns.submit import Order, make_order, submit_order
+    from aiida_hpaint.campaigns.picking import pick_candidates
+    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.sources import (
+        read_hosts_from_archive,
+        read_hosts_from_files,
+        read_hosts_from_group,
+    )
+    from aiida_hpaint.campaigns.state import CampaignState, read_campaign_state
+    from aiida_hpaint.campaigns.submit import Submission, prepare_submission, submit_campaign
     from aiida_hpaint.science.structures.host_hashes import hash_host, hash_hosts
     from aiida_hpaint.workflows.restore.outcomes import plan_key
 
 __all__ = [
     "CampaignGroup",
     "CampaignState",
-    "Order",
-    "campaign_samples",
-    "campaign_state",
+    "Submission",
+    "collect_campaign_samples",
     "find_campaign",
-    "from_archive",
-    "from_files",
-    "from_group",
     "hash_host",
     "hash_hosts",
     "list_campaigns",
-    "make_order",
-    "pick",
+    "pick_candidates",
     "plan_key",
-    "submit_order",
+    "prepare_submission",
+    "read_campaign_state",
+    "read_hosts_from_archive",
+    "read_hosts_from_files",
+    "read_hosts_from_group",
+    "submit_campaign",
 ]
 
 _MODULES = {
     "campaigns.group": ("CampaignGroup", "find_campaign", "list_campaigns"),
-    "campaigns.picking": ("pick",),
-    "campaigns.results": ("campaign_samples",),
-    "campaigns.sources": ("from_archive", "from_files", "from_group"),
-    "campaigns.state": ("CampaignState", "campaign_state"),
-    "campaigns.submit": ("Order", "make_order", "submit_order"),
+    "campaigns.picking": ("pick_candidates",),
+    "campaigns.results": ("collect_campaign_samples",),
+    "campaigns.sources": (
+        "read_hosts_from_archive",
+        "read_hosts_from_files",
+        "read_hosts_from_group",
+    ),
+    "campaigns.state": ("CampaignState", "read_campaign_state"),
+    "campaigns.submit": ("Submission", "prepare_submission", "submit_campaign"),
     "science.structures.host_hashes": ("hash_host", "hash_hosts"),
     "workflows.restore.outcomes": ("plan_key",),
 }

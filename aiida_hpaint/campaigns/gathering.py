@@ -9,17 +9,17 @@ from aiida.orm import Data, Dict, QueryBuilder
 from aiida.tools.archive import import_archive
 
 from aiida_hpaint.calculations.campaigns import Add, gather_hosts, join_hosts
-from aiida_hpaint.campaigns.sources import Origin, Sources
+from aiida_hpaint.campaigns.sources import HostOrigin, HostSources
 from aiida_hpaint.data.structure_batch import StructureBatchData
 
-__all__ = ["gathered"]
+__all__ = ["gather_sources"]
 
 _EACH = 100
 """Nodes that one calculation takes hosts from: AiiDA compares each input with all others."""
 
 
-def gathered(
-    sources: Sources, rows: Sequence[int], archive: Path | None = None, add: Add = None
+def gather_sources(
+    sources: HostSources, rows: Sequence[int], archive: Path | None = None, add: Add = None
 ) -> StructureBatchData:
     """Some hosts of sources as one node.
 
@@ -47,7 +47,7 @@ def gathered(
 
 
 def _from_nodes(
-    origins: Sequence[Origin], archive: Path | None, add: Add
+    origins: Sequence[HostOrigin], archive: Path | None, add: Add
 ) -> list[StructureBatchData]:
     rows: dict[str, list[int]] = {}
     for origin in origins:

@@ -8,9 +8,15 @@ from typing import Any
 from aiida.common.exceptions import NotExistent
 from aiida.orm import Group, QueryBuilder, Str, WorkChainNode
 
-__all__ = ["ELSEWHERE", "CampaignGroup", "find_campaign", "list_campaigns", "make_campaign"]
+__all__ = [
+    "OTHER_RESTORATIONS",
+    "CampaignGroup",
+    "find_campaign",
+    "get_or_create_campaign",
+    "list_campaigns",
+]
 
-ELSEWHERE = "hpaint_elsewhere"
+OTHER_RESTORATIONS = "hpaint_other_restorations"
 """Extra: hosts that a restoration outside of the campaign knew already, by its UUID."""
 
 
@@ -18,9 +24,9 @@ class CampaignGroup(Group):
     """The restorations of a campaign, one for each chunk; its label is the campaign's name."""
 
     @property
-    def elsewhere(self) -> Mapping[str, list[int]]:
+    def other_restorations(self) -> Mapping[str, list[int]]:
         """Places of hosts of the campaign in restorations outside of it, by their UUIDs."""
-        found: dict[str, list[int]] = self.base.extras.get(ELSEWHERE, {})
+        found: dict[str, list[int]] = self.base.extras.get(OTHER_RESTORATIONS, {})
         return found
 
 
@@ -52,7 +58,7 @@ def list_campaigns() -> list[CampaignGroup]:
     return found
 
 
-def make_campaign(name: str) -> CampaignGroup:
+def get_or_create_campaign(name: str) -> CampaignGroup:
     """The campaign of a name, made if it is not there.
 
     Raises

@@ -18,10 +18,10 @@ from aiida.orm import (
 from aiida_hpaint.calculations.functions import pick_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 
-__all__ = ["pick"]
+__all__ = ["pick_candidates"]
 
 
-def pick(restoration: ProcessNode, labels: Collection[str] = ()) -> list[StructureData]:
+def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> list[StructureData]:
     """The lowest candidates of hosts as StructureData, with provenance.
 
     One calculation makes all that are not there yet.
@@ -43,10 +43,10 @@ def pick(restoration: ProcessNode, labels: Collection[str] = ()) -> list[Structu
         int(batch.scalars["host"][row]) for row in rows if not labels or batch.labels[row] in labels
     ]
     found = _picked(samples)
-    missing = sorted(place for place in wanted if _name(place) not in found)
+    missing = sorted(host_index for host_index in wanted if _name(host_index) not in found)
     if missing:
         found |= pick_structures(samples, List(missing))
-    return [found[_name(place)] for place in wanted]
+    return [found[_name(host_index)] for host_index in wanted]
 
 
 def _picked(samples: StructureBatchData) -> dict[str, StructureData]:
@@ -54,10 +54,10 @@ def _picked(samples: StructureBatchData) -> dict[str, StructureData]:
     query = QueryBuilder()
     query.append(Node, filters={"id": samples.pk}, tag="samples")
     filters = {"attributes.function_name": "pick_structures"}
-    query.append(CalcFunctionNode, with_incoming="samples", filters=filters, tag="pick")
-    query.append(StructureData, with_incoming="pick", project="*", edge_project="label")
+    query.append(CalcFunctionNode, with_incoming="samples", filters=filters, tag="pick_candidates")
+    query.append(StructureData, with_incoming="pick_candidates", project="*", edge_project="label")
     return {label: node for node, label in query.all()}
 
 
-def _name(place: int) -> str:
-    return f"host_{place:05d}"
+def _name(host_index: int) -> str:
+    return f"host_{host_index:05d}"

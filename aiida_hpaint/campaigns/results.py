@@ -10,43 +10,45 @@ import numpy as np
 from aiida.orm import load_node
 
 from aiida_hpaint.calculations.functions import alike
+from aiida_hpaint.campaigns.deduplication import WAITING, KnownHost
 from aiida_hpaint.campaigns.group import CampaignGroup
-from aiida_hpaint.campaigns.known import WAITING, Known
-from aiida_hpaint.campaigns.state import campaign_hosts
+from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.progress import get_samples
 
-__all__ = ["campaign_samples"]
+__all__ = ["collect_campaign_samples"]
 
 
-def campaign_samples(group: CampaignGroup) -> StructureBatch | None:
+def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
     """The ranked samples of all hosts of a campaign so far, host by host; None if there are none.
 
     Of a host that was restored more than once those that count, see `campaign_state`. The scalar
-    `host` is its place in the campaign. Of the history there is what the first chunk has.
+    `host` is its index in the campaign. Of the history there is what the first chunk has.
     """
     found: list[StructureBatch] = []
-    for process, places in _by_process(campaign_hosts(group)).items():
+    for process, host_indices in _by_process(find_campaign_hosts(group)).items():
         node: Any = load_node(process)
         samples = get_samples(node)
         if samples is not None:
-            found.append(_placed(samples, places, first=not found))
+            found.append(_placed(samples, host_indices, first=not found))
     return concatenate(alike(found)) if found else None
 
 
-def _by_process(hosts: Mapping[str, Known]) -> dict[int, dict[int, int]]:
-    """For each restoration the places of hosts in the campaign by their places in it."""
+def _by_process(hosts: Mapping[str, KnownHost]) -> dict[int, dict[int, int]]:
+    """Return, for each restoration, index in the campaign by index in the restoration."""
     begun = [known for known in hosts.values() if known.state != WAITING]
-    ordered = sorted(begun, key=lambda known: (known.process, known.place))
+    ordered = sorted(begun, key=lambda known: (known.process, known.host_index))
     found: dict[int, dict[int, int]] = {}
     for number, known in enumerate(ordered):
-        found.setdefault(known.process, {})[known.place] = number
+        found.setdefault(known.process, {})[known.host_index] = number
     return found
 
 
-def _placed(samples: StructureBatch, places: Mapping[int, int], first: bool) -> StructureBatch:
+def _placed(
+    samples: StructureBatch, host_indices: Mapping[int, int], first: bool
+) -> StructureBatch:
     hosts = samples.scalars["host"].tolist()
-    chosen = samples[np.flatnonzero([host in places for host in hosts])]
-    numbers = [places[host] for host in chosen.scalars["host"].tolist()]
+    chosen = samples[np.flatnonzero([host in host_indices for host in hosts])]
+    numbers = [host_indices[host] for host in chosen.scalars["host"].tolist()]
     placed = chosen.with_scalars(host=np.array(numbers, dtype=np.int64))
     return placed if first else replace(placed, history=())

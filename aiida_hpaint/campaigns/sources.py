@@ -12,17 +12,25 @@ from aiida.common.exceptions import AiidaException
 from aiida.orm import CifData, Data, Group, QueryBuilder, StructureData
 from aiida.tools.archive.abstract import get_format
 
-from aiida_hpaint.calculations.campaigns import Add, bare, hosts_of
+from aiida_hpaint.calculations.campaigns import Add, read_hosts_of_node, strip_results
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 
-__all__ = ["Origin", "Sources", "from_archive", "from_files", "from_group", "joined", "to_fill"]
+__all__ = [
+    "HostOrigin",
+    "HostSources",
+    "drop_complete_hosts",
+    "join_sources",
+    "read_hosts_from_archive",
+    "read_hosts_from_files",
+    "read_hosts_from_group",
+]
 
 _KINDS: tuple[type[Data], ...] = (StructureData, CifData, StructureBatchData)
 
 
 @dataclass(frozen=True)
-class Origin:
+class HostOrigin:
     """The node that a host comes from, and which of its hosts it is.
 
     Attributes
@@ -38,7 +46,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Sources:
+class HostSources:
     """Hosts with the sites to insert.
 
     Attributes
@@ -52,21 +60,21 @@ class Sources:
     """
 
     hosts: StructureBatch | None
-    origins: tuple[Origin, ...]
+    origins: tuple[HostOrigin, ...]
     problems: tuple[HostProblem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.origins)
 
 
-def from_files(paths: Sequence[str], add: Add) -> Sources:
+def read_hosts_from_files(paths: Sequence[str], add: Add) -> HostSources:
     """Hosts from CIF, POSCAR, extxyz, ... files."""
     hosts, problems = prepare_hosts(list(paths), add)
-    found = () if hosts is None else tuple(Origin(None, row) for row in range(len(hosts)))
-    return Sources(None if hosts is None else bare(hosts), found, problems)
+    found = () if hosts is None else tuple(HostOrigin(None, row) for row in range(len(hosts)))
+    return HostSources(None if hosts is None else strip_results(hosts), found, problems)
 
 
-def from_group(label: str, add: Add) -> Sources:
+def read_hosts_from_group(label: str, add: Add) -> HostSources:
     """Hosts from the StructureData, CifData and StructureBatchData of a group.
 
     Raises
@@ -82,7 +90,7 @@ def from_group(label: str, add: Add) -> Sources:
     return _from_nodes(query.all(flat=True), add, f"group {label!r}")
 
 
-def from_archive(path: Path, add: Add, group: str | None = None) -> Sources:
+def read_hosts_from_archive(path: Path, add: Add, group: str | None = None) -> HostSources:
     """Hosts from an archive, which is read and not imported.
 
     Parameters
@@ -118,11 +126,11 @@ def _in_archive(query: QueryBuilder, group: str | None) -> list[Data]:
     return found
 
 
-def joined(sources: Iterable[Sources]) -> Sources:
+def join_sources(sources: Iterable[HostSources]) -> HostSources:
     """All of them, one after the other."""
     found = list(sources)
     batches = [each.hosts for each in found if each.hosts is not None]
-    return Sources(
+    return HostSources(
         concatenate(batches) if batches else None,
         tuple(origin for each in found for origin in each.origins),
         tuple(problem for each in found for problem in each.problems),
@@ -136,21 +144,21 @@ def _may_serve(node: Data) -> bool:
     return "statuses" not in node.base.attributes.all
 
 
-def _from_nodes(nodes: Sequence[Any], add: Add, where: str) -> Sources:
+def _from_nodes(nodes: Sequence[Any], add: Add, where: str) -> HostSources:
     if not nodes:
         raise ValueError(f"{where} has no StructureData, CifData or StructureBatchData")
-    return joined(_from_node(node, add) for node in nodes)
+    return join_sources(_from_node(node, add) for node in nodes)
 
 
-def _from_node(node: Data, add: Add) -> Sources:
-    hosts, problems = hosts_of(node, add)
+def _from_node(node: Data, add: Add) -> HostSources:
+    hosts, problems = read_hosts_of_node(node, add)
     if hosts is None:
-        return Sources(None, (), problems)
-    origins = tuple(Origin(node.uuid, row) for row in range(len(hosts)))
-    return Sources(hosts, origins, problems)
+        return HostSources(None, (), problems)
+    origins = tuple(HostOrigin(node.uuid, row) for row in range(len(hosts)))
+    return HostSources(hosts, origins, problems)
 
 
-def to_fill(sources: Sources) -> Sources:
+def drop_complete_hosts(sources: HostSources) -> HostSources:
     """Without hosts that lack nothing, which become problems."""
     hosts = sources.hosts
     if hosts is None or not hosts.placed.any():
@@ -160,7 +168,7 @@ def to_fill(sources: Sources) -> Sources:
         HostProblem(hosts.labels[row], "it lacks no site", "Say what to add")
         for row in np.flatnonzero(hosts.placed).tolist()
     )
-    return Sources(
+    return HostSources(
         hosts[kept] if len(kept) else None,
         tuple(sources.origins[row] for row in kept.tolist()),
         (*sources.problems, *whole),

@@ -8,27 +8,33 @@ from datetime import datetime, timezone
 
 from aiida.orm import QueryBuilder, WorkflowNode
 
-from aiida_hpaint.campaigns.group import CampaignGroup
-from aiida_hpaint.campaigns.jobs import Job, jobs_below
-from aiida_hpaint.campaigns.known import (
+from aiida_hpaint.campaigns.active_jobs import ActiveJob, find_active_jobs
+from aiida_hpaint.campaigns.deduplication import (
     FAILED,
     RESTORED,
     RUNNING,
     WAITING,
     WITHOUT,
-    Found,
-    Known,
-    best,
-    find_controllers,
-    find_restorations,
-    with_plans,
+    KnownHost,
+    ProcessHosts,
+    add_plan_keys,
+    find_controllers_with_hosts,
+    find_restorations_with_hosts,
+    merge_known_hosts,
 )
+from aiida_hpaint.campaigns.group import CampaignGroup
 
-__all__ = ["CampaignState", "Failure", "campaign_hosts", "campaign_state", "span"]
+__all__ = [
+    "CampaignState",
+    "FailureGroup",
+    "find_campaign_hosts",
+    "format_duration",
+    "read_campaign_state",
+]
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureGroup:
     """Hosts that failed for one reason.
 
     Attributes
@@ -76,11 +82,11 @@ class CampaignState:
     without: int
     running: int
     waiting: int
-    failures: tuple[Failure, ...]
+    failures: tuple[FailureGroup, ...]
     chunks: int
     chunks_ended: int
     alive: tuple[int, ...]
-    jobs: tuple[Job, ...]
+    jobs: tuple[ActiveJob, ...]
     seconds_left: float | None
     basis: str
 
@@ -100,7 +106,7 @@ class CampaignState:
         return self.done + self.running + self.waiting + self.failed
 
 
-def campaign_state(group: CampaignGroup, with_jobs: bool = True) -> CampaignState:
+def read_campaign_state(group: CampaignGroup, with_jobs: bool = True) -> CampaignState:
     """How far a campaign is: a handful of queries, whatever the number of hosts.
 
     Parameters
@@ -111,7 +117,7 @@ def campaign_state(group: CampaignGroup, with_jobs: bool = True) -> CampaignStat
         Whether to look for its jobs, too.
     """
     controllers, restorations = _processes(group)
-    known = list(best([*controllers, *restorations, *_elsewhere(group)]).values())
+    known = list(merge_known_hosts([*controllers, *restorations, *_elsewhere(group)]).values())
     counts = dict.fromkeys((RESTORED, WITHOUT, RUNNING, WAITING), 0)
     for one in known:
         if one.state in counts:
@@ -130,22 +136,22 @@ def campaign_state(group: CampaignGroup, with_jobs: bool = True) -> CampaignStat
         chunks=len(restorations),
         chunks_ended=sum(one.ended for one in restorations),
         alive=tuple(one.pk for one in alive),
-        jobs=tuple(jobs_below(roots)) if with_jobs and roots else (),
+        jobs=tuple(find_active_jobs(roots)) if with_jobs and roots else (),
         seconds_left=left,
         basis=basis,
     )
 
 
-def campaign_hosts(group: CampaignGroup) -> dict[str, Known]:
+def find_campaign_hosts(group: CampaignGroup) -> dict[str, KnownHost]:
     """What is known of each host of a campaign, under its latest settings, by its key."""
     controllers, restorations = _processes(group)
-    return best([*controllers, *restorations, *_elsewhere(group)])
+    return merge_known_hosts([*controllers, *restorations, *_elsewhere(group)])
 
 
-def _processes(group: CampaignGroup) -> tuple[list[Found], list[Found]]:
+def _processes(group: CampaignGroup) -> tuple[list[ProcessHosts], list[ProcessHosts]]:
     """Those of the latest settings: with others, all hosts are to be restored anew."""
-    controllers = with_plans(find_controllers(group.uuid), "plan__")
-    restorations = with_plans(find_restorations(group=group.uuid))
+    controllers = add_plan_keys(find_controllers_with_hosts(group.uuid), "plan__")
+    restorations = add_plan_keys(find_restorations_with_hosts(group=group.uuid))
     plan = controllers[-1].plan if controllers else None
     if plan is None:
         return controllers, restorations
@@ -155,28 +161,30 @@ def _processes(group: CampaignGroup) -> tuple[list[Found], list[Found]]:
     )
 
 
-def _elsewhere(group: CampaignGroup) -> list[Found]:
+def _elsewhere(group: CampaignGroup) -> list[ProcessHosts]:
     """Restorations outside of the campaign, with those of their hosts that belong to it."""
-    places = group.elsewhere
-    if not places:
+    host_indices = group.other_restorations
+    if not host_indices:
         return []
-    found = find_restorations({"uuid": {"in": list(places)}})
-    return [replace(one, places=places[one.uuid]) for one in found]
+    found = find_restorations_with_hosts({"uuid": {"in": list(host_indices)}})
+    return [replace(one, host_indices=host_indices[one.uuid]) for one in found]
 
 
-def _failures(known: Sequence[Known]) -> tuple[Failure, ...]:
-    found: dict[str, list[Known]] = {}
+def _failures(known: Sequence[KnownHost]) -> tuple[FailureGroup, ...]:
+    found: dict[str, list[KnownHost]] = {}
     for one in known:
         if one.state == FAILED:
             found.setdefault(one.reason, []).append(one)
     failures = [
-        Failure(reason, len(ones), tuple(sorted({one.process for one in ones})))
+        FailureGroup(reason, len(ones), tuple(sorted({one.process for one in ones})))
         for reason, ones in found.items()
     ]
     return tuple(sorted(failures, key=lambda failure: -failure.hosts))
 
 
-def _time_left(alive: Sequence[Found], restorations: Sequence[Found]) -> tuple[float | None, str]:
+def _time_left(
+    alive: Sequence[ProcessHosts], restorations: Sequence[ProcessHosts]
+) -> tuple[float | None, str]:
     """Sites to go over sites a second, since the first of what runs now began."""
     if not alive:
         return None, ""
@@ -187,7 +195,10 @@ def _time_left(alive: Sequence[Found], restorations: Sequence[Found]) -> tuple[f
         return None, ""
     seconds = (datetime.now(timezone.utc) - alive[0].times[0]).total_seconds()
     left = sum(one.sites for one in alive) - done
-    return left * seconds / done, f"{len(ended)} chunks with {done} sites in {span(seconds)}"
+    return (
+        left * seconds / done,
+        f"{len(ended)} chunks with {done} sites in {format_duration(seconds)}",
+    )
 
 
 def _children(controllers: list[int]) -> set[int]:
@@ -197,7 +208,7 @@ def _children(controllers: list[int]) -> set[int]:
     return set(query.all(flat=True))
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A time in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -11,18 +11,18 @@ from aiida.engine import submit as submit_process
 from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, WorkflowNode, load_node
 
 from aiida_hpaint.calculations.campaigns import Add
-from aiida_hpaint.campaigns.gathering import gathered
-from aiida_hpaint.campaigns.group import ELSEWHERE, CampaignGroup, make_campaign
-from aiida_hpaint.campaigns.known import (
+from aiida_hpaint.campaigns.deduplication import (
     FAILED,
     FINISHED,
     RUNNING,
     WAITING,
     WITHOUT,
-    Known,
-    find_known,
+    KnownHost,
+    find_known_hosts,
 )
-from aiida_hpaint.campaigns.sources import Sources
+from aiida_hpaint.campaigns.gathering import gather_sources
+from aiida_hpaint.campaigns.group import OTHER_RESTORATIONS, CampaignGroup, get_or_create_campaign
+from aiida_hpaint.campaigns.sources import HostSources
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
@@ -32,10 +32,10 @@ from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
 from aiida_hpaint.workflows.restore.build import stage_plan
 from aiida_hpaint.workflows.restore.outcomes import plan_contents, plan_key
 
-__all__ = ["AGAIN", "Again", "Order", "make_order", "submit_order"]
+__all__ = ["REPEATED_STATES", "Repeat", "Submission", "prepare_submission", "submit_campaign"]
 
-Again = Literal["none", "failed", "unrestored", "all"]
-AGAIN: Mapping[str, frozenset[str]] = {
+Repeat = Literal["none", "failed", "unrestored", "all"]
+REPEATED_STATES: Mapping[str, frozenset[str]] = {
     "none": frozenset(),
     "failed": frozenset({FAILED}),
     "unrestored": frozenset({FAILED, WITHOUT}),
@@ -49,7 +49,7 @@ for the host that killed its job, restoration, stage, split, and some stages and
 
 
 @dataclass(frozen=True)
-class Order:
+class Submission:
     """What a submission is to do.
 
     Attributes
@@ -73,16 +73,16 @@ class Order:
     """
 
     name: str
-    sources: Sources
+    sources: HostSources
     keys: Sequence[str]
-    known: Mapping[str, Known]
+    known: Mapping[str, KnownHost]
     rows: Sequence[int]
     same: Mapping[int, int]
     plan: Mapping[str, Any]
     chunk_sites: int
     max_jobs: int
 
-    def counts(self) -> dict[str, int]:
+    def count_hosts(self) -> dict[str, int]:
         """How many different hosts are new, known in which state, and to be restored again."""
         chosen = set(self.rows)
         found = dict.fromkeys(("new", "again", *FINISHED, RUNNING, WAITING, FAILED), 0)
@@ -93,7 +93,7 @@ class Order:
             found["again" if row in chosen and state != "new" else state] += 1
         return found
 
-    def chunks(self) -> int:
+    def count_chunks(self) -> int:
         """How many chunks the hosts to restore make."""
         hosts = self.sources.hosts
         if hosts is None or not self.rows:
@@ -101,9 +101,9 @@ class Order:
         return len(chunk_by_sites(hosts[list(self.rows)], self.chunk_sites))
 
 
-def make_order(
+def prepare_submission(
     name: str,
-    sources: Sources,
+    sources: HostSources,
     settings: RestorationSettings,
     *,
     code: Any = None,
@@ -111,8 +111,8 @@ def make_order(
     upload_model: bool = False,
     chunk_sites: int = CAMPAIGN_CHUNK_SITES,
     max_jobs: int = 10,
-    again: Again = "failed",
-) -> Order:
+    again: Repeat = "failed",
+) -> Submission:
     """Find out which hosts are to be restored; nothing is stored or submitted.
 
     Parameters
@@ -145,25 +145,25 @@ def make_order(
     plan = {**stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
     check_inserted_sites(sources.hosts, settings.sampling)
     keys = hash_hosts(sources.hosts)
-    known = find_known(plan_key(plan_contents(plan)))
+    known = find_known_hosts(plan_key(plan_contents(plan)))
     first: dict[str, int] = {}
     same = {row: at for row, key in enumerate(keys) if (at := first.setdefault(key, row)) != row}
     rows = [
         row
         for row, key in enumerate(keys)
-        if row not in same and (key not in known or known[key].state in AGAIN[again])
+        if row not in same and (key not in known or known[key].state in REPEATED_STATES[again])
     ]
-    return Order(name, sources, keys, known, rows, same, plan, chunk_sites, max_jobs)
+    return Submission(name, sources, keys, known, rows, same, plan, chunk_sites, max_jobs)
 
 
-def submit_order(
-    order: Order, archive: Path | None = None, add: Add = None
+def submit_campaign(
+    submission: Submission, archive: Path | None = None, add: Add = None
 ) -> tuple[CampaignGroup, ProcessNode | None]:
     """Make the campaign, if it is not there, and submit what there is to do.
 
     Parameters
     ----------
-    order
+    submission
         Of `make_order`.
     archive
         Imported first, if any of the hosts comes from it.
@@ -175,39 +175,41 @@ def submit_order(
     group, process
         The campaign, and what restores the hosts, chunk by chunk; None where all are known.
     """
-    group = make_campaign(order.name)
-    group.base.extras.set(MAX_JOBS, order.max_jobs)
-    _note_elsewhere(group, order)
-    if not order.rows:
+    group = get_or_create_campaign(submission.name)
+    group.base.extras.set(MAX_JOBS, submission.max_jobs)
+    _note_elsewhere(group, submission)
+    if not submission.rows:
         return group, None
     process: ProcessNode = submit_process(
         CampaignWorkChain,
-        hosts=gathered(order.sources, order.rows, archive, add),
-        plan=dict(order.plan),
-        chunk_sites=Int(order.chunk_sites),
-        max_jobs=Int(order.max_jobs),
+        hosts=gather_sources(submission.sources, submission.rows, archive, add),
+        plan=dict(submission.plan),
+        chunk_sites=Int(submission.chunk_sites),
+        max_jobs=Int(submission.max_jobs),
         campaign=Str(group.uuid),
-        metadata={"label": order.name},
+        metadata={"label": submission.name},
     )
     return group, process
 
 
-def _note_elsewhere(group: CampaignGroup, order: Order) -> None:
+def _note_elsewhere(group: CampaignGroup, submission: Submission) -> None:
     """Hosts that are known are part of the campaign, wherever they were restored."""
     members = set(_members(group))
-    noted = {uuid: set(places) for uuid, places in group.elsewhere.items()}
-    chosen = set(order.rows)
+    noted = {uuid: set(host_indices) for uuid, host_indices in group.other_restorations.items()}
+    chosen = set(submission.rows)
     uuids: dict[int, str] = {}
-    for row, key in enumerate(order.keys):
-        if row in chosen or key not in order.known:
+    for row, key in enumerate(submission.keys):
+        if row in chosen or key not in submission.known:
             continue
-        known = order.known[key]
+        known = submission.known[key]
         if known.process not in members and known.state != WAITING:
             uuid = uuids.setdefault(known.process, "") or load_node(known.process).uuid
             uuids[known.process] = uuid
-            noted.setdefault(uuid, set()).add(known.place)
+            noted.setdefault(uuid, set()).add(known.host_index)
     if noted:
-        group.base.extras.set(ELSEWHERE, {uuid: sorted(places) for uuid, places in noted.items()})
+        group.base.extras.set(
+            OTHER_RESTORATIONS, {uuid: sorted(host_indices) for uuid, host_indices in noted.items()}
+        )
 
 
 def _members(group: CampaignGroup) -> list[int]:

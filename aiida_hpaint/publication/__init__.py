@@ -1,6 +1,6 @@
 """What goes beside a paper: an archive that is complete, checked, and described."""
 
-from aiida_hpaint.publication.archive import Archive, walk, write_archive
-from aiida_hpaint.publication.readme import About, readme
+from aiida_hpaint.publication.archive import Archive, check_archive, write_archive
+from aiida_hpaint.publication.readme import PublicationDetails, format_readme
 
-__all__ = ["About", "Archive", "readme", "walk", "write_archive"]
+__all__ = ["Archive", "PublicationDetails", "check_archive", "format_readme", "write_archive"]

@@ -21,14 +21,14 @@ from aiida.tools.archive import create_archive
 from aiida.tools.archive.abstract import get_format
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.queries.ancestors import all_jobs
-from aiida_hpaint.queries.story import Job
+from aiida_hpaint.queries.ancestors import read_all_jobs
+from aiida_hpaint.queries.provenance_record import JobRecord
 from aiida_hpaint.science.diffusion.sampling.generators import BUILT_IN
 from aiida_hpaint.science.recipe import STAGES
 
-__all__ = ["ARCHIVE", "Archive", "walk", "write_archive"]
+__all__ = ["ARCHIVE_FILE", "Archive", "check_archive", "write_archive"]
 
-ARCHIVE = "archive.aiida"
+ARCHIVE_FILE = "archive.aiida"
 
 _WITHOUT_WEIGHTS = frozenset({*BUILT_IN, "peaks"})
 """Generators that have none."""
@@ -63,14 +63,14 @@ class Archive:
         All jobs in it, the oldest first.
     weights
         Name and sha256 of all models and potentials that tell one.
-    gaps
+    missing
         What a reader would miss, in words; none where the archive is complete.
     """
 
     path: Path
-    jobs: tuple[Job, ...]
+    jobs: tuple[JobRecord, ...]
     weights: tuple[tuple[str, str], ...]
-    gaps: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
 def write_archive(
@@ -100,10 +100,10 @@ def write_archive(
                     "ended yet; see `verdi process list`"
                 )
     create_archive([*processes, *groups], filename=path)
-    return walk(path, [node.uuid for node in processes])
+    return check_archive(path, [node.uuid for node in processes])
 
 
-def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
+def check_archive(path: Path, processes: Sequence[str] = ()) -> Archive:
     """What an archive holds and lacks: settings, hashes, codes, computers, pseudopotentials, files.
 
     Parameters
@@ -115,23 +115,23 @@ def walk(path: Path, processes: Sequence[str] = ()) -> Archive:
     """
     with get_format().open(path, "r") as archive:
         backend = archive.get_backend()
-        jobs = all_jobs(backend)
+        jobs = read_all_jobs(backend)
         uuids = archive.querybuilder().append(ProcessNode, project="uuid").all(flat=True)
-        gaps = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
+        missing = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
         given = _links(archive.querybuilder())
         kinds = _kinds(archive.querybuilder())
         for job in jobs:
             lacks = [*_gaps(job), *_without_input(job, given.get(job.uuid, set()))]
             lacks += _without_pseudo(job, kinds.get(job.uuid, set()))
-            gaps += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
+            missing += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
         batches = archive.querybuilder().append(StructureBatchData).all(flat=True)
-        gaps += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
-        gaps += _open_processes(archive.querybuilder())
-        gaps += _bare_chains(archive.querybuilder())
-        gaps += _wrong_pseudos(archive.querybuilder())
+        missing += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
+        missing += _open_processes(archive.querybuilder())
+        missing += _bare_chains(archive.querybuilder())
+        missing += _wrong_pseudos(archive.querybuilder())
         models = [model for node in batches for model in node.base.attributes.get("models", [])]
     weights = {(model["name"], model["sha256"]) for model in models if "sha256" in model}
-    return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(sorted(gaps)))
+    return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(sorted(missing)))
 
 
 def _called(node: ProcessNode) -> list[ProcessNode]:
@@ -176,7 +176,7 @@ def _kinds(query: QueryBuilder) -> dict[str, set[str]]:
     return {uuid: {kind["name"] for kind in kinds} for uuid, kinds in query.all()}
 
 
-def _without_pseudo(job: Job, kinds: set[str]) -> Iterator[str]:
+def _without_pseudo(job: JobRecord, kinds: set[str]) -> Iterator[str]:
     if job.stage in _PW and job.pseudopotentials:
         for kind in sorted(kinds - job.pseudopotentials.keys()):
             yield f"it has no pseudopotential of {kind}"
@@ -206,13 +206,13 @@ def _links(query: QueryBuilder) -> dict[str, set[str]]:
     return found
 
 
-def _without_input(job: Job, labels: set[str]) -> Iterator[str]:
+def _without_input(job: JobRecord, labels: set[str]) -> Iterator[str]:
     for stages, needed in _INPUTS:
         if job.stage in stages:
             yield from (f"it has no input {label}" for label in needed if label not in labels)
 
 
-def _gaps(job: Job) -> Iterator[str]:
+def _gaps(job: JobRecord) -> Iterator[str]:
     if job.code is None:
         yield "it has no code"
     if job.computer is None:
@@ -228,7 +228,7 @@ def _gaps(job: Job) -> Iterator[str]:
             yield f"the pseudopotential of {element} has no name or no hash"
 
 
-def _unnamed(job: Job) -> Iterator[str]:
+def _unnamed(job: JobRecord) -> Iterator[str]:
     """What an identity does not say."""
     model = job.identity.get("model", {})
     if not job.identity.get("version"):

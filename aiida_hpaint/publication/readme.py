@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiida_hpaint import __version__
-from aiida_hpaint.publication.archive import ARCHIVE, Archive
-from aiida_hpaint.queries.story import Job
+from aiida_hpaint.publication.archive import ARCHIVE_FILE, Archive
+from aiida_hpaint.queries.provenance_record import JobRecord
 
-__all__ = ["About", "readme"]
+__all__ = ["PublicationDetails", "format_readme"]
 
 METHOD = (
     "T. Reents, A. Cantarella, M. Bercx, P. Bonfà and G. Pizzi, *Score-based diffusion models for "
@@ -33,7 +33,7 @@ LICENCES = {
 
 
 @dataclass(frozen=True)
-class About:
+class PublicationDetails:
     """What an archive of publications asks, beside title and licence.
 
     Attributes
@@ -52,12 +52,12 @@ class About:
     references: tuple[str, ...] = ()
 
 
-def readme(
+def format_readme(
     archive: Archive,
     folders: Mapping[str, tuple[str, str]],
     licence: str,
     title: str,
-    about: About = About(),
+    about: PublicationDetails = PublicationDetails(),
     failed: Mapping[str, Sequence[str]] = {},
 ) -> str:
     """Markdown: what there is, how to read it again, what made it, licence and citation.
@@ -83,7 +83,8 @@ def readme(
         "Read it again": _again(folders),
         "What made it": _made_by(archive),
         **_failed(failed),
-        "What is missing": [f"- {gap}" for gap in archive.gaps] or ["Nothing that was looked for."],
+        "What is missing": [f"- {gap}" for gap in archive.missing]
+        or ["Nothing that was looked for."],
         "Licence": _licence(licence),
         "Citation": [*_record(about, title), *_citation(archive.jobs)],
     }
@@ -92,7 +93,7 @@ def readme(
     return "\n\n".join(parts) + "\n"
 
 
-def _about(about: About) -> dict[str, list[str]]:
+def _about(about: PublicationDetails) -> dict[str, list[str]]:
     """Sections of what is known."""
     listed = {"Authors": about.authors, "Keywords": about.keywords, "References": about.references}
     found = {name: [f"- {_line(one)}" for one in values] for name, values in listed.items()}
@@ -115,7 +116,7 @@ def _licence(licence: str) -> list[str]:
     ]
 
 
-def _record(about: About, title: str) -> list[str]:
+def _record(about: PublicationDetails, title: str) -> list[str]:
     """How the data themselves are cited, once they have a DOI."""
     authors = f"{', '.join(_line(one) for one in about.authors)}, " if about.authors else ""
     return [
@@ -129,7 +130,7 @@ def _record(about: About, title: str) -> list[str]:
 
 
 def _files(folders: Mapping[str, tuple[str, str]]) -> list[str]:
-    lines = [f"- `{ARCHIVE}`: the provenance of everything, as an AiiDA archive"]
+    lines = [f"- `{ARCHIVE_FILE}`: the provenance of everything, as an AiiDA archive"]
     return lines + [
         f"- `{name}/`: {what}, process {uuid}" for name, (what, uuid) in folders.items()
     ]
@@ -150,7 +151,7 @@ def _again(folders: Mapping[str, tuple[str, str]]) -> list[str]:
         "```console",
         f"$ pip install aiida-hpaint=={__version__}",
         "$ aiida-hpaint setup",
-        f"$ verdi archive import {ARCHIVE}",
+        f"$ verdi archive import {ARCHIVE_FILE}",
     ]
     for name, (what, uuid) in folders.items():
         if what in _COMMANDS:
@@ -175,11 +176,11 @@ def _made_by(archive: Archive) -> list[str]:
     return lines
 
 
-def _versions(jobs: Sequence[Job]) -> Iterator[str]:
+def _versions(jobs: Sequence[JobRecord]) -> Iterator[str]:
     return (str(job.identity.get("version", "")) for job in jobs)
 
 
-def _models(jobs: Sequence[Job]) -> Iterator[str]:
+def _models(jobs: Sequence[JobRecord]) -> Iterator[str]:
     for job in jobs:
         model = job.identity.get("model", {})
         package = [str(model[key]) for key in ("package", "package_version") if model.get(key)]
@@ -187,13 +188,13 @@ def _models(jobs: Sequence[Job]) -> Iterator[str]:
         yield " ".join([str(model.get("name", "")), *package, *sha256])
 
 
-def _pseudopotentials(jobs: Sequence[Job]) -> Iterator[str]:
+def _pseudopotentials(jobs: Sequence[JobRecord]) -> Iterator[str]:
     for job in jobs:
         for element, pseudo in job.pseudopotentials.items():
             yield f"{element}: {pseudo['filename']} MD5 {pseudo['md5']}"
 
 
-def _citation(jobs: Sequence[Job]) -> list[str]:
+def _citation(jobs: Sequence[JobRecord]) -> list[str]:
     by_dft = any(job.pseudopotentials for job in jobs)
     papers: Iterable[str] = [METHOD, AIIDA, *([ESPRESSO] if by_dft else [])]
     more = "the pseudopotentials, " if by_dft else ""

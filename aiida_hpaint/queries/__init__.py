@@ -1,23 +1,29 @@
 """Questions to the provenance: where structures come from, and what became of hosts."""
 
-from aiida_hpaint.queries.failures import FailedHost, by_reason, failed_hosts
-from aiida_hpaint.queries.origin import trace
-from aiida_hpaint.queries.references import HostBelow, hosts_below_reference
-from aiida_hpaint.queries.samples import Sample, samples_of
-from aiida_hpaint.queries.story import Job, Model, Origin, Relaxed, Story
+from aiida_hpaint.queries.failures import FailedHost, find_failed_hosts, group_by_reason
+from aiida_hpaint.queries.provenance_record import (
+    DftResult,
+    HostRecord,
+    JobRecord,
+    ModelRecord,
+    ProvenanceRecord,
+)
+from aiida_hpaint.queries.references import HostBelow, find_hosts_below_reference
+from aiida_hpaint.queries.samples import Sample, find_samples
+from aiida_hpaint.queries.tracing import trace_structure
 
 __all__ = [
+    "DftResult",
     "FailedHost",
     "HostBelow",
-    "Job",
-    "Model",
-    "Origin",
-    "Relaxed",
+    "HostRecord",
+    "JobRecord",
+    "ModelRecord",
+    "ProvenanceRecord",
     "Sample",
-    "Story",
-    "by_reason",
-    "failed_hosts",
-    "hosts_below_reference",
-    "samples_of",
-    "trace",
+    "find_failed_hosts",
+    "find_hosts_below_reference",
+    "find_samples",
+    "group_by_reason",
+    "trace_structure",
 ]

@@ -9,9 +9,9 @@ from aiida.common.links import LinkType
 from aiida.orm import CalcJobNode, Computer, Data, Node, QueryBuilder
 from aiida.orm.implementation import StorageBackend
 
-from aiida_hpaint.queries.story import Job
+from aiida_hpaint.queries.provenance_record import JobRecord
 
-__all__ = ["all_jobs", "jobs_behind"]
+__all__ = ["find_ancestor_jobs", "read_all_jobs"]
 
 CACHED = "extras._aiida_cached_from"
 _CALL = LinkType.CALL_CALC.value
@@ -23,7 +23,7 @@ _POTENTIAL = "potential"
 """Stage of pp.x."""
 
 
-def jobs_behind(nodes: Collection[int]) -> list[Job]:
+def find_ancestor_jobs(nodes: Collection[int]) -> list[JobRecord]:
     """The jobs that went into data, the oldest first: two queries, however many there are.
 
     Parameters
@@ -39,7 +39,7 @@ def jobs_behind(nodes: Collection[int]) -> list[Job]:
     return _read(query)
 
 
-def all_jobs(backend: StorageBackend | None = None) -> list[Job]:
+def read_all_jobs(backend: StorageBackend | None = None) -> list[JobRecord]:
     """All jobs of a profile, or of an archive whose backend this is, the oldest first."""
     query = QueryBuilder(backend=backend)
     query.append(CalcJobNode, project=_OF_JOB, tag="job")
@@ -49,7 +49,7 @@ def all_jobs(backend: StorageBackend | None = None) -> list[Job]:
 _OF_JOB = ["id", "uuid", "ctime", "attributes.process_label", "attributes.exit_status", CACHED]
 
 
-def _read(query: QueryBuilder, backend: StorageBackend | None = None) -> list[Job]:
+def _read(query: QueryBuilder, backend: StorageBackend | None = None) -> list[JobRecord]:
     query.append(Computer, with_node="job", project="label", outerjoin=True)
     found = {row[0]: row for row in query.all()}
     around = _around(found, backend) if found else {}
@@ -79,10 +79,10 @@ def _around(
     return found
 
 
-def _job(row: list[Any], around: Mapping[str, Mapping[str, Any]]) -> Job:
+def _job(row: list[Any], around: Mapping[str, Mapping[str, Any]]) -> JobRecord:
     pk, uuid, _, process, exit_status, cached_from, computer = row
     settings = next((_plain(around[name]) for name in _SETTINGS if name in around), {})
-    return Job(
+    return JobRecord(
         pk=pk,
         uuid=uuid,
         stage=_stage(process, around.get("caller", {}), settings),

@@ -7,21 +7,26 @@ from typing import Any
 
 from aiida.orm import Dict, ProcessNode, QueryBuilder, StructureData, load_node
 
-from aiida_hpaint.queries.ancestors import jobs_behind
-from aiida_hpaint.queries.links import inputs_of
-from aiida_hpaint.queries.story import RESTORED_BY_DFT, Origin, Relaxed, Story
+from aiida_hpaint.queries.ancestors import find_ancestor_jobs
+from aiida_hpaint.queries.links import find_inputs
+from aiida_hpaint.queries.provenance_record import (
+    KIND_RESTORED_BY_DFT,
+    DftResult,
+    HostRecord,
+    ProvenanceRecord,
+)
 
-__all__ = ["alone_by_dft", "relaxed_by_dft"]
+__all__ = ["read_dft_result", "trace_dft_restoration"]
 
 
-def relaxed_by_dft(chain: int) -> Relaxed:
+def read_dft_result(chain: int) -> DftResult:
     """What a DftRelaxWorkChain reports, and its settings."""
     return _relaxed(_reported(chain), _values(chain).get("settings", {}))
 
 
-def alone_by_dft(node: StructureData, chain: int, process: int | None) -> Story:
-    """The story of what RestoreHydrogenWorkChain returned."""
-    inputs = inputs_of(chain)
+def trace_dft_restoration(node: StructureData, chain: int, process: int | None) -> ProvenanceRecord:
+    """The record of what RestoreHydrogenWorkChain returned."""
+    inputs = find_inputs(chain)
     report = _reported(chain)
     values = _values(chain)
     settings: dict[str, Any] = {
@@ -29,16 +34,16 @@ def alone_by_dft(node: StructureData, chain: int, process: int | None) -> Story:
     }
     host: Any = load_node(inputs["structure"][0])
     placed = int(report.get("count", 0)) - int(report.get("missing", 0))
-    return Story(
+    return ProvenanceRecord(
         pk=node.pk or 0,
         uuid=node.uuid,
         label=host.label or host.get_formula(),
         formula=node.get_formula(),
-        kind=RESTORED_BY_DFT,
+        kind=KIND_RESTORED_BY_DFT,
         role="candidate",
-        host=Origin(
+        host=HostRecord(
             label=host.label or host.get_formula(),
-            place=0,
+            host_index=0,
             pk=host.pk or 0,
             uuid=host.uuid,
             source={},
@@ -52,13 +57,13 @@ def alone_by_dft(node: StructureData, chain: int, process: int | None) -> Story:
         potential=None,
         settings={},
         dft=_relaxed({**report, **report.get("final", {})}, settings),
-        jobs=tuple(jobs_behind([node.pk or 0])),
+        jobs=tuple(find_ancestor_jobs([node.pk or 0])),
         process=process,
     )
 
 
-def _relaxed(report: Mapping[str, Any], settings: Mapping[str, Any]) -> Relaxed:
-    return Relaxed(
+def _relaxed(report: Mapping[str, Any], settings: Mapping[str, Any]) -> DftResult:
+    return DftResult(
         status=str(report.get("status", "")),
         energy=report.get("energy"),
         max_force=report.get("max_force"),

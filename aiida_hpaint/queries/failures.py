@@ -12,7 +12,7 @@ from aiida.orm import QueryBuilder, StructureData, WorkChainNode
 
 from aiida_hpaint.queries.samples import Ranking, find_rankings
 
-__all__ = ["FailedHost", "by_reason", "failed_hosts"]
+__all__ = ["FailedHost", "find_failed_hosts", "group_by_reason"]
 
 _JOB = re.compile(r"^job \d+: ")
 """Every message has its own; the reason is what follows."""
@@ -24,8 +24,8 @@ class FailedHost:
 
     Attributes
     ----------
-    label, place
-        Its label, and its place among the hosts of the restoration.
+    label, host_index
+        Label, and index among the hosts of the restoration.
     reason
         The error of its samples or, where there was none, their commonest status.
     statuses
@@ -35,13 +35,13 @@ class FailedHost:
     """
 
     label: str
-    place: int
+    host_index: int
     reason: str
     statuses: Mapping[str, int]
     process: int | None
 
 
-def failed_hosts(process: int | None = None) -> list[FailedHost]:
+def find_failed_hosts(process: int | None = None) -> list[FailedHost]:
     """Hosts that restorations found no candidate for, restoration by restoration.
 
     Parameters
@@ -53,7 +53,7 @@ def failed_hosts(process: int | None = None) -> list[FailedHost]:
     return [*found, *_failed_by_dft(process)]
 
 
-def by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
+def group_by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
     """The same by their reasons, the commonest first."""
     counts = Counter(host.reason for host in hosts)
     return {
@@ -64,14 +64,14 @@ def by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
 
 def _without_candidate(ranking: Ranking) -> Iterator[FailedHost]:
     batch = ranking.samples.batch
-    places, ranks = batch.scalars["host"], batch.scalars["rank"]
-    for place in np.setdiff1d(places, places[ranks >= 0]).tolist():
-        rows = np.flatnonzero(places == place).tolist()
+    host_indices, ranks = batch.scalars["host"], batch.scalars["rank"]
+    for host_index in np.setdiff1d(host_indices, host_indices[ranks >= 0]).tolist():
+        rows = np.flatnonzero(host_indices == host_index).tolist()
         statuses = Counter(str(batch.scalars["status"][row]) for row in rows)
         errors = [str(batch.metadata[row].get("error", "")) for row in rows]
         yield FailedHost(
             label=batch.labels[rows[0]],
-            place=place,
+            host_index=host_index,
             reason=_reason(errors, statuses),
             statuses=dict(statuses),
             process=ranking.process,

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiida.orm import CalcFunctionNode, Data, Node, QueryBuilder, WorkflowNode
 
-__all__ = ["Made", "inputs_of", "made_by", "returned_by"]
+__all__ = ["Creator", "find_creator", "find_inputs", "find_returning_workflows"]
 
 
 @dataclass(frozen=True)
-class Made:
+class Creator:
     """A calcfunction, and under which name it made what it was asked for."""
 
     pk: int
@@ -20,7 +20,7 @@ class Made:
     output: str
 
 
-def made_by(node: int) -> Made | None:
+def find_creator(node: int) -> Creator | None:
     """The calcfunction that made a node; None where it is something else, or nobody."""
     query = QueryBuilder()
     query.append(Data, filters={"id": node}, tag="made")
@@ -34,10 +34,10 @@ def made_by(node: int) -> Made | None:
     if found is None:
         return None
     pk, function, output = found
-    return Made(pk, function, output)
+    return Creator(pk, function, output)
 
 
-def inputs_of(process: int) -> dict[str, tuple[int, str]]:
+def find_inputs(process: int) -> dict[str, tuple[int, str]]:
     """PK and UUID of the inputs of a process, by the labels of their links."""
     query = QueryBuilder()
     query.append(Node, filters={"id": process}, tag="process")
@@ -45,7 +45,9 @@ def inputs_of(process: int) -> dict[str, tuple[int, str]]:
     return {label: (pk, uuid) for pk, uuid, label in query.all()}
 
 
-def returned_by(nodes: Collection[int], label: str | None = None) -> dict[int, list[int]]:
+def find_returning_workflows(
+    nodes: Collection[int], label: str | None = None
+) -> dict[int, list[int]]:
     """PKs of the workflows that returned each node, the outermost first.
 
     Parameters

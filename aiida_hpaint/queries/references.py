@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from aiida.orm import CalcFunctionNode, QueryBuilder, SinglefileData
 
-from aiida_hpaint.queries.links import returned_by
+from aiida_hpaint.queries.links import find_returning_workflows
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 
-__all__ = ["HostBelow", "hosts_below_reference"]
+__all__ = ["HostBelow", "find_hosts_below_reference"]
 
-BENCHMARK, VALIDATION = "compare_restored", "compare_validated"
-_OUTPUTS = {BENCHMARK: "rows", VALIDATION: "table"}
+_BENCHMARK, _VALIDATION = "compare_restored", "compare_validated"
+_OUTPUTS = {_BENCHMARK: "rows", _VALIDATION: "table"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class HostBelow:
     process: int | None
 
 
-def hosts_below_reference(by: float = 0.0, process: int | None = None) -> list[HostBelow]:
+def find_hosts_below_reference(by: float = 0.0, process: int | None = None) -> list[HostBelow]:
     """Hosts whose prediction is lower than the reference by more than `by`, the lowest first.
 
     Two queries, and one file of each benchmark and validation.
@@ -70,7 +70,7 @@ def hosts_below_reference(by: float = 0.0, process: int | None = None) -> list[H
         project="*",
     )
     files = [(node, name) for name, node, label in query.all() if _OUTPUTS[name] == label]
-    returned = returned_by([node.pk or 0 for node, _ in files])
+    returned = find_returning_workflows([node.pk or 0 for node, _ in files])
     found = [
         host
         for node, name in files
@@ -83,9 +83,9 @@ def hosts_below_reference(by: float = 0.0, process: int | None = None) -> list[H
 def _hosts(node: SinglefileData, function: str, workflows: list[int]) -> Iterator[HostBelow]:
     process = workflows[0] if workflows else None
     text = node.get_content("r")
-    rows = _predicted(text) if function == BENCHMARK else _validated(text)
+    rows = _predicted(text) if function == _BENCHMARK else _validated(text)
     for label, difference, matched in rows:
-        yield HostBelow(label, -difference, matched, function == VALIDATION, process)
+        yield HostBelow(label, -difference, matched, function == _VALIDATION, process)
 
 
 def _predicted(text: str) -> Iterator[tuple[str, float, bool | None]]:

@@ -9,11 +9,11 @@ import numpy as np
 from aiida.orm import CalcFunctionNode, QueryBuilder
 
 from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
-from aiida_hpaint.queries.links import returned_by
+from aiida_hpaint.queries.links import find_returning_workflows
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
-__all__ = ["Ranking", "Sample", "find_rankings", "read_sample", "samples_of"]
+__all__ = ["Ranking", "Sample", "find_rankings", "find_samples", "read_sample"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Sample:
     ----------
     host
         Label of the host.
-    place
+    host_index
         Of the host among all hosts of the restoration.
     number
         Of the sample among those of its host.
@@ -45,7 +45,7 @@ class Sample:
     """
 
     host: str
-    place: int
+    host_index: int
     number: int
     row: int
     samples: int
@@ -67,7 +67,7 @@ class Ranking:
     process: int | None
 
 
-def samples_of(host: str, process: int | None = None) -> list[Sample]:
+def find_samples(host: str, process: int | None = None) -> list[Sample]:
     """All samples of a host with their statuses, restoration by restoration, the latest last.
 
     Parameters
@@ -119,7 +119,7 @@ def find_rankings(process: int | None = None, host: str | None = None) -> list[R
     )
     query.order_by({"samples": "ctime"})
     nodes: list[StructureBatchData] = query.all(flat=True)
-    returned = returned_by([node.pk or 0 for node in nodes])
+    returned = find_returning_workflows([node.pk or 0 for node in nodes])
     if process is not None:
         nodes = [node for node in nodes if process in returned.get(node.pk or 0, ())]
     return [Ranking(node, next(iter(returned.get(node.pk or 0, ())), None)) for node in nodes]
@@ -130,7 +130,7 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
     scalars = {name: values[row].item() for name, values in batch.scalars.items()}
     return Sample(
         host=batch.labels[row],
-        place=scalars["host"],
+        host_index=scalars["host"],
         number=scalars["sample"],
         row=row,
         samples=ranking.samples.pk or 0,

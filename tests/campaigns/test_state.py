@@ -28,9 +28,9 @@ def plan() -> Any:
 
 @pytest.fixture
 def group() -> Any:
-    from aiida_hpaint.campaigns.group import make_campaign
+    from aiida_hpaint.campaigns.group import get_or_create_campaign
 
-    return make_campaign(f"campaign {uuid4()}")
+    return get_or_create_campaign(f"campaign {uuid4()}")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_hosts_are_counted_once_by_what_happened_to_them(
     hosts: StructureBatch, plan: Any, group: Any
 ) -> None:
     from aiida_hpaint.campaigns.group import find_campaign
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.state import read_campaign_state
 
     process = controller(hosts, plan, group)
     for name in (group.label, group.uuid, str(process.pk)):
@@ -54,7 +54,7 @@ def test_hosts_are_counted_once_by_what_happened_to_them(
     done = restoration(hosts[:3], plan, ranked(hosts[:3], statuses, ["", "", LOST]), "finished")
     running = restoration(hosts[3], plan, None, "waiting")
     group.add_nodes([done, running])
-    state = campaign_state(group)
+    state = read_campaign_state(group)
     assert (state.restored, state.without, state.failed) == (1, 1, 1)
     assert (state.running, state.waiting, state.total) == (1, 1, 5)
     assert (state.chunks, state.chunks_ended) == (2, 1)
@@ -64,16 +64,16 @@ def test_hosts_are_counted_once_by_what_happened_to_them(
     # Repeated, it is restored.
     again = restoration(hosts[2], plan, ranked(hosts[2], ["converged"]), "finished")
     group.add_nodes(again)
-    assert campaign_state(group).failed == 0
+    assert read_campaign_state(group).failed == 0
 
 
 def test_hosts_of_a_campaign_that_was_killed_were_never_begun(
     hosts: StructureBatch, plan: Any, group: Any
 ) -> None:
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.state import read_campaign_state
 
     controller(hosts, plan, group, "killed")
-    state = campaign_state(group)
+    state = read_campaign_state(group)
     assert (state.failed, state.alive) == (5, ())
     assert state.failures[0].reason.startswith("it was never begun")
 
@@ -81,8 +81,8 @@ def test_hosts_of_a_campaign_that_was_killed_were_never_begun(
 def test_the_latest_settings_count(hosts: StructureBatch, plan: Any, group: Any) -> None:
     from aiida.orm import Float
 
-    from aiida_hpaint.campaigns.results import campaign_samples
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.state import read_campaign_state
 
     first = restoration(hosts, plan, ranked(hosts, ["converged"] * 5), "finished")
     second = restoration(
@@ -90,11 +90,11 @@ def test_the_latest_settings_count(hosts: StructureBatch, plan: Any, group: Any)
     )
     group.add_nodes([first, second])
     controller(hosts[:1], plan, group, "finished")
-    assert campaign_state(group).restored == 5
+    assert read_campaign_state(group).restored == 5
     other = {**plan, "sample": {**plan["sample"], "settings": _changed(plan)}}
     controller(hosts[:2], other, group)
-    assert (campaign_state(group).restored, campaign_state(group).waiting) == (0, 2)
-    assert campaign_samples(group) is None
+    assert (read_campaign_state(group).restored, read_campaign_state(group).waiting) == (0, 2)
+    assert collect_campaign_samples(group) is None
 
 
 def _changed(plan: Any) -> Any:
@@ -107,7 +107,7 @@ def test_jobs_are_found_at_any_depth(hosts: StructureBatch, plan: Any) -> None:
     from aiida.common.links import LinkType
     from aiida.orm import CalcJobNode, Computer, WorkChainNode, load_computer
 
-    from aiida_hpaint.campaigns.jobs import jobs_below
+    from aiida_hpaint.campaigns.active_jobs import find_active_jobs
 
     root = restoration(hosts, plan, None, "waiting")
     computer: Computer = load_computer("localhost")
@@ -129,12 +129,12 @@ def test_jobs_are_found_at_any_depth(hosts: StructureBatch, plan: Any) -> None:
         else:
             job.base.attributes.set("scheduler_state", "queued")
         job.store()
-    found = jobs_below([root.pk])
+    found = find_active_jobs([root.pk])
     assert [(job.state, job.label) for job in found] == [
         ("paused", "PwCalculation"),
         ("queued", "PwCalculation"),
     ]
     assert found[0].status == "Pausing after 5 failures"
-    assert jobs_below([found[0].pk]) == [found[0]]
+    assert find_active_jobs([found[0].pk]) == [found[0]]
     other = restoration(hosts, plan, None, "waiting")
-    assert jobs_below([other.pk]) == []
+    assert find_active_jobs([other.pk]) == []

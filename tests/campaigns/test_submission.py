@@ -50,15 +50,15 @@ def name() -> Iterator[str]:
 
 
 def sources_of(hosts: StructureBatch) -> Any:
-    from aiida_hpaint.campaigns.sources import Origin, Sources
+    from aiida_hpaint.campaigns.sources import HostOrigin, HostSources
 
-    return Sources(hosts, tuple(Origin(None, row) for row in range(len(hosts))))
+    return HostSources(hosts, tuple(HostOrigin(None, row) for row in range(len(hosts))))
 
 
-def order_of(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> Any:
-    from aiida_hpaint.campaigns.submit import make_order
+def prepare(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> Any:
+    from aiida_hpaint.campaigns.submit import prepare_submission
 
-    return make_order(name, sources_of(hosts), settings, **more)
+    return prepare_submission(name, sources_of(hosts), settings, **more)
 
 
 def test_hosts_are_known_by_content_wherever_they_were_restored(
@@ -77,110 +77,114 @@ def test_hosts_are_known_by_content_wherever_they_were_restored(
         "all": [0, 1, 2, 4],
     }
     for again, rows in chosen.items():
-        assert list(order_of(name, renamed, settings, again=again).rows) == rows
-    order = order_of(name, renamed, settings)
+        assert list(prepare(name, renamed, settings, again=again).rows) == rows
+    submission = prepare(name, renamed, settings)
     counts = {"new": 1, "again": 1, "r": 1, "w": 1, "f": 0, "running": 1, "waiting": 0}
-    assert order.counts() == counts
-    assert [order.known[key].process for key in order.keys[:4]] == [done.pk] * 3 + [running.pk]
+    assert submission.count_hosts() == counts
+    assert [submission.known[key].process for key in submission.keys[:4]] == [done.pk] * 3 + [
+        running.pk
+    ]
 
 
 def test_other_settings_make_all_hosts_new(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
     restoration(hosts, plan, ranked(hosts, ["converged"] * 5), "finished")
-    assert order_of(name, hosts, settings).rows == []
+    assert prepare(name, hosts, settings).rows == []
     other = settings.model_copy(update={"keep": 7})
-    assert len(order_of(name, hosts, other).rows) == 5
+    assert len(prepare(name, hosts, other).rows) == 5
 
 
 def test_a_killed_restoration_is_repeated(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
     restoration(hosts, plan, None, "killed")
-    assert len(order_of(name, hosts, settings).rows) == 5
+    assert len(prepare(name, hosts, settings).rows) == 5
 
 
 def test_a_host_that_is_given_twice_is_restored_once(
     name: str, hosts: StructureBatch, settings: Any
 ) -> None:
     twice = replace(hosts[[0, 1, 0, 1, 2]], labels=("a", "b", "a again", "b again", "c"))
-    order = order_of(name, twice, settings)
-    assert list(order.rows) == [0, 1, 4]
-    assert order.same == {2: 0, 3: 1}
-    assert order.counts()["new"] == 3
+    submission = prepare(name, twice, settings)
+    assert list(submission.rows) == [0, 1, 4]
+    assert submission.same == {2: 0, 3: 1}
+    assert submission.count_hosts()["new"] == 3
 
 
 def test_chunks_are_counted_before_they_are_cut(
     name: str, hosts: StructureBatch, settings: Any
 ) -> None:
-    assert order_of(name, hosts, settings, chunk_sites=10).chunks() == 3
-    assert order_of(name, hosts, settings, chunk_sites=1).chunks() == 5
+    assert prepare(name, hosts, settings, chunk_sites=10).count_chunks() == 3
+    assert prepare(name, hosts, settings, chunk_sites=1).count_chunks() == 5
 
 
 def test_what_is_refused(name: str, hosts: StructureBatch, settings: Any) -> None:
     from aiida_hpaint.science.settings import ValidationSettings
 
     with pytest.raises(ValueError, match=r"max_jobs 9999: the daemon has room for \d+ chunks"):
-        order_of(name, hosts, settings, max_jobs=9999)
+        prepare(name, hosts, settings, max_jobs=9999)
     validated = settings.model_copy(update={"validation": ValidationSettings()})
     with pytest.raises(ValueError, match="run `aiida-hpaint validate PK`"):
-        order_of(name, hosts, validated)
+        prepare(name, hosts, validated)
     with pytest.raises(ValueError, match="there is no site to insert"):
-        order_of(name, remove_inserted(hosts), settings)
+        prepare(name, remove_inserted(hosts), settings)
 
 
 def test_known_hosts_belong_to_the_campaign(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
-    from aiida_hpaint.campaigns.picking import pick
-    from aiida_hpaint.campaigns.results import campaign_samples
-    from aiida_hpaint.campaigns.state import campaign_state
-    from aiida_hpaint.campaigns.submit import submit_order
+    from aiida_hpaint.campaigns.picking import pick_candidates
+    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.state import read_campaign_state
+    from aiida_hpaint.campaigns.submit import submit_campaign
 
     statuses = ["converged", "collapsed", "converged", "converged", "converged"]
     node = restoration(hosts, plan, ranked(hosts, statuses), "finished")
-    order = order_of(name, hosts[:3], settings)
-    group, process = submit_order(order)
+    submission = prepare(name, hosts[:3], settings)
+    group, process = submit_campaign(submission)
     assert process is None
-    state = campaign_state(group)
+    state = read_campaign_state(group)
     assert (state.restored, state.without, state.total) == (2, 1, 3)
-    samples = campaign_samples(group)
+    samples = collect_campaign_samples(group)
     assert samples is not None
     assert samples.labels == ("a", "b", "c")
     assert samples.scalars["host"].tolist() == [0, 1, 2]
 
-    (first,) = pick(node, ["a"])
+    (first,) = pick_candidates(node, ["a"])
     assert first.get_formula() == "H2MgO2"
     assert first.base.attributes.get("hpaint")["label"] == "a"
-    assert pick(node, ["a"])[0].uuid == first.uuid
-    assert pick(node, ["b"]) == []
-    assert len(pick(node)) == 4
+    assert pick_candidates(node, ["a"])[0].uuid == first.uuid
+    assert pick_candidates(node, ["b"]) == []
+    assert len(pick_candidates(node)) == 4
 
 
 def test_chunks_that_are_on_their_way_into_the_group_are_not_elsewhere(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
-    from aiida_hpaint.campaigns.group import make_campaign
-    from aiida_hpaint.campaigns.submit import submit_order
+    from aiida_hpaint.campaigns.group import get_or_create_campaign
+    from aiida_hpaint.campaigns.submit import submit_campaign
 
-    group = make_campaign(name)
+    group = get_or_create_campaign(name)
     caller = controller(hosts, plan, group)
     chunk = restoration(hosts[:2], plan, None, "created", caller)
-    order = order_of(name, hosts, settings)
-    assert [order.known[key].state for key in order.keys] == ["running"] * 2 + ["waiting"] * 3
-    assert order.known[order.keys[0]].process == chunk.pk
-    assert submit_order(order)[1] is None
-    assert group.elsewhere == {}
+    submission = prepare(name, hosts, settings)
+    assert [submission.known[key].state for key in submission.keys] == ["running"] * 2 + [
+        "waiting"
+    ] * 3
+    assert submission.known[submission.keys[0]].process == chunk.pk
+    assert submit_campaign(submission)[1] is None
+    assert group.other_restorations == {}
 
 
 def test_a_name_that_another_group_has(name: str) -> None:
     from aiida.orm import Group
 
-    from aiida_hpaint.campaigns.group import find_campaign, make_campaign
+    from aiida_hpaint.campaigns.group import find_campaign, get_or_create_campaign
 
     Group(label=name).store()
     with pytest.raises(ValueError, match="which is no campaign: choose another name"):
-        make_campaign(name)
+        get_or_create_campaign(name)
     assert find_campaign(name) is None
 
 
@@ -208,10 +212,10 @@ def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> No
 
     from aiida_hpaint.calculations.campaigns import gather_hosts
     from aiida_hpaint.campaigns import hash_hosts
-    from aiida_hpaint.campaigns.sources import from_group
+    from aiida_hpaint.campaigns.sources import read_hosts_from_group
 
     Group(label=name).store().add_nodes(structures)
-    found = from_group(name, "H:2")
+    found = read_hosts_from_group(name, "H:2")
     assert found.hosts is not None
     assert found.hosts.labels == ("first", "second", "c", "d", "e")
     assert [origin.row for origin in found.origins] == [0, 0, 0, 1, 2]
@@ -224,7 +228,7 @@ def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> No
     keys = hash_hosts(found.hosts)
     assert hash_hosts(batch) == [keys[0], keys[1], keys[2], keys[4]]
     with pytest.raises(ValueError, match="there is no group 'none of that name'"):
-        from_group("none of that name", None)
+        read_hosts_from_group("none of that name", None)
 
 
 def test_hosts_from_an_archive_are_read_without_an_import(
@@ -233,22 +237,25 @@ def test_hosts_from_an_archive_are_read_without_an_import(
     from aiida.orm import Group
     from aiida.tools.archive import create_archive
 
-    from aiida_hpaint.campaigns.sources import from_archive, from_group
+    from aiida_hpaint.campaigns.sources import read_hosts_from_archive, read_hosts_from_group
 
     group = Group(label=name).store()
     group.add_nodes(structures)
     archive = tmp_path / "hosts.aiida"
     create_archive([group], filename=archive)
-    for found in (from_archive(archive, "H:2"), from_archive(archive, "H:2", name)):
-        ours = from_group(name, "H:2")
+    for found in (
+        read_hosts_from_archive(archive, "H:2"),
+        read_hosts_from_archive(archive, "H:2", name),
+    ):
+        ours = read_hosts_from_group(name, "H:2")
         assert found.hosts is not None
         assert ours.hosts is not None
         assert found.origins == ours.origins
         assert found.hosts.equals(ours.hosts)
     with pytest.raises(ValueError, match="cannot be read"):
-        from_archive(Path(__file__), None)
+        read_hosts_from_archive(Path(__file__), None)
     with pytest.raises(ValueError, match="has no StructureData"):
-        from_archive(archive, None, "another")
+        read_hosts_from_archive(archive, None, "another")
 
 
 def test_an_archive_is_imported_once_its_hosts_are_wanted(
@@ -263,7 +270,7 @@ def test_an_archive_is_imported_once_its_hosts_are_wanted(
     from aiida.tools.archive import create_archive
 
     from aiida_hpaint.campaigns import submit
-    from aiida_hpaint.campaigns.sources import from_archive
+    from aiida_hpaint.campaigns.sources import read_hosts_from_archive
 
     archive = tmp_path / "hosts.aiida"
     create_archive(structures, filename=archive)
@@ -271,9 +278,9 @@ def test_an_archive_is_imported_once_its_hosts_are_wanted(
     delete_nodes([node.pk for node in structures], dry_run=False)
     given: dict[str, Any] = {}
     monkeypatch.setattr(submit, "submit_process", lambda _, **inputs: given.update(inputs))
-    sources = from_archive(archive, "H:2")
-    order = submit.make_order(name, sources, settings)
-    submit.submit_order(order, archive, "H:2")
+    sources = read_hosts_from_archive(archive, "H:2")
+    submission = submit.prepare_submission(name, sources, settings)
+    submit.submit_campaign(submission, archive, "H:2")
     hosts = given["hosts"]
     assert hosts.batch.labels == ("first", "second", "c", "d", "e")
     assert {link.node.uuid for link in hosts.creator.base.links.get_incoming().all()} >= set(uuids)

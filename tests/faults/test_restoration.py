@@ -32,7 +32,7 @@ def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
     brucite: StructureBatch,
 ) -> None:
     from aiida_hpaint.cli import main
-    from aiida_hpaint.queries import failed_hosts
+    from aiida_hpaint.queries import find_failed_hosts
     from aiida_hpaint.workflows.restore.build import build_restore
 
     hosts = replace(brucite[[0, 0, 0]], labels=("one", "poison", "two"))
@@ -47,7 +47,7 @@ def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
     found = {node.outputs.structures[key].label: key for key in node.outputs.structures}
     assert set(found) == {"one", "two"}
 
-    (failed,) = failed_hosts(node.pk)
+    (failed,) = find_failed_hosts(node.pk)
     assert failed.label == "poison"
     assert "without a result" in failed.reason
     runner = CliRunner()

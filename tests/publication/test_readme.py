@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 pytest.importorskip("aiida")
 
-from aiida_hpaint.publication import Archive, readme
-from aiida_hpaint.queries import Job
+from aiida_hpaint.publication import Archive, format_readme
+from aiida_hpaint.queries import JobRecord
 
-JOB = Job(
+JOB = JobRecord(
     pk=1,
     uuid="u",
     stage="relax",
@@ -26,22 +26,24 @@ JOB = Job(
 )
 
 
-def archive(*jobs: Job) -> Archive:
+def archive(*jobs: JobRecord) -> Archive:
     return Archive(Path("archive.aiida"), jobs, (), ())
 
 
 def test_what_dft_did_is_cited_and_its_pseudopotentials_are_named() -> None:
-    text = readme(archive(JOB), {"a": ("restoration", "u")}, "CC0", "T")
+    text = format_readme(archive(JOB), {"a": ("restoration", "u")}, "CC0", "T")
     assert "- pseudopotential: `H: H.upf MD5 0a`" in text
     assert "Quantum ESPRESSO" in text
-    assert "Quantum ESPRESSO" not in readme(archive(replace(JOB, pseudopotentials={})), {}, "", "")
+    assert "Quantum ESPRESSO" not in format_readme(
+        archive(replace(JOB, pseudopotentials={})), {}, "", ""
+    )
 
 
 @given(text=st.text())
 def test_text_of_others_stays_within_its_line(text: str) -> None:
     job = replace(JOB, code=text, computer=text)
-    lines = readme(archive(job), {}, text, text).splitlines()
-    plain = readme(archive(JOB), {}, "t", "t").splitlines()
+    lines = format_readme(archive(job), {}, text, text).splitlines()
+    plain = format_readme(archive(JOB), {}, "t", "t").splitlines()
     assert len(lines) <= len(plain)
     assert headings(lines)[1:] == headings(plain)[1:]
     bare = [line for line in lines if "`" not in line]

@@ -35,40 +35,42 @@ def restoration(profile: Any) -> Any:
     return told.restored(replace(brucite[[0, 0, 0]], labels=LABELS), lost=LABELS[1:2])
 
 
-def references(restoration: Any, places: list[int]) -> StructureBatch:
+def references(restoration: Any, host_indices: list[int]) -> StructureBatch:
     batch = restoration.outputs.samples.batch
-    ranked = [int(np.flatnonzero(batch.scalars["host"] == place)[0]) for place in places]
-    return replace(batch[ranked], scalars={}).with_scalars(host=places)
+    ranked = [
+        int(np.flatnonzero(batch.scalars["host"] == host_index)[0]) for host_index in host_indices
+    ]
+    return replace(batch[ranked], scalars={}).with_scalars(host=host_indices)
 
 
 def test_a_restored_structure_knows_all_that_made_it(restoration: Any) -> None:
-    from aiida_hpaint.queries import trace
+    from aiida_hpaint.queries import trace_structure
 
     structure = restoration.outputs.structures.host_00002
-    story = trace(structure)
-    assert trace(structure.pk) == trace(structure.uuid) == story
-    assert (story.label, story.role, story.process) == ("c", "candidate", restoration.pk)
-    assert story.host is not None
-    assert (story.host.place, story.host.pk) == (2, restoration.inputs.graph_inputs.hosts.pk)
-    assert story.host.source["source"] == "brucite.cif"
-    assert story.sample is not None
-    assert (story.sample.number, story.sample.status, story.sample.rank) == (0, "converged", 0)
-    assert story.sample.energy == -20.0
-    assert story.inserted == {"H": 2}
-    assert (story.seed, story.version) == (7, "0.1.0")
-    assert story.model is not None
-    assert (story.model.name, story.model.sha256) == ("m", "0f" * 32)
-    assert story.potential is not None
-    assert (story.potential.package, story.potential.sha256) == ("q 1", "1e" * 32)
-    assert story.settings == {"sample": {"about": "sample"}, "relax_all": {"about": "relax_all"}}
+    record = trace_structure(structure)
+    assert trace_structure(structure.pk) == trace_structure(structure.uuid) == record
+    assert (record.label, record.role, record.process) == ("c", "candidate", restoration.pk)
+    assert record.host is not None
+    assert (record.host.host_index, record.host.pk) == (2, restoration.inputs.graph_inputs.hosts.pk)
+    assert record.host.source["source"] == "brucite.cif"
+    assert record.sample is not None
+    assert (record.sample.number, record.sample.status, record.sample.rank) == (0, "converged", 0)
+    assert record.sample.energy == -20.0
+    assert record.inserted == {"H": 2}
+    assert (record.seed, record.version) == (7, "0.1.0")
+    assert record.model is not None
+    assert (record.model.name, record.model.sha256) == ("m", "0f" * 32)
+    assert record.potential is not None
+    assert (record.potential.package, record.potential.sha256) == ("q 1", "1e" * 32)
+    assert record.settings == {"sample": {"about": "sample"}, "relax_all": {"about": "relax_all"}}
     # Only the jobs of its own chunk, and not those of the hosts beside it.
-    assert [job.stage for job in story.jobs] == ["sample", "relax_all"]
-    assert {(job.code, job.computer, job.exit_status) for job in story.jobs} == {
+    assert [job.stage for job in record.jobs] == ["sample", "relax_all"]
+    assert {(job.code, job.computer, job.exit_status) for job in record.jobs} == {
         ("hpaint-python", "localhost", 0)
     }
-    assert story.computers == ["localhost"]
-    others = trace(restoration.outputs.structures.host_00000)
-    assert not {job.pk for job in story.jobs} & {job.pk for job in others.jobs}
+    assert record.computers == ["localhost"]
+    others = trace_structure(restoration.outputs.structures.host_00000)
+    assert not {job.pk for job in record.jobs} & {job.pk for job in others.jobs}
 
 
 def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
@@ -76,7 +78,7 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
 
     from aiida_hpaint.calculations.hosts import collect_hosts
     from aiida_hpaint.data.structure_batch import to_structure
-    from aiida_hpaint.queries.restored import _structure
+    from aiida_hpaint.queries.sample_provenance import _structure
     from aiida_hpaint.science.structures import remove_inserted
 
     given = to_structure(remove_inserted(brucite))
@@ -85,40 +87,44 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
 
 
 def test_samples_of_a_host_with_their_statuses(restoration: Any) -> None:
-    from aiida_hpaint.queries import samples_of
+    from aiida_hpaint.queries import find_samples
 
-    found = samples_of(LABELS[0], restoration.pk)
+    found = find_samples(LABELS[0], restoration.pk)
     assert [(one.number, one.status, one.rank) for one in found] == [
         (0, "converged", 0),
         (1, "too close", None),
     ]
-    assert {(one.place, one.process) for one in found} == {(0, restoration.pk)}
-    lost = samples_of(LABELS[1], restoration.pk)
+    assert {(one.host_index, one.process) for one in found} == {(0, restoration.pk)}
+    lost = find_samples(LABELS[1], restoration.pk)
     assert {one.status for one in lost} == {"failed"}
     assert all("ended without a result" in one.error for one in lost)
-    assert len(samples_of(LABELS[0])) >= 2
+    assert len(find_samples(LABELS[0])) >= 2
     with pytest.raises(ValueError, match="no restoration has samples of a host 'nowhere'"):
-        samples_of("nowhere")
+        find_samples("nowhere")
     with pytest.raises(ValueError, match="process 1234567 has no samples"):
-        samples_of(LABELS[0], 1234567)
+        find_samples(LABELS[0], 1234567)
 
 
 def test_hosts_that_failed_by_reason(restoration: Any) -> None:
-    from aiida_hpaint.queries import by_reason, failed_hosts
+    from aiida_hpaint.queries import find_failed_hosts, group_by_reason
 
-    (failed,) = failed_hosts(restoration.pk)
-    assert (failed.label, failed.place, dict(failed.statuses)) == ("../poison", 1, {"failed": 2})
+    (failed,) = find_failed_hosts(restoration.pk)
+    assert (failed.label, failed.host_index, dict(failed.statuses)) == (
+        "../poison",
+        1,
+        {"failed": 2},
+    )
     assert failed.process == restoration.pk
-    everywhere = failed_hosts()
+    everywhere = find_failed_hosts()
     assert failed in everywhere
     # The number of the job is no part of the reason.
-    assert failed in by_reason(everywhere)["it ended without a result"]
+    assert failed in group_by_reason(everywhere)["it ended without a result"]
 
 
 def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
     from aiida.orm import WorkChainNode
 
-    from aiida_hpaint.queries import failed_hosts
+    from aiida_hpaint.queries import find_failed_hosts
 
     structure = restoration.outputs.structures.host_00000
     message = "The potential has no maximum that can hold a site: none"
@@ -129,18 +135,18 @@ def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
         exit_status=403,
         exit_message=message,
     ).store()
-    (failed,) = failed_hosts(chain.pk)
+    (failed,) = find_failed_hosts(chain.pk)
     assert (failed.label, failed.reason) == (structure.label, message)
 
 
 def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
-    from aiida_hpaint.queries import hosts_below_reference, trace
+    from aiida_hpaint.queries import find_hosts_below_reference, trace_structure
 
     given = references(restoration, [0, 2])
     energies = {"host_00000_rank_000": -20.5, "host_00000_reference": -20.0}
     energies |= {"host_00002_rank_000": -20.0, "host_00002_reference": -20.4}
     graph = told.validated(restoration.outputs.samples, given, energies)
-    lowest = trace(graph.outputs.structures.host_00000)
+    lowest = trace_structure(graph.outputs.structures.host_00000)
     assert lowest.process == graph.pk
     assert lowest.dft is not None
     assert (lowest.dft.status, lowest.dft.energy) == ("converged", -20.5)
@@ -152,15 +158,15 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     assert lowest.sample.samples == restoration.outputs.samples.pk
 
     compared = graph.outputs.summary.creator.inputs
-    relaxed = trace(compared.host_00000_rank_000__end)
+    relaxed = trace_structure(compared.host_00000_rank_000__end)
     assert (relaxed.dft, relaxed.jobs) == (lowest.dft, lowest.jobs)
-    start = trace(compared.host_00002_rank_000__start)
+    start = trace_structure(compared.host_00002_rank_000__start)
     assert start.dft is None
     assert [job.stage for job in start.jobs] == ["sample", "relax_all"]
-    reference = trace(compared.host_00000_reference__end)
+    reference = trace_structure(compared.host_00000_reference__end)
     assert (reference.role, reference.host, len(reference.jobs)) == ("reference", None, 1)
 
-    (below,) = hosts_below_reference(process=graph.pk)
+    (below,) = find_hosts_below_reference(process=graph.pk)
     assert (below.label, below.dft, below.process) == (
         escape_control_characters(LABELS[0]),
         True,
@@ -168,14 +174,14 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     )
     assert below.by == pytest.approx(0.1)
     assert below.matches is True
-    assert hosts_below_reference(0.11, graph.pk) == []
-    assert below in hosts_below_reference(0.05)
+    assert find_hosts_below_reference(0.11, graph.pk) == []
+    assert below in find_hosts_below_reference(0.05)
 
 
 def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
     from benchmark_rows import make_rows
 
-    from aiida_hpaint.queries import hosts_below_reference
+    from aiida_hpaint.queries import find_hosts_below_reference
 
     rows = make_rows(0.5)
     graph = told.benchmarked(rows, samples)
@@ -183,7 +189,7 @@ def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
     wanted = {
         label: -value for label, value in lowest.items() if value is not None and value < -0.001
     }
-    found = hosts_below_reference(0.001, graph.pk)
+    found = find_hosts_below_reference(0.001, graph.pk)
     assert {host.label: host.by for host in found} == wanted
     assert not any(host.dft for host in found)
     assert [host.by for host in found] == sorted(wanted.values(), reverse=True)
@@ -192,7 +198,7 @@ def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
 @pytest.mark.parametrize("what", ["process", "batch", "stranger", "nothing"])
 def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
     from aiida_hpaint.data.structure_batch import to_structure
-    from aiida_hpaint.queries import trace
+    from aiida_hpaint.queries import trace_structure
 
     sample = restoration.outputs.samples
     given = {
@@ -208,18 +214,18 @@ def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
         "nothing": "there is no node 123456789",
     }[what]
     with pytest.raises(ValueError, match=message):
-        trace(given)
+        trace_structure(given)
 
 
 def test_the_number_of_queries_does_not_grow_with_hosts(brucite: StructureBatch) -> None:
-    from aiida_hpaint.queries import failed_hosts, trace
+    from aiida_hpaint.queries import find_failed_hosts, trace_structure
 
     few = told.restored(brucite)
     labels = tuple(f"h{i}" for i in range(4))
     many = told.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
-    stories = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
-    assert len({count(lambda one=one: trace(one)) for one in stories}) == 1
-    assert count(lambda: failed_hosts(few.pk)) == count(lambda: failed_hosts(many.pk))
+    records = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
+    assert len({count(lambda one=one: trace_structure(one)) for one in records}) == 1
+    assert count(lambda: find_failed_hosts(few.pk)) == count(lambda: find_failed_hosts(many.pk))
 
 
 def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBatch) -> None:
@@ -228,17 +234,17 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
 
     from aiida_hpaint.calculations.starting_points import collect_starting_points
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.queries.restored import _jobs
+    from aiida_hpaint.queries.sample_provenance import _jobs
 
     sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
     starting_points = {
-        f"host_{place:05d}": told.stage(
-            f"scf_{place}",
+        f"host_{host_index:05d}": told.stage(
+            f"scf_{host_index}",
             StructureBatchData(brucite).store(),
-            sample.with_scalars(host=[place], sample=[0], status=["sampled"]),
+            sample.with_scalars(host=[host_index], sample=[0], status=["sampled"]),
             {},
         )
-        for place in (0, 1)
+        for host_index in (0, 1)
     }
     chunk = collect_starting_points(to_refine=Bool(False), **starting_points)
     relaxed = told.stage("relax_all", chunk, chunk.batch, told.POTENTIAL)
@@ -270,8 +276,8 @@ def count(ask: Any) -> int:
 def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> None:
     from aiida.orm import CalcJobNode
 
-    from aiida_hpaint.queries import failed_hosts, samples_of, trace
-    from aiida_hpaint.queries.words import tell
+    from aiida_hpaint.queries import find_failed_hosts, find_samples, trace_structure
+    from aiida_hpaint.queries.formatting import format_provenance
     from aiida_hpaint.workflows.restore.build import build_restore
 
     hosts = replace(brucite[[0, 0]], labels=LABELS[:2])
@@ -281,25 +287,25 @@ def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> 
     node = graph.process
     assert node.is_finished_ok, (node.exit_message, node.exception)
 
-    story = trace(node.outputs.structures.host_00000)
+    record = trace_structure(node.outputs.structures.host_00000)
     stages = ["sample", "relax_inserted", "relax_all"]
-    assert [job.stage for job in story.jobs] == stages == list(story.settings)
+    assert [job.stage for job in record.jobs] == stages == list(record.settings)
     ran = {one.pk for one in node.called_descendants if isinstance(one, CalcJobNode)}
-    assert {job.pk for job in story.jobs} < ran
-    assert story.model is not None
-    assert (story.model.name, story.seed) == ("random", 0)
-    assert story.potential is not None
-    assert story.potential.name == "sevennet-0"
-    assert len(story.potential.sha256 or "") == 64
-    assert story.settings["relax_all"]["relaxation"]["max_steps"] == 1
-    assert story.process == node.pk
-    assert story.sample is not None
-    known = node.outputs.samples.batch[story.sample.row]
-    assert story.sample.energy == known.scalars["energy"][0]
-    assert "Jobs: 3, on localhost" in tell(story)
+    assert {job.pk for job in record.jobs} < ran
+    assert record.model is not None
+    assert (record.model.name, record.seed) == ("random", 0)
+    assert record.potential is not None
+    assert record.potential.name == "sevennet-0"
+    assert len(record.potential.sha256 or "") == 64
+    assert record.settings["relax_all"]["relaxation"]["max_steps"] == 1
+    assert record.process == node.pk
+    assert record.sample is not None
+    known = node.outputs.samples.batch[record.sample.row]
+    assert record.sample.energy == known.scalars["energy"][0]
+    assert "Jobs: 3, on localhost" in format_provenance(record)
 
-    assert [one.number for one in samples_of(LABELS[0], node.pk)] == [0, 1]
-    (failed,) = failed_hosts(node.pk)
+    assert [one.number for one in find_samples(LABELS[0], node.pk)] == [0, 1]
+    (failed,) = find_failed_hosts(node.pk)
     assert failed.label == LABELS[1]
     assert failed.reason.startswith("it ended without a result")
 
@@ -311,8 +317,8 @@ def test_hydrogen_that_dft_restored_knows_its_jobs_and_pseudopotentials() -> Non
     from aiida.orm import StructureData
     from ase.build import bulk
 
-    from aiida_hpaint.queries import trace
-    from aiida_hpaint.queries.words import tell
+    from aiida_hpaint.queries import trace_structure
+    from aiida_hpaint.queries.formatting import format_provenance
     from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
     lithium = StructureData(ase=bulk("Li", "fcc", a=4.08))
@@ -323,13 +329,13 @@ def test_hydrogen_that_dft_restored_knows_its_jobs_and_pseudopotentials() -> Non
     )
     _, node = run_get_node(builder)
     assert node.is_finished_ok, node.exit_message
-    story = trace(node.outputs.structure)
-    assert (story.label, story.inserted, story.process) == ("LiH", {"H": 1}, node.pk)
-    assert story.host is not None
-    assert story.host.structure == node.inputs.structure.pk
-    assert story.dft is not None
-    assert (story.dft.status, set(story.dft.settings)) == ("converged", {"peaks", "pinball"})
-    assert [job.stage for job in story.jobs] == ["scf", "potential", "relax", "relax"]
-    assert set(story.jobs[-1].pseudopotentials) == {"H", "Li"}
-    assert "DFT alone restored it" in tell(story)
-    assert "Pseudopotential of Li: Li.upf, MD5 " in tell(story)
+    record = trace_structure(node.outputs.structure)
+    assert (record.label, record.inserted, record.process) == ("LiH", {"H": 1}, node.pk)
+    assert record.host is not None
+    assert record.host.structure == node.inputs.structure.pk
+    assert record.dft is not None
+    assert (record.dft.status, set(record.dft.settings)) == ("converged", {"peaks", "pinball"})
+    assert [job.stage for job in record.jobs] == ["scf", "potential", "relax", "relax"]
+    assert set(record.jobs[-1].pseudopotentials) == {"H", "Li"}
+    assert "DFT alone restored it" in format_provenance(record)
+    assert "Pseudopotential of Li: Li.upf, MD5 " in format_provenance(record)

@@ -61,12 +61,12 @@ def run(*words: str) -> str:
 def controllers(name: str) -> list[Any]:
     from aiida.orm import load_node
 
+    from aiida_hpaint.campaigns.deduplication import find_controllers_with_hosts
     from aiida_hpaint.campaigns.group import find_campaign
-    from aiida_hpaint.campaigns.known import find_controllers
 
     group = find_campaign(name)
     assert group is not None
-    return [load_node(one.pk) for one in find_controllers(group.uuid)]
+    return [load_node(one.pk) for one in find_controllers_with_hosts(group.uuid)]
 
 
 def chunks_of(node: Any) -> list[Any]:
@@ -143,9 +143,9 @@ def check_provenance(name: str, folder: Path) -> None:
     story = run("provenance", pk)
     assert "c" in story
     assert "random" in story
-    from aiida_hpaint.queries import samples_of
+    from aiida_hpaint.queries import find_samples
 
-    assert [sample.status for sample in samples_of("d")][-1:] != ["failed"]
+    assert [sample.status for sample in find_samples("d")][-1:] != ["failed"]
     run("export", name, "--output", str(folder / "published"))
     tables = list((folder / "published").glob("*/samples.csv"))
     assert len(tables) == 4

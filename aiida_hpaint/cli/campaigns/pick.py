@@ -39,7 +39,7 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
 
     silence_warnings()
     session.load_profile(obj["profile"])
-    from aiida_hpaint.campaigns.picking import pick as pick_from
+    from aiida_hpaint.campaigns.picking import pick_candidates as pick_from
     from aiida_hpaint.data.structure_batch import DETAILS
 
     found = [one for node in _find_restorations(source) for one in pick_from(node, hosts)]
@@ -66,13 +66,14 @@ def _find_restorations(source: str) -> list[ProcessNode]:
     from aiida.orm import load_node
 
     from aiida_hpaint.campaigns.group import find_campaign
-    from aiida_hpaint.campaigns.state import campaign_hosts
+    from aiida_hpaint.campaigns.state import find_campaign_hosts
     from aiida_hpaint.cli.campaigns.results import find_restoration
 
     group = find_campaign(source)
     if group is None:
         return [find_restoration(source)]
     processes: list[Any] = [
-        load_node(pk) for pk in sorted({known.process for known in campaign_hosts(group).values()})
+        load_node(pk)
+        for pk in sorted({known.process for known in find_campaign_hosts(group).values()})
     ]
     return processes

@@ -73,8 +73,8 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     ClickException
         If the campaign has no sample yet.
     """
-    from aiida_hpaint.campaigns.results import campaign_samples
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
@@ -84,8 +84,8 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     )
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
-    samples = campaign_samples(group)
-    state = campaign_state(group, with_jobs=False)
+    samples = collect_campaign_samples(group)
+    state = read_campaign_state(group, with_jobs=False)
     if samples is None:
         raise click.ClickException(
             f"campaign {group.label} has no samples yet: "

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
     from aiida_hpaint.campaigns.group import CampaignGroup
-    from aiida_hpaint.campaigns.state import CampaignState, Failure
+    from aiida_hpaint.campaigns.state import CampaignState, FailureGroup
 
 HELP = """Show the progress of campaigns and restorations.
 
@@ -50,7 +50,7 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
     silence_warnings()
     session.load_profile(obj["profile"])
     from aiida_hpaint.campaigns.group import find_campaign
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.state import read_campaign_state
 
     _warn_about_daemon()
     group = None if pk is None else find_campaign(pk)
@@ -59,7 +59,7 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
     if group is not None and watch:
         watch_campaign(group)
     elif group is not None:
-        click.echo("\n".join(describe_campaign(campaign_state(group))))
+        click.echo("\n".join(describe_campaign(read_campaign_state(group))))
     elif pk is not None:
         _show_stages(find_restoration(pk))
     else:
@@ -70,12 +70,12 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 
 def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
     """Print the progress of a campaign until nothing runs; Ctrl-C ends only the watching."""
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     n_printed = 0
     while True:
-        state = campaign_state(group)
+        state = read_campaign_state(group)
         width = shutil.get_terminal_size((200, 24)).columns
         lines = [line[:width] for line in describe_campaign(state)]
         if sys.stdout.isatty() and n_printed:
@@ -96,7 +96,7 @@ def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
 
 def describe_campaign(state: CampaignState) -> list[str]:
     """Return the progress of a campaign as lines of text, with what to do next."""
-    from aiida_hpaint.campaigns.state import span
+    from aiida_hpaint.campaigns.state import format_duration
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     percent = 100 * state.done / max(1, state.total)
@@ -112,7 +112,7 @@ def describe_campaign(state: CampaignState) -> list[str]:
         counts = (f"{states.count(one)} {one}" for one in dict.fromkeys(states))
         lines.append(f"  jobs     {', '.join(counts)}")
     if state.seconds_left is not None:
-        lines.append(f"  left     {span(state.seconds_left)}, by {state.basis}")
+        lines.append(f"  left     {format_duration(state.seconds_left)}, by {state.basis}")
     lines += [
         f"  paused   {job.label} {job.pk} ({job.status}): `verdi process play {job.pk}`"
         for job in state.jobs[:SHOWN]
@@ -138,7 +138,7 @@ def draw_bar(state: CampaignState) -> str:
     return f"[{drawn:<{BAR}}]"
 
 
-def _describe_failure(failure: Failure) -> list[str]:
+def _describe_failure(failure: FailureGroup) -> list[str]:
     pks = failure.processes
     more = f" (and {len(pks) - 1} more)" if len(pks) > 1 else ""
     return [
@@ -158,7 +158,7 @@ def _list_campaigns() -> bool:
     from rich.table import Table
 
     from aiida_hpaint.campaigns.group import list_campaigns
-    from aiida_hpaint.campaigns.state import campaign_state
+    from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.cli.console import make_console
 
     groups = list_campaigns()
@@ -166,7 +166,7 @@ def _list_campaigns() -> bool:
         return False
     table = Table("campaign", "hosts", "done", "running", "waiting", "failed", "state")
     for group in groups:
-        state = campaign_state(group, with_jobs=False)
+        state = read_campaign_state(group, with_jobs=False)
         counts = (state.total, state.done, state.running, state.waiting, state.failed)
         table.add_row(group.label, *map(str, counts), _describe_processes(state))
     make_console().print(table)
@@ -197,7 +197,7 @@ def _show_stages(node: ProcessNode) -> None:
     """Print the progress of each stage of a restoration, its failures and its paused jobs."""
     from rich.table import Table
 
-    from aiida_hpaint.campaigns.jobs import jobs_below
+    from aiida_hpaint.campaigns.active_jobs import find_active_jobs
     from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.recipe import find_stage
@@ -219,7 +219,7 @@ def _show_stages(node: ProcessNode) -> None:
     progress = count_dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))
-    for job in jobs_below([node.pk or 0]):
+    for job in find_active_jobs([node.pk or 0]):
         if job.state == "paused":
             play = f"`verdi process play {job.pk}`"
             click.echo(f"{job.label} {job.pk} is paused ({job.status}): {play}")

@@ -16,8 +16,8 @@ from aiida_hpaint.cli.restore.request import (
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES
 
 if TYPE_CHECKING:
-    from aiida_hpaint.campaigns.sources import Sources
-    from aiida_hpaint.campaigns.submit import Order
+    from aiida_hpaint.campaigns.sources import HostSources
+    from aiida_hpaint.campaigns.submit import Submission
 
 HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
 
@@ -134,10 +134,10 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
     settings = load_settings(campaign)
     session.load_profile(profile)
-    from aiida_hpaint.campaigns.submit import make_order, submit_order
+    from aiida_hpaint.campaigns.submit import prepare_submission, submit_campaign
     from aiida_hpaint.science.structures import quote_for_shell
 
-    order = make_order(
+    submission = prepare_submission(
         campaign.campaign,
         _read_sources(campaign, flags["skip_bad"]),
         settings,
@@ -148,23 +148,23 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         max_jobs=campaign.max_jobs,
         again=flags["again"],
     )
-    _show_order(order)
+    _show_submission(submission)
     if flags["dry_run"]:
         click.echo("Nothing was submitted.")
         return
-    if order.rows and ensure_daemon():
+    if submission.rows and ensure_daemon():
         click.echo("Started the AiiDA daemon.")
     archive = Path(campaign.archive) if campaign.archive else None
-    _, node = submit_order(order, archive, campaign.add)
+    _, node = submit_campaign(submission, archive, campaign.add)
     if node is None:
         click.echo("There is nothing to do.")
     else:
-        click.echo(f"Submitted to campaign {order.name} as node {node.pk}.")
-    click.echo(f"  aiida-hpaint status {quote_for_shell(order.name)}")
-    click.echo(f"  aiida-hpaint results {quote_for_shell(order.name)}")
+        click.echo(f"Submitted to campaign {submission.name} as node {node.pk}.")
+    click.echo(f"  aiida-hpaint status {quote_for_shell(submission.name)}")
+    click.echo(f"  aiida-hpaint results {quote_for_shell(submission.name)}")
 
 
-def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:
+def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
     """Read the hosts of files, an archive and a group.
 
     Raises
@@ -173,37 +173,37 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> Sources:
         If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
     from aiida_hpaint.campaigns.sources import (
-        from_archive,
-        from_files,
-        from_group,
-        joined,
-        to_fill,
+        drop_complete_hosts,
+        join_sources,
+        read_hosts_from_archive,
+        read_hosts_from_files,
+        read_hosts_from_group,
     )
     from aiida_hpaint.cli.console import make_host_error
 
-    found = [from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
+    found = [read_hosts_from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
     if campaign.archive:
-        found.append(from_archive(Path(campaign.archive), campaign.add, campaign.group))
+        found.append(read_hosts_from_archive(Path(campaign.archive), campaign.add, campaign.group))
     elif campaign.group:
-        found.append(from_group(campaign.group, campaign.add))
-    sources = joined(found)
+        found.append(read_hosts_from_group(campaign.group, campaign.add))
+    sources = join_sources(found)
     if skip_bad:
-        sources = to_fill(sources)
+        sources = drop_complete_hosts(sources)
     if sources.problems and (sources.hosts is None or not skip_bad):
         raise make_host_error(sources.problems)
     _show_first("Left out: ", [str(problem) for problem in sources.problems])
     return sources
 
 
-def _show_order(order: Order) -> None:
+def _show_submission(submission: Submission) -> None:
     """Show the numbers of hosts that are new, known, and to be restored."""
     from rich.table import Table
 
-    from aiida_hpaint.campaigns.known import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
+    from aiida_hpaint.campaigns.deduplication import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
     from aiida_hpaint.cli.console import make_console
 
-    counts = order.counts()
-    table = Table("hosts of this submission", "number", title=f"Campaign {order.name}")
+    counts = submission.count_hosts()
+    table = Table("hosts of this submission", "number", title=f"Campaign {submission.name}")
     table.columns[1].justify = "right"
     for name, title in (
         ("new", "new"),
@@ -217,13 +217,15 @@ def _show_order(order: Order) -> None:
         if counts[name] or name == "new":
             table.add_row(title, str(counts[name]))
     make_console().print(table)
-    labels = order.sources.hosts.labels if order.sources.hosts is not None else ()
-    same = [f"{labels[row]} is the same host as {labels[at]}" for row, at in order.same.items()]
+    labels = submission.sources.hosts.labels if submission.sources.hosts is not None else ()
+    same = [
+        f"{labels[row]} is the same host as {labels[at]}" for row, at in submission.same.items()
+    ]
     _show_first("Given twice, restored once: ", same)
-    if order.rows:
+    if submission.rows:
         click.echo(
-            f"To restore: {len(order.rows)} hosts in {order.chunks()} chunks of at most "
-            f"{order.chunk_sites} sites, {order.max_jobs} at once"
+            f"To restore: {len(submission.rows)} hosts in {submission.count_chunks()} chunks of at "
+            f"most {submission.chunk_sites} sites, {submission.max_jobs} at once"
         )
 
 

@@ -114,52 +114,54 @@ def export(
 
 def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> Sequence[str]:
     """Write archive, folders, README and digests; return what is missing."""
-    from aiida_hpaint.publication import About, readme, write_archive
-    from aiida_hpaint.publication.archive import ARCHIVE
-    from aiida_hpaint.publication.shortfalls import shortfalls
+    from aiida_hpaint.publication import PublicationDetails, format_readme, write_archive
+    from aiida_hpaint.publication.archive import ARCHIVE_FILE
+    from aiida_hpaint.publication.completeness import list_missing_results
 
     nodes, groups = _load_processes(sources)
     kinds = [_find_kind(node) for node in nodes]
     # Hide AiiDA's list of traversal rules; opening the database would reset this.
     logging.getLogger("aiida.export").setLevel(logging.WARNING)
-    failed = [shortfalls(node) for node in nodes]
+    failed = [list_missing_results(node) for node in nodes]
     output.mkdir(parents=True, exist_ok=True)
-    archive = write_archive(nodes, output / ARCHIVE, groups)
+    archive = write_archive(nodes, output / ARCHIVE_FILE, groups)
     names = _name_folders(nodes, kinds)
     for node, kind, name in zip(nodes, kinds, names, strict=True):
         _write_process(node, kind, output / name)
     told = {name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)}
-    about = About(**{field.name: flags[field.name] for field in fields(About)})
+    about = PublicationDetails(
+        **{field.name: flags[field.name] for field in fields(PublicationDetails)}
+    )
     lines = dict(zip(names, failed, strict=True))
-    text = readme(archive, told, flags["licence"], flags["title"], about, lines)
+    text = format_readme(archive, told, flags["licence"], flags["title"], about, lines)
     (output / "README.md").write_text(text, encoding="utf-8")
     _write_sums(output)
     for name, each in lines.items():
         for line in each:
             click.echo(f"{name}: {line}", err=True)
-    _report_gaps(archive.gaps)
+    _report_gaps(archive.missing)
     click.echo(f"{len(nodes)} processes with {len(archive.jobs)} jobs are in {output}")
-    return archive.gaps
+    return archive.missing
 
 
 def _check(path: Path) -> Sequence[str]:
     """Check an archive of someone else; return what is missing."""
     from aiida.common.exceptions import AiidaException
 
-    from aiida_hpaint.publication import walk
+    from aiida_hpaint.publication import check_archive
     from aiida_hpaint.science.structures import escape_control_characters
 
     try:
-        archive = walk(path)
+        archive = check_archive(path)
     except AiidaException as error:
         raise click.ClickException(
             f"{path} cannot be read ({error}): see `verdi archive migrate`"
         ) from None
-    _report_gaps(archive.gaps)
-    click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.gaps)} things are missing")
+    _report_gaps(archive.missing)
+    click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.missing)} things are missing")
     for name, sha256 in archive.weights:
         click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
-    return archive.gaps
+    return archive.missing
 
 
 def _report_gaps(gaps: Sequence[str]) -> None:
@@ -207,7 +209,7 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
     except (NotExistent, MultipleObjectsError, ValueError):
         raise click.ClickException(f"there is no node and no group {source}") from None
     # Hosts that an earlier restoration had finished belong to the campaign, too.
-    elsewhere = group.elsewhere if isinstance(group, CampaignGroup) else {}
+    elsewhere = group.other_restorations if isinstance(group, CampaignGroup) else {}
     nodes = [*group.nodes, *(load_node(uuid) for uuid in elsewhere)]
     if isinstance(group, CampaignGroup):
         nodes = [node for node in nodes if not _has_no_sample(node)]

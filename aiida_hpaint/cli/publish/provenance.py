@@ -33,12 +33,12 @@ def provenance(obj: dict[str, Any], pk: str, as_json: bool) -> None:
     import json
     from dataclasses import asdict
 
-    from aiida_hpaint.queries import trace
-    from aiida_hpaint.queries.words import tell
+    from aiida_hpaint.queries import trace_structure
+    from aiida_hpaint.queries.formatting import format_provenance
 
-    story = trace(pk)
+    record = trace_structure(pk)
     if as_json:
-        values = {**asdict(story), "computers": story.computers}
+        values = {**asdict(record), "computers": record.computers}
         click.echo(json.dumps(values, indent=2, allow_nan=False))
     else:
-        click.echo(tell(story))
+        click.echo(format_provenance(record))

@@ -32,9 +32,9 @@ def state(**more: Any) -> Any:
 
 
 def failure(hosts: int, reason: str) -> Any:
-    from aiida_hpaint.campaigns.state import Failure
+    from aiida_hpaint.campaigns.state import FailureGroup
 
-    return Failure(reason, hosts, (31, 32))
+    return FailureGroup(reason, hosts, (31, 32))
 
 
 def test_a_bar_of_what_is_done_failed_running_and_waiting() -> None:
@@ -44,11 +44,11 @@ def test_a_bar_of_what_is_done_failed_running_and_waiting() -> None:
 
 
 def test_what_failed_why_and_what_to_do() -> None:
-    from aiida_hpaint.campaigns.jobs import Job
+    from aiida_hpaint.campaigns.active_jobs import ActiveJob
 
     jobs = (
-        Job(40, "PwCalculation", "paused", "Pausing after 5 failures"),
-        Job(41, "x", "queued", ""),
+        ActiveJob(40, "PwCalculation", "paused", "Pausing after 5 failures"),
+        ActiveJob(41, "x", "queued", ""),
     )
     failures = (failure(3, "it ended without a result, killed or out of memory or time"),)
     told = "\n".join(

@@ -44,7 +44,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
-    from aiida_hpaint.publication import walk
+    from aiida_hpaint.publication import check_archive
 
     output = tmp_path / "out"
     result = run(restoration.pk, "-o", output, "--title", "# <b>T</b>", "--licence", "CC0-1.0")
@@ -71,8 +71,8 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
     for line in (output / "SHA256SUMS").read_text("utf-8").splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((output / name).read_bytes()).hexdigest() == digest
-    archive = walk(output / "archive.aiida", [restoration.uuid, "nobody"])
-    assert archive.gaps == ("process nobody is missing",)
+    archive = check_archive(output / "archive.aiida", [restoration.uuid, "nobody"])
+    assert archive.missing == ("process nobody is missing",)
     assert {job.stage for job in archive.jobs} == {"sample", "relax_all"}
 
 
@@ -190,20 +190,20 @@ def test_who_made_it_stands_in_the_readme(restoration: Any, tmp_path: Path) -> N
 def test_campaigns_are_published_with_what_they_found_elsewhere(
     restoration: Any, tmp_path: Path
 ) -> None:
-    from aiida_hpaint.campaigns.group import ELSEWHERE, make_campaign
-    from aiida_hpaint.publication import walk
+    from aiida_hpaint.campaigns.group import OTHER_RESTORATIONS, get_or_create_campaign
+    from aiida_hpaint.publication import check_archive
 
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
     chunk = told.restored(brucite, name="$(x) <b> chunk_0000")
-    group = make_campaign("../$(x) <b>")
+    group = get_or_create_campaign("../$(x) <b>")
     group.add_nodes([chunk])
-    group.base.extras.set(ELSEWHERE, {restoration.uuid: [0]})
+    group.base.extras.set(OTHER_RESTORATIONS, {restoration.uuid: [0]})
     result = run("../$(x) <b>", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "2 processes" in result.output
     assert os.listdir(tmp_path) == ["out"]
-    found = walk(tmp_path / "out" / "archive.aiida", [chunk.uuid, restoration.uuid])
-    assert found.gaps == ()
+    found = check_archive(tmp_path / "out" / "archive.aiida", [chunk.uuid, restoration.uuid])
+    assert found.missing == ()
 
 
 def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_an_empty_profile_reproduces_every_table(
         f"export {' '.join(nodes)} -o {tmp_path / 'there'}",
     ]
     environment = {**os.environ, "AIIDA_PATH": str(tmp_path / "aiida")}
-    elsewhere = [sys.executable, "-c", ELSEWHERE, *commands]
+    elsewhere = [sys.executable, "-c", OTHER_RESTORATIONS, *commands]
     done = subprocess.run(elsewhere, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = files(tmp_path / "there")
@@ -324,7 +324,7 @@ def test_an_empty_profile_reproduces_every_table(
     }
 
 
-ELSEWHERE = """
+OTHER_RESTORATIONS = """
 import sys
 from aiida_hpaint.cli import main
 from aiida_hpaint.cli.setup.local import ensure_profile

@@ -44,11 +44,11 @@ def test_the_story_is_told_in_words(structure: Any) -> None:
 def test_and_as_json(structure: Any) -> None:
     result = run(structure.uuid, "--json")
     assert result.exit_code == 0, result.output
-    story = json.loads(result.output)
-    assert story["label"] == "mp-1 [red]\x1b[31m\nJobs: 9"
-    assert (story["seed"], story["computers"]) == (7, ["localhost"])
-    assert [job["stage"] for job in story["jobs"]] == ["sample", "relax_all"]
-    assert story["sample"]["status"] == "converged"
+    record = json.loads(result.output)
+    assert record["label"] == "mp-1 [red]\x1b[31m\nJobs: 9"
+    assert (record["seed"], record["computers"]) == (7, ["localhost"])
+    assert [job["stage"] for job in record["jobs"]] == ["sample", "relax_all"]
+    assert record["sample"]["status"] == "converged"
 
 
 @pytest.mark.usefixtures("profile")

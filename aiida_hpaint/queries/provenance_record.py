@@ -1,4 +1,4 @@
-"""The story of a structure: what it came from, and what made it."""
+"""The record of a structure: what it came from, and what made it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,25 @@ from typing import Any
 
 from aiida_hpaint.queries.samples import Sample
 
-__all__ = ["RESTORED", "RESTORED_BY_DFT", "Job", "Model", "Origin", "Relaxed", "Story"]
+__all__ = [
+    "KIND_RESTORED",
+    "KIND_RESTORED_BY_DFT",
+    "DftResult",
+    "HostRecord",
+    "JobRecord",
+    "ModelRecord",
+    "ProvenanceRecord",
+]
 
-RESTORED = "restored"
+KIND_RESTORED = "restored"
 """`Story.kind` of what a restoration or a validation of one returns."""
 
-RESTORED_BY_DFT = "restored by DFT alone"
+KIND_RESTORED_BY_DFT = "restored by DFT alone"
 """`Story.kind` of what RestoreHydrogenWorkChain returns."""
 
 
 @dataclass(frozen=True)
-class Job:
+class JobRecord:
     """One job on a computer.
 
     Attributes
@@ -55,7 +63,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelRecord:
     """A generator or a potential.
 
     Attributes
@@ -74,14 +82,14 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Origin:
+class HostRecord:
     """The host of a structure.
 
     Attributes
     ----------
     label
         In full.
-    place
+    host_index
         Among the hosts of the node, from 0.
     pk, uuid
         Of the node that holds it: StructureBatchData or StructureData.
@@ -92,7 +100,7 @@ class Origin:
     """
 
     label: str
-    place: int
+    host_index: int
     pk: int
     uuid: str
     source: Mapping[str, Any]
@@ -100,7 +108,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Relaxed:
+class DftResult:
     """What density-functional theory says of a structure.
 
     Attributes
@@ -119,7 +127,7 @@ class Relaxed:
 
 
 @dataclass(frozen=True)
-class Story:
+class ProvenanceRecord:
     """Where a structure comes from.
 
     Attributes
@@ -156,16 +164,16 @@ class Story:
     formula: str
     kind: str
     role: str
-    host: Origin | None
+    host: HostRecord | None
     sample: Sample | None
     inserted: Mapping[str, int]
     version: str | None
     seed: int | None
-    model: Model | None
-    potential: Model | None
+    model: ModelRecord | None
+    potential: ModelRecord | None
     settings: Mapping[str, Mapping[str, Any]]
-    dft: Relaxed | None
-    jobs: tuple[Job, ...]
+    dft: DftResult | None
+    jobs: tuple[JobRecord, ...]
     process: int | None
 
     @property

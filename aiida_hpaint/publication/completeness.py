@@ -12,13 +12,13 @@ from aiida_hpaint.workflows.restore.outcomes import WITHOUT, outcomes_of
 from aiida_hpaint.workflows.restore.progress import get_samples, stage_states
 from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
-__all__ = ["shortfalls"]
+__all__ = ["list_missing_results"]
 
 _NODE = re.compile(r"\b(job|process) \d+: ")
 """PKs are others in the next profile."""
 
 
-def shortfalls(node: ProcessNode) -> list[str]:
+def list_missing_results(node: ProcessNode) -> list[str]:
     """Why results are missing, a line each; none where all is there.
 
     Parameters
@@ -57,10 +57,10 @@ def _hosts(node: ProcessNode) -> Iterator[str]:
     """Hosts without a candidate, with the reason where it is not an honest end."""
     hosts = node.inputs.graph_inputs.hosts.batch
     found = outcomes_of(len(hosts), get_samples(node), "no job came to its end")
-    for place, label in enumerate(hosts.labels):
-        if place in found.reasons:
-            yield f"host {label}: {found.reasons[place]}"
-        elif found.states[place] == WITHOUT:
+    for host_index, label in enumerate(hosts.labels):
+        if host_index in found.reasons:
+            yield f"host {label}: {found.reasons[host_index]}"
+        elif found.states[host_index] == WITHOUT:
             yield f"host {label}: no sample became a candidate"
 
 

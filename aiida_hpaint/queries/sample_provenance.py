@@ -10,39 +10,46 @@ import numpy as np
 from aiida.orm import CalcFunctionNode, Data, QueryBuilder, StructureData, load_node
 
 from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
-from aiida_hpaint.queries.ancestors import jobs_behind
-from aiida_hpaint.queries.links import inputs_of, made_by, returned_by
+from aiida_hpaint.queries.ancestors import find_ancestor_jobs
+from aiida_hpaint.queries.links import find_creator, find_inputs, find_returning_workflows
+from aiida_hpaint.queries.provenance_record import (
+    HostRecord,
+    JobRecord,
+    ModelRecord,
+    ProvenanceRecord,
+)
 from aiida_hpaint.queries.samples import Ranking, read_sample
-from aiida_hpaint.queries.story import Job, Model, Origin, Story
 
-__all__ = ["of_sample"]
+__all__ = ["add_sample_provenance"]
 
 
-def of_sample(story: Story, details: Mapping[str, Any], samples: int) -> Story:
-    """A story with all that is known of the sample that its structure is.
+def add_sample_provenance(
+    record: ProvenanceRecord, details: Mapping[str, Any], samples: int
+) -> ProvenanceRecord:
+    """A record with all that is known of the sample that its structure is.
 
     Parameters
     ----------
-    story
+    record
         So far.
     details
         Attribute `hpaint` of the structure: `host` and `row` say which sample it is.
     samples
         PK of the samples. If no restoration ranked them, they were given complete.
     """
-    ranking = made_by(samples)
+    ranking = find_creator(samples)
     if ranking is None or ranking.function != "rank_samples":
-        return replace(story, jobs=tuple(jobs_behind([samples])))
-    inputs = inputs_of(ranking.pk)
-    place, row = int(details["host"]), int(details["row"])
+        return replace(record, jobs=tuple(find_ancestor_jobs([samples])))
+    inputs = find_inputs(ranking.pk)
+    host_index, row = int(details["host"]), int(details["row"])
     hosts = inputs.pop("hosts")[0]
-    chunk = _chunk_of(place, str(details["label"]), [pk for pk, _ in inputs.values()])
-    jobs = _jobs(chunk.pk or 0, place)
-    workflow = next(iter(returned_by([samples]).get(samples, ())), None)
+    chunk = _chunk_of(host_index, str(details["label"]), [pk for pk, _ in inputs.values()])
+    jobs = _jobs(chunk.pk or 0, host_index)
+    workflow = next(iter(find_returning_workflows([samples]).get(samples, ())), None)
     node = _batch(samples)
     return replace(
-        story,
-        host=_origin(hosts, place),
+        record,
+        host=_origin(hosts, host_index),
         sample=read_sample(Ranking(node, workflow), node.batch, row),
         settings={job.stage: job.settings for job in jobs if job.identity},
         jobs=tuple(jobs),
@@ -50,30 +57,30 @@ def of_sample(story: Story, details: Mapping[str, Any], samples: int) -> Story:
     )
 
 
-def _chunk_of(place: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
+def _chunk_of(host_index: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
     """The chunk with a host; of those whose labels have it, one says that it is there."""
     known = {"or": [{"attributes.labels": {"contains": [label]}}, _CUT_OFF]}
     query = QueryBuilder()
     query.append(StructureBatchData, filters={"id": {"in": list(chunks)}, **known})
     for chunk in query.all(flat=True):
-        if np.any(chunk.batch.scalars["host"] == place):
+        if np.any(chunk.batch.scalars["host"] == host_index):
             found: StructureBatchData = chunk
             return found
-    raise ValueError(f"no chunk of the restoration has host {place} ({label})")
+    raise ValueError(f"no chunk of the restoration has host {host_index} ({label})")
 
 
 _CUT_OFF = {"attributes.labels": {"of_length": LABEL_LIMIT}}
 
 
-def _jobs(chunk: int, place: int) -> list[Job]:
+def _jobs(chunk: int, host_index: int) -> list[JobRecord]:
     """Jobs behind a chunk, without those of the potentials of other hosts."""
-    jobs = jobs_behind([chunk])
+    jobs = find_ancestor_jobs([chunk])
     starting_points = _starting_points_behind(chunk)
-    own = starting_points.pop(f"host_{place:05d}", None)
+    own = starting_points.pop(f"host_{host_index:05d}", None)
     if own is None or not starting_points:
         return jobs
-    ours = {job.pk for job in jobs_behind([own])}
-    theirs = {job.pk for job in jobs_behind(list(starting_points.values()))} - ours
+    ours = {job.pk for job in find_ancestor_jobs([own])}
+    theirs = {job.pk for job in find_ancestor_jobs(list(starting_points.values()))} - ours
     return [job for job in jobs if job.pk not in theirs]
 
 
@@ -87,16 +94,16 @@ def _starting_points_behind(chunk: int) -> dict[str, int]:
     return {label: pk for pk, label in query.all()}
 
 
-def _origin(hosts: int, place: int) -> Origin:
+def _origin(hosts: int, host_index: int) -> HostRecord:
     node = _batch(hosts)
     batch = node.batch
-    return Origin(
-        label=batch.labels[place],
-        place=place,
+    return HostRecord(
+        label=batch.labels[host_index],
+        host_index=host_index,
         pk=hosts,
         uuid=node.uuid,
-        source={key: value for key, value in batch.metadata[place].items() if value},
-        structure=_structure(hosts, place) or _noted(batch.metadata[place].get("uuid")),
+        source={key: value for key, value in batch.metadata[host_index].items() if value},
+        structure=_structure(hosts, host_index) or _noted(batch.metadata[host_index].get("uuid")),
     )
 
 
@@ -115,7 +122,7 @@ def _batch(pk: int) -> StructureBatchData:
     return found
 
 
-def _structure(hosts: int, place: int) -> int | None:
+def _structure(hosts: int, host_index: int) -> int | None:
     """The StructureData that a host was, if `collect_hosts` made a batch of it."""
     query = QueryBuilder()
     query.append(Data, filters={"id": hosts}, tag="hosts")
@@ -124,14 +131,14 @@ def _structure(hosts: int, place: int) -> int | None:
     query.append(
         StructureData,
         with_outgoing="collect",
-        edge_filters={"label": f"structure_{place:05d}"},
+        edge_filters={"label": f"structure_{host_index:05d}"},
         project="id",
     )
     found: int | None = query.first(flat=True)
     return found
 
 
-def _made_with(chunk: StructureBatchData, jobs: Sequence[Job]) -> dict[str, Any]:
+def _made_with(chunk: StructureBatchData, jobs: Sequence[JobRecord]) -> dict[str, Any]:
     """Version, seed, generator and potential: of the history, or else as the jobs were told."""
     drawn: dict[str, Any] = {}
     relaxed: dict[str, Any] = {}
@@ -152,7 +159,7 @@ def _made_with(chunk: StructureBatchData, jobs: Sequence[Job]) -> dict[str, Any]
     }
 
 
-def _as_record(job: Job) -> dict[str, Any]:
+def _as_record(job: JobRecord) -> dict[str, Any]:
     return {"stage": job.stage, **job.identity}
 
 
@@ -160,8 +167,8 @@ def _without_none(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
-def _model(card: Mapping[str, Any]) -> Model | None:
+def _model(card: Mapping[str, Any]) -> ModelRecord | None:
     if not card.get("name"):
         return None
     package = " ".join(str(card[key]) for key in ("package", "package_version") if card.get(key))
-    return Model(str(card["name"]), card.get("sha256"), package or None)
+    return ModelRecord(str(card["name"]), card.get("sha256"), package or None)

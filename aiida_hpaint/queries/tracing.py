@@ -1,4 +1,4 @@
-"""From a structure to its story."""
+"""From a structure to its record."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import Node, ProcessNode, QueryBuilder, StructureData, load_node
 
 from aiida_hpaint.data.structure_batch import DETAILS
-from aiida_hpaint.queries.ancestors import jobs_behind
-from aiida_hpaint.queries.by_dft import alone_by_dft, relaxed_by_dft
-from aiida_hpaint.queries.links import inputs_of, made_by, returned_by
-from aiida_hpaint.queries.restored import of_sample
-from aiida_hpaint.queries.story import RESTORED, Relaxed, Story
+from aiida_hpaint.queries.ancestors import find_ancestor_jobs
+from aiida_hpaint.queries.by_dft import read_dft_result, trace_dft_restoration
+from aiida_hpaint.queries.links import find_creator, find_inputs, find_returning_workflows
+from aiida_hpaint.queries.provenance_record import KIND_RESTORED, DftResult, ProvenanceRecord
+from aiida_hpaint.queries.sample_provenance import add_sample_provenance
 
-__all__ = ["trace"]
+__all__ = ["trace_structure"]
 
 _RELAXING, _ALONE = "DftRelaxWorkChain", "RestoreHydrogenWorkChain"
 
 
-def trace(structure: StructureData | int | str) -> Story:
+def trace_structure(structure: StructureData | int | str) -> ProvenanceRecord:
     """Where a structure comes from: a dozen queries, whatever the size of the database.
 
     Parameters
@@ -38,18 +38,18 @@ def trace(structure: StructureData | int | str) -> Story:
     """
     node = structure if isinstance(structure, StructureData) else _load(structure)
     pk = node.pk or 0
-    made = made_by(pk)
+    made = find_creator(pk)
     function = None if made is None else made.function
     if made is not None and function == "pick_structures":
-        return _picked(node, inputs_of(made.pk)["samples"][0])
+        return _picked(node, find_inputs(made.pk)["samples"][0])
     if made is not None and function == "choose_structures":
-        return _chosen(node, node, inputs_of(made.pk))
+        return _chosen(node, node, find_inputs(made.pk))
     if made is not None and function == "compare_validated":
-        return _validated(node, inputs_of(made.pk))
-    if chains := returned_by([pk], _ALONE).get(pk):
-        return alone_by_dft(node, chains[0], outermost(pk))
-    if chains := returned_by([pk], _RELAXING).get(pk):
-        inputs = inputs_of(chains[0])
+        return _validated(node, find_inputs(made.pk))
+    if chains := find_returning_workflows([pk], _ALONE).get(pk):
+        return trace_dft_restoration(node, chains[0], find_outermost_workflow(pk))
+    if chains := find_returning_workflows([pk], _RELAXING).get(pk):
+        inputs = find_inputs(chains[0])
         return _after(node, _load(inputs["structure"][0]), chains[0])
     raise ValueError(
         f"node {pk} ({_name(node)}) was neither restored nor relaxed for a validation: give a "
@@ -57,9 +57,9 @@ def trace(structure: StructureData | int | str) -> Story:
     )
 
 
-def outermost(node: int) -> int | None:
+def find_outermost_workflow(node: int) -> int | None:
     """PK of the outermost workflow that returned a node."""
-    return next(iter(returned_by([node]).get(node, ())), None)
+    return next(iter(find_returning_workflows([node]).get(node, ())), None)
 
 
 def _load(identifier: int | str) -> StructureData:
@@ -84,55 +84,57 @@ def _structures(process: ProcessNode, limit: int = 10) -> str:
     return shown + (f" and {len(found) - limit} more" if len(found) > limit else "")
 
 
-def _picked(node: StructureData, samples: int) -> Story:
-    story = of_sample(_blank(node, "candidate"), _details(node), samples)
-    return replace(story, process=outermost(node.pk or 0))
+def _picked(node: StructureData, samples: int) -> ProvenanceRecord:
+    record = add_sample_provenance(_blank(node, "candidate"), _details(node), samples)
+    return replace(record, process=find_outermost_workflow(node.pk or 0))
 
 
 def _chosen(
     node: StructureData, start: StructureData, inputs: Mapping[str, tuple[int, str]]
-) -> Story:
-    """What DFT begins with; `node` is what the story is of."""
+) -> ProvenanceRecord:
+    """What DFT begins with; `node` is what the record is of."""
     details = _details(start)
-    story = replace(_blank(node, details["role"]), inserted=_inserted(start))
+    record = replace(_blank(node, details["role"]), inserted=_inserted(start))
     if details["role"] == "reference":
-        jobs = tuple(jobs_behind([inputs["references"][0]]))
-        return replace(story, jobs=jobs, process=outermost(node.pk or 0))
-    story = of_sample(story, details, inputs["samples"][0])
-    return replace(story, process=outermost(node.pk or 0))
+        jobs = tuple(find_ancestor_jobs([inputs["references"][0]]))
+        return replace(record, jobs=jobs, process=find_outermost_workflow(node.pk or 0))
+    record = add_sample_provenance(record, details, inputs["samples"][0])
+    return replace(record, process=find_outermost_workflow(node.pk or 0))
 
 
-def _validated(node: StructureData, inputs: Mapping[str, tuple[int, str]]) -> Story:
+def _validated(node: StructureData, inputs: Mapping[str, tuple[int, str]]) -> ProvenanceRecord:
     """The lowest of a host by DFT is a copy of what one of the relaxations returned."""
     details = _details(node)
     key = f"host_{details['host']:05d}_rank_{details['rank']:03d}"
     report = inputs[f"{key}__report"][0]
-    chain = returned_by([report], _RELAXING)[report][0]
+    chain = find_returning_workflows([report], _RELAXING)[report][0]
     return _after(node, _load(inputs[f"{key}__start"][0]), chain, inputs[f"{key}__end"][0])
 
 
-def _after(node: StructureData, start: StructureData, chain: int, end: int | None = None) -> Story:
+def _after(
+    node: StructureData, start: StructureData, chain: int, end: int | None = None
+) -> ProvenanceRecord:
     """A structure after its relaxation by DftRelaxWorkChain."""
     pk = start.pk or 0
-    made = made_by(pk)
+    made = find_creator(pk)
     if made is not None and made.function == "choose_structures":
-        story = _chosen(node, start, inputs_of(made.pk))
+        record = _chosen(node, start, find_inputs(made.pk))
     else:
-        story = replace(_blank(node, "candidate"), jobs=tuple(jobs_behind([pk])))
-    dft: Relaxed = relaxed_by_dft(chain)
-    before = {job.pk for job in jobs_behind([pk])}
-    jobs = [job for job in jobs_behind([end or node.pk or 0]) if job.pk not in before]
-    process = outermost(node.pk or 0)
-    return replace(story, dft=dft, jobs=(*story.jobs, *jobs), process=process)
+        record = replace(_blank(node, "candidate"), jobs=tuple(find_ancestor_jobs([pk])))
+    dft: DftResult = read_dft_result(chain)
+    before = {job.pk for job in find_ancestor_jobs([pk])}
+    jobs = [job for job in find_ancestor_jobs([end or node.pk or 0]) if job.pk not in before]
+    process = find_outermost_workflow(node.pk or 0)
+    return replace(record, dft=dft, jobs=(*record.jobs, *jobs), process=process)
 
 
-def _blank(node: StructureData, role: str) -> Story:
-    return Story(
+def _blank(node: StructureData, role: str) -> ProvenanceRecord:
+    return ProvenanceRecord(
         pk=node.pk or 0,
         uuid=node.uuid,
         label=_name(node),
         formula=node.get_formula(),
-        kind=RESTORED,
+        kind=KIND_RESTORED,
         role=role,
         host=None,
         sample=None,

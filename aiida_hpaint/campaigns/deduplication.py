@@ -26,18 +26,18 @@ from aiida_hpaint.workflows.restore.outcomes import (
 __all__ = [
     "FAILED",
     "FINISHED",
-    "NEVER_BEGUN",
+    "NEVER_STARTED",
     "RESTORED",
     "RUNNING",
     "WAITING",
     "WITHOUT",
-    "Found",
-    "Known",
-    "best",
-    "find_controllers",
-    "find_known",
-    "find_restorations",
-    "with_plans",
+    "KnownHost",
+    "ProcessHosts",
+    "add_plan_keys",
+    "find_controllers_with_hosts",
+    "find_known_hosts",
+    "find_restorations_with_hosts",
+    "merge_known_hosts",
 ]
 
 RUNNING, WAITING = "running", "waiting"
@@ -45,34 +45,35 @@ RUNNING, WAITING = "running", "waiting"
 
 FINISHED = frozenset({RESTORED, WITHOUT})
 
-NEVER_BEGUN = "it was never begun: the process of the campaign ended before"
+NEVER_STARTED = "it was never begun: the process of the campaign ended before"
 """Reason of hosts whose turn did not come."""
 
 _RANKS = {RESTORED: 2, WITHOUT: 1}
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownHost:
     """What the profile knows of a host.
 
     Attributes
     ----------
     state
         RESTORED, WITHOUT (a candidate), FAILED, RUNNING or WAITING.
-    process, place
-        PK of the restoration (for WAITING: of the campaign's process), and the host's place in it.
+    process, host_index
+        PK of the restoration (for WAITING, of the campaign's process), and the index of the host
+        in it.
     reason
         Why it failed; empty where it did not.
     """
 
     state: str
     process: int
-    place: int
+    host_index: int
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Found:
+class ProcessHosts:
     """A restoration, or a campaign's process, with its hosts.
 
     Attributes
@@ -91,7 +92,7 @@ class Found:
         Its note, see `workflows.outcomes`; None where there is none (yet).
     begun
         Whether its hosts are being restored, or wait for that.
-    places
+    host_indices
         Which of its hosts count; None: all.
     """
 
@@ -104,28 +105,30 @@ class Found:
     plan: str | None
     outcomes: dict[str, Any] | None
     begun: bool = True
-    places: Sequence[int] | None = None
+    host_indices: Sequence[int] | None = None
 
-    def known(self) -> Iterator[tuple[str, Known]]:
+    def known(self) -> Iterator[tuple[str, KnownHost]]:
         """Its hosts by their keys."""
-        places = range(len(self.keys)) if self.places is None else self.places
+        host_indices = range(len(self.keys)) if self.host_indices is None else self.host_indices
         if self.outcomes is None:
             state, reason = self._as_one()
-            for place in places:
-                yield self.keys[place], Known(state, self.pk, place, reason)
+            for host_index in host_indices:
+                yield self.keys[host_index], KnownHost(state, self.pk, host_index, reason)
             return
         states, reasons = self.outcomes["states"], self.outcomes["reasons"]
-        for place in places:
-            found = Known(states[place], self.pk, place, reasons.get(str(place), ""))
-            yield self.keys[place], found
+        for host_index in host_indices:
+            found = KnownHost(
+                states[host_index], self.pk, host_index, reasons.get(str(host_index), "")
+            )
+            yield self.keys[host_index], found
 
     def _as_one(self) -> tuple[str, str]:
         if self.begun:
             return RUNNING, ""
-        return (FAILED, NEVER_BEGUN) if self.ended else (WAITING, "")
+        return (FAILED, NEVER_STARTED) if self.ended else (WAITING, "")
 
 
-def find_known(plan: str) -> dict[str, Known]:
+def find_known_hosts(plan: str) -> dict[str, KnownHost]:
     """Hosts that a restoration has or had, or that wait for one, by their keys.
 
     Parameters
@@ -133,14 +136,14 @@ def find_known(plan: str) -> dict[str, Known]:
     plan
         `plan_key` of the settings and models.
     """
-    controllers = [one for one in find_controllers() if not one.ended]
-    found = [*with_plans(controllers, "plan__"), *with_plans(find_restorations())]
-    return best(one for one in found if one.plan == plan)
+    controllers = [one for one in find_controllers_with_hosts() if not one.ended]
+    found = [*add_plan_keys(controllers, "plan__"), *add_plan_keys(find_restorations_with_hosts())]
+    return merge_known_hosts(one for one in found if one.plan == plan)
 
 
-def best(found: Iterable[Found]) -> dict[str, Known]:
+def merge_known_hosts(found: Iterable[ProcessHosts]) -> dict[str, KnownHost]:
     """What is known of each host: how it finished, if it did, or else what happened last."""
-    known: dict[str, Known] = {}
+    known: dict[str, KnownHost] = {}
     for process in found:
         for key, one in process.known():
             if key not in known or _rank(one) >= _rank(known[key]):
@@ -148,15 +151,15 @@ def best(found: Iterable[Found]) -> dict[str, Known]:
     return known
 
 
-def find_restorations(
+def find_restorations_with_hosts(
     filters: dict[str, Any] | None = None, group: str | None = None
-) -> list[Found]:
+) -> list[ProcessHosts]:
     """Restorations with their hosts, the oldest first; of a campaign, if its UUID is given."""
     label = {"attributes.process_label": {"like": "WorkGraph<%"}}
     return _found(WorkflowNode, "graph_inputs__hosts", {**label, **(filters or {})}, group)
 
 
-def find_controllers(campaign: str | None = None) -> list[Found]:
+def find_controllers_with_hosts(campaign: str | None = None) -> list[ProcessHosts]:
     """Processes of campaigns with their hosts, the oldest first."""
     found = _found(WorkChainNode, "hosts", {"attributes.process_label": "CampaignWorkChain"})
     if campaign is None:
@@ -165,7 +168,9 @@ def find_controllers(campaign: str | None = None) -> list[Found]:
     return [one for one in found if one.pk in ours]
 
 
-def with_plans(found: list[Found], prefix: str = "graph_inputs__plan__") -> list[Found]:
+def add_plan_keys(
+    found: list[ProcessHosts], prefix: str = "graph_inputs__plan__"
+) -> list[ProcessHosts]:
     """The same with the keys of their plans, which are noted with those that had none."""
     lacking = [one.pk for one in found if one.plan is None]
     made = plan_keys(lacking, prefix) if lacking else {}
@@ -176,7 +181,7 @@ def with_plans(found: list[Found], prefix: str = "graph_inputs__plan__") -> list
 
 def _found(
     kind: type[ProcessNode], label: str, filters: dict[str, Any], group: str | None = None
-) -> list[Found]:
+) -> list[ProcessHosts]:
     query = QueryBuilder()
     of_hosts = ["id", f"extras.{KEYS}", "attributes.n_sites"]
     query.append(StructureBatchData, project=of_hosts, tag="hosts")
@@ -196,7 +201,7 @@ def _found(
     return [_read(row, label) for row in rows]
 
 
-def _read(row: list[Any], label: str) -> Found:
+def _read(row: list[Any], label: str) -> ProcessHosts:
     hosts, keys, sites, pk, uuid, begun, changed, state, plan, outcomes = row
     ended = state in ENDED
     if keys is None:
@@ -207,9 +212,9 @@ def _read(row: list[Any], label: str) -> Found:
         note_outcomes(process)
         outcomes = process.base.extras.get(OUTCOMES)
     times = (begun, changed)
-    return Found(pk, uuid, ended, keys, sites, times, plan, outcomes, begun=label != "hosts")
+    return ProcessHosts(pk, uuid, ended, keys, sites, times, plan, outcomes, begun=label != "hosts")
 
 
-def _rank(known: Known) -> tuple[int, int]:
+def _rank(known: KnownHost) -> tuple[int, int]:
     # A chunk begins later than the process that has its hosts waiting.
     return _RANKS.get(known.state, 0), known.process

@@ -9,14 +9,14 @@ from aiida.orm import ProcessNode, QueryBuilder, WorkflowNode
 
 from aiida_hpaint.workflows.controllers import ENDED
 
-__all__ = ["Job", "jobs_below"]
+__all__ = ["ActiveJob", "find_active_jobs"]
 
 _CALCJOB = "process.calculation.calcjob."
 _DEEPEST = 12
 
 
 @dataclass(frozen=True)
-class Job:
+class ActiveJob:
     """A job that has not ended, or a process that is paused.
 
     Attributes
@@ -35,7 +35,7 @@ class Job:
     status: str
 
 
-def jobs_below(roots: Collection[int]) -> list[Job]:
+def find_active_jobs(roots: Collection[int]) -> list[ActiveJob]:
     """Jobs that have not ended and processes that are paused, below or among processes.
 
     Few jobs are alive at once, however large the campaign: from each it is some steps upwards.
@@ -86,6 +86,6 @@ def _callers(processes: set[int]) -> dict[int, int]:
 
 def _job(
     pk: int, kind: str, label: str, paused: bool | None, status: str | None, scheduler: str | None
-) -> Job:
+) -> ActiveJob:
     state = {"running": "running", "queued": "queued"}.get(scheduler or "", "on its way")
-    return Job(pk, label, "paused" if paused else state, status or "")
+    return ActiveJob(pk, label, "paused" if paused else state, status or "")
