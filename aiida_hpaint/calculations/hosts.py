@@ -1,16 +1,32 @@
-"""Hosts from StructureData, with the link from one to the other."""
+"""The calcfunctions of campaigns: hosts from nodes, joined, and cut into chunks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from aiida.engine import calcfunction
-from aiida.orm import Dict, StructureData
+from aiida.orm import CifData, Data, Dict, Int, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures import HostError, StructureBatch, prepare_hosts
+from aiida_hpaint.science.structures import HostError, HostProblem, make_safe_name, prepare_hosts
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.chunks import chunk_by_sites
 
-__all__ = ["collect_hosts", "make_hosts"]
+__all__ = [
+    "collect_hosts",
+    "cut_into_restorations",
+    "gather_hosts",
+    "join_hosts",
+    "make_hosts",
+    "read_hosts_of_node",
+    "strip_results",
+]
+
+Add = str | Mapping[str, int] | None
 
 
 @calcfunction
@@ -36,3 +52,93 @@ def make_hosts(structures: Sequence[StructureData], add: Mapping[str, int]) -> S
     if problems or hosts is None:
         raise HostError(problems)
     return hosts
+
+
+@calcfunction
+def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
+    """Hosts with the sites to insert from nodes that hold them, in the order of their names.
+
+    Parameters
+    ----------
+    add
+        `insert`: sites to insert, like `{"H": 4}`; None counts what the formula of a CIF has more.
+    rows
+        Which of the structures of a source are hosts, by its name; without an entry, all.
+    sources
+        StructureData, CifData, StructureBatchData.
+    """
+    chosen = rows.get_dict()
+    found = []
+    for name in sorted(sources):
+        hosts, problems = read_hosts_of_node(sources[name], add["insert"])
+        if name in chosen and hosts is not None:
+            hosts = hosts[chosen[name]]
+        elif problems or hosts is None:
+            raise HostError(problems)
+        found.append(hosts)
+    return StructureBatchData(concatenate(found))
+
+
+@calcfunction
+def join_hosts(**parts: StructureBatchData) -> StructureBatchData:
+    """The hosts of several nodes in one, in the order of their names."""
+    return StructureBatchData(
+        concatenate([strip_results(parts[name].batch) for name in sorted(parts)])
+    )
+
+
+@calcfunction
+def cut_into_restorations(
+    hosts: StructureBatchData, max_sites: Int
+) -> dict[str, StructureBatchData]:
+    """Chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
+
+    Other than those of `split_hosts`, each chunk is a restoration of its own.
+    """
+    batch = strip_results(hosts.batch)
+    chunks = chunk_by_sites(batch, max_sites.value)
+    return {f"chunk_{i:04d}": StructureBatchData(batch[rows]) for i, rows in enumerate(chunks)}
+
+
+def read_hosts_of_node(
+    source: Data, insert: Add
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    """The hosts that a node holds, and what is wrong with others; without provenance.
+
+    Raises
+    ------
+    TypeError
+        If it is no StructureData, CifData or StructureBatchData.
+    """
+    if isinstance(source, CifData):
+        return _from_cif(source, insert)
+    if isinstance(source, StructureBatchData):
+        listed = [_with_source(host, source) for host in strip_results(source.batch)]
+        return prepare_hosts(listed, insert)
+    if isinstance(source, StructureData):
+        return prepare_hosts([source], insert)
+    raise TypeError(f"node {source.pk} is no structure, but {type(source).__name__}")
+
+
+def strip_results(hosts: StructureBatch) -> StructureBatch:
+    """Hosts without what earlier processes noted of them."""
+    return replace(hosts, scalars={}, history=())
+
+
+def _from_cif(
+    source: CifData, insert: Add
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    name = Path(str(source.label or source.filename)).name
+    stem = name[:-4] if name.lower().endswith(".cif") else name
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{make_safe_name(stem)}.cif"
+        path.write_bytes(source.get_content(mode="rb"))
+        hosts, problems = prepare_hosts([path], insert)
+    return None if hosts is None else _with_source(hosts, source), problems
+
+
+def _with_source(hosts: StructureBatch, source: Data) -> StructureBatch:
+    noted: tuple[dict[str, Any], ...] = tuple(
+        {**entry, "uuid": source.uuid, "row": row} for row, entry in enumerate(hosts.metadata)
+    )
+    return replace(hosts, metadata=noted)

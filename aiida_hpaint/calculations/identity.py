@@ -38,10 +38,10 @@ from aiida_hpaint.science.relaxation.potentials import (
 from aiida_hpaint.science.relaxation.potentials.files import find_version
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
-__all__ = ["is_kept", "is_proved", "is_release", "relaxation_identity", "sampling_identity"]
+__all__ = ["identify_relaxation", "identify_sampling", "is_complete", "is_consistent", "is_release"]
 
 
-def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str, Any]:
+def identify_sampling(settings: SamplingSettings, here: bool = True) -> dict[str, Any]:
     """Package version, seed, the generator's name and the sha256 of its weights and of its card.
 
     Of a package that is no release there is also `source`, the sha256 of its files. Of the card
@@ -71,7 +71,7 @@ def sampling_identity(settings: SamplingSettings, here: bool = True) -> dict[str
     return {**_package(here), "model": model, "seed": settings.seed}
 
 
-def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[str, Any]:
+def identify_relaxation(settings: PotentialSettings, here: bool = True) -> dict[str, Any]:
     """Package version, and the potential's name, package and version or sha256 of its file.
 
     The weights inside a wheel are settled by the version of the wheel.
@@ -108,7 +108,7 @@ def relaxation_identity(settings: PotentialSettings, here: bool = True) -> dict[
     return {**_package(here), "model": model}
 
 
-def is_proved(identity: Mapping[str, Any]) -> bool:
+def is_complete(identity: Mapping[str, Any]) -> bool:
     """Whether an identity settles what a job computes, so that an equal one may be taken instead.
 
     It does if it names the code, by the version of a release or by the hash of its files, and the
@@ -127,7 +127,7 @@ def is_proved(identity: Mapping[str, Any]) -> bool:
     return name in BUILT_IN or "sha256" in model or bool(in_wheel and model.get("package_version"))
 
 
-def is_kept(identity: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
+def is_consistent(identity: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a result was made with what the identity of its job names, as its history tells.
 
     A package may be of another version where the job ran; what its results say is the truth.

@@ -13,7 +13,7 @@ from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Trajectory
 
-__all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_stage_job"]
+__all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_phases_job", "run_stage_job"]
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
 """Environment variable with the seconds that the scheduler gives the job."""
@@ -65,6 +65,33 @@ def run_stage_job(
     if result.trajectory is None:
         return {"structures": result.structures}
     return {"structures": result.structures, "trajectory": result.trajectory}
+
+
+def run_phases_job(
+    structures: StructureBatch, settings: Mapping[str, Any], identity: Mapping[str, Any]
+) -> dict[str, StructureBatch]:
+    """Relax competing phases and their cells.
+
+    Parameters
+    ----------
+    structures
+        Phases, as `phase_batch` makes them.
+    settings
+        `potential`: `PotentialSettings`.
+    identity
+        What makes the result, for caching: `version` of the package and the model's `sha256`.
+
+    Returns
+    -------
+    mapping
+        `structures`: the relaxed phases with their energies.
+    """
+    from aiida_hpaint.science.counting.phases import relax_phases
+    from aiida_hpaint.science.relaxation import get_potential
+
+    check_version(identity)
+    potential = get_potential(PotentialSettings.model_validate(settings["potential"]))
+    return {"structures": relax_phases(structures, potential)}
 
 
 def check_version(identity: Mapping[str, Any]) -> None:

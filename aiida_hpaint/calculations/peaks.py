@@ -9,7 +9,7 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import ArrayData, Dict, Int, Str, StructureData
 
-from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of, to_structure
+from aiida_hpaint.data.structure_batch import StructureBatchData, read_structure, to_structure
 from aiida_hpaint.science.electrostatics import placement as placing
 from aiida_hpaint.science.electrostatics.grid import PotentialGrid
 from aiida_hpaint.science.electrostatics.peaks import Sites, find_sites
@@ -38,7 +38,7 @@ def find_peaks(structure: StructureData, potential: ArrayData, settings: Dict) -
     arrays = {name: potential.get_array(name) for name in _PARSED}
     grid = PotentialGrid.from_pp(**arrays, cell=structure.cell)
     peaks = PeaksSettings.model_validate(settings.get_dict())
-    batch = batch_of(structure)
+    batch = read_structure(structure)
     # Atoms that earlier rounds have placed are known ones.
     host = replace(batch, inserted=np.zeros(batch.n_sites, dtype=np.bool_))
     found = find_sites(grid, host, peaks)
@@ -64,7 +64,7 @@ def arrange_sites(
     frac_coords, energies, orbits, permutations = map(sites.get_array, _SITES)
     places = Sites(frac_coords, energies, orbits, permutations)
     pinball = PinballSettings.model_validate(settings.get_dict())
-    host = batch_of(structure)
+    host = read_structure(structure)
     return {
         "arrangements": StructureBatchData(
             placing.place_lowest_arrangements(host, places, element.value, count.value, pinball)

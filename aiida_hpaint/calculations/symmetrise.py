@@ -6,7 +6,7 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Float, StructureData
 
-from aiida_hpaint.data.structure_batch import DETAILS, batch_of, to_structure
+from aiida_hpaint.data.structure_batch import DETAILS, read_structure, to_structure
 from aiida_hpaint.science.symmetry.cell import symmetrise_cell
 from aiida_hpaint.science.symmetry.commensurate import shift_onto_grid
 from aiida_hpaint.science.symmetry.refine import refine_symmetry
@@ -23,7 +23,7 @@ def symmetrise_structure(structure: StructureData, tolerance: Float) -> Structur
     shifted so that translations of the operations are commensurate with FFT grids, as pw.x
     ignores other operations. A structure without symmetry is returned unchanged.
     """
-    batch = batch_of(structure)
+    batch = read_structure(structure)
     refined = refine_symmetry(batch.with_scalars(rank=np.zeros(1, dtype=np.int64)), tolerance.value)
     exact = to_structure(shift_onto_grid(symmetrise_cell(refined, tolerance.value)))
     exact.label = structure.label

@@ -10,7 +10,12 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
-from aiida_hpaint.data.structure_batch import DETAILS, StructureBatchData, batch_of, to_structure
+from aiida_hpaint.data.structure_batch import (
+    DETAILS,
+    StructureBatchData,
+    read_structure,
+    to_structure,
+)
 from aiida_hpaint.science.evaluation.validation import (
     VALIDATION_FILENAME,
     DftResult,
@@ -117,8 +122,8 @@ def _read_results(relaxed: Mapping[str, Any]) -> Iterator[DftResult]:
             host=facts["host"],
             role=facts["role"],
             rank=facts["rank"],
-            start=batch_of(start).with_scalars(row=np.array([facts.get("row", -1)])),
-            end=None if end is None else batch_of(end),
+            start=read_structure(start).with_scalars(row=np.array([facts.get("row", -1)])),
+            end=None if end is None else read_structure(end),
             report=found if isinstance(found, dict) else found.get_dict(),
         )
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.state import CampaignState, read_campaign_state
     from aiida_hpaint.campaigns.submit import Submission, prepare_submission, submit_campaign
     from aiida_hpaint.science.structures.host_hashes import hash_host, hash_hosts
-    from aiida_hpaint.workflows.restore.outcomes import plan_key
+    from aiida_hpaint.workflows.restore.deduplication import hash_plan
 
 __all__ = [
     "CampaignGroup",
@@ -27,9 +27,9 @@ __all__ = [
     "find_campaign",
     "hash_host",
     "hash_hosts",
+    "hash_plan",
     "list_campaigns",
     "pick_candidates",
-    "plan_key",
     "prepare_submission",
     "read_campaign_state",
     "read_hosts_from_archive",
@@ -50,7 +50,7 @@ _MODULES = {
     "campaigns.state": ("CampaignState", "read_campaign_state"),
     "campaigns.submit": ("Submission", "prepare_submission", "submit_campaign"),
     "science.structures.host_hashes": ("hash_host", "hash_hosts"),
-    "workflows.restore.outcomes": ("plan_key",),
+    "workflows.restore.deduplication": ("hash_plan",),
 }
 
 # The status of a campaign is quick only where nothing else is loaded for it.

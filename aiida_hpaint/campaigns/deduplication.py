@@ -10,17 +10,14 @@ from typing import Any
 from aiida.orm import Group, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode, load_node
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.controllers import ENDED, controllers_of
+from aiida_hpaint.workflows.controllers import ENDED, query_controllers
+from aiida_hpaint.workflows.restore.deduplication import KEYS, PLAN, get_host_keys, hash_plans
 from aiida_hpaint.workflows.restore.outcomes import (
     FAILED,
-    KEYS,
     OUTCOMES,
-    PLAN,
     RESTORED,
     WITHOUT,
-    keys_of,
-    note_outcomes,
-    plan_keys,
+    record_outcomes,
 )
 
 __all__ = [
@@ -87,7 +84,7 @@ class ProcessHosts:
     times
         When it began, and when it last changed.
     plan
-        Its `plan_key`; None where it has not been worked out.
+        Its `hash_plan`; None where it has not been worked out.
     outcomes
         Its note, see `workflows.outcomes`; None where there is none (yet).
     begun
@@ -134,7 +131,7 @@ def find_known_hosts(plan: str) -> dict[str, KnownHost]:
     Parameters
     ----------
     plan
-        `plan_key` of the settings and models.
+        `hash_plan` of the settings and models.
     """
     controllers = [one for one in find_controllers_with_hosts() if not one.ended]
     found = [*add_plan_keys(controllers, "plan__"), *add_plan_keys(find_restorations_with_hosts())]
@@ -164,7 +161,7 @@ def find_controllers_with_hosts(campaign: str | None = None) -> list[ProcessHost
     found = _found(WorkChainNode, "hosts", {"attributes.process_label": "CampaignWorkChain"})
     if campaign is None:
         return found
-    ours = set(controllers_of(campaign, {}, "id").all(flat=True))
+    ours = set(query_controllers(campaign, {}, "id").all(flat=True))
     return [one for one in found if one.pk in ours]
 
 
@@ -173,7 +170,7 @@ def add_plan_keys(
 ) -> list[ProcessHosts]:
     """The same with the keys of their plans, which are noted with those that had none."""
     lacking = [one.pk for one in found if one.plan is None]
-    made = plan_keys(lacking, prefix) if lacking else {}
+    made = hash_plans(lacking, prefix) if lacking else {}
     for pk, key in made.items():
         load_node(pk).base.extras.set(PLAN, key)
     return [replace(one, plan=one.plan or made.get(one.pk)) for one in found]
@@ -206,10 +203,10 @@ def _read(row: list[Any], label: str) -> ProcessHosts:
     ended = state in ENDED
     if keys is None:
         batch: Any = load_node(hosts)
-        keys = keys_of(batch)
+        keys = get_host_keys(batch)
     if ended and outcomes is None and label != "hosts":
         process: Any = load_node(pk)
-        note_outcomes(process)
+        record_outcomes(process)
         outcomes = process.base.extras.get(OUTCOMES)
     times = (begun, changed)
     return ProcessHosts(pk, uuid, ended, keys, sites, times, plan, outcomes, begun=label != "hosts")

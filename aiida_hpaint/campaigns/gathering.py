@@ -8,7 +8,7 @@ from pathlib import Path
 from aiida.orm import Data, Dict, QueryBuilder
 from aiida.tools.archive import import_archive
 
-from aiida_hpaint.calculations.campaigns import Add, gather_hosts, join_hosts
+from aiida_hpaint.calculations.hosts import Add, gather_hosts, join_hosts
 from aiida_hpaint.campaigns.sources import HostOrigin, HostSources
 from aiida_hpaint.data.structure_batch import StructureBatchData
 

@@ -15,7 +15,7 @@ from aiida.orm import (
     StructureData,
 )
 
-from aiida_hpaint.calculations.functions import pick_structures
+from aiida_hpaint.calculations.ranking import pick_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 
 __all__ = ["pick_candidates"]

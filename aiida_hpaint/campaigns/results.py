@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from aiida.orm import load_node
 
-from aiida_hpaint.calculations.functions import alike
+from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.campaigns.deduplication import WAITING, KnownHost
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
@@ -31,7 +31,7 @@ def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
         samples = get_samples(node)
         if samples is not None:
             found.append(_placed(samples, host_indices, first=not found))
-    return concatenate(alike(found)) if found else None
+    return concatenate(fill_missing_scalars(found)) if found else None
 
 
 def _by_process(hosts: Mapping[str, KnownHost]) -> dict[int, dict[int, int]]:

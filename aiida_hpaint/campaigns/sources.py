@@ -12,7 +12,7 @@ from aiida.common.exceptions import AiidaException
 from aiida.orm import CifData, Data, Group, QueryBuilder, StructureData
 from aiida.tools.archive.abstract import get_format
 
-from aiida_hpaint.calculations.campaigns import Add, read_hosts_of_node, strip_results
+from aiida_hpaint.calculations.hosts import Add, read_hosts_of_node, strip_results
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 

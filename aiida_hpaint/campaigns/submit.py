@@ -10,7 +10,7 @@ from typing import Any, Literal
 from aiida.engine import submit as submit_process
 from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, WorkflowNode, load_node
 
-from aiida_hpaint.calculations.campaigns import Add
+from aiida_hpaint.calculations.hosts import Add
 from aiida_hpaint.campaigns.deduplication import (
     FAILED,
     FINISHED,
@@ -28,9 +28,9 @@ from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
 from aiida_hpaint.science.structures.host_hashes import hash_hosts
 from aiida_hpaint.workflows.campaign import CampaignWorkChain
-from aiida_hpaint.workflows.controllers import MAX_JOBS, controllers_of
-from aiida_hpaint.workflows.restore.build import stage_plan
-from aiida_hpaint.workflows.restore.outcomes import plan_contents, plan_key
+from aiida_hpaint.workflows.controllers import MAX_JOBS, query_controllers
+from aiida_hpaint.workflows.restore.build import make_stage_plan
+from aiida_hpaint.workflows.restore.deduplication import hash_plan, read_plan
 
 __all__ = ["REPEATED_STATES", "Repeat", "Submission", "prepare_submission", "submit_campaign"]
 
@@ -142,10 +142,10 @@ def prepare_submission(
     if sources.hosts is None:
         raise ValueError("there is no host: give at least one")
     _check_slots(max_jobs)
-    plan = {**stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
+    plan = {**make_stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
     check_inserted_sites(sources.hosts, settings.sampling)
     keys = hash_hosts(sources.hosts)
-    known = find_known_hosts(plan_key(plan_contents(plan)))
+    known = find_known_hosts(hash_plan(read_plan(plan)))
     first: dict[str, int] = {}
     same = {row: at for row, key in enumerate(keys) if (at := first.setdefault(key, row)) != row}
     rows = [
@@ -216,7 +216,7 @@ def _members(group: CampaignGroup) -> list[int]:
     """PKs of the restorations of a campaign, those among them that are not in its group yet."""
     query = QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
     query.append(Node, with_group="group", project="id")
-    called = controllers_of(group.uuid, {})
+    called = query_controllers(group.uuid, {})
     called.append(WorkflowNode, with_incoming="controller", project="id")
     return [*query.all(flat=True), *called.all(flat=True)]
 

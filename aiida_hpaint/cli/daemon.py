@@ -39,11 +39,15 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     ClickException
         If the daemon does not start.
     """
-    from aiida_hpaint.workflows.engine.stuck import find_stuck
+    from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
 
     client = get_daemon_client()
     try:
-        if is_running(client) and is_current(client) and not (requeue_stuck and find_stuck()):
+        if (
+            is_running(client)
+            and is_current(client)
+            and not (requeue_stuck and find_stuck_processes())
+        ):
             return False
         if is_running(client):
             client.stop_daemon(wait=True, timeout=DAEMON_TIMEOUT)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from aiida_hpaint.calculations.table import TABLE_FILENAME, table_csv
+from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
 from aiida_hpaint.science.structures import StructureBatch, make_safe_names, write_cif, write_extxyz
 from aiida_hpaint.science.structures.elements import get_symbol
 
@@ -116,7 +116,7 @@ def write_host_files(
         CIF of each host with a candidate, by its index in `results`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / TABLE_FILENAME).write_text(table_csv(samples), encoding="utf-8")
+    (folder / TABLE_FILENAME).write_text(format_table(samples), encoding="utf-8")
     ranked = np.flatnonzero(samples.scalars["rank"] >= 0)
     if len(ranked):
         write_extxyz(samples[ranked], folder / CANDIDATES_FILENAME)

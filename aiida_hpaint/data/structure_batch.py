@@ -19,7 +19,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.conversion import from_pymatgen
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
 
-__all__ = ["DETAILS", "StructureBatchData", "batch_of", "content_sha256", "to_node"]
+__all__ = ["DETAILS", "StructureBatchData", "hash_content", "read_structure", "to_node"]
 
 DETAILS = "hpaint"
 """Attribute of a StructureData that says what we know of it."""
@@ -132,7 +132,7 @@ def to_structure(single: StructureBatch) -> StructureData:
     return structure
 
 
-def batch_of(structure: StructureData) -> StructureBatch:
+def read_structure(structure: StructureData) -> StructureBatch:
     """A StructureData as a batch of one; its attribute `hpaint` says which sites are inserted."""
     batch = from_pymatgen([structure.get_pymatgen()])
     details = structure.base.attributes.get(DETAILS, None) or {}
@@ -149,7 +149,7 @@ def batch_of(structure: StructureData) -> StructureBatch:
     )
 
 
-def content_sha256(batch: StructureBatch) -> str:
+def hash_content(batch: StructureBatch) -> str:
     """Digest of all that a batch holds, except how long its stages took and where they ran."""
     digest = hashlib.sha256()
     arrays = {name: getattr(batch, name) for name in _ARRAYS}
@@ -182,7 +182,7 @@ def _attributes(batch: StructureBatch) -> dict[str, Any]:
         "scalars": sorted(batch.scalars),
         "stages": list(dict.fromkeys(stages)),
         "models": [model for i, model in enumerate(models) if model not in models[:i]],
-        "sha256": content_sha256(batch),
+        "sha256": hash_content(batch),
     }
     if "status" in batch.scalars:
         attributes["statuses"] = dict(Counter(map(str, batch.scalars["status"])))

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from aiida.orm import ProcessNode, WorkflowNode
 
 from aiida_hpaint.science.structures import escape_control_characters
-from aiida_hpaint.workflows.restore.outcomes import WITHOUT, outcomes_of
-from aiida_hpaint.workflows.restore.progress import get_samples, stage_states
+from aiida_hpaint.workflows.restore.outcomes import WITHOUT, find_outcomes
+from aiida_hpaint.workflows.restore.progress import get_samples, list_stage_states
 from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
 __all__ = ["list_missing_results"]
@@ -48,7 +48,7 @@ def _ending(node: ProcessNode) -> Iterator[str]:
 def _stages(node: ProcessNode) -> Iterator[str]:
     if not isinstance(node, WorkflowNode):
         return
-    for state in stage_states(node):
+    for state in list_stage_states(node):
         if state.trouble:
             yield f"{state.stage} of {state.chunk}: {state.trouble}"
 
@@ -56,7 +56,7 @@ def _stages(node: ProcessNode) -> Iterator[str]:
 def _hosts(node: ProcessNode) -> Iterator[str]:
     """Hosts without a candidate, with the reason where it is not an honest end."""
     hosts = node.inputs.graph_inputs.hosts.batch
-    found = outcomes_of(len(hosts), get_samples(node), "no job came to its end")
+    found = find_outcomes(len(hosts), get_samples(node), "no job came to its end")
     for host_index, label in enumerate(hosts.labels):
         if host_index in found.reasons:
             yield f"host {label}: {found.reasons[host_index]}"

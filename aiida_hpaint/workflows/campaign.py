@@ -24,20 +24,18 @@ from aiida.orm import (
     load_node,
 )
 
-from aiida_hpaint.calculations.campaigns import cut_hosts
+from aiida_hpaint.calculations.hosts import cut_into_restorations
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, controllers_of
+from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, query_controllers
 from aiida_hpaint.workflows.engine.durable import DurableEngine
-from aiida_hpaint.workflows.engine.resubmission import DEAD, is_dead
+from aiida_hpaint.workflows.engine.resubmission import DEAD, seal_if_dead
+from aiida_hpaint.workflows.restore.deduplication import PLAN, hash_plan, read_plan
 from aiida_hpaint.workflows.restore.graph import restore
 from aiida_hpaint.workflows.restore.outcomes import (
     CHUNK_OF,
     OUTCOMES,
-    PLAN,
-    note_outcomes,
-    plan_contents,
-    plan_key,
-    summarise,
+    record_outcomes,
+    summarise_outcomes,
 )
 
 __all__ = ["CampaignWorkChain"]
@@ -73,7 +71,7 @@ class CampaignWorkChain(WorkChain):
     def cut(self) -> None:
         """Cut the hosts into chunks, if an earlier life of this process has not."""
         if not self._chunks():
-            cut_hosts(self.inputs.hosts, self.inputs.chunk_sites)
+            cut_into_restorations(self.inputs.hosts, self.inputs.chunk_sites)
 
     def goes_on(self) -> bool:
         """Whether a chunk is alive or yet to begin."""
@@ -102,7 +100,7 @@ class CampaignWorkChain(WorkChain):
         """Count what became of the hosts."""
         self._note_ended()
         restorations = [_load(pk) for pk in sorted(self._begun().values())]
-        self.out("summary", Dict(summarise(restorations)).store())
+        self.out("summary", Dict(summarise_outcomes(restorations)).store())
 
     def _action_awaitables(self) -> None:
         """Watch each child once, however often this process goes through its step."""
@@ -127,7 +125,7 @@ class CampaignWorkChain(WorkChain):
         self._is_taken_up = True
         for pk in self._begun().values():
             child = _load(pk)
-            if is_dead(child):
+            if seal_if_dead(child):
                 self._group().remove_nodes(child)
             else:
                 self._enrol(child)
@@ -147,7 +145,7 @@ class CampaignWorkChain(WorkChain):
 
     def _enrol(self, child: ProcessNode) -> None:
         if PLAN not in child.base.extras:
-            key = plan_key(plan_contents(self.inputs.plan))
+            key = hash_plan(read_plan(self.inputs.plan))
             child.base.extras.set_many({PLAN: key, CHUNK_OF: self.inputs.campaign.value})
         self._group().add_nodes(child)
 
@@ -176,7 +174,7 @@ class CampaignWorkChain(WorkChain):
         """Note what became of the hosts of chunks that have ended since."""
         new = {"attributes.process_state": {"in": ENDED}, "extras": {"!has_key": OUTCOMES}}
         for pk, _ in self._children(["id"], new).all():
-            note_outcomes(_load(pk))
+            record_outcomes(_load(pk))
 
     def _children(self, project: list[str], filters: dict[str, Any] | None = None) -> QueryBuilder:
         query = QueryBuilder()
@@ -207,7 +205,9 @@ class CampaignWorkChain(WorkChain):
             "attributes.process_state": {"!in": ENDED},
             "extras": {"!has_key": ALL_BEGUN},
         }
-        found: list[int] = controllers_of(self.inputs.campaign.value, filters, "id").all(flat=True)
+        found: list[int] = query_controllers(self.inputs.campaign.value, filters, "id").all(
+            flat=True
+        )
         return found
 
 

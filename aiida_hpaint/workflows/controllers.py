@@ -8,7 +8,7 @@ from typing import Any
 from aiida.engine import ProcessState
 from aiida.orm import QueryBuilder, Str, WorkChainNode
 
-__all__ = ["ALL_BEGUN", "ENDED", "MAX_JOBS", "controllers_of"]
+__all__ = ["ALL_BEGUN", "ENDED", "MAX_JOBS", "query_controllers"]
 
 MAX_JOBS = "hpaint_max_jobs"
 """Extra of the group of a campaign: how many chunks may be alive; it may change at any time."""
@@ -21,7 +21,7 @@ ENDED = [
 ]
 
 
-def controllers_of(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
+def query_controllers(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
     """A query for the CampaignWorkChains of the group with this UUID, the oldest first."""
     query = QueryBuilder()
     query.append(Str, filters={"attributes.value": campaign}, tag="campaign")

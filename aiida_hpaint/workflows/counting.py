@@ -23,12 +23,9 @@ from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.settings import CHUNK_SITES
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.workflows.engine.codes import runs_this_python
 from aiida_hpaint.workflows.engine.durable import DurableGraph
-from aiida_hpaint.workflows.restore.build import (
-    borrow_relaxation,
-    restore_inputs,
-    runs_here,
-)
+from aiida_hpaint.workflows.restore.build import make_relaxation_inputs, make_restore_inputs
 from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
@@ -151,10 +148,12 @@ def build_count(
     check_elemental_phases(
         elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing)
     )
-    inputs = restore_inputs(hosts, settings.restoration, code, options, chunk_sites=chunk_sites)
+    inputs = make_restore_inputs(
+        hosts, settings.restoration, code, options, chunk_sites=chunk_sites
+    )
     restoration = settings.restoration
-    relaxing = borrow_relaxation(inputs["plan"], restoration.final_relaxation)
-    if runs_here(relaxing["code"]):
+    relaxing = make_relaxation_inputs(inputs["plan"], restoration.final_relaxation)
+    if runs_this_python(relaxing["code"]):
         # Phases contain only elements of the host and the missing one.
         get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
     graph = restore_and_count.build(
@@ -163,7 +162,7 @@ def build_count(
         phases=StructureBatchData(competing),
         **inputs,
         relaxing=relaxing,
-        competing=borrow_relaxation(inputs["plan"], None),
+        competing=make_relaxation_inputs(inputs["plan"], None),
         settings=Dict(settings.model_dump(mode="json")),
     )
     graph.name = name

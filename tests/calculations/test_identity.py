@@ -9,7 +9,7 @@ import pytest
 from toy_plugin import IDENTITY, install
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.identity import is_proved, relaxation_identity, sampling_identity
+from aiida_hpaint.calculations.identity import identify_relaxation, identify_sampling, is_complete
 from aiida_hpaint.science.diffusion import find_model, load_model
 from aiida_hpaint.science.diffusion.models.cards import hash_card, read_card
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
@@ -18,7 +18,7 @@ from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 def test_the_bundled_model_is_named_by_its_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     card = load_model("bundled", "cpu").card
     monkeypatch.setattr("aiida_hpaint.calculations.identity.is_release", lambda: True)
-    assert sampling_identity(SamplingSettings(seed=5)) == {
+    assert identify_sampling(SamplingSettings(seed=5)) == {
         "version": __version__,
         "model": {"name": card.name, "sha256": card.sha256, "card": hash_card(card)},
         "seed": 5,
@@ -44,7 +44,7 @@ def test_a_model_is_what_its_card_says_as_well(
     found = []
     for content in (card, {**card, **change}):
         path.with_suffix(".json").write_text(json.dumps(content))
-        found.append(sampling_identity(settings)["model"])
+        found.append(identify_sampling(settings)["model"])
     assert found[0]["sha256"] == found[1]["sha256"]
     assert (found[0] != found[1]) == matters
 
@@ -69,37 +69,37 @@ def test_a_model_that_jobs_would_refuse_is_refused_before(
     card = read_card(find_model("bundled")).model_dump(mode="json")
     path.with_suffix(".json").write_text(json.dumps({**card, **change}))
     with pytest.raises(ValueError, match=message):
-        sampling_identity(SamplingSettings(generator=str(path)))
+        identify_sampling(SamplingSettings(generator=str(path)))
 
 
 def test_random_placement_has_no_weights() -> None:
-    found = sampling_identity(SamplingSettings(generator="random"))
+    found = identify_sampling(SamplingSettings(generator="random"))
     assert found["model"] == {"name": "random"}
 
 
 def test_a_generator_of_another_package_is_named_by_its_version(plugin: Path) -> None:
-    identity = sampling_identity(SamplingSettings(generator="toy"))
+    identity = identify_sampling(SamplingSettings(generator="toy"))
     assert identity["model"] == IDENTITY
-    assert is_proved(identity)
+    assert is_complete(identity)
     versioned = {key: value for key, value in IDENTITY.items() if key != "sha256"}
-    assert is_proved({**identity, "model": versioned})
-    assert not is_proved({**identity, "model": {"name": "toy"}})
+    assert is_complete({**identity, "model": versioned})
+    assert not is_complete({**identity, "model": {"name": "toy"}})
 
 
 def test_code_under_development_is_named_by_its_content(empty_site: Path) -> None:
     info = install(empty_site)
     (info / "direct_url.json").write_text("{}")
     settings = SamplingSettings(generator="toy")
-    found = sampling_identity(settings)
+    found = identify_sampling(settings)
     assert len(found["model"]["source"]) == 64
-    assert is_proved(found)
-    elsewhere = sampling_identity(settings, here=False)
+    assert is_complete(found)
+    elsewhere = identify_sampling(settings, here=False)
     assert elsewhere["model"] == {**IDENTITY, "source": None}
-    assert not is_proved(elsewhere)
+    assert not is_complete(elsewhere)
 
 
 def test_a_bundled_potential_is_named_by_its_package() -> None:
-    assert relaxation_identity(PotentialSettings())["model"] == {
+    assert identify_relaxation(PotentialSettings())["model"] == {
         "name": "sevennet-0",
         "package": "sevenn",
         "package_version": metadata.version("sevenn"),
@@ -110,7 +110,7 @@ def test_a_model_file_is_named_by_its_content(tmp_path: Path) -> None:
     file = tmp_path / "own.pth"
     file.write_bytes(b"weights")
     settings = PotentialSettings(name="sevennet", model=str(file), trust=True)
-    model = relaxation_identity(settings)["model"]
+    model = identify_relaxation(settings)["model"]
     assert model["sha256"] == hashlib.sha256(b"weights").hexdigest()
     assert model["file"] == "own.pth"
 
@@ -127,19 +127,19 @@ def test_a_model_file_is_named_by_its_content(tmp_path: Path) -> None:
 )
 def test_a_potential_that_is_not_there(settings: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        relaxation_identity(PotentialSettings.model_validate(settings))
+        identify_relaxation(PotentialSettings.model_validate(settings))
 
 
 def test_a_generator_that_is_not_there() -> None:
     with pytest.raises(ValueError, match=r"no model 'best': neither a bundled model \(bundled"):
-        sampling_identity(SamplingSettings(generator="best"))
+        identify_sampling(SamplingSettings(generator="best"))
 
 
 def test_elsewhere_may_be_what_is_not_here() -> None:
     potential = PotentialSettings(name="mattersim", model="there.pth", trust=True)
-    assert relaxation_identity(potential, here=False)["model"] == {
+    assert identify_relaxation(potential, here=False)["model"] == {
         "name": "mattersim",
         "package": "mattersim",
     }
     generator = SamplingSettings(generator="there.safetensors")
-    assert sampling_identity(generator, here=False)["model"] == {"name": "there.safetensors"}
+    assert identify_sampling(generator, here=False)["model"] == {"name": "there.safetensors"}

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.functions import join_chunks
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
+from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import find_stage, plan_stages
 from aiida_hpaint.science.relaxation import relax

@@ -12,7 +12,7 @@ def test_a_nearly_symmetric_structure_becomes_so_and_keeps_what_it_knows() -> No
     from aiida.orm import Float, StructureData
 
     from aiida_hpaint.calculations.symmetrise import symmetrise_structure
-    from aiida_hpaint.data.structure_batch import batch_of
+    from aiida_hpaint.data.structure_batch import read_structure
 
     atoms = bulk("LiH", "rocksalt", a=4.02)
     rng = np.random.default_rng(4)
@@ -26,7 +26,7 @@ def test_a_nearly_symmetric_structure_becomes_so_and_keeps_what_it_knows() -> No
     assert exact.base.attributes.get("hpaint")["rank"] == 3
     assert exact.creator.inputs.structure.uuid == structure.uuid
     assert exact.get_kind_names() == ["Li", "H"]
-    batch = batch_of(exact)
+    batch = read_structure(exact)
     assert batch.inserted.tolist() == [False, True]
     crystal = (batch.cells[0], batch.frac_coords, batch.numbers)
     assert len(spglib.get_symmetry(crystal, symprec=1e-6)["rotations"]) == 48

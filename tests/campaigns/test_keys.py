@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.campaigns import hash_host, hash_hosts, plan_key
+from aiida_hpaint.campaigns import hash_host, hash_hosts, hash_plan
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_rng(seed)))
@@ -130,7 +130,7 @@ def changed(path: str, value: object) -> dict:
     ],
 )
 def test_how_and_where_jobs_run_does_not_count(path: str, value: object) -> None:
-    assert plan_key(changed(path, value)) == plan_key(PLAN)
+    assert hash_plan(changed(path, value)) == hash_plan(PLAN)
 
 
 @pytest.mark.parametrize(
@@ -147,4 +147,4 @@ def test_how_and_where_jobs_run_does_not_count(path: str, value: object) -> None
     ],
 )
 def test_settings_and_models_count(path: str, value: object) -> None:
-    assert plan_key(changed(path, value)) != plan_key(PLAN)
+    assert hash_plan(changed(path, value)) != hash_plan(PLAN)

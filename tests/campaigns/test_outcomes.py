@@ -14,34 +14,34 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
 
 
 def test_a_host_without_a_candidate_is_not_one_whose_job_died(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import find_outcomes
 
     statuses = ["converged", "collapsed", "failed", "failed"]
-    found = outcomes_of(4, ranked(hosts, statuses, ["", "", "a sample of its own", LOST]))
+    found = find_outcomes(4, ranked(hosts, statuses, ["", "", "a sample of its own", LOST]))
     # What failed within a job that went on is the science's own.
     assert found.states == "rwwf"
     assert found.reasons == {3: LOST.removeprefix("job 12: ")}
 
 
 def test_what_a_dead_job_left_is_worth_another_one(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import find_outcomes
 
-    found = outcomes_of(4, ranked(hosts, ["converged"] * 4, ["", LOST, "", ""]))
+    found = find_outcomes(4, ranked(hosts, ["converged"] * 4, ["", LOST, "", ""]))
     assert found.states == "rfrr"
 
 
 def test_unfinished_hosts_and_hosts_that_are_missing_have_failed(hosts: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import find_outcomes
 
     samples = ranked(hosts, ["converged", "unfinished", "converged", "too close"])
-    found = outcomes_of(5, samples)
+    found = find_outcomes(5, samples)
     assert found.states == "rfrwf"
     assert "walltime" in found.reasons[1]
     assert found.reasons[4] == "it has no samples"
 
 
 def test_without_samples_all_have_failed() -> None:
-    from aiida_hpaint.workflows.restore.outcomes import outcomes_of
+    from aiida_hpaint.workflows.restore.outcomes import find_outcomes
 
-    found = outcomes_of(2, None, "its process was killed")
+    found = find_outcomes(2, None, "its process was killed")
     assert (found.states, set(found.reasons.values())) == ("ff", {"its process was killed"})

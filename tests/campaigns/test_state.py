@@ -18,10 +18,10 @@ LOST = "job 12: it ended without a result, killed or out of memory or time"
 @pytest.fixture
 def plan() -> Any:
     from aiida_hpaint.science.protocols import load_protocol
-    from aiida_hpaint.workflows.restore.build import stage_plan
+    from aiida_hpaint.workflows.restore.build import make_stage_plan
 
     seed = uuid4().int % 2**31
-    return stage_plan(
+    return make_stage_plan(
         load_protocol(None, {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}})
     )
 

@@ -34,9 +34,9 @@ def settings(seed: int) -> Any:
 
 @pytest.fixture
 def plan(settings: Any) -> Any:
-    from aiida_hpaint.workflows.restore.build import stage_plan
+    from aiida_hpaint.workflows.restore.build import make_stage_plan
 
-    return stage_plan(settings)
+    return make_stage_plan(settings)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def structures(hosts: StructureBatch) -> list[Any]:
 def test_hosts_from_a_group_of_all_kinds(structures: list[Any], name: str) -> None:
     from aiida.orm import Group
 
-    from aiida_hpaint.calculations.campaigns import gather_hosts
+    from aiida_hpaint.calculations.hosts import gather_hosts
     from aiida_hpaint.campaigns import hash_hosts
     from aiida_hpaint.campaigns.sources import read_hosts_from_group
 

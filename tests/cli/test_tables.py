@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from aiida_hpaint.calculations.table import table_csv
+from aiida_hpaint.calculations.ranking import format_table
 from aiida_hpaint.cli.tables import group_by_host, make_host_table
 from aiida_hpaint.science.structures import StructureBatch
 
@@ -57,8 +57,8 @@ def test_without_symmetry_there_are_no_such_columns(ranked: StructureBatch) -> N
 
 
 def test_the_csv_has_what_there_is(ranked: StructureBatch, symmetric: StructureBatch) -> None:
-    rows = list(csv.DictReader(io.StringIO(table_csv(symmetric))))
+    rows = list(csv.DictReader(io.StringIO(format_table(symmetric))))
     assert [row["energy_scored"] for row in rows] == ["-6.0", "-6.5", ""]
     assert [row["origin"] for row in rows] == ["generated", "wyckoff", "generated"]
     assert rows[1]["space_group"] == "164"
-    assert "origin" not in table_csv(ranked).splitlines()[0]
+    assert "origin" not in format_table(ranked).splitlines()[0]

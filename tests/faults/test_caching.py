@@ -40,7 +40,8 @@ def inputs_of(stage: str, hosts: StructureBatch, change: Change | None = None) -
     from aiida.orm import Dict, Str
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.restore.build import default_code, job_options
+    from aiida_hpaint.workflows.engine.codes import get_default_code
+    from aiida_hpaint.workflows.engine.options import complete_job_options
 
     given: dict[str, Any] = {
         "structures": hosts,
@@ -55,8 +56,8 @@ def inputs_of(stage: str, hosts: StructureBatch, change: Change | None = None) -
         "structures": StructureBatchData(given["structures"]),
         "settings": Dict(given["settings"]),
         "identity": Dict(given["identity"]),
-        "code": default_code(),
-        "options": Dict(job_options(stage, given["options"])),
+        "code": get_default_code(),
+        "options": Dict(complete_job_options(stage, given["options"])),
     }
 
 
@@ -214,18 +215,18 @@ def test_what_is_not_proved_is_never_taken(
 
 
 def test_only_what_was_made_as_named_is_kept_for_others() -> None:
-    from aiida_hpaint.calculations.identity import is_kept
+    from aiida_hpaint.calculations.identity import is_consistent
 
     model = {"name": "sevennet-0", "package": "sevenn", "package_version": "0"}
     identity = {**IDENTITIES["relax_all"], "model": model}
     told = {"stage": "relax_all", "model": {"name": "sevennet-0", "sha256": "0f"}}
     other = {"stage": "relax_all", "model": {"name": "sevennet-0", "package_version": "0.10"}}
     same = {"stage": "relax_all", "model": {"name": "sevennet-0", "package_version": "0"}}
-    assert is_kept(identity, [told])
-    assert is_kept(identity, [other, same, {"stage": "symmetry"}])
-    assert not is_kept(identity, [same, other])
-    assert not is_kept({"model": {"sha256": "0e"}}, [told])
-    assert is_kept({"version": __version__}, [])
+    assert is_consistent(identity, [told])
+    assert is_consistent(identity, [other, same, {"stage": "symmetry"}])
+    assert not is_consistent(identity, [same, other])
+    assert not is_consistent({"model": {"sha256": "0e"}}, [told])
+    assert is_consistent({"version": __version__}, [])
 
 
 def test_nothing_is_cached_unless_asked_for() -> None:
@@ -245,10 +246,10 @@ def test_code_under_development_is_named_by_its_files(
     for release in (True, False):
         monkeypatch.setattr(identity, "is_release", lambda release=release: release)
         for found in (
-            identity.sampling_identity(SamplingSettings(), here),
-            identity.relaxation_identity(PotentialSettings(), here),
+            identity.identify_sampling(SamplingSettings(), here),
+            identity.identify_relaxation(PotentialSettings(), here),
         ):
             source = found.get("source", "none")
             expected = "none" if release else hash_source("aiida_hpaint") if here else None
             assert source == expected
-            assert identity.is_proved(found) == (release or here)
+            assert identity.is_complete(found) == (release or here)

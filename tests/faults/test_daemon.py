@@ -89,7 +89,7 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
     from stages import stage_inputs
 
     from aiida_hpaint.cli.daemon import ensure_daemon
-    from aiida_hpaint.workflows.engine.stuck import find_stuck
+    from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     # As a client does that is killed before it sends the message.
@@ -97,19 +97,19 @@ def test_a_process_that_never_reached_the_queue_is_found_and_put_there(
     process = instantiate_process(runner, StageWorkChain, **stage_inputs("sample", host))
     runner.persister.save_checkpoint(process)
     process.close()
-    assert process.node.pk not in [node.pk for node in find_stuck()]
-    assert process.node.pk in [node.pk for node in find_stuck(0)]
+    assert process.node.pk not in [node.pk for node in find_stuck_processes()]
+    assert process.node.pk in [node.pk for node in find_stuck_processes(0)]
     assert not ensure_daemon()
     assert mended(0)
     finished(process.node, TIMEOUT)
-    assert find_stuck(0) == []
+    assert find_stuck_processes(0) == []
 
 
 def mended(seconds: float) -> bool:
     """What `aiida-hpaint setup` does, as if so much time had passed."""
     from aiida_hpaint.cli.daemon import ensure_daemon
-    from aiida_hpaint.workflows.engine import stuck
+    from aiida_hpaint.workflows.engine import stuck_processes as stuck
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stuck, "find_stuck", partial(stuck.find_stuck, seconds))
+        patch.setattr(stuck, "find_stuck_processes", partial(stuck.find_stuck_processes, seconds))
         return ensure_daemon(requeue_stuck=True)

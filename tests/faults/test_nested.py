@@ -38,11 +38,11 @@ def test_kill_9_of_the_worker_while_a_graph_within_a_graph_runs(
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.science.protocols import load_protocol
-    from aiida_hpaint.workflows.restore.build import restore_inputs
+    from aiida_hpaint.workflows.restore.build import make_restore_inputs
 
     settings = load_protocol(None, QUICK)
     hosts = StructureBatchData(host)
-    graph = outer.build(**restore_inputs(hosts, settings))
+    graph = outer.build(**make_restore_inputs(hosts, settings))
     graph.submit()
     node = graph.process
     until(lambda: "sample_chunk_0000" in inner_children(node), "stage", TIMEOUT)

@@ -107,11 +107,11 @@ def test_a_job_without_time_returns_an_empty_batch(
 ) -> None:
     from aiida_hpaint import __version__
     from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
-    from aiida_hpaint.data.structure_batch import content_sha256
+    from aiida_hpaint.data.structure_batch import hash_content
 
     monkeypatch.setenv(WALLTIME_VARIABLE, "-1")
     settings = {**SETTINGS.model_dump(mode="json"), "symmetry": {"wyckoff": 2}}
     found = run_stage_job(hosts, "sample", settings, {"version": __version__})["structures"]
     assert isinstance(found, StructureBatch)
     assert len(found) == 0
-    assert content_sha256(found)
+    assert hash_content(found)

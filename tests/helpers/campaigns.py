@@ -54,7 +54,7 @@ def ranked(hosts: StructureBatch, statuses: Sequence[str], errors: Sequence[str]
         hosts,
         frac_coords=coords,
         metadata=tuple({"error": error} if error else {} for error in errors),
-        history=tuple({"stage": "give_up", "reason": reason} for reason in reasons),
+        history=tuple({"stage": "mark_as_failed", "reason": reason} for reason in reasons),
     ).with_scalars(
         host=np.arange(len(hosts)),
         sample=np.zeros(len(hosts), dtype=int),

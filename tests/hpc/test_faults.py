@@ -91,13 +91,13 @@ def waiting(faulty: dict[str, Any], cluster: Cluster, code: Any) -> Any:
 
 
 def test_jobs_outlive_a_computer_that_cannot_be_reached(waiting: Any, cluster: Cluster) -> None:
-    from aiida_hpaint.workflows.restore.progress import paused_jobs
+    from aiida_hpaint.workflows.restore.progress import find_paused_jobs
 
     until(running(waiting, "relax_inserted"), "relaxations in Slurm", TIMEOUT, 0.5)
     cluster.down("sshd")
     try:
-        until(lambda: len(paused_jobs(waiting)) == 2, "two paused jobs", TIMEOUT, 0.5)
-        paused = paused_jobs(waiting)
+        until(lambda: len(find_paused_jobs(waiting)) == 2, "two paused jobs", TIMEOUT, 0.5)
+        paused = find_paused_jobs(waiting)
         shown = CliRunner().invoke(cli(), ["status", str(waiting.pk)]).output
         for job in paused:
             assert f"verdi process play {job.pk}" in shown

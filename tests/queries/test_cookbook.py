@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import provenance_examples
 import pytest
-import told
 
 from aiida_hpaint.science.structures import add_sites, read_hosts
 
@@ -24,18 +24,23 @@ def known(profile: Any) -> dict[str, Any]:
 
     brucite = add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
     hosts = replace(brucite[[0, 0]], labels=("mp-626151", "poison"))
-    restoration = told.restored(hosts, lost=("poison",))
+    restoration = provenance_examples.restored(hosts, lost=("poison",))
     samples = restoration.outputs.samples
     references = replace(samples.batch[[0]], scalars={}).with_scalars(host=[0])
     energies = {"host_00000_rank_000": -21.0, "host_00000_reference": -20.0}
-    told.validated(samples, references, energies)
-    stage = told.process(WorkChainNode, "Stage<sample>", {}).store()
-    told.returned(stage, {"report": Dict({"status": "failed", "jobs": 2, "message": "m"}).store()})
-    died = told.process(CalcJobNode, "PythonJob<run_stage_job>", {}, exit_status=310)
-    died.computer = told.default_code().computer
+    provenance_examples.validated(samples, references, energies)
+    stage = provenance_examples.process(WorkChainNode, "Stage<sample>", {}).store()
+    provenance_examples.returned(
+        stage, {"report": Dict({"status": "failed", "jobs": 2, "message": "m"}).store()}
+    )
+    died = provenance_examples.process(CalcJobNode, "PythonJob<run_stage_job>", {}, exit_status=310)
+    died.computer = provenance_examples.get_default_code().computer
     died.store()
     structure = restoration.outputs.structures.host_00000.pk
-    names: dict[str, Any] = {"STRUCTURE": structure, "SHA256": told.IDENTITY["model"]["sha256"]}
+    names: dict[str, Any] = {
+        "STRUCTURE": structure,
+        "SHA256": provenance_examples.IDENTITY["model"]["sha256"],
+    }
     exec(BLOCKS[0], names)
     return names
 

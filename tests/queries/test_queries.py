@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import provenance_examples
 import pytest
-import told
 
 from aiida_hpaint.science.structures import StructureBatch, add_sites, read_hosts
 from aiida_hpaint.science.structures.safe_text import escape_control_characters
@@ -32,7 +32,9 @@ QUICK: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def restoration(profile: Any) -> Any:
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    return told.restored(replace(brucite[[0, 0, 0]], labels=LABELS), lost=LABELS[1:2])
+    return provenance_examples.restored(
+        replace(brucite[[0, 0, 0]], labels=LABELS), lost=LABELS[1:2]
+    )
 
 
 def references(restoration: Any, host_indices: list[int]) -> StructureBatch:
@@ -128,7 +130,7 @@ def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
 
     structure = restoration.outputs.structures.host_00000
     message = "The potential has no maximum that can hold a site: none"
-    chain = told.process(
+    chain = provenance_examples.process(
         WorkChainNode,
         "RestoreHydrogenWorkChain",
         {"structure": structure},
@@ -145,7 +147,7 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     given = references(restoration, [0, 2])
     energies = {"host_00000_rank_000": -20.5, "host_00000_reference": -20.0}
     energies |= {"host_00002_rank_000": -20.0, "host_00002_reference": -20.4}
-    graph = told.validated(restoration.outputs.samples, given, energies)
+    graph = provenance_examples.validated(restoration.outputs.samples, given, energies)
     lowest = trace_structure(graph.outputs.structures.host_00000)
     assert lowest.process == graph.pk
     assert lowest.dft is not None
@@ -184,7 +186,7 @@ def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
     from aiida_hpaint.queries import find_hosts_below_reference
 
     rows = make_rows(0.5)
-    graph = told.benchmarked(rows, samples)
+    graph = provenance_examples.benchmarked(rows, samples)
     lowest = {row.label: row.lowest.energy_difference for row in rows if row.lowest is not None}
     wanted = {
         label: -value for label, value in lowest.items() if value is not None and value < -0.001
@@ -220,9 +222,9 @@ def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
 def test_the_number_of_queries_does_not_grow_with_hosts(brucite: StructureBatch) -> None:
     from aiida_hpaint.queries import find_failed_hosts, trace_structure
 
-    few = told.restored(brucite)
+    few = provenance_examples.restored(brucite)
     labels = tuple(f"h{i}" for i in range(4))
-    many = told.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
+    many = provenance_examples.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
     records = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
     assert len({count(lambda one=one: trace_structure(one)) for one in records}) == 1
     assert count(lambda: find_failed_hosts(few.pk)) == count(lambda: find_failed_hosts(many.pk))
@@ -238,7 +240,7 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
 
     sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
     starting_points = {
-        f"host_{host_index:05d}": told.stage(
+        f"host_{host_index:05d}": provenance_examples.stage(
             f"scf_{host_index}",
             StructureBatchData(brucite).store(),
             sample.with_scalars(host=[host_index], sample=[0], status=["sampled"]),
@@ -247,7 +249,9 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
         for host_index in (0, 1)
     }
     chunk = collect_starting_points(to_refine=Bool(False), **starting_points)
-    relaxed = told.stage("relax_all", chunk, chunk.batch, told.POTENTIAL)
+    relaxed = provenance_examples.stage(
+        "relax_all", chunk, chunk.batch, provenance_examples.POTENTIAL
+    )
     assert [job.stage for job in _jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
     assert [job.stage for job in _jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
 

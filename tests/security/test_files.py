@@ -65,13 +65,13 @@ def test_model_files_run_nothing_unless_they_are_trusted(name: str, tmp_path: Pa
 
 
 def test_nothing_is_submitted_with_a_model_file_that_is_not_trusted(tmp_path: Path) -> None:
-    from aiida_hpaint.calculations.identity import relaxation_identity
+    from aiida_hpaint.calculations.identity import identify_relaxation
 
     (tmp_path / "m.pth").write_bytes(b"weights")
     for path in (tmp_path / "m.pth", "elsewhere.pth"):
         settings = PotentialSettings(name="sevennet", model=str(path))
         with pytest.raises(ValueError, match=r"potential\.trust=true"):
-            relaxation_identity(settings, here=False)
+            identify_relaxation(settings, here=False)
 
 
 @pytest.mark.parametrize(

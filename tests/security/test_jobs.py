@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import provenance_examples
 import pytest
-import told
 from nasty import NASTY
 
 from aiida_hpaint.science.structures import StructureBatch
@@ -60,7 +60,7 @@ def python_job(hosts: StructureBatch, label: str) -> dict[str, Any]:
         function_inputs=given,
         inputs_spec=namespace(structures=Any, stage=Any, settings=Any, identity=Any),
         outputs_spec=namespace(structures=StructureBatchData),
-        code=told.default_code(),
+        code=provenance_examples.get_default_code(),
         metadata=metadata,
     )
     return inputs
@@ -104,7 +104,7 @@ def test_scripts_of_quantum_espresso_hold_no_name(
             "structure": structure,
             "parameters": Dict({"CONTROL": {"calculation": "scf"}, "SYSTEM": {"ecutwfc": 30.0}}),
             "kpoints": kpoints,
-            "pseudos": {"H": told.pseudopotential("H")},
+            "pseudos": {"H": provenance_examples.pseudopotential("H")},
             "metadata": {"options": dict(OPTIONS), "label": name},
         }
         sent = texts(dry_run(PwCalculation, tmp_path / str(place), monkeypatch, **inputs))

@@ -24,7 +24,7 @@ from nasty import NASTY, names
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifFile
 
-from aiida_hpaint.calculations.table import table_csv
+from aiida_hpaint.calculations.ranking import format_table
 from aiida_hpaint.science.benchmark.report.html_report import fill_template
 from aiida_hpaint.science.structures import (
     HostError,
@@ -142,7 +142,7 @@ def test_extxyz_keeps_names_and_frames(labels: list[str]) -> None:
 @some
 @given(label=names)
 def test_no_cell_of_a_table_is_a_formula(label: str) -> None:
-    rows = list(csv.reader(io.StringIO(table_csv(ranked([label, "b"])), newline="")))
+    rows = list(csv.reader(io.StringIO(format_table(ranked([label, "b"])), newline="")))
     assert [len(row) for row in rows] == [len(rows[0])] * 3
     found = rows[1][0]
     assert not found.startswith(("=", "+", "-", "@", "\t", "\r"))

@@ -201,13 +201,17 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.science.recipe import find_stage
-    from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
+    from aiida_hpaint.workflows.restore.progress import (
+        get_chunk_count,
+        list_planned_stages,
+        list_stage_states,
+    )
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    states, chunks = stage_states(node), n_chunks(node)
+    states, chunks = list_stage_states(node), get_chunk_count(node)
     title = f"Node {node.pk}: {describe_state(node)}"
     table = Table("stage", "begun", "done", "chunks", title=title)
-    for stage in planned_stages(node):
+    for stage in list_planned_stages(node):
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
         table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
@@ -229,11 +233,11 @@ def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
     from aiida_hpaint.cli.daemon import is_running
-    from aiida_hpaint.workflows.engine.stuck import find_stuck
+    from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
 
     if not is_running(get_daemon_client()):
         click.echo("The daemon is not running: `aiida-hpaint setup` starts it.", err=True)
-    elif stuck := find_stuck():
+    elif stuck := find_stuck_processes():
         pks = ", ".join(str(node.pk) for node in stuck[:8])
         click.echo(
             f"{len(stuck)} processes were submitted over a minute ago and have not begun ({pks}): "

@@ -313,10 +313,10 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.data.structure_batch import batch_of
+    from aiida_hpaint.data.structure_batch import read_structure
     from aiida_hpaint.science.structures import make_safe_name, write_cif
 
-    batch = batch_of(node.outputs.structure)
+    batch = read_structure(node.outputs.structure)
     folder.mkdir(parents=True, exist_ok=True)
     label = node.inputs.structure.label or batch.labels[0]
     write_cif(batch, folder / f"{make_safe_name(label)}.cif")

@@ -167,11 +167,11 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.science.structures import from_pymatgen
-    from aiida_hpaint.workflows.restore.progress import planned_stages
+    from aiida_hpaint.workflows.restore.progress import list_planned_stages
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     inputs = node.inputs.graph_inputs
-    total = 2 + len(planned_stages(node)) * len(list(inputs.chunks))
+    total = 2 + len(list_planned_stages(node)) * len(list(inputs.chunks))
     with open_progress() as show:
         while not node.is_terminated:
             show("stages", _ended_stages(node), total)

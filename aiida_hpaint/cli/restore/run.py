@@ -141,17 +141,21 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
 def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the progress of each stage of a restoration, and its failures, until it ends."""
     from aiida_hpaint.science.recipe import find_stage
-    from aiida_hpaint.workflows.restore.progress import n_chunks, planned_stages, stage_states
+    from aiida_hpaint.workflows.restore.progress import (
+        get_chunk_count,
+        list_planned_stages,
+        list_stage_states,
+    )
 
     reported: set[int | None] = set()
-    chunks = n_chunks(node)
+    chunks = get_chunk_count(node)
     with open_progress() as show:
-        for stage in planned_stages(node)[:1]:
+        for stage in list_planned_stages(node)[:1]:
             show(find_stage(stage).title, 0, chunks)
         while True:
             # Before the states, so that the last look sees everything.
             has_ended = node.is_terminated
-            states = stage_states(node)
+            states = list_stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
                 show(find_stage(stage).title, done, max(chunks, begun))
             show_dft_progress(node, show)

@@ -177,7 +177,7 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
 
     workload = _make_workload(flags)
     session.load_profile(obj["profile"])
-    from aiida_hpaint.workflows.restore.build import find_code
+    from aiida_hpaint.workflows.engine.codes import find_code
 
     checks = [_load_check(int(one)) for one in what if one.isdigit()]
     codes: list[Any] = [find_code(one) for one in what if not one.isdigit()]
@@ -239,11 +239,11 @@ def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any
 
 
 def _store_options(code: InstalledCode, given: Mapping[str, Any]) -> None:
-    from aiida_hpaint.workflows.engine.code_options import remember_options, remembered_options
+    from aiida_hpaint.workflows.engine.options import get_remembered_options, remember_options
 
     if given:
         remember_options(code, given)
-    for name, value in remembered_options(code).items():
+    for name, value in get_remembered_options(code).items():
         click.echo(f"  {name}: {value}")
 
 

@@ -97,10 +97,10 @@ def ensure_local_code(computer: Computer) -> tuple[InstalledCode, bool]:
     """Return the code that runs this Python, and whether it is new."""
     from aiida.orm import InstalledCode, QueryBuilder
 
-    from aiida_hpaint.workflows.restore.build import CODE_LABEL, default_code
+    from aiida_hpaint.workflows.engine.codes import CODE_LABEL, get_default_code
 
     try:
-        return default_code(), False
+        return get_default_code(), False
     except ValueError:
         pass
     query = QueryBuilder().append(InstalledCode, project="label")

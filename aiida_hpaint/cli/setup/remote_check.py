@@ -59,16 +59,15 @@ def submit_check(code: InstalledCode, workload: Workload, given: Mapping[str, An
 def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
     """`metadata.options` of a check: those of the jobs of a code, on one core for programs."""
     from aiida_hpaint.workflows.dft.inputs import make_job_options
-    from aiida_hpaint.workflows.engine.code_options import with_remembered
-    from aiida_hpaint.workflows.restore.build import job_options
+    from aiida_hpaint.workflows.engine.options import add_remembered_options, complete_job_options
 
     label = f"the check of {code.full_label}"
     if code.default_calc_job_plugin in PROGRAMS:
-        known = with_remembered(code, given)
+        known = add_remembered_options(code, given)
         known.pop("resources", None)
         options = make_job_options(code, known)
     else:
-        options = job_options(label, given, code)
+        options = complete_job_options(label, given, code)
     walltime = options.get("max_wallclock_seconds") or MAX_WALLTIME
     return {**options, "max_wallclock_seconds": min(walltime, MAX_WALLTIME)}
 

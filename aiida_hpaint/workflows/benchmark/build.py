@@ -12,13 +12,13 @@ from aiida_workgraph import WorkGraph
 
 from aiida_hpaint import __version__
 from aiida_hpaint.calculations.benchmark import prepare_references, remove_element
-from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.calculations.split_and_join import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.workflows.benchmark.graph import benchmark
-from aiida_hpaint.workflows.restore.build import borrow_relaxation, restore_inputs
+from aiida_hpaint.workflows.restore.build import make_relaxation_inputs, make_restore_inputs
 
 __all__ = ["build_benchmark"]
 
@@ -60,7 +60,7 @@ def build_benchmark(
     node, asked = _prepare_source(references, element)
     removed = remove_element(node, Str(asked["element"]))
     hosts, complete = removed["hosts"], removed["complete"]
-    inputs = restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
+    inputs = make_restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
     starts = split_hosts(prepare_references(complete), Int(chunk_sites))
     values = settings.model_dump(mode="json")
     graph = benchmark.build(
@@ -69,7 +69,7 @@ def build_benchmark(
         chunks=inputs["chunks"],
         starts=starts,
         plan=inputs["plan"],
-        reference_plan=borrow_relaxation(inputs["plan"], settings.final_relaxation),
+        reference_plan=make_relaxation_inputs(inputs["plan"], settings.final_relaxation),
         settings=Dict({"version": __version__, **asked, "settings": values, "relaxed": True}),
     )
     graph.name = name

@@ -8,7 +8,7 @@ import shutil
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
 
-from aiida_hpaint.workflows.engine.places import runs_on_this_machine
+from aiida_hpaint.workflows.engine.codes import runs_on_this_machine
 
 __all__ = ["find_espresso_code", "find_espresso_codes"]
 

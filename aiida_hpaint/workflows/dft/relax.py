@@ -13,12 +13,12 @@ from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.science.settings import DftSettings
 from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
 from aiida_hpaint.workflows.dft.results import CONVERGED, FAILED, read_relaxation
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 
 __all__ = ["DftRelaxWorkChain"]
 
 
-class DftRelaxWorkChain(AdoptingWorkChain):
+class DftRelaxWorkChain(CrashSafeWorkChain):
     """Relax the positions of one structure in its fixed cell, through PwRelaxWorkChain.
 
     A failed calculation must not end those of other structures, so this work chain finishes with

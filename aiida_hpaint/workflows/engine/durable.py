@@ -18,7 +18,7 @@ from aiida_workgraph.engine.workgraph import WorkGraphEngine
 from aiida_workgraph.enums import TaskState
 from node_graph.config import BUILTIN_TASKS
 
-from aiida_hpaint.workflows.engine.resubmission import is_dead
+from aiida_hpaint.workflows.engine.resubmission import seal_if_dead
 
 __all__ = ["DurableEngine", "DurableGraph"]
 
@@ -61,7 +61,7 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
             if name in BUILTIN_TASKS or name in self.ctx._executed_tasks:
                 continue
             child = children.get(name)
-            if child is None or is_dead(child):
+            if child is None or seal_if_dead(child):
                 self._plan_again(name)
                 continue
             self.ctx._executed_tasks.append(name)

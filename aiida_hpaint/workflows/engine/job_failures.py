@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiida.orm import CalcJobNode
 
-FOR_NOTHING = frozenset({323, 324, 325, 326, 327, 328, 329})
+PYTHON_ERRORS = frozenset({323, 324, 325, 326, 327, 328, 329})
 """Exit codes of jobs whose Python raised an error: to try again would raise it again."""
 
 _RAISED = 326
@@ -23,14 +23,14 @@ _NO_RESULT = 310
 """Exit code of a job that left no file with results."""
 
 
-def usable_walltime(walltime: float) -> float:
+def reserve_walltime(walltime: float) -> float:
     """The walltime (s) without what starting Python and writing the results takes."""
     return walltime - min(max(0.1 * walltime, 60.0), 0.5 * walltime)
 
 
-def may_be_structures(job: CalcJobNode) -> bool:
+def may_be_due_to_structures(job: CalcJobNode) -> bool:
     """Whether structures may be why a job failed, so that others would do better without them."""
-    if job.exit_status not in FOR_NOTHING:
+    if job.exit_status not in PYTHON_ERRORS:
         return True
     lines = (job.exit_message or "").strip().splitlines()
     # A traceback ends with the error.
@@ -38,7 +38,7 @@ def may_be_structures(job: CalcJobNode) -> bool:
     return job.exit_status == _RAISED and error not in _OF_THE_COMPUTER
 
 
-def problem_of(job: CalcJobNode) -> str | None:
+def describe_failure(job: CalcJobNode) -> str | None:
     """Why a job ended without results, in a few words; None where it has some."""
     if job.is_excepted or job.is_killed:
         lines = (job.exception or "killed").strip().splitlines()
@@ -53,7 +53,7 @@ def _last_words(job: CalcJobNode) -> str:
         said = _of_note((job.get_scheduler_stderr() or "").strip().splitlines())
         return f"it ended without a result, killed or out of memory or time{said and ': '}{said}"
     lines = (job.exit_message or "it failed").strip().splitlines()
-    if len(lines) < 2 or job.exit_status not in FOR_NOTHING:
+    if len(lines) < 2 or job.exit_status not in PYTHON_ERRORS:
         return lines[0]
     # The first line of an exit message says that Python failed, the second how, if at all.
     return lines[1] or lines[-1]

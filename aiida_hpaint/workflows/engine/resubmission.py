@@ -12,14 +12,14 @@ from aiida.common.links import LinkType
 from aiida.engine import Process, ProcessState, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode, WorkFunctionNode
 
-__all__ = ["DEAD", "AdoptingWorkChain", "find_child", "is_dead"]
+__all__ = ["DEAD", "CrashSafeWorkChain", "find_child", "seal_if_dead"]
 
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
 DEAD = "its worker died; another process has taken its place"
 """Process status of a child that died in the making."""
 
 
-class AdoptingWorkChain(WorkChain):
+class CrashSafeWorkChain(WorkChain):
     """Base of work chains that submit no child twice, whenever their worker dies.
 
     Children have to have call link labels of their own.
@@ -45,12 +45,12 @@ def find_child(process: ProcessNode, label: str) -> ProcessNode | None:
     links = process.base.links.get_outgoing(link_type=_CALLS).all()
     children = {link.node.pk or 0: link.node for link in links if link.link_label == label}
     for _, child in sorted(children.items(), reverse=True):
-        if isinstance(child, ProcessNode) and not is_dead(child):
+        if isinstance(child, ProcessNode) and not seal_if_dead(child):
             return child
     return None
 
 
-def is_dead(child: ProcessNode) -> bool:
+def seal_if_dead(child: ProcessNode) -> bool:
     """Whether a child died with the worker; it is then sealed, so that nothing waits for it.
 
     A function ran in the worker itself. A process in its first state may lack its checkpoint or

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import (
     AbstractCode,
     Dict,
     Float,
     FolderData,
-    InstalledCode,
     Int,
-    QueryBuilder,
     StructureData,
-    load_code,
 )
-from aiida_pythonjob import PythonJob
 from aiida_workgraph import WorkGraph
 
-from aiida_hpaint.calculations.functions import split_hosts
 from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
-from aiida_hpaint.calculations.identity import relaxation_identity, sampling_identity
+from aiida_hpaint.calculations.identity import identify_relaxation, identify_sampling
+from aiida_hpaint.calculations.split_and_join import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_stages
@@ -36,41 +29,27 @@ from aiida_hpaint.science.settings import (
 )
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import StructureBatch, parse_insert
-from aiida_hpaint.workflows.engine.code_options import with_remembered
-from aiida_hpaint.workflows.engine.options import check_options
-from aiida_hpaint.workflows.engine.places import runs_on_this_machine
-from aiida_hpaint.workflows.restore.generators import (
-    check_recording,
-    model_folder,
-    reachable,
-    reachable_potential,
-)
+from aiida_hpaint.workflows.engine.codes import find_code, runs_this_python
+from aiida_hpaint.workflows.engine.options import complete_job_options
 from aiida_hpaint.workflows.restore.graph import restore
+from aiida_hpaint.workflows.restore.model_files import (
+    check_recording,
+    resolve_generator_path,
+    resolve_potential_path,
+    store_model,
+)
 from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
-    "CODE_LABEL",
-    "borrow_relaxation",
     "build_restore",
-    "default_code",
-    "find_code",
-    "host_chunks",
-    "host_node",
-    "job_options",
-    "of_dft",
-    "restore_inputs",
-    "stage_plan",
+    "cut_into_chunks",
+    "get_dft_value",
+    "make_host_node",
+    "make_relaxation_inputs",
+    "make_restore_inputs",
+    "make_stage_plan",
 ]
 
-CODE_LABEL = "hpaint-python"
-"""Label of the codes that `aiida-hpaint setup` makes."""
-
-DEFAULT_OPTIONS: Mapping[str, Any] = {
-    "resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1},
-    "environment_variables": {"OMP_NUM_THREADS": "1"},
-    "withmpi": False,
-}
-"""Options of every job; small models on many cores are fastest with one thread a job."""
 
 Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
 ByStage = Mapping[str, Any]
@@ -129,15 +108,15 @@ def build_restore(
         If anything is unknown, missing or out of its range; the message says what and why.
     """
     settings = choose_settings(settings, load_protocol, protocol, overrides)
-    inputs = restore_inputs(
-        host_node(hosts, add), settings, code, options, upload_model, chunk_sites
+    inputs = make_restore_inputs(
+        make_host_node(hosts, add), settings, code, options, upload_model, chunk_sites
     )
     graph = restore.build(**inputs)
     graph.name = name
     return graph
 
 
-def restore_inputs(
+def make_restore_inputs(
     hosts: StructureBatchData,
     settings: RestorationSettings,
     code: str | AbstractCode | ByStage | None = None,
@@ -147,17 +126,17 @@ def restore_inputs(
 ) -> dict[str, Any]:
     """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
-    plan = stage_plan(settings, code, options, upload_model)
+    plan = make_stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
-        pw = {"code": of_dft(code), "options": of_dft(options)}
+        pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
-    chunks = host_chunks(hosts, chunk_sites)
+    chunks = cut_into_chunks(hosts, chunk_sites)
     if settings.sampling is not None:
         check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}
 
 
-def stage_plan(
+def make_stage_plan(
     settings: RestorationSettings,
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
@@ -166,34 +145,11 @@ def stage_plan(
     """The `plan` of the restore graph; see `build_restore`."""
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
     given = _by_stage("options", options)
-    jobs = {key: job_options(key, given[key], code) for key, code in codes.items()}
+    jobs = {key: complete_job_options(key, given[key], code) for key, code in codes.items()}
     return _plan(settings, codes, jobs, upload_model)
 
 
-def default_code() -> InstalledCode:
-    """The code on localhost that runs this very Python.
-
-    Raises
-    ------
-    ValueError
-        If `aiida-hpaint setup` has not made it yet.
-    """
-    query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
-    found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_here(code)]
-    if found:
-        return found[-1]
-    raise ValueError(f"no code runs {sys.executable} yet: run `aiida-hpaint setup` first")
-
-
-def runs_here(code: AbstractCode) -> bool:
-    """Whether a code runs this very Python environment."""
-    if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
-        return False
-    # python, python3 and python3.11 of one environment are the same.
-    return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
-
-
-def of_dft(value: Any) -> Any:
+def get_dft_value(value: Any) -> Any:
     """The code or the options of pw.x."""
     return value.get(_DFT) if isinstance(value, Mapping) else None
 
@@ -209,44 +165,7 @@ def _by_stage(name: str, value: Any) -> dict[str, Any]:
     return {key: value.get(key) for key in _STAGE_KEYS}
 
 
-def find_code(code: str | AbstractCode | None) -> AbstractCode:
-    """The code of a label, or the one that runs this very Python.
-
-    Raises
-    ------
-    ValueError
-        If there is none.
-    """
-    if code is None:
-        return default_code()
-    if isinstance(code, AbstractCode):
-        return code
-    try:
-        return load_code(code)
-    except (NotExistent, MultipleObjectsError, ValueError) as error:
-        raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
-
-
-def job_options(
-    stage: str, given: Mapping[str, Any] | None, code: AbstractCode | None = None
-) -> dict[str, Any]:
-    """`DEFAULT_OPTIONS`, what the code of a stage remembers, and what is given for the stage.
-
-    Raises
-    ------
-    ValueError
-        If an option is unknown.
-    """
-    given = dict(given or {}) if code is None else with_remembered(code, given)
-    check_options(stage, given, PythonJob, code.computer if code is not None else None)
-    variables = {
-        **DEFAULT_OPTIONS["environment_variables"],
-        **given.get("environment_variables", {}),
-    }
-    return {**DEFAULT_OPTIONS, **given, "environment_variables": variables}
-
-
-def host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
+def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
     """The hosts of `build_restore` as a node.
 
     Raises
@@ -273,7 +192,7 @@ def host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBat
     return node
 
 
-def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
+def cut_into_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
     """The hosts themselves where one chunk holds them all."""
     if hosts.batch.n_sites <= chunk_sites:
         return {"chunk_0000": hosts}
@@ -281,7 +200,7 @@ def host_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, Struct
     return chunks
 
 
-def borrow_relaxation(
+def make_relaxation_inputs(
     plan: Mapping[str, Any], relaxation: RelaxationSettings | None
 ) -> dict[str, Any]:
     """Return the inputs of a relaxation with code, potential and options of a plan's last one.
@@ -289,7 +208,7 @@ def borrow_relaxation(
     Parameters
     ----------
     plan
-        What `stage_plan` returns.
+        What `make_stage_plan` returns.
     relaxation
         How to relax; None for a job that needs the potential alone.
 
@@ -313,15 +232,15 @@ def _plan(
     options: Mapping[str, Mapping[str, Any]],
     upload_model: bool,
 ) -> dict[str, Any]:
-    here = {kind: runs_here(code) for kind, code in codes.items()}
+    here = {kind: runs_this_python(code) for kind, code in codes.items()}
     model: dict[str, FolderData] = {}
     identities: dict[str, dict[str, Any]] = {}
     if settings.sampling is not None:
-        identities["sample"] = sampling_identity(settings.sampling, here["sample"])
+        identities["sample"] = identify_sampling(settings.sampling, here["sample"])
         sampling, model = _generator(settings.sampling, codes["sample"], upload_model)
         settings = settings.model_copy(update={"sampling": sampling})
-    potential = reachable_potential(settings.potential, codes["relax"])
-    identities["relax"] = relaxation_identity(potential, here["relax"])
+    potential = resolve_potential_path(settings.potential, codes["relax"])
+    identities["relax"] = identify_relaxation(potential, here["relax"])
     settings = settings.model_copy(update={"potential": potential})
     plan: dict[str, Any] = {}
     for name, inputs in plan_stages(settings).items():
@@ -344,6 +263,6 @@ def _generator(
     settings: SamplingSettings, code: AbstractCode, upload: bool
 ) -> tuple[SamplingSettings, dict[str, FolderData]]:
     if upload:
-        settings, folder = model_folder(settings)
+        settings, folder = store_model(settings)
         return settings, {"model": folder}
-    return reachable(settings, code), {}
+    return resolve_generator_path(settings, code), {}

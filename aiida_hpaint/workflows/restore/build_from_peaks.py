@@ -9,7 +9,7 @@ import numpy as np
 from aiida.orm import AbstractCode, Dict, Int
 from aiida_workgraph import WorkGraph
 
-from aiida_hpaint.calculations.functions import split_hosts
+from aiida_hpaint.calculations.split_and_join import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.electrostatics.starting_points import check_one_element
 from aiida_hpaint.science.protocols import choose_settings, load_protocol, merge_settings
@@ -18,14 +18,14 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import make_job_options
-from aiida_hpaint.workflows.engine.code_options import with_remembered
+from aiida_hpaint.workflows.engine.options import add_remembered_options
 from aiida_hpaint.workflows.restore.build import (
     ByStage,
     Hosts,
-    host_chunks,
-    host_node,
-    of_dft,
-    stage_plan,
+    cut_into_chunks,
+    get_dft_value,
+    make_host_node,
+    make_stage_plan,
 )
 from aiida_hpaint.workflows.restore.from_peaks import restore_from_peaks
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
@@ -83,15 +83,15 @@ def build_restore_from_peaks(
     _check(settings)
     keep = {"pinball": {"keep": starting_points}}
     search = load_hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
-    node = host_node(hosts, add)
+    node = make_host_node(hosts, add)
     check_one_element(node.batch)
-    peak_search = _peak_search(node, search, of_dft(code) or pw, pp, of_dft(options))
+    peak_search = _peak_search(node, search, get_dft_value(code) or pw, pp, get_dft_value(options))
     if settings.sampling is not None and settings.sampling.start_time >= 1:
         settings = settings.model_copy(update={"sampling": None})
-    plan = stage_plan(settings, code, options, upload_model)
+    plan = make_stage_plan(settings, code, options, upload_model)
     graph = restore_from_peaks.build(
         hosts=node,
-        chunks=host_chunks(node, chunk_sites),
+        chunks=cut_into_chunks(node, chunk_sites),
         singles=split_hosts(node, Int(1)),
         peak_search=peak_search,
         plan=plan,
@@ -115,7 +115,7 @@ def _peak_search(
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     codes = dict(zip(("pw", "pp"), find_espresso_codes(pw, pp), strict=True))
-    jobs = make_job_options(codes["pw"], with_remembered(codes["pw"], options))
+    jobs = make_job_options(codes["pw"], add_remembered_options(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [get_symbol(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))

@@ -9,7 +9,7 @@ from aiida.orm import AbstractCode, Bool, Dict, Float, FolderData, SinglefileDat
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
-from aiida_hpaint.calculations.functions import pick_structures, rank_samples
+from aiida_hpaint.calculations.ranking import pick_structures, rank_samples
 from aiida_hpaint.calculations.starting_points import begin_with_guesses
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES

@@ -20,7 +20,7 @@ from aiida_hpaint.workflows.restore.chunks import (
 )
 from aiida_hpaint.workflows.validate.graph import validate
 
-__all__ = ["PLAN", "restore", "validated"]
+__all__ = ["PLAN", "add_validation", "restore"]
 
 _VALIDATION = namespace(
     settings=optional(Dict),
@@ -89,7 +89,7 @@ def restore(
     }
     recorded = "sample" in plan and plan["sample"]["settings"].get("record", 0)
     ranked = rank_chunks(plan, hosts, chunk_results)
-    more = {"validation": validated(ranked["samples"], plan)} if "validation" in plan else {}
+    more = {"validation": add_validation(ranked["samples"], plan)} if "validation" in plan else {}
     return {
         **ranked,
         "trajectories": {key: of.trajectory for key, of in sampling.items() if recorded},
@@ -101,7 +101,7 @@ def restore(
 restore._graph_class = DurableGraph
 
 
-def validated(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
+def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
     """The chosen samples relaxed by DFT, once they are there."""
     stage = dict(plan["validation"])
     choose = task(outputs=dynamic(StructureData))(choose_structures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
-from aiida_hpaint.calculations.functions import join_chunks
+from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -15,12 +15,12 @@ from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
     "StageState",
+    "find_paused_jobs",
     "find_restorations",
+    "get_chunk_count",
     "get_samples",
-    "n_chunks",
-    "paused_jobs",
-    "planned_stages",
-    "stage_states",
+    "list_planned_stages",
+    "list_stage_states",
 ]
 
 
@@ -74,7 +74,7 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
     return found
 
 
-def stage_states(restoration: ProcessNode) -> list[StageState]:
+def list_stage_states(restoration: ProcessNode) -> list[StageState]:
     """The stages that have begun, in the order in which they began."""
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
@@ -89,18 +89,18 @@ def stage_states(restoration: ProcessNode) -> list[StageState]:
     return [state for label, node in found.items() for state in _state(label, node)]
 
 
-def n_chunks(restoration: ProcessNode) -> int:
+def get_chunk_count(restoration: ProcessNode) -> int:
     """How many chunks the hosts were cut into."""
     return len(list(restoration.inputs.graph_inputs.chunks))
 
 
-def planned_stages(restoration: ProcessNode) -> list[str]:
+def list_planned_stages(restoration: ProcessNode) -> list[str]:
     """The stages that each chunk goes through, in order."""
     plan = restoration.inputs.graph_inputs.plan
     return [stage.name for stage in STAGES if stage.name in plan]
 
 
-def paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
+def find_paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
     """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
     query = QueryBuilder().append(CalcJobNode, filters={"attributes.paused": True})
     found: list[CalcJobNode] = query.all(flat=True)
@@ -127,7 +127,7 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
         return found
     latest = {
         state.chunk: state.node.outputs.structures.batch
-        for state in stage_states(restoration)
+        for state in list_stage_states(restoration)
         if state.is_over and "structures" in state.node.outputs
     }
     return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None

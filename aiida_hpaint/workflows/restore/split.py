@@ -9,12 +9,12 @@ from aiida.engine import while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, Int, List, WorkChainNode
 
-from aiida_hpaint.calculations.parts import join_parts, take_hosts
+from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["SplitWorkChain", "halves"]
+__all__ = ["SplitWorkChain", "halve"]
 
 Part = tuple[int, int]
 """Hosts from the first number up to, and without, the second."""
@@ -26,7 +26,7 @@ _PATIENCE = 2
 """Times that everything is halved before it is certain that no host is to blame."""
 
 
-class SplitWorkChain(AdoptingWorkChain):
+class SplitWorkChain(CrashSafeWorkChain):
     """Halve the hosts of a chunk until those that kill their job are alone.
 
     The jobs of a halving run side by side. With one culprit among n hosts there are 2 log2(n) of
@@ -52,7 +52,7 @@ class SplitWorkChain(AdoptingWorkChain):
     def start(self) -> None:
         """Nothing has run yet."""
         self.ctx.hosts = list(dict.fromkeys(self.inputs.structures.batch.host_indices.tolist()))
-        self.ctx.waiting = halves((0, len(self.ctx.hosts)))
+        self.ctx.waiting = halve((0, len(self.ctx.hosts)))
         self.ctx.over = []
         self.ctx.halvings = 1
 
@@ -78,10 +78,10 @@ class SplitWorkChain(AdoptingWorkChain):
         room = _CULPRITS * ceil(log2(len(self.ctx.hosts))) * 2 - len(self._begun())
         self.ctx.waiting = []
         for part in failed:
-            if hopeless or len(halves(part)) < 2 or len(self.ctx.waiting) + 2 > room:
+            if hopeless or len(halve(part)) < 2 or len(self.ctx.waiting) + 2 > room:
                 self.ctx.over.append(part)
             else:
-                self.ctx.waiting += halves(part)
+                self.ctx.waiting += halve(part)
         self.ctx.halvings += 1
 
     def finish(self) -> None:
@@ -116,7 +116,7 @@ class SplitWorkChain(AdoptingWorkChain):
         return bool(self._of(part).outputs.report["status"] == "failed")
 
 
-def halves(part: Part) -> list[Part]:
+def halve(part: Part) -> list[Part]:
     """Two parts of about equal size; of a single host the part itself."""
     first, last = part
     middle = (first + last) // 2

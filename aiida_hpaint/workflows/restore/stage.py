@@ -12,25 +12,24 @@ from aiida.orm import CalcJobNode, Dict, FolderData, Int, List, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
-from aiida_hpaint.calculations.functions import give_up
-from aiida_hpaint.calculations.identity import is_kept, is_proved
-from aiida_hpaint.calculations.jobs import run_stage_job
-from aiida_hpaint.calculations.parts import join_parts, take_hosts
-from aiida_hpaint.calculations.phases import phases_job
+from aiida_hpaint.calculations.failures import mark_as_failed
+from aiida_hpaint.calculations.identity import is_complete, is_consistent
+from aiida_hpaint.calculations.jobs import run_phases_job, run_stage_job
+from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.recipe import find_stage
 from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
-from aiida_hpaint.workflows.engine.job_failures import problem_of
-from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
+from aiida_hpaint.workflows.engine.job_failures import describe_failure
+from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 
 __all__ = ["StageWorkChain"]
 
-_OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": phases_job}
+_OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
 """Jobs that are no stage of the recipe, by name, and whose structures are no hosts."""
 
 
-class StageWorkChain(RepeatingWorkChain):
+class StageWorkChain(RetryingWorkChain):
     """Run one stage for one chunk: a PythonJob, again if it was cut short or died.
 
     A chunk that fails must not take the others with it, so this work chain finishes with exit
@@ -104,7 +103,9 @@ class StageWorkChain(RepeatingWorkChain):
         if problem is not None:
             self._count_failure(job, problem)
         else:
-            if not is_kept(self.inputs.identity.get_dict(), job.outputs.structures.batch.history):
+            if not is_consistent(
+                self.inputs.identity.get_dict(), job.outputs.structures.batch.history
+            ):
                 job.base.caching.is_valid_cache = False
             take = self._take_drawn if self._draws() else self._take
             idle = take(job.outputs.structures)
@@ -163,7 +164,7 @@ class StageWorkChain(RepeatingWorkChain):
             return split
         left = self._draws() and self.ctx.status != "finished"
         if self.ctx.status == "failed" or left:
-            lost: StructureBatchData = give_up(
+            lost: StructureBatchData = mark_as_failed(
                 self.ctx.current, Int(self._samples()), Str(self.ctx.message)
             )
             return lost
@@ -176,7 +177,7 @@ class StageWorkChain(RepeatingWorkChain):
         return namespace(structures=Any)
 
     def _may_be_cached(self) -> bool:
-        return is_proved(self.inputs.identity.get_dict())
+        return is_complete(self.inputs.identity.get_dict())
 
     def _draws(self) -> bool:
         stage = self.inputs.stage.value
@@ -219,7 +220,7 @@ class StageWorkChain(RepeatingWorkChain):
 
     def _problem(self, job: CalcJobNode) -> str | None:
         """Why the job gave no result that can be used, in a few words."""
-        if problem := problem_of(job):
+        if problem := describe_failure(job):
             return problem
         found = job.outputs.structures if "structures" in job.outputs else None
         if not isinstance(found, StructureBatchData):

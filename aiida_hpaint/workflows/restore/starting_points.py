@@ -15,7 +15,7 @@ from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
 from aiida_hpaint.workflows.dft.results import find_failure
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import (
     derive_density_settings,
     make_potential_inputs,
@@ -25,7 +25,7 @@ from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChai
 __all__ = ["StartingPointsWorkChain"]
 
 
-class StartingPointsWorkChain(AdoptingWorkChain):
+class StartingPointsWorkChain(CrashSafeWorkChain):
     """Place the sites to insert of one host at maxima of its electrostatic potential.
 
     A failed calculation must not end those of other hosts, so this work chain finishes with exit

@@ -9,7 +9,7 @@ import numpy as np
 from aiida.engine import ProcessBuilder
 from aiida.orm import AbstractCode, Bool, Dict, Float, Int, Str, StructureData
 
-from aiida_hpaint.data.structure_batch import batch_of, to_structure
+from aiida_hpaint.data.structure_batch import read_structure, to_structure
 from aiida_hpaint.science.electrostatics.placement import place_sites
 from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
@@ -22,7 +22,7 @@ from aiida_hpaint.workflows.dft.inputs import (
     make_job_options,
     remove_structure,
 )
-from aiida_hpaint.workflows.engine.code_options import with_remembered
+from aiida_hpaint.workflows.engine.options import add_remembered_options
 
 __all__ = [
     "derive_density_settings",
@@ -65,12 +65,12 @@ def fill_builder(
     [(element, count)] = parse_insert(":".join(map(str, insert))).items()
     if count < 1:
         raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
-    host = check_hosts(batch_of(structure))
+    host = check_hosts(read_structure(structure))
     # The complete composition provides the pseudopotentials of all species; each calculation
     # uses those that its structure has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
-    jobs = with_remembered(pw, options)
+    jobs = add_remembered_options(pw, options)
     scf, rounds, last = (
         make_base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
         for kind, dft in _derive_stages(settings)
@@ -81,7 +81,7 @@ def fill_builder(
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
     builder.scf = remove_structure(scf)
-    potential = make_potential_inputs(pp, settings, with_remembered(pp, options))
+    potential = make_potential_inputs(pp, settings, add_remembered_options(pp, options))
     for namespace, value in potential.items():
         builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):

@@ -15,12 +15,12 @@ from aiida_hpaint.calculations.peaks import arrange_sites, find_peaks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.dft.inputs import restrict_to_structure
 from aiida_hpaint.workflows.dft.results import find_failure
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 
 __all__ = ["PotentialPeaksWorkChain"]
 
 
-class PotentialPeaksWorkChain(AdoptingWorkChain):
+class PotentialPeaksWorkChain(CrashSafeWorkChain):
     """Place missing atoms at maxima of the electrostatic potential of a host.
 
     pw.x calculates the density of the host with the electrons of the missing atoms (`tot_charge`

@@ -33,7 +33,7 @@ from aiida_hpaint.workflows.dft.results import (
     read_relaxation,
     sum_costs,
 )
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, load_hydrogen_settings
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 
@@ -42,7 +42,7 @@ __all__ = ["RestoreHydrogenWorkChain"]
 _PEAKS = PotentialPeaksWorkChain.exit_codes
 
 
-class RestoreHydrogenWorkChain(AdoptingWorkChain):
+class RestoreHydrogenWorkChain(CrashSafeWorkChain):
     """Restore missing hydrogen by density-functional theory alone.
 
     The baseline of Reents et al. (arXiv:2601.01959), section IV.5. In each round, the density of

@@ -16,8 +16,9 @@ from aiida_hpaint.science.diffusion.models.library import find_model
 from aiida_hpaint.science.diffusion.training.files import Source, hash_source
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 from aiida_hpaint.science.settings import SamplingSettings
-from aiida_hpaint.workflows.restore.build import find_code, job_options
-from aiida_hpaint.workflows.restore.generators import model_folder
+from aiida_hpaint.workflows.engine.codes import find_code
+from aiida_hpaint.workflows.engine.options import complete_job_options
+from aiida_hpaint.workflows.restore.model_files import store_model
 from aiida_hpaint.workflows.training.chain import TrainWorkChain
 
 __all__ = ["build_training"]
@@ -68,13 +69,13 @@ def build_training(
     if settings.initial_model is not None:
         card = read_card(find_model(settings.initial_model))
         identity["model"] = {"name": card.name, "sha256": card.sha256}
-        start, files["model"] = model_folder(SamplingSettings(generator=settings.initial_model))
+        start, files["model"] = store_model(SamplingSettings(generator=settings.initial_model))
         values["initial_model"] = start.generator
     # Its attributes are the inputs of the work chain.
     builder: Any = TrainWorkChain.get_builder()
     builder.settings, builder.identity = Dict(values), Dict(identity)
     builder.code, builder.files = find_code(code), files
-    builder.options = Dict(job_options("training", options))
+    builder.options = Dict(complete_job_options("training", options))
     if previous is not None:
         builder.previous = previous
     builder.metadata.label = name or f"train {settings.name}"

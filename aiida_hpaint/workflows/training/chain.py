@@ -21,13 +21,13 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.models import CURVE_FILE, collect_model
 from aiida_hpaint.calculations.training import OUTPUT_FOLDER, PREVIOUS_FOLDER, train_job
-from aiida_hpaint.workflows.engine.job_failures import problem_of
-from aiida_hpaint.workflows.engine.repeating import RepeatingWorkChain
+from aiida_hpaint.workflows.engine.job_failures import describe_failure
+from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 
 __all__ = ["TrainWorkChain"]
 
 
-class TrainWorkChain(RepeatingWorkChain):
+class TrainWorkChain(RetryingWorkChain):
     """Train a model: a PythonJob, and others that go on where it had to stop or died."""
 
     @classmethod
@@ -79,7 +79,7 @@ class TrainWorkChain(RepeatingWorkChain):
     def inspect_job(self) -> None:
         """See how far the job came, and decide whether another one follows."""
         job = self.ctx.job
-        problem = problem_of(job)
+        problem = describe_failure(job)
         if "remote_folder" in job.outputs:
             self.ctx.previous = job.outputs.remote_folder
         if problem is None:

@@ -12,8 +12,8 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from aiida_hpaint.calculations.validation import compare_validated
 from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
+from aiida_hpaint.workflows.engine.codes import is_this_machine
 from aiida_hpaint.workflows.engine.durable import DurableGraph
-from aiida_hpaint.workflows.engine.places import is_this_machine
 
 __all__ = ["DFT", "VALIDATED", "validate"]
 

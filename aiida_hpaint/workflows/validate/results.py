@@ -11,7 +11,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.common.links import LinkType
 from aiida.orm import Node, ProcessNode, QueryBuilder, WorkChainNode, load_node
 
-from aiida_hpaint.data.structure_batch import StructureBatchData, batch_of
+from aiida_hpaint.data.structure_batch import StructureBatchData, read_structure
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
 __all__ = [
@@ -66,7 +66,7 @@ def read_validation(node: ProcessNode) -> Validation:
         raise ValueError(f"node {node.pk} has no results of a validation: {hint}")
     table = outputs["table"].get_content()
     found = _get(outputs, "structures") or {}
-    lowest = [batch_of(found[key]) for key in sorted(found)]
+    lowest = [read_structure(found[key]) for key in sorted(found)]
     return Validation(
         summary=outputs["summary"].get_dict(),
         rows=list(csv.DictReader(io.StringIO(table))),

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import provenance_examples
 import pytest
-import told
 from benchmark_rows import make_rows
 from click.testing import CliRunner, Result
 
@@ -31,7 +31,9 @@ def run(*arguments: Any) -> Result:
 @pytest.fixture(scope="module")
 def restoration(profile: Any) -> Any:
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    return told.restored(replace(brucite[[0, 0]], labels=HOSTILE), name="../a `b`\nc")
+    return provenance_examples.restored(
+        replace(brucite[[0, 0]], labels=HOSTILE), name="../a `b`\nc"
+    )
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -92,9 +94,13 @@ def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Pat
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     node = StructureBatchData(brucite).store()
-    drawn = told.stage("sample", node, brucite, {"model": {"name": "m"}})
-    graph = told.process(WorkflowNode, "WorkGraph<restore>", {"graph_inputs__hosts": node}).store()
-    told.returned(graph, {"samples": told.restored(brucite).outputs.samples, "drawn": drawn})
+    drawn = provenance_examples.stage("sample", node, brucite, {"model": {"name": "m"}})
+    graph = provenance_examples.process(
+        WorkflowNode, "WorkGraph<restore>", {"graph_inputs__hosts": node}
+    ).store()
+    provenance_examples.returned(
+        graph, {"samples": provenance_examples.restored(brucite).outputs.samples, "drawn": drawn}
+    )
     result = run(graph.seal().pk, "-o", tmp_path)
     assert result.exit_code == 1
     assert "nothing says which version of aiida-hpaint it ran" in result.output
@@ -107,10 +113,14 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
 
     samples = restoration.outputs.samples
     Group(label="nothing").store()
-    running = told.process(WorkflowNode, "WorkGraph<restore>", {}, process_state="running").store()
-    other = told.process(WorkflowNode, "Other", {}).store()
+    running = provenance_examples.process(
+        WorkflowNode, "WorkGraph<restore>", {}, process_state="running"
+    ).store()
+    other = provenance_examples.process(WorkflowNode, "Other", {}).store()
     hosts = {"graph_inputs__hosts": restoration.inputs.graph_inputs.hosts}
-    died = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
+    died = provenance_examples.process(
+        WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed"
+    ).store()
     output = tmp_path / "out"
     for source, message in (
         (123456789, "there is no node and no group 123456789"),
@@ -133,7 +143,7 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
 
 def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> None:
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    node = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    node = provenance_examples.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
     result = run(node.pk, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "restoration_cut_short: it ended early: it was killed" in result.output
@@ -147,7 +157,7 @@ def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> No
 
 
 def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
-    node = told.restored_by_dft(host(), "1 sites are still missing after 5 rounds")
+    node = provenance_examples.restored_by_dft(host(), "1 sites are still missing after 5 rounds")
     result = run(node.pk, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "exit status 405: 1 sites are still missing after 5 rounds" in result.output
@@ -160,13 +170,15 @@ def test_a_child_that_runs_is_named(tmp_path: Path) -> None:
     from aiida.orm import WorkChainNode, WorkflowNode
 
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    restored = told.restored(brucite)
+    restored = provenance_examples.restored(brucite)
     hosts = {"graph_inputs__hosts": restored.inputs.graph_inputs.hosts}
-    graph = told.process(WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed").store()
-    child = told.process(WorkChainNode, "Stage<sample>", {}, process_state="waiting")
+    graph = provenance_examples.process(
+        WorkflowNode, "WorkGraph<restore>", hosts, process_state="killed"
+    ).store()
+    child = provenance_examples.process(WorkChainNode, "Stage<sample>", {}, process_state="waiting")
     child.base.links.add_incoming(graph, LinkType.CALL_WORK, "sample_chunk_0000")
     child.store()
-    told.returned(graph, {"samples": restored.outputs.samples})
+    provenance_examples.returned(graph, {"samples": restored.outputs.samples})
     result = run(graph.seal().pk, "-o", tmp_path / "out")
     assert result.exit_code == 1
     assert f"Stage<sample> {child.pk} has not ended yet" in result.output
@@ -194,7 +206,7 @@ def test_campaigns_are_published_with_what_they_found_elsewhere(
     from aiida_hpaint.publication import check_archive
 
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    chunk = told.restored(brucite, name="$(x) <b> chunk_0000")
+    chunk = provenance_examples.restored(brucite, name="$(x) <b> chunk_0000")
     group = get_or_create_campaign("../$(x) <b>")
     group.add_nodes([chunk])
     group.base.extras.set(OTHER_RESTORATIONS, {restoration.uuid: [0]})
@@ -218,9 +230,9 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
     assert f"p: weights with the sha256 {'1e' * 32}" in result.output
 
     # What others forge: a process that a daemon would go on with.
-    chain = told.process(WorkChainNode, "Any", {}, process_state="waiting").store()
+    chain = provenance_examples.process(WorkChainNode, "Any", {}, process_state="waiting").store()
     chain.base.attributes.set("checkpoints", "!!python/object/apply:os.system [ls]")
-    told.returned(chain, {"d": Dict({}).store()})
+    provenance_examples.returned(chain, {"d": Dict({}).store()})
     chain.seal()
     bad = tmp_path / "bad.aiida"
     create_archive([chain], filename=bad, strip_checkpoints=False)
@@ -248,14 +260,14 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
 def test_what_dft_lacks_is_told(
     lost: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process = told.process
+    process = provenance_examples.process
 
     def without(kind: Any, label: str, inputs: dict[str, Any], **attributes: Any) -> Any:
         kept = {name: value for name, value in inputs.items() if name != lost}
         return process(kind, label, kept, **attributes)
 
-    monkeypatch.setattr(told, "process", without)
-    result = run(told.restored_by_dft(host()).pk, "-o", tmp_path)
+    monkeypatch.setattr(provenance_examples, "process", without)
+    result = run(provenance_examples.restored_by_dft(host()).pk, "-o", tmp_path)
     assert result.exit_code == 1
     assert message in result.output
 
@@ -263,7 +275,7 @@ def test_what_dft_lacks_is_told(
 def test_a_pseudopotential_that_is_another_one_is_told(tmp_path: Path) -> None:
     from aiida.orm import CalcJobNode
 
-    node = told.restored_by_dft(host())
+    node = provenance_examples.restored_by_dft(host())
     [job] = [one for one in node.called_descendants if isinstance(one, CalcJobNode)]
     job.inputs.pseudos.Mg.backend_entity.set_attribute("md5", "0" * 32)
     result = run(node.pk, "-o", tmp_path)
@@ -290,13 +302,13 @@ def test_an_empty_profile_reproduces_every_table(
     batch = restoration.outputs.samples.batch
     references = replace(batch[[0]], scalars={}).with_scalars(host=[0])
     energies = {f"host_0000{i}_rank_000": -21.0 for i in (0, 1)} | {"host_00000_reference": -20.0}
-    validation = told.validated(restoration.outputs.samples, references, energies)
+    validation = provenance_examples.validated(restoration.outputs.samples, references, energies)
     rows = make_rows(0.6, hosts=4)
     rows[0] = rows[0].model_copy(update={"label": HOSTILE[0]})
-    benchmark = told.benchmarked(rows, samples)
+    benchmark = provenance_examples.benchmarked(rows, samples)
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
-    partial = told.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
-    by_dft = told.restored_by_dft(host())
+    partial = provenance_examples.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
+    by_dft = provenance_examples.restored_by_dft(host())
     group = Group(label="published").store()
     group.add_nodes([restoration, partial])
     nodes = ["published", validation.uuid, benchmark.uuid, by_dft.uuid]

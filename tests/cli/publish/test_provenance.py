@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import provenance_examples
 import pytest
-import told
 from click.testing import CliRunner, Result
 
 from aiida_hpaint.cli import main
@@ -19,7 +19,7 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def structure(brucite: StructureBatch, profile: Any) -> Any:
     named = replace(brucite, labels=("mp-1 [red]\x1b[31m\nJobs: 9",))
-    return told.restored(named).outputs.structures.host_00000
+    return provenance_examples.restored(named).outputs.structures.host_00000
 
 
 def test_the_story_is_told_in_words(structure: Any) -> None:

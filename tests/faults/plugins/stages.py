@@ -32,7 +32,8 @@ def stage_inputs(
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.restore.build import default_code, job_options
+    from aiida_hpaint.workflows.engine.codes import get_default_code
+    from aiida_hpaint.workflows.engine.options import complete_job_options
 
     merged = {**CHEAP[stage], **(settings or {})}
     variables: dict[str, str] = {}
@@ -46,6 +47,6 @@ def stage_inputs(
         "structures": StructureBatchData(structures),
         "settings": Dict(merged),
         "identity": Dict({"version": __version__}),
-        "code": default_code(),
-        "options": Dict(job_options(stage, given)),
+        "code": get_default_code(),
+        "options": Dict(complete_job_options(stage, given)),
     }

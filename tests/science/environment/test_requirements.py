@@ -21,7 +21,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 BODIES = """
 import sys
 from aiida_hpaint.calculations.jobs import run_stage_job
-from aiida_hpaint.calculations.phases import phases_job
+from aiida_hpaint.calculations.jobs import run_phases_job
 from aiida_hpaint.calculations.training import train_job
 print(*sys.modules)
 """

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from ase.calculators.emt import EMT
 
-from aiida_hpaint.calculations.identity import is_proved, relaxation_identity
+from aiida_hpaint.calculations.identity import identify_relaxation, is_complete
 from aiida_hpaint.science.relaxation import PotentialError, get_potential, list_potentials, relax
 from aiida_hpaint.science.relaxation.potentials.registry import OWN_POTENTIALS
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
@@ -99,15 +99,15 @@ def test_only_a_hash_proves_the_weights_of_others(install):
         ]
         """,
     )
-    hashed = relaxation_identity(PotentialSettings(name="hashed"))
+    hashed = identify_relaxation(PotentialSettings(name="hashed"))
     assert hashed["model"].items() >= {"sha256": "1" * 64, "provider": "one"}.items()
     assert hashed["model"]["provider_version"] == "1.0"
-    assert is_proved(hashed)
-    assert not is_proved(relaxation_identity(PotentialSettings(name="plain")))
+    assert is_complete(hashed)
+    assert not is_complete(identify_relaxation(PotentialSettings(name="plain")))
     file = Path(sys.modules["one"].__file__ or "")
     settings = PotentialSettings(name="filed", model=str(file), trust=True, device="cpu")
-    identity = relaxation_identity(settings)
-    assert is_proved(identity)
+    identity = identify_relaxation(settings)
+    assert is_complete(identity)
     assert get_potential(settings).card.sha256 == identity["model"]["sha256"]
     with pytest.raises(PotentialError, match="have it run any code"):
         ask("filed", model=str(file))

@@ -49,7 +49,11 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     lithium: StructureBatch, broken: StructureBatch, pw_code: Any, pp_code: Any
 ) -> None:
     from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
-    from aiida_hpaint.workflows.restore.progress import get_samples, n_chunks, stage_states
+    from aiida_hpaint.workflows.restore.progress import (
+        get_chunk_count,
+        get_samples,
+        list_stage_states,
+    )
 
     hosts = concatenate([broken, lithium])
     graph = build_restore_from_peaks(
@@ -80,8 +84,8 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     assert structure.get_formula() == "HLi"
     assert list(node.outputs.reports.chunk_0000) == ["relax_inserted", "relax_all"]
     assert get_samples(node).equals(samples)
-    assert n_chunks(node) == 1
-    assert [state.stage for state in stage_states(node)] == ["relax_inserted", "relax_all"]
+    assert get_chunk_count(node) == 1
+    assert [state.stage for state in list_stage_states(node)] == ["relax_inserted", "relax_all"]
 
 
 @pytest.mark.usefixtures("profile")

@@ -87,10 +87,14 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
     from click.testing import CliRunner
 
     from aiida_hpaint.cli import main
-    from aiida_hpaint.workflows.restore.progress import find_restorations, get_samples, stage_states
+    from aiida_hpaint.workflows.restore.progress import (
+        find_restorations,
+        get_samples,
+        list_stage_states,
+    )
 
     assert node.pk in [found.pk for found in find_restorations()]
-    states = stage_states(node)
+    states = list_stage_states(node)
     assert {(s.stage, s.chunk) for s in states} == {
         (stage, chunk)
         for stage in ("sample", "relax_inserted", "relax_all")
@@ -177,7 +181,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
     from aiida_hpaint import __version__
     from aiida_hpaint.calculations.jobs import run_stage_job
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.restore.build import default_code
+    from aiida_hpaint.workflows.engine.codes import get_default_code
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     identity = {"version": __version__}
@@ -191,7 +195,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
         structures=StructureBatchData(samples),
         settings=Dict({"relaxation": endless, "potential": {"device": "cpu"}}),
         identity=Dict(identity),
-        code=default_code(),
+        code=get_default_code(),
         options=Dict({"max_wallclock_seconds": 40, "resources": {"num_machines": 1}}),
         max_jobs=Int(3),
     )

@@ -191,13 +191,13 @@ def test_where_nothing_was_restored_there_is_nothing_to_validate() -> None:
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.science.settings import ValidationSettings
-    from aiida_hpaint.workflows.restore.graph import validated
+    from aiida_hpaint.workflows.restore.graph import add_validation
     from aiida_hpaint.workflows.validate.build import build_validation_plan
 
     batch = named([lih()], "LiH").with_scalars(host=[0], rank=[-1])
     plan = {"validation": build_validation_plan(ValidationSettings(), batch.numbers)}
     with WorkGraph("nothing") as graph:
-        validated(StructureBatchData(batch), plan)
+        add_validation(StructureBatchData(batch), plan)
     graph.run()
     assert graph.process.is_finished_ok, graph.process.exit_message
     (node,) = [one for one in graph.process.called if one.process_label == "WorkGraph<validate>"]

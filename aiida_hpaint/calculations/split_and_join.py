@@ -1,4 +1,4 @@
-"""The calcfunctions that take a chunk apart by hosts, and put it together again."""
+"""Calcfunctions that split batches by hosts, and join the parts again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from collections.abc import Sequence
 
 import numpy as np
 from aiida.engine import calcfunction
-from aiida.orm import List
+from aiida.orm import Int, List
 
-from aiida_hpaint.calculations.functions import alike
+from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.chunks import chunk_by_sites
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
-__all__ = ["join_parts", "take_hosts"]
+__all__ = ["join_in_order", "join_parts", "split_hosts", "take_hosts"]
+
+
+@calcfunction
+def split_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, StructureBatchData]:
+    """Chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
+
+    Each host gets the scalar `host`, its place among all hosts.
+    """
+    numbered = hosts.batch.with_scalars(host=np.arange(len(hosts)))
+    chunks = chunk_by_sites(numbered, max_sites.value)
+    return {f"chunk_{i:04d}": StructureBatchData(numbered[rows]) for i, rows in enumerate(chunks)}
 
 
 @calcfunction
@@ -32,12 +44,14 @@ def join_parts(structures: StructureBatchData, **parts: StructureBatchData) -> S
     Samples stand where they stood. Samples that were drawn for hosts are ordered by host, and
     proposals follow after all of them.
     """
-    return StructureBatchData(joined(structures.batch, [parts[key].batch for key in sorted(parts)]))
+    return StructureBatchData(
+        join_in_order(structures.batch, [parts[key].batch for key in sorted(parts)])
+    )
 
 
-def joined(structures: StructureBatch, parts: Sequence[StructureBatch]) -> StructureBatch:
+def join_in_order(structures: StructureBatch, parts: Sequence[StructureBatch]) -> StructureBatch:
     """See `join_parts`."""
-    together = concatenate(alike(parts))
+    together = concatenate(fill_missing_scalars(parts))
     rows = {key: row for row, key in enumerate(_keys(together))}
     if sorted(rows) == sorted(_keys(structures)):
         return together[[rows[key] for key in _keys(structures)]]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiida.orm import Int, Str
 
-from aiida_hpaint.calculations import functions
+from aiida_hpaint.calculations import failures, ranking, split_and_join
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("profile")
 
 def test_chunks_are_all_hosts_and_know_their_places(brucite: StructureBatch) -> None:
     hosts = StructureBatchData(brucite[[0] * 5])
-    chunks = functions.split_hosts(hosts, Int(10))
+    chunks = split_and_join.split_hosts(hosts, Int(10))
     assert list(chunks) == ["chunk_0000", "chunk_0001", "chunk_0002"]
     places = [node.batch.scalars["host"].tolist() for node in chunks.values()]
     assert places == [[0, 1], [2, 3], [4]]
@@ -25,16 +25,16 @@ def test_chunks_are_all_hosts_and_know_their_places(brucite: StructureBatch) -> 
 
 def test_hosts_without_a_job_become_failed_samples(brucite: StructureBatch) -> None:
     hosts = brucite[[0, 0]].with_scalars(host=[3, 5])
-    node = functions.give_up(StructureBatchData(hosts), Int(2), Str("out of memory"))
+    node = failures.mark_as_failed(StructureBatchData(hosts), Int(2), Str("out of memory"))
     assert node.batch.scalars["host"].tolist() == [3, 3, 5, 5]
     assert node.batch.scalars["sample"].tolist() == [0, 1, 0, 1]
     assert set(node.batch.scalars["status"]) == {"failed"}
     assert {entry["error"] for entry in node.batch.metadata} == {"out of memory"}
-    assert node.batch.history[-1] == {"stage": "give_up", "reason": "out of memory"}
+    assert node.batch.history[-1] == {"stage": "mark_as_failed", "reason": "out of memory"}
 
 
 def test_what_was_relaxed_before_a_failure_stands(samples: StructureBatch) -> None:
-    node = functions.give_up(StructureBatchData(samples), Int(0), Str("killed"))
+    node = failures.mark_as_failed(StructureBatchData(samples), Int(0), Str("killed"))
     assert node.batch.scalars["status"].tolist() == ["not converged", "too close", "failed"]
     assert ["error" in entry for entry in node.batch.metadata] == [True, False, True]
     np.testing.assert_array_equal(node.batch.frac_coords, samples.frac_coords)
@@ -55,10 +55,12 @@ def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object
         status=["converged", "not converged", "collapsed"],
         energy=[-6.5, -7.0, np.nan],
     )
-    failed = functions.give_up(StructureBatchData(brucite.with_scalars(host=[2])), Int(1), Str("x"))
+    failed = failures.mark_as_failed(
+        StructureBatchData(brucite.with_scalars(host=[2])), Int(1), Str("x")
+    )
     chunks = {"chunk_0001": failed, "chunk_0000": StructureBatchData(relaxed)}
     hosts = StructureBatchData(concatenate([hosts_of(samples), hosts_of(brucite)]))
-    result: dict[str, object] = functions.rank_samples(hosts, **chunks)
+    result: dict[str, object] = ranking.rank_samples(hosts, **chunks)
     return result
 
 
@@ -92,7 +94,7 @@ def test_the_table_has_a_line_for_each_sample(ranked: dict[str, object]) -> None
 
 
 def test_the_lowest_of_each_host_is_picked(ranked: dict[str, object]) -> None:
-    picked = functions.pick_structures(ranked["samples"])
+    picked = ranking.pick_structures(ranked["samples"])
     assert list(picked) == ["host_00000"]
     structure = picked["host_00000"]
     assert structure.label == "Li-H.a"

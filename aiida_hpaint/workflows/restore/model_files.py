@@ -15,15 +15,15 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch
-from aiida_hpaint.workflows.engine.places import runs_on_this_machine
+from aiida_hpaint.workflows.engine.codes import runs_on_this_machine
 
-__all__ = ["check_recording", "model_folder", "reachable", "reachable_potential"]
+__all__ = ["check_recording", "resolve_generator_path", "resolve_potential_path", "store_model"]
 
 _FOLDER = "model"
 """Where a job finds the model that was sent along, in its working directory."""
 
 
-def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
+def resolve_generator_path(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
     """The settings with the path of a model that jobs on this machine can follow from anywhere.
 
     Elsewhere the name or path stays as it is: it has to be valid there.
@@ -45,7 +45,7 @@ def reachable(settings: SamplingSettings, code: AbstractCode) -> SamplingSetting
     return settings
 
 
-def reachable_potential(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
+def resolve_potential_path(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
     """The settings with the path of a model file that jobs of a code can follow from anywhere.
 
     Raises
@@ -71,7 +71,7 @@ def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") ->
         )
 
 
-def model_folder(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:
+def store_model(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:
     """The node with weights and card to send along, and settings that name its file in a job.
 
     A model that is in the database already is not stored again.

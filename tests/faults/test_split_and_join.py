@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.calculations.parts import joined
+from aiida_hpaint.calculations.split_and_join import join_in_order
 from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch
@@ -36,13 +36,13 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
 @pytest.mark.usefixtures("profile")
 @given(st.integers(1, 500))
 def test_halves_of_halves_are_single_hosts(count: int) -> None:
-    from aiida_hpaint.workflows.restore.split import halves
+    from aiida_hpaint.workflows.restore.split import halve
 
     waiting, single, rounds = [(0, count)], [], 0
     while waiting:
         rounds += 1
-        single += [part for part in waiting if len(halves(part)) == 1]
-        waiting = [half for part in waiting if len(halves(part)) == 2 for half in halves(part)]
+        single += [part for part in waiting if len(halve(part)) == 1]
+        waiting = [half for part in waiting if len(halve(part)) == 2 for half in halve(part)]
     assert sorted(single) == [(i, i + 1) for i in range(count)]
     assert rounds <= int(np.ceil(np.log2(count))) + 1
 
@@ -50,7 +50,7 @@ def test_halves_of_halves_are_single_hosts(count: int) -> None:
 def test_samples_of_parts_stand_as_in_one_job(hosts: StructureBatch) -> None:
     whole = drawn(hosts)
     parts = [drawn(hosts[[2]]), drawn(hosts[[0, 1]])]
-    found = joined(hosts, parts)
+    found = join_in_order(hosts, parts)
     assert len(set(whole.scalars["origin"].tolist())) > 1
     for name in whole.scalars:
         assert found.scalars[name].tolist() == whole.scalars[name].tolist(), name
@@ -73,7 +73,7 @@ def test_relaxed_samples_go_back_to_where_they_stood(order: list[int]) -> None:
     # The second part failed: it lacks what the first one got.
     first = samples[np.flatnonzero(places < 2)].with_scalars(energy=np.arange(6.0), mine=[1] * 6)
     second = samples[np.flatnonzero(places >= 2)]
-    found = joined(samples, [second, first])
+    found = join_in_order(samples, [second, first])
     assert found.labels == samples.labels
     assert found.scalars["sample"].tolist() == samples.scalars["sample"].tolist()
     assert np.isnan(found.scalars["energy"]).tolist() == (places >= 2).tolist()

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta, timezone
 
 from aiida.orm import ProcessNode, QueryBuilder
 
-__all__ = ["find_stuck"]
+__all__ = ["find_stuck_processes"]
 
 _SECONDS = 60
 """A worker begins a process at once, or soon on a busy machine."""
 
 
-def find_stuck(seconds: float = _SECONDS) -> list[ProcessNode]:
+def find_stuck_processes(seconds: float = _SECONDS) -> list[ProcessNode]:
     """Processes that were made so many seconds ago and never began.
 
     A daemon that is stopped in the second of a submission may leave one out of its queue; so does

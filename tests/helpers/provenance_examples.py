@@ -24,10 +24,10 @@ POTENTIAL: dict[str, Any] = {
 }
 
 
-def default_code() -> Any:
-    from aiida_hpaint.workflows.restore.build import default_code
+def get_default_code() -> Any:
+    from aiida_hpaint.workflows.engine.codes import get_default_code
 
-    return default_code()
+    return get_default_code()
 
 
 def process(kind: Any, label: str, inputs: Mapping[str, Any], **attributes: Any) -> Any:
@@ -77,7 +77,7 @@ def stage(
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
-    code = default_code()
+    code = get_default_code()
     chain = process(WorkChainNode, f"Stage<{name}>", {"structures": structures}, exit_status=0)
     if caller is not None:
         chain.base.links.add_incoming(caller, LinkType.CALL_WORK, f"{name}_{chunk}")
@@ -102,7 +102,7 @@ def died(hosts: StructureBatch, place: int = 0) -> Any:
     """A restoration of two hosts that was killed when one was restored and the other sampled."""
     from aiida.orm import Int, WorkflowNode
 
-    from aiida_hpaint.calculations.functions import split_hosts
+    from aiida_hpaint.calculations.split_and_join import split_hosts
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     node = StructureBatchData(hosts).store()
@@ -144,7 +144,7 @@ def one_job(chain: Any, start: Any, end: Any) -> Any:
     kpoints = KpointsData()
     kpoints.set_kpoints_mesh([2, 2, 2])
     parameters = Dict({"CONTROL": {"calculation": "relax"}})
-    code = default_code()
+    code = get_default_code()
     given = {"structure": start, "parameters": parameters, "code": code, "kpoints": kpoints}
     given |= {f"pseudos__{symbol}": pseudopotential(symbol) for symbol in start.get_symbols_set()}
     job = process(CalcJobNode, "PwCalculation", given, exit_status=0)
@@ -157,7 +157,8 @@ def restored(hosts: StructureBatch, lost: tuple[str, ...] = (), name: str = "res
     """A restoration with two samples of each host, whose chunks are hosts; some are lost."""
     from aiida.orm import Int, WorkflowNode
 
-    from aiida_hpaint.calculations.functions import pick_structures, rank_samples, split_hosts
+    from aiida_hpaint.calculations.ranking import pick_structures, rank_samples
+    from aiida_hpaint.calculations.split_and_join import split_hosts
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     node = StructureBatchData(hosts).store()
@@ -178,10 +179,10 @@ def _named(structures: Mapping[str, Any]) -> dict[str, Any]:
 def _chunk(chunk: Any, lost: tuple[str, ...]) -> Any:
     from aiida.orm import Int, Str
 
-    from aiida_hpaint.calculations.functions import give_up
+    from aiida_hpaint.calculations.failures import mark_as_failed
 
     if chunk.batch.labels[0] in lost:
-        return give_up(chunk, Int(2), Str(f"job {chunk.pk}: it ended without a result"))
+        return mark_as_failed(chunk, Int(2), Str(f"job {chunk.pk}: it ended without a result"))
     drawn = stage("sample", chunk, _drawn(chunk.batch), IDENTITY)
     return stage("relax_all", drawn, _relaxed(drawn.batch), POTENTIAL)
 

@@ -118,7 +118,7 @@ def test_a_recording_is_checked_before_anything_is_submitted(
 
 
 def test_a_model_elsewhere_has_its_card_there(brucite: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.generators import check_recording
+    from aiida_hpaint.workflows.restore.model_files import check_recording
 
     settings = SamplingSettings(generator="there.safetensors", record=1)
     check_recording(settings, [brucite])
@@ -167,7 +167,7 @@ def test_files_of_potentials_are_found_from_any_folder(
 
 
 def test_codes_remember_the_options_of_their_jobs(brucite: StructureBatch, remote: Any) -> None:
-    from aiida_hpaint.workflows.engine.code_options import remember_options
+    from aiida_hpaint.workflows.engine.options import remember_options
 
     remember_options(remote, {"queue_name": "gpu", "account": "mat1"})
     plan = plan_of(brucite, "bundled", code={"sample": remote})

@@ -9,16 +9,16 @@ from aiida.orm import AbstractCode, CalcJobNode, Dict, Int
 
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE
 from aiida_hpaint.workflows.engine.job_failures import (
-    FOR_NOTHING,
-    may_be_structures,
-    usable_walltime,
+    PYTHON_ERRORS,
+    may_be_due_to_structures,
+    reserve_walltime,
 )
-from aiida_hpaint.workflows.engine.resubmission import AdoptingWorkChain
+from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 
-__all__ = ["RepeatingWorkChain"]
+__all__ = ["RetryingWorkChain"]
 
 
-class RepeatingWorkChain(AdoptingWorkChain):
+class RetryingWorkChain(CrashSafeWorkChain):
     """Base of work chains that submit another job where the last one was cut short or died.
 
     Its context holds `status` ("running" while another job is to follow), `message`, the numbers
@@ -59,8 +59,8 @@ class RepeatingWorkChain(AdoptingWorkChain):
         self.ctx.in_a_row += 1
         self.ctx.message = f"job {job.pk}: {problem}"
         self.report(self.ctx.message)
-        self.ctx.divisible = may_be_structures(job)
-        hopeless = job.exit_status in FOR_NOTHING
+        self.ctx.divisible = may_be_due_to_structures(job)
+        hopeless = job.exit_status in PYTHON_ERRORS
         if hopeless or self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status = "failed"
 
@@ -69,7 +69,7 @@ class RepeatingWorkChain(AdoptingWorkChain):
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         seconds = options.get("max_wallclock_seconds")
         if seconds:
-            variables = {WALLTIME_VARIABLE: f"{usable_walltime(seconds):.0f}"}
+            variables = {WALLTIME_VARIABLE: f"{reserve_walltime(seconds):.0f}"}
             options["environment_variables"] = {
                 **options.get("environment_variables", {}),
                 **variables,

@@ -81,7 +81,8 @@ def test_a_worker_that_dies_right_after_a_submission_submits_no_job_twice(
 
     from aiida_hpaint import __version__
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.workflows.restore.build import default_code, job_options
+    from aiida_hpaint.workflows.engine.codes import get_default_code
+    from aiida_hpaint.workflows.engine.options import complete_job_options
 
     node = submit(
         DyingStage,
@@ -89,8 +90,8 @@ def test_a_worker_that_dies_right_after_a_submission_submits_no_job_twice(
         structures=StructureBatchData(host),
         settings=Dict({"generator": "random", "samples": 2}),
         identity=Dict({"version": __version__}),
-        code=default_code(),
-        options=Dict(job_options("sample", None)),
+        code=get_default_code(),
+        options=Dict(complete_job_options("sample", None)),
     )
     finished(node, TIMEOUT)
     assert node.base.extras.get("died")

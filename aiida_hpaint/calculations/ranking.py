@@ -1,0 +1,128 @@
+"""Calcfunctions that rank the samples of all chunks and pick structures, and the table as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from aiida.engine import calcfunction
+from aiida.orm import Dict, Float, List, SinglefileData, StructureData
+
+from aiida_hpaint.calculations.failures import NOT_RELAXED, fill_missing_scalars
+from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.science.stages import finish_restoration
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
+
+__all__ = ["TABLE_FILENAME", "format_table", "join_chunks", "pick_structures", "rank_samples"]
+
+
+@calcfunction
+def rank_samples(
+    hosts: StructureBatchData, refine: Float | None = None, **chunks: StructureBatchData
+) -> dict[str, Any]:
+    """All samples of all chunks in one node, ranked within each host.
+
+    With `refine` (Å) ranked structures within that of a higher symmetry are made symmetric.
+
+    Returns
+    -------
+    mapping
+        `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
+        (Dict: how many hosts and samples, their statuses, hosts without a candidate).
+    """
+    tolerance = None if refine is None else refine.value
+    ranked = join_chunks([chunks[key].batch for key in sorted(chunks)], tolerance)
+    table = io.BytesIO(format_table(ranked).encode())
+    return {
+        "samples": StructureBatchData(ranked),
+        "table": SinglefileData(table, filename=TABLE_FILENAME),
+        "summary": Dict(_summary(hosts.batch, ranked)),
+    }
+
+
+@calcfunction
+def pick_structures(
+    samples: StructureBatchData, hosts: List | None = None
+) -> dict[str, StructureData]:
+    """The lowest sample of each host that has one: `host_00000` and so on.
+
+    The label of a structure is its host's. Its attribute `hpaint` holds the label in full, which
+    sites are inserted, the sample's scalars, and the row of the samples that it is. With `hosts`
+    only those at these places are picked.
+    """
+    batch = samples.batch
+    picked = {}
+    lowest = batch.scalars["rank"] == 0
+    if hosts is not None:
+        lowest &= np.isin(batch.scalars["host"], hosts.get_list())
+    for row in np.flatnonzero(lowest).tolist():
+        structure = to_structure(batch[row])
+        details = structure.base.attributes.get("hpaint") | {"row": row}
+        structure.base.attributes.set("hpaint", details)
+        picked[f"host_{details['host']:05d}"] = structure
+    return picked
+
+
+def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
+    """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
+    complete = fill_missing_scalars(chunks, NOT_RELAXED)
+    return finish_restoration(concatenate(complete), refine)
+
+
+def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
+    restored = set(samples.scalars["host"][samples.scalars["rank"] == 0].tolist())
+    return {
+        "n_hosts": len(hosts),
+        "n_restored": len(restored),
+        "n_samples": len(samples),
+        "statuses": dict(Counter(map(str, samples.scalars["status"]))),
+        "without_candidate": [
+            label for host, label in enumerate(hosts.labels) if host not in restored
+        ],
+    }
+
+
+TABLE_FILENAME = "samples.csv"
+
+
+_ALWAYS = (
+    "host",
+    "sample",
+    "status",
+    "rank",
+    "energy",
+    "energy_above_best",
+    "energy_sampled",
+    "max_force",
+    "steps",
+)
+
+
+_WHERE_PRESENT = ("energy_scored", "origin", "parent", "space_group", "refined_by")
+
+
+def format_table(samples: StructureBatch) -> str:
+    """One line a sample: label, host, sample, status, rank, energies, force, steps, error.
+
+    What a score, proposals and a refinement add stands before the error. Energies are in eV
+    (`energy_above_best` in eV per atom), forces in eV/Å, `refined_by` in Å; what is not known is
+    empty, and a rank of -1 means not ranked.
+    """
+    names = [*_ALWAYS, *(name for name in _WHERE_PRESENT if name in samples.scalars)]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["label", *names, "error"])
+    columns = [map(_text, samples.scalars[name].tolist()) for name in names]
+    errors = [str(entry.get("error", "")) for entry in samples.metadata]
+    lines = zip(samples.labels, *columns, errors, strict=True)
+    writer.writerows(map(escape_for_spreadsheet, line) for line in lines)
+    return buffer.getvalue()
+
+
+def _text(value: str | float | int) -> str | float | int:
+    return "" if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,80 @@
+"""Codes that run Python with aiida-hpaint, and whether they share this machine's files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
+
+__all__ = [
+    "CODE_LABEL",
+    "find_code",
+    "get_default_code",
+    "is_this_machine",
+    "runs_on_this_machine",
+    "runs_this_python",
+]
+
+
+def is_this_machine(computer: Computer | None) -> bool:
+    """Whether jobs of a computer see the files of this machine.
+
+    Over ssh `localhost` may be a container or the end of a tunnel.
+    """
+    return (
+        computer is not None
+        and computer.hostname == "localhost"
+        and computer.transport_type == "core.local"
+    )
+
+
+def runs_on_this_machine(code: AbstractCode) -> bool:
+    """Whether jobs of a code see the files of this machine."""
+    return is_this_machine(code.computer)
+
+
+CODE_LABEL = "hpaint-python"
+"""Label of the codes that `aiida-hpaint setup` makes."""
+
+
+def get_default_code() -> InstalledCode:
+    """The code on localhost that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If `aiida-hpaint setup` has not made it yet.
+    """
+    query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
+    found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_this_python(code)]
+    if found:
+        return found[-1]
+    raise ValueError(f"no code runs {sys.executable} yet: run `aiida-hpaint setup` first")
+
+
+def runs_this_python(code: AbstractCode) -> bool:
+    """Whether a code runs this very Python environment."""
+    if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
+        return False
+    # python, python3 and python3.11 of one environment are the same.
+    return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
+
+
+def find_code(code: str | AbstractCode | None) -> AbstractCode:
+    """The code of a label, or the one that runs this very Python.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if code is None:
+        return get_default_code()
+    if isinstance(code, AbstractCode):
+        return code
+    try:
+        return load_code(code)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
