@@ -75,6 +75,6 @@ def test_the_table_and_the_verdict() -> None:
     assert make_counts_table(found).row_count == 2
     said = describe_counts(found)
     assert said.startswith("2 H missing (margin of the score: 0.800).")
-    assert "charge says 1" in said
-    assert "try more with --max" in said
+    assert "charge suggests 1" in said
+    assert "try more" in said
     assert describe_counts({**found, "best": 0}).startswith("No H is missing")
