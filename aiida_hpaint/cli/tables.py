@@ -143,7 +143,7 @@ def _has(results: list[HostResult], name: str) -> bool:
 
 
 def _extra(result: HostResult, name: str) -> str:
-    """Where the lowest candidate comes from, or its space group with its number."""
+    """Return how the lowest candidate was generated, or its space group and number."""
     if result.best is None or name not in result.best.scalars:
         return "-"
     value = result.best.scalars[name][0].item()

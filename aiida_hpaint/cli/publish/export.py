@@ -128,12 +128,14 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     names = _name_folders(nodes, kinds)
     for node, kind, name in zip(nodes, kinds, names, strict=True):
         _write_process(node, kind, output / name)
-    told = {name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)}
+    processes = {
+        name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)
+    }
     about = PublicationDetails(
         **{field.name: flags[field.name] for field in fields(PublicationDetails)}
     )
     lines = dict(zip(names, failed, strict=True))
-    text = format_readme(archive, told, flags["licence"], flags["title"], about, lines)
+    text = format_readme(archive, processes, flags["licence"], flags["title"], about, lines)
     (output / "README.md").write_text(text, encoding="utf-8")
     _write_sums(output)
     for name, each in lines.items():

@@ -155,8 +155,8 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
 def _failure(node: CalcJobNode) -> Finding:
     from aiida_hpaint.science.environment.findings import Finding
 
-    said = node.exit_message or node.exception or "it was killed"
-    return Finding("the job", " ".join(str(said).split())[:300], "an answer", "broken")
+    reason = node.exit_message or node.exception or "it was killed"
+    return Finding("the job", " ".join(str(reason).split())[:300], "an answer", "broken")
 
 
 def _show_change(node: CalcJobNode, shown: dict[int, str]) -> None:

@@ -22,7 +22,7 @@ def structure(brucite: StructureBatch, profile: Any) -> Any:
     return provenance_examples.restored(named).outputs.structures.host_00000
 
 
-def test_the_story_is_told_in_words(structure: Any) -> None:
+def test_the_provenance_is_shown_as_text(structure: Any) -> None:
     result = run(str(structure.pk))
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -52,7 +52,7 @@ def test_and_as_json(structure: Any) -> None:
 
 
 @pytest.mark.usefixtures("profile")
-def test_what_has_no_story_is_told() -> None:
+def test_unknown_nodes_are_reported() -> None:
     result = run("123456789")
     assert result.exit_code == 1
     assert result.output == "Error: there is no node 123456789\n"
