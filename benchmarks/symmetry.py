@@ -21,7 +21,7 @@ from tqdm import tqdm
 from aiida_hpaint.science.benchmark import References, read_references
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.evaluation import is_match
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.settings import SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED, SYMMETRISED, WYCKOFF
@@ -91,7 +91,7 @@ def measure_host(references: References, place: int, sampling: SamplingSettings)
 
 def count_operations(structure: StructureBatch) -> int:
     """Count the symmetry operations of all sites that are not inserted."""
-    return len(HostSymmetry.of(structure).rotations)
+    return len(find_host_symmetry(structure).rotations)
 
 
 def print_report(hosts: list[Offered]) -> None:

@@ -19,7 +19,7 @@ from aiida_hpaint.science.electrostatics.potential_symmetry import (
 )
 from aiida_hpaint.science.settings import PeaksSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import compute_distances
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import spglib
 from scipy.spatial import cKDTree
 
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _SAME_ENERGY = 1e-3
@@ -31,19 +29,14 @@ def find_site_permutations(
     order = np.argsort(energies, kind="stable")
     kinds = np.empty(len(energies), dtype=np.int64)
     kinds[order] = np.cumsum(np.diff(energies[order], prepend=energies[order[0]]) > _SAME_ENERGY)
-    crystal: Any = (cell, frac_coords, kinds + 1)
-    found = spglib.get_symmetry(crystal, symprec=_SAME_POSITION)
-    alone = np.arange(len(energies))[None]
-    if found is None:
-        return alone
-    images = np.einsum("gab,mb->gma", found["rotations"], frac_coords)
-    images += found["translations"][:, None]
+    operations = SymmetryOperations.find(cell, kinds + 1, frac_coords, _SAME_POSITION)
+    images = operations.images(frac_coords)
     # Images deviate from sites by much less than sites are apart, so the nearest one in fractional
     # coordinates is right. The second % 1.0 handles tiny negative numbers, which become 1.0.
     tree = cKDTree(frac_coords % 1.0 % 1.0, boxsize=1.0)
     moved = tree.query(images % 1.0 % 1.0)[1]
     unique = np.unique(moved.astype(np.int64), axis=0)
-    return unique if is_group(unique) else alone
+    return unique if is_group(unique) else np.arange(len(energies))[None]
 
 
 def is_group(permutations: IntArray) -> bool:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS, SymmetryOperations
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _LARGEST_BLOCK = 500_000
@@ -29,7 +29,7 @@ def find_duplicates(
     if len(members) < 2:
         return []
     first = samples[int(members[0])]
-    symmetry, numbers = HostSymmetry.of(first), first.numbers[first.inserted]
+    symmetry, numbers = find_host_symmetry(first), first.numbers[first.inserted]
     kept: list[FloatArray] = []
     found = []
     for index in members.tolist():
@@ -43,7 +43,7 @@ def find_duplicates(
 
 
 def is_duplicate(
-    symmetry: HostSymmetry,
+    symmetry: SymmetryOperations,
     numbers: IntArray,
     others: list[FloatArray],
     frac: FloatArray,

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS, SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
 
 SYMMETRY_TOLERANCE = 0.05
 """Distance in Å within which a symmetry operation has to map sites of a host onto others."""
 
 
-@dataclass(frozen=True)
-class HostSymmetry:
-    """Symmetry operations (R, t) of a host, frac -> frac @ R.T + t, and its cell."""
-
-    cell: FloatArray
-    rotations: FloatArray
-    translations: FloatArray
-
-    @classmethod
-    def of(cls, host: StructureBatch, tolerance: float = SYMMETRY_TOLERANCE) -> HostSymmetry:
-        """Find the symmetry of the host sites of a batch of one; the identity without any."""
-        known = ~host.inserted
-        cell = host.cells[0]
-        rotations, translations = np.eye(3)[None], np.zeros((1, 3))
-        if known.any():
-            crystal: Any = (cell, host.frac_coords[known], host.numbers[known])
-            found = spglib.get_symmetry(crystal, symprec=tolerance)
-            if found is not None:
-                rotations, translations = found["rotations"], found["translations"]
-        return cls(cell, rotations.astype(np.float64), translations)
-
-    def images(self, frac: FloatArray) -> FloatArray:
-        """Return the (operations, m, 3) arrangements equivalent to one (m, 3), fractional."""
-        turned = np.einsum("oab,mb->oma", self.rotations, frac)
-        return np.asarray(turned + self.translations[:, None])
+def find_host_symmetry(
+    host: StructureBatch, tolerance: float = SYMMETRY_TOLERANCE
+) -> SymmetryOperations:
+    """Find the symmetry of the host sites of a batch of one; the identity without any."""
+    known = ~host.inserted
+    return SymmetryOperations.find(
+        host.cells[0], host.numbers[known], host.frac_coords[known], tolerance
+    )
 
 
 def compute_site_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
@@ -68,7 +47,7 @@ def assign_sites(
 
 
 def find_closest_distances(
-    symmetry: HostSymmetry, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
+    symmetry: SymmetryOperations, numbers: NDArray[np.int64], left: FloatArray, right: FloatArray
 ) -> FloatArray:
     """Return the (m,) distances in Å of `assign_sites` for the best operation of the host."""
     best = assign_sites(symmetry.cell, numbers, left, right)

@@ -10,9 +10,9 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.science.evaluation.equivalence import (
-    HostSymmetry,
     assign_sites,
     find_closest_distances,
+    find_host_symmetry,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -73,7 +73,7 @@ def compute_inserted_distances(
     direct = assign_sites(reference.cells[0], numbers, ours, theirs)
     if direct.max(initial=0.0) < 0.05:
         return direct
-    return find_closest_distances(HostSymmetry.of(reference), numbers, ours, theirs)
+    return find_closest_distances(find_host_symmetry(reference), numbers, ours, theirs)
 
 
 def _structure(batch: StructureBatch, sites: NDArray[np.bool_] | None = None) -> Structure:

@@ -12,9 +12,9 @@ from pymatgen.core import Lattice
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.evaluation.equivalence import (
-    HostSymmetry,
     assign_sites,
     compute_site_distances,
+    find_host_symmetry,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
@@ -124,7 +124,7 @@ def _trace_sample(
     target = positions[-1]
     if reference is not None:
         found = find_reference_sites(sample, reference)
-        images = [found, *HostSymmetry.of(sample).images(found)]
+        images = [found, *find_host_symmetry(sample).images(found)]
         target = min(images, key=lambda image: _compute_rmsd(cell, numbers, image, positions[-1]))
     of_means = [_compute_rmsd(cell, numbers, target, mean) for mean in means]
     of_positions = [_compute_rmsd(cell, numbers, target, position) for position in positions]

@@ -14,7 +14,7 @@ import numpy as np
 from ase.data import covalent_radii
 
 from aiida_hpaint.science.relaxation.ragged import find_owners, find_sites, sum_by_structure
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray

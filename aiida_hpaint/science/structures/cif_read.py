@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import Json, StructureBatch
-from aiida_hpaint.science.structures.cif_symmetry import Operations, operations
+from aiida_hpaint.science.structures.cif_symmetry import read_operations
 from aiida_hpaint.science.structures.conversion import note_isotopes
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
 
 Block = Mapping[str, Any]
@@ -77,9 +78,9 @@ def _blocks(source: Path) -> list[tuple[str, Block]]:
 
 def _structure(label: str, block: Block, metadata: dict[str, Json]) -> StructureBatch:
     cell = _cell(label, block)
-    group = operations(label, block, cell)
+    operations = read_operations(label, block, cell)
     elements, listed = _sites(label, block)
-    coords = [_images(row, group, cell) for row in listed]
+    coords = [_images(row, operations) for row in listed]
     symbols = [e for e, images in zip(elements, coords, strict=True) for _ in images]
     isotopes = Counter(symbol for symbol in symbols if symbol in ISOTOPES)
     for key, short in (("_chemical_formula_sum", "formula"), ("_cell_formula_units_z", "units")):
@@ -176,15 +177,15 @@ def _readings(letters: str) -> list[str]:
     return [s for s in readings if s not in ISOTOPES or letters == "D"]
 
 
-def _images(row: FloatArray, group: Operations, cell: FloatArray) -> FloatArray:
+def _images(row: FloatArray, operations: SymmetryOperations) -> FloatArray:
     """All positions of one listed site, the listed one first."""
-    moved = np.mod(group[0] @ row + group[1], 1.0)
+    moved = np.mod(operations.images(row[None])[:, 0], 1.0)
     moved[moved == 1.0] = 0.0  # what a tiny negative number becomes
     found = row[None]
     for image in moved:
         apart = found - image
         apart -= np.round(apart)
-        if np.linalg.norm(apart @ cell, axis=1).min() > SAME_IMAGE:
+        if np.linalg.norm(apart @ operations.cell, axis=1).min() > SAME_IMAGE:
             found = np.concatenate([found, image[None]])
     return found
 

@@ -10,10 +10,8 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.structures.errors import make_host_error
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
-
-Operations = tuple[FloatArray, FloatArray]
-"""Rotations (M, 3, 3) and translations (M, 3) acting on fractional coordinates."""
 
 _LISTS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 _NAMES = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m")
@@ -25,7 +23,7 @@ _METRIC_TOLERANCE = 0.02
 _REMEDY = "List the operations as _space_group_symop_operation_xyz ('x,y,z' alone for P1)"
 
 
-def operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operations:
+def read_operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> SymmetryOperations:
     """The symmetry operations of a block (keys in lower case) of a CIF.
 
     What the block lists is used; otherwise its Hall symbol, Hermann-Mauguin symbol or number is
@@ -39,16 +37,16 @@ def operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operat
     """
     listed = next((block[key] for key in _LISTS if key in block), None)
     if listed is not None:
-        found = _parsed(label, [listed] if isinstance(listed, str) else listed)
-        if not _keeps_metric(found, cell):
+        found = _parse(label, [listed] if isinstance(listed, str) else listed, cell)
+        if not _fits_cell(found):
             raise make_host_error(
                 label, "its symmetry operations do not fit its cell", "Correct the CIF"
             )
         return found
-    return _looked_up(label, block, cell)
+    return _look_up(label, block, cell)
 
 
-def _parsed(label: str, listed: list[str]) -> Operations:
+def _parse(label: str, listed: list[str], cell: FloatArray) -> SymmetryOperations:
     from pymatgen.core.operations import SymmOp
 
     matrices = []
@@ -62,23 +60,19 @@ def _parsed(label: str, listed: list[str]) -> Operations:
             raise make_host_error(label, reason, "Write it like '-x, y+1/2, -z'")
         matrices.append(matrix)
     stacked = np.array(matrices, dtype=np.float64)
-    return stacked[:, :3, :3], stacked[:, :3, 3]
+    return SymmetryOperations(cell, stacked[:, :3, :3], stacked[:, :3, 3])
 
 
-def _keeps_metric(found: Operations, cell: FloatArray) -> bool:
-    metric = cell @ cell.T
-    moved = np.einsum("mij,ik,mkl->mjl", found[0], metric, found[0])
-    return bool(np.abs(moved - metric).max() <= _METRIC_TOLERANCE * np.abs(metric).max())
+def _fits_cell(found: SymmetryOperations) -> bool:
+    return len(found.find_isometries(_METRIC_TOLERANCE)) == len(found)
 
 
-def _looked_up(label: str, block: Mapping[str, Any], cell: FloatArray) -> Operations:
+def _look_up(label: str, block: Mapping[str, Any], cell: FloatArray) -> SymmetryOperations:
     names = [str(block[key]) for key in (*_HALLS, *_NAMES, *_NUMBERS) if _given(block, key)]
     if not names:
         raise make_host_error(label, "it tells no symmetry", _REMEDY)
     for name in names:
-        fitting = [
-            (choice, found) for choice, found in _settings(name) if _keeps_metric(found, cell)
-        ]
+        fitting = [(choice, found) for choice, found in _settings(name, cell) if _fits_cell(found)]
         if len({choice[:1] for choice, _ in fitting if choice[:1] in ("1", "2")}) > 1:
             reason = f"{name} has two origins and it does not say which"
             raise make_host_error(label, reason, _REMEDY)
@@ -93,7 +87,7 @@ def _given(block: Mapping[str, Any], key: str) -> bool:
     return str(block.get(key, "?")).strip() not in ("", "?", ".")
 
 
-def _settings(name: str) -> Iterator[tuple[str, Operations]]:
+def _settings(name: str, cell: FloatArray) -> Iterator[tuple[str, SymmetryOperations]]:
     """All settings that a symbol or number can mean, the more exact matches first."""
     import spglib
 
@@ -105,8 +99,10 @@ def _settings(name: str) -> Iterator[tuple[str, Operations]]:
         kind = types[hall - 1]
         if choice is None or kind.choice.startswith(choice):
             found: Any = spglib.get_symmetry_from_database(hall)
-            rotations = np.asarray(found["rotations"], dtype=np.float64)
-            yield kind.choice, (rotations, np.asarray(found["translations"], dtype=np.float64))
+            yield (
+                kind.choice,
+                SymmetryOperations(cell, found["rotations"], np.asarray(found["translations"])),
+            )
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_atomic_number
-from aiida_hpaint.science.structures.images import NEIGHBOURS
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.substitution.groups import get_group_atoms, random_rotation_to
 from aiida_hpaint.science.substitution.settings import Swap
 

@@ -26,7 +26,7 @@ def symmetrise_cell(structure: StructureBatch, tolerance: float) -> StructureBat
     """
     cell, frac = structure.cells[0], structure.frac_coords
     group = SymmetryGroup.of(cell, structure.numbers, frac, tolerance)
-    members = group.keeping_cell(METRIC)
+    members = group.find_isometries(METRIC)
     metric = group.cell @ group.cell.T
     rotations = group.rotations[members].astype(np.float64)
     mean = (rotations.transpose(0, 2, 1) @ metric @ rotations).mean(0)

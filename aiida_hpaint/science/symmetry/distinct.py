@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import spglib
 from ase.geometry import minkowski_reduce
 
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
@@ -18,11 +17,12 @@ _LARGEST_BLOCK = 500_000
 """Distances computed at once."""
 
 
-@dataclass(frozen=True)
-class SymmetryGroup:
-    """G operations (W, w): x -> W x + w, on fractional coordinates of a Minkowski-reduced cell.
+@dataclass(frozen=True, eq=False)
+class SymmetryGroup(SymmetryOperations):
+    """G operations that form a group, on fractional coordinates of a Minkowski-reduced cell.
 
-    In that cell the closest image of a point that is near is the one that rounding finds.
+    In that cell, rounding finds the closest image of a point that is near. The operations close
+    exactly: the translations were averaged until products agree.
 
     Attributes
     ----------
@@ -30,18 +30,13 @@ class SymmetryGroup:
         The reduced cell, lattice vectors as rows, in Å.
     given : (3, 3) integers
         The reduced vectors as multiples of the given ones.
-    rotations, translations : (G, 3, 3), (G, 3)
-        They close exactly: the translations were averaged until products agree.
     products : (G, G) integers
-        Index of the operation that is the one of the row after the one of the column.
+        Index of the product of two operations: the one of the row after the one of the column.
     identity
         Index of the identity.
     """
 
-    cell: FloatArray
     given: IntArray
-    rotations: IntArray
-    translations: FloatArray
     products: IntArray
     identity: int
 
@@ -64,8 +59,8 @@ class SymmetryGroup:
             group = cls._closed(reduced, given, *found, tolerance)
             if group is not None:
                 return group
-        alone = np.eye(3, dtype=np.int64)[None], np.zeros((1, 3)), np.zeros((1, 1), dtype=np.int64)
-        return cls(reduced, given, *alone, identity=0)
+        alone = np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
+        return cls(reduced, *alone, given, products=np.zeros((1, 1), dtype=np.int64), identity=0)
 
     @classmethod
     def _closed(
@@ -83,10 +78,7 @@ class SymmetryGroup:
         translations = translations + gaps.mean(1)
         same = (rotations == np.eye(3, dtype=np.int64)).all((1, 2))
         identity = int(np.where(same & (products == np.arange(len(same))).all(1))[0][0])
-        return cls(cell, given, rotations, translations, products, identity)
-
-    def __len__(self) -> int:
-        return len(self.rotations)
+        return cls(cell, rotations, translations, given, products, identity)
 
     def enter(self, frac: FloatArray) -> FloatArray:
         """Fractional coordinates in the reduced cell, from those in the given one."""
@@ -97,26 +89,13 @@ class SymmetryGroup:
         moved = frac @ self.given
         return np.asarray(moved - np.floor(moved))
 
-    def images(self, frac: FloatArray, members: IntArray | None = None) -> FloatArray:
-        """(members, m, 3) images of (m, 3) points under operations (by index), all by default."""
-        chosen = slice(None) if members is None else members
-        turned = np.einsum("gab,mb->gma", self.rotations[chosen], frac)
-        return np.asarray(turned + self.translations[chosen][:, None])
-
     def part(self, members: IntArray) -> SymmetryGroup:
         """The subgroup that has these operations, by index."""
         places = np.full(len(self), -1)
         places[members] = np.arange(len(members))
         products = places[self.products[np.ix_(members, members)]]
         chosen = self.rotations[members], self.translations[members]
-        return SymmetryGroup(self.cell, self.given, *chosen, products, int(places[self.identity]))
-
-    def keeping_cell(self, tolerance: float) -> IntArray:
-        """(k,) operations whose rotations keep all products of lattice vectors, relatively."""
-        metric = self.cell @ self.cell.T
-        turned = self.rotations.transpose(0, 2, 1) @ metric @ self.rotations
-        change = np.abs(turned - metric).max((1, 2))
-        return np.flatnonzero(change <= tolerance * np.abs(metric).max()).astype(np.int64)
+        return SymmetryGroup(self.cell, *chosen, self.given, products, int(places[self.identity]))
 
     def blocks(self, members: IntArray, size: int) -> list[IntArray]:
         """Operations in blocks small enough to compare `size` sites with as many for each."""
@@ -144,14 +123,10 @@ def wrap_differences(shift: FloatArray) -> FloatArray:
 def _operations(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float
 ) -> tuple[IntArray, FloatArray]:
-    crystal: Any = (cell, frac, numbers)
-    found = spglib.get_symmetry(crystal, symprec=tolerance)
-    if found is None:
-        return np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
-    rotations = found["rotations"].astype(np.int64)
-    pairs = zip(rotations, found["translations"], strict=True)
+    found = SymmetryOperations.find(cell, numbers, frac, tolerance)
+    pairs = zip(found.rotations, found.translations, strict=True)
     fitted = [_fitted(cell, numbers, frac, rotation, shift) for rotation, shift in pairs]
-    return rotations, np.array(fitted)
+    return found.rotations, np.array(fitted)
 
 
 def _fitted(

@@ -85,7 +85,7 @@ def _averaged(
     """
     frac = structure.frac_coords
     group = SymmetryGroup.of(structure.cells[0], structure.numbers, frac, tolerance)
-    members = group.keeping_cell(METRIC)
+    members = group.find_isometries(METRIC)
     result = average_images(group, members, structure.numbers, group.enter(frac), reach)
     if result is None:
         return structure, 1

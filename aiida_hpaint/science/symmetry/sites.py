@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from ase.data import covalent_radii
 
-from aiida_hpaint.science.structures.images import NEIGHBOURS
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 

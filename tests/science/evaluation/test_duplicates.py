@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, find_closest_distances
+from aiida_hpaint.science.evaluation.equivalence import find_closest_distances, find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
 Make = Callable[..., StructureBatch]
@@ -17,7 +17,7 @@ Make = Callable[..., StructureBatch]
 
 def one_by_one(samples: StructureBatch, tolerance: float) -> list[int]:
     """What find_duplicates does, without any short cut."""
-    symmetry = HostSymmetry.of(samples[0])
+    symmetry = find_host_symmetry(samples[0])
     numbers = samples[0].numbers[samples[0].inserted]
     kept, found = [], []
     for index, sample in enumerate(samples):
@@ -47,7 +47,7 @@ def samples_of(
         np.concatenate([atoms.get_scaled_positions(), np.zeros((len(inserted), 3))]),
         np.arange(len(atoms) + len(inserted)) >= len(atoms),
     )
-    symmetry = HostSymmetry.of(host)
+    symmetry = find_host_symmetry(host)
     centres = rng.random((3, len(inserted), 3))
     batches = []
     for _ in range(8):

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.evaluation.equivalence import (
-    HostSymmetry,
     assign_sites,
     compute_site_distances,
     find_closest_distances,
+    find_host_symmetry,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 
 Make = Callable[..., StructureBatch]
 
@@ -39,12 +40,12 @@ def test_partners_are_of_the_same_element() -> None:
 
 
 def test_symmetry_of_brucite_without_its_hydrogen(brucite: Make) -> None:
-    assert len(HostSymmetry.of(brucite()).rotations) == 12
+    assert len(find_host_symmetry(brucite()).rotations) == 12
 
 
 @pytest.mark.parametrize("operation", range(12))
 def test_equivalent_arrangements_are_at_no_distance(brucite: Make, operation: int) -> None:
-    symmetry = HostSymmetry.of(brucite())
+    symmetry = find_host_symmetry(brucite())
     rng = np.random.default_rng(operation)
     frac = rng.random((2, 3))
     image = symmetry.images(frac)[operation][::-1]
@@ -56,7 +57,7 @@ def test_without_symmetry_the_assignment_is_the_best_permutation() -> None:
     rng = np.random.default_rng(5)
     cell = np.diag([4.0, 5.0, 6.0])
     left, right = rng.random((2, 5, 3))
-    alone = HostSymmetry(cell, np.eye(3)[None], np.zeros((1, 3)))
+    alone = SymmetryOperations(cell, np.eye(3)[None], np.zeros((1, 3)))
     found = find_closest_distances(alone, np.ones(5, dtype=int), left, right)
     cost = compute_site_distances(cell, left, right) ** 2
     assert (found**2).sum() == pytest.approx(cost[linear_sum_assignment(cost)].sum())

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.evaluation import filter_samples
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 
@@ -30,7 +30,7 @@ def test_sites_on_top_of_others_are_marked(brucite: Make) -> None:
 
 def test_equivalent_samples_are_duplicates_of_the_first(brucite: Make) -> None:
     arrangement = np.array([[0.38, 0.68, 0.43], [0.60, 0.30, 0.58]])
-    images = HostSymmetry.of(brucite()).images(arrangement)
+    images = find_host_symmetry(brucite()).images(arrangement)
     rows = [arrangement, images[3], images[7][::-1] + 1, arrangement + 0.01]
     different = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.97]]
     samples = concatenate([brucite(row, index) for index, row in enumerate([*rows, different])])
@@ -111,7 +111,7 @@ def test_symmetry_and_periodic_images_change_no_verdict(
 ) -> None:
     rng = np.random.default_rng(seed)
     frac = rng.random((5, 2, 3))
-    symmetry = HostSymmetry.of(brucite())
+    symmetry = find_host_symmetry(brucite())
     moved = [symmetry.images(row)[operation] + rng.integers(-2, 3, (2, 3)) for row in frac]
     ours, theirs = (
         filter_samples(concatenate([brucite(row, i) for i, row in enumerate(rows)]))

@@ -8,7 +8,7 @@ from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.science.evaluation import compare
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry
+from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 Make = Callable[..., StructureBatch]
@@ -30,7 +30,7 @@ def test_a_displaced_site_is_at_its_displacement(brucite: Make) -> None:
 
 def test_equivalent_sites_are_the_same_answer(brucite: Make) -> None:
     tilted = np.array([[0.38, 0.68, 0.43], [0.60, 0.30, 0.58]])
-    image = HostSymmetry.of(brucite()).images(tilted)[5]
+    image = find_host_symmetry(brucite()).images(tilted)[5]
     found = compare(brucite(image), brucite(tilted))
     assert found.match
     assert found.site_distances.max() < 1e-6

@@ -10,7 +10,8 @@ from pymatgen.core import Lattice
 from pymatgen.symmetry.groups import SpaceGroup
 
 from aiida_hpaint.science.structures import HostError
-from aiida_hpaint.science.structures.cif_symmetry import operations
+from aiida_hpaint.science.structures.cif_symmetry import read_operations
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 
 BRICK = np.diag([5.0, 6.0, 7.0])
 CUBE = np.eye(3) * 5.0
@@ -20,10 +21,9 @@ LEANING = Lattice.monoclinic(5, 6, 7, 105).matrix
 RHOMBUS = Lattice.rhombohedral(5, 70).matrix
 
 
-def as_set(found: tuple[np.ndarray, np.ndarray]) -> set[tuple[float, ...]]:
-    rotations, translations = found
-    shifts = np.mod(np.round(translations, 6), 1.0)
-    rows = np.concatenate([rotations.reshape(-1, 9), shifts], axis=1)
+def as_set(found: SymmetryOperations) -> set[tuple[float, ...]]:
+    shifts = np.mod(np.round(found.translations, 6), 1.0)
+    rows = np.concatenate([found.rotations.reshape(-1, 9), shifts], axis=1)
     return {tuple(row) for row in (np.round(rows, 6) + 0.0).tolist()}
 
 
@@ -49,9 +49,9 @@ def as_set(found: tuple[np.ndarray, np.ndarray]) -> set[tuple[float, ...]]:
     ],
 )
 def test_symbols_mean_what_pymatgen_says(name: str, cell: np.ndarray, symbol: str) -> None:
-    oracle = [op.affine_matrix for op in SpaceGroup(symbol).symmetry_ops]
-    expected = np.array(oracle)[:, :3, :3], np.array(oracle)[:, :3, 3]
-    found = operations("x", {"_symmetry_space_group_name_h-m": name}, cell)
+    oracle = np.array([op.affine_matrix for op in SpaceGroup(symbol).symmetry_ops])
+    expected = SymmetryOperations(cell, oracle[:, :3, :3], oracle[:, :3, 3])
+    found = read_operations("x", {"_symmetry_space_group_name_h-m": name}, cell)
     assert as_set(found) == as_set(expected)
 
 
@@ -71,19 +71,19 @@ def test_symbols_mean_what_pymatgen_says(name: str, cell: np.ndarray, symbol: st
     ],
 )
 def test_blocks_give_their_operations(block: dict[str, Any], cell: np.ndarray, count: int) -> None:
-    assert len(operations("x", block, cell)[0]) == count
+    assert len(read_operations("x", block, cell)) == count
 
 
 def test_cells_of_monoclinic_groups_choose_the_glide() -> None:
-    found = operations("x", {"_space_group_name_h-m_alt": "P2_1/n"}, LEANING)
+    found = read_operations("x", {"_space_group_name_h-m_alt": "P2_1/n"}, LEANING)
     listed = ["x,y,z", "1/2-x,1/2+y,1/2-z", "-x,-y,-z", "1/2+x,1/2-y,1/2+z"]
-    expected = operations("x", {"_symmetry_equiv_pos_as_xyz": listed}, LEANING)
+    expected = read_operations("x", {"_symmetry_equiv_pos_as_xyz": listed}, LEANING)
     assert as_set(found) == as_set(expected)
 
 
 def test_both_origins_are_told_apart() -> None:
     first, second = (
-        as_set(operations("x", {"_space_group_name_h-m_alt": f"F d -3 m :{n}"}, CUBE))
+        as_set(read_operations("x", {"_space_group_name_h-m_alt": f"F d -3 m :{n}"}, CUBE))
         for n in (1, 2)
     )
     assert first != second
@@ -105,4 +105,4 @@ def test_what_is_not_clear_is_refused(
     block: dict[str, Any], cell: np.ndarray, message: str
 ) -> None:
     with pytest.raises(HostError, match=message):
-        operations("x", block, cell)
+        read_operations("x", block, cell)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.evaluation.equivalence import HostSymmetry, find_closest_distances
+from aiida_hpaint.science.evaluation.equivalence import find_closest_distances, find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
@@ -37,7 +37,7 @@ def test_images_repeat_and_what_is_moved_farther_does_not(
     image = group.images(frac)[rng.integers(len(group))][rng.permutation(len(frac))]
     assert distinct.find(image + rng.integers(-1, 2, 3)) == 0
     moved = frac + rng.normal(0, 0.03, frac.shape)
-    symmetry = HostSymmetry.of(crystal)
+    symmetry = find_host_symmetry(crystal)
     numbers = crystal.numbers[crystal.inserted]
     left, right = group.leave(frac), group.leave(moved)
     distance = find_closest_distances(symmetry, numbers, left, right).max()
