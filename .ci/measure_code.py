@@ -1,8 +1,10 @@
 """Print figures about the source code: names, docstrings, comments, helpers, the recipe.
 
-    python .ci/measure_code.py [FOLDER]
+    python .ci/measure_code.py [--names | --docstrings | --helpers | --stages] [FOLDER]
 
-FOLDER is the root of a checkout; without it, the current folder.
+FOLDER is the root of a checkout; without it, the current folder. With an option, what a figure
+counts is listed: public names that are defined more than once, docstrings that begin with no verb,
+short private helpers that are used once, modules that know the stages of a restoration.
 """
 
 from __future__ import annotations
@@ -61,9 +63,9 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
             yield node
 
 
-def count_repeated_names(root: Path) -> int:
-    """Count the public top-level names that more than one module of the package defines."""
-    homes: dict[str, set[Path]] = defaultdict(set)
+def find_repeated_names(root: Path) -> dict[str, list[str]]:
+    """Return the public top-level names that more than one module defines, and these modules."""
+    homes: dict[str, set[str]] = defaultdict(set)
     for path, _, tree in modules(root):
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -76,30 +78,32 @@ def count_repeated_names(root: Path) -> int:
                 continue
             for name in names:
                 if not name.startswith("_"):
-                    homes[name].add(path)
-    return sum(len(paths) > 1 for paths in homes.values())
+                    homes[name].add(str(path.relative_to(root)))
+    return {name: sorted(paths) for name, paths in sorted(homes.items()) if len(paths) > 1}
 
 
-def measure_docstrings(root: Path) -> tuple[int, int]:
-    """Count docstrings of functions and methods, and those that begin with a verb.
+def find_docstrings(root: Path) -> tuple[int, list[str]]:
+    """Return the number of docstrings of functions, and those that begin with no verb.
 
     Properties are named and described like attributes, so that they do not count.
     """
-    found = verbs = 0
-    for _, _, tree in modules(root):
+    found, verbless = 0, []
+    for path, _, tree in modules(root):
         for node in functions(tree):
             text = ast.get_docstring(node)
             if not text or any("property" in ast.unparse(one) for one in node.decorator_list):
                 continue
             found += 1
-            verbs += re.split(r"[\s,.:]", text, maxsplit=1)[0].lower() in VERBS
-    return found, verbs
+            if re.split(r"[\s,.:]", text, maxsplit=1)[0].lower() not in VERBS:
+                first = text.splitlines()[0]
+                verbless.append(f"{path.relative_to(root)}:{node.lineno} {node.name}: {first}")
+    return found, verbless
 
 
-def count_single_use_helpers(root: Path) -> tuple[int, int]:
-    """Count private top-level functions that are named once in their module, and the short ones."""
-    single = short = 0
-    for _, _, tree in modules(root):
+def find_single_use_helpers(root: Path) -> tuple[int, list[str]]:
+    """Return how many private functions are named once in their module, and the short ones."""
+    single, short = 0, []
+    for path, _, tree in modules(root):
         used = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef) or not node.name.startswith("_"):
@@ -109,7 +113,7 @@ def count_single_use_helpers(root: Path) -> tuple[int, int]:
             single += 1
             body = node.body[1:] if ast.get_docstring(node) else node.body
             if body and (node.body[-1].end_lineno or 0) - body[0].lineno + 1 <= SHORT:
-                short += 1
+                short.append(f"{path.relative_to(root)}:{node.lineno} {node.name}")
     return single, short
 
 
@@ -154,8 +158,8 @@ def measure(root: Path) -> dict[str, object]:
         if isinstance(node, ast.FunctionDef)
     ]
     one_word = sum("_" not in name.strip("_") for name in top)
-    docstrings, verbs = measure_docstrings(root)
-    single, short = count_single_use_helpers(root)
+    docstrings, verbless = find_docstrings(root)
+    single, short = find_single_use_helpers(root)
     knowing = files_that_know_the_stages(root)
     siblings = [
         path.name
@@ -168,32 +172,37 @@ def measure(root: Path) -> dict[str, object]:
         "lines in the package": lines,
         "top-level siblings": len(siblings),
         "files that know the stages": len(knowing),
-        "public names defined more than once": count_repeated_names(root),
+        "public names defined more than once": len(find_repeated_names(root)),
         "docstrings of functions": docstrings,
-        "... that begin with a verb, %": round(100 * verbs / docstrings),
+        "... that begin with a verb, %": round(100 * (1 - len(verbless) / docstrings)),
         "functions": len(lengths),
         "... median length, lines": lengths[len(lengths) // 2],
         "top-level functions of one word, %": round(100 * one_word / len(top)),
         "private helpers used once": single,
-        f"... of at most {SHORT} lines": short,
+        f"... of at most {SHORT} lines": len(short),
         "comments in 100 lines": round(100 * comments / lines, 2),
     }
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures of a checkout, and of what revision."""
-    root = Path(arguments[0] if arguments else ".").resolve()
-    revision = subprocess.run(
-        ["git", "-C", str(root), "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    print(f"revision {revision}")
-    for name, value in measure(root).items():
-        print(f"{name:40} {value}")
-    for name in files_that_know_the_stages(root):
-        print(f"    knows the stages: {name}")
+    """Print the figures of a checkout and of what revision, or what a figure counts."""
+    wanted = arguments[0] if arguments and arguments[0].startswith("--") else ""
+    root = Path(arguments[-1] if arguments[bool(wanted) :] else ".").resolve()
+    if wanted == "--names":
+        for name, homes in find_repeated_names(root).items():
+            print(f"{name}: {', '.join(homes)}")
+    elif wanted == "--docstrings":
+        print(*find_docstrings(root)[1], sep="\n")
+    elif wanted == "--helpers":
+        print(*find_single_use_helpers(root)[1], sep="\n")
+    elif wanted == "--stages":
+        print(*files_that_know_the_stages(root), sep="\n")
+    else:
+        git = ["git", "-C", str(root), "rev-parse", "--short", "HEAD"]
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+        print(f"revision {done.stdout.strip()}")
+        for name, value in measure(root).items():
+            print(f"{name:40} {value}")
 
 
 if __name__ == "__main__":
