@@ -33,7 +33,7 @@ from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import StructureBatch, from_pymatgen, remove_inserted
 from aiida_hpaint.workflows.dft.codes import find_espresso_code
-from aiida_hpaint.workflows.dft.inputs import make_job_options
+from aiida_hpaint.workflows.dft.inputs import make_pw_options
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
@@ -124,7 +124,7 @@ def relaxed(structure: StructureBatch, dft: DftSettings) -> ProcessNode:
         structure=to_structure(structure),
         code=code,
         settings=Dict(dft.model_dump(mode="json")),
-        options=Dict(make_job_options(code)),
+        options=Dict(make_pw_options(code)),
     )
 
 

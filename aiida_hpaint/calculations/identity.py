@@ -27,7 +27,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     get_generator,
     identify_generator,
 )
-from aiida_hpaint.science.environment.probe import hash_source
+from aiida_hpaint.science.environment.probe import hash_package_source
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import (
     PotentialInfo,
@@ -152,7 +152,7 @@ def is_release() -> bool:
 
 @lru_cache(maxsize=1)
 def _source() -> str | None:
-    return hash_source("aiida_hpaint")
+    return hash_package_source("aiida_hpaint")
 
 
 def _package(here: bool) -> dict[str, str | None]:
@@ -170,7 +170,7 @@ def _plugin_source(generator: str, here: bool) -> dict[str, str | None]:
     if metadata.distribution(installed.package).read_text("direct_url.json") is None:
         return {}
     top_module = installed.entry_point.module.partition(".")[0]
-    return {"source": hash_source(top_module) if here else None}
+    return {"source": hash_package_source(top_module) if here else None}
 
 
 def _weights(generator: str, here: bool) -> dict[str, str]:

@@ -51,7 +51,7 @@ def silence_warnings() -> None:
     warnings.showwarning = show_note  # type: ignore[assignment]
 
 
-def make_host_error(problems: tuple[HostProblem, ...]) -> click.ClickException:
+def convert_host_error(problems: tuple[HostProblem, ...]) -> click.ClickException:
     """Return the error that lists the problems of the hosts, with exit status 2."""
     lines = "\n".join(f"  {problem}" for problem in problems)
     error = click.ClickException(

@@ -28,7 +28,7 @@ from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.restore.validate import validate
 from aiida_hpaint.cli.setup.setup import setup
 
-HELP = """Put missing hydrogen (or any element) back into crystals.
+_HELP = """Put missing hydrogen (or any element) back into crystals.
 
 \b
 First steps:
@@ -70,7 +70,7 @@ def describe_error(error: Exception) -> str:
     )
 
 
-@click.group(cls=Commands, help=HELP)
+@click.group(cls=Commands, help=_HELP)
 @click.version_option(__version__, prog_name="aiida-hpaint")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option("-p", "--profile", metavar="NAME", help="AiiDA profile to use.")

@@ -63,7 +63,7 @@ class HostResult:
         return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
 
 
-def group_by_host(samples: StructureBatch) -> list[HostResult]:
+def group_rows_by_host(samples: StructureBatch) -> list[HostResult]:
     """Split samples by their host, in the order of the hosts."""
     hosts, ranks = samples.scalars["host"], samples.scalars["rank"]
     found = []

@@ -27,7 +27,7 @@ from aiida_hpaint.workflows.engine.codes import runs_this_python
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.build import make_relaxation_inputs, make_restore_inputs
 from aiida_hpaint.workflows.restore.chunks import STAGE
-from aiida_hpaint.workflows.restore.graph import PLAN, restore
+from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["build_count", "restore_and_count"]
@@ -51,7 +51,7 @@ def restore_and_count(
     phases: StructureBatchData,
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], PLAN],
+    plan: Annotated[dict[str, Any], RESTORE_PLAN],
     relaxing: Annotated[dict[str, Any], STAGE],
     competing: Annotated[dict[str, Any], STAGE],
     settings: Dict,

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from aiida_hpaint.calculations.ranking import format_table
-from aiida_hpaint.cli.tables import group_by_host, make_host_table
+from aiida_hpaint.cli.tables import group_rows_by_host, make_host_table
 from aiida_hpaint.science.structures import StructureBatch
 
 
@@ -39,7 +39,7 @@ def symmetric(ranked: StructureBatch) -> StructureBatch:
 def shown(batch: StructureBatch) -> str:
     console = Console(width=200, file=io.StringIO())
     with console.capture() as capture:
-        console.print(make_host_table(group_by_host(batch)))
+        console.print(make_host_table(group_rows_by_host(batch)))
     return capture.get()
 
 

@@ -240,7 +240,7 @@ def test_code_under_development_is_named_by_its_files(
     here: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from aiida_hpaint.calculations import identity
-    from aiida_hpaint.science.environment.probe import hash_source
+    from aiida_hpaint.science.environment.probe import hash_package_source
     from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
     for release in (True, False):
@@ -250,6 +250,6 @@ def test_code_under_development_is_named_by_its_files(
             identity.identify_relaxation(PotentialSettings(), here),
         ):
             source = found.get("source", "none")
-            expected = "none" if release else hash_source("aiida_hpaint") if here else None
+            expected = "none" if release else hash_package_source("aiida_hpaint") if here else None
             assert source == expected
             assert identity.is_complete(found) == (release or here)

@@ -13,7 +13,7 @@ from aiida_hpaint.science.diffusion.models.cards import FractionalNoiseSettings
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork, graph
 from aiida_hpaint.science.diffusion.networks.gemnet.candidates import (
     compute_positions,
-    find_candidates,
+    find_candidate_edges,
 )
 from aiida_hpaint.science.diffusion.noise import Noise
 
@@ -99,7 +99,7 @@ def evaluate(
 def edges(case: Case, dtype: torch.dtype) -> torch.Tensor:
     """The edges (E, 5) that our network mirrors: source, target, image of the source."""
     settings, crystals = GemNetSettings(), to_crystals([case], dtype)
-    candidates = find_candidates(crystals, settings)
+    candidates = find_candidate_edges(crystals, settings)
     half = graph._select(compute_positions(crystals, candidates), candidates, settings)
     source, target = candidates.source[half], candidates.target[half]
     return torch.cat([torch.stack([source, target], 1), candidates.image[half].long()], 1)

@@ -90,14 +90,14 @@ def test_names_of_files_are_plain_and_distinct(labels: list[str]) -> None:
 @few
 @given(labels=st.lists(names, min_size=1, max_size=4))
 def test_results_stay_in_their_folder(labels: list[str]) -> None:
-    from aiida_hpaint.cli.tables import group_by_host, write_host_files
+    from aiida_hpaint.cli.tables import group_rows_by_host, write_host_files
 
     # Such labels are refused when hosts are read; UTF-8 has no lone surrogates.
     labels = [label.encode("utf-8", "replace").decode() for label in labels]
     samples = ranked(labels)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "deep" / "out"
-        files = write_host_files(group_by_host(samples), samples, output)
+        files = write_host_files(group_rows_by_host(samples), samples, output)
         assert os.listdir(folder) == ["deep"]
         assert os.listdir(output.parent) == ["out"]
         expected = {"samples.csv", "candidates.extxyz", *(path.name for path in files.values())}
@@ -210,10 +210,12 @@ def test_what_is_quoted_is_one_word_of_a_shell(text: str) -> None:
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", ":smile:", "[link=https://a.org]x[/link]"])
 def test_tables_look_for_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from aiida_hpaint.cli.console import make_console
-    from aiida_hpaint.cli.tables import group_by_host, make_host_table
+    from aiida_hpaint.cli.tables import group_rows_by_host, make_host_table
 
     samples = ranked([name])
-    make_console().print(make_host_table(group_by_host(samples), {0: Path(make_safe_name(name))}))
+    make_console().print(
+        make_host_table(group_rows_by_host(samples), {0: Path(make_safe_name(name))})
+    )
     said = "".join(line[1:30].strip(" │┃") for line in capsys.readouterr().out.splitlines())
     assert name in said.replace(" ", "")
 

@@ -9,7 +9,7 @@ import click
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-HELP = """Make StructureData of the lowest candidates of hosts.
+_HELP = """Make StructureData of the lowest candidates of hosts.
 
 Campaigns store all samples of a chunk in one node, and no StructureData. This command makes the
 StructureData of hosts (HOST is the label; without it, of all hosts), linked to the samples. What
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("source", metavar="NAME|PK")
 @click.argument("hosts", nargs=-1, metavar="[HOST...]")
 @click.option(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.campaigns.group import CampaignGroup
 
-HELP = """Show the results of a campaign or a restoration, and write them to files.
+_HELP = """Show the results of a campaign or a restoration, and write them to files.
 
 The files are the best candidate of each host as CIF (labels of inserted sites end in i), all
 candidates as extxyz, and all samples as CSV. While a restoration runs, and after a failure, the
@@ -25,11 +25,11 @@ Examples:
   aiida-hpaint results PK --output restored
 """
 
-SHOWN = 50
+_SHOWN = 50
 """Most hosts that get a line each on the screen; more are only counted there."""
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("pk", metavar="NAME|PK")
 @click.option(
     "-o",
@@ -78,7 +78,7 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
-        group_by_host,
+        group_rows_by_host,
         make_host_table,
         write_host_files,
     )
@@ -91,15 +91,15 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
-    results = group_by_host(samples)
+    results = group_rows_by_host(samples)
     files = write_host_files(results, samples, output)
     unrestored = describe_unrestored(results)
-    if len(results) <= SHOWN:
+    if len(results) <= _SHOWN:
         make_console().print(make_host_table(results, files))
-    for line in unrestored[:SHOWN]:
+    for line in unrestored[:_SHOWN]:
         click.echo(f"Not restored: {line}", err=True)
-    if len(unrestored) > SHOWN:
-        click.echo(f"Not restored: {len(unrestored) - SHOWN} more", err=True)
+    if len(unrestored) > _SHOWN:
+        click.echo(f"Not restored: {len(unrestored) - _SHOWN} more", err=True)
     click.echo(f"{len(files)} of {state.total} hosts of campaign {group.label} are restored")
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if state.running or state.waiting:

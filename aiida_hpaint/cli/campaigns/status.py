@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup
     from aiida_hpaint.campaigns.state import CampaignState, FailureGroup
 
-HELP = """Show the progress of campaigns and restorations.
+_HELP = """Show the progress of campaigns and restorations.
 
 For a campaign: the numbers of hosts that are done, running, waiting and failed, the reason of each
 failure and what to do about it, the jobs (also those that AiiDA has paused), and the time left.
@@ -33,11 +33,11 @@ Examples:
 BAR = 40
 """Characters of a progress bar."""
 
-SHOWN = 8
+_SHOWN = 8
 """Failures and jobs that are listed; the others are counted."""
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("pk", required=False, metavar="[NAME|PK]")
 @click.option("--watch", is_flag=True, help="Follow a campaign until it ends.")
 @click.pass_obj
@@ -115,12 +115,12 @@ def describe_campaign(state: CampaignState) -> list[str]:
         lines.append(f"  left     {format_duration(state.seconds_left)}, by {state.basis}")
     lines += [
         f"  paused   {job.label} {job.pk} ({job.status}): `verdi process play {job.pk}`"
-        for job in state.jobs[:SHOWN]
+        for job in state.jobs[:_SHOWN]
         if job.state == "paused"
     ]
-    lines += [line for failure in state.failures[:SHOWN] for line in _describe_failure(failure)]
-    if len(state.failures) > SHOWN:
-        lines.append(f"  failed   for {len(state.failures) - SHOWN} more reasons")
+    lines += [line for failure in state.failures[:_SHOWN] for line in _describe_failure(failure)]
+    if len(state.failures) > _SHOWN:
+        lines.append(f"  failed   for {len(state.failures) - _SHOWN} more reasons")
     if state.failed and not state.alive:
         lines.append("Submit again to restore the failed hosts: aiida-hpaint submit FILE.yaml")
     elif state.done and not state.alive:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import HostSources
     from aiida_hpaint.campaigns.submit import Submission
 
-HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
+_HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
 
 FILES are CIF, POSCAR or extxyz files, or one YAML file:
 
@@ -63,11 +63,11 @@ Examples:
   aiida-hpaint results hydrides
 """
 
-SHOWN = 10
+_SHOWN = 10
 """Lines of a kind that are shown; more are only counted."""
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("files", nargs=-1, metavar="[FILES...]")
 @options.add_host_options
 @click.option("--campaign", metavar="NAME", help="Name of a new campaign, or of one to add to.")
@@ -179,7 +179,7 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
         read_hosts_from_files,
         read_hosts_from_group,
     )
-    from aiida_hpaint.cli.console import make_host_error
+    from aiida_hpaint.cli.console import convert_host_error
 
     found = [read_hosts_from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
     if campaign.archive:
@@ -190,7 +190,7 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
     if skip_bad:
         sources = drop_complete_hosts(sources)
     if sources.problems and (sources.hosts is None or not skip_bad):
-        raise make_host_error(sources.problems)
+        raise convert_host_error(sources.problems)
     _show_first("Left out: ", [str(problem) for problem in sources.problems])
     return sources
 
@@ -231,7 +231,7 @@ def _show_submission(submission: Submission) -> None:
 
 def _show_first(title: str, lines: list[str]) -> None:
     """Print the first lines, and count the others."""
-    for line in lines[:SHOWN]:
+    for line in lines[:_SHOWN]:
         click.echo(f"{title}{line}", err=True)
-    if len(lines) > SHOWN:
-        click.echo(f"{title}{len(lines) - SHOWN} more", err=True)
+    if len(lines) > _SHOWN:
+        click.echo(f"{title}{len(lines) - _SHOWN} more", err=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.benchmark import References
     from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 
-HELP = """Measure how often restorations are right.
+_HELP = """Measure how often restorations are right.
 
 REFERENCES are complete structures (extxyz, CIF, ...). An element is removed from each and
 restored; candidates and reference are relaxed with the same potential and compared.
@@ -43,7 +43,7 @@ Examples:
   aiida-hpaint benchmark --show PK --output runs/cluster
 """
 
-RATES = {
+_RATES = {
     "single_sample_match_unrelaxed": "single sample, unrelaxed",
     "any_match_unrelaxed": "any sample, unrelaxed",
     "single_sample_match": "single sample",
@@ -54,7 +54,7 @@ RATES = {
 }
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument(
     "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
@@ -242,7 +242,7 @@ def make_rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
     first = next(iter(summaries.values()))
     title = f"{first['hosts']} hosts, {first['samples']} samples each; ± standard error (95 %)"
     table = Table("", *summaries, title=title)
-    for key, title in RATES.items():
+    for key, title in _RATES.items():
         if key not in first:
             continue
         table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))

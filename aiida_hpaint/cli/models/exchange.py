@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-HELP = """Exchange elements in structures and relax what results, as CONFIG, a YAML file, says.
+_HELP = """Exchange elements in structures and relax what results, as CONFIG, a YAML file, says.
 
 Data have few structures with H. Fluorides become hydrides or hydroxides, potassium becomes
 ammonium: each structure of the data that has the element and no H is tried, at several volumes,
@@ -22,7 +22,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def exchange(config: Path) -> None:
     """Exchange elements in structures and relax what results."""

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-HELP = """Generators and potentials to choose from, and how to get more.
+_HELP = """Generators and potentials to choose from, and how to get more.
 
 A generator is a safetensors file with the weights and a card (JSON) beside it that says what the
 weights are. One is bundled; those of published papers are fetched; checkpoints of MatterGen and
@@ -76,7 +76,7 @@ Examples:
 """
 
 
-@click.group(help=HELP)
+@click.group(help=_HELP)
 def models() -> None:
     """Generators and potentials to choose from."""
 

@@ -10,7 +10,7 @@ import click
 
 from aiida_hpaint.cli import options
 
-HELP = """Train a model as CONFIG, a YAML file, says.
+_HELP = """Train a model as CONFIG, a YAML file, says.
 
 What can be set is listed in the reference of the documentation; `data` and `output` have to be.
 The finished model, weights and card, lies in the output folder and can be used at once.
@@ -25,7 +25,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--resume",

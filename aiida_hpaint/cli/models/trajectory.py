@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-HELP = """Look at how samples were drawn.
+_HELP = """Look at how samples were drawn.
 
 SOURCE is a trajectory.npz of `aiida-hpaint restore --record --no-aiida`, or the PK of a restoration
 that was run with --record (or of a stage, a job or a trajectory in it).
@@ -87,7 +87,7 @@ _samples = click.option(
 )
 
 
-@click.group(help=HELP)
+@click.group(help=_HELP)
 def trajectory() -> None:
     """Look at how samples were drawn."""
 

@@ -15,7 +15,7 @@ from aiida_hpaint.science.files import hash_file
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
 
-HELP = """Write the data of a publication: an AiiDA archive, tables, CIFs and a README.
+_HELP = """Write the data of a publication: an AiiDA archive, tables, CIFs and a README.
 
 Arguments are PKs of restorations, validations, benchmarks and RestoreHydrogenWorkChains, or labels
 of groups of them. The archive contains these processes with all their inputs and outputs, and is
@@ -54,7 +54,7 @@ RESULTS = {
 """Outputs without which there is nothing to publish, by kind of process."""
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("sources", nargs=-1, metavar="PK|GROUP...")
 @click.option(
     "-o",
@@ -306,12 +306,12 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.cli.tables import group_by_host, write_host_files
+    from aiida_hpaint.cli.tables import group_rows_by_host, write_host_files
     from aiida_hpaint.workflows.restore.progress import get_samples
 
     samples = get_samples(node)
     assert samples is not None
-    write_host_files(group_by_host(samples), samples, folder)
+    write_host_files(group_rows_by_host(samples), samples, folder)
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-HELP = """Show the provenance of a structure.
+_HELP = """Show the provenance of a structure.
 
 The record has host, sample, seed, model, potential, settings, jobs and computers of a structure
 from a restoration, a validation (the lowest by DFT, or any other that it relaxed) or a
@@ -19,7 +19,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("pk", metavar="PK")
 @click.option("--json", "as_json", is_flag=True, help="Print the complete record as JSON.")
 @click.pass_obj

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.counting import CountingSettings
     from aiida_hpaint.science.structures import StructureBatch
 
-HELP = """Determine how many sites of an element a host lacks.
+_HELP = """Determine how many sites of an element a host lacks.
 
 HOST is one CIF, POSCAR or extxyz file. It is restored with 1, 2, ... sites, and each number gets a
 score from formation energy, oxidation states, and bond valences of the host. The table ranks the
@@ -41,7 +41,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--element", metavar="EL", help="Element of the sites to insert.  [default: H]")
 @click.option("--max", "n_max", type=int, metavar="N", help="Largest number to try.  [default: 8]")

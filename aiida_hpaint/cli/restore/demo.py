@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.evaluation import Comparison
     from aiida_hpaint.science.structures import StructureBatch
 
-HELP = """Restore crystals whose hydrogen is known, and compare.
+_HELP = """Restore crystals whose hydrogen is known, and compare.
 
 FOLDER contains hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it. The hosts are
 restored through the AiiDA daemon, and only then compared with the references, site by site.
@@ -29,7 +29,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument(
     "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="FOLDER"
 )
@@ -40,14 +40,14 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     """Restore crystals whose hydrogen is known, and compare."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.restore.run import prepare_task, submit_task, wait_for_samples
-    from aiida_hpaint.cli.tables import describe_unrestored, group_by_host, write_host_files
+    from aiida_hpaint.cli.tables import describe_unrestored, group_rows_by_host, write_host_files
 
     references = read_references(folder / "references")
     files = [str(path) for path in _list_cifs(folder / "hosts")]
     task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = submit_task(obj["profile"], task)
     samples = wait_for_samples(node)
-    results = group_by_host(samples)
+    results = group_rows_by_host(samples)
     written = write_host_files(results, samples, output)
     rows = [(result, compare_with_reference(result, references)) for result in results]
     make_console().print(make_comparison_table(rows))

@@ -119,12 +119,12 @@ def load_hosts(request: RestorationRequest, skip_bad: bool) -> StructureBatch:
     ClickException
         If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
-    from aiida_hpaint.cli.console import make_host_error
+    from aiida_hpaint.cli.console import convert_host_error
     from aiida_hpaint.science.structures import prepare_hosts
 
     hosts, problems = prepare_hosts(request.hosts, request.add)
     if problems and (hosts is None or not skip_bad):
-        raise make_host_error(problems)
+        raise convert_host_error(problems)
     for problem in problems:
         click.echo(f"Left out: {problem}", err=True)
     assert hosts is not None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.science.structures import Recording, StructureBatch
 
-HELP = """Restore hosts, wait, and show the results.
+_HELP = """Restore hosts, wait, and show the results.
 
 FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). The
 number of sites to insert is read from the chemical formula of a CIF, or given with --add.
@@ -44,7 +44,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
 @options.add_restoration_options
@@ -74,12 +74,12 @@ def report_restoration(samples: StructureBatch, output: Path, node: ProcessNode 
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
-        group_by_host,
+        group_rows_by_host,
         make_host_table,
         write_host_files,
     )
 
-    results = group_by_host(samples)
+    results = group_rows_by_host(samples)
     files = write_host_files(results, samples, output)
     make_console().print(make_host_table(results, files))
     unrestored = describe_unrestored(results)

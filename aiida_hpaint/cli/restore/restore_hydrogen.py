@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.settings import RestoreHydrogenSettings
     from aiida_hpaint.science.structures import StructureBatch
 
-HELP = """Restore hosts by density-functional theory alone: the physics baseline.
+_HELP = """Restore hosts by density-functional theory alone: the physics baseline.
 
 For each host, a RestoreHydrogenWorkChain computes the density with the electrons of the sites to
 insert, inserts atoms at maxima of the electrostatic potential (the pinball model selects among too
@@ -39,7 +39,7 @@ Examples:
   aiida-hpaint restore-hydrogen host.cif --submit
 """
 
-COLUMNS = (
+_COLUMNS = (
     "label",
     "node",
     "status",
@@ -55,7 +55,7 @@ COLUMNS = (
 """Columns of hosts.csv; energies in eV, seconds of wall time inside Quantum ESPRESSO."""
 
 
-@click.command("restore-hydrogen", help=HELP)
+@click.command("restore-hydrogen", help=_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
 @click.option("--protocol", metavar="NAME", help="DFT protocol: fast, balanced (default) or paper.")
@@ -187,7 +187,7 @@ def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], fold
 
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, COLUMNS)
+        writer = csv.DictWriter(stream, _COLUMNS)
         writer.writeheader()
         for row in rows:
             writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
@@ -206,7 +206,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for title in (*titles, "pw.x\njobs", "scf\niterations", "seconds", "message"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row[name]) for name in COLUMNS))
+        table.add_row(*(_text(row[name]) for name in _COLUMNS))
     return table
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.workflows.validate.build import Samples
 
-HELP = """Relax restored structures with Quantum ESPRESSO, cell fixed, and compare.
+_HELP = """Relax restored structures with Quantum ESPRESSO, cell fixed, and compare.
 
 The source is the PK of a restoration or a benchmark, or files with complete structures (CIF,
 extxyz, ...). The lowest candidate of each host is relaxed, or more with --candidates. Structures of
@@ -41,7 +41,7 @@ Examples:
 """
 
 
-@click.command(help=HELP)
+@click.command(help=_HELP)
 @click.argument("sources", nargs=-1, metavar="PK|FILES...")
 @click.option(
     "--references",

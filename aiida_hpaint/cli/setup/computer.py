@@ -13,7 +13,7 @@ from aiida_hpaint.cli.options import add_options
 if TYPE_CHECKING:
     from aiida.orm import Computer
 
-HELP = """Set up a computer that jobs run on, and test it.
+_HELP = """Set up a computer that jobs run on, and test it.
 
 NAME is the label in AiiDA. HOST is what `ssh HOST` takes: user, port, key and jump hosts belong to
 its block in ~/.ssh/config, and its host key must be known (log in once by hand). Repeating the
@@ -108,7 +108,7 @@ _OPTIONS = (
 )
 
 
-@click.command("computer", help=HELP)
+@click.command("computer", help=_HELP)
 @click.argument("name")
 @add_options(_OPTIONS)
 @click.pass_obj

@@ -12,7 +12,7 @@ from aiida_hpaint.cli.options import Command
 from aiida_hpaint.cli.setup.codes import check, codes, requirements
 from aiida_hpaint.cli.setup.computer import set_up_computer
 
-HELP = """Set up AiiDA on this machine: profile, computer, code and daemon.
+_HELP = """Set up AiiDA on this machine: profile, computer, code and daemon.
 
 Creates what is missing and keeps what exists, so it can be repeated at any time. A new profile
 stores its data in SQLite and has its own message broker: no service has to be installed. AiiDA
@@ -44,7 +44,7 @@ Examples:
 """
 
 
-@click.group(help=HELP, invoke_without_command=True)
+@click.group(help=_HELP, invoke_without_command=True)
 @click.pass_context
 def setup(context: click.Context) -> None:
     """Set up AiiDA on this machine."""

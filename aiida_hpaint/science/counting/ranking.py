@@ -35,7 +35,7 @@ from aiida_hpaint.science.counting.stability import (
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
 
-Weights = dict[int, float]
+_Weights = dict[int, float]
 
 
 def rank_site_counts(
@@ -88,7 +88,7 @@ def rank_site_counts(
 
 def compute_energy_weights(
     open_at: Mapping[int, StabilityWindow], settings: CountingSettings
-) -> Weights:
+) -> _Weights:
     """Return the fraction of the range of chemical potentials in which each number is stable.
 
     At a low enough chemical potential every host is stable without added sites. Therefore n = 0
@@ -100,15 +100,15 @@ def compute_energy_weights(
     return _normalise({n: window.overlap(low, high) for n, window in open_at.items() if n})
 
 
-def compute_charge_weights(found: Sequence[ChargeBalance]) -> Weights:
+def compute_charge_weights(found: Sequence[ChargeBalance]) -> _Weights:
     """Return the frequency of the most common neutral assignment of each number, normalised."""
-    best: Weights = {}
+    best: _Weights = {}
     for balance in found:
         best[balance.count] = max(best.get(balance.count, 0.0), balance.weight)
     return _normalise(best)
 
 
-def compute_valence_weights(host: StructureBatch, found: Sequence[ChargeBalance]) -> Weights:
+def compute_valence_weights(host: StructureBatch, found: Sequence[ChargeBalance]) -> _Weights:
     """Return the agreement of bond valences with each number; empty without suitable bonds."""
     symbols = {get_symbol(number) for number in host.numbers.tolist()}
     if not has_parameters(symbols):
@@ -116,13 +116,13 @@ def compute_valence_weights(host: StructureBatch, found: Sequence[ChargeBalance]
     bonds = Bonds.from_host(host)
     if not any(bonds.sum_valences(balance).any() for balance in found):
         return {}
-    best: Weights = {}
+    best: _Weights = {}
     for balance in found:
         best[balance.count] = max(best.get(balance.count, 0.0), rate_agreement(bonds, balance))
     return _normalise(best)
 
 
-def compute_scores(weights: Mapping[str, Weights], settings: CountingSettings) -> Weights:
+def compute_scores(weights: Mapping[str, _Weights], settings: CountingSettings) -> _Weights:
     """Return the score of each number from 0 to `n_max`; criteria without weights are ignored."""
     numbers = range(settings.n_max + 1)
     error_rates = settings.error_rates.model_dump()
@@ -135,12 +135,12 @@ def compute_scores(weights: Mapping[str, Weights], settings: CountingSettings) -
     return _normalise(products)
 
 
-def _normalise(weights: Mapping[int, float]) -> Weights:
+def _normalise(weights: Mapping[int, float]) -> _Weights:
     total = sum(weights.values())
     return {n: weight / total for n, weight in weights.items()} if total > 0 else {}
 
 
-def _select_number(weights: Weights) -> int | None:
+def _select_number(weights: _Weights) -> int | None:
     """Return the smallest number with the largest weight, None without weights."""
     if not sum(weights.values()):
         return None
@@ -154,7 +154,7 @@ def _make_counts(
     open_at: Mapping[int, StabilityWindow],
     stable: Mapping[int, Stability],
     found: Sequence[ChargeBalance],
-    weights: Mapping[str, Weights],
+    weights: Mapping[str, _Weights],
 ) -> tuple[RankedCount, ...]:
     states: dict[int, str] = {}
     for balance in found:

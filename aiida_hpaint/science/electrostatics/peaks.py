@@ -28,7 +28,7 @@ NEAR_ATOM = "too close to an atom"
 NEAR_SITE = "too close to a better site"
 """Keys of `Sites.dropped`."""
 
-SYMMETRY_TOLERANCE = 0.01
+_SYMMETRY_TOLERANCE = 0.01
 """Distance (Å) within which a host is taken to be symmetric."""
 
 _ROUNDING = 1e-12
@@ -78,7 +78,7 @@ def find_sites(
     grid: PotentialGrid,
     host: StructureBatch,
     settings: PeaksSettings | None = None,
-    symmetry_tolerance: float = SYMMETRY_TOLERANCE,
+    symmetry_tolerance: float = _SYMMETRY_TOLERANCE,
 ) -> Sites:
     """Find maxima of an electron's potential energy that can hold a proton, the best first.
 

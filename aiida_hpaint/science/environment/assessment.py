@@ -14,7 +14,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.environment.findings import OK, Finding, Status, build_own_install_command
 from aiida_hpaint.science.environment.machine import assess_machine
 from aiida_hpaint.science.environment.models import assess_models
-from aiida_hpaint.science.environment.probe import find_versions, hash_source
+from aiida_hpaint.science.environment.probe import find_versions, hash_package_source
 from aiida_hpaint.science.environment.workload import (
     OPTIONAL,
     Workload,
@@ -23,12 +23,12 @@ from aiida_hpaint.science.environment.workload import (
     list_other_packages,
 )
 
-Answer = Mapping[str, Any]
+_Answer = Mapping[str, Any]
 _MODULES = {"mace-torch": "mace", "pyyaml": "yaml"}
 """Modules whose name differs from that of their distribution."""
 
 
-def assess_answer(answer: Answer, workload: Workload) -> list[Finding]:
+def assess_answer(answer: _Answer, workload: Workload) -> list[Finding]:
     """Compare a remote computer with what jobs need; what to fix first comes first.
 
     Parameters
@@ -53,7 +53,7 @@ def assess_answer(answer: Answer, workload: Workload) -> list[Finding]:
     ]
 
 
-def _assess_python(answer: Answer) -> Finding:
+def _assess_python(answer: _Answer) -> Finding:
     found, needed = str(answer["python"].get("version", "?")), find_required_python()
     there = f"{found} ({answer['python'].get('executable', '')})"
     if _fits(found, SpecifierSet(needed)):
@@ -62,7 +62,7 @@ def _assess_python(answer: Answer) -> Finding:
     return Finding("Python", there, needed, "differs", remedy=remedy)
 
 
-def _assess_ours(answer: Answer) -> list[Finding]:
+def _assess_ours(answer: _Answer) -> list[Finding]:
     found = answer["packages"].get("aiida-hpaint")
     command = build_own_install_command(answer["python"]["executable"])
     if found is None:
@@ -70,13 +70,13 @@ def _assess_ours(answer: Answer) -> list[Finding]:
     if found != __version__:
         return [Finding("aiida-hpaint", found, __version__, "differs", remedy=command)]
     whole = Finding("aiida-hpaint", found, __version__)
-    if answer.get("source") == hash_source("aiida_hpaint"):
+    if answer.get("source") == hash_package_source("aiida_hpaint"):
         return [whole]
     note = "the version is the same, but the files differ: one of the two is under development"
     return [whole, Finding("  its files", "differ from the local ones", "", "note", False, note)]
 
 
-def _assess_package(answer: Answer, name: str, lines: list[Requirement]) -> Finding:
+def _assess_package(answer: _Answer, name: str, lines: list[Requirement]) -> Finding:
     environment = _environment(answer["python"])
     lines = [line for line in lines if line.marker is None or line.marker.evaluate(environment)]
     specifier = SpecifierSet()
@@ -91,7 +91,7 @@ def _assess_package(answer: Answer, name: str, lines: list[Requirement]) -> Find
     return Finding(name, found or "", needed, verdict, required, remedy, (f"{name}{specifier}",))
 
 
-def _assess_others(answer: Answer, names: list[str]) -> list[Finding]:
+def _assess_others(answer: _Answer, names: list[str]) -> list[Finding]:
     """Note packages of other potentials whose versions differ between the two machines."""
     here, there = find_versions(names), answer["packages"]
     return [
@@ -101,7 +101,7 @@ def _assess_others(answer: Answer, names: list[str]) -> list[Finding]:
     ]
 
 
-def _assess_imports(answer: Answer) -> list[Finding]:
+def _assess_imports(answer: _Answer) -> list[Finding]:
     """Find modules of installed packages that cannot be imported."""
     failed = answer.get("imports") or {}
     if "error" in failed:

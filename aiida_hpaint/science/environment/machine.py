@@ -12,16 +12,16 @@ GIB = 2**30
 LEAST_DISK = 1.0
 """GiB of free disk space below which jobs are likely to fail when they write."""
 
-Answer = Mapping[str, Any]
+_Answer = Mapping[str, Any]
 
 
-def assess_machine(answer: Answer, workload: Workload) -> list[Finding]:
+def assess_machine(answer: _Answer, workload: Workload) -> list[Finding]:
     """Assess GPUs as torch sees them, cores and memory of the job, and free disk space."""
     torch = [_assess_torch(answer, workload)] if "torch" in answer else []
     return [*torch, _assess_cores(answer), _assess_disk(answer), *_assess_paths(answer)]
 
 
-def _assess_paths(answer: Answer) -> list[Finding]:
+def _assess_paths(answer: _Answer) -> list[Finding]:
     """Note a PYTHONPATH, which can hide packages of the environment."""
     path = (answer.get("environment") or {}).get("PYTHONPATH")
     if not path:
@@ -30,7 +30,7 @@ def _assess_paths(answer: Answer) -> list[Finding]:
     return [Finding("PYTHONPATH", str(path), "", "note", False, note)]
 
 
-def _assess_torch(answer: Answer, workload: Workload) -> Finding:
+def _assess_torch(answer: _Answer, workload: Workload) -> Finding:
     torch, needed = answer["torch"], f"{workload.gpus}" if workload.gpus else ""
     if "error" in torch:
         return Finding(
@@ -47,7 +47,7 @@ def _assess_torch(answer: Answer, workload: Workload) -> Finding:
     return Finding("GPU", there or "none", needed, "missing", remedy=_why_no_gpu(answer, workload))
 
 
-def _why_no_gpu(answer: Answer, workload: Workload) -> str:
+def _why_no_gpu(answer: _Answer, workload: Workload) -> str:
     if answer["torch"].get("cuda") is None:
         return (
             f"its torch {answer['torch']['version']} was built without CUDA: install a "
@@ -61,7 +61,7 @@ def _why_no_gpu(answer: Answer, workload: Workload) -> str:
     )
 
 
-def _assess_cores(answer: Answer) -> Finding:
+def _assess_cores(answer: _Answer) -> Finding:
     machine = answer.get("machine", {})
     if "error" in machine:
         return Finding("cores", str(machine["error"]), "", "note", False)
@@ -71,7 +71,7 @@ def _assess_cores(answer: Answer) -> Finding:
     return Finding("cores", f"{there}, {machine['memory'] / GIB:.0f} GiB{note}", required=False)
 
 
-def _assess_disk(answer: Answer) -> Finding:
+def _assess_disk(answer: _Answer) -> Finding:
     disk = answer.get("disk", {})
     if "error" in disk:
         return Finding("disk", str(disk["error"]), "", "note", False)

@@ -21,11 +21,11 @@ from aiida_hpaint.science.environment.probe import hash_weights
 from aiida_hpaint.science.environment.workload import Workload
 from aiida_hpaint.science.files import hash_file
 
-Answer = Mapping[str, Any]
+_Answer = Mapping[str, Any]
 Known = Mapping[str, str]
 
 
-def assess_models(answer: Answer, workload: Workload) -> list[Finding]:
+def assess_models(answer: _Answer, workload: Workload) -> list[Finding]:
     """Assess generators (all that are installed), weights in packages, and model files."""
     return [
         *_assess_generators(answer, workload),
@@ -34,7 +34,7 @@ def assess_models(answer: Answer, workload: Workload) -> list[Finding]:
     ]
 
 
-def _present(answer: Answer) -> list[str]:
+def _present(answer: _Answer) -> list[str]:
     """Return the installed packages; missing ones have a finding of their own."""
     return [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
 
@@ -48,7 +48,7 @@ def find_local_generator(name: str) -> Known | None:
         return None
 
 
-def _assess_generators(answer: Answer, workload: Workload) -> list[Finding]:
+def _assess_generators(answer: _Answer, workload: Workload) -> list[Finding]:
     models = answer.get("models")
     if models is None or "sample" not in workload.stages:
         return []
@@ -60,7 +60,7 @@ def _assess_generators(answer: Answer, workload: Workload) -> list[Finding]:
     return [_assess_generator(answer, name, name in workload.models) for name in names]
 
 
-def _assess_generator(answer: Answer, name: str, required: bool) -> Finding:
+def _assess_generator(answer: _Answer, name: str, required: bool) -> Finding:
     there, here = answer["models"]["found"].get(name), find_local_generator(name)
     title, needed = f"generator {name}", shorten_hash(here["sha256"]) if here else ""
     if there is None:
@@ -74,7 +74,7 @@ def _assess_generator(answer: Answer, name: str, required: bool) -> Finding:
     return Finding(title, shorten_hash(there["sha256"]), needed, verdict, required, remedy)
 
 
-def _fetch(answer: Answer, name: str) -> str:
+def _fetch(answer: _Answer, name: str) -> str:
     if name in PUBLISHED:
         program = PurePosixPath(answer["python"]["executable"]).parent / "aiida-hpaint"
         return shlex.join([str(program), "models", "fetch", name])
@@ -85,7 +85,7 @@ def _fetch(answer: Answer, name: str) -> str:
     return f"{copy}, or submit with --upload-model"
 
 
-def _assess_weights(answer: Answer, package: str, workload: Workload) -> Finding:
+def _assess_weights(answer: _Answer, package: str, workload: Workload) -> Finding:
     there, here = answer["weights"][package], hash_weights(package)
     names = (info.name for info in workload.infos if info.package == package)
     title = f"potential {', '.join(dict.fromkeys(names))}"
@@ -103,7 +103,7 @@ def _assess_weights(answer: Answer, package: str, workload: Workload) -> Finding
     return Finding(title, f"{len(there)} files", "same as local" if here else "")
 
 
-def _assess_file(answer: Answer, name: str) -> Finding:
+def _assess_file(answer: _Answer, name: str) -> Finding:
     there, here = answer["files"][name], _local_hash(name)
     title, needed = f"potential {name}", shorten_hash(here)
     copy = f"copy {shlex.quote(name)} to the same path on that computer"

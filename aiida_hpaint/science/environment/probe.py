@@ -78,9 +78,9 @@ def answer_question(question: dict[str, Any]) -> dict[str, Any]:
         },
         "disk": measure_disk,
         "imports": lambda: {name: find_import_error(name) for name in question.get("modules", [])},
-        "source": lambda: hash_source("aiida_hpaint"),
+        "source": lambda: hash_package_source("aiida_hpaint"),
         "weights": lambda: {name: hash_weights(name) for name in question.get("weights", [])},
-        "files": lambda: {name: hash_file(name) for name in question.get("files", [])},
+        "files": lambda: {name: hash_local_file(name) for name in question.get("files", [])},
     }
     if packages.get("torch"):
         parts["torch"] = lambda: run_in_subprocess(TORCH)
@@ -157,7 +157,7 @@ def run_in_subprocess(code: str, *arguments: str) -> Any:
     return json.loads(lines[-1])
 
 
-def hash_source(package: str) -> str | None:
+def hash_package_source(package: str) -> str | None:
     """Return the SHA-256 of all Python files of a package, without importing it, or None."""
     spec = util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -176,10 +176,10 @@ def hash_weights(distribution: str) -> dict[str, str | None]:
     except metadata.PackageNotFoundError:
         return {}
     kept = [file for file in files if file.suffix in (".pth", ".pt", ".tar")]
-    return {str(file): hash_file(str(file.locate())) for file in kept}
+    return {str(file): hash_local_file(str(file.locate())) for file in kept}
 
 
-def hash_file(name: str) -> str | None:
+def hash_local_file(name: str) -> str | None:
     """Return the SHA-256 of a file, or None if it is not there.
 
     `science.files.hash_file` does the same; this file has to run where the package is missing.

@@ -28,7 +28,7 @@ from aiida_hpaint.science.relaxation.potentials import (
 )
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 
-STAGES = ("sample", "relax", "train")
+_STAGES = ("sample", "relax", "train")
 OPTIONAL = frozenset({"click", "huggingface-hub", "rich"})
 """Packages that only `aiida-hpaint models fetch` needs."""
 

@@ -10,12 +10,12 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS, SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
 
-SYMMETRY_TOLERANCE = 0.05
+_SYMMETRY_TOLERANCE = 0.05
 """Distance in Å within which a symmetry operation has to map sites of a host onto others."""
 
 
 def find_host_symmetry(
-    host: StructureBatch, tolerance: float = SYMMETRY_TOLERANCE
+    host: StructureBatch, tolerance: float = _SYMMETRY_TOLERANCE
 ) -> SymmetryOperations:
     """Find the symmetry of the host sites of a batch of one; the identity without any."""
     known = ~host.inserted

@@ -190,7 +190,7 @@ def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
     }
 
 
-COSTS = ("jobs", "ionic_steps", "scf_iterations", "seconds")
+_COSTS = ("jobs", "ionic_steps", "scf_iterations", "seconds")
 """Costs that a report sums up."""
 
 
@@ -229,7 +229,7 @@ def _failure(result: DftResult) -> dict[str, Any]:
 
 
 def _costs(results: list[DftResult]) -> dict[str, float]:
-    return {name: sum(result.report.get(name) or 0 for result in results) for name in COSTS}
+    return {name: sum(result.report.get(name) or 0 for result in results) for name in _COSTS}
 
 
 VALIDATION_FILENAME = "validation.csv"
@@ -250,7 +250,7 @@ COLUMNS = (
     "kept",
     "moved",
     "max_force",
-    *COSTS,
+    *_COSTS,
     "kpoints",
     "symmetries",
     "magnetisation",
@@ -305,7 +305,7 @@ def _rows(host: ValidatedHost) -> list[dict[str, Any]]:
 def _facts(result: DftResult) -> dict[str, Any]:
     report = result.report
     mesh = report.get("kpoints")
-    told = ("status", "energy", "max_force", *COSTS, "symmetries", "message")
+    told = ("status", "energy", "max_force", *_COSTS, "symmetries", "message")
     moments = ("magnetisation", "absolute_magnetisation")
     return {
         "label": result.label,

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings
 
-Model = TypeVar("Model", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 __all__ = [
     "choose_settings",
@@ -62,11 +62,11 @@ def load_protocol(
 
 
 def choose_settings(
-    settings: Model | None,
-    load: Callable[[str | None, Mapping[str, Any] | None], Model],
+    settings: _Model | None,
+    load: Callable[[str | None, Mapping[str, Any] | None], _Model],
     protocol: str | None,
     overrides: Mapping[str, Any] | None,
-) -> Model:
+) -> _Model:
     """The settings that are given, or else those of a protocol.
 
     Raises
@@ -81,7 +81,7 @@ def choose_settings(
     return settings
 
 
-def validate_settings(model: type[Model], values: Mapping[str, Any]) -> Model:
+def validate_settings(model: type[_Model], values: Mapping[str, Any]) -> _Model:
     """Settings from nested values.
 
     Raises

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import find_sites
+from aiida_hpaint.science.relaxation.ragged import list_site_indices
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials import Potential
@@ -25,7 +25,7 @@ class Structures:
 
     def take(self, chosen: IntArray) -> Structures:
         """Return the chosen structures alone."""
-        sites = find_sites(self.counts, chosen)
+        sites = list_site_indices(self.counts, chosen)
         return Structures(
             self.numbers[sites], self.positions[sites], self.cells[chosen], self.counts[chosen]
         )
@@ -67,7 +67,7 @@ class Evaluator:
             except Exception as error:
                 waiting[:0] = self._split_portion(batch.counts, members, error, errors)
             else:
-                energies[members], forces[find_sites(batch.counts, members)] = portion
+                energies[members], forces[list_site_indices(batch.counts, members)] = portion
         return energies, forces, errors
 
     def _call(self, portion: Structures) -> tuple[FloatArray, FloatArray]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import covalent_radii
 
-from aiida_hpaint.science.relaxation.ragged import find_owners, find_sites, sum_by_structure
+from aiida_hpaint.science.relaxation.ragged import find_owners, list_site_indices, sum_by_structure
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _pairs_with_moving(counts: IntArray, moving: BoolArray) -> tuple[IntArray, I
     movers = np.flatnonzero(moving)
     partners = counts[owners[movers]]
     first = np.repeat(movers, partners)
-    second = find_sites(counts, owners[movers])
+    second = list_site_indices(counts, owners[movers])
     different = first != second
     return first[different], second[different]
 

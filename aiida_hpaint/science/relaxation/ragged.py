@@ -18,7 +18,7 @@ def find_owners(counts: IntArray) -> IntArray:
     return owners
 
 
-def find_sites(counts: IntArray, chosen: IntArray) -> IntArray:
+def list_site_indices(counts: IntArray, chosen: IntArray) -> IntArray:
     """Return the indices of the sites of the chosen structures, in the order of `chosen`."""
     starts = np.cumsum(counts) - counts
     taken = counts[chosen]

@@ -14,7 +14,7 @@ import numpy as np
 
 from aiida_hpaint.science.relaxation.evaluator import Structures
 from aiida_hpaint.science.relaxation.guards import CHECK_EVERY
-from aiida_hpaint.science.relaxation.ragged import find_largest_norms, find_sites
+from aiida_hpaint.science.relaxation.ragged import find_largest_norms, list_site_indices
 from aiida_hpaint.science.relaxation.stopping import EvaluatedSamples, StoppingCriteria
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Rounds:
             self.ledger.close(row, status, message)
             self.criteria.add_finished(row)
         staying = np.setdiff1d(np.arange(len(samples.rows)), np.array([*outcomes], dtype=int))
-        forces = samples.forces[find_sites(self._moving_counts[samples.rows], staying)]
+        forces = samples.forces[list_site_indices(self._moving_counts[samples.rows], staying)]
         first = (samples.steps >= CHECK_EVERY) & np.isnan(samples.earlier)
         earlier = np.where(first, samples.energies, samples.earlier)
         self.active = replace(self.active, earlier=earlier)
@@ -127,7 +127,7 @@ class Rounds:
         """Move all active samples by one step of the optimiser."""
         rows = self.active.rows
         state, moves = self.optimizer.step(self.active.state, forces)
-        sites = find_sites(self.batch.site_counts, rows)
+        sites = list_site_indices(self.batch.site_counts, rows)
         movers = sites[self._moving[sites]]
         inverse = np.repeat(self._inverse[rows], self._moving_counts[rows], axis=0)
         self.ledger.frac[movers] += np.einsum("na,nab->nb", moves, inverse)
@@ -145,7 +145,7 @@ class Rounds:
     def _evaluate_active(self) -> EvaluatedSamples:
         """Evaluate the active samples."""
         rows = self.active.rows
-        sites = find_sites(self.batch.site_counts, rows)
+        sites = list_site_indices(self.batch.site_counts, rows)
         energies, forces, errors = self.evaluator.evaluate(self._structures(rows, sites))
         moving_forces = forces[self._moving[sites]]
         return EvaluatedSamples(

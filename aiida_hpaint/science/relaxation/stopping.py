@@ -13,7 +13,7 @@ from aiida_hpaint.science.relaxation.guards import (
     find_implausible_energies,
     find_implausible_forces,
 )
-from aiida_hpaint.science.relaxation.ragged import find_sites
+from aiida_hpaint.science.relaxation.ragged import list_site_indices
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures.batch import StructureBatch
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-Outcomes = dict[int, tuple[SampleStatus, str | None]]
+_Outcomes = dict[int, tuple[SampleStatus, str | None]]
 """Status and message of samples that leave, by their index among the active samples."""
 
 
@@ -94,12 +94,12 @@ class StoppingCriteria:
         if self.ledger.status[row] in RELAXED:
             self.finished[row] = self.ledger.energy[row]
 
-    def find_outcomes(self, samples: EvaluatedSamples) -> Outcomes:
+    def find_outcomes(self, samples: EvaluatedSamples) -> _Outcomes:
         """Return the samples that leave; where several criteria apply, the first one counts.
 
         The order is: failed, implausible, converged, too high in energy, out of steps.
         """
-        outcomes: Outcomes = {
+        outcomes: _Outcomes = {
             index: (SampleStatus.FAILED, message) for index, message in samples.errors.items()
         }
         is_converged = samples.max_forces < self.settings.fmax
@@ -133,7 +133,7 @@ class StoppingCriteria:
         self._reject_finished(rows[self._find_low_energies(rows, self.finished[rows], earlier)])
 
     def _add_implausible(
-        self, outcomes: Outcomes, samples: EvaluatedSamples, is_last: BoolArray
+        self, outcomes: _Outcomes, samples: EvaluatedSamples, is_last: BoolArray
     ) -> None:
         """Add the samples that violate a guard; see `guards`."""
         rows, steps, energies = samples.rows, samples.steps, samples.energies
@@ -161,7 +161,7 @@ class StoppingCriteria:
         collapsed = np.zeros(len(rows), dtype=np.bool_)
         if is_checked.any():
             chosen = rows[is_checked]
-            sites = find_sites(self.batch.site_counts, chosen)
+            sites = list_site_indices(self.batch.site_counts, chosen)
             closest = find_closest_contacts(
                 self.batch.numbers[sites],
                 self.ledger.frac[sites],
@@ -172,7 +172,7 @@ class StoppingCriteria:
             collapsed[is_checked] = closest < 1.0
         return collapsed
 
-    def _compare_with_host(self, outcomes: Outcomes, samples: EvaluatedSamples) -> BoolArray:
+    def _compare_with_host(self, outcomes: _Outcomes, samples: EvaluatedSamples) -> BoolArray:
         """Return (A,) True for energies far below those of the other samples of the host.
 
         Only samples whose initial overlaps have relaxed are compared. Finished samples are
@@ -220,7 +220,7 @@ class StoppingCriteria:
         return is_high
 
 
-def _find_remaining(outcomes: Outcomes, size: int) -> BoolArray:
+def _find_remaining(outcomes: _Outcomes, size: int) -> BoolArray:
     """Return (size,) True for the samples without an outcome."""
     remaining = np.ones(size, dtype=np.bool_)
     remaining[list(outcomes)] = False

@@ -39,7 +39,7 @@ from aiida_hpaint.science.structures.errors import (
 )
 from aiida_hpaint.science.types import FloatArray
 
-Source = str | PathLike[str] | TextIO
+_Source = str | PathLike[str] | TextIO
 
 PROPERTIES = "species:S:1:pos:R:3:frac_coords:R:3:inserted:L:1"
 """Columns of the files that `write_extxyz` makes."""
@@ -53,7 +53,7 @@ _FIELD_KEYS = frozenset({"dipole", "polarization", "free_energy", "dielectric_te
 _TAKEN = _CELL_KEYS | _SITE_KEYS | _FIELD_KEYS | {"label", RECORD_KEY}
 
 
-def write_extxyz(batch: StructureBatch, target: Source) -> None:
+def write_extxyz(batch: StructureBatch, target: _Source) -> None:
     """Write a batch as extended XYZ, one frame a structure.
 
     Positions are written twice: Cartesian (Å) for other programs and fractional, with all digits,
@@ -80,7 +80,7 @@ def write_extxyz(batch: StructureBatch, target: Source) -> None:
         target.writelines(_rows(one))
 
 
-def read_extxyz(source: Source) -> StructureBatch:
+def read_extxyz(source: _Source) -> StructureBatch:
     """Read a file of `write_extxyz` exactly, or extended XYZ of any other origin.
 
     Foreign frames take their label from the keys `label`, `material_id` or `name`, or else from
@@ -108,7 +108,7 @@ def read_extxyz(source: Source) -> StructureBatch:
     return concatenate(frames)
 
 
-def iter_extxyz(source: Source) -> Iterator[StructureBatch | HostError]:
+def iter_extxyz(source: _Source) -> Iterator[StructureBatch | HostError]:
     """Each frame of a file as a batch of one structure, or the error that it gave."""
     if isinstance(source, str | PathLike):
         with open(source, encoding="utf-8", errors="replace") as file:
@@ -269,6 +269,6 @@ def _rows(one: StructureBatch) -> Iterable[str]:
         yield f"{symbol} {' '.join(map(repr, row))} {flag}\n"
 
 
-def _name(source: Source) -> str:
+def _name(source: _Source) -> str:
     name = source if isinstance(source, str | PathLike) else getattr(source, "name", "the file")
     return str(name).rsplit("/", 1)[-1]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-Target = str | PathLike[str] | IO[bytes]
+_Target = str | PathLike[str] | IO[bytes]
 
 FORMAT_VERSION = 1
 """Version of the layout; a file of another version is refused."""
@@ -20,7 +20,7 @@ FORMAT_VERSION = 1
 _ARRAYS = ("labels", "cells", "site_counts", "numbers", "frac_coords", "inserted")
 
 
-def save_npz(batch: StructureBatch, target: Target) -> None:
+def save_npz(batch: StructureBatch, target: _Target) -> None:
     """Write a batch to a file; `load_npz` gives the same batch back, bit for bit.
 
     Parameters
@@ -57,7 +57,7 @@ def save_npz(batch: StructureBatch, target: Target) -> None:
         np.savez_compressed(target, **arrays)
 
 
-def load_npz(source: Target) -> StructureBatch:
+def load_npz(source: _Target) -> StructureBatch:
     """Read a batch that `save_npz` wrote. Pickled objects are never loaded.
 
     Raises

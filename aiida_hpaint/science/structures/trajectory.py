@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.npz import load_npz, save_npz
 
 __all__ = ["Recording", "Trajectory"]
 
-Target = Path | IO[bytes]
+_Target = Path | IO[bytes]
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class Trajectory:
         last = int(self.counts[: row + 1].sum())
         return slice(last - int(self.counts[row]), last)
 
-    def save(self, target: Target) -> None:
+    def save(self, target: _Target) -> None:
         """Write an npz file of arrays, without pickles."""
         arrays: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         np.savez_compressed(target, **arrays)
 
     @classmethod
-    def load(cls, source: Target) -> Trajectory:
+    def load(cls, source: _Target) -> Trajectory:
         """Read what `save` wrote.
 
         Raises

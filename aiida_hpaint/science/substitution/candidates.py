@@ -15,7 +15,7 @@ from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.substitution.groups import get_group_atoms, random_rotation_to
 from aiida_hpaint.science.substitution.settings import Swap
 
-REACH = 3.5
+_REACH = 3.5
 """Å, within which sites turn a group away from them."""
 
 
@@ -74,7 +74,7 @@ def _outwards(
     shift = shift - np.round(shift)
     vectors = ((shift[:, None] + NEIGHBOURS) @ cell).reshape(-1, 3)
     lengths = np.linalg.norm(vectors, axis=1)
-    near = (lengths > 0.1) & (lengths < REACH)
+    near = (lengths > 0.1) & (lengths < _REACH)
     return np.asarray(-(vectors[near] / lengths[near, None] ** 3).sum(axis=0))
 
 

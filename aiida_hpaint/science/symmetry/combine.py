@@ -8,7 +8,7 @@ import numpy as np
 
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-MAX_NODES = 20000
+_MAX_NODES = 20000
 """Partial combinations looked at, at most."""
 
 
@@ -35,7 +35,7 @@ def combine_orbits(
     rate = scores[order] / sizes[order]
     queue: list[tuple[float, int, int, float, tuple[int, ...]]] = [(0.0, 0, 0, 0.0, ())]
     found: list[tuple[int, ...]] = []
-    for _ in range(MAX_NODES):
+    for _ in range(_MAX_NODES):
         if not queue or len(found) >= count:
             break
         _, place, filled, score, chosen = heapq.heappop(queue)

@@ -11,7 +11,7 @@ from aiida_hpaint.calculations.benchmark import compare_restored, join_batches
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.engine.durable import DurableGraph
 from aiida_hpaint.workflows.restore.chunks import STAGE
-from aiida_hpaint.workflows.restore.graph import PLAN, restore
+from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["benchmark"]
@@ -34,7 +34,7 @@ def benchmark(
     incomplete: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     starts: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], PLAN],
+    plan: Annotated[dict[str, Any], RESTORE_PLAN],
     reference_plan: Annotated[dict[str, Any], STAGE],
     settings: Dict,
 ) -> dict[str, Any]:

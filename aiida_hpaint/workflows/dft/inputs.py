@@ -20,7 +20,7 @@ __all__ = [
     "Calculation",
     "choose_spin_type",
     "make_base_inputs",
-    "make_job_options",
+    "make_pw_options",
     "pick_family",
     "remove_structure",
     "restrict_to_structure",
@@ -84,7 +84,7 @@ def make_base_inputs(
         protocol=_BASIS,
         overrides=_make_overrides(settings, structure, family, calculation, charge),
         spin_type=choose_spin_type(settings, elements),
-        options=make_job_options(code, options),
+        options=make_pw_options(code, options),
     )
     if fixed is not None:
         if len(fixed) != len(structure.sites):
@@ -147,7 +147,7 @@ def remove_structure(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "pw": pw}
 
 
-def make_job_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def make_pw_options(code: AbstractCode, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Make `metadata.options` of pw.x and pp.x jobs: by default one process on one machine.
 
     MPI is used if the code requires it or there is more than one process.

@@ -17,7 +17,7 @@ from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings, Rest
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.families import pick_family
-from aiida_hpaint.workflows.dft.inputs import make_job_options
+from aiida_hpaint.workflows.dft.inputs import make_pw_options
 from aiida_hpaint.workflows.engine.options import add_remembered_options
 from aiida_hpaint.workflows.restore.build import (
     ByStage,
@@ -115,7 +115,7 @@ def _peak_search(
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     codes = dict(zip(("pw", "pp"), find_espresso_codes(pw, pp), strict=True))
-    jobs = make_job_options(codes["pw"], add_remembered_options(codes["pw"], options))
+    jobs = make_pw_options(codes["pw"], add_remembered_options(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [get_symbol(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))

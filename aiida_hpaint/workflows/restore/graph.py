@@ -20,7 +20,7 @@ from aiida_hpaint.workflows.restore.chunks import (
 )
 from aiida_hpaint.workflows.validate.graph import validate
 
-__all__ = ["PLAN", "add_validation", "restore"]
+__all__ = ["RESTORE_PLAN", "add_validation", "restore"]
 
 _VALIDATION = namespace(
     settings=optional(Dict),
@@ -28,7 +28,7 @@ _VALIDATION = namespace(
     code=optional(AbstractCode),
     options=optional(Dict),
 )
-PLAN = namespace(**STAGE_PLAN, validation=_VALIDATION)
+RESTORE_PLAN = namespace(**STAGE_PLAN, validation=_VALIDATION)
 _VALIDATED = namespace(
     summary=optional(Dict),
     table=optional(SinglefileData),
@@ -52,7 +52,7 @@ _VALIDATED = namespace(
 def restore(
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], PLAN],
+    plan: Annotated[dict[str, Any], RESTORE_PLAN],
 ) -> dict[str, Any]:
     """Put the missing sites of hosts back, and rank what was found.
 

@@ -19,7 +19,7 @@ from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
     make_base_inputs,
-    make_job_options,
+    make_pw_options,
     remove_structure,
 )
 from aiida_hpaint.workflows.engine.options import add_remembered_options
@@ -101,7 +101,7 @@ def make_potential_inputs(
         "pp": {
             "code": pp,
             "parameters": Dict(_POTENTIAL),
-            "metadata": {"options": make_job_options(pp, options)},
+            "metadata": {"options": make_pw_options(pp, options)},
         },
     }
 

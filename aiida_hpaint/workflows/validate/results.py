@@ -23,7 +23,7 @@ __all__ = [
     "read_validation",
 ]
 
-STAGE = "validation"
+_STAGE = "validation"
 """Output namespace of a restoration that holds the outputs of its validation."""
 
 VALIDATE = "validate"
@@ -77,7 +77,7 @@ def read_validation(node: ProcessNode) -> Validation:
 
 def has_validation(restoration: ProcessNode) -> bool:
     """Return whether a restoration has results of a validation."""
-    return STAGE in restoration.outputs
+    return _STAGE in restoration.outputs
 
 
 def load_validation_node(identifier: str | int) -> ProcessNode:
@@ -147,8 +147,8 @@ def _validation_of(node: ProcessNode) -> ProcessNode | None:
 
 def _outputs(node: ProcessNode) -> Any:
     """Return the outputs of the validation; {} if the process has none."""
-    if STAGE in node.outputs:
-        return node.outputs[STAGE]
+    if _STAGE in node.outputs:
+        return node.outputs[_STAGE]
     return node.outputs if "structures" in _graph_inputs(node) else {}
 
 

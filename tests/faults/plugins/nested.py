@@ -8,14 +8,14 @@ from aiida_workgraph import dynamic, namespace, task
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.engine.durable import DurableGraph
-from aiida_hpaint.workflows.restore.graph import PLAN, restore
+from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 
 
 @task.graph(outputs=namespace(samples=StructureBatchData))
 def outer(
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    plan: Annotated[dict[str, Any], PLAN],
+    plan: Annotated[dict[str, Any], RESTORE_PLAN],
 ) -> dict[str, Any]:
     found = restore(hosts=hosts, chunks=chunks, plan=plan)
     return {"samples": found.samples}

@@ -37,7 +37,7 @@ def whole() -> dict[str, Any]:
         "environment": {},
         "disk": {"total": 2**40, "free": 2**40},
         "imports": dict.fromkeys(asked["modules"], ""),
-        "source": probe.hash_source("aiida_hpaint"),
+        "source": probe.hash_package_source("aiida_hpaint"),
         "weights": {name: probe.hash_weights(name) for name in asked["weights"]},
         "files": {},
         "torch": {"version": "2.9.0+cpu", "cuda": None, "devices": [], "threads": 1},
@@ -175,7 +175,11 @@ def test_files_of_potentials_are_compared(answer: dict[str, Any], tmp_path: Any)
     name = str(file)
     wanted = {"potentials": (PotentialSettings(name="nequip", model=name),)}
     answer["packages"] |= probe.find_versions(["nequip", "lightning"])
-    for there, verdict in ((None, "missing"), ("0" * 64, "differs"), (probe.hash_file(name), "ok")):
+    for there, verdict in (
+        (None, "missing"),
+        ("0" * 64, "differs"),
+        (probe.hash_local_file(name), "ok"),
+    ):
         answer["files"] = {name: there}
         found = by_what(answer, **wanted)[f"potential {name}"]
         assert found.status == verdict

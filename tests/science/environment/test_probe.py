@@ -36,9 +36,9 @@ def test_old_pythons_can_read_it(name: str, minor: int) -> None:
 def test_hashes_are_those_of_hashlib(tmp_path: Path) -> None:
     file = tmp_path / "model"
     file.write_bytes(b"x" * 3_000_000)
-    assert probe.hash_file(str(file)) == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert probe.hash_file(str(tmp_path / "none")) is None
-    assert probe.hash_source("no_such_package") is None
+    assert probe.hash_local_file(str(file)) == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert probe.hash_local_file(str(tmp_path / "none")) is None
+    assert probe.hash_package_source("no_such_package") is None
 
 
 def ask(folder: Path, question: dict[str, Any]) -> dict[str, Any]:

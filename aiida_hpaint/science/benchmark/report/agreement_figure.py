@@ -17,17 +17,17 @@ from aiida_hpaint.science.benchmark.report.figure_style import (
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics.agreement import Energies, collect_energies
 
-LINEAR_BELOW = 1.0
+_LINEAR_BELOW = 1.0
 """Energy in meV per atom below which axes are linear instead of logarithmic."""
 
-COLUMNS = 4
+_COLUMNS = 4
 
 
 def draw_potentials(figure: FigureBase, runs: Sequence[Run]) -> None:
     """Draw energies above the reference by other potentials against the one that relaxed."""
     base, others = _names(runs)
-    rows = -(-len(others) // COLUMNS)
-    panels = figure.subplots(rows, min(len(others), COLUMNS), squeeze=False, sharex=True)
+    rows = -(-len(others) // _COLUMNS)
+    panels = figure.subplots(rows, min(len(others), _COLUMNS), squeeze=False, sharex=True)
     for axes in panels.flat[len(others) :]:
         axes.set_visible(False)
     for axes, name in zip(panels.flat, others, strict=False):
@@ -50,7 +50,7 @@ def _draw_pairs(axes: Axes, pairs: Sequence[Energies]) -> None:
     matched = np.concatenate([pair.matched for pair in pairs])
     ends = 1.3 * max(np.abs([*ours, *theirs, 10.0]))
     for scale in (axes.set_xscale, axes.set_yscale):
-        scale("symlog", linthresh=LINEAR_BELOW, linscale=0.6)
+        scale("symlog", linthresh=_LINEAR_BELOW, linscale=0.6)
     axes.plot([-ends, ends], [-ends, ends], color=FAINT, lw=0.7)
     axes.axhline(0, color=FAINT, lw=0.7, ls=":")
     axes.axvline(0, color=FAINT, lw=0.7, ls=":")

@@ -15,7 +15,7 @@ from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics import HostRow, SampleRow
 from aiida_hpaint.science.types import FloatArray
 
-LINEAR_BELOW = 0.001
+_LINEAR_BELOW = 0.001
 """Energy in eV per atom below which the axis of differences is linear, not logarithmic."""
 
 NAME_HEIGHT = 0.11
@@ -29,7 +29,7 @@ def draw_energies(figure: FigureBase, runs: Sequence[Run]) -> None:
     panels = figure.subplots(1, 3, sharey=True)
     kinds = ((True, "Lowest matches"), (False, "Lowest does not match"))
     for axes, (matched, title) in zip(panels, kinds, strict=False):
-        axes.set_xscale("symlog", linthresh=LINEAR_BELOW, linscale=0.7)
+        axes.set_xscale("symlog", linthresh=_LINEAR_BELOW, linscale=0.7)
         axes.set_xlim(-1, 1)
         axes.axvline(0, 0, 1 / (1.06 + NAME_HEIGHT * len(runs)), color=FAINT, lw=0.8)
         draw_cumulative(axes, {run.name: _of_lowest(run.rows, matched) for run in runs})

@@ -16,7 +16,7 @@ Rows = list[list[str]]
 
 UNKNOWN = "—"
 
-RATES = {
+_RATES = {
     "les": "Lower energy or match (LES)",
     "lowest_match": "Lowest in energy matches",
     "any_match": "Any sample matches",
@@ -26,7 +26,7 @@ RATES = {
     "host_match": "Host of the lowest still matches",
 }
 
-COSTS = {
+_COSTS = {
     ("seconds", "per_host"): "CPU seconds per host",
     ("seconds", "sampling_per_sample"): "CPU seconds per sample, before relaxation",
     ("calls", "network_per_sample"): "Network evaluations per sample",
@@ -65,10 +65,10 @@ def tabulate_rates(runs: Sequence[Run]) -> Rows:
 
     Rows without a value in any run are left out.
     """
-    rates = [[text, *(_format_rate(run.rate(key)) for run in runs)] for key, text in RATES.items()]
+    rates = [[text, *(_format_rate(run.rate(key)) for run in runs)] for key, text in _RATES.items()]
     costs = [
         [text, *(_format(run.cost(group, key), ".3g") for run in runs)]
-        for (group, key), text in COSTS.items()
+        for (group, key), text in _COSTS.items()
     ]
     hosts = ["Hosts", *(str(len(run.rows)) for run in runs)]
     samples = ["Samples per host", *(str(len(run.rows[0].drawn)) for run in runs)]

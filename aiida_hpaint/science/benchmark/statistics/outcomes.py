@@ -27,7 +27,7 @@ from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 NONMETALS = (6, 7, 8, 16)
 """Atomic numbers of C, N, O and S, which tell oxides and organic hosts from hydrides."""
 
-ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
+_ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
 """Statuses with a meaningful energy, if there is one."""
 
 
@@ -91,7 +91,7 @@ def _describe_sample(
 ) -> SampleRow:
     scalars = {name: values[0].item() for name, values in sample.scalars.items()}
     energy = (
-        none_unless_finite(scalars["energy"]) if SampleStatus(scalars["status"]) in ENDED else None
+        none_unless_finite(scalars["energy"]) if SampleStatus(scalars["status"]) in _ENDED else None
     )
     values: dict[str, Any] = _compare(start, reference, "_unrelaxed") if start.placed[0] else {}
     if energy is not None:

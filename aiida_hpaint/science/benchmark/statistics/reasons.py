@@ -12,11 +12,11 @@ LOWER = "lower in energy than the reference"
 MOVED = "host moved away"
 NOT_FIRST = "relaxed, but not ranked first"
 LOST = "sampled, but lost in relaxation"
-NOT_RELAXED = "sampled, but not relaxed"
+_NOT_RELAXED = "sampled, but not relaxed"
 NOT_SAMPLED = "not sampled"
 
 
-def describe_failure(row: HostRow) -> dict[str, Any] | None:
+def explain_failure(row: HostRow) -> dict[str, Any] | None:
     """Return why the lowest candidate of a host is not the reference, as JSON; None if it is."""
     lowest = row.lowest
     if lowest is not None and is_correct(row, lowest):
@@ -46,7 +46,7 @@ def find_reason(row: HostRow) -> str:
     if any(_was_relaxed(row, row.outcome(sample).sample) for sample in right):
         return LOST
     if right:
-        return NOT_RELAXED
+        return _NOT_RELAXED
     return MOVED if lowest.host_match is False else NOT_SAMPLED
 
 

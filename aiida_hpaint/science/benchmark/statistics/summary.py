@@ -21,7 +21,7 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
     is_success,
     sort_outcomes,
 )
-from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure
+from aiida_hpaint.science.benchmark.statistics.reasons import explain_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.evaluation.success import estimate_rate_as_json
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -205,7 +205,7 @@ def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
 def _failures(rows: Sequence[HostRow]) -> list[Figure]:
     if not _relaxed(rows):
         return []
-    found = (describe_failure(row) for row in rows)
+    found = (explain_failure(row) for row in rows)
     return [failure for failure in found if failure is not None]
 
 

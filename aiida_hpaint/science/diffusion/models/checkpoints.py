@@ -25,20 +25,20 @@ from aiida_hpaint.science.diffusion.networks.mattergen import MattergenNetwork, 
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.settings import Device, Precision
 
-Network = DenseNetwork | GemNetwork | MattergenNetwork
+_Network = DenseNetwork | GemNetwork | MattergenNetwork
 
 
-def _dense(card: ModelCard) -> Network:
+def _dense(card: ModelCard) -> _Network:
     return DenseNetwork(DenseNetworkSettings.model_validate(card.network))
 
 
-def _gemnet(card: ModelCard) -> Network:
+def _gemnet(card: ModelCard) -> _Network:
     settings = GemNetSettings.model_validate(card.network)
     with torch.device("meta"):  # drawing 45 million numbers to overwrite them takes seconds
         return GemNetwork(settings, card.noise)
 
 
-def _mattergen(card: ModelCard) -> Network:
+def _mattergen(card: ModelCard) -> _Network:
     return MattergenNetwork(MattergenSettings.model_validate(card.network), card.noise)
 
 
@@ -119,7 +119,7 @@ def _load(
     return Model(network, card, device, dtype, half=precision == "bfloat16")
 
 
-def _build(card: ModelCard) -> Network:
+def _build(card: ModelCard) -> _Network:
     if card.architecture not in _NETWORKS:
         raise CheckpointError(
             f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "

@@ -20,7 +20,7 @@ from torch import Tensor
 from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 
-RECORD_KEY = "aiida_hpaint"
+_RECORD_KEY = "aiida_hpaint"
 """Key of a checkpoint with the record of its run."""
 
 LAST_CHECKPOINT = "last.ckpt"
@@ -112,20 +112,20 @@ class RunRecorder(Callback):
     ) -> None:
         """Put the record into the checkpoint."""
         validations = [row.validation for row in self.rows if row.validation is not None]
-        checkpoint[RECORD_KEY] = {
+        checkpoint[_RECORD_KEY] = {
             **self.facts,
             "seconds": self.before + time.monotonic() - self.began,
             "validation_loss": validations[-1] if validations else None,
             "rows": [[row.step, row.loss, row.validation] for row in self.rows],
             "losses": [float(loss) for loss in self.losses],
-            **describe_machine(trainer),
+            **_describe_machine(trainer),
         }
 
     def on_load_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Go on with the record of the run that is resumed."""
-        record = checkpoint[RECORD_KEY]
+        record = checkpoint[_RECORD_KEY]
         self.before = record["seconds"]
         self.rows = [LossPoint(*row) for row in record["rows"]]
         self.losses = [torch.tensor(loss) for loss in record["losses"]]
@@ -156,9 +156,9 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError) as error:
         raise CheckpointError(f"{checkpoint} is no readable checkpoint: {error}") from error
-    if RECORD_KEY not in state:
+    if _RECORD_KEY not in state:
         raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
-    return {**state[RECORD_KEY], "steps": state["global_step"], "weights": state["state_dict"]}
+    return {**state[_RECORD_KEY], "steps": state["global_step"], "weights": state["state_dict"]}
 
 
 def write_curve(rows: list[LossPoint], path: Path) -> None:
@@ -170,7 +170,7 @@ def write_curve(rows: list[LossPoint], path: Path) -> None:
         writer.writerows([row.step, row.loss, row.validation] for row in rows)
 
 
-def describe_machine(trainer: Trainer) -> dict[str, Any]:
+def _describe_machine(trainer: Trainer) -> dict[str, Any]:
     """Device and versions, for the card."""
     device = trainer.strategy.root_device
     return {

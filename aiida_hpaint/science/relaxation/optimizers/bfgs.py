@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import find_largest_norms, find_sites
+from aiida_hpaint.science.relaxation.ragged import find_largest_norms, list_site_indices
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
@@ -71,7 +71,7 @@ class Bfgs:
         moves = np.zeros_like(forces)
         hessians = list(state.hessians)
         for members in _group_by_size(state.counts):
-            sites = find_sites(state.counts, members)
+            sites = list_site_indices(state.counts, members)
             shape = (len(members), -1)
             stacked = _update(
                 np.stack([state.hessians[i] for i in members]),
@@ -94,7 +94,7 @@ class Bfgs:
 
     def select(self, state: BfgsState, chosen: IntArray) -> BfgsState:
         """Return the state of the chosen structures alone."""
-        sites = find_sites(state.counts, chosen)
+        sites = list_site_indices(state.counts, chosen)
         return BfgsState(
             state.counts[chosen],
             tuple(state.hessians[i] for i in chosen),

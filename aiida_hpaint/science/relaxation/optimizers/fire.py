@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.ragged import find_sites, sum_by_structure
+from aiida_hpaint.science.relaxation.ragged import list_site_indices, sum_by_structure
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
@@ -127,7 +127,7 @@ class Fire:
         """Return the state of the chosen structures alone."""
         return FireState(
             state.counts[chosen],
-            state.velocities[find_sites(state.counts, chosen)],
+            state.velocities[list_site_indices(state.counts, chosen)],
             state.time_steps[chosen],
             state.mixing[chosen],
             state.downhill[chosen],

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 MODEL = "0.3.0"
-INSTALL = "pip install chgnet nvidia-ml-py3"
-LOWEST_ENERGY = -30.0
+_INSTALL = "pip install chgnet nvidia-ml-py3"
+_LOWEST_ENERGY = -30.0
 """eV per atom, as for other potentials on the scale of the Materials Project."""
 BATCH_SIZE = {"cpu": 4, "cuda": 256}
 """Number of structures in one pass of the network."""
@@ -96,13 +96,13 @@ def load(name: str, model: str | None, device: str) -> CHGNet:
     """
     if model is not None:
         raise PotentialError(f"{name} takes no model file ({model!r}): leave it out")
-    package = import_package(name, "chgnet", INSTALL)
-    module = import_package(name, "chgnet.model", INSTALL)
+    package = import_package(name, "chgnet", _INSTALL)
+    module = import_package(name, "chgnet.model", _INSTALL)
     folder = Path(str(package.__file__)).parent / "pretrained" / MODEL
     files = sorted(folder.glob("*.pth.tar"))
     if not files:
         raise PotentialError(
-            f"{name}: chgnet {find_version('chgnet')} does not bring the model {MODEL}: {INSTALL}"
+            f"{name}: chgnet {find_version('chgnet')} does not bring the model {MODEL}: {_INSTALL}"
         )
     where = resolve_device(name, device)
     network = module.CHGNet.load(model_name=MODEL, use_device=where, verbose=False)
@@ -116,6 +116,6 @@ def load(name: str, model: str | None, device: str) -> CHGNet:
         device=where,
         cutoff=float(network.graph_converter.atom_graph_cutoff),
         elements=frozenset(range(1, 95)),
-        lowest_energy=LOWEST_ENERGY,
+        lowest_energy=_LOWEST_ENERGY,
     )
     return CHGNet(card, network)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.base import Evaluation
     from aiida_hpaint.science.types import FloatArray, IntArray
 
-INSTALL = (
+_INSTALL = (
     "pip install mace-torch, in an environment of its own: it pins e3nn 0.4.4, which neither "
     "sevenn nor nequip accepts"
 )
@@ -57,7 +57,7 @@ def load(name: str, model: str | None, device: str) -> MACE:
     PotentialError
         If mace is not installed, or the file is missing or not a MACE model.
     """
-    module = import_package(name, "mace.calculators", INSTALL)
+    module = import_package(name, "mace.calculators", _INSTALL)
     path = find_model_file(name, model, (".model", ".pt", ".pth"))
     where = resolve_device(name, device)
     try:

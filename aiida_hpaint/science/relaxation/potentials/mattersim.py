@@ -12,7 +12,7 @@ from aiida_hpaint.science.relaxation.potentials.files import (
     resolve_device,
 )
 
-INSTALL = "pip install mattersim"
+_INSTALL = "pip install mattersim"
 
 
 def load(name: str, model: str | None, device: str) -> AsePotential:
@@ -26,7 +26,7 @@ def load(name: str, model: str | None, device: str) -> AsePotential:
     PotentialError
         If mattersim is not installed, or the file is missing or not a MatterSim checkpoint.
     """
-    module = import_package(name, "mattersim.forcefield", INSTALL)
+    module = import_package(name, "mattersim.forcefield", _INSTALL)
     path = find_model_file(name, model, (".pth",))
     where = resolve_device(name, device)
     try:

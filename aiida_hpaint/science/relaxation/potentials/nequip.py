@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.science.types import FloatArray, IntArray
 
-INSTALL = "pip install aiida-hpaint[ml]"
+_INSTALL = "pip install aiida-hpaint[ml]"
 PACKAGE, COMPILED = ".nequip.zip", ".nequip.pt2"
 
 
@@ -127,7 +127,7 @@ def load(name: str, model: str | None, device: str) -> NequIP:
         If nequip is not installed, the file is missing or unreadable, was compiled for another
         device or torch, or its types are not chemical symbols.
     """
-    import_package(name, "nequip", INSTALL)
+    import_package(name, "nequip", _INSTALL)
     path = find_model_file(name, model, (PACKAGE, COMPILED))
     where = resolve_device(name, device)
     network, metadata = _read(name, path, where)

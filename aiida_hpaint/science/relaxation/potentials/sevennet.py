@@ -42,8 +42,8 @@ BUNDLED = {
 }
 """Registry names of the models inside the wheel: (constant in sevenn, modality)."""
 
-INSTALL = "pip install aiida-hpaint[ml]"
-LOWEST_ENERGY = -30.0
+_INSTALL = "pip install aiida-hpaint[ml]"
+_LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
 LARGEST_FOLDED = 160
 """Sites; the memory of the folded network grows with the square of their number."""
@@ -53,7 +53,7 @@ GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
 """Sites in one pass of the original network; a CPU is fastest with one structure at a time."""
 
 
-class Network(Protocol):
+class _Network(Protocol):
     """Energies (S,) and forces (N, 3) of S structures whose pairs are known."""
 
     def energies_and_forces(
@@ -79,7 +79,7 @@ class SevenNet:
         The same network with contracted edges, if its architecture allows that; see `folded`.
     """
 
-    def __init__(self, card: PotentialCard, graph: Network, folded: Network | None) -> None:
+    def __init__(self, card: PotentialCard, graph: _Network, folded: _Network | None) -> None:
         self._card = card
         self._graph = graph
         self._folded = folded
@@ -115,9 +115,9 @@ class SevenNet:
             )
         return Evaluation(energies, forces)
 
-    def _passes(self, counts: IntArray) -> list[tuple[IntArray, Network]]:
+    def _passes(self, counts: IntArray) -> list[tuple[IntArray, _Network]]:
         """Return which structures are evaluated together, and by which network."""
-        passes: list[tuple[IntArray, Network]] = []
+        passes: list[tuple[IntArray, _Network]] = []
         device = self._card.device
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
@@ -133,7 +133,7 @@ class SevenNet:
 
     def _pass(
         self,
-        network: Network,
+        network: _Network,
         numbers: IntArray,
         positions: FloatArray,
         cells: FloatArray,
@@ -161,7 +161,7 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
     PotentialError
         If sevenn is not installed, or the file is missing or not a SevenNet checkpoint.
     """
-    import_package(name, "sevenn", INSTALL)
+    import_package(name, "sevenn", _INSTALL)
     path, modal = _locate(name, model)
     with default_precision(torch.float32):
         return _load(name, path, modal, resolve_device(name, device))
@@ -179,7 +179,7 @@ def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
         device=device,
         cutoff=float(network.cutoff),
         elements=frozenset(int(number) for number in network.type_map),
-        lowest_energy=LOWEST_ENERGY,
+        lowest_energy=_LOWEST_ENERGY,
     )
     folded = _fold(network, modality, device)
     graph = GraphNetwork(network.to(device), modality)
@@ -205,7 +205,7 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
     if not path.is_file():
         raise PotentialError(
             f"{name}: sevenn {find_version('sevenn')} does not bring this model's file: "
-            f"install the version that aiida-hpaint asks for ({INSTALL})"
+            f"install the version that aiida-hpaint asks for ({_INSTALL})"
         )
     return path, modal
 

@@ -11,7 +11,7 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
     find_candidates,
     has_selection,
 )
-from aiida_hpaint.science.benchmark.statistics.reasons import describe_failure, find_reason
+from aiida_hpaint.science.benchmark.statistics.reasons import explain_failure, find_reason
 
 RIGHT: dict[str, Any] = {"match": True, "host_match": True, "energy_difference": 0.0}
 WRONG: dict[str, Any] = {"match": False, "host_match": True, "energy_difference": 0.1}
@@ -79,7 +79,7 @@ def test_reasons_of_a_funnel(row: HostRow) -> None:
     assert find_reason(row) == "relaxed, but not ranked first"
     drawn = row.model_copy(update={"samples": row.samples[:4]})
     assert find_reason(drawn) == "sampled, but not relaxed"
-    failure = describe_failure(drawn)
+    failure = explain_failure(drawn)
     assert failure is not None
     assert (failure["les"], failure["energy_difference"]) == (False, 0.1)
     moved = {"host_match": False}

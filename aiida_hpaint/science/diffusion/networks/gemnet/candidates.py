@@ -40,7 +40,7 @@ class Candidates:
     shift: Tensor
 
 
-def find_candidates(crystals: Crystals, settings: GemNetSettings) -> Candidates:
+def find_candidate_edges(crystals: Crystals, settings: GemNetSettings) -> Candidates:
     """Find all candidates of a batch; only sites that are `unknown` may move afterwards."""
     cells, present = crystals.cells, crystals.present
     images, own = _list_images(cells, settings)

@@ -15,7 +15,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet.candidates import (
 )
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
-TIE = 1e-4
+_TIE = 1e-4
 """Difference of distances in Å below which neighbours are of one shell."""
 SAME = 1e-4
 """Squared distance in Å^2 below which a site is the site itself."""
@@ -91,7 +91,7 @@ def _select(place: Tensor, candidates: Candidates, settings: GemNetSettings) -> 
         reach = square.new_full((len(place),), settings.cutoff)
         last = rank == settings.neighbours - 1
         reach[target[last]] = square[last].sqrt()
-        kept = square.sqrt() <= torch.maximum(reach[target], reach[source]) + TIE
+        kept = square.sqrt() <= torch.maximum(reach[target], reach[source]) + _TIE
     earlier = (source < target) | ((source == target) & _precedes(candidates.image[near]))
     return near[kept & earlier]
 

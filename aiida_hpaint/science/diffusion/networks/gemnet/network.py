@@ -19,7 +19,10 @@ from aiida_hpaint.science.diffusion.networks.gemnet.bases import (
     RadialBasis,
     TimeEncoding,
 )
-from aiida_hpaint.science.diffusion.networks.gemnet.candidates import Candidates, find_candidates
+from aiida_hpaint.science.diffusion.networks.gemnet.candidates import (
+    Candidates,
+    find_candidate_edges,
+)
 from aiida_hpaint.science.diffusion.networks.gemnet.graph import Graph, build_graph
 from aiida_hpaint.science.diffusion.networks.gemnet.interaction import (
     Basis,
@@ -201,7 +204,7 @@ class GemNetwork(nn.Module):
             # coordinates, then to the axes of the noise; flat cells need double precision.
             inverse = torch.linalg.inv(cells.double()) @ self.noise.axes(cells.double())
             return Prepared(
-                candidates=find_candidates(crystals, self.settings),
+                candidates=find_candidate_edges(crystals, self.settings),
                 units=F.normalize(cells, dim=-1),
                 conversion=-inverse.to(cells),
             )

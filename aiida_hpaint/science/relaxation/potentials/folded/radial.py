@@ -16,7 +16,7 @@ CARE_FROM = 0.5
 """Å; shorter distances, which no relaxed crystal has, have little weight in the choice of B."""
 SPACING = 0.01
 """Å between the knots of the table."""
-SAMPLES = 360
+_SAMPLES = 360
 """Number of distances at which the weights are sampled."""
 SLOPE_SCALE = 0.1
 """Å; an error of the slope counts as much as an error of the value times this length."""
@@ -95,7 +95,7 @@ def span_weights(
     -------
     table, coefficients : RadialTable and (rank, U) floats
     """
-    distances = torch.linspace(SHORTEST, cutoff * (1 - 1e-6), SAMPLES, dtype=torch.float64)
+    distances = torch.linspace(SHORTEST, cutoff * (1 - 1e-6), _SAMPLES, dtype=torch.float64)
     values, slopes = _evaluate_with_slopes(weights, distances)
     care = torch.where(distances > CARE_FROM, 1.0, 0.01)[:, None]
     rows = torch.cat([values * care, SLOPE_SCALE * slopes * care])

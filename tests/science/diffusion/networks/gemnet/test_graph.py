@@ -10,7 +10,7 @@ from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidates
+from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidate_edges
 from aiida_hpaint.science.diffusion.networks.gemnet.graph import Graph, build_graph
 from aiida_hpaint.science.diffusion.networks.gemnet.settings import GemNetSettings
 
@@ -24,7 +24,7 @@ EVERYTHING = GemNetSettings(neighbours=10000, images=20)
 def graph_of(*rows: Row, settings: GemNetSettings | None = None) -> Graph:
     settings = settings or GemNetSettings()
     crystals = batch(*rows)
-    return build_graph(crystals, find_candidates(crystals, settings), settings)
+    return build_graph(crystals, find_candidate_edges(crystals, settings), settings)
 
 
 def vectors(graph: Graph) -> Counter[tuple[int, int, tuple[float, ...]]]:
@@ -112,7 +112,7 @@ def test_structures_of_a_batch_have_the_edges_they_have_alone(ties: str) -> None
 
 def test_prepared_pairs_give_the_same_edges_after_sites_have_moved() -> None:
     numbers, frac, cell, unknown = random_crystal(8, 8)
-    candidates = find_candidates(batch((numbers, frac, cell, unknown)), GemNetSettings())
+    candidates = find_candidate_edges(batch((numbers, frac, cell, unknown)), GemNetSettings())
     moved = (frac + np.random.default_rng(1).random(frac.shape) * unknown[:, None]) % 1
     row = (numbers, moved, cell, unknown)
     reused = build_graph(batch(row), candidates, GemNetSettings())

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import eval_legendre
 
-from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidates
+from aiida_hpaint.science.diffusion.networks.gemnet.candidates import find_candidate_edges
 from aiida_hpaint.science.diffusion.networks.gemnet.graph import build_graph
 from aiida_hpaint.science.diffusion.networks.gemnet.interaction import (
     Basis,
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.numerics
 def test_triplets_are_summed_as_if_one_by_one() -> None:
     settings = GemNetSettings(neighbours=6)
     crystals = batch(random_crystal(3, 0), random_crystal(2, 1))
-    graph = build_graph(crystals, find_candidates(crystals, settings), settings)
+    graph = build_graph(crystals, find_candidate_edges(crystals, settings), settings)
     torch.manual_seed(0)
     bilinear = Bilinear(4, 3, 5).double()
     count = len(graph.source)
