@@ -14,8 +14,6 @@ from aiida_hpaint.science.electrostatics.quadratic_problem import QuadraticProbl
 from aiida_hpaint.science.electrostatics.site_symmetry import find_site_permutations
 from aiida_hpaint.science.settings import PinballSettings
 
-pytestmark = pytest.mark.numerics
-
 seeds = st.integers(0, 10**6)
 BARE = PinballSettings(screening=1)
 few = settings(max_examples=10, deadline=None)

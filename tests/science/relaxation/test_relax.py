@@ -14,8 +14,6 @@ from aiida_hpaint.science.structures import StructureBatch
 
 from .crystals import EMT_CARD, batch_of, palladium_hydride
 
-pytestmark = pytest.mark.numerics
-
 SETTINGS = RelaxationSettings(fmax=0.02, max_steps=60, give_up_above=None)
 
 

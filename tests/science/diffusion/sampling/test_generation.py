@@ -28,7 +28,6 @@ def apart(left: np.ndarray, right: np.ndarray) -> float:
     return float(np.abs(difference - np.round(difference)).max())
 
 
-@pytest.mark.numerics
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_a_host_alone_and_among_forty_gets_the_same_samples(
     hosts: StructureBatch, generator: str
