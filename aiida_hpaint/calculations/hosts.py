@@ -26,7 +26,7 @@ __all__ = [
     "strip_results",
 ]
 
-Add = str | Mapping[str, int] | None
+SitesToInsert = str | Mapping[str, int] | None
 
 
 @calcfunction
@@ -101,7 +101,7 @@ def cut_into_restorations(
 
 
 def read_hosts_of_node(
-    source: Data, insert: Add
+    source: Data, insert: SitesToInsert
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """The hosts that a node holds, and what is wrong with others; without provenance.
 
@@ -126,7 +126,7 @@ def strip_results(hosts: StructureBatch) -> StructureBatch:
 
 
 def _from_cif(
-    source: CifData, insert: Add
+    source: CifData, insert: SitesToInsert
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     name = Path(str(source.label or source.filename)).name
     stem = name[:-4] if name.lower().endswith(".cif") else name

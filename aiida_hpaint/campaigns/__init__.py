@@ -1,4 +1,4 @@
-"""Campaigns: thousands of hosts, chunk by chunk, resumed without repeating."""
+"""Campaigns: restorations of thousands of hosts in chunks, without repeating known results."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.group import CampaignGroup, find_campaign, list_campaigns
-    from aiida_hpaint.campaigns.picking import pick_candidates
-    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.results import collect_campaign_samples, pick_candidates
     from aiida_hpaint.campaigns.sources import (
         read_hosts_from_archive,
         read_hosts_from_files,
@@ -40,8 +39,7 @@ __all__ = [
 
 _MODULES = {
     "campaigns.group": ("CampaignGroup", "find_campaign", "list_campaigns"),
-    "campaigns.picking": ("pick_candidates",),
-    "campaigns.results": ("collect_campaign_samples",),
+    "campaigns.results": ("collect_campaign_samples", "pick_candidates"),
     "campaigns.sources": (
         "read_hosts_from_archive",
         "read_hosts_from_files",
@@ -53,7 +51,8 @@ _MODULES = {
     "workflows.restore.deduplication": ("hash_plan",),
 }
 
-# The status of a campaign is quick only where nothing else is loaded for it.
+# Modules are imported on first use, so that reading the status of a campaign does not load the
+# engine.
 _LAZY = {name: module for module, names in _MODULES.items() for name in names}
 
 

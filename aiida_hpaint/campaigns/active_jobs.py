@@ -1,4 +1,4 @@
-"""Jobs and paused processes below a campaign, at any depth: found from the jobs upwards."""
+"""Active jobs and paused processes of a campaign, at any depth below its processes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from aiida_hpaint.workflows.controllers import ENDED
 __all__ = ["ActiveJob", "find_active_jobs"]
 
 _CALCJOB = "process.calculation.calcjob."
-_DEEPEST = 12
+_MAX_DEPTH = 12
 
 
 @dataclass(frozen=True)
 class ActiveJob:
-    """A job that has not ended, or a process that is paused.
+    """A job that has not ended, or a paused process.
 
     Attributes
     ----------
     pk, label
-        Of the process.
+        PK and label of the process.
     state
         "running", "queued", "paused", or "on its way" (to the computer or back).
     status
-        What AiiDA says of it; why it is paused.
+        Message of AiiDA, such as the reason of a pause.
     """
 
     pk: int
@@ -36,9 +36,10 @@ class ActiveJob:
 
 
 def find_active_jobs(roots: Collection[int]) -> list[ActiveJob]:
-    """Jobs that have not ended and processes that are paused, below or among processes.
+    """Return the jobs that have not ended and the paused processes, below or among processes.
 
-    Few jobs are alive at once, however large the campaign: from each it is some steps upwards.
+    The search starts from the active jobs, which are few however large a campaign is, and follows
+    their callers upwards.
     """
     query = QueryBuilder()
     jobs = {"node_type": {"like": f"{_CALCJOB}%"}}
@@ -50,7 +51,6 @@ def find_active_jobs(roots: Collection[int]) -> list[ActiveJob]:
         },
         project=[
             "id",
-            "node_type",
             "attributes.process_label",
             "attributes.paused",
             "attributes.process_status",
@@ -59,33 +59,27 @@ def find_active_jobs(roots: Collection[int]) -> list[ActiveJob]:
         tag="process",
     )
     rows = query.order_by({"process": "id"}).all()
-    ours = _below({row[0] for row in rows}, set(roots))
-    return [_job(*row) for row in rows if row[0] in ours]
+    below = _find_below({row[0] for row in rows}, set(roots))
+    found = []
+    for pk, label, is_paused, status, scheduler in rows:
+        if pk in below:
+            state = scheduler if scheduler in ("running", "queued") else "on its way"
+            found.append(ActiveJob(pk, label, "paused" if is_paused else state, status or ""))
+    return found
 
 
-def _below(processes: set[int], roots: set[int]) -> set[int]:
-    """Those that one of the roots has called, directly or not."""
+def _find_below(processes: set[int], roots: set[int]) -> set[int]:
+    """Return the processes that are roots or that a root has called, directly or not."""
     tops = {pk: pk for pk in processes}
-    ours = processes & roots
-    for _ in range(_DEEPEST):
-        left = {top for pk, top in tops.items() if pk not in ours}
+    below = processes & roots
+    for _ in range(_MAX_DEPTH):
+        left = {top for pk, top in tops.items() if pk not in below}
         if not left:
             break
-        callers = _callers(left)
-        tops = {pk: callers[top] for pk, top in tops.items() if pk not in ours and top in callers}
-        ours |= {pk for pk, top in tops.items() if top in roots}
-    return ours
-
-
-def _callers(processes: set[int]) -> dict[int, int]:
-    query = QueryBuilder()
-    query.append(ProcessNode, filters={"id": {"in": list(processes)}}, project="id", tag="called")
-    query.append(WorkflowNode, with_outgoing="called", project="id")
-    return dict(query.all())
-
-
-def _job(
-    pk: int, kind: str, label: str, paused: bool | None, status: str | None, scheduler: str | None
-) -> ActiveJob:
-    state = {"running": "running", "queued": "queued"}.get(scheduler or "", "on its way")
-    return ActiveJob(pk, label, "paused" if paused else state, status or "")
+        query = QueryBuilder()
+        query.append(ProcessNode, filters={"id": {"in": list(left)}}, project="id", tag="called")
+        query.append(WorkflowNode, with_outgoing="called", project="id")
+        callers = dict(query.all())
+        tops = {pk: callers[top] for pk, top in tops.items() if pk not in below and top in callers}
+        below |= {pk for pk, top in tops.items() if top in roots}
+    return below

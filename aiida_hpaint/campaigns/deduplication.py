@@ -1,4 +1,4 @@
-"""Hosts that this profile knows under a plan already: finished, running, waiting, or failed."""
+"""Hosts that the profile already has a restoration of, with the same settings and models."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ __all__ = [
 ]
 
 RUNNING, WAITING = "running", "waiting"
-"""A host whose restoration has begun, or is to begin, beside those that outcomes have."""
+"""States of hosts whose restoration has started, or is to start; the others are outcomes."""
 
 FINISHED = frozenset({RESTORED, WITHOUT})
 
-NEVER_STARTED = "it was never begun: the process of the campaign ended before"
-"""Reason of hosts whose turn did not come."""
+NEVER_STARTED = "it was never started: the process of the campaign ended before"
+"""Failure of hosts whose chunk was not submitted."""
 
 _RANKS = {RESTORED: 2, WITHOUT: 1}
 
 
 @dataclass(frozen=True)
 class KnownHost:
-    """What the profile knows of a host.
+    """State of a host that the profile knows.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class KnownHost:
         PK of the restoration (for WAITING, of the campaign's process), and the index of the host
         in it.
     reason
-        Why it failed; empty where it did not.
+        Reason of a failure; otherwise empty.
     """
 
     state: str
@@ -71,44 +71,46 @@ class KnownHost:
 
 @dataclass(frozen=True)
 class ProcessHosts:
-    """A restoration, or a campaign's process, with its hosts.
+    """A restoration, or a process that runs a campaign (a controller), with its hosts.
 
     Attributes
     ----------
     pk, uuid
-        Of the process.
-    ended
-        Whether it has.
+        PK and UUID of the process.
+    has_ended
+        Whether the process has ended.
     keys, sites
-        Of its hosts, and how many sites they have together.
+        Hash of each host, and number of sites of all hosts.
     times
-        When it began, and when it last changed.
+        Times of creation and of the last change.
     plan
-        Its `hash_plan`; None where it has not been worked out.
+        `hash_plan` of its settings and models; None before it is computed.
     outcomes
-        Its note, see `workflows.outcomes`; None where there is none (yet).
-    begun
-        Whether its hosts are being restored, or wait for that.
+        Outcomes of its hosts, see `workflows.restore.outcomes`; None before the process has ended.
+    is_restoration
+        Whether its hosts are being restored, or (controllers) wait for that.
     host_indices
-        Which of its hosts count; None: all.
+        Indices of the hosts that count; None for all.
     """
 
     pk: int
     uuid: str
-    ended: bool
+    has_ended: bool
     keys: list[str]
     sites: int
     times: tuple[datetime, datetime]
     plan: str | None
     outcomes: dict[str, Any] | None
-    begun: bool = True
+    is_restoration: bool = True
     host_indices: Sequence[int] | None = None
 
-    def known(self) -> Iterator[tuple[str, KnownHost]]:
-        """Its hosts by their keys."""
+    def read_hosts(self) -> Iterator[tuple[str, KnownHost]]:
+        """Yield key and state of each host that counts."""
         host_indices = range(len(self.keys)) if self.host_indices is None else self.host_indices
         if self.outcomes is None:
-            state, reason = self._as_one()
+            state, reason = RUNNING, ""
+            if not self.is_restoration:
+                state, reason = (FAILED, NEVER_STARTED) if self.has_ended else (WAITING, "")
             for host_index in host_indices:
                 yield self.keys[host_index], KnownHost(state, self.pk, host_index, reason)
             return
@@ -119,30 +121,28 @@ class ProcessHosts:
             )
             yield self.keys[host_index], found
 
-    def _as_one(self) -> tuple[str, str]:
-        if self.begun:
-            return RUNNING, ""
-        return (FAILED, NEVER_STARTED) if self.ended else (WAITING, "")
-
 
 def find_known_hosts(plan: str) -> dict[str, KnownHost]:
-    """Hosts that a restoration has or had, or that wait for one, by their keys.
+    """Return the hosts that have, had or wait for a restoration, by key.
 
     Parameters
     ----------
     plan
         `hash_plan` of the settings and models.
     """
-    controllers = [one for one in find_controllers_with_hosts() if not one.ended]
+    controllers = [one for one in find_controllers_with_hosts() if not one.has_ended]
     found = [*add_plan_keys(controllers, "plan__"), *add_plan_keys(find_restorations_with_hosts())]
     return merge_known_hosts(one for one in found if one.plan == plan)
 
 
 def merge_known_hosts(found: Iterable[ProcessHosts]) -> dict[str, KnownHost]:
-    """What is known of each host: how it finished, if it did, or else what happened last."""
+    """Return one state for each host: the result if it has one, otherwise the latest state.
+
+    Of several results, a candidate counts more than none, and then the latest counts.
+    """
     known: dict[str, KnownHost] = {}
     for process in found:
-        for key, one in process.known():
+        for key, one in process.read_hosts():
             if key not in known or _rank(one) >= _rank(known[key]):
                 known[key] = one
     return known
@@ -151,14 +151,22 @@ def merge_known_hosts(found: Iterable[ProcessHosts]) -> dict[str, KnownHost]:
 def find_restorations_with_hosts(
     filters: dict[str, Any] | None = None, group: str | None = None
 ) -> list[ProcessHosts]:
-    """Restorations with their hosts, the oldest first; of a campaign, if its UUID is given."""
+    """Return restorations with their hosts, the oldest first.
+
+    Parameters
+    ----------
+    filters
+        Filters of the QueryBuilder for the processes.
+    group
+        UUID of a campaign whose restorations are returned; by default all.
+    """
     label = {"attributes.process_label": {"like": "WorkGraph<%"}}
-    return _found(WorkflowNode, "graph_inputs__hosts", {**label, **(filters or {})}, group)
+    return _query(WorkflowNode, "graph_inputs__hosts", {**label, **(filters or {})}, group)
 
 
 def find_controllers_with_hosts(campaign: str | None = None) -> list[ProcessHosts]:
-    """Processes of campaigns with their hosts, the oldest first."""
-    found = _found(WorkChainNode, "hosts", {"attributes.process_label": "CampaignWorkChain"})
+    """Return the processes that run campaigns with their hosts, the oldest first."""
+    found = _query(WorkChainNode, "hosts", {"attributes.process_label": "CampaignWorkChain"})
     if campaign is None:
         return found
     ours = set(query_controllers(campaign, {}, "id").all(flat=True))
@@ -168,7 +176,7 @@ def find_controllers_with_hosts(campaign: str | None = None) -> list[ProcessHost
 def add_plan_keys(
     found: list[ProcessHosts], prefix: str = "graph_inputs__plan__"
 ) -> list[ProcessHosts]:
-    """The same with the keys of their plans, which are noted with those that had none."""
+    """Return the same processes, all with `plan`; new keys are stored as extras of the nodes."""
     lacking = [one.pk for one in found if one.plan is None]
     made = hash_plans(lacking, prefix) if lacking else {}
     for pk, key in made.items():
@@ -176,7 +184,7 @@ def add_plan_keys(
     return [replace(one, plan=one.plan or made.get(one.pk)) for one in found]
 
 
-def _found(
+def _query(
     kind: type[ProcessNode], label: str, filters: dict[str, Any], group: str | None = None
 ) -> list[ProcessHosts]:
     query = QueryBuilder()
@@ -199,19 +207,19 @@ def _found(
 
 
 def _read(row: list[Any], label: str) -> ProcessHosts:
-    hosts, keys, sites, pk, uuid, begun, changed, state, plan, outcomes = row
-    ended = state in ENDED
+    hosts, keys, sites, pk, uuid, created, changed, state, plan, outcomes = row
+    has_ended = state in ENDED
     if keys is None:
         batch: Any = load_node(hosts)
         keys = get_host_keys(batch)
-    if ended and outcomes is None and label != "hosts":
+    if has_ended and outcomes is None and label != "hosts":
         process: Any = load_node(pk)
         record_outcomes(process)
         outcomes = process.base.extras.get(OUTCOMES)
-    times = (begun, changed)
-    return ProcessHosts(pk, uuid, ended, keys, sites, times, plan, outcomes, begun=label != "hosts")
+    times = (created, changed)
+    return ProcessHosts(pk, uuid, has_ended, keys, sites, times, plan, outcomes, label != "hosts")
 
 
 def _rank(known: KnownHost) -> tuple[int, int]:
-    # A chunk begins later than the process that has its hosts waiting.
+    # The PK of a chunk is higher than that of the controller in which its hosts waited.
     return _RANKS.get(known.state, 0), known.process

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 OTHER_RESTORATIONS = "hpaint_other_restorations"
-"""Extra: hosts that a restoration outside of the campaign knew already, by its UUID."""
+"""Extra: indices of hosts of the campaign in earlier restorations, by their UUIDs."""
 
 
 class CampaignGroup(Group):
@@ -25,41 +25,35 @@ class CampaignGroup(Group):
 
     @property
     def other_restorations(self) -> Mapping[str, list[int]]:
-        """Places of hosts of the campaign in restorations outside of it, by their UUIDs."""
+        """Indices of hosts of the campaign in restorations outside of it, by their UUIDs."""
         found: dict[str, list[int]] = self.base.extras.get(OTHER_RESTORATIONS, {})
         return found
 
 
 def find_campaign(name: str) -> CampaignGroup | None:
-    """The campaign of a name, a UUID, or a process that runs it (PK); None if there is none."""
+    """Return the campaign of a name, a UUID, or a process that runs it (PK), or None."""
     either: list[dict[str, Any]] = [{"label": name}, {"uuid": name}]
-    either += [{"uuid": uuid} for uuid in _run_by(name)]
+    if name.isdigit():
+        query = QueryBuilder()
+        query.append(WorkChainNode, filters={"id": int(name)}, tag="process")
+        label = {"label": "campaign"}
+        query.append(Str, with_outgoing="process", edge_filters=label, project="attributes.value")
+        either += [{"uuid": uuid} for uuid in query.all(flat=True)]
     query = QueryBuilder().append(CampaignGroup, filters={"or": either})
     found: list[CampaignGroup] = query.all(flat=True)
-    # A name wins over a number that looks the same.
+    # The name of a campaign may look like the PK of another one's process: the name wins.
     return next((one for one in found if one.label == name), found[0] if found else None)
 
 
-def _run_by(pk: str) -> list[str]:
-    if not pk.isdigit():
-        return []
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters={"id": int(pk)}, tag="process")
-    label = {"label": "campaign"}
-    query.append(Str, with_outgoing="process", edge_filters=label, project="attributes.value")
-    found: list[str] = query.all(flat=True)
-    return found
-
-
 def list_campaigns() -> list[CampaignGroup]:
-    """All campaigns of the profile, the latest first."""
+    """Return all campaigns of the profile, the latest first."""
     query = QueryBuilder().append(CampaignGroup, tag="group")
     found: list[CampaignGroup] = query.order_by({"group": {"id": "desc"}}).all(flat=True)
     return found
 
 
 def get_or_create_campaign(name: str) -> CampaignGroup:
-    """The campaign of a name, made if it is not there.
+    """Return the campaign of a name, which is created if it does not exist.
 
     Raises
     ------
@@ -71,7 +65,7 @@ def get_or_create_campaign(name: str) -> CampaignGroup:
     except NotExistent:
         if QueryBuilder().append(Group, filters={"label": name}).count():
             raise ValueError(
-                f"campaign {name!r}: there is a group of that name, which is no campaign: "
+                f"campaign {name!r}: a group of that name exists and is not a campaign: "
                 "choose another name"
             ) from None
         found = CampaignGroup(label=name).store()

@@ -1,54 +1,91 @@
-"""What a campaign found, from all of its chunks."""
+"""Results of a campaign: the samples of all chunks, and StructureData on request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from aiida.orm import load_node
+from aiida.orm import (
+    CalcFunctionNode,
+    List,
+    Node,
+    ProcessNode,
+    QueryBuilder,
+    StructureData,
+    load_node,
+)
 
 from aiida_hpaint.calculations.failures import fill_missing_scalars
-from aiida_hpaint.campaigns.deduplication import WAITING, KnownHost
+from aiida_hpaint.calculations.ranking import pick_structures
+from aiida_hpaint.campaigns.deduplication import WAITING
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.progress import get_samples
 
-__all__ = ["collect_campaign_samples"]
+__all__ = ["collect_campaign_samples", "pick_candidates"]
 
 
 def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
-    """The ranked samples of all hosts of a campaign so far, host by host; None if there are none.
+    """Return the ranked samples of all hosts of a campaign so far; None if there are none.
 
-    Of a host that was restored more than once those that count, see `campaign_state`. The scalar
-    `host` is its index in the campaign. Of the history there is what the first chunk has.
+    A host that was restored more than once has the samples of the restoration that counts, see
+    `read_campaign_state`. The scalar `host` is the index of the host in the campaign. The history
+    is that of the first chunk.
     """
+    known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
+    known.sort(key=lambda host: (host.process, host.host_index))
+    numbers: dict[int, dict[int, int]] = {}
+    for number, host in enumerate(known):
+        numbers.setdefault(host.process, {})[host.host_index] = number
     found: list[StructureBatch] = []
-    for process, host_indices in _by_process(find_campaign_hosts(group)).items():
+    for process, number_of in numbers.items():
         node: Any = load_node(process)
         samples = get_samples(node)
-        if samples is not None:
-            found.append(_placed(samples, host_indices, first=not found))
+        if samples is None:
+            continue
+        hosts = samples.scalars["host"].tolist()
+        rows = [row for row, host in enumerate(hosts) if host in number_of]
+        renumbered = np.array([number_of[hosts[row]] for row in rows], dtype=np.int64)
+        chosen = samples[np.array(rows, dtype=np.int64)].with_scalars(host=renumbered)
+        found.append(replace(chosen, history=()) if found else chosen)
     return concatenate(fill_missing_scalars(found)) if found else None
 
 
-def _by_process(hosts: Mapping[str, KnownHost]) -> dict[int, dict[int, int]]:
-    """Return, for each restoration, index in the campaign by index in the restoration."""
-    begun = [known for known in hosts.values() if known.state != WAITING]
-    ordered = sorted(begun, key=lambda known: (known.process, known.host_index))
-    found: dict[int, dict[int, int]] = {}
-    for number, known in enumerate(ordered):
-        found.setdefault(known.process, {})[known.host_index] = number
-    return found
+def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> list[StructureData]:
+    """Return the lowest candidates of hosts as StructureData, with provenance.
 
+    Restorations of campaigns make no StructureData; one calculation makes all that do not exist
+    yet.
 
-def _placed(
-    samples: StructureBatch, host_indices: Mapping[int, int], first: bool
-) -> StructureBatch:
-    hosts = samples.scalars["host"].tolist()
-    chosen = samples[np.flatnonzero([host in host_indices for host in hosts])]
-    numbers = [host_indices[host] for host in chosen.scalars["host"].tolist()]
-    placed = chosen.with_scalars(host=np.array(numbers, dtype=np.int64))
-    return placed if first else replace(placed, history=())
+    Parameters
+    ----------
+    restoration
+        Restoration; without samples there is nothing to pick.
+    labels
+        Labels of hosts, by default all. Hosts that the restoration does not have are left out.
+    """
+    outputs = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
+    if not outputs:
+        return []
+    samples: Any = outputs[0]
+    batch = samples.batch
+    lowest = np.flatnonzero(batch.scalars["rank"] == 0).tolist()
+    hosts = [
+        int(batch.scalars["host"][row])
+        for row in lowest
+        if not labels or batch.labels[row] in labels
+    ]
+    query = QueryBuilder()
+    query.append(Node, filters={"id": samples.pk}, tag="samples")
+    filters = {"attributes.function_name": "pick_structures"}
+    query.append(CalcFunctionNode, with_incoming="samples", filters=filters, tag="pick")
+    query.append(StructureData, with_incoming="pick", project="*", edge_project="label")
+    found = {label: node for node, label in query.all()}
+    names = {host: f"host_{host:05d}" for host in hosts}
+    missing = sorted(host for host in hosts if names[host] not in found)
+    if missing:
+        found |= pick_structures(samples, List(missing))
+    return [found[names[host]] for host in hosts]

@@ -1,4 +1,4 @@
-"""CampaignState: how far a campaign is."""
+"""CampaignState: the progress of a campaign."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class FailureGroup:
     Attributes
     ----------
     reason
-        In words.
+        Text of the error.
     hosts
-        How many.
+        Number of hosts.
     processes
         PKs of their restorations.
     """
@@ -54,26 +54,27 @@ class FailureGroup:
 
 @dataclass(frozen=True)
 class CampaignState:
-    """How far a campaign is.
+    """The progress of a campaign.
 
     Attributes
     ----------
     name, pk
-        Of the campaign and its group.
+        Name of the campaign, and PK of its group.
     restored, without, running, waiting
-        Different hosts that have a candidate, honestly have none, are being restored, wait.
+        Numbers of different hosts that have a candidate, have none although their jobs succeeded,
+        are being restored, or wait.
     failures
-        Hosts whose jobs came to nothing, by reason, the commonest first.
+        Hosts whose jobs failed, by reason, the most frequent first.
     chunks, chunks_ended
-        Restorations that have begun, and those that have ended.
+        Numbers of restorations that have started, and of those that have ended.
     alive
         PKs of the processes that run the campaign.
     jobs
-        Jobs that have not ended, and processes that are paused.
+        Jobs that have not ended, and paused processes.
     seconds_left
-        None where nothing runs or nothing has ended yet.
+        Estimate of the remaining time; None if nothing runs, or no chunk has ended yet.
     basis
-        What that is worked out from, in words; empty without it.
+        Text that says what the estimate is based on; empty without an estimate.
     """
 
     name: str
@@ -92,39 +93,40 @@ class CampaignState:
 
     @property
     def failed(self) -> int:
-        """Hosts that failed, for whatever reason."""
+        """Number of hosts that failed for any reason."""
         return sum(failure.hosts for failure in self.failures)
 
     @property
     def done(self) -> int:
-        """Hosts that are finished."""
+        """Number of hosts that are finished."""
         return self.restored + self.without
 
     @property
     def total(self) -> int:
-        """All hosts, each counted once."""
+        """Number of different hosts."""
         return self.done + self.running + self.waiting + self.failed
 
 
 def read_campaign_state(group: CampaignGroup, with_jobs: bool = True) -> CampaignState:
-    """How far a campaign is: a handful of queries, whatever the number of hosts.
+    """Return the progress of a campaign; the number of queries does not depend on that of hosts.
 
     Parameters
     ----------
     group
         The campaign.
     with_jobs
-        Whether to look for its jobs, too.
+        Whether its active jobs are searched.
     """
-    controllers, restorations = _processes(group)
-    known = list(merge_known_hosts([*controllers, *restorations, *_elsewhere(group)]).values())
+    controllers, restorations = _find_processes(group)
+    found = [*controllers, *restorations, *_find_other_restorations(group)]
+    known = list(merge_known_hosts(found).values())
     counts = dict.fromkeys((RESTORED, WITHOUT, RUNNING, WAITING), 0)
     for one in known:
         if one.state in counts:
             counts[one.state] += 1
-    alive = [one for one in controllers if not one.ended]
-    left, basis = _time_left(alive, restorations)
-    roots = [one.pk for one in (*alive, *restorations) if not one.ended]
+    alive = [one for one in controllers if not one.has_ended]
+    left, basis = _estimate_time_left(alive, restorations)
+    roots = [one.pk for one in (*alive, *restorations) if not one.has_ended]
     return CampaignState(
         name=group.label,
         pk=group.pk or 0,
@@ -132,9 +134,9 @@ def read_campaign_state(group: CampaignGroup, with_jobs: bool = True) -> Campaig
         without=counts[WITHOUT],
         running=counts[RUNNING],
         waiting=counts[WAITING],
-        failures=_failures(known),
+        failures=_group_failures(known),
         chunks=len(restorations),
-        chunks_ended=sum(one.ended for one in restorations),
+        chunks_ended=sum(one.has_ended for one in restorations),
         alive=tuple(one.pk for one in alive),
         jobs=tuple(find_active_jobs(roots)) if with_jobs and roots else (),
         seconds_left=left,
@@ -143,13 +145,16 @@ def read_campaign_state(group: CampaignGroup, with_jobs: bool = True) -> Campaig
 
 
 def find_campaign_hosts(group: CampaignGroup) -> dict[str, KnownHost]:
-    """What is known of each host of a campaign, under its latest settings, by its key."""
-    controllers, restorations = _processes(group)
-    return merge_known_hosts([*controllers, *restorations, *_elsewhere(group)])
+    """Return the state of each host of a campaign with its latest settings, by key."""
+    controllers, restorations = _find_processes(group)
+    return merge_known_hosts([*controllers, *restorations, *_find_other_restorations(group)])
 
 
-def _processes(group: CampaignGroup) -> tuple[list[ProcessHosts], list[ProcessHosts]]:
-    """Those of the latest settings: with others, all hosts are to be restored anew."""
+def _find_processes(group: CampaignGroup) -> tuple[list[ProcessHosts], list[ProcessHosts]]:
+    """Return controllers and restorations with the latest settings of the campaign.
+
+    Results with earlier settings do not count: with new settings all hosts are restored again.
+    """
     controllers = add_plan_keys(find_controllers_with_hosts(group.uuid), "plan__")
     restorations = add_plan_keys(find_restorations_with_hosts(group=group.uuid))
     plan = controllers[-1].plan if controllers else None
@@ -161,8 +166,8 @@ def _processes(group: CampaignGroup) -> tuple[list[ProcessHosts], list[ProcessHo
     )
 
 
-def _elsewhere(group: CampaignGroup) -> list[ProcessHosts]:
-    """Restorations outside of the campaign, with those of their hosts that belong to it."""
+def _find_other_restorations(group: CampaignGroup) -> list[ProcessHosts]:
+    """Return the restorations outside of the campaign that have results of its hosts."""
     host_indices = group.other_restorations
     if not host_indices:
         return []
@@ -170,7 +175,7 @@ def _elsewhere(group: CampaignGroup) -> list[ProcessHosts]:
     return [replace(one, host_indices=host_indices[one.uuid]) for one in found]
 
 
-def _failures(known: Sequence[KnownHost]) -> tuple[FailureGroup, ...]:
+def _group_failures(known: Sequence[KnownHost]) -> tuple[FailureGroup, ...]:
     found: dict[str, list[KnownHost]] = {}
     for one in known:
         if one.state == FAILED:
@@ -182,14 +187,17 @@ def _failures(known: Sequence[KnownHost]) -> tuple[FailureGroup, ...]:
     return tuple(sorted(failures, key=lambda failure: -failure.hosts))
 
 
-def _time_left(
+def _estimate_time_left(
     alive: Sequence[ProcessHosts], restorations: Sequence[ProcessHosts]
 ) -> tuple[float | None, str]:
-    """Sites to go over sites a second, since the first of what runs now began."""
+    """Estimate the remaining time from the sites per second since the first controller started."""
     if not alive:
         return None, ""
-    children = _children([one.pk for one in alive])
-    ended = [one for one in restorations if one.ended and one.pk in children]
+    query = QueryBuilder()
+    query.append(WorkflowNode, filters={"id": {"in": [one.pk for one in alive]}}, tag="controller")
+    query.append(WorkflowNode, with_incoming="controller", project="id")
+    children = set(query.all(flat=True))
+    ended = [one for one in restorations if one.has_ended and one.pk in children]
     done = sum(one.sites for one in ended)
     if not done:
         return None, ""
@@ -201,15 +209,8 @@ def _time_left(
     )
 
 
-def _children(controllers: list[int]) -> set[int]:
-    query = QueryBuilder()
-    query.append(WorkflowNode, filters={"id": {"in": controllers}}, tag="controller")
-    query.append(WorkflowNode, with_incoming="controller", project="id")
-    return set(query.all(flat=True))
-
-
 def format_duration(seconds: float) -> str:
-    """A time in words."""
+    """Return a time as text, such as "2 h 05 min"."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,4 +1,4 @@
-"""From hosts and settings to a campaign: what is new, what is known, and what is to be done."""
+"""Submission of hosts to a campaign: which hosts are new, and which are already known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 from aiida.engine import submit as submit_process
 from aiida.orm import Bool, Int, Node, ProcessNode, QueryBuilder, Str, WorkflowNode, load_node
 
-from aiida_hpaint.calculations.hosts import Add
+from aiida_hpaint.calculations.hosts import SitesToInsert
 from aiida_hpaint.campaigns.deduplication import (
     FAILED,
     FINISHED,
@@ -20,9 +20,8 @@ from aiida_hpaint.campaigns.deduplication import (
     KnownHost,
     find_known_hosts,
 )
-from aiida_hpaint.campaigns.gathering import gather_sources
 from aiida_hpaint.campaigns.group import OTHER_RESTORATIONS, CampaignGroup, get_or_create_campaign
-from aiida_hpaint.campaigns.sources import HostSources
+from aiida_hpaint.campaigns.sources import CampaignHosts, gather_campaign_hosts
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
@@ -41,39 +40,39 @@ REPEATED_STATES: Mapping[str, frozenset[str]] = {
     "unrestored": frozenset({FAILED, WITHOUT}),
     "all": frozenset({FAILED, *FINISHED}),
 }
-"""States of known hosts that are restored again, by the word that asks for it."""
+"""States of known hosts that are restored again, by the value of `again`."""
 
-_PROCESSES_EACH = 8
-"""Processes that a chunk keeps in the daemon: restoration, stage and job, or where a stage looks
-for the host that killed its job, restoration, stage, split, and some stages and jobs."""
+_PROCESSES_PER_CHUNK = 8
+"""Largest number of processes of a chunk in the daemon: restoration, stage and job, and while a
+stage is split to find the host that kills its job, several stages and jobs."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a submission is to do.
+    """Hosts that are submitted, and those of them that are to be restored.
 
     Attributes
     ----------
     name
-        Of the campaign.
+        Name of the campaign.
     sources
         All hosts that were given.
     keys
-        Of each host.
+        Hash of each host.
     known
-        What the profile knows of them, by key.
+        States of the hosts that the profile knows, by key.
     rows
-        Hosts to restore now, as rows of all of them.
+        Indices of the hosts to restore.
     same
-        Hosts that were given before in the same submission: the row of each, and of the first.
+        Index of each host that was given before in the same submission, and of the first one.
     plan
-        Nodes for the restorations, not stored yet.
+        Nodes with settings and identities of the restorations, not stored yet.
     chunk_sites, max_jobs
-        Sites of a chunk, and chunks at once, at most.
+        Largest number of sites in a chunk, and of chunks at once.
     """
 
     name: str
-    sources: HostSources
+    sources: CampaignHosts
     keys: Sequence[str]
     known: Mapping[str, KnownHost]
     rows: Sequence[int]
@@ -83,7 +82,7 @@ class Submission:
     max_jobs: int
 
     def count_hosts(self) -> dict[str, int]:
-        """How many different hosts are new, known in which state, and to be restored again."""
+        """Return the numbers of different hosts: new, to be restored again, and known by state."""
         chosen = set(self.rows)
         found = dict.fromkeys(("new", "again", *FINISHED, RUNNING, WAITING, FAILED), 0)
         for row, key in enumerate(self.keys):
@@ -94,7 +93,7 @@ class Submission:
         return found
 
     def count_chunks(self) -> int:
-        """How many chunks the hosts to restore make."""
+        """Return the number of chunks of the hosts to restore."""
         hosts = self.sources.hosts
         if hosts is None or not self.rows:
             return 0
@@ -103,7 +102,7 @@ class Submission:
 
 def prepare_submission(
     name: str,
-    sources: HostSources,
+    sources: CampaignHosts,
     settings: RestorationSettings,
     *,
     code: Any = None,
@@ -113,31 +112,31 @@ def prepare_submission(
     max_jobs: int = 10,
     again: Repeat = "failed",
 ) -> Submission:
-    """Find out which hosts are to be restored; nothing is stored or submitted.
+    """Find the hosts that are to be restored; nothing is stored or submitted.
 
     Parameters
     ----------
     name
-        Of the campaign, which need not be there yet.
+        Name of a new or an existing campaign.
     sources
         Hosts with the sites to insert.
     settings, code, options, upload_model
         As for `build_restore`.
     chunk_sites, max_jobs
-        Sites of a chunk, and chunks at once, at most.
+        Largest number of sites in a chunk, and of chunks at once.
     again
-        Which of the hosts that are known are restored again: none, those that failed (their jobs
-        died), those that are unrestored for whatever reason, or all that do not run.
+        Known hosts that are restored again: none, those that failed (their jobs died), those that
+        are unrestored for any reason, or all that are not running.
 
     Raises
     ------
     ValueError
-        If settings, options or hosts cannot be; the message says what and why.
+        If settings, options or hosts are invalid.
     """
     if settings.validation is not None:
         raise ValueError(
             "settings.validation: DFT takes a job for each structure, more than max_jobs allows: "
-            "leave it out, and run `aiida-hpaint validate PK` on what was restored"
+            "leave it out, and run `aiida-hpaint validate PK` on the restorations"
         )
     if sources.hosts is None:
         raise ValueError("there is no host: give at least one")
@@ -157,32 +156,32 @@ def prepare_submission(
 
 
 def submit_campaign(
-    submission: Submission, archive: Path | None = None, add: Add = None
+    submission: Submission, archive: Path | None = None, add: SitesToInsert = None
 ) -> tuple[CampaignGroup, ProcessNode | None]:
-    """Make the campaign, if it is not there, and submit what there is to do.
+    """Create the campaign if it does not exist, and submit the hosts to restore.
 
     Parameters
     ----------
     submission
-        Of `make_order`.
+        Result of `prepare_submission`.
     archive
-        Imported first, if any of the hosts comes from it.
+        Archive that is imported first if hosts to restore come from it.
     add
-        As it was given for the sources, for the provenance of hosts from nodes.
+        Sites to insert, as given when the hosts were read, for the provenance of hosts from nodes.
 
     Returns
     -------
     group, process
-        The campaign, and what restores the hosts, chunk by chunk; None where all are known.
+        The campaign, and the process that restores the hosts in chunks; None if all are known.
     """
     group = get_or_create_campaign(submission.name)
     group.base.extras.set(MAX_JOBS, submission.max_jobs)
-    _note_elsewhere(group, submission)
+    _note_known_hosts(group, submission)
     if not submission.rows:
         return group, None
     process: ProcessNode = submit_process(
         CampaignWorkChain,
-        hosts=gather_sources(submission.sources, submission.rows, archive, add),
+        hosts=gather_campaign_hosts(submission.sources, submission.rows, archive, add),
         plan=dict(submission.plan),
         chunk_sites=Int(submission.chunk_sites),
         max_jobs=Int(submission.max_jobs),
@@ -192,9 +191,9 @@ def submit_campaign(
     return group, process
 
 
-def _note_elsewhere(group: CampaignGroup, submission: Submission) -> None:
-    """Hosts that are known are part of the campaign, wherever they were restored."""
-    members = set(_members(group))
+def _note_known_hosts(group: CampaignGroup, submission: Submission) -> None:
+    """Add known hosts to the campaign by the restorations outside of it that have their results."""
+    members = _find_restorations(group)
     noted = {uuid: set(host_indices) for uuid, host_indices in group.other_restorations.items()}
     chosen = set(submission.rows)
     uuids: dict[int, str] = {}
@@ -212,22 +211,22 @@ def _note_elsewhere(group: CampaignGroup, submission: Submission) -> None:
         )
 
 
-def _members(group: CampaignGroup) -> list[int]:
-    """PKs of the restorations of a campaign, those among them that are not in its group yet."""
+def _find_restorations(group: CampaignGroup) -> set[int]:
+    """Return PKs of the restorations of a campaign, also of those not yet in its group."""
     query = QueryBuilder().append(CampaignGroup, filters={"id": group.pk}, tag="group")
     query.append(Node, with_group="group", project="id")
     called = query_controllers(group.uuid, {})
     called.append(WorkflowNode, with_incoming="controller", project="id")
-    return [*query.all(flat=True), *called.all(flat=True)]
+    return {*query.all(flat=True), *called.all(flat=True)}
 
 
 def _check_slots(max_jobs: int) -> None:
-    """Refuse more chunks than the daemon has room for: they would wait for each other for ever."""
+    """Raise ValueError for more chunks than fit into the daemon, which would block each other."""
     from aiida.manage.configuration import get_config_option
 
     slots = int(get_config_option("daemon.worker_process_slots"))
     workers = max(1, int(get_config_option("daemon.default_workers")))
-    most = (slots * workers - 1) // _PROCESSES_EACH
+    most = (slots * workers - 1) // _PROCESSES_PER_CHUNK
     if max_jobs > most:
         raise ValueError(
             f"max_jobs {max_jobs}: the daemon has room for {most} chunks at once: "

@@ -1,4 +1,4 @@
-"""Questions to the provenance: where structures come from, and what became of hosts."""
+"""Queries of the provenance: origins of structures, samples and failures of hosts."""
 
 from aiida_hpaint.queries.failures import FailedHost, find_failed_hosts, group_by_reason
 from aiida_hpaint.queries.provenance_record import (

@@ -1,4 +1,4 @@
-"""The jobs that a node depends on."""
+"""Jobs that a node depends on."""
 
 from __future__ import annotations
 
@@ -13,54 +13,63 @@ from aiida_hpaint.queries.provenance_record import JobRecord
 
 __all__ = ["find_ancestor_jobs", "read_all_jobs"]
 
-CACHED = "extras._aiida_cached_from"
 _CALL = LinkType.CALL_CALC.value
 _SETTINGS = ("function_inputs__settings", "parameters")
 _IDENTITY = "function_inputs__identity"
 _PSEUDO = "pseudos__"
 _STAGE = "Stage<"
 _POTENTIAL = "potential"
-"""Stage of pp.x."""
+"""Stage of pp.x jobs: the electrostatic potential."""
 
 
 def find_ancestor_jobs(nodes: Collection[int]) -> list[JobRecord]:
-    """The jobs that went into data, the oldest first: two queries, however many there are.
+    """Return the jobs that data depend on, the oldest first, by two queries.
 
     Parameters
     ----------
     nodes
-        PKs.
+        PKs of data nodes.
     """
     if not nodes:
         return []
     query = QueryBuilder()
     query.append(Data, filters={"id": {"in": list(nodes)}}, tag="end")
-    query.append(CalcJobNode, with_descendants="end", project=_OF_JOB, tag="job")
-    return _read(query)
+    query.append(CalcJobNode, with_descendants="end", project=_JOB_COLUMNS, tag="job")
+    return _read_jobs(query)
 
 
 def read_all_jobs(backend: StorageBackend | None = None) -> list[JobRecord]:
-    """All jobs of a profile, or of an archive whose backend this is, the oldest first."""
+    """Return all jobs of the profile, or of an archive with its backend, the oldest first."""
     query = QueryBuilder(backend=backend)
-    query.append(CalcJobNode, project=_OF_JOB, tag="job")
-    return _read(query, backend)
+    query.append(CalcJobNode, project=_JOB_COLUMNS, tag="job")
+    return _read_jobs(query, backend)
 
 
-_OF_JOB = ["id", "uuid", "ctime", "attributes.process_label", "attributes.exit_status", CACHED]
+_JOB_COLUMNS = [
+    "id",
+    "uuid",
+    "ctime",
+    "attributes.process_label",
+    "attributes.exit_status",
+    "extras._aiida_cached_from",
+]
 
 
-def _read(query: QueryBuilder, backend: StorageBackend | None = None) -> list[JobRecord]:
+def _read_jobs(query: QueryBuilder, backend: StorageBackend | None = None) -> list[JobRecord]:
     query.append(Computer, with_node="job", project="label", outerjoin=True)
     found = {row[0]: row for row in query.all()}
-    around = _around(found, backend) if found else {}
+    neighbours = _read_neighbours(found, backend) if found else {}
     rows = sorted(found.values(), key=lambda row: row[2])
-    return [_job(row, around.get(row[0], {})) for row in rows]
+    return [_make_job(row, neighbours.get(row[0], {})) for row in rows]
 
 
-def _around(
+def _read_neighbours(
     jobs: Iterable[int], backend: StorageBackend | None
 ) -> dict[int, dict[str, Mapping[str, Any]]]:
-    """Of each job its caller, code, settings and pseudopotentials: attributes and label."""
+    """Return caller, code, settings and pseudopotentials of each job, by its PK.
+
+    Each has its attributes, and its label as `node_label`.
+    """
     labels = ["code", *_SETTINGS, _IDENTITY]
     edges = [{"label": {"in": labels}}, {"label": {"like": f"{_PSEUDO}%"}}, {"type": _CALL}]
     query = QueryBuilder(backend=backend)
@@ -79,31 +88,33 @@ def _around(
     return found
 
 
-def _job(row: list[Any], around: Mapping[str, Mapping[str, Any]]) -> JobRecord:
+def _make_job(row: list[Any], neighbours: Mapping[str, Mapping[str, Any]]) -> JobRecord:
     pk, uuid, _, process, exit_status, cached_from, computer = row
-    settings = next((_plain(around[name]) for name in _SETTINGS if name in around), {})
+    settings = next(
+        (_without_label(neighbours[name]) for name in _SETTINGS if name in neighbours), {}
+    )
     return JobRecord(
         pk=pk,
         uuid=uuid,
-        stage=_stage(process, around.get("caller", {}), settings),
-        code=around["code"]["node_label"] if "code" in around else None,
+        stage=_find_stage(process, neighbours.get("caller", {}), settings),
+        code=neighbours["code"]["node_label"] if "code" in neighbours else None,
         computer=computer,
         exit_status=exit_status,
         cached_from=cached_from,
         settings=settings,
-        identity=_plain(around.get(_IDENTITY, {})),
+        identity=_without_label(neighbours.get(_IDENTITY, {})),
         pseudopotentials={
-            name.removeprefix(_PSEUDO): {key: str(values.get(key, "")) for key in _OF_PSEUDO}
-            for name, values in around.items()
+            name.removeprefix(_PSEUDO): {key: str(values.get(key, "")) for key in _PSEUDO_KEYS}
+            for name, values in neighbours.items()
             if name.startswith(_PSEUDO)
         },
     )
 
 
-_OF_PSEUDO = ("element", "filename", "md5")
+_PSEUDO_KEYS = ("element", "filename", "md5")
 
 
-def _stage(process: str, caller: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _find_stage(process: str, caller: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     label = str(caller.get("process_label", ""))
     if label.startswith(_STAGE):
         return label.removeprefix(_STAGE).rstrip(">")
@@ -112,5 +123,5 @@ def _stage(process: str, caller: Mapping[str, Any], settings: Mapping[str, Any])
     return _POTENTIAL if process == "PpCalculation" else process
 
 
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+def _without_label(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if name != "node_label"}

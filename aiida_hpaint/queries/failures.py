@@ -1,4 +1,4 @@
-"""Hosts without a result, and why."""
+"""Hosts without a result, and the reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiida_hpaint.queries.samples import Ranking, find_rankings
 __all__ = ["FailedHost", "find_failed_hosts", "group_by_reason"]
 
 _JOB = re.compile(r"^job \d+: ")
-"""Every message has its own; the reason is what follows."""
+"""Prefix of messages with the PK of a job; what follows is the reason, common to several jobs."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class FailedHost:
     Attributes
     ----------
     label, host_index
-        Label, and index among the hosts of the restoration.
+        Label, and index of the host in the restoration.
     reason
-        The error of its samples or, where there was none, their commonest status.
+        Error of its samples; without an error, their most frequent status.
     statuses
-        How many samples ended how; empty for RestoreHydrogenWorkChain.
+        Number of samples by status; empty for RestoreHydrogenWorkChain.
     process
-        PK of the restoration, None where it did not come to return its samples.
+        PK of the restoration; None if it ended before it returned its samples.
     """
 
     label: str
@@ -42,19 +42,19 @@ class FailedHost:
 
 
 def find_failed_hosts(process: int | None = None) -> list[FailedHost]:
-    """Hosts that restorations found no candidate for, restoration by restoration.
+    """Return the hosts without a candidate, restoration by restoration.
 
     Parameters
     ----------
     process
-        PK of a restoration, a benchmark or a RestoreHydrogenWorkChain; without it, all of them.
+        PK of a restoration, a benchmark or a RestoreHydrogenWorkChain; by default all.
     """
-    found = [one for ranking in find_rankings(process) for one in _without_candidate(ranking)]
-    return [*found, *_failed_by_dft(process)]
+    found = [one for ranking in find_rankings(process) for one in _find_without_candidate(ranking)]
+    return [*found, *_find_failed_by_dft(process)]
 
 
 def group_by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
-    """The same by their reasons, the commonest first."""
+    """Return hosts by the reason of their failure, the most frequent reason first."""
     counts = Counter(host.reason for host in hosts)
     return {
         reason: [host for host in hosts if host.reason == reason]
@@ -62,29 +62,25 @@ def group_by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
     }
 
 
-def _without_candidate(ranking: Ranking) -> Iterator[FailedHost]:
+def _find_without_candidate(ranking: Ranking) -> Iterator[FailedHost]:
     batch = ranking.samples.batch
     host_indices, ranks = batch.scalars["host"], batch.scalars["rank"]
     for host_index in np.setdiff1d(host_indices, host_indices[ranks >= 0]).tolist():
         rows = np.flatnonzero(host_indices == host_index).tolist()
         statuses = Counter(str(batch.scalars["status"][row]) for row in rows)
-        errors = [str(batch.metadata[row].get("error", "")) for row in rows]
+        errors = (str(batch.metadata[row].get("error", "")) for row in rows)
+        error = next(filter(None, errors), "")
         yield FailedHost(
             label=batch.labels[rows[0]],
             host_index=host_index,
-            reason=_reason(errors, statuses),
+            reason=_JOB.sub("", error) or statuses.most_common(1)[0][0],
             statuses=dict(statuses),
             process=ranking.process,
         )
 
 
-def _reason(errors: Sequence[str], statuses: Counter[str]) -> str:
-    error = next(filter(None, errors), "")
-    return _JOB.sub("", error) or statuses.most_common(1)[0][0]
-
-
-def _failed_by_dft(process: int | None) -> list[FailedHost]:
-    ended = {"attributes.exit_status": {">": 0}}
+def _find_failed_by_dft(process: int | None) -> list[FailedHost]:
+    failed = {"attributes.exit_status": {">": 0}}
     died = {"attributes.process_state": {"in": ["excepted", "killed"]}}
     chosen = {} if process is None else {"id": process}
     query = QueryBuilder()
@@ -92,7 +88,7 @@ def _failed_by_dft(process: int | None) -> list[FailedHost]:
         WorkChainNode,
         filters={
             "attributes.process_label": "RestoreHydrogenWorkChain",
-            "or": [ended, died],
+            "or": [failed, died],
             **chosen,
         },
         project=["id", "attributes.exit_message", "attributes.process_state"],

@@ -1,4 +1,4 @@
-"""Steps along links: who returned, who made, and what went into it. Each is one query."""
+"""Single steps along links: creator, inputs and returning workflows, each by one query."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Creator", "find_creator", "find_inputs", "find_returning_workflows"]
 
 @dataclass(frozen=True)
 class Creator:
-    """A calcfunction, and under which name it made what it was asked for."""
+    """The calcfunction that created a node, and the label of the link to the node."""
 
     pk: int
     function: str
@@ -21,24 +21,21 @@ class Creator:
 
 
 def find_creator(node: int) -> Creator | None:
-    """The calcfunction that made a node; None where it is something else, or nobody."""
+    """Return the calcfunction that created a node; None if no calcfunction did."""
     query = QueryBuilder()
-    query.append(Data, filters={"id": node}, tag="made")
+    query.append(Data, filters={"id": node}, tag="node")
     query.append(
         CalcFunctionNode,
-        with_outgoing="made",
+        with_outgoing="node",
         project=["id", "attributes.function_name"],
         edge_project="label",
     )
     found = query.first()
-    if found is None:
-        return None
-    pk, function, output = found
-    return Creator(pk, function, output)
+    return None if found is None else Creator(*found)
 
 
 def find_inputs(process: int) -> dict[str, tuple[int, str]]:
-    """PK and UUID of the inputs of a process, by the labels of their links."""
+    """Return PK and UUID of the inputs of a process, by the labels of their links."""
     query = QueryBuilder()
     query.append(Node, filters={"id": process}, tag="process")
     query.append(Data, with_outgoing="process", project=["id", "uuid"], edge_project="label")
@@ -48,14 +45,14 @@ def find_inputs(process: int) -> dict[str, tuple[int, str]]:
 def find_returning_workflows(
     nodes: Collection[int], label: str | None = None
 ) -> dict[int, list[int]]:
-    """PKs of the workflows that returned each node, the outermost first.
+    """Return the PKs of the workflows that returned each node, the outermost first.
 
     Parameters
     ----------
     nodes
-        PKs of data.
+        PKs of data nodes.
     label
-        Only workflows of this process label.
+        Process label of the workflows; by default any.
     """
     if not nodes:
         return {}
@@ -64,7 +61,8 @@ def find_returning_workflows(
     query.append(Data, filters={"id": {"in": list(nodes)}}, project="id", tag="returned")
     query.append(WorkflowNode, with_outgoing="returned", filters=chosen, project=["id", "ctime"])
     found: dict[int, list[int]] = {}
-    # What calls is made before what it calls; archives may change the order of PKs.
+    # A caller is created before the processes that it calls; an import may change the order of
+    # PKs, but not the times.
     for node, workflow, _ in sorted(query.all(), key=lambda row: row[2]):
         found.setdefault(node, []).append(workflow)
     return found

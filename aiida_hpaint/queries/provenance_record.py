@@ -1,4 +1,4 @@
-"""The record of a structure: what it came from, and what made it."""
+"""The provenance record of a structure: host, sample, models, settings and jobs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = [
 ]
 
 KIND_RESTORED = "restored"
-"""`Story.kind` of what a restoration or a validation of one returns."""
+"""`Story.kind` of structures from a restoration or its validation."""
 
 KIND_RESTORED_BY_DFT = "restored by DFT alone"
-"""`Story.kind` of what RestoreHydrogenWorkChain returns."""
+"""`Story.kind` of structures from RestoreHydrogenWorkChain."""
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,22 @@ class JobRecord:
     Attributes
     ----------
     pk, uuid
-        Of its node.
+        PK and UUID of its node.
     stage
-        sample, score, relax_inserted or relax_all; of Quantum ESPRESSO what pw.x computed (scf,
-        relax), or potential for pp.x.
+        sample, score, relax_inserted or relax_all; for Quantum ESPRESSO the calculation of pw.x
+        (scf, relax), or potential for pp.x.
     code, computer
-        Labels, None where AiiDA knows of none.
+        Labels; None if AiiDA knows none.
     exit_status
-        0 where all went well.
+        0 for success.
     cached_from
-        UUID of the job whose results were taken instead of running it; None where it ran.
+        UUID of the job whose results AiiDA's caching reused; None if the job ran.
     settings
-        As it got them.
+        Settings that it received.
     identity
         Package version, model and seed; empty for Quantum ESPRESSO.
     pseudopotentials
-        Of Quantum ESPRESSO: element, file name and MD5, by element.
+        Element, file name and MD5 by element; empty except for Quantum ESPRESSO.
     """
 
     pk: int
@@ -69,11 +69,11 @@ class ModelRecord:
     Attributes
     ----------
     name
-        As in the settings, or of its card.
+        Name in the settings or on its card.
     sha256
-        Of its weights; None where it has none, or they are those of a package.
+        SHA-256 of its weights; None if it has none, or they are part of a package.
     package
-        Name and version of the package that brings it; None where none does.
+        Name and version of the package that contains it, or None.
     """
 
     name: str
@@ -88,15 +88,15 @@ class HostRecord:
     Attributes
     ----------
     label
-        In full.
+        Full label.
     host_index
-        Among the hosts of the node, from 0.
+        Index in the node, from 0.
     pk, uuid
-        Of the node that holds it: StructureBatchData or StructureData.
+        PK and UUID of the node with the host: StructureBatchData or StructureData.
     source
-        What was known of it: file, block of the CIF, and so on.
+        Metadata of the host: file, block of the CIF, and so on.
     structure
-        PK of the StructureData that it was, None where it came from a file.
+        PK of the StructureData of the host; None if it was read from a file.
     """
 
     label: str
@@ -109,14 +109,14 @@ class HostRecord:
 
 @dataclass(frozen=True)
 class DftResult:
-    """What density-functional theory says of a structure.
+    """The result of a relaxation by density-functional theory.
 
     Attributes
     ----------
     status, energy, max_force, message
-        Energy in eV, force in eV/Å; None where they are not known.
+        Energy in eV and force in eV/Å; None if unknown.
     settings
-        `DftSettings`, or of RestoreHydrogenWorkChain those of peaks and pinball.
+        `DftSettings`; for RestoreHydrogenWorkChain the settings of peaks and pinball.
     """
 
     status: str
@@ -128,34 +128,34 @@ class DftResult:
 
 @dataclass(frozen=True)
 class ProvenanceRecord:
-    """Where a structure comes from.
+    """The provenance of a structure.
 
     Attributes
     ----------
     pk, uuid, label, formula
-        Of the structure.
+        Node, label and formula of the structure.
     kind
         `restored` or `restored by DFT alone`.
     role
-        candidate, or reference where it is what candidates were compared with.
+        candidate, or reference for a structure that candidates were compared with.
     host
-        None where the structure was given complete, from a file.
+        Host; None if the structure was given complete.
     sample
-        Which sample of the host it is; None for references and where DFT alone restored it.
+        Sample of the host; None for references and for structures restored by DFT alone.
     inserted
-        How many sites of which element were inserted.
+        Number of inserted sites by element.
     version
-        Of aiida-hpaint in the jobs; None where there is none in Python.
+        Version of aiida-hpaint in the jobs; None if no job ran in Python.
     seed, model, potential
-        Of the restoration; None where it had none, or nothing says.
+        Seed and models of the restoration; None if it had none, or they are unknown.
     settings
-        Of each stage in Python, by its name.
+        Settings of each stage that ran in Python, by its name.
     dft
-        None where DFT had no say.
+        Result of the relaxation by DFT; None without one.
     jobs
-        All that the structure depends on, in the order in which they were made.
+        All jobs that the structure depends on, in the order of their creation.
     process
-        PK of the outermost workflow that returned it; None where none did (yet).
+        PK of the outermost workflow that returned it, or None.
     """
 
     pk: int
@@ -178,5 +178,5 @@ class ProvenanceRecord:
 
     @property
     def computers(self) -> list[str]:
-        """Labels of the computers of the jobs, each once."""
+        """Labels of the computers of the jobs, sorted, each once."""
         return sorted({job.computer for job in self.jobs if job.computer is not None})

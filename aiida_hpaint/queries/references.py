@@ -1,4 +1,4 @@
-"""Hosts whose prediction is below what it was compared with."""
+"""Hosts whose prediction is lower in energy than its reference."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ _OUTPUTS = {_BENCHMARK: "rows", _VALIDATION: "table"}
 
 @dataclass(frozen=True)
 class HostBelow:
-    """A host whose lowest candidate is below its reference.
+    """A host whose lowest candidate is lower in energy than its reference.
 
     Attributes
     ----------
     label
-        Of the host, as the table of the validation or the benchmark has it.
-    by
-        eV per atom that the candidate is lower by.
+        Label of the host in the table of the validation or the benchmark.
+    margin
+        Energy of the reference minus that of the candidate, in eV per atom; positive.
     matches
-        Whether the two are the same crystal to pymatgen's StructureMatcher; None if unknown.
+        Whether pymatgen's StructureMatcher finds the same crystal; None if unknown.
     dft
-        Whether that is by density-functional theory (validation) or the potential (benchmark).
+        Whether the energies are from DFT (validation) or from the potential (benchmark).
     process
-        PK of the benchmark, the validation or the restoration; None where it was not returned.
+        PK of the benchmark, the validation or the restoration; None if no workflow returned it.
     """
 
     label: str
-    by: float
+    margin: float
     matches: bool | None
     dft: bool
     process: int | None
 
 
-def find_hosts_below_reference(by: float = 0.0, process: int | None = None) -> list[HostBelow]:
-    """Hosts whose prediction is lower than the reference by more than `by`, the lowest first.
+def find_hosts_below_reference(margin: float = 0.0, process: int | None = None) -> list[HostBelow]:
+    """Return hosts whose prediction is below the reference, by decreasing margin.
 
-    Two queries, and one file of each benchmark and validation.
+    Needs two queries, and reads one file of each benchmark and validation.
 
     Parameters
     ----------
-    by
-        eV per atom.
+    margin
+        Smallest energy difference that counts, in eV per atom.
     process
-        PK of a benchmark, of a validation, or of a restoration with one; without it, all.
+        PK of a benchmark, of a validation, or of a restoration with one; by default all.
     """
     query = QueryBuilder()
     query.append(
@@ -74,32 +74,29 @@ def find_hosts_below_reference(by: float = 0.0, process: int | None = None) -> l
     found = [
         host
         for node, name in files
-        for host in _hosts(node, name, returned.get(node.pk or 0, []))
-        if host.by > by and process in (None, *returned.get(node.pk or 0, []))
+        for host in _read_hosts(node, name, returned.get(node.pk or 0, []))
+        if host.margin > margin and process in (None, *returned.get(node.pk or 0, []))
     ]
-    return sorted(found, key=lambda host: -host.by)
+    return sorted(found, key=lambda host: -host.margin)
 
 
-def _hosts(node: SinglefileData, function: str, workflows: list[int]) -> Iterator[HostBelow]:
+def _read_hosts(node: SinglefileData, function: str, workflows: list[int]) -> Iterator[HostBelow]:
     process = workflows[0] if workflows else None
     text = node.get_content("r")
-    rows = _predicted(text) if function == _BENCHMARK else _validated(text)
-    for label, difference, matched in rows:
-        yield HostBelow(label, -difference, matched, function == _VALIDATION, process)
+    rows = _read_benchmark(text) if function == _BENCHMARK else _read_validation(text)
+    for label, difference, matches in rows:
+        yield HostBelow(label, -difference, matches, function == _VALIDATION, process)
 
 
-def _predicted(text: str) -> Iterator[tuple[str, float, bool | None]]:
+def _read_benchmark(text: str) -> Iterator[tuple[str, float, bool | None]]:
     for line in text.splitlines():
         row = HostRow.model_validate_json(line)
         if row.lowest is not None and row.lowest.energy_difference is not None:
             yield row.label, row.lowest.energy_difference, row.lowest.match
 
 
-def _validated(text: str) -> Iterator[tuple[str, float, bool | None]]:
+def _read_validation(text: str) -> Iterator[tuple[str, float, bool | None]]:
     for row in csv.DictReader(io.StringIO(text)):
         if row["dft_rank"] == "0" and row["above_reference"]:
-            matched = row["match_after"]
-            yield row["label"], float(row["above_reference"]), _MATCH.get(matched)
-
-
-_MATCH = {"True": True, "False": False}
+            matches = {"True": True, "False": False}.get(row["match_after"])
+            yield row["label"], float(row["above_reference"]), matches

@@ -1,4 +1,4 @@
-"""What made a sample: its host, the generator, the potential and their jobs."""
+"""Provenance of a sample: its host, the generator, the potential and their jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from aiida.orm import CalcFunctionNode, Data, QueryBuilder, StructureData, load_node
 
-from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
+from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.queries.ancestors import find_ancestor_jobs
 from aiida_hpaint.queries.links import find_creator, find_inputs, find_returning_workflows
 from aiida_hpaint.queries.provenance_record import (
@@ -18,7 +18,7 @@ from aiida_hpaint.queries.provenance_record import (
     ModelRecord,
     ProvenanceRecord,
 )
-from aiida_hpaint.queries.samples import Ranking, read_sample
+from aiida_hpaint.queries.samples import Ranking, filter_by_label, read_sample
 
 __all__ = ["add_sample_provenance"]
 
@@ -26,14 +26,14 @@ __all__ = ["add_sample_provenance"]
 def add_sample_provenance(
     record: ProvenanceRecord, details: Mapping[str, Any], samples: int
 ) -> ProvenanceRecord:
-    """A record with all that is known of the sample that its structure is.
+    """Return a record with the provenance of the sample that is its structure.
 
     Parameters
     ----------
     record
-        So far.
+        Record of the structure.
     details
-        Attribute `hpaint` of the structure: `host` and `row` say which sample it is.
+        Attribute `hpaint` of the structure: `host` and `row` identify the sample.
     samples
         PK of the samples. If no restoration ranked them, they were given complete.
     """
@@ -43,25 +43,25 @@ def add_sample_provenance(
     inputs = find_inputs(ranking.pk)
     host_index, row = int(details["host"]), int(details["row"])
     hosts = inputs.pop("hosts")[0]
-    chunk = _chunk_of(host_index, str(details["label"]), [pk for pk, _ in inputs.values()])
-    jobs = _jobs(chunk.pk or 0, host_index)
+    chunk = _find_chunk(host_index, str(details["label"]), [pk for pk, _ in inputs.values()])
+    jobs = _find_jobs(chunk.pk or 0, host_index)
     workflow = next(iter(find_returning_workflows([samples]).get(samples, ())), None)
-    node = _batch(samples)
+    node = _load_batch(samples)
     return replace(
         record,
-        host=_origin(hosts, host_index),
+        host=_read_host(hosts, host_index),
         sample=read_sample(Ranking(node, workflow), node.batch, row),
         settings={job.stage: job.settings for job in jobs if job.identity},
         jobs=tuple(jobs),
-        **_made_with(chunk, jobs),
+        **_read_models(chunk, jobs),
     )
 
 
-def _chunk_of(host_index: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
-    """The chunk with a host; of those whose labels have it, one says that it is there."""
-    known = {"or": [{"attributes.labels": {"contains": [label]}}, _CUT_OFF]}
+def _find_chunk(host_index: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
+    """Return the chunk with a host; several chunks may have a host of its label."""
     query = QueryBuilder()
-    query.append(StructureBatchData, filters={"id": {"in": list(chunks)}, **known})
+    filters = {"id": {"in": list(chunks)}, **filter_by_label(label)}
+    query.append(StructureBatchData, filters=filters)
     for chunk in query.all(flat=True):
         if np.any(chunk.batch.scalars["host"] == host_index):
             found: StructureBatchData = chunk
@@ -69,13 +69,19 @@ def _chunk_of(host_index: int, label: str, chunks: Sequence[int]) -> StructureBa
     raise ValueError(f"no chunk of the restoration has host {host_index} ({label})")
 
 
-_CUT_OFF = {"attributes.labels": {"of_length": LABEL_LIMIT}}
+def _find_jobs(chunk: int, host_index: int) -> list[JobRecord]:
+    """Return the jobs that a chunk depends on, without those that computed other hosts' potentials.
 
-
-def _jobs(chunk: int, host_index: int) -> list[JobRecord]:
-    """Jobs behind a chunk, without those of the potentials of other hosts."""
+    A restoration from maxima of electrostatic potentials has starting points for each host of a
+    chunk, from jobs of its own.
+    """
     jobs = find_ancestor_jobs([chunk])
-    starting_points = _starting_points_behind(chunk)
+    query = QueryBuilder()
+    query.append(Data, filters={"id": chunk}, tag="chunk")
+    collect = {"attributes.function_name": "collect_starting_points"}
+    query.append(CalcFunctionNode, filters=collect, with_descendants="chunk", tag="collect")
+    query.append(StructureBatchData, with_outgoing="collect", project="id", edge_project="label")
+    starting_points = {label: pk for pk, label in query.all()}
     own = starting_points.pop(f"host_{host_index:05d}", None)
     if own is None or not starting_points:
         return jobs
@@ -84,46 +90,31 @@ def _jobs(chunk: int, host_index: int) -> list[JobRecord]:
     return [job for job in jobs if job.pk not in theirs]
 
 
-def _starting_points_behind(chunk: int) -> dict[str, int]:
-    """Return the PK of the starting points of each host, if the restoration had any."""
-    query = QueryBuilder()
-    query.append(Data, filters={"id": chunk}, tag="chunk")
-    collect = {"attributes.function_name": "collect_starting_points"}
-    query.append(CalcFunctionNode, filters=collect, with_descendants="chunk", tag="collect")
-    query.append(StructureBatchData, with_outgoing="collect", project="id", edge_project="label")
-    return {label: pk for pk, label in query.all()}
-
-
-def _origin(hosts: int, host_index: int) -> HostRecord:
-    node = _batch(hosts)
+def _read_host(hosts: int, host_index: int) -> HostRecord:
+    node = _load_batch(hosts)
     batch = node.batch
+    metadata = batch.metadata[host_index]
     return HostRecord(
         label=batch.labels[host_index],
         host_index=host_index,
         pk=hosts,
         uuid=node.uuid,
-        source={key: value for key, value in batch.metadata[host_index].items() if value},
-        structure=_structure(hosts, host_index) or _noted(batch.metadata[host_index].get("uuid")),
+        source={key: value for key, value in metadata.items() if value},
+        structure=_find_structure(hosts, host_index, metadata.get("uuid")),
     )
 
 
-def _noted(uuid: str | None) -> int | None:
-    """The StructureData of a UUID that the metadata of a host of a campaign hold."""
-    if uuid is None:
-        return None
-    query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
-    found: int | None = query.first(flat=True)
-    return found
-
-
-def _batch(pk: int) -> StructureBatchData:
+def _load_batch(pk: int) -> StructureBatchData:
     node: Any = load_node(pk)
     found: StructureBatchData = node
     return found
 
 
-def _structure(hosts: int, host_index: int) -> int | None:
-    """The StructureData that a host was, if `collect_hosts` made a batch of it."""
+def _find_structure(hosts: int, host_index: int, uuid: str | None = None) -> int | None:
+    """Return the PK of the StructureData of a host.
+
+    It is an input of `collect_hosts`, or in campaigns has the UUID in the metadata of the host.
+    """
     query = QueryBuilder()
     query.append(Data, filters={"id": hosts}, tag="hosts")
     collect = {"attributes.function_name": "collect_hosts"}
@@ -135,39 +126,35 @@ def _structure(hosts: int, host_index: int) -> int | None:
         project="id",
     )
     found: int | None = query.first(flat=True)
+    if found is None and uuid is not None:
+        query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
+        found = query.first(flat=True)
     return found
 
 
-def _made_with(chunk: StructureBatchData, jobs: Sequence[JobRecord]) -> dict[str, Any]:
-    """Version, seed, generator and potential: of the history, or else as the jobs were told."""
-    drawn: dict[str, Any] = {}
-    relaxed: dict[str, Any] = {}
+def _read_models(chunk: StructureBatchData, jobs: Sequence[JobRecord]) -> dict[str, Any]:
+    """Return version, seed, generator and potential, of the history or else of the jobs' inputs."""
+    generator: dict[str, Any] = {}
+    potential: dict[str, Any] = {}
     version: str | None = None
-    for record in [*(_as_record(job) for job in jobs if job.identity), *chunk.batch.history]:
-        stage = str(record.get("stage"))
-        version = record.get("version") or version
+    identities = [{"stage": job.stage, **job.identity} for job in jobs if job.identity]
+    for entry in (*identities, *chunk.batch.history):
+        stage = str(entry.get("stage"))
+        version = entry.get("version") or version
         if stage == "sample":
-            drawn = {**drawn, **_without_none(record)}
-        elif stage.startswith(("relax", "score")) and record.get("model"):
-            relaxed = {**relaxed, **record["model"]}
-    seed = drawn.get("seed")
+            generator |= {key: value for key, value in entry.items() if value is not None}
+        elif stage.startswith(("relax", "score")) and entry.get("model"):
+            potential |= entry["model"]
+    seed = generator.get("seed")
     return {
         "version": version,
         "seed": None if seed is None else int(seed),
-        "model": _model(drawn.get("model", {})),
-        "potential": _model(relaxed),
+        "model": _make_model_record(generator.get("model", {})),
+        "potential": _make_model_record(potential),
     }
 
 
-def _as_record(job: JobRecord) -> dict[str, Any]:
-    return {"stage": job.stage, **job.identity}
-
-
-def _without_none(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if value is not None}
-
-
-def _model(card: Mapping[str, Any]) -> ModelRecord | None:
+def _make_model_record(card: Mapping[str, Any]) -> ModelRecord | None:
     if not card.get("name"):
         return None
     package = " ".join(str(card[key]) for key in ("package", "package_version") if card.get(key))

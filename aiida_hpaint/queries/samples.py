@@ -1,8 +1,7 @@
-"""Samples of hosts and what became of them."""
+"""Samples of hosts and their status."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +12,7 @@ from aiida_hpaint.queries.links import find_returning_workflows
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
-__all__ = ["Ranking", "Sample", "find_rankings", "find_samples", "read_sample"]
+__all__ = ["Ranking", "Sample", "filter_by_label", "find_rankings", "find_samples", "read_sample"]
 
 
 @dataclass(frozen=True)
@@ -25,23 +24,23 @@ class Sample:
     host
         Label of the host.
     host_index
-        Of the host among all hosts of the restoration.
+        Index of the host in the restoration.
     number
-        Of the sample among those of its host.
+        Index of the sample among those of its host.
     row, samples
-        Where it is: row of the StructureBatchData with this PK.
+        Row in the ranked samples, and PK of their StructureBatchData.
     status
         Value of its `SampleStatus`.
     rank
-        0 for the lowest of the host; None where it was not ranked.
+        0 for the lowest in energy of the host; None if it was not ranked.
     energy, energy_above_best, max_force
-        eV, eV per atom and eV/Å; None where not known.
+        Energies in eV and eV per atom, force in eV/Å; None if unknown.
     origin
         Value of `structures.origin`: drawn, symmetrised, wyckoff or peaks.
     error
-        Why it failed; empty where it did not.
+        Error if it failed; otherwise empty.
     process
-        PK of the restoration, None where it did not come to return its samples.
+        PK of the restoration; None if it ended before it returned its samples.
     """
 
     host: str
@@ -61,21 +60,21 @@ class Sample:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The ranked samples of a restoration, and its process."""
+    """The ranked samples of a restoration, and the PK of its process."""
 
     samples: StructureBatchData
     process: int | None
 
 
 def find_samples(host: str, process: int | None = None) -> list[Sample]:
-    """All samples of a host with their statuses, restoration by restoration, the latest last.
+    """Return all samples of a host, restoration by restoration, the latest last.
 
     Parameters
     ----------
     host
         Label of the host.
     process
-        PK of a restoration or a benchmark; without it, all that knew a host of that label.
+        PK of a restoration or a benchmark; by default all that had a host of that label.
 
     Raises
     ------
@@ -85,7 +84,7 @@ def find_samples(host: str, process: int | None = None) -> list[Sample]:
     found = [
         read_sample(ranking, ranking.samples.batch, row)
         for ranking in find_rankings(process, host)
-        for row in _rows(ranking.samples.batch, host)
+        for row in np.flatnonzero(np.array(ranking.samples.batch.labels) == host).tolist()
     ]
     if found:
         return found
@@ -94,26 +93,24 @@ def find_samples(host: str, process: int | None = None) -> list[Sample]:
 
 
 def find_rankings(process: int | None = None, host: str | None = None) -> list[Ranking]:
-    """The ranked samples in this profile, the oldest first: one query.
+    """Return the ranked samples of restorations, the oldest first, by one query.
 
     Parameters
     ----------
     process
         PK of the workflow that returned them.
     host
-        Label of a host that is among them, or may be: nodes of more than 1000 labels do not put
-        all of them into the database.
+        Label of a host; nodes with more labels than are in the database are returned, too.
     """
     query = QueryBuilder()
     query.append(
         CalcFunctionNode, filters={"attributes.function_name": "rank_samples"}, tag="ranking"
     )
-    known = {} if host is None else {"or": [_has_label(host), _is_cut_off()]}
     query.append(
         StructureBatchData,
         with_incoming="ranking",
         edge_filters={"label": "samples"},
-        filters=known,
+        filters={} if host is None else filter_by_label(host),
         project="*",
         tag="samples",
     )
@@ -126,7 +123,7 @@ def find_rankings(process: int | None = None, host: str | None = None) -> list[R
 
 
 def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
-    """One row of ranked samples."""
+    """Return one row of ranked samples."""
     scalars = {name: values[row].item() for name, values in batch.scalars.items()}
     return Sample(
         host=batch.labels[row],
@@ -136,26 +133,20 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
         samples=ranking.samples.pk or 0,
         status=str(scalars["status"]),
         rank=scalars["rank"] if scalars["rank"] >= 0 else None,
-        energy=_known(scalars.get("energy")),
-        energy_above_best=_known(scalars.get("energy_above_best")),
-        max_force=_known(scalars.get("max_force")),
+        energy=_finite_or_none(scalars.get("energy")),
+        energy_above_best=_finite_or_none(scalars.get("energy_above_best")),
+        max_force=_finite_or_none(scalars.get("max_force")),
         origin=str(scalars.get("origin", GENERATED)),
         error=str(batch.metadata[row].get("error", "")),
         process=ranking.process,
     )
 
 
-def _has_label(host: str) -> dict[str, object]:
-    return {"attributes.labels": {"contains": [host]}}
+def filter_by_label(label: str) -> dict[str, object]:
+    """Return the filter of batches that have a label, or may have it: long lists are cut off."""
+    labels = ({"contains": [label]}, {"of_length": LABEL_LIMIT})
+    return {"or": [{"attributes.labels": condition} for condition in labels]}
 
 
-def _is_cut_off() -> dict[str, object]:
-    return {"attributes.labels": {"of_length": LABEL_LIMIT}}
-
-
-def _rows(batch: StructureBatch, host: str) -> Iterator[int]:
-    yield from np.flatnonzero(np.array(batch.labels) == host).tolist()
-
-
-def _known(value: float | None) -> float | None:
+def _finite_or_none(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None

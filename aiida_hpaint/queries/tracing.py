@@ -1,4 +1,4 @@
-"""From a structure to its record."""
+"""Provenance records of structures, collected from the database."""
 
 from __future__ import annotations
 
@@ -8,28 +8,33 @@ from dataclasses import replace
 from typing import Any
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import Node, ProcessNode, QueryBuilder, StructureData, load_node
+from aiida.orm import Dict, Node, ProcessNode, QueryBuilder, StructureData, load_node
 
 from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.queries.ancestors import find_ancestor_jobs
-from aiida_hpaint.queries.by_dft import read_dft_result, trace_dft_restoration
 from aiida_hpaint.queries.links import find_creator, find_inputs, find_returning_workflows
-from aiida_hpaint.queries.provenance_record import KIND_RESTORED, DftResult, ProvenanceRecord
+from aiida_hpaint.queries.provenance_record import (
+    KIND_RESTORED,
+    KIND_RESTORED_BY_DFT,
+    DftResult,
+    HostRecord,
+    ProvenanceRecord,
+)
 from aiida_hpaint.queries.sample_provenance import add_sample_provenance
 
 __all__ = ["trace_structure"]
 
-_RELAXING, _ALONE = "DftRelaxWorkChain", "RestoreHydrogenWorkChain"
+_DFT_RELAXATION, _DFT_RESTORATION = "DftRelaxWorkChain", "RestoreHydrogenWorkChain"
 
 
 def trace_structure(structure: StructureData | int | str) -> ProvenanceRecord:
-    """Where a structure comes from: a dozen queries, whatever the size of the database.
+    """Return the provenance of a structure, by about a dozen queries.
 
     Parameters
     ----------
     structure
-        What a restoration, a validation or RestoreHydrogenWorkChain returned or relaxed: the node,
-        its PK or its UUID.
+        Node, PK or UUID of a structure that a restoration, a validation or RestoreHydrogenWorkChain
+        returned or relaxed.
 
     Raises
     ------
@@ -38,28 +43,27 @@ def trace_structure(structure: StructureData | int | str) -> ProvenanceRecord:
     """
     node = structure if isinstance(structure, StructureData) else _load(structure)
     pk = node.pk or 0
-    made = find_creator(pk)
-    function = None if made is None else made.function
-    if made is not None and function == "pick_structures":
-        return _picked(node, find_inputs(made.pk)["samples"][0])
-    if made is not None and function == "choose_structures":
-        return _chosen(node, node, find_inputs(made.pk))
-    if made is not None and function == "compare_validated":
-        return _validated(node, find_inputs(made.pk))
-    if chains := find_returning_workflows([pk], _ALONE).get(pk):
-        return trace_dft_restoration(node, chains[0], find_outermost_workflow(pk))
-    if chains := find_returning_workflows([pk], _RELAXING).get(pk):
-        inputs = find_inputs(chains[0])
-        return _after(node, _load(inputs["structure"][0]), chains[0])
-    raise ValueError(
-        f"node {pk} ({_name(node)}) was neither restored nor relaxed for a validation: give a "
-        "structure that `aiida-hpaint results PK` speaks of, see `verdi process show PK`"
-    )
-
-
-def find_outermost_workflow(node: int) -> int | None:
-    """PK of the outermost workflow that returned a node."""
-    return next(iter(find_returning_workflows([node]).get(node, ())), None)
+    creator = find_creator(pk)
+    function = None if creator is None else creator.function
+    inputs = {} if creator is None else find_inputs(creator.pk)
+    if function == "pick_structures":
+        record = _make_record(node, "candidate")
+        record = add_sample_provenance(record, _read_details(node), inputs["samples"][0])
+    elif function == "choose_structures":
+        record = _trace_dft_input(node, node, inputs)
+    elif function == "compare_validated":
+        record = _trace_validated(node, inputs)
+    elif chains := find_returning_workflows([pk], _DFT_RESTORATION).get(pk):
+        record = _trace_dft_restoration(node, chains[0])
+    elif chains := find_returning_workflows([pk], _DFT_RELAXATION).get(pk):
+        start = _load(find_inputs(chains[0])["structure"][0])
+        record = _trace_relaxed(node, start, chains[0], pk)
+    else:
+        raise ValueError(
+            f"node {pk} ({_read_label(node)}) was neither restored nor relaxed for a validation: "
+            "give a structure that `aiida-hpaint results PK` names, see `verdi process show PK`"
+        )
+    return replace(record, process=next(iter(find_returning_workflows([pk]).get(pk, ())), None))
 
 
 def _load(identifier: int | str) -> StructureData:
@@ -69,76 +73,112 @@ def _load(identifier: int | str) -> StructureData:
         raise ValueError(f"there is no node {identifier}") from None
     if isinstance(node, StructureData):
         return node
-    if isinstance(node, ProcessNode) and (found := _structures(node)):
+    if isinstance(node, ProcessNode) and (found := _list_structures(node)):
         raise ValueError(f"node {identifier} is a process: give one of its structures: {found}")
-    raise ValueError(f"node {identifier} is no structure, but {type(node).__name__}")
+    raise ValueError(f"node {identifier} is not a structure, but {type(node).__name__}")
 
 
-def _structures(process: ProcessNode, limit: int = 10) -> str:
+def _list_structures(process: ProcessNode, limit: int = 10) -> str:
     query = QueryBuilder()
     query.append(ProcessNode, filters={"id": process.pk}, tag="process")
     query.append(StructureData, with_incoming="process", project=["id", "label"])
     query.order_by({StructureData: "id"})
     found: list[list[Any]] = query.distinct().all()
-    shown = ", ".join(f"{pk} ({label})" for pk, label in found[:limit])
-    return shown + (f" and {len(found) - limit} more" if len(found) > limit else "")
+    listed = ", ".join(f"{pk} ({label})" for pk, label in found[:limit])
+    return listed + (f" and {len(found) - limit} more" if len(found) > limit else "")
 
 
-def _picked(node: StructureData, samples: int) -> ProvenanceRecord:
-    record = add_sample_provenance(_blank(node, "candidate"), _details(node), samples)
-    return replace(record, process=find_outermost_workflow(node.pk or 0))
-
-
-def _chosen(
+def _trace_dft_input(
     node: StructureData, start: StructureData, inputs: Mapping[str, tuple[int, str]]
 ) -> ProvenanceRecord:
-    """What DFT begins with; `node` is what the record is of."""
-    details = _details(start)
-    record = replace(_blank(node, details["role"]), inserted=_inserted(start))
+    """Return the record of `node` up to `start`, the structure from which its relaxation starts.
+
+    Parameters
+    ----------
+    inputs
+        Inputs of `choose_structures`, which created `start`.
+    """
+    details = _read_details(start)
+    record = _make_record(node, details["role"], start)
     if details["role"] == "reference":
-        jobs = tuple(find_ancestor_jobs([inputs["references"][0]]))
-        return replace(record, jobs=jobs, process=find_outermost_workflow(node.pk or 0))
-    record = add_sample_provenance(record, details, inputs["samples"][0])
-    return replace(record, process=find_outermost_workflow(node.pk or 0))
+        return replace(record, jobs=tuple(find_ancestor_jobs([inputs["references"][0]])))
+    return add_sample_provenance(record, details, inputs["samples"][0])
 
 
-def _validated(node: StructureData, inputs: Mapping[str, tuple[int, str]]) -> ProvenanceRecord:
-    """The lowest of a host by DFT is a copy of what one of the relaxations returned."""
-    details = _details(node)
+def _trace_validated(
+    node: StructureData, inputs: Mapping[str, tuple[int, str]]
+) -> ProvenanceRecord:
+    """Return the record of the lowest structure by DFT: a copy of the end of one relaxation."""
+    details = _read_details(node)
     key = f"host_{details['host']:05d}_rank_{details['rank']:03d}"
     report = inputs[f"{key}__report"][0]
-    chain = find_returning_workflows([report], _RELAXING)[report][0]
-    return _after(node, _load(inputs[f"{key}__start"][0]), chain, inputs[f"{key}__end"][0])
+    chain = find_returning_workflows([report], _DFT_RELAXATION)[report][0]
+    return _trace_relaxed(node, _load(inputs[f"{key}__start"][0]), chain, inputs[f"{key}__end"][0])
 
 
-def _after(
-    node: StructureData, start: StructureData, chain: int, end: int | None = None
+def _trace_relaxed(
+    node: StructureData, start: StructureData, chain: int, end: int
 ) -> ProvenanceRecord:
-    """A structure after its relaxation by DftRelaxWorkChain."""
+    """Return the record of a structure after the DftRelaxWorkChain with PK `chain`.
+
+    Parameters
+    ----------
+    node
+        Structure that the record is of: the relaxed structure or a copy.
+    start
+        Structure before the relaxation.
+    end
+        PK of the relaxed structure.
+    """
     pk = start.pk or 0
-    made = find_creator(pk)
-    if made is not None and made.function == "choose_structures":
-        record = _chosen(node, start, find_inputs(made.pk))
+    creator = find_creator(pk)
+    before = find_ancestor_jobs([pk])
+    if creator is not None and creator.function == "choose_structures":
+        record = _trace_dft_input(node, start, find_inputs(creator.pk))
     else:
-        record = replace(_blank(node, "candidate"), jobs=tuple(find_ancestor_jobs([pk])))
-    dft: DftResult = read_dft_result(chain)
-    before = {job.pk for job in find_ancestor_jobs([pk])}
-    jobs = [job for job in find_ancestor_jobs([end or node.pk or 0]) if job.pk not in before]
-    process = find_outermost_workflow(node.pk or 0)
-    return replace(record, dft=dft, jobs=(*record.jobs, *jobs), process=process)
+        record = replace(_make_record(node, "candidate"), jobs=tuple(before))
+    known = {job.pk for job in before}
+    jobs = [job for job in find_ancestor_jobs([end]) if job.pk not in known]
+    dft = _make_dft_result(_read_report(chain), _read_dicts(chain).get("settings", {}))
+    return replace(record, dft=dft, jobs=(*record.jobs, *jobs))
 
 
-def _blank(node: StructureData, role: str) -> ProvenanceRecord:
+def _trace_dft_restoration(node: StructureData, chain: int) -> ProvenanceRecord:
+    """Return the record of a structure from the RestoreHydrogenWorkChain with PK `chain`."""
+    report = _read_report(chain)
+    values = _read_dicts(chain)
+    settings = {name: values[name] for name in ("peaks", "pinball") if name in values}
+    host: Any = load_node(find_inputs(chain)["structure"][0])
+    label = host.label or host.get_formula()
+    inserted = int(report.get("count", 0)) - int(report.get("missing", 0))
+    return replace(
+        _make_record(node, "candidate"),
+        label=label,
+        kind=KIND_RESTORED_BY_DFT,
+        host=HostRecord(label, 0, host.pk, host.uuid, source={}, structure=host.pk),
+        inserted={str(report.get("element", "")): inserted} if inserted else {},
+        dft=_make_dft_result({**report, **report.get("final", {})}, settings),
+        jobs=tuple(find_ancestor_jobs([node.pk or 0])),
+    )
+
+
+def _make_record(
+    node: StructureData, role: str, start: StructureData | None = None
+) -> ProvenanceRecord:
+    """Return a record without provenance; `start` tells which sites were inserted."""
+    start = node if start is None else start
+    kinds = {kind.name: kind.symbol for kind in start.kinds}
+    symbols = [kinds[site.kind_name] for site in start.sites]
     return ProvenanceRecord(
         pk=node.pk or 0,
         uuid=node.uuid,
-        label=_name(node),
+        label=_read_label(node),
         formula=node.get_formula(),
         kind=KIND_RESTORED,
         role=role,
         host=None,
         sample=None,
-        inserted=_inserted(node),
+        inserted=dict(Counter(symbols[i] for i in _read_details(start).get("inserted", []))),
         version=None,
         seed=None,
         model=None,
@@ -150,15 +190,37 @@ def _blank(node: StructureData, role: str) -> ProvenanceRecord:
     )
 
 
-def _details(node: StructureData) -> dict[str, Any]:
+def _make_dft_result(report: Mapping[str, Any], settings: Mapping[str, Any]) -> DftResult:
+    return DftResult(
+        status=str(report.get("status", "")),
+        energy=report.get("energy"),
+        max_force=report.get("max_force"),
+        message=str(report.get("message") or ""),
+        settings=settings,
+    )
+
+
+def _read_report(chain: int) -> dict[str, Any]:
+    query = QueryBuilder()
+    query.append(ProcessNode, filters={"id": chain}, tag="chain")
+    query.append(
+        Dict, with_incoming="chain", edge_filters={"label": "report"}, project="attributes"
+    )
+    found: dict[str, Any] | None = query.first(flat=True)
+    return found or {}
+
+
+def _read_dicts(chain: int) -> dict[str, dict[str, Any]]:
+    """Return the contents of the Dicts among the inputs of a process, by their labels."""
+    query = QueryBuilder()
+    query.append(ProcessNode, filters={"id": chain}, tag="chain")
+    query.append(Dict, with_outgoing="chain", project="attributes", edge_project="label")
+    return {label: values for values, label in query.all()}
+
+
+def _read_details(node: StructureData) -> dict[str, Any]:
     return dict(node.base.attributes.get(DETAILS, None) or {})
 
 
-def _name(node: StructureData) -> str:
-    return str(_details(node).get("label") or node.label or node.get_formula())
-
-
-def _inserted(node: StructureData) -> dict[str, int]:
-    kinds = [site.kind_name for site in node.sites]
-    symbols = {kind.name: kind.symbol for kind in node.kinds}
-    return dict(Counter(symbols[kinds[i]] for i in _details(node).get("inserted", [])))
+def _read_label(node: StructureData) -> str:
+    return str(_read_details(node).get("label") or node.label or node.get_formula())

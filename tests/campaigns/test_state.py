@@ -75,7 +75,7 @@ def test_hosts_of_a_campaign_that_was_killed_were_never_begun(
     controller(hosts, plan, group, "killed")
     state = read_campaign_state(group)
     assert (state.failed, state.alive) == (5, ())
-    assert state.failures[0].reason.startswith("it was never begun")
+    assert state.failures[0].reason.startswith("it was never started")
 
 
 def test_the_latest_settings_count(hosts: StructureBatch, plan: Any, group: Any) -> None:

@@ -50,9 +50,9 @@ def name() -> Iterator[str]:
 
 
 def sources_of(hosts: StructureBatch) -> Any:
-    from aiida_hpaint.campaigns.sources import HostOrigin, HostSources
+    from aiida_hpaint.campaigns.sources import CampaignHosts, HostOrigin
 
-    return HostSources(hosts, tuple(HostOrigin(None, row) for row in range(len(hosts))))
+    return CampaignHosts(hosts, tuple(HostOrigin(None, row) for row in range(len(hosts))))
 
 
 def prepare(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> Any:
@@ -134,8 +134,7 @@ def test_what_is_refused(name: str, hosts: StructureBatch, settings: Any) -> Non
 def test_known_hosts_belong_to_the_campaign(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
-    from aiida_hpaint.campaigns.picking import pick_candidates
-    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.results import collect_campaign_samples, pick_candidates
     from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.campaigns.submit import submit_campaign
 

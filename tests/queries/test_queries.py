@@ -80,12 +80,12 @@ def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
 
     from aiida_hpaint.calculations.hosts import collect_hosts
     from aiida_hpaint.data.structure_batch import to_structure
-    from aiida_hpaint.queries.sample_provenance import _structure
+    from aiida_hpaint.queries.sample_provenance import _find_structure
     from aiida_hpaint.science.structures import remove_inserted
 
     given = to_structure(remove_inserted(brucite))
     node = collect_hosts(add=Dict({"H": 2}), structure_00000=given)
-    assert _structure(node.pk, 0) == given.pk
+    assert _find_structure(node.pk, 0) == given.pk
 
 
 def test_samples_of_a_host_with_their_statuses(restoration: Any) -> None:
@@ -174,7 +174,7 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
         True,
         graph.pk,
     )
-    assert below.by == pytest.approx(0.1)
+    assert below.margin == pytest.approx(0.1)
     assert below.matches is True
     assert find_hosts_below_reference(0.11, graph.pk) == []
     assert below in find_hosts_below_reference(0.05)
@@ -192,9 +192,9 @@ def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
         label: -value for label, value in lowest.items() if value is not None and value < -0.001
     }
     found = find_hosts_below_reference(0.001, graph.pk)
-    assert {host.label: host.by for host in found} == wanted
+    assert {host.label: host.margin for host in found} == wanted
     assert not any(host.dft for host in found)
-    assert [host.by for host in found] == sorted(wanted.values(), reverse=True)
+    assert [host.margin for host in found] == sorted(wanted.values(), reverse=True)
 
 
 @pytest.mark.parametrize("what", ["process", "batch", "stranger", "nothing"])
@@ -211,7 +211,7 @@ def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
     }[what]()
     message = {
         "process": "is a process: give one of its structures: .*(c)",
-        "batch": "is no structure, but StructureBatchData",
+        "batch": "is not a structure, but StructureBatchData",
         "stranger": "was neither restored nor relaxed",
         "nothing": "there is no node 123456789",
     }[what]
@@ -236,7 +236,7 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
 
     from aiida_hpaint.calculations.starting_points import collect_starting_points
     from aiida_hpaint.data.structure_batch import StructureBatchData
-    from aiida_hpaint.queries.sample_provenance import _jobs
+    from aiida_hpaint.queries.sample_provenance import _find_jobs
 
     sample = replace(brucite, frac_coords=np.linspace(0, 0.8, 15).reshape(5, 3))
     starting_points = {
@@ -252,8 +252,8 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
     relaxed = provenance_examples.stage(
         "relax_all", chunk, chunk.batch, provenance_examples.POTENTIAL
     )
-    assert [job.stage for job in _jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
-    assert [job.stage for job in _jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
+    assert [job.stage for job in _find_jobs(relaxed.pk, 0)] == ["scf_0", "relax_all"]
+    assert [job.stage for job in _find_jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
 
 
 def count(ask: Any) -> int:
@@ -341,5 +341,5 @@ def test_hydrogen_that_dft_restored_knows_its_jobs_and_pseudopotentials() -> Non
     assert (record.dft.status, set(record.dft.settings)) == ("converged", {"peaks", "pinball"})
     assert [job.stage for job in record.jobs] == ["scf", "potential", "relax", "relax"]
     assert set(record.jobs[-1].pseudopotentials) == {"H", "Li"}
-    assert "DFT alone restored it" in format_provenance(record)
+    assert "Restored by DFT alone" in format_provenance(record)
     assert "Pseudopotential of Li: Li.upf, MD5 " in format_provenance(record)

@@ -49,7 +49,7 @@ _KNOWN = (
     (("no chemistry", "implausibly", "bonding cannot", "NaN", "collapsed", "no position"), _HOST),
     (("no volume",), "correct the cell of the host"),
     (("killed",), "it was killed by hand: submit it again if that was a mistake"),
-    (("never begun", "stopped"), "it was stopped: submit it again"),
+    (("never started", "stopped"), "it was stopped: submit it again"),
 )
 
 _OTHERWISE = "fix what the message names, then submit it again"

@@ -39,7 +39,7 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
 
     silence_warnings()
     session.load_profile(obj["profile"])
-    from aiida_hpaint.campaigns.picking import pick_candidates as pick_from
+    from aiida_hpaint.campaigns.results import pick_candidates as pick_from
     from aiida_hpaint.data.structure_batch import DETAILS
 
     found = [one for node in _find_restorations(source) for one in pick_from(node, hosts)]

@@ -16,7 +16,7 @@ from aiida_hpaint.cli.restore.request import (
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES
 
 if TYPE_CHECKING:
-    from aiida_hpaint.campaigns.sources import HostSources
+    from aiida_hpaint.campaigns.sources import CampaignHosts
     from aiida_hpaint.campaigns.submit import Submission
 
 _HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
@@ -164,7 +164,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
     click.echo(f"  aiida-hpaint results {quote_for_shell(submission.name)}")
 
 
-def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
+def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> CampaignHosts:
     """Read the hosts of files, an archive and a group.
 
     Raises
@@ -174,7 +174,7 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
     """
     from aiida_hpaint.campaigns.sources import (
         drop_complete_hosts,
-        join_sources,
+        join_campaign_hosts,
         read_hosts_from_archive,
         read_hosts_from_files,
         read_hosts_from_group,
@@ -186,7 +186,7 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> HostSources:
         found.append(read_hosts_from_archive(Path(campaign.archive), campaign.add, campaign.group))
     elif campaign.group:
         found.append(read_hosts_from_group(campaign.group, campaign.add))
-    sources = join_sources(found)
+    sources = join_campaign_hosts(found)
     if skip_bad:
         sources = drop_complete_hosts(sources)
     if sources.problems and (sources.hosts is None or not skip_bad):

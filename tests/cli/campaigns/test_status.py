@@ -71,7 +71,7 @@ def test_what_failed_why_and_what_to_do() -> None:
     ("reason", "words"),
     [
         ("unfinished within the walltime of its jobs", "max_wallclock_seconds"),
-        ("it was never begun: the process of the campaign ended before", "it was stopped"),
+        ("it was never started: the process of the campaign ended before", "it was stopped"),
         ("RuntimeError: device 'cuda' was asked for", "ask for a GPU"),
     ],
 )

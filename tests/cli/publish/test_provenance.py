@@ -28,7 +28,7 @@ def test_the_provenance_is_shown_as_text(structure: Any) -> None:
     lines = result.output.splitlines()
     # A label cannot write lines of its own, nor speak to the terminal.
     assert lines[0].startswith("mp-1 [red]?[31m?Jobs: 9 (H2MgO2), node ")
-    assert lines[1] == "It is the structure of a sample, as the potential relaxed it."
+    assert lines[1] == "A sample relaxed by the potential."
     assert "from brucite.cif); inserted: 2 H" in lines[2]
     assert "generated, converged, rank 0, -20.0000 eV, max force 0.020 eV/Å" in lines[3]
     assert lines[4:8] == [
