@@ -127,7 +127,7 @@ def read_hosts_from_archive(
             query = archive.querybuilder()
             if group is not None:
                 query.append(Group, filters={"label": group}, tag="group")
-            link = {} if group is None else {"with_group": "group"}
+            link: dict[str, Any] = {} if group is None else {"with_group": "group"}
             query.append(_KINDS, tag="node", **link).order_by({"node": "id"})
             nodes = query.all(flat=True)
             if group is None:

@@ -1,4 +1,4 @@
-"""What goes beside a paper: an archive that is complete, checked, and described."""
+"""Publication of results: an AiiDA archive, checked for completeness, and a README."""
 
 from aiida_hpaint.publication.archive import Archive, check_archive, write_archive
 from aiida_hpaint.publication.readme import PublicationDetails, format_readme

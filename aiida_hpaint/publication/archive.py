@@ -1,4 +1,4 @@
-"""An AiiDA archive, and what a walk through it finds."""
+"""AiiDA archives of results: writing them, and checking that they are complete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["ARCHIVE_FILE", "Archive", "check_archive", "write_archive"]
 ARCHIVE_FILE = "archive.aiida"
 
 _WITHOUT_WEIGHTS = frozenset({*BUILT_IN, "peaks"})
-"""Generators that have none."""
+"""Generators that have no weights."""
 
 _PYTHON = frozenset({"phases", *(stage.name for stage in STAGES)})
 _PW = frozenset({"scf", "nscf", "relax", "vc-relax"})
@@ -41,30 +41,30 @@ _INPUTS = (
     (_PW, ("structure", "kpoints")),
     (_PP, ("parent_folder",)),
 )
-"""What the jobs of a stage begin with, by the labels of links."""
+"""Link labels of the inputs that jobs need, by their stages."""
 
 _CHAINS = {
     "DftRelaxWorkChain": ("structure", "settings"),
     "PotentialPeaksWorkChain": ("structure", "count", "peaks", "pinball"),
     "RestoreHydrogenWorkChain": ("structure", "count", "element", "peaks", "pinball"),
 }
-"""What says how a structure was relaxed or restored, beside its jobs."""
+"""Link labels of the inputs that work chains of DFT need."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """What an archive holds.
+    """The content of an archive, and what is missing.
 
     Attributes
     ----------
     path
-        The file.
+        Path of the file.
     jobs
         All jobs in it, the oldest first.
     weights
-        Name and sha256 of all models and potentials that tell one.
+        Name and SHA-256 of all models and potentials that have one.
     missing
-        What a reader would miss, in words; none where the archive is complete.
+        Messages on missing data; none if the archive is complete.
     """
 
     path: Path
@@ -76,16 +76,16 @@ class Archive:
 def write_archive(
     processes: Sequence[ProcessNode], path: Path, groups: Sequence[Group] = ()
 ) -> Archive:
-    """Write processes with all that they called, used and made, and walk through what was written.
+    """Write processes with all processes that they called, inputs and outputs, and check the file.
 
     Parameters
     ----------
     processes
-        That have ended.
+        Processes that have ended.
     path
-        Of the file; there must be none.
+        Path of the new file.
     groups
-        Groups of some of the processes, which are to be there again.
+        Groups of the processes that are written, too.
 
     Raises
     ------
@@ -93,7 +93,8 @@ def write_archive(
         If a process, or one that it called, has not ended.
     """
     for node in processes:
-        for one in (node, *_called(node)):
+        called = node.called_descendants if isinstance(node, WorkflowNode) else []
+        for one in (node, *called):
             if not one.is_terminated or not one.is_sealed:
                 raise ValueError(
                     f"node {node.pk} cannot be exported: {one.process_label} {one.pk} has not "
@@ -104,50 +105,45 @@ def write_archive(
 
 
 def check_archive(path: Path, processes: Sequence[str] = ()) -> Archive:
-    """What an archive holds and lacks: settings, hashes, codes, computers, pseudopotentials, files.
+    """Check an archive: settings, hashes, codes, computers, pseudopotentials and files.
 
     Parameters
     ----------
     path
-        Of the archive.
+        Path of the archive.
     processes
-        UUIDs of processes that have to be in it.
+        UUIDs of processes that must be in it.
     """
     with get_format().open(path, "r") as archive:
         backend = archive.get_backend()
         jobs = read_all_jobs(backend)
         uuids = archive.querybuilder().append(ProcessNode, project="uuid").all(flat=True)
         missing = [f"process {uuid} is missing" for uuid in processes if uuid not in set(uuids)]
-        given = _links(archive.querybuilder())
-        kinds = _kinds(archive.querybuilder())
+        labels = _read_input_labels(archive.querybuilder())
+        kinds = _read_kinds(archive.querybuilder())
         for job in jobs:
-            lacks = [*_gaps(job), *_without_input(job, given.get(job.uuid, set()))]
-            lacks += _without_pseudo(job, kinds.get(job.uuid, set()))
-            missing += [f"job {job.uuid} ({job.stage}): {gap}" for gap in lacks]
+            gaps = _check_job(job, labels.get(job.uuid, set()), kinds.get(job.uuid, set()))
+            missing += [f"job {job.uuid} ({job.stage}): {gap}" for gap in gaps]
         batches = archive.querybuilder().append(StructureBatchData).all(flat=True)
-        missing += [f"node {node.uuid}: {gap}" for node in batches for gap in _unread(node)]
-        missing += _open_processes(archive.querybuilder())
-        missing += _bare_chains(archive.querybuilder())
-        missing += _wrong_pseudos(archive.querybuilder())
+        missing += [f"node {node.uuid}: {gap}" for node in batches for gap in _check_batch(node)]
+        missing += _find_open_processes(archive.querybuilder())
+        missing += _check_dft_inputs(archive.querybuilder())
+        missing += _check_pseudopotential_files(archive.querybuilder())
         models = [model for node in batches for model in node.base.attributes.get("models", [])]
     weights = {(model["name"], model["sha256"]) for model in models if "sha256" in model}
     return Archive(path, tuple(jobs), tuple(sorted(weights)), tuple(sorted(missing)))
 
 
-def _called(node: ProcessNode) -> list[ProcessNode]:
-    return node.called_descendants if isinstance(node, WorkflowNode) else []
-
-
-def _open_processes(query: QueryBuilder) -> Iterator[str]:
-    """Processes that a daemon would take up; an honest archive has none."""
+def _find_open_processes(query: QueryBuilder) -> Iterator[str]:
+    """Yield processes that a daemon would continue; AiiDA itself exports none."""
     query.append(ProcessNode, project=["uuid", "attributes.sealed", "attributes.checkpoints"])
     for uuid, sealed, checkpoint in query.all():
         if not sealed or checkpoint is not None:
-            yield f"process {uuid} has not ended, and would go on: do not import it"
+            yield f"process {uuid} has not ended: a daemon would continue it, do not import it"
 
 
-def _bare_chains(query: QueryBuilder) -> Iterator[str]:
-    """Work chains of DFT that do not say what they were asked."""
+def _check_dft_inputs(query: QueryBuilder) -> Iterator[str]:
+    """Yield missing inputs of work chains of DFT."""
     query.append(
         WorkChainNode,
         filters={"attributes.process_label": {"in": list(_CHAINS)}},
@@ -164,8 +160,8 @@ def _bare_chains(query: QueryBuilder) -> Iterator[str]:
                 yield f"{label} {uuid}: it has no input {name}"
 
 
-def _kinds(query: QueryBuilder) -> dict[str, set[str]]:
-    """Names of the kinds of sites of each job's structure, by its UUID."""
+def _read_kinds(query: QueryBuilder) -> dict[str, set[str]]:
+    """Return the kind names in the structure of each job of Quantum ESPRESSO, by its UUID."""
     query.append(CalcJobNode, project="uuid", tag="job")
     query.append(
         StructureData,
@@ -176,28 +172,22 @@ def _kinds(query: QueryBuilder) -> dict[str, set[str]]:
     return {uuid: {kind["name"] for kind in kinds} for uuid, kinds in query.all()}
 
 
-def _without_pseudo(job: JobRecord, kinds: set[str]) -> Iterator[str]:
-    if job.stage in _PW and job.pseudopotentials:
-        for kind in sorted(kinds - job.pseudopotentials.keys()):
-            yield f"it has no pseudopotential of {kind}"
-
-
-def _wrong_pseudos(query: QueryBuilder) -> Iterator[str]:
-    """Pseudopotentials whose file is another one than their hash says."""
+def _check_pseudopotential_files(query: QueryBuilder) -> Iterator[str]:
+    """Yield pseudopotentials whose file is missing, or does not match their hash."""
     query.append(CalcJobNode, tag="job")
     query.append(Data, with_outgoing="job", edge_filters={"label": {"like": "pseudos__%"}})
     for node in query.distinct().all(flat=True):
-        name, told = (node.base.attributes.get(key, "") for key in ("filename", "md5"))
+        name, md5 = (node.base.attributes.get(key, "") for key in ("filename", "md5"))
         if name not in node.base.repository.list_object_names():
             yield f"node {node.uuid}: the file of the pseudopotential {name} is missing"
             continue
         content = node.base.repository.get_object_content(name, mode="rb")
-        if hashlib.md5(content, usedforsecurity=False).hexdigest() != told:
-            yield f"node {node.uuid}: the pseudopotential {name} is another one than its MD5 says"
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            yield f"node {node.uuid}: the pseudopotential {name} does not match its MD5"
 
 
-def _links(query: QueryBuilder) -> dict[str, set[str]]:
-    """Labels of the inputs of each job, by its UUID."""
+def _read_input_labels(query: QueryBuilder) -> dict[str, set[str]]:
+    """Return the link labels of the inputs of each job, by its UUID."""
     query.append(CalcJobNode, project="uuid", tag="job")
     query.append(Data, with_outgoing="job", edge_project="label")
     found: dict[str, set[str]] = {}
@@ -206,48 +196,49 @@ def _links(query: QueryBuilder) -> dict[str, set[str]]:
     return found
 
 
-def _without_input(job: JobRecord, labels: set[str]) -> Iterator[str]:
-    for stages, needed in _INPUTS:
-        if job.stage in stages:
-            yield from (f"it has no input {label}" for label in needed if label not in labels)
-
-
-def _gaps(job: JobRecord) -> Iterator[str]:
+def _check_job(job: JobRecord, labels: set[str], kinds: set[str]) -> Iterator[str]:
+    """Yield what is missing of a job with these input labels and kinds of sites."""
     if job.code is None:
         yield "it has no code"
     if job.computer is None:
         yield "it has no computer"
     if not job.settings and job.stage in _PYTHON | _PW | _PP:
         yield "it has no settings"
+    for stages, needed in _INPUTS:
+        if job.stage in stages:
+            yield from (f"it has no input {label}" for label in needed if label not in labels)
     if job.stage in _PYTHON:
-        yield from _unnamed(job)
+        yield from _check_identity(job)
     if job.stage in _PW and not job.pseudopotentials:
         yield "it has no pseudopotentials"
+    elif job.stage in _PW:
+        missing = sorted(kinds - job.pseudopotentials.keys())
+        yield from (f"it has no pseudopotential of {kind}" for kind in missing)
     for element, pseudo in job.pseudopotentials.items():
         if not pseudo["md5"] or not pseudo["filename"]:
             yield f"the pseudopotential of {element} has no name or no hash"
 
 
-def _unnamed(job: JobRecord) -> Iterator[str]:
-    """What an identity does not say."""
+def _check_identity(job: JobRecord) -> Iterator[str]:
+    """Yield what is missing in the identity of a job: version and model."""
     model = job.identity.get("model", {})
     if not job.identity.get("version"):
-        yield "nothing says which version of aiida-hpaint it ran"
+        yield "its version of aiida-hpaint is unknown"
     if not model.get("name"):
-        yield "nothing says which model it ran"
+        yield "its model is unknown"
     elif not {"sha256", "package_version"} & model.keys() and model["name"] not in _WITHOUT_WEIGHTS:
         yield f"model {model['name']} has neither a sha256 nor the version of a package"
 
 
-def _unread(node: StructureBatchData) -> Iterator[str]:
-    """Whether the content of a batch is there."""
+def _check_batch(node: StructureBatchData) -> Iterator[str]:
+    """Yield what is wrong with the content of a batch."""
     names = node.base.repository.list_object_names()
     if StructureBatchData.FILENAME not in names:
         yield f"its file {StructureBatchData.FILENAME} is missing"
         return
     try:
         count = len(node.batch)
-    except Exception as error:  # whatever is wrong with a file, the walk goes on
+    except Exception as error:  # whatever is wrong with a file, the check goes on
         yield f"its file {StructureBatchData.FILENAME} cannot be read: {error}"
         return
     if count != len(node):

@@ -1,9 +1,10 @@
-"""What a process that has ended did not reach."""
+"""Completeness of the results of a process that has ended."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from aiida.orm import ProcessNode, WorkflowNode
 
@@ -15,48 +16,47 @@ from aiida_hpaint.workflows.validate.results import has_validation, read_validat
 __all__ = ["list_missing_results"]
 
 _NODE = re.compile(r"\b(job|process) \d+: ")
-"""PKs are others in the next profile."""
+"""PKs are left out of messages: they change when an archive is imported."""
 
 
 def list_missing_results(node: ProcessNode) -> list[str]:
-    """Why results are missing, a line each; none where all is there.
+    """Return the reasons why results are missing, a line each; none if the results are complete.
 
     Parameters
     ----------
     node
         A restoration, validation, benchmark or RestoreHydrogenWorkChain that has ended.
     """
-    inputs = node.inputs.graph_inputs if "graph_inputs" in node.inputs else {}
-    lines = [*_ending(node)]
+    inputs: Any = node.inputs.graph_inputs if "graph_inputs" in node.inputs else {}
+    lines = [*_describe_end(node)]
     if "complete" not in inputs and "hosts" in inputs:
-        lines += [*_stages(node), *_hosts(node)]
+        if isinstance(node, WorkflowNode):
+            lines += [
+                f"{state.stage} of {state.chunk}: {state.trouble}"
+                for state in list_stage_states(node)
+                if state.trouble
+            ]
+        lines += _list_unrestored_hosts(node)
     if "structures" in inputs or has_validation(node):
-        lines += _validation(node)
-    elif _wanted_validation(inputs):
-        lines.append("nothing was relaxed by DFT, though it was asked for")
+        lines += _list_failed_validation(node)
+    elif "validation" in (inputs.plan if "plan" in inputs else {}):
+        lines.append("validation by DFT was requested, but nothing was relaxed")
     return [_NODE.sub("", escape_control_characters(line)) for line in lines]
 
 
-def _ending(node: ProcessNode) -> Iterator[str]:
+def _describe_end(node: ProcessNode) -> Iterator[str]:
     if node.is_excepted or node.is_killed:
-        said = str(node.exception or "").strip().splitlines() or ["it was killed"]
-        yield f"it ended early: {said[-1]}"
+        lines = str(node.exception or "").strip().splitlines() or ["it was killed"]
+        yield f"the process ended early: {lines[-1]}"
     elif not node.is_finished_ok:
-        yield f"it ended with exit status {node.exit_status}: {node.exit_message or 'no message'}"
+        message = node.exit_message or "no message"
+        yield f"the process failed with exit status {node.exit_status}: {message}"
 
 
-def _stages(node: ProcessNode) -> Iterator[str]:
-    if not isinstance(node, WorkflowNode):
-        return
-    for state in list_stage_states(node):
-        if state.trouble:
-            yield f"{state.stage} of {state.chunk}: {state.trouble}"
-
-
-def _hosts(node: ProcessNode) -> Iterator[str]:
-    """Hosts without a candidate, with the reason where it is not an honest end."""
+def _list_unrestored_hosts(node: ProcessNode) -> Iterator[str]:
+    """Yield the hosts without a candidate, with the error if a job failed."""
     hosts = node.inputs.graph_inputs.hosts.batch
-    found = find_outcomes(len(hosts), get_samples(node), "no job came to its end")
+    found = find_outcomes(len(hosts), get_samples(node), "no job has finished")
     for host_index, label in enumerate(hosts.labels):
         if host_index in found.reasons:
             yield f"host {label}: {found.reasons[host_index]}"
@@ -64,7 +64,7 @@ def _hosts(node: ProcessNode) -> Iterator[str]:
             yield f"host {label}: no sample became a candidate"
 
 
-def _validation(node: ProcessNode) -> Iterator[str]:
+def _list_failed_validation(node: ProcessNode) -> Iterator[str]:
     try:
         failed = read_validation(node).summary["failed"]
     except ValueError:
@@ -72,8 +72,3 @@ def _validation(node: ProcessNode) -> Iterator[str]:
         return
     for entry in failed:
         yield f"{entry['role']} of {entry['label']}: DFT gave no energy: {entry['message']}"
-
-
-def _wanted_validation(inputs: object) -> bool:
-    plan = inputs.plan if "plan" in inputs else {}  # type: ignore[operator, attr-defined]
-    return "validation" in plan

@@ -1,4 +1,4 @@
-"""The README of a publication."""
+"""README of a publication."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ LICENCES = {
     "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
     "MIT": "https://opensource.org/license/mit",
 }
-"""Where the text of licences is that the Materials Cloud Archive offers."""
+"""URLs of the licences that the Materials Cloud Archive offers."""
 
 
 @dataclass(frozen=True)
 class PublicationDetails:
-    """What an archive of publications asks, beside title and licence.
+    """Metadata of a publication beside title and licence, as the Materials Cloud Archive asks for.
 
     Attributes
     ----------
     authors
-        Names, with affiliations where there are any.
+        Names, with affiliations if known.
     description
-        What the data are.
+        Description of the data.
     keywords, references
-        Words; papers, preprints and sites that belong to the data.
+        Keywords; papers, preprints and web sites that belong to the data.
     """
 
     authors: tuple[str, ...] = ()
@@ -60,41 +60,42 @@ def format_readme(
     about: PublicationDetails = PublicationDetails(),
     failed: Mapping[str, Sequence[str]] = {},
 ) -> str:
-    """Markdown: what there is, how to read it again, what made it, licence and citation.
+    """Return a README in Markdown: files, how to reproduce them, software, licence and citation.
 
     Parameters
     ----------
     archive
-        With its jobs and what is missing.
+        Checked archive.
     folders
-        Names of folders; of each what it holds and the UUID of its process.
+        Kind and UUID of the process of each folder, by its name.
     licence
-        Of the data, like CC-BY-4.0.
+        Licence of the data, like CC-BY-4.0.
     title
-        Of the page, one line.
+        Title, one line.
     about
-        Authors and so on.
+        Authors and other metadata.
     failed
-        What was not reached, by folder: see `shortfalls`.
+        Missing results of each folder, see `list_missing_results`.
     """
+    failures = [f"- `{name}/`: {_line(line)}" for name, each in failed.items() for line in each]
+    missing = ["Completeness check: failed.", "", *(f"- {gap}" for gap in archive.missing)]
     sections = {
-        **_about(about),
-        "Files": _files(folders),
-        "Read it again": _again(folders),
-        "What made it": _made_by(archive),
-        **_failed(failed),
-        "What is missing": [f"- {gap}" for gap in archive.missing]
-        or ["Nothing that was looked for."],
-        "Licence": _licence(licence),
-        "Citation": [*_record(about, title), *_citation(archive.jobs)],
+        **_format_about(about),
+        "Files": _list_files(folders),
+        "Reproducing the files": _list_commands(folders),
+        "Software and models": _list_software(archive),
+        **({"Failures": failures} if failures else {}),
+        "Completeness": missing if archive.missing else ["Completeness check: passed."],
+        "Licence": _format_licence(licence),
+        "Citation": [*_cite_data(about, title), *_list_papers(archive.jobs)],
     }
     parts = [f"# {_line(title)}"]
     parts += [f"## {name}\n\n" + "\n".join(lines) for name, lines in sections.items()]
     return "\n\n".join(parts) + "\n"
 
 
-def _about(about: PublicationDetails) -> dict[str, list[str]]:
-    """Sections of what is known."""
+def _format_about(about: PublicationDetails) -> dict[str, list[str]]:
+    """Return the sections of the metadata that are given."""
     listed = {"Authors": about.authors, "Keywords": about.keywords, "References": about.references}
     found = {name: [f"- {_line(one)}" for one in values] for name, values in listed.items()}
     found["Description"] = [_line(about.description)] if about.description else []
@@ -102,42 +103,37 @@ def _about(about: PublicationDetails) -> dict[str, list[str]]:
     return {name: found[name] for name in order if found[name]}
 
 
-def _failed(failed: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    lines = [f"- `{name}/`: {_line(line)}" for name, each in failed.items() for line in each]
-    return {"What failed": lines} if lines else {}
-
-
-def _licence(licence: str) -> list[str]:
+def _format_licence(licence: str) -> list[str]:
     address = LICENCES.get(licence)
     where = f", {address}" if address else ""
     return [
-        f"The data are under {_line(licence)}{where}.",
-        "Pseudopotentials and weights of models keep the licences that they came with.",
+        f"The data are licensed under {_line(licence)}{where}.",
+        "Pseudopotentials and weights of models keep their own licences.",
     ]
 
 
-def _record(about: PublicationDetails, title: str) -> list[str]:
-    """How the data themselves are cited, once they have a DOI."""
+def _cite_data(about: PublicationDetails, title: str) -> list[str]:
+    """Return how the data themselves are cited, once they have a DOI."""
     authors = f"{', '.join(_line(one) for one in about.authors)}, " if about.authors else ""
     return [
-        "Please cite the data, with the DOI that they got where you have them from:",
+        "Please cite the data with their DOI:",
         "",
         f"- {authors}*{_line(title)}*, Materials Cloud Archive",
         "",
-        "and what they were made with:",
+        "and the methods and programs:",
         "",
     ]
 
 
-def _files(folders: Mapping[str, tuple[str, str]]) -> list[str]:
-    lines = [f"- `{ARCHIVE_FILE}`: the provenance of everything, as an AiiDA archive"]
+def _list_files(folders: Mapping[str, tuple[str, str]]) -> list[str]:
+    lines = [f"- `{ARCHIVE_FILE}`: AiiDA archive with the complete provenance"]
     return lines + [
         f"- `{name}/`: {what}, process {uuid}" for name, (what, uuid) in folders.items()
     ]
 
 
 _LISTED = 20
-"""Processes that still fit on a command line."""
+"""Largest number of UUIDs in the command that repeats the export."""
 
 _COMMANDS = {
     "restoration": "results {uuid} --output {name}",
@@ -146,7 +142,7 @@ _COMMANDS = {
 }
 
 
-def _again(folders: Mapping[str, tuple[str, str]]) -> list[str]:
+def _list_commands(folders: Mapping[str, tuple[str, str]]) -> list[str]:
     lines = [
         "```console",
         f"$ pip install aiida-hpaint=={__version__}",
@@ -158,12 +154,15 @@ def _again(folders: Mapping[str, tuple[str, str]]) -> list[str]:
             lines.append(f"$ aiida-hpaint {_COMMANDS[what].format(uuid=uuid, name=name)}")
     if 0 < len(folders) <= _LISTED:
         uuids = " ".join(uuid for _, uuid in folders.values())
-        lines.append(f"$ aiida-hpaint export {uuids} --output again     # all of it")
-    lines += ["```", "", "The tables and structures are the same byte for byte."]
-    return [*lines, "Any structure of the archive: `aiida-hpaint provenance UUID`."]
+        lines.append(f"$ aiida-hpaint export {uuids} --output again     # all folders")
+    lines += ["```", "", "Tables and structures are reproduced byte for byte."]
+    return [
+        *lines,
+        "`aiida-hpaint provenance UUID` shows how any structure of the archive was obtained.",
+    ]
 
 
-def _made_by(archive: Archive) -> list[str]:
+def _list_software(archive: Archive) -> list[str]:
     jobs = archive.jobs
     found = [("version of aiida-hpaint", _versions(jobs)), ("model", _models(jobs))]
     found += [("weights", (f"{name} sha256 {sha256}" for name, sha256 in archive.weights))]
@@ -194,7 +193,7 @@ def _pseudopotentials(jobs: Sequence[JobRecord]) -> Iterator[str]:
             yield f"{element}: {pseudo['filename']} MD5 {pseudo['md5']}"
 
 
-def _citation(jobs: Sequence[JobRecord]) -> list[str]:
+def _list_papers(jobs: Sequence[JobRecord]) -> list[str]:
     by_dft = any(job.pseudopotentials for job in jobs)
     papers: Iterable[str] = [METHOD, AIIDA, *([ESPRESSO] if by_dft else [])]
     more = "the pseudopotentials, " if by_dft else ""
@@ -202,18 +201,19 @@ def _citation(jobs: Sequence[JobRecord]) -> list[str]:
         *(f"- {paper}" for paper in papers),
         f"- aiida-hpaint {__version__}",
         "",
-        f"Beside these, please cite {more}the models and the potentials named above "
+        f"Please also cite {more}the models and the potentials named above "
         "(`aiida-hpaint models list`).",
     ]
 
 
 def _line(text: str) -> str:
-    """Text of others as one line, in which nothing is markup."""
+    """Return untrusted text as one line, with all markup escaped."""
     plain = "".join(char if char.isprintable() else " " for char in text)
     return "".join(f"\\{char}" if char in _MARKUP else char for char in plain).strip()
 
 
 def _code(text: str) -> str:
+    """Return untrusted text for an inline code span."""
     return "".join(char if char.isprintable() and char != "`" else " " for char in text)
 
 

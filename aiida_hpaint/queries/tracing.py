@@ -147,7 +147,9 @@ def _trace_dft_restoration(node: StructureData, chain: int) -> ProvenanceRecord:
     """Return the record of a structure from the RestoreHydrogenWorkChain with PK `chain`."""
     report = _read_report(chain)
     values = _read_dicts(chain)
-    settings = {name: values[name] for name in ("peaks", "pinball") if name in values}
+    settings: dict[str, Any] = {
+        name: values[name] for name in ("peaks", "pinball") if name in values
+    }
     host: Any = load_node(find_inputs(chain)["structure"][0])
     label = host.label or host.get_formula()
     inserted = int(report.get("count", 0)) - int(report.get("missing", 0))

@@ -182,7 +182,7 @@ def test_a_name_that_another_group_has(name: str) -> None:
     from aiida_hpaint.campaigns.group import find_campaign, get_or_create_campaign
 
     Group(label=name).store()
-    with pytest.raises(ValueError, match="which is no campaign: choose another name"):
+    with pytest.raises(ValueError, match="is not a campaign: choose another name"):
         get_or_create_campaign(name)
     assert find_campaign(name) is None
 

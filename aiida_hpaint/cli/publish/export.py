@@ -128,21 +128,22 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     names = _name_folders(nodes, kinds)
     for node, kind, name in zip(nodes, kinds, names, strict=True):
         _write_process(node, kind, output / name)
-    processes = {
+    folders = {
         name: (kind, node.uuid) for name, kind, node in zip(names, kinds, nodes, strict=True)
     }
     about = PublicationDetails(
         **{field.name: flags[field.name] for field in fields(PublicationDetails)}
     )
     lines = dict(zip(names, failed, strict=True))
-    text = format_readme(archive, processes, flags["licence"], flags["title"], about, lines)
+    text = format_readme(archive, folders, flags["licence"], flags["title"], about, lines)
     (output / "README.md").write_text(text, encoding="utf-8")
     _write_sums(output)
     for name, each in lines.items():
         for line in each:
             click.echo(f"{name}: {line}", err=True)
     _report_gaps(archive.missing)
-    click.echo(f"{len(nodes)} processes with {len(archive.jobs)} jobs are in {output}")
+    processes = "1 process" if len(nodes) == 1 else f"{len(nodes)} processes"
+    click.echo(f"Exported {processes} ({len(archive.jobs)} jobs) to {output}/")
     return archive.missing
 
 
@@ -160,7 +161,8 @@ def _check(path: Path) -> Sequence[str]:
             f"{path} cannot be read ({error}): see `verdi archive migrate`"
         ) from None
     _report_gaps(archive.missing)
-    click.echo(f"{path}: {len(archive.jobs)} jobs, {len(archive.missing)} things are missing")
+    outcome = f"failed, {len(archive.missing)} problems" if archive.missing else "passed"
+    click.echo(f"{path}: {len(archive.jobs)} jobs. Completeness check: {outcome}.")
     for name, sha256 in archive.weights:
         click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
     return archive.missing
@@ -189,7 +191,7 @@ def _load_processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Gro
         nodes, group = _load(source)
         processes = [node for node in nodes if isinstance(node, ProcessNode)]
         if not processes:
-            raise click.ClickException(f"{source} is no process, and no group with processes")
+            raise click.ClickException(f"{source} is neither a process nor a group with processes")
         found |= {node.uuid: node for node in processes}
         groups += [] if group is None else [group]
     return list(found.values()), groups

@@ -51,7 +51,7 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
     output = tmp_path / "out"
     result = run(restoration.pk, "-o", output, "--title", "# <b>T</b>", "--licence", "CC0-1.0")
     assert result.exit_code == 0, result.output
-    assert "1 processes with 4 jobs are in" in result.output
+    assert "Exported 1 process (4 jobs) to" in result.output
     # Nothing but the folder itself was written to, whatever labels say.
     assert os.listdir(tmp_path) == ["out"]
     assert sorted(files(output)) == [
@@ -68,7 +68,7 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
     assert f"- model: `m sha256 {'0f' * 32}`" in text
     assert f"- weights: `p sha256 {'1e' * 32}`" in text
     assert "CC0\\-1.0" in text or "CC0-1.0" in text
-    assert "Nothing that was looked for." in text
+    assert "Completeness check: passed." in text
     assert "<script>" not in text
     for line in (output / "SHA256SUMS").read_text("utf-8").splitlines():
         digest, name = line.split("  ")
@@ -85,7 +85,7 @@ def test_groups_are_published(restoration: Any, tmp_path: Path) -> None:
     group.add_nodes([restoration])
     result = run("hydrides", restoration.uuid, "-o", tmp_path)
     assert result.exit_code == 0, result.output
-    assert "1 processes" in result.output
+    assert "Exported 1 process (" in result.output
 
 
 def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Pat
     )
     result = run(graph.seal().pk, "-o", tmp_path)
     assert result.exit_code == 1
-    assert "nothing says which version of aiida-hpaint it ran" in result.output
+    assert "its version of aiida-hpaint is unknown" in result.output
     assert "model m has neither a sha256 nor the version of a package" in result.output
     assert "neither a sha256" in (tmp_path / "README.md").read_text("utf-8")
 
@@ -125,8 +125,8 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
     for source, message in (
         (123456789, "there is no node and no group 123456789"),
         ("never-made", "there is no node and no group never-made"),
-        ("nothing", "nothing is no process, and no group with processes"),
-        (samples.pk, f"{samples.pk} is no process"),
+        ("nothing", "nothing is neither a process nor a group with processes"),
+        (samples.pk, f"{samples.pk} is neither a process"),
         (running.pk, "has not ended yet"),
         (died.pk, f"restoration {died.pk} has no samples"),
         (other.pk, "(Other) is not a restoration, validation or benchmark"),
@@ -146,14 +146,14 @@ def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> No
     node = provenance_examples.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
     result = run(node.pk, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "restoration_cut_short: it ended early: it was killed" in result.output
+    assert "restoration_cut_short: the process ended early: it was killed" in result.output
     assert "restoration_cut_short: host sampled: no sample became a candidate" in result.output
     written = files(tmp_path / "out")
     assert {"restoration_cut_short/done.cif", "restoration_cut_short/samples.csv"} <= set(written)
     assert "restoration_cut_short/sampled.cif" not in written
     readme = written["README.md"].decode()
-    assert "## What failed" in readme
-    assert "- `restoration_cut_short/`: it ended early: it was killed" in readme
+    assert "## Failures" in readme
+    assert "- `restoration_cut_short/`: the process ended early: it was killed" in readme
 
 
 def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
     create_archive([restoration], filename=good)
     result = run("--check", good)
     assert result.exit_code == 0, result.output
-    assert "4 jobs, 0 things are missing" in result.output
+    assert "4 jobs. Completeness check: passed." in result.output
     assert f"p: weights with the sha256 {'1e' * 32}" in result.output
 
     # What others forge: a process that a daemon would go on with.
@@ -238,7 +238,10 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
     create_archive([chain], filename=bad, strip_checkpoints=False)
     result = run("--check", bad)
     assert result.exit_code == 1
-    assert f"process {chain.uuid} has not ended, and would go on: do not import it" in result.output
+    assert (
+        f"process {chain.uuid} has not ended: a daemon would continue it, do not import it"
+        in result.output
+    )
 
     (tmp_path / "no.aiida").write_bytes(b"no archive")
     result = run("--check", tmp_path / "no.aiida")
@@ -280,7 +283,7 @@ def test_a_pseudopotential_that_is_another_one_is_told(tmp_path: Path) -> None:
     job.inputs.pseudos.Mg.backend_entity.set_attribute("md5", "0" * 32)
     result = run(node.pk, "-o", tmp_path)
     assert result.exit_code == 1
-    assert "the pseudopotential Mg.upf is another one than its MD5 says" in result.output
+    assert "the pseudopotential Mg.upf does not match its MD5" in result.output
 
 
 def host() -> Any:
