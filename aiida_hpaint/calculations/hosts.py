@@ -1,4 +1,4 @@
-"""The calcfunctions of campaigns: hosts from nodes, joined, and cut into chunks."""
+"""Calcfunctions of hosts: read them from nodes, join them, and cut them into chunks."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SitesToInsert = str | Mapping[str, int] | None
 
 @calcfunction
 def collect_hosts(add: Dict, **structures: StructureData) -> StructureBatchData:
-    """Hosts with the sites to insert, in the order of the names of the structures.
+    """Return hosts with the sites to insert, in the order of the names of the structures.
 
-    A host takes the label of its structure, or its formula where it has none; its metadata hold
+    The label of a host is that of its structure or, without one, its formula; its metadata have
     the structure's UUID.
     """
     ordered = [structures[name] for name in sorted(structures)]
@@ -41,12 +41,12 @@ def collect_hosts(add: Dict, **structures: StructureData) -> StructureBatchData:
 
 
 def make_hosts(structures: Sequence[StructureData], add: Mapping[str, int]) -> StructureBatch:
-    """The same without provenance.
+    """Return the hosts of `collect_hosts` without storing provenance.
 
     Raises
     ------
     HostError
-        With everything that is wrong with any of the structures.
+        With all problems of the structures.
     """
     hosts, problems = prepare_hosts(structures, add)
     if problems or hosts is None:
@@ -56,16 +56,17 @@ def make_hosts(structures: Sequence[StructureData], add: Mapping[str, int]) -> S
 
 @calcfunction
 def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
-    """Hosts with the sites to insert from nodes that hold them, in the order of their names.
+    """Return the hosts of nodes with the sites to insert, in the order of the nodes' names.
 
     Parameters
     ----------
     add
-        `insert`: sites to insert, like `{"H": 4}`; None counts what the formula of a CIF has more.
+        `insert`: sites to insert, like `{"H": 4}`; with None, those that the formula of a CIF has
+        and its list of sites lacks.
     rows
-        Which of the structures of a source are hosts, by its name; without an entry, all.
+        Indices of the hosts to take from a source, by its name; without an entry, all.
     sources
-        StructureData, CifData, StructureBatchData.
+        Nodes: StructureData, CifData or StructureBatchData.
     """
     chosen = rows.get_dict()
     found = []
@@ -81,7 +82,7 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
 
 @calcfunction
 def join_hosts(**parts: StructureBatchData) -> StructureBatchData:
-    """The hosts of several nodes in one, in the order of their names."""
+    """Return the hosts of several nodes in one, in the order of the nodes' names."""
     return StructureBatchData(
         concatenate([strip_results(parts[name].batch) for name in sorted(parts)])
     )
@@ -91,9 +92,9 @@ def join_hosts(**parts: StructureBatchData) -> StructureBatchData:
 def cut_into_restorations(
     hosts: StructureBatchData, max_sites: Int
 ) -> dict[str, StructureBatchData]:
-    """Chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
+    """Return chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
 
-    Other than those of `split_hosts`, each chunk is a restoration of its own.
+    Unlike those of `split_hosts`, each chunk becomes a restoration of its own.
     """
     batch = strip_results(hosts.batch)
     chunks = chunk_by_sites(batch, max_sites.value)
@@ -103,12 +104,12 @@ def cut_into_restorations(
 def read_hosts_of_node(
     source: Data, insert: SitesToInsert
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
-    """The hosts that a node holds, and what is wrong with others; without provenance.
+    """Return the valid hosts of a node and the problems of the others; no provenance is stored.
 
     Raises
     ------
     TypeError
-        If it is no StructureData, CifData or StructureBatchData.
+        If the node is not a StructureData, CifData or StructureBatchData.
     """
     if isinstance(source, CifData):
         return _from_cif(source, insert)
@@ -117,11 +118,11 @@ def read_hosts_of_node(
         return prepare_hosts(listed, insert)
     if isinstance(source, StructureData):
         return prepare_hosts([source], insert)
-    raise TypeError(f"node {source.pk} is no structure, but {type(source).__name__}")
+    raise TypeError(f"node {source.pk} is not a structure, but {type(source).__name__}")
 
 
 def strip_results(hosts: StructureBatch) -> StructureBatch:
-    """Hosts without what earlier processes noted of them."""
+    """Return hosts without the scalars and the history of earlier processes."""
     return replace(hosts, scalars={}, history=())
 
 

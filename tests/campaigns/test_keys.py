@@ -14,7 +14,7 @@ HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_r
 
 
 def make_host(random: np.random.Generator) -> StructureBatch:
-    """A host of one to six sites in a random cell, with up to three to insert."""
+    """Return a host of one to six sites in a random cell, with up to three sites to insert."""
     known, missing = int(random.integers(1, 7)), int(random.integers(1, 4))
     coords = random.uniform(-1, 2, (known + missing, 3))
     coords[known:] = np.nan

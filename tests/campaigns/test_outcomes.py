@@ -18,12 +18,12 @@ def test_a_host_without_a_candidate_is_not_one_whose_job_died(hosts: StructureBa
 
     statuses = ["converged", "collapsed", "failed", "failed"]
     found = find_outcomes(4, ranked(hosts, statuses, ["", "", "a sample of its own", LOST]))
-    # What failed within a job that went on is the science's own.
+    # A sample that failed in a job that continued is not a failed job.
     assert found.states == "rwwf"
     assert found.reasons == {3: LOST.removeprefix("job 12: ")}
 
 
-def test_what_a_dead_job_left_is_worth_another_one(hosts: StructureBatch) -> None:
+def test_a_dead_job_counts_even_if_it_left_candidates(hosts: StructureBatch) -> None:
     from aiida_hpaint.workflows.restore.outcomes import find_outcomes
 
     found = find_outcomes(4, ranked(hosts, ["converged"] * 4, ["", LOST, "", ""]))

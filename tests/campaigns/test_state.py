@@ -1,4 +1,4 @@
-"""How far a campaign is, by processes that nobody has run."""
+"""The progress of campaigns, with nodes of processes that have not run."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def hosts(brucite: StructureBatch) -> StructureBatch:
     return variants(brucite, ["a", "b", "c", "d", "e"])
 
 
-def test_hosts_are_counted_once_by_what_happened_to_them(
-    hosts: StructureBatch, plan: Any, group: Any
-) -> None:
+def test_each_host_is_counted_once(hosts: StructureBatch, plan: Any, group: Any) -> None:
     from aiida_hpaint.campaigns.group import find_campaign
     from aiida_hpaint.campaigns.state import read_campaign_state
 
@@ -61,13 +59,13 @@ def test_hosts_are_counted_once_by_what_happened_to_them(
     (failure,) = state.failures
     assert (failure.reason, failure.processes) == (LOST.removeprefix("job 12: "), (done.pk,))
 
-    # Repeated, it is restored.
+    # A later restoration succeeds.
     again = restoration(hosts[2], plan, ranked(hosts[2], ["converged"]), "finished")
     group.add_nodes(again)
     assert read_campaign_state(group).failed == 0
 
 
-def test_hosts_of_a_campaign_that_was_killed_were_never_begun(
+def test_hosts_of_a_campaign_that_was_killed_were_never_started(
     hosts: StructureBatch, plan: Any, group: Any
 ) -> None:
     from aiida_hpaint.campaigns.state import read_campaign_state

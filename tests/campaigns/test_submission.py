@@ -1,4 +1,4 @@
-"""What a submission finds out before anything runs; restorations here are made up."""
+"""Submissions of campaigns with nodes of restorations that have not run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = "job 12: it ended without a result, killed or out of memory or time"
 
 @pytest.fixture
 def seed() -> int:
-    """Settings that no other test has: restorations stay in the profile."""
+    """Return a seed that no other test has: restorations stay in the profile."""
     return uuid4().int % 2**31
 
 
@@ -61,7 +61,7 @@ def prepare(name: str, hosts: StructureBatch, settings: Any, **more: Any) -> Any
     return prepare_submission(name, sources_of(hosts), settings, **more)
 
 
-def test_hosts_are_known_by_content_wherever_they_were_restored(
+def test_hosts_are_recognised_by_content_in_any_restoration(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
     statuses = ["converged", "collapsed", "failed"]
@@ -158,7 +158,7 @@ def test_known_hosts_belong_to_the_campaign(
     assert len(pick_candidates(node)) == 4
 
 
-def test_chunks_that_are_on_their_way_into_the_group_are_not_elsewhere(
+def test_chunks_not_yet_in_the_group_are_not_other_restorations(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:
     from aiida_hpaint.campaigns.group import get_or_create_campaign
@@ -189,7 +189,7 @@ def test_a_name_that_another_group_has(name: str) -> None:
 
 @pytest.fixture
 def structures(hosts: StructureBatch) -> list[Any]:
-    """Hosts without their H, as nodes of three kinds."""
+    """Store hosts without their hydrogen as nodes of three kinds."""
     from io import BytesIO
 
     from aiida.orm import CifData, StructureData
@@ -257,7 +257,7 @@ def test_hosts_from_an_archive_are_read_without_an_import(
         read_hosts_from_archive(archive, None, "another")
 
 
-def test_an_archive_is_imported_once_its_hosts_are_wanted(
+def test_an_archive_is_imported_when_its_hosts_are_restored(
     structures: list[Any],
     settings: Any,
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""Hosts, settings and restorations for the tests of campaigns, without jobs or with cheap ones."""
+"""Hosts, settings and nodes of restorations for the tests of campaigns, mostly without jobs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cheap_options(**more: Any) -> dict[str, dict[str, Any]]:
 
 
 def variants(host: StructureBatch, labels: Sequence[str]) -> StructureBatch:
-    """The same crystal, a little larger each time."""
+    """Return copies of a host with increasing volume, one for each label."""
     return concatenate(
         [
             replace(host, cells=host.cells * (1 + 0.01 * i), labels=(label,))
@@ -42,7 +42,7 @@ def variants(host: StructureBatch, labels: Sequence[str]) -> StructureBatch:
 
 
 def ranked(hosts: StructureBatch, statuses: Sequence[str], errors: Sequence[str] = ()) -> Any:
-    """Ranked samples of hosts, one each: those that are converged have a rank.
+    """Return one ranked sample of each host; converged samples have a rank.
 
     Errors that begin with "job" are those of jobs that died.
     """
@@ -75,7 +75,7 @@ def restoration(
     state: str,
     caller: Any = None,
 ) -> Any:
-    """The node of a restoration that nobody has run, with hosts, plan and samples."""
+    """Store the node of a restoration that has not run, with hosts, plan and samples."""
     from aiida.common.links import LinkType
     from aiida.orm import Data
     from aiida_workgraph.orm.workgraph import WorkGraphNode
@@ -107,7 +107,7 @@ def restoration(
 
 
 def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiting") -> Any:
-    """The node of a CampaignWorkChain that nobody runs."""
+    """Store the node of a CampaignWorkChain that does not run."""
     from aiida.common.links import LinkType
     from aiida.orm import Str, WorkChainNode
 

@@ -1,4 +1,4 @@
-"""Names that whoever wrote a file may have chosen to do harm."""
+"""Malicious names, as the author of a file may choose them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ NASTY = (
 )
 
 names = st.one_of(st.sampled_from(NASTY), st.text(st.characters(), max_size=60))
-"""Those, and any text, lone surrogates among it."""
+"""The malicious names, and any text including lone surrogates."""
 
 known = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
-"""Any text that can be stored in UTF-8."""
+"""Any text that can be encoded in UTF-8."""

@@ -30,7 +30,7 @@ def archive(*jobs: JobRecord) -> Archive:
     return Archive(Path("archive.aiida"), jobs, (), ())
 
 
-def test_what_dft_did_is_cited_and_its_pseudopotentials_are_named() -> None:
+def test_dft_is_cited_and_its_pseudopotentials_are_named() -> None:
     text = format_readme(archive(JOB), {"a": ("restoration", "u")}, "CC0", "T")
     assert "- pseudopotential: `H: H.upf MD5 0a`" in text
     assert "Quantum ESPRESSO" in text
@@ -40,7 +40,7 @@ def test_what_dft_did_is_cited_and_its_pseudopotentials_are_named() -> None:
 
 
 @given(text=st.text())
-def test_text_of_others_stays_within_its_line(text: str) -> None:
+def test_untrusted_text_stays_in_one_line(text: str) -> None:
     job = replace(JOB, code=text, computer=text)
     lines = format_readme(archive(job), {}, text, text).splitlines()
     plain = format_readme(archive(JOB), {}, "t", "t").splitlines()

@@ -1,4 +1,4 @@
-"""Every block of the cookbook runs, and the hand-made queries find what is there."""
+"""All code blocks of the page on queries run, and the queries find nodes."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_there_are_blocks() -> None:
 
 
 @pytest.mark.parametrize("block", QUERIES)
-def test_queries_find_what_is_there(block: str, known: dict[str, Any]) -> None:
+def test_queries_find_nodes(block: str, known: dict[str, Any]) -> None:
     names = dict(known)
     exec(block, names)
     assert names["query"].count() > 0
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS[1:] if block not in QUERIES])
-def test_functions_tell_something(
+def test_functions_print_results(
     block: str, known: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     exec(block, dict(known))

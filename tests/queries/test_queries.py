@@ -1,4 +1,4 @@
-"""Questions to the database: first of what was made up, then of a restoration that ran."""
+"""Queries of the provenance of made-up nodes, and of restorations that ran."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def references(restoration: Any, host_indices: list[int]) -> StructureBatch:
     return replace(batch[ranked], scalars={}).with_scalars(host=host_indices)
 
 
-def test_a_restored_structure_knows_all_that_made_it(restoration: Any) -> None:
+def test_the_provenance_of_a_restored_structure_is_complete(restoration: Any) -> None:
     from aiida_hpaint.queries import trace_structure
 
     structure = restoration.outputs.structures.host_00002
@@ -75,7 +75,7 @@ def test_a_restored_structure_knows_all_that_made_it(restoration: Any) -> None:
     assert not {job.pk for job in record.jobs} & {job.pk for job in others.jobs}
 
 
-def test_hosts_of_structure_data_are_named(brucite: StructureBatch) -> None:
+def test_the_structure_data_of_a_host_is_found(brucite: StructureBatch) -> None:
     from aiida.orm import Dict
 
     from aiida_hpaint.calculations.hosts import collect_hosts
@@ -123,7 +123,7 @@ def test_hosts_that_failed_by_reason(restoration: Any) -> None:
     assert failed in group_by_reason(everywhere)["it ended without a result"]
 
 
-def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
+def test_failed_restore_hydrogen_work_chains_are_found(restoration: Any) -> None:
     from aiida.orm import WorkChainNode
 
     from aiida_hpaint.queries import find_failed_hosts
@@ -141,7 +141,7 @@ def test_restore_hydrogen_that_failed_is_among_them(restoration: Any) -> None:
     assert (failed.label, failed.reason) == (structure.label, message)
 
 
-def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
+def test_the_provenance_of_a_structure_relaxed_by_dft(restoration: Any) -> None:
     from aiida_hpaint.queries import find_hosts_below_reference, trace_structure
 
     given = references(restoration, [0, 2])
@@ -180,7 +180,7 @@ def test_what_dft_relaxed_knows_both_potentials(restoration: Any) -> None:
     assert below in find_hosts_below_reference(0.05)
 
 
-def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
+def test_hosts_below_the_reference_in_benchmarks(samples: StructureBatch) -> None:
     from benchmark_rows import make_rows
 
     from aiida_hpaint.queries import find_hosts_below_reference
@@ -198,7 +198,7 @@ def test_benchmarks_are_asked_too(samples: StructureBatch) -> None:
 
 
 @pytest.mark.parametrize("what", ["process", "batch", "stranger", "nothing"])
-def test_what_has_no_story_is_refused(restoration: Any, what: str) -> None:
+def test_other_nodes_are_refused(restoration: Any, what: str) -> None:
     from aiida_hpaint.data.structure_batch import to_structure
     from aiida_hpaint.queries import trace_structure
 
@@ -226,12 +226,14 @@ def test_the_number_of_queries_does_not_grow_with_hosts(brucite: StructureBatch)
     labels = tuple(f"h{i}" for i in range(4))
     many = provenance_examples.restored(replace(brucite[[0] * 4], labels=labels), lost=labels[1:3])
     records = [few.outputs.structures.host_00000, many.outputs.structures.host_00003]
-    assert len({count(lambda one=one: trace_structure(one)) for one in records}) == 1
-    assert count(lambda: find_failed_hosts(few.pk)) == count(lambda: find_failed_hosts(many.pk))
+    assert len({count_queries(lambda one=one: trace_structure(one)) for one in records}) == 1
+    assert count_queries(lambda: find_failed_hosts(few.pk)) == count_queries(
+        lambda: find_failed_hosts(many.pk)
+    )
 
 
-def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBatch) -> None:
-    """Of a restoration from maxima of potentials, whose hosts share a chunk."""
+def test_a_sample_does_not_depend_on_potentials_of_other_hosts(brucite: StructureBatch) -> None:
+    """Hosts of a restoration from maxima of potentials may share a chunk."""
     from aiida.orm import Bool
 
     from aiida_hpaint.calculations.starting_points import collect_starting_points
@@ -256,8 +258,8 @@ def test_potentials_of_other_hosts_are_not_behind_a_sample(brucite: StructureBat
     assert [job.stage for job in _find_jobs(relaxed.pk, 1)] == ["scf_1", "relax_all"]
 
 
-def count(ask: Any) -> int:
-    """How many statements a question takes."""
+def count_queries(ask: Any) -> int:
+    """Return the number of SQL queries of a call."""
     from aiida.manage import get_manager
     from sqlalchemy import event
 
@@ -277,7 +279,7 @@ def count(ask: Any) -> int:
 
 
 @pytest.mark.slow
-def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> None:
+def test_the_provenance_of_a_real_restoration(brucite: StructureBatch) -> None:
     from aiida.orm import CalcJobNode
 
     from aiida_hpaint.queries import find_failed_hosts, find_samples, trace_structure
@@ -316,7 +318,7 @@ def test_a_restoration_that_ran_is_known_to_its_end(brucite: StructureBatch) -> 
 
 @pytest.mark.dft
 @pytest.mark.usefixtures("pw_code", "pp_code", "pseudo_family")
-def test_hydrogen_that_dft_restored_knows_its_jobs_and_pseudopotentials() -> None:
+def test_the_provenance_of_a_structure_restored_by_dft() -> None:
     from aiida.engine import run_get_node
     from aiida.orm import StructureData
     from ase.build import bulk

@@ -1,4 +1,4 @@
-"""Files of others: none runs anything, none fills the memory, none writes elsewhere."""
+"""Untrusted files run no code, do not exhaust the memory, and write nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILES = {
 
 
 class Bomb:
-    """What writes a file when it is unpickled."""
+    """An object that writes a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,12 +41,12 @@ class Bomb:
 
 
 @pytest.mark.parametrize("protocol", range(6))
-def test_the_bomb_would_go_off(protocol: int, tmp_path: Path) -> None:
+def test_the_bomb_explodes(protocol: int, tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Bomb(tmp_path / "ran"), protocol=protocol))
     assert (tmp_path / "ran").exists()
 
 
-def test_every_potential_that_takes_a_file_is_tried_here() -> None:
+def test_every_potential_that_needs_a_file_is_tested() -> None:
     assert {info.name for info in list_potentials() if info.needs_file} == set(FILES)
 
 
@@ -106,7 +106,7 @@ def test_an_array_that_claims_to_be_huge_is_refused(
 ) -> None:
     save_npz(brucite, tmp_path / "good.npz")
     for shape, dtype in (((10**15,), "<f8"), ((3,), "<U100000000"), ((10**9, 10**9), "<f8")):
-        replaced(tmp_path / "good.npz", tmp_path / "bad.npz", header(shape, dtype))
+        replace_cells(tmp_path / "good.npz", tmp_path / "bad.npz", header(shape, dtype))
         with pytest.raises(ValueError, match="is too short"):
             load_npz(tmp_path / "bad.npz")
         with pytest.raises(HostError, match="no batch of structures"):
@@ -138,8 +138,8 @@ def header(shape: tuple[int, ...], dtype: str) -> bytes:
     return stream.getvalue()
 
 
-def replaced(source: Path, target: Path, content: bytes) -> None:
-    """The archive with another array of cells."""
+def replace_cells(source: Path, target: Path, content: bytes) -> None:
+    """Write an archive with another array of cells."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             new.writestr(name, content if name == "cells.npy" else old.read(name))

@@ -1,4 +1,4 @@
-"""What runs AiiDA's jobs: the same scripts, whatever hosts and processes are called."""
+"""The scripts of jobs do not depend on the names of hosts and processes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from aiida_hpaint.science.structures import StructureBatch
 pytestmark = pytest.mark.usefixtures("profile")
 
 OPTIONS = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "withmpi": False}
-# SQLite and UTF-8 take the rest.
+# The database and UTF-8 refuse the other names.
 NAMES = [name for name in NASTY if "\x00" not in name and "\ud800" not in name]
 
 
 def dry_run(process: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, **inputs: Any) -> Path:
-    """The folder that would be sent to the computer."""
+    """Return the folder that would be sent to the computer."""
     from aiida.engine import run
 
     folder.mkdir()
@@ -72,10 +72,10 @@ def test_scripts_of_jobs_in_python_hold_no_name(
     from aiida_pythonjob import PythonJob
 
     found = []
-    for place, names in enumerate([[f"mp-{i}" for i in range(len(NAMES))], NAMES]):
+    for number, names in enumerate([[f"mp-{i}" for i in range(len(NAMES))], NAMES]):
         hosts = replace(brucite[[0] * len(names)], labels=tuple(names))
         inputs = python_job(hosts, names[9])
-        sent = texts(dry_run(PythonJob, tmp_path / str(place), monkeypatch, **inputs))
+        sent = texts(dry_run(PythonJob, tmp_path / str(number), monkeypatch, **inputs))
         assert "_aiidasubmit.sh" in sent
         found.append({name: text for name, text in sent.items() if name.endswith((".sh", ".py"))})
         assert {name for name in sent if "pwned" in name or ".." in name} == set()
@@ -95,7 +95,7 @@ def test_scripts_of_quantum_espresso_hold_no_name(
     kpoints = KpointsData()
     kpoints.set_kpoints_mesh([1, 1, 1])
     found = []
-    for place, name in enumerate(["mp-1", " ".join(NAMES)[:250]]):
+    for number, name in enumerate(["mp-1", " ".join(NAMES)[:250]]):
         structure = StructureData(cell=[[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]])
         structure.append_atom(position=(0.0, 0.0, 0.0), symbols="H")
         structure.label = name
@@ -107,8 +107,8 @@ def test_scripts_of_quantum_espresso_hold_no_name(
             "pseudos": {"H": provenance_examples.pseudopotential("H")},
             "metadata": {"options": dict(OPTIONS), "label": name},
         }
-        sent = texts(dry_run(PwCalculation, tmp_path / str(place), monkeypatch, **inputs))
-        # What AiiDA keeps to itself names the node.
+        sent = texts(dry_run(PwCalculation, tmp_path / str(number), monkeypatch, **inputs))
+        # Files of AiiDA itself contain the name of the node.
         found.append({name: text for name, text in sent.items() if not name.startswith(".aiida")})
     assert {"_aiidasubmit.sh", "aiida.in"} <= found[0].keys()
     assert found[0] == found[1]

@@ -1,4 +1,4 @@
-"""Names of others are text wherever they go: paths, tables, structures, HTML, terminals."""
+"""Untrusted names are plain text in paths, tables, structures, HTML and terminals."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WINDOWS = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i
 
 
 def is_file_name(name: str) -> bool:
-    """Whether the file system takes it."""
+    """Return whether the file system accepts a name."""
     if not name or "/" in name:
         return False
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +58,7 @@ def is_file_name(name: str) -> bool:
 
 
 def ranked(labels: list[str]) -> StructureBatch:
-    """One finished sample for each label."""
+    """Return one finished sample for each label."""
     one = StructureBatch(
         labels=("x",),
         cells=4.0 * np.eye(3)[None],
@@ -158,10 +158,10 @@ def test_files_with_such_names_are_read_or_refused(
     bare = brucite[0].with_coords(np.nan_to_num(brucite.frac_coords, nan=0.37))
     path = tmp_path / f"{name}.extxyz"
     write_extxyz(bare, path)
-    harmless(path)
+    check_harmless(path)
     cif = tmp_path / f"{name}.cif"
     cif.write_text(write_cif(bare), encoding="utf-8")
-    harmless(cif)
+    check_harmless(cif)
 
 
 @pytest.mark.parametrize("name", [name for name in NASTY if "\ud800" not in name])
@@ -173,25 +173,25 @@ def test_blocks_with_such_names_are_read_or_refused(
     first = text.replace("data_brucite", f"data_{name}")
     path = tmp_path / "two.cif"
     path.write_text(first + "\n" + text.replace("data_brucite", "data_second"), encoding="utf-8")
-    harmless(path)
+    check_harmless(path)
 
 
-def harmless(path: Path) -> None:
-    """Hosts whose names can be shown, or an error that can."""
+def check_harmless(path: Path) -> None:
+    """Check that a file gives hosts with printable names, or a printable error."""
     labels: tuple[str, ...] = ()
-    said = ""
+    message = ""
     try:
         labels = read_hosts(path).labels
     except HostError as error:
-        said = str(error)
-    assert labels or said
+        message = str(error)
+    assert labels or message
     assert all(label.isprintable() and len(label) <= 200 for label in labels)
-    assert all(char.isprintable() or char == "\n" for char in said)
+    assert all(char.isprintable() or char == "\n" for char in message)
 
 
 @some
 @given(text=names)
-def test_what_is_shown_does_nothing_to_a_terminal(text: str) -> None:
+def test_escaped_text_does_not_affect_a_terminal(text: str) -> None:
     assert escape_control_characters(text).isprintable()
     if text.isprintable():
         assert escape_control_characters(text) == text
@@ -199,7 +199,7 @@ def test_what_is_shown_does_nothing_to_a_terminal(text: str) -> None:
 
 @some
 @given(text=names)
-def test_what_is_quoted_is_one_word_of_a_shell(text: str) -> None:
+def test_quoted_text_is_one_word_of_a_shell(text: str) -> None:
     assert shlex.split(f"aiida-hpaint status {quote_for_shell(text)}") == [
         "aiida-hpaint",
         "status",
@@ -208,7 +208,7 @@ def test_what_is_quoted_is_one_word_of_a_shell(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", ":smile:", "[link=https://a.org]x[/link]"])
-def test_tables_look_for_no_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_show_markup_as_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.cli.tables import group_rows_by_host, make_host_table
 
@@ -221,7 +221,7 @@ def test_tables_look_for_no_markup(name: str, capsys: pytest.CaptureFixture[str]
 
 
 class Elements(HTMLParser):
-    """Which elements with which attributes a page has, and where attributes lead."""
+    """The elements of a page with their attributes, and the targets of links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,7 +272,7 @@ def pieces(text: str) -> Elements:
 
 
 @pytest.mark.slow
-def test_the_report_has_no_element_that_a_name_brought(tmp_path: Path) -> None:
+def test_names_add_no_elements_to_the_report(tmp_path: Path) -> None:
     from aiida_hpaint.science.benchmark.report import read_runs, render_report
 
     labels = [text.encode("utf-8", "replace").decode() for text in NASTY]

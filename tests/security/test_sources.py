@@ -1,4 +1,4 @@
-"""What the package itself never does, looked for in its sources."""
+"""The sources contain no code that could execute untrusted input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ JUSTIFIED = {
     # The error that torch.load(weights_only=True) raises.
     ("science/diffusion/training/run_record.py", "imports pickle"),
 }
-"""What stands in the sources all the same, and why it is safe."""
+"""Exceptions, and why they are safe."""
 
 
 def dotted(node: ast.expr) -> str:
@@ -43,7 +43,7 @@ def dotted(node: ast.expr) -> str:
 
 
 def keyword(call: ast.Call, name: str) -> object:
-    """The literal value of a keyword; a name for what is none, None where it is not given."""
+    """Return the literal value of a keyword, "?" if it is no literal, None if it is not given."""
     for given in call.keywords:
         if given.arg == name:
             return given.value.value if isinstance(given.value, ast.Constant) else "?"
@@ -79,7 +79,7 @@ def of_call(call: ast.Call) -> Iterator[str]:
         yield f"calls {name} with code of others"
 
 
-def test_nothing_in_the_package_runs_what_it_reads() -> None:
+def test_the_package_executes_nothing_that_it_reads() -> None:
     found = {
         (path.relative_to(ROOT).as_posix(), alarm)
         for path in SOURCES
@@ -105,5 +105,5 @@ def test_nothing_in_the_package_runs_what_it_reads() -> None:
         "archive.extractall('here')",
     ],
 )
-def test_what_is_looked_for_is_found(source: str) -> None:
+def test_dangerous_code_is_found(source: str) -> None:
     assert list(alarms(ast.parse(source)))

@@ -1,4 +1,4 @@
-"""What is published: complete, harmless, and the same when it is read elsewhere."""
+"""Exports are complete, safe, and reproduced in another profile."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def restoration(profile: Any) -> Any:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """What does not say when it was written."""
+    """Return the content of all files that do not contain the time of writing."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -52,7 +52,7 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
     result = run(restoration.pk, "-o", output, "--title", "# <b>T</b>", "--licence", "CC0-1.0")
     assert result.exit_code == 0, result.output
     assert "Exported 1 process (4 jobs) to" in result.output
-    # Nothing but the folder itself was written to, whatever labels say.
+    # Malicious labels do not lead to files outside of the folder.
     assert os.listdir(tmp_path) == ["out"]
     assert sorted(files(output)) == [
         "README.md",
@@ -88,7 +88,7 @@ def test_groups_are_published(restoration: Any, tmp_path: Path) -> None:
     assert "Exported 1 process (" in result.output
 
 
-def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Path) -> None:
+def test_missing_data_are_reported(brucite: StructureBatch, tmp_path: Path) -> None:
     from aiida.orm import WorkflowNode
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -108,7 +108,7 @@ def test_what_a_reader_would_miss_is_told(brucite: StructureBatch, tmp_path: Pat
     assert "neither a sha256" in (tmp_path / "README.md").read_text("utf-8")
 
 
-def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -> None:
+def test_unpublishable_nodes_are_refused(restoration: Any, tmp_path: Path) -> None:
     from aiida.orm import Group, WorkflowNode
 
     samples = restoration.outputs.samples
@@ -141,7 +141,7 @@ def test_what_cannot_be_published_is_refused(restoration: Any, tmp_path: Path) -
     assert "is not empty" in result.output
 
 
-def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> None:
+def test_partial_results_are_published(tmp_path: Path) -> None:
     brucite = add_sites(read_hosts(EXAMPLES / "hosts" / "brucite.cif"), "H:2")
     node = provenance_examples.died(replace(brucite[[0, 0]], labels=("done", "sampled")))
     result = run(node.pk, "-o", tmp_path / "out")
@@ -156,7 +156,7 @@ def test_what_was_cut_short_is_published_as_far_as_it_came(tmp_path: Path) -> No
     assert "- `restoration_cut_short/`: the process ended early: it was killed" in readme
 
 
-def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
+def test_an_early_end_by_dft_is_reported(tmp_path: Path) -> None:
     node = provenance_examples.restored_by_dft(host(), "1 sites are still missing after 5 rounds")
     result = run(node.pk, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
@@ -165,7 +165,7 @@ def test_an_early_end_by_dft_is_told(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "structure" / "host.cif").exists()
 
 
-def test_a_child_that_runs_is_named(tmp_path: Path) -> None:
+def test_a_running_child_is_named(tmp_path: Path) -> None:
     from aiida.common.links import LinkType
     from aiida.orm import WorkChainNode, WorkflowNode
 
@@ -185,10 +185,10 @@ def test_a_child_that_runs_is_named(tmp_path: Path) -> None:
     child.seal()
 
 
-def test_who_made_it_stands_in_the_readme(restoration: Any, tmp_path: Path) -> None:
-    said = ["--author", "A. B. (<i>Lab</i>)", "--author", "C. D.", "--description", "Hydrides."]
-    said += ["--keyword", "hydrogen", "--reference", "doi:10.1000/1"]
-    result = run(restoration.pk, "-o", tmp_path, *said)
+def test_authors_and_other_metadata_are_in_the_readme(restoration: Any, tmp_path: Path) -> None:
+    metadata = ["--author", "A. B. (<i>Lab</i>)", "--author", "C. D.", "--description", "Hydrides."]
+    metadata += ["--keyword", "hydrogen", "--reference", "doi:10.1000/1"]
+    result = run(restoration.pk, "-o", tmp_path, *metadata)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "README.md").read_text("utf-8")
     assert (
@@ -199,7 +199,7 @@ def test_who_made_it_stands_in_the_readme(restoration: Any, tmp_path: Path) -> N
     assert "C. D., *Restored crystal structures*, Materials Cloud Archive" in text
 
 
-def test_campaigns_are_published_with_what_they_found_elsewhere(
+def test_campaigns_are_published_with_earlier_restorations(
     restoration: Any, tmp_path: Path
 ) -> None:
     from aiida_hpaint.campaigns.group import OTHER_RESTORATIONS, get_or_create_campaign
@@ -229,7 +229,7 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
     assert "4 jobs. Completeness check: passed." in result.output
     assert f"p: weights with the sha256 {'1e' * 32}" in result.output
 
-    # What others forge: a process that a daemon would go on with.
+    # A forged archive: it has a process that a daemon would continue.
     chain = provenance_examples.process(WorkChainNode, "Any", {}, process_state="waiting").store()
     chain.base.attributes.set("checkpoints", "!!python/object/apply:os.system [ls]")
     provenance_examples.returned(chain, {"d": Dict({}).store()})
@@ -260,7 +260,7 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
         ("parameters", "it has no settings"),
     ],
 )
-def test_what_dft_lacks_is_told(
+def test_missing_inputs_of_dft_are_reported(
     lost: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = provenance_examples.process
@@ -275,7 +275,7 @@ def test_what_dft_lacks_is_told(
     assert message in result.output
 
 
-def test_a_pseudopotential_that_is_another_one_is_told(tmp_path: Path) -> None:
+def test_a_pseudopotential_that_does_not_match_its_hash_is_reported(tmp_path: Path) -> None:
     from aiida.orm import CalcJobNode
 
     node = provenance_examples.restored_by_dft(host())
@@ -326,11 +326,11 @@ def test_an_empty_profile_reproduces_every_table(
         f"export {' '.join(nodes)} -o {tmp_path / 'there'}",
     ]
     environment = {**os.environ, "AIIDA_PATH": str(tmp_path / "aiida")}
-    elsewhere = [sys.executable, "-c", OTHER_RESTORATIONS, *commands]
-    done = subprocess.run(elsewhere, env=environment, capture_output=True, text=True)
+    command = [sys.executable, "-c", RUN_IN_ANOTHER_PROFILE, *commands]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = files(tmp_path / "there")
-    # The archive has the time of its making.
+    # The digest of the archive changes, because it contains the time of writing.
     del written["SHA256SUMS"], found["SHA256SUMS"]
     assert sorted(found) == sorted(written)
     assert {name for name in written if found[name] != written[name]} == set()
@@ -339,7 +339,7 @@ def test_an_empty_profile_reproduces_every_table(
     }
 
 
-OTHER_RESTORATIONS = """
+RUN_IN_ANOTHER_PROFILE = """
 import sys
 from aiida_hpaint.cli import main
 from aiida_hpaint.cli.setup.local import ensure_profile

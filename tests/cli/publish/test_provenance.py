@@ -41,7 +41,7 @@ def test_the_provenance_is_shown_as_text(structure: Any) -> None:
     assert any(" relax_all: hpaint-python@localhost (" in line for line in lines)
 
 
-def test_and_as_json(structure: Any) -> None:
+def test_the_provenance_is_printed_as_json(structure: Any) -> None:
     result = run(structure.uuid, "--json")
     assert result.exit_code == 0, result.output
     record = json.loads(result.output)
