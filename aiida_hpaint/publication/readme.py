@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiida_hpaint import __version__
@@ -79,9 +79,11 @@ def format_readme(
     """
     failures = [f"- `{name}/`: {_line(line)}" for name, each in failed.items() for line in each]
     missing = ["Completeness check: failed.", "", *(f"- {gap}" for gap in archive.missing)]
+    files = [f"- `{ARCHIVE_FILE}`: AiiDA archive with the complete provenance"]
+    files += [f"- `{name}/`: {kind}, process {uuid}" for name, (kind, uuid) in folders.items()]
     sections = {
         **_format_about(about),
-        "Files": _list_files(folders),
+        "Files": files,
         "Reproducing the files": _list_commands(folders),
         "Software and models": _list_software(archive),
         **({"Failures": failures} if failures else {}),
@@ -125,14 +127,7 @@ def _cite_data(about: PublicationDetails, title: str) -> list[str]:
     ]
 
 
-def _list_files(folders: Mapping[str, tuple[str, str]]) -> list[str]:
-    lines = [f"- `{ARCHIVE_FILE}`: AiiDA archive with the complete provenance"]
-    return lines + [
-        f"- `{name}/`: {what}, process {uuid}" for name, (what, uuid) in folders.items()
-    ]
-
-
-_LISTED = 20
+_MAX_UUIDS = 20
 """Largest number of UUIDs in the command that repeats the export."""
 
 _COMMANDS = {
@@ -152,7 +147,7 @@ def _list_commands(folders: Mapping[str, tuple[str, str]]) -> list[str]:
     for name, (what, uuid) in folders.items():
         if what in _COMMANDS:
             lines.append(f"$ aiida-hpaint {_COMMANDS[what].format(uuid=uuid, name=name)}")
-    if 0 < len(folders) <= _LISTED:
+    if 0 < len(folders) <= _MAX_UUIDS:
         uuids = " ".join(uuid for _, uuid in folders.values())
         lines.append(f"$ aiida-hpaint export {uuids} --output again     # all folders")
     lines += ["```", "", "Tables and structures are reproduced byte for byte."]
@@ -163,34 +158,26 @@ def _list_commands(folders: Mapping[str, tuple[str, str]]) -> list[str]:
 
 
 def _list_software(archive: Archive) -> list[str]:
-    jobs = archive.jobs
-    found = [("version of aiida-hpaint", _versions(jobs)), ("model", _models(jobs))]
-    found += [("weights", (f"{name} sha256 {sha256}" for name, sha256 in archive.weights))]
-    found += [("computer", (job.computer or "" for job in jobs))]
-    found += [("code", (job.code or "" for job in jobs))]
-    found += [("pseudopotential", _pseudopotentials(jobs))]
-    lines = [f"{len(jobs)} jobs.", ""]
-    for name, values in found:
-        lines += [f"- {name}: `{_code(value)}`" for value in sorted({*values}) if value]
-    return lines
-
-
-def _versions(jobs: Sequence[JobRecord]) -> Iterator[str]:
-    return (str(job.identity.get("version", "")) for job in jobs)
-
-
-def _models(jobs: Sequence[JobRecord]) -> Iterator[str]:
-    for job in jobs:
+    found: set[tuple[str, str]] = set()
+    for job in archive.jobs:
         model = job.identity.get("model", {})
-        package = [str(model[key]) for key in ("package", "package_version") if model.get(key)]
-        sha256 = [f"sha256 {model['sha256']}"] if model.get("sha256") else []
-        yield " ".join([str(model.get("name", "")), *package, *sha256])
-
-
-def _pseudopotentials(jobs: Sequence[JobRecord]) -> Iterator[str]:
-    for job in jobs:
+        keys = ("name", "package", "package_version")
+        described = [str(model[key]) for key in keys if model.get(key)]
+        described += [f"sha256 {model['sha256']}"] if model.get("sha256") else []
+        found |= {
+            ("version of aiida-hpaint", str(job.identity.get("version", ""))),
+            ("model", " ".join(described)),
+            ("computer", job.computer or ""),
+            ("code", job.code or ""),
+        }
         for element, pseudo in job.pseudopotentials.items():
-            yield f"{element}: {pseudo['filename']} MD5 {pseudo['md5']}"
+            text = f"{element}: {pseudo['filename']} MD5 {pseudo['md5']}"
+            found.add(("pseudopotential", text))
+    found |= {("weights", f"{name} sha256 {sha256}") for name, sha256 in archive.weights}
+    order = ("version of aiida-hpaint", "model", "weights", "computer", "code", "pseudopotential")
+    listed = sorted((order.index(kind), kind, text) for kind, text in found if text)
+    lines = [f"- {kind}: `{_code(text)}`" for _, kind, text in listed]
+    return [f"{len(archive.jobs)} jobs.", "", *lines]
 
 
 def _list_papers(jobs: Sequence[JobRecord]) -> list[str]:

@@ -85,9 +85,9 @@ def _find_jobs(chunk: int, host_index: int) -> list[JobRecord]:
     own = starting_points.pop(f"host_{host_index:05d}", None)
     if own is None or not starting_points:
         return jobs
-    ours = {job.pk for job in find_ancestor_jobs([own])}
-    theirs = {job.pk for job in find_ancestor_jobs(list(starting_points.values()))} - ours
-    return [job for job in jobs if job.pk not in theirs]
+    own_jobs = {job.pk for job in find_ancestor_jobs([own])}
+    others = {job.pk for job in find_ancestor_jobs(list(starting_points.values()))} - own_jobs
+    return [job for job in jobs if job.pk not in others]
 
 
 def _read_host(hosts: int, host_index: int) -> HostRecord:

@@ -213,8 +213,8 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
     except (NotExistent, MultipleObjectsError, ValueError):
         raise click.ClickException(f"there is no node and no group {source}") from None
     # Hosts that an earlier restoration had finished belong to the campaign, too.
-    elsewhere = group.other_restorations if isinstance(group, CampaignGroup) else {}
-    nodes = [*group.nodes, *(load_node(uuid) for uuid in elsewhere)]
+    others = group.other_restorations if isinstance(group, CampaignGroup) else {}
+    nodes = [*group.nodes, *(load_node(uuid) for uuid in others)]
     if isinstance(group, CampaignGroup):
         nodes = [node for node in nodes if not _has_no_sample(node)]
     # PKs, and so the order of a group, change when it is imported.
