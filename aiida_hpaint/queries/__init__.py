@@ -2,7 +2,7 @@
 
 from aiida_hpaint.queries.failures import FailedHost, find_failed_hosts, group_by_reason
 from aiida_hpaint.queries.provenance_record import (
-    DftResult,
+    DftRecord,
     HostRecord,
     JobRecord,
     ModelRecord,
@@ -13,7 +13,7 @@ from aiida_hpaint.queries.samples import Sample, find_samples
 from aiida_hpaint.queries.tracing import trace_structure
 
 __all__ = [
-    "DftResult",
+    "DftRecord",
     "FailedHost",
     "HostBelow",
     "HostRecord",

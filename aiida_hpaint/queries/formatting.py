@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida_hpaint.queries.provenance_record import (
     KIND_RESTORED_BY_DFT,
-    DftResult,
+    DftRecord,
     HostRecord,
     JobRecord,
     ModelRecord,
@@ -90,7 +90,7 @@ def _format_sample(sample: Sample) -> str:
     )
 
 
-def _format_energy(result: Sample | DftResult) -> list[str]:
+def _format_energy(result: Sample | DftRecord) -> list[str]:
     energy = [] if result.energy is None else [f"{result.energy:.4f} eV"]
     force = [] if result.max_force is None else [f"max force {result.max_force:.3f} eV/Å"]
     return [*energy, *force]

@@ -11,7 +11,7 @@ from aiida_hpaint.queries.samples import Sample
 __all__ = [
     "KIND_RESTORED",
     "KIND_RESTORED_BY_DFT",
-    "DftResult",
+    "DftRecord",
     "HostRecord",
     "JobRecord",
     "ModelRecord",
@@ -108,7 +108,7 @@ class HostRecord:
 
 
 @dataclass(frozen=True)
-class DftResult:
+class DftRecord:
     """The result of a relaxation by density-functional theory.
 
     Attributes
@@ -172,7 +172,7 @@ class ProvenanceRecord:
     model: ModelRecord | None
     potential: ModelRecord | None
     settings: Mapping[str, Mapping[str, Any]]
-    dft: DftResult | None
+    dft: DftRecord | None
     jobs: tuple[JobRecord, ...]
     process: int | None
 

@@ -16,7 +16,7 @@ from aiida_hpaint.queries.links import find_creator, find_inputs, find_returning
 from aiida_hpaint.queries.provenance_record import (
     KIND_RESTORED,
     KIND_RESTORED_BY_DFT,
-    DftResult,
+    DftRecord,
     HostRecord,
     ProvenanceRecord,
 )
@@ -139,7 +139,7 @@ def _trace_relaxed(
         record = replace(_make_record(node, "candidate"), jobs=tuple(before))
     known = {job.pk for job in before}
     jobs = [job for job in find_ancestor_jobs([end]) if job.pk not in known]
-    dft = _make_dft_result(_read_report(chain), _read_dicts(chain).get("settings", {}))
+    dft = _make_dft_record(_read_report(chain), _read_dicts(chain).get("settings", {}))
     return replace(record, dft=dft, jobs=(*record.jobs, *jobs))
 
 
@@ -159,7 +159,7 @@ def _trace_dft_restoration(node: StructureData, chain: int) -> ProvenanceRecord:
         kind=KIND_RESTORED_BY_DFT,
         host=HostRecord(label, 0, host.pk, host.uuid, source={}, structure=host.pk),
         inserted={str(report.get("element", "")): inserted} if inserted else {},
-        dft=_make_dft_result({**report, **report.get("final", {})}, settings),
+        dft=_make_dft_record({**report, **report.get("final", {})}, settings),
         jobs=tuple(find_ancestor_jobs([node.pk or 0])),
     )
 
@@ -192,8 +192,8 @@ def _make_record(
     )
 
 
-def _make_dft_result(report: Mapping[str, Any], settings: Mapping[str, Any]) -> DftResult:
-    return DftResult(
+def _make_dft_record(report: Mapping[str, Any], settings: Mapping[str, Any]) -> DftRecord:
+    return DftRecord(
         status=str(report.get("status", "")),
         energy=report.get("energy"),
         max_force=report.get("max_force"),
