@@ -19,6 +19,7 @@ from aiida_hpaint.cli.models.exchange import exchange
 from aiida_hpaint.cli.models.models import models
 from aiida_hpaint.cli.models.train import train
 from aiida_hpaint.cli.models.trajectory import trajectory
+from aiida_hpaint.cli.plugins import find_packages, load_command
 from aiida_hpaint.cli.publish.export import export
 from aiida_hpaint.cli.publish.provenance import provenance
 from aiida_hpaint.cli.restore.count import count
@@ -47,6 +48,22 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which they were added."""
         return list(self.commands)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command of this package or, under another name, of an installed one."""
+        return super().get_command(ctx, cmd_name) or load_command(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, then the names of those of other packages without importing them."""
+        super().format_commands(ctx, formatter)
+        rows = [
+            (name, f"from the package {', '.join(packages)}")
+            for name, packages in find_packages().items()
+            if name not in self.commands
+        ]
+        if rows:
+            with formatter.section("Commands of other packages"):
+                formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; without --debug, show errors as messages."""

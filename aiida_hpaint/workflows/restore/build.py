@@ -27,7 +27,7 @@ from aiida_hpaint.science.settings import (
     RestorationSettings,
     SamplingSettings,
 )
-from aiida_hpaint.science.stages import check_inserted_sites
+from aiida_hpaint.science.stages import RelaxationInputs, check_inserted_sites
 from aiida_hpaint.science.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.engine.codes import find_code, runs_this_python
 from aiida_hpaint.workflows.engine.options import complete_job_options
@@ -217,7 +217,8 @@ def make_relaxation_inputs(
     ValueError
         If no stage of the plan relaxes, so that it names no code and no potential.
     """
-    stages = [stage.name for stage in STAGES if stage.kind == "relax" and stage.name in plan]
+    relaxations = [one.name for one in STAGES if issubclass(one.inputs, RelaxationInputs)]
+    stages = [name for name in relaxations if name in plan]
     if not stages:
         raise ValueError("all relaxations are off: turn on relax_inserted or relax_all")
     values = {"potential": plan[stages[-1]]["settings"]["potential"]}

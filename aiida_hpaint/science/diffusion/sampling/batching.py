@@ -8,7 +8,8 @@ import torch
 
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
 from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest, Tick
-from aiida_hpaint.science.diffusion.sampling.inpainting import inpaint
+from aiida_hpaint.science.diffusion.sampling.inpainting import SamplerFactory, inpaint
+from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 from aiida_hpaint.science.settings import SamplingSettings
 
 
@@ -19,6 +20,7 @@ def inpaint_in_batches(
     *,
     record: int = 0,
     tick: Tick | None = None,
+    make_sampler: SamplerFactory = Sampler.create,
 ) -> list[SampledPath]:
     """Inpaint all requests in batches of similar size; see `inpaint`. Samples stay the same.
 
@@ -34,7 +36,8 @@ def inpaint_in_batches(
                 tick((done + fraction * size) / len(requests))
 
         members = [requests[index] for index in batch]
-        paths.update(zip(batch, _inpaint(members, model, settings, record, report), strict=True))
+        found = _inpaint(members, model, settings, record, report, make_sampler)
+        paths.update(zip(batch, found, strict=True))
     return [paths[index] for index in range(len(requests))]
 
 
@@ -58,12 +61,15 @@ def _inpaint(
     settings: SamplingSettings,
     record: int,
     tick: Tick,
+    make_sampler: SamplerFactory,
 ) -> list[SampledPath]:
     """Inpaint one batch or, if memory runs out, one half after the other."""
     # A batch that fails has used up random numbers, which its halves must use again.
     states = [request.rng.bit_generator.state for request in requests]
     try:
-        return inpaint(requests, model, settings, record=record, tick=tick)
+        return inpaint(
+            requests, model, settings, record=record, tick=tick, make_sampler=make_sampler
+        )
     except (RuntimeError, MemoryError) as error:
         if len(requests) == 1 or not is_out_of_memory(error):
             raise
@@ -71,10 +77,10 @@ def _inpaint(
         request.rng.bit_generator.state = state
     if model.device.type == "cuda":
         torch.cuda.empty_cache()
-    half = len(requests) // 2
+    middle, shared = len(requests) // 2, (model, settings, record)
     return [
-        *_inpaint(requests[:half], model, settings, record, lambda part: tick(part / 2)),
-        *_inpaint(requests[half:], model, settings, record, lambda part: tick((1 + part) / 2)),
+        *_inpaint(requests[:middle], *shared, lambda part: tick(part / 2), make_sampler),
+        *_inpaint(requests[middle:], *shared, lambda part: tick((1 + part) / 2), make_sampler),
     ]
 
 

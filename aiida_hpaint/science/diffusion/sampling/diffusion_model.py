@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiida_hpaint.science.diffusion.models.cards import ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model
@@ -18,6 +19,10 @@ from aiida_hpaint.science.diffusion.sampling.schedule import (
     resolve_settings,
 )
 from aiida_hpaint.science.settings import SamplingSettings
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.diffusion.crystals import Crystals
+    from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 
 
 class DiffusionModel(Generator):
@@ -83,4 +88,12 @@ class DiffusionModel(Generator):
         from aiida_hpaint.science.diffusion.sampling.batching import inpaint_in_batches
 
         model = load_model(self.name, settings.device, settings.precision)
-        return inpaint_in_batches(requests, model, settings, record=record, tick=tick)
+        return inpaint_in_batches(
+            requests, model, settings, record=record, tick=tick, make_sampler=self.make_sampler
+        )
+
+    def make_sampler(self, clean: Crystals, card: ModelCard, settings: SamplingSettings) -> Sampler:
+        """Return the sampler of a batch; override it to replace its predictor or corrector."""
+        from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
+
+        return Sampler.create(clean, card, settings)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
+from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
 from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest, Tick
 from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.types import FloatArray
+
+SamplerFactory = Callable[[Crystals, ModelCard, SamplingSettings], Sampler]
+"""Function that makes a sampler from clean crystals, the card of a model and the settings."""
 
 
 @torch.no_grad()
@@ -25,6 +29,7 @@ def inpaint(
     *,
     record: int = 0,
     tick: Tick | None = None,
+    make_sampler: SamplerFactory = Sampler.create,
 ) -> list[SampledPath]:
     """Sample the positions of the unknown sites of each request, all in one batch.
 
@@ -36,6 +41,8 @@ def inpaint(
         Keep the positions after every n-th step and the last, and their means; 0 keeps none.
     tick
         Called with the fraction of the work that is done.
+    make_sampler
+        Makes the sampler of the batch; another one replaces its predictor or corrector.
     """
     clean = collate(
         [request.numbers for request in requests],
@@ -45,7 +52,7 @@ def inpaint(
         [request.unknown for request in requests],
     ).to(model.device, model.dtype)
     streams = NoiseStreams([request.rng for request in requests], clean.frac)
-    sampler = Sampler.create(clean, model.card, settings)
+    sampler = make_sampler(clean, model.card, settings)
     crystals = sampler.mark_moving(_start(requests, clean, sampler, streams))
     prepared = model.network.prepare(crystals)
     moving = [
