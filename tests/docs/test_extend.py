@@ -129,7 +129,9 @@ def test_the_graph_measures_what_it_restores() -> None:
             "relax_all": {"max_steps": 1},
         },
     )
-    graph = names["restore_and_measure"].build(**names["restore_inputs"](names["hosts"], settings))
+    graph = names["restore_and_measure"].build(
+        **names["make_restore_inputs"](names["hosts"], settings)
+    )
     graph.run()
     outputs = graph.process.outputs
     assert len(outputs.samples) == 1

@@ -61,18 +61,20 @@ load_profile()
 from aiida_hpaint.cli.restore.request import load_settings, read_request
 from aiida_hpaint.publication import archive
 from aiida_hpaint.science.structures import add_sites, read_hosts
-from aiida_hpaint.workflows.restore.build import borrow_relaxation, build_restore, stage_plan
-from aiida_hpaint.workflows.restore.progress import planned_stages, stage_states
+from aiida_hpaint.workflows.restore.build import (
+    build_restore, make_relaxation_inputs, make_stage_plan
+)
+from aiida_hpaint.workflows.restore.progress import list_planned_stages, list_stage_states
 
 settings = load_settings(read_request(["host.cif"], {"protocol": "fast", "set_": (
     "sampling.generator=random", "sampling.samples=1", "score=null", "relax_inserted=null",
     "relax_all.max_steps=0", "nudge.distance=0.2",
 )}))
-plan = stage_plan(settings)
+plan = make_stage_plan(settings)
 assert plan["nudge"]["settings"].get_dict() == {"distance": 0.2, "seed": 0}
-alone = stage_plan(settings.model_copy(update={"score": None, "relax_all": None}))
+alone = make_stage_plan(settings.model_copy(update={"score": None, "relax_all": None}))
 try:
-    borrow_relaxation(alone, None)
+    make_relaxation_inputs(alone, None)
 except ValueError as error:
     assert "all relaxations are off" in str(error)
 else:
@@ -86,8 +88,8 @@ graph = build_restore(
 )
 graph.run()
 node = graph.process
-assert planned_stages(node) == ["sample", "nudge", "relax_all"]
-assert [state.stage for state in stage_states(node)] == ["sample", "nudge", "relax_all"]
+assert list_planned_stages(node) == ["sample", "nudge", "relax_all"]
+assert [state.stage for state in list_stage_states(node)] == ["sample", "nudge", "relax_all"]
 history = [record["stage"] for record in node.outputs.samples.batch.history]
 assert history.index("sample") < history.index("nudge") < history.index("relax_all"), history
 """
