@@ -65,3 +65,42 @@ def test_the_version_is_the_installed_one_and_in_the_changelog() -> None:
 @pytest.mark.parametrize("name", ["CITATION.cff", "README.md", "LICENSE", "CONTRIBUTING.md"])
 def test_newcomers_find(name: str) -> None:
     assert (ROOT / name).stat().st_size > 0
+
+
+ENGINES = {"aiida", "aiida_workgraph", "aiida_pythonjob", "node_graph", "plumpy", "kiwipy"}
+UPSTREAM = ROOT / "aiida_hpaint" / "workflows" / "engine" / "upstream.py"
+PRIVATE = {
+    "_awaitables",
+    "_action_awaitables",
+    "_context",
+    "_executed_tasks",
+    "_graph_class",
+    "_on_awaitable_finished",
+    "_task_results",
+    "_wgdata",
+}
+"""Names of private attributes of the engines, which are also found in subclasses of theirs."""
+
+
+def private_uses(path: Path) -> set[str]:
+    """Private attributes that a file uses of objects other than its own."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute):
+            own = ast.unparse(node.value) in ("self", "cls", "super()")
+            is_private = node.attr.startswith("_") and not node.attr.startswith("__")
+            if node.attr in PRIVATE or (is_private and not own):
+                found.add(node.attr)
+        elif isinstance(node, ast.FunctionDef | ast.Constant):
+            name = node.name if isinstance(node, ast.FunctionDef) else node.value
+            found |= {name} & PRIVATE if isinstance(name, str) else set()
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in ENGINES:
+            found |= {alias.name for alias in node.names if alias.name.startswith("_")}
+    return found
+
+
+def test_private_parts_of_the_engines_are_used_in_one_file() -> None:
+    files = [path for path in SOURCES if imported(path) & ENGINES and path != UPSTREAM]
+    uses = {str(path.relative_to(ROOT)): private_uses(path) for path in files}
+    assert {name: used for name, used in uses.items() if used} == {}
+    assert len(private_uses(UPSTREAM)) > 5

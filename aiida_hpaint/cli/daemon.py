@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import click
 import psutil
 from aiida.engine.daemon.client import DaemonClient, DaemonException, get_daemon_client
-from aiida.manage.configuration import get_config
+
+from aiida_hpaint.workflows.engine.upstream import (
+    find_orphans,
+    get_daemon_environment,
+    get_installed_packages,
+    is_daemon_alive,
+    remove_broker_files,
+)
 
 DAEMON_TIMEOUT = 60
 """Seconds that the daemon may take to start or stop, which a busy machine needs."""
 
 KILL_TIMEOUT = 5
 """Seconds that a killed process may take to disappear."""
-
-_DAEMON_COMMANDS = ("start-circus", "worker", "broker")
-_STATISTICS = "from circus import stats"
-_PATH, _FOLDER = "AIIDA_PATH", ".aiida"
 
 
 def ensure_daemon(requeue_stuck: bool = False) -> bool:
@@ -44,12 +46,12 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     client = get_daemon_client()
     try:
         if (
-            is_running(client)
+            is_daemon_alive(client)
             and is_current(client)
             and not (requeue_stuck and find_stuck_processes())
         ):
             return False
-        if is_running(client):
+        if is_daemon_alive(client):
             client.stop_daemon(wait=True, timeout=DAEMON_TIMEOUT)
         # A killed supervisor leaves workers that still serve this profile.
         stop_orphans(client.profile.name, KILL_TIMEOUT)
@@ -61,17 +63,12 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     return True
 
 
-def is_running(client: DaemonClient) -> bool:
-    """Return whether the daemon runs; a crashed one leaves only a file with its process id."""
-    return client.is_daemon_running and not client._is_pid_file_stale
-
-
 def is_current(client: DaemonClient) -> bool:
     """Return whether the daemon was started by this Python and the installed aiida-hpaint."""
-    started = client._get_daemon_env_info()
+    started = get_daemon_environment(client)
     if started is None:
         return True
-    now = client._get_package_version_snapshot()
+    now = get_installed_packages(client)
     same_python = Path(started["python_binary"]).parent == Path(sys.executable).parent
     return same_python and started["packages"].get("aiida-hpaint") == now.get("aiida-hpaint")
 
@@ -97,56 +94,8 @@ def stop_orphans(profile: str, timeout: float) -> list[int]:
     return [process.pid for process in orphans]
 
 
-def find_orphans(profile: str) -> Iterator[psutil.Process]:
-    """Find the processes of the daemon of a profile, whatever their parents are."""
-    for process in psutil.process_iter():
-        try:
-            if (
-                process.pid != os.getpid()
-                and _is_part_of_daemon(process, profile)
-                and _has_our_configuration(process)
-            ):
-                yield process
-        except psutil.Error:
-            continue  # it has just ended, or belongs to another user
-
-
-def _is_part_of_daemon(process: psutil.Process, profile: str) -> bool:
-    command = process.cmdline()
-    if any(_STATISTICS in argument for argument in command):
-        # The command of this process names no profile; it is an orphan without a supervisor.
-        return not _has_supervisor(process)
-    verdi = [i + 1 for i, argument in enumerate(command[:2]) if Path(argument).name == "verdi"]
-    of_profile = any(command[i : i + 3] == ["-p", profile, "daemon"] for i in verdi)
-    return of_profile and any(part in command for part in _DAEMON_COMMANDS)
-
-
-def _has_supervisor(process: psutil.Process) -> bool:
-    try:
-        parent = process.parent()
-        # A killed supervisor has an empty command line, even before it has disappeared.
-        return parent is not None and "start-circus" in parent.cmdline()
-    except psutil.Error:
-        return False
-
-
-def _has_our_configuration(process: psutil.Process) -> bool:
-    if process.uids().real != os.getuid():
-        return False
-    environment = process.environ()
-    path = environment.get(_PATH) or environment.get("HOME", "")
-    folders = (Path(process.cwd(), path), Path(get_config().dirpath))
-    # AIIDA_PATH names the folder `.aiida` or its parent.
-    theirs, ours = ((one if one.name == _FOLDER else one / _FOLDER).resolve() for one in folders)
-    return theirs == ours
-
-
 def _remove_dead_broker() -> None:
-    """Remove the files of a killed broker.
-
-    A worker that starts before the new broker would connect to the old socket and wait there
-    forever: aiida-core 2.9 checks that the address exists, not that a broker listens.
-    """
+    """Remove the files of a killed broker; see `remove_broker_files`."""
     from aiida.brokers.zeromq.broker import ZeromqBroker
     from aiida.manage import get_manager
 
@@ -154,8 +103,7 @@ def _remove_dead_broker() -> None:
     broker = manager.get_broker()
     if not isinstance(broker, ZeromqBroker) or not _wait_for_end(broker.check_service_reachable):
         return
-    for path in (broker._service_sockets_file, broker._service_pid_file):
-        path.unlink(missing_ok=True)
+    remove_broker_files(broker)
     manager.reset_broker()
     manager.reset_runner()
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from aiida.common.links import LinkType
-from aiida.engine import ProcessState, WorkChain, while_
-from aiida.engine.processes.workchains.awaitable import construct_awaitable
+from aiida.engine import while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import (
     CalcFunctionNode,
@@ -29,6 +27,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, query_controllers
 from aiida_hpaint.workflows.engine.durable import DurableEngine
 from aiida_hpaint.workflows.engine.resubmission import DEAD, seal_if_dead
+from aiida_hpaint.workflows.engine.upstream import WaitForAnyWorkChain
 from aiida_hpaint.workflows.restore.deduplication import PLAN, hash_plan, read_plan
 from aiida_hpaint.workflows.restore.graph import restore
 from aiida_hpaint.workflows.restore.outcomes import (
@@ -41,7 +40,7 @@ from aiida_hpaint.workflows.restore.outcomes import (
 __all__ = ["CampaignWorkChain"]
 
 
-class CampaignWorkChain(WorkChain):
+class CampaignWorkChain(WaitForAnyWorkChain):
     """Restore chunks of hosts, at most `max_jobs` at once: as one ends the next begins.
 
     What there is to do is read from the database at each step, so that the death of its worker
@@ -62,11 +61,6 @@ class CampaignWorkChain(WorkChain):
         spec.output("summary", valid_type=Dict, help="counts, and labels of hosts by reason")
         here: Any = cls
         spec.outline(here.cut, while_(here.goes_on)(here.advance), here.finish)
-
-    def load_instance_state(self, saved_state: Any, load_context: Any) -> None:
-        """Load a checkpoint; children may be newer than it."""
-        self._watched: set[int] = set()
-        super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
 
     def cut(self) -> None:
         """Cut the hosts into chunks, if an earlier life of this process has not."""
@@ -93,29 +87,13 @@ class CampaignWorkChain(WorkChain):
             # Nobody waits for chunks of others but to get their places.
             alive = [pk for pk in alive if pk in begun.values()]
         self.set_status(f"{len(begun)} of {len(chunks)} chunks begun, waiting for {len(alive)}")
-        self._awaitables.extend(construct_awaitable(_load(pk)) for pk in (*alive, *earlier))
-        self.ctx.over = not self._awaitables
+        self.ctx.over = not self.wait_for_any((*alive, *earlier))
 
     def finish(self) -> None:
         """Count what became of the hosts."""
         self._note_ended()
         restorations = [_load(pk) for pk in sorted(self._begun().values())]
         self.out("summary", Dict(summarise_outcomes(restorations)).store())
-
-    def _action_awaitables(self) -> None:
-        """Watch each child once, however often this process goes through its step."""
-        watched: set[int] = self.__dict__.setdefault("_watched", set())
-        for awaitable in self._awaitables:
-            if awaitable.pk not in watched:
-                watched.add(awaitable.pk)
-                callback = partial(self.call_soon, self._one_ended, awaitable.pk)
-                self.runner.call_on_process_finish(awaitable.pk, callback)
-
-    def _one_ended(self, pk: int) -> None:
-        """Go on as soon as one of those that we wait for has ended."""
-        self._watched.discard(pk)
-        if self.state == ProcessState.WAITING:
-            self.resume()
 
     def _take_up(self) -> None:
         """Settle, once in each life, what an earlier life of this process left half done."""

@@ -24,7 +24,7 @@ from aiida_hpaint.science.settings import CHUNK_SITES
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.engine.codes import runs_this_python
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.build import make_relaxation_inputs, make_restore_inputs
 from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
@@ -36,7 +36,7 @@ _STRUCTURE = Annotated[StructureData, SocketMeta(required=False)]
 _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
 
 
-@task.graph(
+@durable_graph(
     outputs=namespace(
         counting=Dict,
         table=SinglefileData,
@@ -100,9 +100,6 @@ def restore_and_count(
         "samples": restored.samples,
         "phases": others.outputs.structures,
     }
-
-
-restore_and_count._graph_class = DurableGraph
 
 
 def build_count(

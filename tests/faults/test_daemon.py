@@ -44,7 +44,8 @@ def jobs(node: Any) -> list[Any]:
 def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
     host: StructureBatch, daemon: Any
 ) -> None:
-    from aiida_hpaint.cli.daemon import ensure_daemon, find_orphans, is_running
+    from aiida_hpaint.cli.daemon import ensure_daemon
+    from aiida_hpaint.workflows.engine.upstream import find_orphans, is_daemon_alive
 
     circus = psutil.Process(daemon.get_daemon_pid())
     left = circus.children()
@@ -52,7 +53,7 @@ def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
     node = submit_stage(host)
     until(lambda: node.called, "job", TIMEOUT)
     os.kill(circus.pid, signal.SIGKILL)
-    until(lambda: not is_running(daemon), "end of the supervisor", TIMEOUT)
+    until(lambda: not is_daemon_alive(daemon), "end of the supervisor", TIMEOUT)
     assert any(map(is_alive, left))
 
     assert ensure_daemon()

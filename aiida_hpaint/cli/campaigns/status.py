@@ -232,10 +232,10 @@ def _show_stages(node: ProcessNode) -> None:
 def _warn_about_daemon() -> None:
     from aiida.engine.daemon.client import get_daemon_client
 
-    from aiida_hpaint.cli.daemon import is_running
     from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
+    from aiida_hpaint.workflows.engine.upstream import is_daemon_alive
 
-    if not is_running(get_daemon_client()):
+    if not is_daemon_alive(get_daemon_client()):
         click.echo("The daemon is not running: `aiida-hpaint setup` starts it.", err=True)
     elif stuck := find_stuck_processes():
         pks = ", ".join(str(node.pk) for node in stuck[:8])

@@ -93,13 +93,14 @@ def _test_shell(computer: Computer, transport: Any) -> Step:
 
 
 def _test_folder(computer: Computer, transport: Any) -> Step:
-    from aiida.cmdline.commands.cmd_computer import _computer_create_temp_file
     from aiida.orm import User
+
+    from aiida_hpaint.workflows.engine.upstream import check_work_folder
 
     user = User.collection.get_default()
     assert user is not None
     authinfo = computer.get_authinfo(user)
-    is_ok, message = _computer_create_temp_file(transport, None, authinfo, computer)
+    is_ok, message = check_work_folder(transport, authinfo, computer)
     folder = computer.get_workdir().format(username=transport.whoami())
     if not is_ok:
         return Step("work dir", False, f"{folder}: {message}", "is the disk there full?")
@@ -107,11 +108,11 @@ def _test_folder(computer: Computer, transport: Any) -> Step:
 
 
 def _test_queue(computer: Computer, transport: Any) -> Step:
-    from aiida.cmdline.commands.cmd_computer import _computer_test_get_jobs
+    from aiida_hpaint.workflows.engine.upstream import count_scheduler_jobs
 
     scheduler: Any = computer.get_scheduler()
     scheduler.set_transport(transport)
-    _, message = _computer_test_get_jobs(transport, scheduler, None, computer)
+    message = count_scheduler_jobs(transport, scheduler, computer)
     return Step("scheduler", True, f"{computer.scheduler_type}: {message}")
 
 

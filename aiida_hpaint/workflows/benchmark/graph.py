@@ -9,7 +9,7 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.benchmark import compare_restored, join_batches
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.chunks import STAGE
 from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
@@ -19,7 +19,7 @@ __all__ = ["benchmark"]
 _COMPARED = namespace(rows=SinglefileData, summary=Dict, table=SinglefileData)
 
 
-@task.graph(
+@durable_graph(
     outputs=namespace(
         rows=SinglefileData,
         summary=Dict,
@@ -85,6 +85,3 @@ def benchmark(
         "drawn": drawn.result,
         "targets": targets.result,
     }
-
-
-benchmark._graph_class = DurableGraph

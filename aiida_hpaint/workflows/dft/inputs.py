@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from aiida.common import AttributeDict
+from aiida.engine.processes.utils import prune_mapping
 from aiida.orm import AbstractCode, Dict, StructureData
 from aiida.plugins import CalculationFactory
 from aiida_quantumespresso.common.types import SpinType
@@ -90,7 +91,7 @@ def make_base_inputs(
         if len(fixed) != len(structure.sites):
             raise ValueError(f"{len(fixed)} values of `fixed` for {len(structure.sites)} sites")
         builder.pw.settings = Dict({"FIXED_COORDS": [[bool(value)] * 3 for value in fixed]})
-    inputs: dict[str, Any] = builder._inputs(prune=True)
+    inputs: dict[str, Any] = prune_mapping(dict(builder))
     return inputs
 
 

@@ -9,7 +9,7 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
 from aiida_hpaint.calculations.starting_points import collect_starting_points
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.chunks import (
     REPORTS,
     STAGE_PLAN,
@@ -24,7 +24,7 @@ PEAK_SEARCH = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options
 _PLAN = namespace(**STAGE_PLAN)
 
 
-@task.graph(
+@durable_graph(
     outputs=namespace(
         samples=StructureBatchData,
         table=SinglefileData,
@@ -88,9 +88,6 @@ def restore_from_peaks(
         "starting_points": starting_points,
         "peak_search_reports": told,
     }
-
-
-restore_from_peaks._graph_class = DurableGraph
 
 
 def _places(chunk: StructureBatchData) -> list[int]:

@@ -10,7 +10,7 @@ from aiida_workgraph import dynamic, namespace, task
 from aiida_hpaint.calculations.validation import choose_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.chunks import (
     REPORTS,
     STAGE_PLAN,
@@ -37,7 +37,7 @@ _VALIDATED = namespace(
 )
 
 
-@task.graph(
+@durable_graph(
     outputs=namespace(
         samples=StructureBatchData,
         table=SinglefileData,
@@ -96,9 +96,6 @@ def restore(
         "drawn": {key: of.structures for key, of in sampling.items()},
         **more,
     }
-
-
-restore._graph_class = DurableGraph
 
 
 def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from aiida_hpaint.calculations.validation import compare_validated
 from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.workflows.dft.relax import DftRelaxWorkChain
 from aiida_hpaint.workflows.engine.codes import is_this_machine
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 
 __all__ = ["DFT", "VALIDATED", "validate"]
 
@@ -27,7 +27,7 @@ VALIDATED = namespace(
 )
 
 
-@task.graph(outputs=VALIDATED)
+@durable_graph(outputs=VALIDATED)
 def validate(
     plan: Annotated[dict[str, Any], DFT],
     structures: Annotated[dict[str, Any] | None, dynamic(StructureData)] = None,
@@ -74,9 +74,6 @@ def validate(
         "structures": compared.structures,
         "reports": reports,
     }
-
-
-validate._graph_class = DurableGraph
 
 
 def limit_concurrency(code: AbstractCode, options: Mapping[str, Any]) -> int | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida_workgraph import dynamic, namespace, task
+from aiida_workgraph import dynamic, namespace
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.workflows.engine.durable import DurableGraph
+from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 
 
-@task.graph(outputs=namespace(samples=StructureBatchData))
+@durable_graph(outputs=namespace(samples=StructureBatchData))
 def outer(
     hosts: StructureBatchData,
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
@@ -19,6 +19,3 @@ def outer(
 ) -> dict[str, Any]:
     found = restore(hosts=hosts, chunks=chunks, plan=plan)
     return {"samples": found.samples}
-
-
-outer._graph_class = DurableGraph

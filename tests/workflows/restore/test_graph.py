@@ -152,13 +152,14 @@ def test_kill_9_of_the_worker_when_a_task_has_just_begun(
 
 @pytest.mark.slow
 def test_kill_9_of_the_daemon_loses_nothing(two_hosts: StructureBatch, daemon: Any) -> None:
-    from aiida_hpaint.cli.daemon import ensure_daemon, is_running
+    from aiida_hpaint.cli.daemon import ensure_daemon
+    from aiida_hpaint.workflows.engine.upstream import is_daemon_alive
 
     node = submit(two_hosts, chunk_sites=5)
     until(lambda: "relax_inserted_chunk_0000" in labels(node), "relaxation", TIMEOUT)
     for pid in (daemon.get_daemon_pid(), *daemon_children(daemon)):
         os.kill(pid, signal.SIGKILL)
-    until(lambda: not is_running(daemon), "end of the daemon", TIMEOUT)
+    until(lambda: not is_daemon_alive(daemon), "end of the daemon", TIMEOUT)
     assert not node.is_terminated
     assert ensure_daemon()
     finished(node, TIMEOUT)

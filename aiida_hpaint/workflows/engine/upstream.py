@@ -1,0 +1,223 @@
+"""Every use of private parts of aiida-core 2.9, aiida-workgraph 0.9 and node-graph 0.6.
+
+Each entry says which behaviour of these packages it works around.
+tests/workflows/engine/test_upstream.py has a test for each that fails once the packages behave as
+needed, so that the entry can be removed; tests/test_conventions.py looks for other private uses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+from aiida.engine import ProcessState, WorkChain
+from aiida.engine.daemon.client import DaemonClient
+from aiida.engine.processes.workchains.awaitable import construct_awaitable
+from aiida.manage.configuration import get_config
+from aiida.orm import load_node
+
+__all__ = [
+    "WaitForAnyWorkChain",
+    "check_work_folder",
+    "count_scheduler_jobs",
+    "find_orphans",
+    "get_daemon_environment",
+    "get_installed_packages",
+    "get_output_values",
+    "get_submitted_tasks",
+    "is_daemon_alive",
+    "is_set_up",
+    "keep_task_states",
+    "remove_broker_files",
+    "set_graph_class",
+]
+
+_DAEMON_COMMANDS = ("start-circus", "worker", "broker")
+_CIRCUS_STATISTICS = "from circus import stats"
+_PATH, _FOLDER = "AIIDA_PATH", ".aiida"
+
+
+class WaitForAnyWorkChain(WorkChain):
+    """Base of work chains that go on as soon as any of the processes they wait for terminates.
+
+    A WorkChain of aiida-core goes on when all of them have terminated.
+    """
+
+    def load_instance_state(self, saved_state: Any, load_context: Any) -> None:
+        """Load a checkpoint; no process is watched yet by this worker."""
+        self._watched: set[int] = set()
+        super().load_instance_state(saved_state, load_context)  # type: ignore[no-untyped-call]
+
+    def wait_for_any(self, processes: Iterable[int]) -> bool:
+        """Wait, after this step, for any of these PKs; return whether there is one."""
+        nodes: list[Any] = [load_node(pk) for pk in processes]
+        self._awaitables.extend(map(construct_awaitable, nodes))
+        return bool(self._awaitables)
+
+    def _action_awaitables(self) -> None:
+        """Watch each process once, however often the step is repeated."""
+        watched: set[int] = self.__dict__.setdefault("_watched", set())
+        for awaitable in self._awaitables:
+            if awaitable.pk not in watched:
+                watched.add(awaitable.pk)
+                callback = partial(self.call_soon, self._resume_after, awaitable.pk)
+                self.runner.call_on_process_finish(awaitable.pk, callback)
+
+    def _resume_after(self, pk: int) -> None:
+        self._watched.discard(pk)
+        if self.state == ProcessState.WAITING:
+            self.resume()
+
+
+def set_graph_class(handle: Any, graph_class: type) -> None:
+    """Choose the class of the graphs that a `task.graph` builds.
+
+    The decorator always builds a WorkGraph.
+    """
+    handle._graph_class = graph_class
+
+
+def get_output_values(graph: Any) -> Any:
+    """Return the values of the outputs of a graph that has run.
+
+    node-graph keeps public attributes of `outputs` for the names of the outputs.
+    """
+    return graph.outputs._value
+
+
+@contextmanager
+def keep_task_states(engine: Any) -> Iterator[None]:
+    """Leave the states of tasks as they are while a WorkGraphEngine is set up.
+
+    Its `setup` updates the states of all tasks, and a task whose process has not terminated, as
+    after the death of a worker, then counts as failed.
+    """
+    states = engine.task_manager.state_manager
+    states.update_task_state = lambda name, success=True: None
+    try:
+        yield
+    finally:
+        del states.update_task_state
+
+
+def is_set_up(engine: Any) -> bool:
+    """Return whether a WorkGraphEngine was set up before its last checkpoint."""
+    return "_wgdata" in engine.ctx
+
+
+def get_submitted_tasks(engine: Any) -> list[str]:
+    """Return the list in which a WorkGraphEngine keeps the names of submitted tasks.
+
+    A WorkGraphEngine saves a checkpoint only when it begins to wait. What is submitted after the
+    last one is missing in the list when the checkpoint is loaded.
+    """
+    submitted: list[str] = engine.ctx._executed_tasks
+    return submitted
+
+
+def is_daemon_alive(client: DaemonClient) -> bool:
+    """Return whether the daemon runs.
+
+    For `is_daemon_running` the file with its process id suffices, which a crashed daemon leaves.
+    """
+    return client.is_daemon_running and not client._is_pid_file_stale
+
+
+def get_daemon_environment(client: DaemonClient) -> dict[str, Any] | None:
+    """Return `python_binary` and `packages` with which the daemon was started; None if unknown.
+
+    aiida-core reads them only to print a warning.
+    """
+    found = client._get_daemon_env_info()
+    return None if found is None else {**found}
+
+
+def get_installed_packages(client: DaemonClient) -> dict[str, Any]:
+    """Return the plugin packages of this Python as in `get_daemon_environment`."""
+    return {**client._get_package_version_snapshot()}
+
+
+def remove_broker_files(broker: Any) -> None:
+    """Remove the files of a ZeromqBroker that was killed.
+
+    A worker that starts before the new broker would connect to the old socket and wait there
+    forever: aiida-core checks that the address exists, not that a broker listens.
+    """
+    for path in (broker._service_sockets_file, broker._service_pid_file):
+        path.unlink(missing_ok=True)
+
+
+def check_work_folder(transport: Any, authinfo: Any, computer: Any) -> tuple[bool, str]:
+    """Write, read and delete a file in the work directory of a computer, as verdi tests it.
+
+    aiida-core has these tests of computers only as private functions of its command line.
+
+    Returns
+    -------
+    Whether it worked, and what was found.
+    """
+    from aiida.cmdline.commands.cmd_computer import _computer_create_temp_file
+
+    is_ok, message = _computer_create_temp_file(transport, None, authinfo, computer)
+    return bool(is_ok), str(message)
+
+
+def count_scheduler_jobs(transport: Any, scheduler: Any, computer: Any) -> str:
+    """Ask the scheduler of a computer for its jobs, and return a sentence on how many there are."""
+    from aiida.cmdline.commands.cmd_computer import _computer_test_get_jobs
+
+    _, message = _computer_test_get_jobs(transport, scheduler, None, computer)
+    return str(message)
+
+
+def find_orphans(profile: str) -> Iterator[psutil.Process]:
+    """Find the processes of the daemon of a profile, whatever their parents are.
+
+    A supervisor (circus) that is killed leaves its workers and the broker, which the next daemon
+    does not stop. They are recognised by their command lines.
+    """
+    for process in psutil.process_iter():
+        try:
+            if (
+                process.pid != os.getpid()
+                and _is_part_of_daemon(process, profile)
+                and _has_our_configuration(process)
+            ):
+                yield process
+        except psutil.Error:
+            continue  # it has just ended, or belongs to another user
+
+
+def _is_part_of_daemon(process: psutil.Process, profile: str) -> bool:
+    command = process.cmdline()
+    if any(_CIRCUS_STATISTICS in argument for argument in command):
+        # The command of this process names no profile; it is an orphan without a supervisor.
+        return not _has_supervisor(process)
+    verdi = [i + 1 for i, argument in enumerate(command[:2]) if Path(argument).name == "verdi"]
+    of_profile = any(command[i : i + 3] == ["-p", profile, "daemon"] for i in verdi)
+    return of_profile and any(part in command for part in _DAEMON_COMMANDS)
+
+
+def _has_supervisor(process: psutil.Process) -> bool:
+    try:
+        parent = process.parent()
+        # A killed supervisor has an empty command line, even before it has disappeared.
+        return parent is not None and "start-circus" in parent.cmdline()
+    except psutil.Error:
+        return False
+
+
+def _has_our_configuration(process: psutil.Process) -> bool:
+    if process.uids().real != os.getuid():
+        return False
+    environment = process.environ()
+    path = environment.get(_PATH) or environment.get("HOME", "")
+    folders = (Path(process.cwd(), path), Path(get_config().dirpath))
+    # AIIDA_PATH names the folder `.aiida` or its parent.
+    theirs, ours = ((one if one.name == _FOLDER else one / _FOLDER).resolve() for one in folders)
+    return theirs == ours
