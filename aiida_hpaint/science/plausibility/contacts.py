@@ -1,4 +1,4 @@
-"""Contacts: who is close to the inserted sites, for all samples of a host at once."""
+"""Contacts of inserted sites with other sites, for all samples of a host at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 FARTHEST = 1.6
-"""Contacts are listed up to this share of the sum of covalent radii."""
+"""Largest distance of a contact, relative to the sum of covalent radii."""
 
 HYDROGEN_BOND = 2.2
-"""Å, up to which contacts are listed in any case."""
+"""Distance in Å up to which all pairs are contacts, whatever their radii."""
 
 _LARGEST_BLOCK = 1_000_000
-"""Distances computed at once."""
+"""Largest number of distances computed at once, to limit memory."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Contacts:
     sample : (P,) integers
         Sample that each pair belongs to.
     first, second : (P,) integers
-        Sites; the first is inserted. A pair of inserted sites is there twice.
+        Sites; the first is inserted. A pair of inserted sites is listed twice.
     distance : (P,) floats
         In Å.
     radii : (P,) floats
@@ -58,28 +58,28 @@ class Contacts:
         return self.distance / self.radii
 
     def elements(self) -> tuple[IntArray, IntArray]:
-        """(P,) atomic numbers of the first and of the second sites."""
+        """Return the (P,) atomic numbers of the first and of the second sites."""
         return self.numbers[self.first], self.numbers[self.second]
 
     def with_hydrogen(self) -> BoolArray:
-        """(P,) whether one of the two sites is H."""
+        """Return (P,) whether one of the two sites is H."""
         first, second = self.elements()
         return np.asarray((first == 1) | (second == 1))
 
     def count_sites(self, chosen: BoolArray, *, second: bool = False) -> IntArray:
-        """(S, n) how many of the chosen pairs each site has as its first (second) site."""
+        """Count (S, n) the chosen pairs that have each site as their first (second) site."""
         sites = self.second if second else self.first
         flat = (self.sample * len(self.numbers) + sites)[chosen]
         counts = np.bincount(flat, minlength=self.size * len(self.numbers))
         return counts.astype(np.int64).reshape(self.size, len(self.numbers))
 
     def count(self, chosen: BoolArray) -> IntArray:
-        """(S,) how many of the chosen pairs each sample has."""
+        """Count the (S,) chosen pairs of each sample."""
         return np.bincount(self.sample[chosen], minlength=self.size).astype(np.int64)
 
 
 def find_contacts(samples: StructureBatch, members: NDArray[np.intp]) -> Contacts:
-    """Contacts of the inserted sites of some samples, which have one cell and the same sites."""
+    """Find the contacts of the inserted sites of samples with one cell and the same sites."""
     one = samples[int(members[0])]
     sites = samples.offsets[members][:, None] + np.arange(one.n_sites)
     frac, moved = samples.frac_coords[sites], np.flatnonzero(one.inserted)
@@ -103,7 +103,7 @@ def find_contacts(samples: StructureBatch, members: NDArray[np.intp]) -> Contact
 
 
 def _images(cell: FloatArray, reach: float) -> FloatArray:
-    """(I, 3) lattice translations that bring all within reach (Å) of a site near it."""
+    """Return (I, 3) lattice translations to all images within reach (Å) of a site."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     most = np.floor(reach / heights + 0.5).astype(int)
     grids = np.meshgrid(*[np.arange(-count, count + 1) for count in most], indexing="ij")

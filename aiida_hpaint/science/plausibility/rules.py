@@ -1,7 +1,7 @@
-"""What no chemistry has: each rule counts the offences of each sample of a host.
+"""Rules of chemistry: each counts the violations in each sample of a host.
 
-All are conservative: they are for samples as they were drawn, with errors of some tenths of an
-ångström, and none of them drops a crystal that is known. Distances are shares of the sum of the
+The rules are conservative. They apply to unrelaxed samples, whose positions are off by some tenths
+of an ångström, and none of them drops a known crystal. Distances are relative to the sum of the
 covalent radii (Cordero et al., Dalton Trans. 2008, 2832) unless given in Å.
 """
 
@@ -18,39 +18,41 @@ from aiida_hpaint.science.types import BoolArray, IntArray
 Rule = Callable[[Contacts], IntArray]
 
 SHORTEST_BOND = 0.6
-"""Share of the sum of covalent radii below which two sites cannot be neighbours."""
+"""Distance below which two sites are too close."""
 
 SHORTEST_DISTANCE = 0.5
-"""Å, below which no two sites can be."""
+"""Distance in Å below which two sites are too close, whatever their elements."""
 
 SHORTEST_RATIO = 0.65
-"""Bonds in crystals of the Materials Project are above 0.67, as of uranyl."""
+"""Distance below which a bond is too short; the shortest bonds in the Materials Project are 0.67
+(uranyl)."""
 
 SHORTEST_HYDROGEN = 0.95
-"""The same for bonds to H, which are stiff and close to the sum of the radii."""
+"""The same for bonds to H, which vary less in length."""
 
 ERROR = 0.35
-"""Å, by which a bond to H may be shorter in a sample that a relaxation will set right."""
+"""Allowance in Å for bonds to H in unrelaxed samples, which a relaxation can correct."""
 
 ISOLATED = 1.6
-"""The closest neighbours of H in crystals of the Materials Project are below 1.32."""
+"""Distance to the nearest neighbour beyond which a site is isolated; H in the Materials Project has
+one below 1.32."""
 
 LONGEST_HYDROGEN_MOLECULE = 0.95
-"""Å; H2 has 0.74, complexes of dihydrogen have 0.8 to 0.9 (Kubas, Chem. Rev. 107, 4152 (2007)),
-and the next H of crystals of the Materials Project is at 1.5."""
+"""Distance in Å below which two H form a molecule. H2 has 0.74, dihydrogen complexes have 0.8 to
+0.9 (Kubas, Chem. Rev. 107, 4152 (2007)); other H in the Materials Project are 1.5 apart."""
 
 BONDED = 1.1
-"""A covalent bond to H, with the error of a sample. The halves of the shortest symmetric hydrogen
-bonds, FHF- and OHO with 1.13 and 1.2 Å, are at 1.2 and more."""
+"""Longest covalent bond to H in an unrelaxed sample. The halves of the shortest symmetric hydrogen
+bonds, FHF- and OHO with 1.13 and 1.2 Å, are 1.2 or longer."""
 
 BONDED_LOOSELY = 1.25
-"""The same with a larger error, where it takes many at once."""
+"""The same for rules that need many bonds at once, with a larger error."""
 
 MOST_NEIGHBOURS: Mapping[int, int] = {5: 5, 6: 4, 7: 4, 8: 3, 9: 2}
-"""Nonmetals around B, C, N, O, F: octets, with bridges in boranes and H2F+."""
+"""Largest number of nonmetals around B, C, N, O, F: octets, bridges in boranes, H2F+."""
 
 MOST_HYDROGEN: Mapping[int, int] = {15: 4, 16: 3, 17: 2, 33: 4, 34: 3, 35: 2, 52: 3, 53: 2}
-"""H around heavier nonmetals: PH4+, H3S+, H2Cl+ and alike."""
+"""Largest number of H around heavier nonmetals: PH4+, H3S+, H2Cl+ and the like."""
 
 _NONMETALS = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 52, 53)
 _NOBLE = (2, 10, 18, 36, 54, 86)
@@ -58,14 +60,14 @@ _SHARE_ONE_H = (6, 7, 8, 9)
 
 
 def find_too_close(contacts: Contacts) -> BoolArray:
-    """(S,) whether an inserted site of a sample is closer to another site than any bond."""
+    """Return (S,) whether an inserted site is closer to another site than any bond is long."""
     other = contacts.first != contacts.second
     near = (contacts.distance < SHORTEST_DISTANCE) | (contacts.ratio < SHORTEST_BOND)
     return contacts.count(other & near) > 0
 
 
 def count_short_bonds(contacts: Contacts) -> IntArray:
-    """Pairs far below any bond length, though not as close as to be `too close`."""
+    """Count pairs far below any bond length, though not so close that they are `too close`."""
     hydrogen = contacts.distance < SHORTEST_HYDROGEN * contacts.radii - ERROR
     return contacts.count(
         np.where(contacts.with_hydrogen(), hydrogen, contacts.ratio < SHORTEST_RATIO)
@@ -73,7 +75,7 @@ def count_short_bonds(contacts: Contacts) -> IntArray:
 
 
 def count_isolated_sites(contacts: Contacts) -> IntArray:
-    """Inserted sites in a void, farther from every other site than any known neighbours are."""
+    """Count inserted sites in a void, farther from all others than any known neighbours."""
     # An anion may have nothing closer than the H that it is hydrogen-bonded to.
     first, second = contacts.elements()
     hydrogen_bond = (first != 1) & (second == 1) & (contacts.distance < HYDROGEN_BOND)
@@ -83,7 +85,7 @@ def count_isolated_sites(contacts: Contacts) -> IntArray:
 
 
 def count_stray_molecules(contacts: Contacts) -> IntArray:
-    """H2 in a host that has anything else for H to bond to: all but noble gases."""
+    """Count H2 molecules in hosts with anything but noble gases, which H could bond to."""
     host = contacts.numbers[~contacts.inserted]
     if not (~np.isin(host, (1, *_NOBLE))).any():
         return np.zeros(contacts.size, dtype=np.int64)
@@ -93,14 +95,14 @@ def count_stray_molecules(contacts: Contacts) -> IntArray:
 
 
 def count_shared_hydrogen(contacts: Contacts) -> IntArray:
-    """H with full bonds to two of C, N, O, F: it has one electron pair to share."""
+    """Count H with full bonds to two of C, N, O, F: H shares one electron pair only."""
     first, second = contacts.elements()
     bonds = (first == 1) & np.isin(second, _SHARE_ONE_H) & (contacts.ratio < BONDED)
     return _per_sample(contacts.count_sites(bonds) > 1)
 
 
 def count_overcoordinated_sites(contacts: Contacts) -> IntArray:
-    """Nonmetals with more inserted nonmetals around them than their valence allows."""
+    """Count nonmetals with more inserted nonmetals around them than their valence allows."""
     first, _ = contacts.elements()
     bonds = np.isin(first, _NONMETALS) & (contacts.ratio < BONDED_LOOSELY)
     light = contacts.count_sites(bonds, second=True) > _limits(contacts, MOST_NEIGHBOURS)
@@ -125,24 +127,24 @@ RULES: Mapping[str, Rule] = {
     "H bonded to two anions": count_shared_hydrogen,
     "a nonmetal with too many neighbours": count_overcoordinated_sites,
 }
-"""The rules by what they find."""
+"""Rules by the reason that samples which break them get."""
 
 
 def find_implausible(samples: StructureBatch) -> BoolArray:
-    """(S,) whether a sample has sites too close or breaks one of the `RULES`.
+    """Return (S,) whether a sample has sites too close or breaks one of the `RULES`.
 
     Parameters
     ----------
     samples
         With the scalar `host`; those of one host have the same cell and the same sites in the
-        same order. One with a site that has no position is not absurd: it is no structure at all.
+        same order. Samples with unplaced sites are not implausible, since they are no structures.
     """
     found = np.zeros(len(samples), dtype=np.bool_)
     hosts = samples.scalars["host"]
-    judged = samples.placed & (samples.insert_counts > 0)
-    for host in np.unique(hosts[judged]):
-        members = np.flatnonzero(judged & (hosts == host))
+    checked = samples.placed & (samples.insert_counts > 0)
+    for host in np.unique(hosts[checked]):
+        members = np.flatnonzero(checked & (hosts == host))
         contacts = find_contacts(samples, members)
-        offences = np.sum([rule(contacts) for rule in RULES.values()], axis=0)
-        found[members] = find_too_close(contacts) | (offences > 0)
+        violations = np.sum([rule(contacts) for rule in RULES.values()], axis=0)
+        found[members] = find_too_close(contacts) | (violations > 0)
     return found

@@ -25,14 +25,14 @@ __all__ = [
 
 
 def list_protocols() -> dict[str, str]:
-    """Names and descriptions of the protocols, from the fastest to the most thorough."""
+    """List names and descriptions of the protocols, from the fastest to the most thorough."""
     return {name: entry["description"] for name, entry in _restore()["protocols"].items()}
 
 
 def load_protocol(
     name: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> RestorationSettings:
-    """Settings of a protocol, with some of them replaced.
+    """Load the settings of a protocol, with some of them replaced.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def choose_settings(
     protocol: str | None,
     overrides: Mapping[str, Any] | None,
 ) -> _Model:
-    """The settings that are given, or else those of a protocol.
+    """Return the settings that are given, or else those of a protocol.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def choose_settings(
 
 
 def validate_settings(model: type[_Model], values: Mapping[str, Any]) -> _Model:
-    """Settings from nested values.
+    """Make settings from nested values.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _turn_on_stages(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[s
 
 
 def merge_settings(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested mappings with some of their values replaced."""
+    """Return nested mappings with some of their values replaced."""
     merged = dict(base)
     for key, value in overrides.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)

@@ -21,14 +21,14 @@ __all__ = [
 
 
 def list_dft_protocols() -> dict[str, str]:
-    """Names and descriptions of the protocols, from the fastest to the most thorough."""
+    """List names and descriptions of the protocols, from the fastest to the most thorough."""
     return {name: entry["description"] for name, entry in _all()["protocols"].items()}
 
 
 def load_dft_protocol(
     name: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> DftSettings:
-    """Settings of a protocol, with some of them replaced.
+    """Load the settings of a protocol, with some of them replaced.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def load_dft_protocol(
 def load_validation_settings(
     protocol: str | None = None, overrides: Mapping[str, Any] | None = None
 ) -> ValidationSettings:
-    """Settings of a validation: `dft` from a protocol, and some of all of them replaced.
+    """Load settings of a validation: `dft` from a protocol, then the overrides.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def load_validation_settings(
 
 
 def read_dft_protocol(name: str | None = None) -> dict[str, Any]:
-    """What a protocol says, without defaults: a layer to merge others onto.
+    """Read the values of a protocol, without defaults, to merge other values onto.
 
     Raises
     ------

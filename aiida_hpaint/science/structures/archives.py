@@ -1,4 +1,4 @@
-"""Files of arrays from others: what they say of themselves is checked before memory is given."""
+"""Checks of npz files from others before any memory is allocated for their arrays."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 import numpy as np
 
 MAX_BYTES = 4 * 2**30
-"""Bytes that the arrays of one file may take in memory, unless said otherwise."""
+"""Default limit of the memory for the arrays of one file."""
 
 
 def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_BYTES) -> None:
-    """Refuse an npz file that would fill the memory: a few bytes can claim to be any number.
+    """Refuse an npz file that would fill the memory: small files can claim any size.
 
-    What is no such file at all is left to NumPy, which says so.
+    Files of other formats pass; NumPy refuses them.
 
     Parameters
     ----------
     source
-        Read from its beginning, where it is left.
+        File, which is read from its beginning and rewound.
     limit
-        Bytes of all arrays together; None: only that each array is as long as it says.
+        Largest size of all arrays together in bytes; None only checks that each array is as
+        long as its header says.
 
     Raises
     ------
     ValueError
-        If it is damaged, unpacks to more than the limit, or holds an array that says it is longer
-        than it is.
+        If it is damaged, unpacks to more than the limit, or holds an array that is shorter than
+        its header says.
     """
     try:
         if not is_zipfile(source):
@@ -38,8 +39,8 @@ def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_B
             size = sum(entry.file_size for entry in archive.infolist())
             if limit is not None and size > limit:
                 raise ValueError(
-                    f"{_name(source)} unpacks to {size / 2**30:.1f} GiB, and {limit / 2**30:.0f} "
-                    "are the most: split it"
+                    f"{_name(source)} unpacks to {size / 2**30:.1f} GiB, more than the limit of "
+                    f"{limit / 2**30:.0f} GiB: split it"
                 )
             for entry in archive.infolist():
                 _check_array(archive, entry, _name(source))
@@ -56,7 +57,7 @@ def _check_array(archive: ZipFile, entry: ZipInfo, name: str) -> None:
     # Arrays of objects are pickles, of which NumPy reads none.
     if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
         raise ValueError(
-            f"{name}: {entry.filename} says it has {math.prod(shape)} numbers, and is too short"
+            f"{name}: {entry.filename} should have {math.prod(shape)} numbers and is shorter"
         )
 
 

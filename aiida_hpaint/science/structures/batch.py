@@ -1,4 +1,4 @@
-"""StructureBatch: many labelled periodic structures as arrays, the currency between stages."""
+"""StructureBatch: many labelled periodic structures as arrays, which stages pass on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class StructureBatch:
     Attributes
     ----------
     labels : (S,) strings
-        One a structure. Not unique: all samples of a host carry the host's label.
+        One per structure, not unique: all samples of a host have the label of the host.
     cells : (S, 3, 3) floats
         Lattice vectors as rows, in Å.
     site_counts : (S,) integers
@@ -31,15 +31,15 @@ class StructureBatch:
         Atomic numbers.
     frac_coords : (N, 3) floats
         Fractional coordinates, exactly as they were given (never wrapped, never rounded).
-        NaN marks a site whose element is known and whose position is not: what a generator fills.
+        NaN marks sites whose element is known and whose position a generator has to find.
     inserted : (N,) booleans
         True for sites that are (to be) inserted, False for sites of the host.
     scalars : mapping of name to (S,) array
-        One value a structure: floats, integers, booleans or strings (energy, status, sample, ...).
+        One value per structure: floats, integers, booleans or text (energy, status, sample, ...).
     metadata : (S,) mappings
-        What else a structure carries (JSON): it survives every round trip.
+        Other data of each structure (JSON), which survive every conversion.
     history : mappings
-        What made the batch, a JSON record a stage: version, model, sha256, settings, seed, device.
+        JSON records of the stages that made the batch: version, model, settings, seed, device.
     """
 
     labels: tuple[str, ...]
@@ -114,7 +114,7 @@ class StructureBatch:
         return np.asarray(self.scalars.get("host", np.arange(len(self))), dtype=np.int64)
 
     def sites(self, index: int) -> slice:
-        """The sites of structure `index`, as a slice into the per-site arrays."""
+        """Return the sites of structure `index`, as a slice into the arrays of sites."""
         index = range(len(self))[index]
         return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
 
@@ -122,10 +122,10 @@ class StructureBatch:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, key: int | slice | Sequence[int] | NDArray[Any]) -> StructureBatch:
-        """A batch of the chosen structures, in the order of the key (repeats are allowed)."""
+        """Return the chosen structures, in the order of the key (repeats are allowed)."""
         chosen = np.atleast_1d(np.arange(len(self))[key])
         counts = self.site_counts[chosen]
-        # Where each chosen structure starts here, less where it starts in the new batch.
+        # First site of each chosen structure here, minus its first site in the new batch.
         shifts = self.offsets[chosen] - (np.cumsum(counts) - counts)
         sites = np.arange(counts.sum()) + np.repeat(shifts, counts)
         return StructureBatch(
@@ -141,20 +141,20 @@ class StructureBatch:
         )
 
     def with_coords(self, frac_coords: FloatArray) -> StructureBatch:
-        """The same structures with other fractional coordinates."""
+        """Return the same structures with other fractional coordinates."""
         return replace(self, frac_coords=frac_coords)
 
     def with_scalars(self, **values: Sequence[Any] | NDArray[Any]) -> StructureBatch:
-        """The same structures with scalars added or replaced."""
+        """Return the same structures with scalars added or replaced."""
         added = {name: np.asarray(value) for name, value in values.items()}
         return replace(self, scalars={**self.scalars, **added})
 
     def with_history(self, record: Mapping[str, Json]) -> StructureBatch:
-        """The same structures with one more stage in their history."""
+        """Return the same structures with one more stage in their history."""
         return replace(self, history=(*self.history, record))
 
     def equals(self, other: StructureBatch) -> bool:
-        """Whether everything agrees, bit for bit (NaN equals NaN)."""
+        """Return whether everything agrees, bit for bit (NaN equals NaN)."""
         return (
             self.labels == other.labels
             and self.metadata == other.metadata
@@ -174,7 +174,7 @@ def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
 
 
 def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
-    """One batch of all structures; scalars that not every batch has are an error.
+    """Concatenate batches, which need to have the same scalars.
 
     Raises
     ------
@@ -183,14 +183,14 @@ def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
     """
     if not batches:
         raise ValueError("nothing to concatenate: give at least one StructureBatch")
-    # Their order goes into files, which are to be the same bytes each time.
+    # The order of the first batch: equal input has to give files of equal bytes.
     names = tuple(batches[0].scalars)
     for batch in batches[1:]:
         if set(batch.scalars) != set(names):
             raise ValueError(f"scalars differ: {sorted(names)} and {sorted(batch.scalars)}")
     history: list[Mapping[str, Json]] = []
     for batch in batches:
-        known = tuple(history)  # a stage that ran twice the same way stays in there twice
+        known = tuple(history)  # records that one batch has twice are kept twice
         history.extend(record for record in batch.history if record not in known)
     return StructureBatch(
         labels=tuple(label for batch in batches for label in batch.labels),
@@ -206,7 +206,7 @@ def concatenate(batches: Sequence[StructureBatch]) -> StructureBatch:
 
 
 def number_samples(samples: StructureBatch) -> StructureBatch:
-    """Number the samples of each host from 0 on, in their order, as the scalar `sample`."""
+    """Set the scalar `sample`: the samples of each host are numbered from 0, in their order."""
     numbers = np.zeros(len(samples), dtype=np.int64)
     for host in np.unique(samples.scalars["host"]):
         members = np.flatnonzero(samples.scalars["host"] == host)

@@ -1,4 +1,4 @@
-"""Can these structures serve as hosts? All problems of all of them, before any job starts."""
+"""Checks of hosts: all problems of all structures, before any job starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiida_hpaint.science.types import FloatArray, IntArray
 
 @dataclass(frozen=True)
 class HostLimits:
-    """Beyond which a structure is refused. Generous: they catch mistakes, not odd chemistry.
+    """Limits beyond which a structure is refused; they catch mistakes, not odd chemistry.
 
     Attributes
     ----------
@@ -46,18 +46,18 @@ class HostLimits:
 
 DEFAULT_LIMITS = HostLimits()
 
-_AT_ONCE = 300_000  # distances held in memory
+_MAX_DISTANCES = 300_000  # held in memory at once
 
 
 def check_hosts(batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS) -> StructureBatch:
-    """Pass a batch on if every structure can serve as a host.
+    """Return the batch if every structure can serve as a host.
 
     Parameters
     ----------
     batch : StructureBatch
         Hosts, with or without the sites that are to be inserted.
     limits : HostLimits
-        What is refused.
+        Limits beyond which a structure is refused.
 
     Raises
     ------
@@ -73,20 +73,20 @@ def check_hosts(batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS) -> S
 def separate_usable_hosts(
     batch: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> tuple[StructureBatch, tuple[HostProblem, ...]]:
-    """The structures that can serve as hosts, in their order, and what is wrong with the others."""
+    """Return the structures that can serve as hosts, and the problems of the others."""
     found = [list(find_problems(one, limits)) for one in batch]
     good = [index for index, problems in enumerate(found) if not problems]
     return batch[np.array(good, dtype=np.int64)], tuple(itertools.chain.from_iterable(found))
 
 
 MAX_LABEL_LENGTH = 200
-"""Characters of a label; a label of AiiDA holds 255, and says more than the host."""
+"""Largest number of characters of a label. Labels of AiiDA have up to 255, with other words."""
 
 
 def find_problems(
     one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> Iterator[HostProblem]:
-    """What is wrong with a single structure; nothing if it can serve as a host."""
+    """Find all problems of a single structure; none if it can serve as a host."""
     label = one.labels[0]
     yield from _name_problems(label)
     if not np.any(~one.inserted):
@@ -102,12 +102,12 @@ def find_problems(
 
 
 def _name_problems(label: str) -> Iterator[HostProblem]:
-    """Names go to terminals, tables, files and databases; what acts there is no name."""
+    """Find characters that would act on terminals, tables, files or databases."""
     remedy = "Rename it: the file, the block of the CIF, or the label"
     if not label.isprintable():
         yield HostProblem(label, "its name holds characters that cannot be printed", remedy)
     if len(label) > MAX_LABEL_LENGTH:
-        reason = f"its name has {len(label)} characters, and {MAX_LABEL_LENGTH} are the most"
+        reason = f"its name has {len(label)} characters; the limit is {MAX_LABEL_LENGTH}"
         yield HostProblem(f"{label[:40]}...", reason, remedy)
 
 
@@ -135,7 +135,7 @@ def _site_problems(one: StructureBatch) -> Iterator[HostProblem]:
         reason = f"it has atomic number {one.numbers[index]}, which no element has"
         yield HostProblem(label, reason, "Replace or remove it", name_site(index, "X"))
     finite = np.isfinite(one.frac_coords).all(axis=1)
-    # Inserted sites may wait for a position; NaN marks them.
+    # Inserted sites need no position yet; NaN marks them.
     waiting = one.inserted & np.isnan(one.frac_coords).all(axis=1)
     for index in np.flatnonzero(~finite & ~waiting).tolist():
         reason = f"its position is {_listed(one.frac_coords[index])}"
@@ -146,7 +146,7 @@ def _site_problems(one: StructureBatch) -> Iterator[HostProblem]:
 def find_overfull_cell(
     one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> Iterator[HostProblem]:
-    """Whether a single structure has more sites, inserted or in all, than fit into its cell."""
+    """Find out whether a structure has more sites, inserted or in all, than fit in its cell."""
     inserted, volume = int(one.inserted.sum()), abs(float(np.linalg.det(one.cells[0])))
     for count, limit, what in (
         (inserted, limits.volume_per_inserted, f"{inserted} inserted sites"),
@@ -179,18 +179,18 @@ def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
 def find_overlapping_pairs(
     frac_coords: FloatArray, numbers: IntArray, cell: FloatArray, limits: HostLimits
 ) -> list[tuple[int, int, float]]:
-    """Pairs of sites (i <= j) closer than the limits, images included, with distance in Å."""
+    """Find pairs of sites (i <= j) closer than the limits, images included; distances in Å."""
     from ase.data import covalent_radii
 
     radii = np.asarray(covalent_radii)[numbers]
     reach = max(limits.distance, 2 * limits.distance_ratio * float(radii.max(initial=0.0)))
     coords, vectors = _compact(frac_coords, cell, reach)
     heights = 1 / np.linalg.norm(np.linalg.inv(vectors), axis=0)
-    # A vector shorter than half of all heights has the fractional parts nearest to zero.
+    # If the reach is below half the height, the image with the smallest components is nearest.
     spans = [0 if reach < height / 2 else int(np.ceil(reach / height + 0.5)) for height in heights]
     shifts = np.array(list(itertools.product(*(range(-n, n + 1) for n in spans))), dtype=float)
     pairs: list[tuple[int, int, float]] = []
-    rows = max(1, _AT_ONCE // (len(coords) * len(shifts) + 1))
+    rows = max(1, _MAX_DISTANCES // (len(coords) * len(shifts) + 1))
     for start in range(0, len(coords), rows):
         apart = coords[None, start:] - coords[start : start + rows, None]
         apart -= np.round(apart)
@@ -208,7 +208,7 @@ def find_overlapping_pairs(
 def _compact(
     frac_coords: FloatArray, cell: FloatArray, reach: float
 ) -> tuple[FloatArray, FloatArray]:
-    """The same lattice with short vectors, where the given ones would need many images."""
+    """Return the same lattice with short vectors, if the given ones would need many images."""
     if (1 / np.linalg.norm(np.linalg.inv(cell), axis=0)).min() > 2 * reach:
         return frac_coords, cell
     from pymatgen.core import Lattice

@@ -1,4 +1,4 @@
-"""Cutting a campaign into jobs of about equal size."""
+"""Chunks of about equal size, each of which is one job."""
 
 from __future__ import annotations
 

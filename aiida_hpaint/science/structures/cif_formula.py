@@ -1,4 +1,4 @@
-"""How many sites of an element a CIF's formula has and its list of sites has not."""
+"""Number of sites of an element that the formula of a CIF has and its list of sites lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_HAND = "Say how many to add, for example H:4"
 def count_missing_from_formula(
     source: str | PathLike[str] | StructureBatch, symbol: str = "H"
 ) -> dict[str, int]:
-    """How many sites of an element are missing in the cell of a structure read from a CIF.
+    """Count the sites of an element that its CIF's formula has and the structure has not.
 
     Compares `_chemical_formula_sum` times `_cell_formula_units_Z` with the sites that are there.
     Without Z, it is the ratio of the counts of the other elements, if all of them agree on one
@@ -41,7 +41,7 @@ def count_missing_from_formula(
     Raises
     ------
     HostError
-        If the count cannot be told: no formula, no Z, a fraction, or sites that contradict it.
+        If the count is not defined: no formula, no Z, a fraction, or sites that contradict it.
     """
     host = source if isinstance(source, StructureBatch) else _only(source)
     if len(host) != 1:
@@ -53,7 +53,9 @@ def count_missing_from_formula(
     wanted = formula.get(symbol, 0.0) * units
     if abs(wanted - round(wanted)) > _WHOLE:
         raise make_host_error(
-            label, f"its formula gives {wanted:g} {symbol} a cell, a fraction", _BY_HAND
+            label,
+            f"its formula gives {wanted:g} {symbol} per cell, which is no whole number",
+            _BY_HAND,
         )
     missing = round(wanted) - present[symbol]
     if missing < 0:

@@ -36,7 +36,7 @@ _GROUPS = re.compile(r"(wat|h2o|oh2|nh4|no3|o-h|vac|dum)", re.IGNORECASE)
 
 
 def iter_cif(path: str | PathLike[str]) -> Iterator[StructureBatch | HostError]:
-    """Each structure of a CIF as a batch of one, or the error that it gave.
+    """Yield each structure of a CIF as a batch of one, or the error that it raised.
 
     The cell is the one of the file (never reduced). Sites come in the order of the file, each
     followed by its symmetry equivalents; the coordinates that the file lists are kept as they
@@ -116,7 +116,7 @@ def _positive(label: str, block: Block, key: str, default: str = "?") -> float:
 
 
 def _sites(label: str, block: Block) -> tuple[list[str], FloatArray]:
-    """Elements and coordinates of the listed sites; all problems at once."""
+    """Read elements and coordinates of the listed sites; report all problems at once."""
     table = {key: _column(block[key]) for key in block if key.startswith("_atom_site_")}
     count = len(table[_COORDS[0]])
     elements, rows, problems = [], [], list[HostProblem]()
@@ -161,13 +161,13 @@ def _element(label: str, row: Mapping[str, str]) -> str:
         readings = _readings(letters[0] if letters else "")
         if len(readings) == 1:
             return readings[0]
-    reason = f"its element cannot be told from {name if text in ('?', '.') else text!r}"
+    reason = f"its element is not clear from {name if text in ('?', '.') else text!r}"
     remedy = "Give each site its element as _atom_site_type_symbol"
     raise make_host_error(label, reason, remedy, _site(row))
 
 
 def _readings(letters: str) -> list[str]:
-    """What a label's letters can mean: 'Ca' is calcium, 'CA' may be carbon, 'OW' is oxygen."""
+    """List the elements that letters can mean: 'Ca' calcium, 'CA' maybe carbon, 'OW' oxygen."""
     two, one = letters[:2], letters[:1].upper()
     if len(two) == 2 and two[1].islower() and is_element(two.capitalize()):
         return [two.capitalize()]
@@ -178,7 +178,7 @@ def _readings(letters: str) -> list[str]:
 
 
 def _images(row: FloatArray, operations: SymmetryOperations) -> FloatArray:
-    """All positions of one listed site, the listed one first."""
+    """Return all positions of one listed site, the listed one first."""
     moved = np.mod(operations.images(row[None])[:, 0], 1.0)
     moved[moved == 1.0] = 0.0  # what a tiny negative number becomes
     found = row[None]

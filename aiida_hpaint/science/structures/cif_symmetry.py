@@ -1,4 +1,4 @@
-"""Symmetry operations of a CIF block: those that it lists, or those that its group has."""
+"""Symmetry operations of a CIF block, listed or looked up by its space group."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _REMEDY = "List the operations as _space_group_symop_operation_xyz ('x,y,z' alon
 
 
 def read_operations(label: str, block: Mapping[str, Any], cell: FloatArray) -> SymmetryOperations:
-    """The symmetry operations of a block (keys in lower case) of a CIF.
+    """Read the symmetry operations of a block (keys in lower case) of a CIF.
 
-    What the block lists is used; otherwise its Hall symbol, Hermann-Mauguin symbol or number is
-    looked up, in the setting that the cell has.
+    Listed operations come first; otherwise the Hall symbol, Hermann-Mauguin symbol or number is
+    looked up in the setting that fits the cell.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _fits_cell(found: SymmetryOperations) -> bool:
 def _look_up(label: str, block: Mapping[str, Any], cell: FloatArray) -> SymmetryOperations:
     names = [str(block[key]) for key in (*_HALLS, *_NAMES, *_NUMBERS) if _given(block, key)]
     if not names:
-        raise make_host_error(label, "it tells no symmetry", _REMEDY)
+        raise make_host_error(label, "it gives no symmetry", _REMEDY)
     for name in names:
         fitting = [(choice, found) for choice, found in _settings(name, cell) if _fits_cell(found)]
         if len({choice[:1] for choice, _ in fitting if choice[:1] in ("1", "2")}) > 1:
@@ -88,7 +88,7 @@ def _given(block: Mapping[str, Any], key: str) -> bool:
 
 
 def _settings(name: str, cell: FloatArray) -> Iterator[tuple[str, SymmetryOperations]]:
-    """All settings that a symbol or number can mean, the more exact matches first."""
+    """Yield all settings that a symbol or number can mean, the more exact matches first."""
     import spglib
 
     wanted, choice = _normal(name)
@@ -115,7 +115,7 @@ def _types() -> list[Any]:
 def _normal(name: str) -> tuple[str, str | None]:
     spaced = name.strip().lower()
     for suffix, choice in _SUFFIXES.items():
-        # A bare letter counts only as a word of its own: 'F d -3 m Z'.
+        # A letter without colon has to be a separate word: 'F d -3 m Z'.
         if spaced.endswith(suffix if suffix[0] == ":" else f" {suffix}"):
             return _compact(spaced[: -len(suffix)]), choice
     return _compact(spaced), None

@@ -17,7 +17,7 @@ from aiida_hpaint.science.structures.errors import make_host_error, name_site
 from aiida_hpaint.science.structures.safe_text import make_safe_name
 
 _LONGEST = 1000
-"""Characters of a value; a line of a CIF has 2048 at most."""
+"""Largest number of characters of a value; lines of a CIF have up to 2048."""
 
 _COLUMNS = (
     "label",
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def write_cif(one: StructureBatch, path: str | PathLike[str] | None = None) -> str:
-    """A single structure as CIF text in P1; also written to a file if a path is given.
+    """Write a single structure as CIF text in P1, also to a file if a path is given.
 
     Inserted sites have labels that end in i, such as H1i, and the value c (calculated) of
     `_atom_site_calc_flag`, where sites of the host have d (determined): the flag of the IUCr's

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 RECORD_KEY = "hpaint"
-"""Key under which label, scalars and history travel with a foreign object."""
+"""Key under which label, scalars and history are stored in a foreign object."""
 
 LABEL_KEYS = ("label", "material_id", "name")
-"""Where foreign objects keep a name, in the order of preference."""
+"""Keys of the names of foreign objects, in the order of preference."""
 
 SAME_POSITION = 1e-6
-"""Fractional coordinates carried along are believed if positions agree to this, in Å."""
+"""Deviation in Å up to which given fractional coordinates count as those of the positions."""
 
 
 def to_pymatgen(batch: StructureBatch) -> list[Structure]:
-    """The structures as pymatgen Structures.
+    """Convert a batch to pymatgen Structures.
 
     The site property `inserted` marks inserted sites; `structure.properties` holds the metadata
     and, under 'hpaint', label, scalars and history. `from_pymatgen` restores the batch exactly.
@@ -54,7 +54,7 @@ def to_pymatgen(batch: StructureBatch) -> list[Structure]:
 
 
 def from_pymatgen(structures: Iterable[Structure]) -> StructureBatch:
-    """A batch of pymatgen Structures, in their order and with their coordinates.
+    """Convert pymatgen Structures to a batch, in their order and with their coordinates.
 
     Oxidation states are dropped. Structures that `to_pymatgen` did not make take their label from
     the properties `label`, `material_id` or `name`, or else from their formula.
@@ -70,7 +70,7 @@ def from_pymatgen(structures: Iterable[Structure]) -> StructureBatch:
 
 
 def to_ase(batch: StructureBatch) -> list[Atoms]:
-    """The structures as ASE Atoms, with arrays `frac_coords` and `inserted`.
+    """Convert a batch to ASE Atoms, with arrays `frac_coords` and `inserted`.
 
     `atoms.info` holds the metadata and, under 'hpaint', label, scalars and history.
 
@@ -92,7 +92,7 @@ def to_ase(batch: StructureBatch) -> list[Atoms]:
 
 
 def from_ase(frames: Iterable[Atoms]) -> StructureBatch:
-    """A batch of ASE Atoms, in their order.
+    """Convert ASE Atoms to a batch, in their order.
 
     The array `frac_coords` is taken as it is where it agrees with the positions; otherwise, and
     where there is none, fractional coordinates are computed from the positions.
@@ -108,7 +108,7 @@ def from_ase(frames: Iterable[Atoms]) -> StructureBatch:
 
 
 def make_record(one: StructureBatch) -> dict[str, Json]:
-    """What a single structure carries besides sites and metadata, as JSON."""
+    """Return what a single structure has besides sites and metadata, as JSON."""
     scalars = {name: values[0].item() for name, values in one.scalars.items()}
     types = {name: values.dtype.str for name, values in one.scalars.items()}
     return {
@@ -120,7 +120,7 @@ def make_record(one: StructureBatch) -> dict[str, Json]:
 
 
 def read_scalars(record: Mapping[str, Json]) -> dict[str, Any]:
-    """The scalars of a record as (1,) arrays of the types that they had."""
+    """Return the scalars of a record as (1,) arrays of their original types."""
     types = record.get("types", {})
     return {
         name: np.array([value], dtype=types.get(name))
@@ -129,7 +129,7 @@ def read_scalars(record: Mapping[str, Json]) -> dict[str, Any]:
 
 
 def choose_label(info: Mapping[str, Any], numbers: Iterable[int]) -> str:
-    """The name that a foreign object goes by, or its formula."""
+    """Return the name that a foreign object has, or else its formula."""
     for key in LABEL_KEYS:
         if str(info.get(key, "")).strip():
             return str(info[key]).strip()
@@ -137,7 +137,7 @@ def choose_label(info: Mapping[str, Any], numbers: Iterable[int]) -> str:
 
 
 def format_formula(numbers: Iterable[int]) -> str:
-    """Reduced formula, for messages and labels, such as 'Mg(OH)2' written 'H2MgO2'."""
+    """Return the reduced formula, for messages and labels: 'H2MgO2' for brucite."""
     symbols, counts = np.unique([get_symbol(int(n)) for n in numbers], return_counts=True)
     divisor = int(np.gcd.reduce(counts)) if len(counts) else 1
     pairs = zip(symbols.tolist(), (counts // max(divisor, 1)).tolist(), strict=True)
@@ -145,13 +145,13 @@ def format_formula(numbers: Iterable[int]) -> str:
 
 
 def to_fractional(cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
-    """(N, 3) fractional coordinates of (N, 3) Cartesian ones in Å."""
+    """Return the (N, 3) fractional coordinates of (N, 3) Cartesian ones in Å."""
     coords = np.asarray(cart_coords, dtype=np.float64)
     return np.asarray(np.linalg.solve(cell.T, coords.T).T, dtype=np.float64)
 
 
 def choose_frac_coords(carried: Any, cart_coords: FloatArray, cell: FloatArray) -> FloatArray:
-    """The fractional coordinates carried along if they fit the Cartesian ones, else computed."""
+    """Return the given fractional coordinates if they fit the Cartesian ones, else convert."""
     if carried is not None and np.shape(carried) == cart_coords.shape:
         given = np.asarray(carried, dtype=np.float64)
         unplaced = np.isnan(given).any(axis=1) & np.isnan(cart_coords).any(axis=1)
@@ -162,7 +162,7 @@ def choose_frac_coords(carried: Any, cart_coords: FloatArray, cell: FloatArray) 
 
 
 def to_json(info: Mapping[str, Any]) -> dict[str, Json]:
-    """A foreign object's properties as JSON; what has no such form is kept as its text."""
+    """Convert the properties of a foreign object to JSON; other types become text."""
     return {str(key): _json(value) for key, value in info.items() if key != RECORD_KEY}
 
 
@@ -221,7 +221,7 @@ def _from_structure(structure: Structure) -> StructureBatch:
 def note_isotopes(
     label: str, metadata: dict[str, Json], isotopes: Mapping[str, int]
 ) -> dict[str, Json]:
-    """Metadata that tell how many sites were deuterium or tritium; warns that they are H now."""
+    """Note in the metadata how many sites were deuterium or tritium, and warn."""
     if not isotopes:
         return metadata
     sites = " and ".join(f"{count} {symbol}" for symbol, count in isotopes.items())

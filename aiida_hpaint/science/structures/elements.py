@@ -8,7 +8,7 @@ MAX_ATOMIC_NUMBER = 118
 """Largest atomic number that has a symbol."""
 
 ISOTOPES = ("D", "T")
-"""Symbols of hydrogen isotopes that structure files use like elements."""
+"""Symbols of hydrogen isotopes, which structure files use like those of elements."""
 
 
 @lru_cache(maxsize=1)
@@ -25,12 +25,12 @@ def _numbers() -> dict[str, int]:
 
 
 def get_symbol(number: int) -> str:
-    """Chemical symbol of an atomic number, 'X' where there is none."""
+    """Return the chemical symbol of an atomic number, 'X' if there is none."""
     return _symbols()[number] if 0 < number <= MAX_ATOMIC_NUMBER else "X"
 
 
 def get_atomic_number(symbol: str) -> int:
-    """Atomic number of a chemical symbol; D and T give 1.
+    """Return the atomic number of a chemical symbol; D and T give 1.
 
     Raises
     ------
@@ -41,5 +41,5 @@ def get_atomic_number(symbol: str) -> int:
 
 
 def is_element(symbol: str) -> bool:
-    """Whether an element (or D or T) has this symbol, in this very spelling."""
+    """Return whether an element (or D or T) has this symbol, in this very spelling."""
     return symbol in _numbers()

@@ -1,4 +1,4 @@
-"""What is wrong with a host, in one exception that names host, site, reason and remedy."""
+"""Problems of hosts, each with host, site, reason and remedy."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
 
 class IsotopeWarning(UserWarning):
-    """Deuterium or tritium was read and is treated as hydrogen."""
+    """Warning that deuterium or tritium was read and is treated as hydrogen."""
 
 
 @dataclass(frozen=True)
 class HostProblem:
-    """One thing that is wrong with one structure.
+    """Problem of one structure.
 
     Attributes
     ----------
     label : str
         The structure: its label, or the file it comes from.
     reason : str
-        What is wrong, with the value.
+        What is wrong, with the value that is.
     remedy : str
-        What to do about it.
+        How to solve it.
     site : str or None
         The site, as `name_site` writes it; None where the whole structure is meant.
     """
@@ -39,17 +39,17 @@ class HostProblem:
 
 
 class HostError(ValueError):
-    """One or more structures cannot serve as hosts.
+    """Error of structures that cannot serve as hosts.
 
     Attributes
     ----------
     problems : tuple of HostProblem
-        All that was found, in all structures that were looked at.
+        All problems of all structures that were checked.
     """
 
     def __init__(self, problems: HostProblem | Iterable[HostProblem]) -> None:
         found = (problems,) if isinstance(problems, HostProblem) else tuple(problems)
-        # Only `args` survives pickling: a job's error comes back with its problems.
+        # Only `args` is pickled, and errors of jobs have to keep their problems.
         super().__init__(found)
         self.problems = found
 
@@ -58,10 +58,10 @@ class HostError(ValueError):
 
 
 def make_host_error(label: str, reason: str, remedy: str, site: str | None = None) -> HostError:
-    """A HostError with one problem."""
+    """Make a HostError with one problem."""
     return HostError(HostProblem(label, reason, remedy, site))
 
 
 def name_site(index: int, symbol: str) -> str:
-    """How messages call a site: counted from one, with its element."""
+    """Name a site for messages: counted from one, with its element."""
     return f"site {index + 1} ({symbol})"

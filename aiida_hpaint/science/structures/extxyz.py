@@ -46,7 +46,7 @@ PROPERTIES = "species:S:1:pos:R:3:frac_coords:R:3:inserted:L:1"
 
 _FOREIGN_PROPERTIES = "species:S:1:pos:R:3"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# ASE gives these keys a meaning, or expects other shapes of them.
+# ASE gives these keys a meaning, or expects values of other shapes.
 _CELL_KEYS = frozenset({"lattice", "properties", "pbc", "virial", "stress", "stresses"})
 _SITE_KEYS = frozenset({"forces", "energies", "charges", "magmom", "magmoms", "momenta"})
 _FIELD_KEYS = frozenset({"dipole", "polarization", "free_energy", "dielectric_tensor"})
@@ -57,9 +57,9 @@ def write_extxyz(batch: StructureBatch, target: _Source) -> None:
     """Write a batch as extended XYZ, one frame a structure.
 
     Positions are written twice: Cartesian (Å) for other programs and fractional, with all digits,
-    for `read_extxyz`, which restores the batch exactly. Sites without position are `nan`. Label
-    and scalars stand in the comment line in plain words and, with types, metadata and history,
-    once more as JSON under the key `hpaint`.
+    for `read_extxyz`, which restores the batch exactly. Sites without position are `nan`. The
+    comment line has label and scalars as plain keys, and again, with types, metadata and history,
+    as JSON under the key `hpaint`.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def write_extxyz(batch: StructureBatch, target: _Source) -> None:
         return
     for index, one in enumerate(batch):
         record = {**make_record(one), "metadata": dict(one.metadata[0])}
-        if index:  # what made the batch is said once, in the first frame
+        if index:  # the history is written once, with the first frame
             del record["history"]
         target.write(f"{one.n_sites}\n{_comment(one, record)}\n")
         target.writelines(_rows(one))
@@ -109,7 +109,7 @@ def read_extxyz(source: _Source) -> StructureBatch:
 
 
 def iter_extxyz(source: _Source) -> Iterator[StructureBatch | HostError]:
-    """Each frame of a file as a batch of one structure, or the error that it gave."""
+    """Yield each frame of a file as a batch of one, or the error that it raised."""
     if isinstance(source, str | PathLike):
         with open(source, encoding="utf-8", errors="replace") as file:
             yield from iter_extxyz(file)
@@ -119,7 +119,7 @@ def iter_extxyz(source: _Source) -> Iterator[StructureBatch | HostError]:
     for index in itertools.count():
         try:
             frame = _next_frame(f"{file_name}, frame {index + 1}", lines)
-        except HostError as error:  # the frames after it cannot be found either
+        except HostError as error:  # where the next frame begins is unknown
             yield error
             return
         if frame is None:

@@ -1,4 +1,4 @@
-"""What a host is, as one hash: the same however it is called and in whatever order it is listed."""
+"""Hashes of hosts, which do not depend on labels or on the order of sites."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["hash_host", "hash_hosts"]
 
 
 def hash_host(host: StructureBatch) -> str:
-    """The sha256 of the content of one host.
+    """Return the SHA-256 of the content of one host.
 
-    It covers the cell, the elements and positions of the sites that are known, and the elements of
-    those to insert (with their positions, where there is a guess), to the last bit. Label,
-    metadata, scalars and the order of the sites do not count.
+    It covers the cell, elements and positions of host sites, and elements of the sites to insert
+    (and their positions, if given), bit for bit. Label, metadata, scalars and the order of sites
+    do not matter.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def hash_host(host: StructureBatch) -> str:
 
 
 def hash_hosts(hosts: StructureBatch) -> list[str]:
-    """`host_key` of each structure of a batch."""
-    # Negative zero and the many NaN have other bits than zero and the usual NaN.
+    """Return `hash_host` of each structure of a batch."""
+    # Negative zero and unusual NaN have other bits than zero and the usual NaN.
     coords = np.where(np.isnan(hosts.frac_coords), np.nan, hosts.frac_coords + 0.0)
     columns = (*coords.T[::-1], hosts.inserted, hosts.numbers, hosts.owners)
     order = np.lexsort(columns)

@@ -1,4 +1,4 @@
-"""Hosts from files and objects of all kinds, with every problem of every one reported."""
+"""Hosts from files and objects of all kinds; all their problems are reported at once."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class HasPymatgen(Protocol):
-    """What AiiDA's StructureData offers, and whatever else converts itself."""
+    """Object that converts itself to a pymatgen Structure, like AiiDA's StructureData."""
 
     def get_pymatgen(self) -> Any:
-        """The structure as a pymatgen Structure."""
+        """Return the structure as a pymatgen Structure."""
 
 
 HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
@@ -41,7 +41,7 @@ HostOutcome = StructureBatch | HostError
 def read_hosts(
     sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
 ) -> StructureBatch:
-    """Read hosts and check that they can serve as such.
+    """Read hosts and check them.
 
     Site order and fractional coordinates are those of the source; cells are never reduced or
     rotated; oxidation states are dropped; deuterium becomes hydrogen, with a warning and a note
@@ -59,7 +59,7 @@ def read_hosts(
     Raises
     ------
     HostError
-        With all problems of all sources: see `partition_hosts` to go on with the good ones.
+        With all problems of all sources; `partition_hosts` continues with the others.
     ValueError
         If there are no sources.
     """
@@ -74,7 +74,7 @@ def read_hosts(
 def partition_hosts(
     sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
-    """`read_hosts` for a campaign: the good ones, and what is wrong with the others.
+    """Read hosts like `read_hosts`, but return problems instead of raising them.
 
     Returns
     -------
@@ -93,15 +93,15 @@ def prepare_hosts(
     symbol: str = "H",
     limits: HostLimits = DEFAULT_LIMITS,
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
-    """Read hosts, add the sites that are missing, and check: all that comes before sampling.
+    """Read hosts, add the sites to insert, and check: everything before sampling.
 
     Parameters
     ----------
     sources : path or object, or several of them
         As for `read_hosts`.
     insert : mapping, text or None
-        What to add to each host; None counts, host by host, what the formula of its CIF has and
-        its sites have not. Hosts that hold unplaced sites already are left as they are.
+        Sites to add to each host; None counts, for each host, the sites that the formula of its
+        CIF has and its list lacks. Hosts that already hold unplaced sites stay as they are.
     symbol : str
         The element to count if `insert` is None.
     limits : HostLimits
@@ -125,8 +125,8 @@ def prepare_hosts(
         if isinstance(outcome, HostError) or not outcome.placed[0]:
             return outcome
         try:
-            wanted = count_missing_from_formula(outcome, symbol) if counts is None else counts
-            return add_sites_to_one(outcome, wanted, limits)
+            missing = count_missing_from_formula(outcome, symbol) if counts is None else counts
+            return add_sites_to_one(outcome, missing, limits)
         except HostError as error:
             return error
 
@@ -134,7 +134,7 @@ def prepare_hosts(
 
 
 def iter_hosts(sources: HostSource | Iterable[HostSource]) -> Iterator[HostOutcome]:
-    """Each structure of the sources as a batch of one, or the error that it gave; no checks."""
+    """Yield each structure of the sources as a batch of one, or its error, without checks."""
     for source in _listed(sources):
         try:
             yield from _read(source)
@@ -177,7 +177,7 @@ def _from_node(node: Any) -> StructureBatch:
     label = str(getattr(node, "label", "") or "")
     try:
         structure = node.get_pymatgen()
-    except Exception as error:  # it is someone else's code: whatever it raises is the reason
+    except Exception as error:  # foreign code, which can raise anything
         name = label or f"a {type(node).__name__}"
         raise make_host_error(
             name, f"it gives no pymatgen structure ({error})", "Repair it"
@@ -212,7 +212,7 @@ def _read_path(path: Path) -> Iterator[HostOutcome]:
 def _read_npz(path: Path) -> StructureBatch:
     try:
         return load_npz(path)
-    except (ValueError, KeyError, TypeError) as error:  # what a damaged header makes of it
+    except (ValueError, KeyError, TypeError) as error:  # a damaged header raises any of these
         remedy = "Write it again with save_npz"
         raise make_host_error(
             path.name, f"it is no batch of structures ({error})", remedy
@@ -224,12 +224,12 @@ def _read_poscar(path: Path) -> StructureBatch:
 
     try:
         with warnings.catch_warnings():
-            # Raised where the file names no elements and some would be made up.
+            # Raised if the file names no elements; pymatgen would then invent some.
             warnings.simplefilter("error", BadPoscarWarning)
             structure = Poscar.from_file(
                 path, check_for_potcar=False, read_velocities=False
             ).structure
-    except Exception as error:  # the parser raises whatever a damaged file makes it raise
+    except Exception as error:  # the parser raises anything for damaged files
         remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
         raise make_host_error(path.name, f"it is no readable POSCAR ({error})", remedy) from error
     name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Sites to insert: adding them to hosts, and taking them away to have a benchmark."""
+"""Sites to insert: adding them to hosts, and removing known ones for benchmarks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _PAIR = re.compile(r"\s*([A-Za-z]+)\s*:\s*(-?[0-9.]+)\s*")
 
 
 def parse_insert(text: str) -> dict[str, int]:
-    """Read what to insert from text such as `H:4` or `H:4,Li:1`.
+    """Read the numbers of sites to insert from text such as `H:4` or `H:4,Li:1`.
 
     Raises
     ------
     ValueError
-        If the text is of another form, or names an element twice, an unknown element, or a count
+        If the text has another form, repeats an element, or names an unknown element or a count
         that is negative or not whole.
     """
     counts: dict[str, int] = {}
@@ -38,7 +38,7 @@ def parse_insert(text: str) -> dict[str, int]:
             )
         symbol = match[1]
         if symbol in counts:
-            raise ValueError(f"{symbol} stands twice in {text!r}: give its total once")
+            raise ValueError(f"{symbol} is given twice in {text!r}: give its total once")
         number = float(match[2]) if match[2].count(".") < 2 else float("nan")
         counts.update(_checked({symbol: int(number) if number.is_integer() else number}))
     return counts
@@ -49,7 +49,7 @@ def add_sites(
     insert: Insert | Sequence[Insert],
     limits: HostLimits = DEFAULT_LIMITS,
 ) -> StructureBatch:
-    """Hosts with sites to insert: element known, position NaN, after the sites of the host.
+    """Add sites to insert to hosts: after the host's sites, with NaN as their positions.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def add_sites(
 def add_sites_to_one(
     one: StructureBatch, counts: Mapping[str, int], limits: HostLimits
 ) -> StructureBatch:
-    """`add_sites` for a single host."""
+    """Add sites to insert to a single host."""
     numbers = [get_atomic_number(symbol) for symbol, count in counts.items() for _ in range(count)]
     label = one.labels[0]
     if not numbers:
@@ -107,14 +107,14 @@ def add_sites_to_one(
 def remove_sites(
     structures: StructureBatch, symbol: str = "H"
 ) -> tuple[StructureBatch, StructureBatch]:
-    """Turn complete structures into hosts without an element, and references to compare with.
+    """Turn complete structures into hosts without an element, and references with it.
 
     Parameters
     ----------
     structures : StructureBatch
         Complete structures.
     symbol : str
-        The element whose sites are taken away.
+        Element whose sites are removed.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def remove_sites(
 
 
 def remove_inserted(structures: StructureBatch) -> StructureBatch:
-    """The hosts alone: what is inserted, or to be inserted, is taken away."""
+    """Remove all sites that are inserted or to be inserted."""
     kept = ~structures.inserted
     return replace(
         structures,
@@ -169,12 +169,14 @@ def _per_host(insert: Insert | Sequence[Insert], count: int) -> list[dict[str, i
         return [validate_insert(insert)] * count
     each = [validate_insert(one) for one in insert]
     if len(each) != count:
-        raise ValueError(f"{len(each)} things to insert for {count} hosts: give one for each")
+        raise ValueError(
+            f"{len(each)} entries of sites to insert for {count} hosts: give one per host"
+        )
     return each
 
 
 def validate_insert(insert: Insert) -> dict[str, int]:
-    """What to insert as numbers of sites; raises ValueError if it says anything else."""
+    """Return numbers of sites to insert, or raise ValueError if they are none."""
     return parse_insert(insert) if isinstance(insert, str) else _checked(insert)
 
 

@@ -21,7 +21,7 @@ _ARRAYS = ("labels", "cells", "site_counts", "numbers", "frac_coords", "inserted
 
 
 def save_npz(batch: StructureBatch, target: _Target) -> None:
-    """Write a batch to a file; `load_npz` gives the same batch back, bit for bit.
+    """Write a batch to a file, from which `load_npz` reads it bit for bit.
 
     Parameters
     ----------

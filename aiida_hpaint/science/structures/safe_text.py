@@ -1,4 +1,4 @@
-"""File names from labels: labels come from files of others and are never used as paths."""
+"""Text from others (labels, names) made safe for file names, terminals, shells and tables."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 _OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 80
-# Devices of Windows, whatever the suffix; and what DFT's files beside a host's end in.
+# Devices of Windows, with any suffix, and the ending of DFT's files next to those of a host.
 _RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|.*_dft", re.IGNORECASE)
 
 
 def make_safe_name(label: str, taken: Collection[str] = ()) -> str:
-    """A file name without suffix: letters, digits, - and _, not among those taken.
+    """Return a file name without suffix: letters, digits, - and _, not among those taken.
 
-    Names that differ in case only count as the same, as some file systems have it.
+    Names that differ only in case count as the same, as on some file systems.
     """
     stem = _OTHERS.sub("_", label).strip("_-")[:_LONGEST] or "structure"
     if _RESERVED.fullmatch(stem):
@@ -30,21 +30,21 @@ def make_safe_name(label: str, taken: Collection[str] = ()) -> str:
 
 
 def escape_control_characters(text: str) -> str:
-    """Text of others for a terminal or a message: what would act there stands as an escape."""
+    """Escape characters in foreign text that would act on a terminal."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def quote_for_shell(text: str) -> str:
-    """Text of others within a command that is shown to be copied into a shell."""
+    """Quote foreign text within a command that users copy into a shell."""
     return shlex.quote(escape_control_characters(text))
 
 
 def escape_for_spreadsheet(value: Any) -> Any:
-    """A value for CSV: text that a spreadsheet would run as a formula begins with an apostrophe.
+    """Escape a value for CSV: an apostrophe precedes what spreadsheets take for formulas.
 
-    What cannot be printed stands as an escape, but for line breaks, which CSV quotes.
+    Control characters are escaped, except for line breaks, which CSV quotes.
     """
     if not isinstance(value, str):
         return value
@@ -53,7 +53,7 @@ def escape_for_spreadsheet(value: Any) -> Any:
 
 
 def make_safe_names(labels: Iterable[str]) -> list[str]:
-    """One file name for each label, all of them different, in the order of the labels."""
+    """Return one file name for each label, all of them different, in their order."""
     names: list[str] = []
     used: set[str] = set()
     counts: dict[str, int] = {}

@@ -1,15 +1,15 @@
-"""Where a sample comes from: values of the scalar `origin`."""
+"""Origins of samples: values of the scalar `origin`."""
 
 from __future__ import annotations
 
 GENERATED = "generated"
-"""By the generator."""
+"""Made by the generator."""
 
 SYMMETRISED = "symmetrised"
-"""A sample with more symmetry."""
+"""Version of a sample with more symmetry."""
 
 WYCKOFF = "wyckoff"
-"""On Wyckoff positions of the host."""
+"""Proposed on Wyckoff positions of the host."""
 
 PEAKS = "peaks"
-"""At maxima of the electrostatic potential."""
+"""Placed at maxima of the electrostatic potential."""

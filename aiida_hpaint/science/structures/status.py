@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class SampleStatus(str, Enum):
-    """The state of one sample; every sample of a host ends in exactly one of these."""
+    """Status of a sample; every sample of a host ends in exactly one of these."""
 
     SAMPLED = "sampled"
     """Made by a generator, not relaxed yet."""

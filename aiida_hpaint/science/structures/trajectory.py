@@ -1,4 +1,4 @@
-"""Trajectory: where the sought sites of samples were while they were drawn."""
+"""Trajectories of the inserted sites of samples during the sampling."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _Target = Path | IO[bytes]
 
 @dataclass(frozen=True)
 class Trajectory:
-    """How the sought sites of R samples, M in all, moved over F steps.
+    """Positions of the inserted sites of R samples, M in all, during F sampling steps.
 
     Attributes
     ----------
     times : (F,)
-        Diffusion time from which each step that was kept was made.
+        Diffusion time at the beginning of each recorded step.
     positions : (F + 1, M, 3) float32
-        Fractional coordinates in the cells of the hosts: the first noise, then after each step.
+        Fractional coordinates in the cells of the hosts: initial noise, then after each step.
     means : (F, M, 3) float32
-        The same without the fresh noise of each step; NaN for jumps back up.
+        The same without the noise added in each step; NaN for jumps back to higher noise.
     counts : (R,)
-        Number of sought sites of each sample, in the order of the sampled batch.
+        Number of inserted sites of each sample, in the order of the sampled batch.
     hosts, samples : (R,)
         Scalars `host` and `sample` of each row.
     steps : (F,)
-        Which steps were kept, counted from 1; RePaint's jumps back up are steps as well.
+        Numbers of the recorded steps, from 1 on; jumps of RePaint count as steps.
     scheme
-        In which known sites took part, see `aiida_hpaint.science.diffusion.sampling.schemes`.
+        Inpainting scheme, see `aiida_hpaint.science.diffusion.sampling.schemes`.
     """
 
     times: NDArray[np.float64]
@@ -56,7 +56,7 @@ class Trajectory:
         return len(self.counts)
 
     def __getitem__(self, rows: Sequence[int]) -> Trajectory:
-        """The trajectory of some of the samples."""
+        """Return the trajectory of some of the samples."""
         rows = list(rows)
         offsets = np.cumsum(self.counts) - self.counts
         parts = [np.arange(offsets[row], offsets[row] + self.counts[row]) for row in rows]
@@ -71,7 +71,7 @@ class Trajectory:
         )
 
     def sites(self, row: int) -> slice:
-        """Where the sites of a sample lie in `positions` and `means`."""
+        """Return where the sites of a sample are in `positions` and `means`."""
         last = int(self.counts[: row + 1].sum())
         return slice(last - int(self.counts[row]), last)
 
@@ -100,14 +100,14 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Recording:
-    """Samples as they were drawn, before any relaxation, and how they were drawn.
+    """Samples before any relaxation, with the trajectories of their inserted sites.
 
     Attributes
     ----------
     samples : R structures
         Their inserted sites are those of the trajectory, in the same order.
     trajectory
-        Of the same R samples.
+        Trajectories of the same R samples.
 
     Raises
     ------
@@ -130,11 +130,11 @@ class Recording:
         return len(self.samples)
 
     def __getitem__(self, rows: Sequence[int]) -> Recording:
-        """The recording of some of the samples."""
+        """Return the recording of some of the samples."""
         return Recording(self.samples[list(rows)], self.trajectory[rows])
 
     def frames(self, row: int) -> StructureBatch:
-        """One structure for each kept position, without history; the scalar `step` counts."""
+        """Return one structure per recorded step, counted by `step`, without history."""
         sample = self.samples[row]
         found = self.trajectory.positions[:, self.trajectory.sites(row)]
         coords = np.repeat(sample.frac_coords[None], len(found), axis=0)

@@ -1,4 +1,4 @@
-"""How well an arrangement agrees with the samples of its host."""
+"""Agreement of an arrangement with the samples of its host."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 FAR = 0.7
-"""Å, from which a sampled site does not count for the site of an arrangement."""
+"""Distance in Å beyond which a sampled site does not count for a site of an arrangement."""
 
 
 def measure_agreement(
@@ -18,19 +18,20 @@ def measure_agreement(
     samples: FloatArray,
     weights: FloatArray,
 ) -> float:
-    """Root mean square over samples of the share of an arrangement that they have, 0 to 1.
+    """Return the root mean square, over samples, of the share of an arrangement they have.
 
-    The square makes a few samples that have all of it count for more than many that have some.
+    The result is between 0 and 1. Because of the square, few samples with the whole arrangement
+    count more than many with a part of it.
 
     Parameters
     ----------
     frac : (m, 3)
         The arrangement, fractional in the group's cell.
     operations : (d,)
-        Operations, by index, that turn it into all arrangements that are equivalent to it; of
-        these, each sample is compared with the one that is most like it.
+        Operations, by index, that give all equivalent arrangements; each sample is compared with
+        the most similar one.
     samples, weights : (s, m, 3), (s,)
-        Samples, and the share of all samples that each stands for.
+        Samples, and the share of all samples that each represents.
     """
     images = group.images(frac, operations)
     shifts = wrap_differences(images[:, None, :, None] - samples[None, :, None])

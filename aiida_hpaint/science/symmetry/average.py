@@ -9,7 +9,7 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 EXACT = 1e-9
-"""Å, within which an averaged arrangement is invariant."""
+"""Deviation in Å up to which an averaged arrangement is invariant."""
 
 _ROUNDS = 12
 
@@ -21,14 +21,14 @@ def find_mappings(
     limit: float,
     members: IntArray | None = None,
 ) -> tuple[FloatArray, IntArray]:
-    """How near operations come to mapping an arrangement onto itself.
+    """Find how nearly operations map an arrangement onto itself.
 
     Parameters
     ----------
     frac : (m, 3)
         Fractional coordinates in the group's cell.
     limit
-        Å, above which an operation is not near.
+        Largest distance in Å that counts as a mapping.
     members : (k,)
         Operations by index; None: all.
 
@@ -64,7 +64,7 @@ def _mapped(
 def average_images(
     group: SymmetryGroup, members: IntArray, numbers: IntArray, frac: FloatArray, reach: float
 ) -> tuple[FloatArray, float] | None:
-    """The arrangement moved to the mean of its images, and how far (Å) that was at most.
+    """Move an arrangement to the mean of its images; also return the largest shift (Å).
 
     None where the operations (a subgroup, by index) do not map it onto itself with sites moving
     less than `reach` (Å).

@@ -1,4 +1,4 @@
-"""symmetrise_cell: a cell that obeys exactly what its crystal obeys nearly."""
+"""Cells made exactly symmetric."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aiida_hpaint.science.types import FloatArray
 
 
 def symmetrise_cell(structure: StructureBatch, tolerance: float) -> StructureBatch:
-    """A batch of one structure with its cell averaged over the rotations of its group.
+    """Average the cell of a structure (a batch of one) over the rotations of its group.
 
-    Programs that look for symmetry with tight tolerances, pw.x among them, miss rotations that a
-    cell with rounded lattice parameters obeys to 1e-4 only. Fractional coordinates, orientation
+    Programs with tight symmetry tolerances, such as pw.x, miss rotations that a cell with rounded
+    lattice parameters obeys only to 1e-4. Fractional coordinates, orientation
     and volume stay.
 
     Parameters
     ----------
     tolerance
-        Å, within which the group of the structure is found.
+        Tolerance in Å for the group of the structure.
     """
     cell, frac = structure.cells[0], structure.frac_coords
     group = SymmetryGroup.of(cell, structure.numbers, frac, tolerance)
@@ -37,7 +37,7 @@ def symmetrise_cell(structure: StructureBatch, tolerance: float) -> StructureBat
 
 
 def _with_metric(metric: FloatArray, near: FloatArray) -> FloatArray:
-    """The cell of a metric (products of its vectors), turned and scaled to be most like another."""
+    """Return the cell of a metric (products of vectors), rotated and scaled to match another."""
     lower = np.linalg.cholesky(metric)
     left, _, right = np.linalg.svd(lower.T @ near)
     cell = lower @ left @ right

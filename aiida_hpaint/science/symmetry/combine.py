@@ -1,4 +1,4 @@
-"""Which orbits together hold the sites that are sought: a search over sums of their sizes."""
+"""Best-first search for orbits that together hold all inserted sites."""
 
 from __future__ import annotations
 
@@ -9,27 +9,26 @@ import numpy as np
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 _MAX_NODES = 20000
-"""Partial combinations looked at, at most."""
+"""Largest number of partial combinations that are examined."""
 
 
 def combine_orbits(
     sizes: IntArray, scores: FloatArray, fit: BoolArray, total: int, count: int
 ) -> list[tuple[int, ...]]:
-    """Sets of orbits whose sizes sum to a total, the highest sum of scores first.
+    """Find sets of orbits whose sizes add up to a total, the highest sum of scores first.
 
-    Best first: the set with the highest score that can still be had is extended next, so what is
-    found is in order.
+    The partial set with the highest attainable score is extended next, so sets are found in order.
 
     Parameters
     ----------
     sizes, scores : (n,)
         Sites of each orbit and what it adds to the score.
     fit : (n, n)
-        Whether two orbits can be filled at once.
+        Whether two orbits can be occupied together.
     total
         Number of sites.
     count
-        Sets to find, at most.
+        Largest number of sets.
     """
     order = np.lexsort((np.arange(len(sizes)), -scores / sizes))
     rate = scores[order] / sizes[order]
@@ -50,7 +49,7 @@ def combine_orbits(
             more = filled + int(sizes[candidate]), score + float(scores[candidate])
             branches.append((*more, (*chosen, candidate)))
         for now, value, members in branches:
-            # No orbit further on adds more to the score for each site than the next one.
+            # Orbits are sorted by score per site, so the next one bounds what later ones can add.
             left = total - now
             rest = left * rate[place + 1] if left and place + 1 < len(order) else 0.0
             if left == 0 or place + 1 < len(order):

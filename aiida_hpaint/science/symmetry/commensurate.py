@@ -1,4 +1,4 @@
-"""commensurate: a crystal moved rigidly so that its operations fit onto grids."""
+"""Rigid shifts of crystals that make their operations compatible with real-space grids."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from aiida_hpaint.science.symmetry.refine import TIGHT
 from aiida_hpaint.science.types import FloatArray
 
 DENOMINATORS = (1, 2, 3, 4, 6)
-"""Of the fractional translations that pw.x accepts; it drops operations with others."""
+"""Denominators of fractional translations that pw.x accepts; it drops other operations."""
 
 CLOSE = 1e-5
-"""Of a lattice vector, by which a translation may miss such a fraction."""
+"""Largest deviation of a translation from such a fraction."""
 
 
 def shift_onto_grid(structure: StructureBatch) -> StructureBatch:
-    """A batch of one structure, moved so that translations of its operations are simple fractions.
+    """Shift a structure (a batch of one) so that its operations translate by simple fractions.
 
-    Programs that work on a grid use only operations which map the grid onto itself; pw.x drops the
-    others. Where the origin of a structure is anywhere, its operations do not. The shift is the
-    smallest of those that bring spglib's origin to a multiple of half a lattice vector; structures
-    that need none stay as they are.
+    Programs that work on grids use only operations that map the grid onto itself; pw.x drops the
+    others. With an arbitrary origin, operations do not. The shift is the smallest that brings
+    spglib's origin to a multiple of half a lattice vector; other structures are not shifted.
     """
     crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
     found = spglib.get_symmetry_dataset(crystal, symprec=TIGHT)
@@ -43,7 +42,7 @@ def shift_onto_grid(structure: StructureBatch) -> StructureBatch:
 
 
 def _parts(shift: FloatArray, cell: FloatArray) -> list[FloatArray]:
-    """The shift without some of its components, the shortest first: polar axes need none."""
+    """List the shift without some components, shortest first: polar axes need none."""
     parts = [shift * np.array(mask) for mask in product((0.0, 1.0), repeat=3)]
     return sorted(parts, key=lambda part: float(np.linalg.norm(part @ cell)))
 

@@ -1,4 +1,4 @@
-"""Whether two arrangements of inserted sites are the same up to the symmetry of their host."""
+"""Distinct arrangements of inserted sites, up to the symmetry of their host."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from aiida_hpaint.science.types import FloatArray, IntArray
 class DistinctArrangements:
     """Arrangements (m, 3) of one host that differ from each other by more than a tolerance (Å).
 
-    Most pairs are told apart by their sorted distances to the host's sites, which no operation
-    of the host changes and which change by no more than the sites are moved.
+    Most pairs are distinguished by their sorted distances to the host's sites: no operation of the
+    host changes these, and they change by no more than sites move.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class DistinctArrangements:
         self._prints: list[FloatArray] = []
 
     def add(self, frac: FloatArray) -> int | None:
-        """Keep an arrangement, or tell the place of the one kept before that it repeats."""
+        """Add an arrangement, unless it repeats an earlier one, whose index is returned."""
         mark = self._fingerprint(frac)
         place = self._place(frac, mark)
         if place is None:
@@ -40,11 +40,11 @@ class DistinctArrangements:
         return place
 
     def find(self, frac: FloatArray) -> int | None:
-        """The place of the arrangement that this one repeats, None if there is none."""
+        """Return the index of the arrangement that this one repeats, or None."""
         return self._place(frac, self._fingerprint(frac))
 
     def _place(self, frac: FloatArray, mark: FloatArray) -> int | None:
-        # An operation of a host that is symmetric within a tolerance alone changes distances too.
+        # Hosts are symmetric within a tolerance only, so operations change distances a little.
         limit = self._tolerance + 0.1
         for place, (other, known) in enumerate(zip(self._prints, self._known, strict=True)):
             if np.abs(mark - other).max(initial=0.0) <= limit and self._same(frac, known):

@@ -1,4 +1,4 @@
-"""The operations of a crystal in its given cell as a finite group: modulo lattice translations."""
+"""Symmetry operations of a crystal as a finite group, modulo lattice translations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperatio
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
-"""Shares of the tolerance to try until the operations found form a group."""
+"""Fractions of the tolerance that are tried until the operations form a group."""
 
 _LARGEST_BLOCK = 500_000
-"""Distances computed at once."""
+"""Largest number of distances computed at once, to limit memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +44,12 @@ class SymmetryGroup(SymmetryOperations):
     def of(
         cls, cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float
     ) -> SymmetryGroup:
-        """The group of the sites of a crystal in its cell, within the tolerance (Å).
+        """Find the group of the sites of a crystal in its cell, within the tolerance (Å).
 
         Parameters
         ----------
         frac : (n, 3)
-            Fractional coordinates in the given cell. Without any site: the identity alone.
+            Fractional coordinates in the given cell. Without sites, the group is the identity.
         """
         reduced, steps = minkowski_reduce(cell)
         given = np.rint(steps).astype(np.int64)
@@ -74,23 +74,24 @@ class SymmetryGroup(SymmetryOperations):
         products, gaps = _multiply(rotations, translations)
         if products is None or np.linalg.norm(gaps @ cell, axis=-1).max() > 2 * tolerance:
             return None
-        # The gaps are a 2-cocycle; its average over one argument is what to add to make it zero.
+        # The gaps are a 2-cocycle of a finite group: it is the coboundary of its average over one
+        # argument, so adding that average to the translations closes the group exactly.
         translations = translations + gaps.mean(1)
         same = (rotations == np.eye(3, dtype=np.int64)).all((1, 2))
         identity = int(np.where(same & (products == np.arange(len(same))).all(1))[0][0])
         return cls(cell, rotations, translations, given, products, identity)
 
     def enter(self, frac: FloatArray) -> FloatArray:
-        """Fractional coordinates in the reduced cell, from those in the given one."""
+        """Convert fractional coordinates from the given cell to the reduced one."""
         return np.asarray(frac @ np.linalg.inv(self.given))
 
     def leave(self, frac: FloatArray) -> FloatArray:
-        """Fractional coordinates in the given cell, from those in the reduced one, in [0, 1)."""
+        """Convert fractional coordinates from the reduced cell to the given one, in [0, 1)."""
         moved = frac @ self.given
         return np.asarray(moved - np.floor(moved))
 
     def part(self, members: IntArray) -> SymmetryGroup:
-        """The subgroup that has these operations, by index."""
+        """Return the subgroup of some operations, by index."""
         places = np.full(len(self), -1)
         places[members] = np.arange(len(members))
         products = places[self.products[np.ix_(members, members)]]
@@ -98,12 +99,12 @@ class SymmetryGroup(SymmetryOperations):
         return SymmetryGroup(self.cell, *chosen, self.given, products, int(places[self.identity]))
 
     def blocks(self, members: IntArray, size: int) -> list[IntArray]:
-        """Operations in blocks small enough to compare `size` sites with as many for each."""
+        """Split operations into blocks small enough to compare `size` sites with as many."""
         length = max(1, _LARGEST_BLOCK // max(1, size * size))
         return [members[start : start + length] for start in range(0, len(members), length)]
 
     def closure(self, members: IntArray) -> IntArray:
-        """(k,) the smallest subgroup that has all members, by index, in order."""
+        """Return the (k,) indices of the smallest subgroup that contains all members."""
         inside = np.zeros(len(self), dtype=np.bool_)
         inside[members] = True
         inside[self.identity] = True
@@ -116,7 +117,7 @@ class SymmetryGroup(SymmetryOperations):
 
 
 def wrap_differences(shift: FloatArray) -> FloatArray:
-    """Differences of fractional coordinates, each moved into [-0.5, 0.5]."""
+    """Move differences of fractional coordinates into [-0.5, 0.5]."""
     return np.asarray(shift - np.rint(shift))
 
 
@@ -132,7 +133,7 @@ def _operations(
 def _fitted(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, rotation: IntArray, shift: FloatArray
 ) -> FloatArray:
-    """A translation corrected by how much it misses on average: spglib's are off by hundredths."""
+    """Correct a translation by its mean deviation: spglib's are off by hundredths."""
     missed = wrap_differences(frac - (frac @ rotation.T + shift)[:, None])
     squares = ((missed @ cell) ** 2).sum(-1)
     squares[numbers[:, None] != numbers] = np.inf
@@ -141,7 +142,7 @@ def _fitted(
 
 
 def _multiply(rotations: IntArray, translations: FloatArray) -> tuple[IntArray | None, FloatArray]:
-    """(G, G) products and (G, G, 3) by how much their translations miss, fractional."""
+    """Return (G, G) products and the (G, G, 3) deviations of their translations, fractional."""
     size = len(rotations)
     kinds: dict[bytes, list[int]] = {}
     for index, rotation in enumerate(rotations):

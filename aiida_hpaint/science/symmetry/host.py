@@ -1,4 +1,4 @@
-"""All proposals for one host, from all of its samples."""
+"""Proposals for one host, from all of its samples."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from aiida_hpaint.science.symmetry.wyckoff import propose_wyckoff
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 UNMOVED = 0.02
-"""Å, within which a proposal is a sample."""
+"""Distance in Å within which all sites of a proposal agree with a sample that it repeats."""
 
 REPEATED = 0.1
-"""Å, within which all inserted sites of two arrangements agree, so that one is enough."""
+"""Distance in Å within which all inserted sites of two arrangements agree that are the same."""
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Sites (m, 3), fractional in the given cell; where they come from; and of which sample."""
+    """Inserted sites (m, 3), fractional in the given cell, their origin and their sample."""
 
     frac: FloatArray
     origin: str
@@ -48,16 +48,16 @@ class _Host:
 
 
 def make_proposals(
-    samples: StructureBatch, fine: BoolArray, settings: SymmetrySettings
+    samples: StructureBatch, usable: BoolArray, settings: SymmetrySettings
 ) -> list[Proposal]:
-    """Proposals for a host, each once, none that is a sample.
+    """Make proposals for a host, each once, and none that repeats a sample.
 
     Parameters
     ----------
     samples
         S samples of one host, all with positions.
-    fine : (S,)
-        Those to symmetrise; all have a say in which Wyckoff positions are filled.
+    usable : (S,)
+        Samples to symmetrise; all samples count for Wyckoff positions.
     """
     one, known = samples[0], ~samples[0].inserted
     group = SymmetryGroup.of(
@@ -69,26 +69,26 @@ def make_proposals(
     host = _Host(group, sites, one.numbers[known], one.numbers[one.inserted])
     arrangements = group.enter(samples.frac_coords[samples.inserted])
     arrangements = arrangements.reshape(len(samples), -1, 3)
-    kept, weights = _representatives(host, arrangements, fine)
+    kept, weights = _representatives(host, arrangements, usable)
     numbers, offered = samples.scalars["sample"], host.distinct(REPEATED)
-    drawn = host.distinct(UNMOVED)
+    sampled = host.distinct(UNMOVED)
     for index in kept:
-        drawn.add(arrangements[index])
+        sampled.add(arrangements[index])
     found = []
-    for frac, origin, index in _candidates(host, arrangements, kept, weights, fine, settings):
-        if drawn.find(frac) is None and offered.add(frac) is None:
+    for frac, origin, index in _candidates(host, arrangements, kept, weights, usable, settings):
+        if sampled.find(frac) is None and offered.add(frac) is None:
             parent = -1 if index is None else int(numbers[index])
             found.append(Proposal(group.leave(frac), origin, parent))
     return found
 
 
 def _representatives(
-    host: _Host, arrangements: FloatArray, fine: BoolArray
+    host: _Host, arrangements: FloatArray, usable: BoolArray
 ) -> tuple[IntArray, FloatArray]:
-    """Samples that do not repeat another, by index, and the share of all that each stands for."""
+    """Return indices of samples that repeat no other, and the share that each represents."""
     distinct, counts, kept = host.distinct(REPEATED), [], []
-    # Those that are fine come first, so that no other one stands for them.
-    for index in np.argsort(~fine, kind="stable"):
+    # Usable samples come first, so that no other one represents them.
+    for index in np.argsort(~usable, kind="stable"):
         place = distinct.add(arrangements[index])
         if place is None:
             kept.append(index)
@@ -103,12 +103,12 @@ def _candidates(
     arrangements: FloatArray,
     kept: IntArray,
     weights: FloatArray,
-    fine: BoolArray,
+    usable: BoolArray,
     settings: SymmetrySettings,
 ) -> Iterator[tuple[FloatArray, str, int | None]]:
-    """Arrangements, their origins, and indices of the samples that they are versions of."""
+    """Yield arrangements, their origins, and the indices of the samples they come from."""
     if settings.symmetrised:
-        for index in kept[fine[kept]]:
+        for index in kept[usable[kept]]:
             for frac in symmetrise_arrangement(
                 host.group, host.numbers, arrangements[index], settings.reach
             ):
@@ -133,7 +133,7 @@ def _sites(
         int(host.numbers[0]),
         count,
     )
-    # The order of the sites of a sample says nothing: those near the host come first.
+    # The order of sites in a sample is arbitrary: sites near the host come first.
     lengths = compute_bond_ratios(host.group, sites, sites.sampled).reshape(-1, count)
     inner = np.argsort(lengths.round(6), axis=1, kind="stable")
     sampled = np.take_along_axis(arrangements[order], inner[:, :, None], axis=1)

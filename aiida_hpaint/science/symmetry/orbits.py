@@ -1,4 +1,4 @@
-"""Orbits of points under a group, and points moved to where they have site symmetry."""
+"""Orbits of points under a group, and points moved to positions with site symmetry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 UNMOVED_BY_OPERATION = 1e-6
-"""Å, within which operations leave a point where it is."""
+"""Distance in Å within which an operation leaves a point in place."""
 
 _ROUNDS = 8
 
@@ -16,10 +16,10 @@ _ROUNDS = 8
 def snap_to_symmetry(
     group: SymmetryGroup, points: FloatArray, reach: float
 ) -> tuple[FloatArray, BoolArray]:
-    """Points moved to where operations that nearly leave them in place do so exactly.
+    """Move points to where operations that nearly keep them in place do so exactly.
 
-    A point moves to the mean of its images within twice the `reach` (Å) until the operations
-    behind them form the site symmetry of where it is.
+    A point moves to the mean of its images within twice the `reach` (Å) until their operations
+    form the site symmetry of its position.
 
     Parameters
     ----------
@@ -46,21 +46,21 @@ def snap_to_symmetry(
 
 
 def centre_on_images(group: SymmetryGroup, point: FloatArray, keeping: BoolArray) -> FloatArray:
-    """A point (3,) moved to the mean of its images by operations (a mask) that hardly move it."""
+    """Move a point (3,) to the mean of its images by operations (a mask) that barely move it."""
     shifts = wrap_differences(group.images(point[None], np.flatnonzero(keeping))[:, 0] - point)
     return np.asarray(point + shifts.mean(0))
 
 
 def make_orbit(group: SymmetryGroup, point: FloatArray, keeping: BoolArray) -> FloatArray:
-    """(k, 3) images of a point (3,) with its site symmetry (a mask), the point itself first."""
+    """Return (k, 3) images of a point (3,) of some site symmetry (a mask), the point first."""
     cosets = group.products[:, np.flatnonzero(keeping)].min(1)
-    # A coset is named after its first operation.
+    # The first operation of a coset represents it.
     leaders = np.flatnonzero(cosets == np.arange(len(cosets)))
     others = leaders[leaders != cosets[group.identity]]
     return np.concatenate([point[None], group.images(point[None], others)[:, 0]])
 
 
 def compute_distances(group: SymmetryGroup, points: FloatArray, others: FloatArray) -> FloatArray:
-    """(n, k) Å between points (n, 3) and (k, 3) of the group's cell, exact where it is short."""
+    """Compute (n, k) distances (Å) of fractional points, exact where they are short."""
     shifts = wrap_differences(points[:, None] - others)
     return np.asarray(np.linalg.norm(shifts @ group.cell, axis=-1))

@@ -1,4 +1,4 @@
-"""Orbits that inserted sites could fill: near sampled sites, and without free parameters."""
+"""Orbits that inserted sites could occupy: near sampled sites, or without free parameters."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from aiida_hpaint.science.symmetry.sites import (
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 REACHES = (1 / 7, 1 / 2, 1.0)
-"""Shares of the reach within which sampled sites are moved to positions with site symmetry."""
+"""Fractions of the reach within which sampled sites move to positions with site symmetry."""
 
 NEAR = 0.5
-"""Å, within which a sampled site counts for an orbit, and two candidates are one."""
+"""Distance in Å within which a sampled site counts for an orbit, and two candidates are one."""
 
 SAME_ORBIT = 0.3
-"""Å, within which two orbits are one once they have moved to the mean of what counts for them."""
+"""Distance in Å within which two orbits are one, after both moved to the mean of their sites."""
 
 SHORTEST_SEPARATION = 1.2
-"""Å, below which no two inserted sites are both filled."""
+"""Smallest distance in Å between two inserted sites."""
 
 BOND_WEIGHT = 0.3
-"""Worth of a good distance to the host, where a site in every sample is worth 1."""
+"""Weight of a good distance to the host; a site in every sample counts 1."""
 
 SAMPLED, IMAGES = 300, 8000
-"""Sampled sites to look at, and their images by all operations, at most."""
+"""Largest numbers of sampled sites to consider, and of their images by all operations."""
 
 MIN_SAMPLES = 4
-"""Samples to look at in any case."""
+"""Smallest number of samples to consider."""
 
 ORBITS = 60
-"""Orbits to combine, at most."""
+"""Largest number of orbits to combine."""
 
 
 @dataclass(frozen=True)
 class Orbit:
-    """(k, 3) points of an orbit, fractional in the group's cell, and what each is worth.
+    """Orbit of (k, 3) points, fractional in the group's cell, and the worth of each.
 
     The worth is the share of samples with a site there, up to 1, and that of the distance.
     """
@@ -62,7 +62,7 @@ class Orbit:
 
 
 def find_orbits(group: SymmetryGroup, sites: HostSites, reach: float) -> list[Orbit]:
-    """Orbits with room for their own points and no more points than sites, the best first."""
+    """Find orbits with room for their own points and no more points than sites, best first."""
     most = min(SAMPLED, IMAGES // len(group))
     sites = sites.first(max(most, MIN_SAMPLES * sites.count))
     images = group.images(sites.sampled)
@@ -88,7 +88,7 @@ def find_orbits(group: SymmetryGroup, sites: HostSites, reach: float) -> list[Or
 def _candidates(
     group: SymmetryGroup, sites: HostSites, reach: float
 ) -> Iterator[tuple[FloatArray, BoolArray]]:
-    """Points and masks of their site symmetry; of those with an orbit in common, the first."""
+    """Yield points and masks of their site symmetry, the first of each orbit."""
     for share, points in [*((share, sites.sampled) for share in REACHES), (0.2, sites.special)]:
         snapped, keeping = snap_to_symmetry(group, points, share * reach)
         counts = keeping.sum(1)
@@ -105,7 +105,7 @@ def _candidates(
 def _centre(
     group: SymmetryGroup, sites: HostSites, images: FloatArray, point: FloatArray
 ) -> tuple[FloatArray, float]:
-    """The mean of the images (G, p, 3) of sampled sites near a point, and how many a sample."""
+    """Return the mean of images (G, p, 3) of sampled sites near a point, and their number."""
     shifts = wrap_differences(images - point)
     close = np.linalg.norm(shifts @ group.cell, axis=-1) < NEAR
     weights = close * sites.weights

@@ -1,4 +1,4 @@
-"""propose: samples, and beside them arrangements that keep operations of the host."""
+"""Proposals: arrangements that keep symmetry operations of the host, added to the samples."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from aiida_hpaint.science.symmetry.host import Proposal, make_proposals
 
 
 def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:
-    """The samples, followed by proposals that are symmetric under operations of their host.
+    """Append proposals that are symmetric under operations of their host to the samples.
 
     Parameters
     ----------
     samples
         With the scalars `host`, `sample` and `status`. Those that are SAMPLED and have no sites too
-        close to each other are symmetrised; all that have positions vote for Wyckoff positions.
+        close to each other are symmetrised; all that have positions count for Wyckoff positions.
 
     Returns
     -------
     The samples, unchanged and in order, then proposals (status SAMPLED), host by host; their
-    numbers (`sample`) go on after the largest of the host. New scalars: `origin` ('generated',
+    numbers (`sample`) continue after the largest of the host. New scalars: `origin` ('generated',
     'symmetrised' or 'wyckoff') and `parent` (the `sample` that was symmetrised, -1 elsewhere).
-    With nothing asked for, the batch that was given.
+    If the settings ask for no proposals, the batch itself.
     """
     if not settings.symmetrised and not settings.wyckoff:
         return samples
     began = time.monotonic()
-    drawn = samples.with_scalars(
+    sampled = samples.with_scalars(
         origin=samples.scalars.get("origin", np.full(len(samples), GENERATED)).astype("U16"),
         parent=np.full(len(samples), -1),
     )
-    batches = [drawn, *_of_hosts(drawn, settings)]
+    batches = [sampled, *_propose_by_host(sampled, settings)]
     together = concatenate(batches)
     record = {
         "stage": "symmetry",
@@ -53,27 +53,32 @@ def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings)
     return together.with_history(record)
 
 
-def _of_hosts(drawn: StructureBatch, settings: SymmetrySettings) -> list[StructureBatch]:
-    """Proposals, a batch for each host that has some."""
+def _propose_by_host(sampled: StructureBatch, settings: SymmetrySettings) -> list[StructureBatch]:
+    """Return proposals, one batch for each host that has some."""
     batches = []
-    hosts, alive = drawn.scalars["host"], drawn.scalars["status"] == SampleStatus.SAMPLED.value
+    hosts, pending = (
+        sampled.scalars["host"],
+        sampled.scalars["status"] == SampleStatus.SAMPLED.value,
+    )
     for host in dict.fromkeys(hosts.tolist()):
-        placed = np.flatnonzero((hosts == host) & drawn.placed & (drawn.insert_counts > 0))
+        placed = np.flatnonzero((hosts == host) & sampled.placed & (sampled.insert_counts > 0))
         if not len(placed):
             continue
-        samples = drawn[placed]
-        fine = alive[placed] & ~find_too_close(find_contacts(samples, np.arange(len(samples))))
-        found = make_proposals(samples, fine, settings)
+        samples = sampled[placed]
+        usable = pending[placed] & ~find_too_close(find_contacts(samples, np.arange(len(samples))))
+        found = make_proposals(samples, usable, settings)
         if found:
-            # Numbers go on after all samples of the host, those without positions too.
-            batches.append(_rows(samples, found, int(drawn.scalars["sample"][hosts == host].max())))
+            # Numbers continue after all samples of the host, including those without positions.
+            batches.append(
+                _make_batch(samples, found, int(sampled.scalars["sample"][hosts == host].max()))
+            )
     return batches
 
 
-def _rows(samples: StructureBatch, found: Sequence[Proposal], last: int) -> StructureBatch:
-    """Proposals that have no sites too close, as a batch, numbered from the last sample on.
+def _make_batch(samples: StructureBatch, found: Sequence[Proposal], last: int) -> StructureBatch:
+    """Return a batch of proposals without sites too close, numbered after the last sample.
 
-    What else a sample has is that of its parent, or of the first.
+    Other data of a proposal are those of its parent, or of the first sample.
     """
     numbers = samples.scalars["sample"].tolist()
     batch = samples[[numbers.index(p.parent) if p.parent in numbers else 0 for p in found]]

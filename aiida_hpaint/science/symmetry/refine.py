@@ -1,4 +1,4 @@
-"""refine: ranked structures made exactly symmetric where they nearly are."""
+"""Refinement: nearly symmetric structures made exactly symmetric."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from aiida_hpaint.science.symmetry.average import average_images
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
 
 TOLERANCE_SHARES = (1.0, 0.5, 0.25)
-"""Shares of the tolerance within which spglib looks: with more it may find less."""
+"""Fractions of the tolerance to search with: larger tolerances may find fewer operations."""
 
 METRIC = 1e-3
-"""Relative change of the metric of a cell up to which a rotation keeps it."""
+"""Relative change of the metric of a cell up to which a rotation counts as its symmetry."""
 
 TIGHT = 1e-3
-"""Å, within which the group of a structure is found after its refinement."""
+"""Tolerance in Å for the space group of a refined structure."""
 
 
 def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch:
-    """Ranked samples within the tolerance (Å) of more symmetry, made exactly symmetric.
+    """Make ranked samples exactly symmetric if they are so within the tolerance (Å).
 
     Each site moves to the mean of its images under the operations that spglib finds. The cell and
-    the order of the sites stay, so only operations that the cell allows count. A structure is left
-    as it is where a site would move farther than the tolerance or come too close to another.
+    the order of sites do not change, so only operations that the cell allows count. A structure
+    stays as it is if a site would move farther than the tolerance or too close to another.
 
     Returns
     -------
@@ -53,18 +53,18 @@ def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch
 
 
 def find_space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
-    """International number of the group of a batch of one structure; 0 if spglib finds none."""
+    """Return the international number of the space group of one structure; 0 if none is found."""
     crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
     found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
     return 0 if found is None else int(found.number)
 
 
 def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:
-    """The structure with the most operations that can be had, and how far (Å) its sites moved."""
+    """Return the structure with the most operations, and the largest shift (Å) of a site."""
     best, moved, size = structure, 0.0, 1
     for share in TOLERANCE_SHARES:
         current = structure
-        # A structure that has some of its operations exactly shows the others more clearly.
+        # With some operations exact, others are found more easily.
         for _ in range(2):
             current, members = _averaged(current, share * tolerance, tolerance)
             shift = (current.frac_coords - structure.frac_coords) @ structure.cells[0]
@@ -79,9 +79,9 @@ def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatc
 def _averaged(
     structure: StructureBatch, tolerance: float, reach: float
 ) -> tuple[StructureBatch, int]:
-    """The structure averaged over what spglib finds within a tolerance (Å), and how many those are.
+    """Average a structure over the operations within a tolerance (Å); also return their number.
 
-    As it is, and 1, where that moves a site farther than `reach` (Å).
+    If a site would move farther than `reach` (Å), the structure is returned as it is, with 1.
     """
     frac = structure.frac_coords
     group = SymmetryGroup.of(structure.cells[0], structure.numbers, frac, tolerance)
@@ -89,7 +89,7 @@ def _averaged(
     result = average_images(group, members, structure.numbers, group.enter(frac), reach)
     if result is None:
         return structure, 1
-    # Coordinates stay in the cell where they were: only the small shift is taken.
+    # Coordinates keep their lattice translations: only the small shift is applied.
     shift = (result[0] - group.enter(frac)) @ group.given
     return structure.with_coords(frac + shift), len(members)
 

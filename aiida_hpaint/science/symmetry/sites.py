@@ -1,4 +1,4 @@
-"""What is known of one host before its Wyckoff positions are combined."""
+"""Sites of one host and of its samples, for proposals on Wyckoff positions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 BOND, BOND_SPREAD = 1.08, 0.25
-"""Best distance to the nearest site of the host in sums of covalent radii, and how far off it is
-worth nothing."""
+"""Best distance to the nearest site of the host, in sums of covalent radii, and the deviation from
+it that scores 0."""
 
 SHORTEST_BOND_RATIO = 0.65
-"""Sums of covalent radii, below which no site is filled."""
+"""Smallest distance of a site from the host, in sums of covalent radii."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class HostSites:
     host, kinds : (n, 3), (n,)
         The host's own sites and their atomic numbers.
     sampled, weights : (p, 3), (p,)
-        Inserted sites of samples, and the share of all samples that each stands for.
+        Inserted sites of samples, and the share of all samples that each represents.
     special : (s, 3)
         Positions without free parameters.
     kind, count
@@ -44,14 +44,14 @@ class HostSites:
     count: int
 
     def first(self, number: int) -> HostSites:
-        """The same with no more than the first sampled sites, which stand for all."""
+        """Return the same with the first sampled sites only, which represent all."""
         weights = self.weights[:number]
         scaled = weights * (self.weights.sum() / weights.sum())
         return replace(self, sampled=self.sampled[:number], weights=scaled)
 
 
 def compute_bond_ratios(group: SymmetryGroup, sites: HostSites, points: FloatArray) -> FloatArray:
-    """(n,) distance of points (n, 3) to the nearest site of the host, in sums of radii."""
+    """Compute (n,) distances of points to the nearest site of the host, in sums of radii."""
     shifts = wrap_differences(points[:, None] - sites.host)[:, :, None] + NEIGHBOURS
     lengths = np.sqrt(((shifts @ group.cell) ** 2).sum(-1).min(-1))
     radii = covalent_radii[sites.kind] + covalent_radii[sites.kinds]
@@ -59,5 +59,5 @@ def compute_bond_ratios(group: SymmetryGroup, sites: HostSites, points: FloatArr
 
 
 def score_bonds(lengths: FloatArray) -> FloatArray:
-    """1 for the best distance to the nearest site of the host, 0 for a bad one."""
+    """Score distances to the nearest site of the host: 1 for the best, 0 for bad ones."""
     return np.maximum(0.0, 1 - ((lengths - BOND) / BOND_SPREAD) ** 2)

@@ -1,4 +1,4 @@
-"""Subgroups of index 2: what is left of a host's symmetry when the inserted sites break it once."""
+"""Subgroups of index 2: symmetry of a host that is broken once by the inserted sites."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.types import IntArray
 
 MAX_SUBGROUPS = 15
-"""Subgroups at most; a group with more has its symmetry from a cell that repeats itself."""
+"""Largest number of subgroups; groups with more come from cells that are not primitive."""
 
 
 def find_index_two_subgroups(group: SymmetryGroup) -> list[IntArray]:
-    """All subgroups with half of the operations, by index; none if there are more than 15.
+    """Find all subgroups with half of the operations, by index; none if more than 15.
 
-    Each has all squares. The group modulo its squares is a vector space over {0, 1}, and the
-    subgroups are the planes in it through the origin.
+    Each contains all squares. The group modulo its squares is a vector space over {0, 1}, whose
+    hyperplanes are these subgroups.
     """
     squares = group.closure(np.diag(group.products))
     basis, spanned = [], squares

@@ -9,20 +9,20 @@ from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 REACH_SHARES = (1 / 3, 2 / 3, 1.0)
-"""Shares of the reach for each of which the largest subgroup is offered."""
+"""Fractions of the reach; the largest subgroup within each gives a proposal."""
 
 TIED = 1e-6
-"""Å, within which operations are as near."""
+"""Difference in Å below which two operations are equally near."""
 
 
 def symmetrise_arrangement(
     group: SymmetryGroup, numbers: IntArray, frac: FloatArray, reach: float
 ) -> list[FloatArray]:
-    """Versions of an arrangement (m, 3) with more symmetry, the nearest first.
+    """Return versions of an arrangement (m, 3) with more symmetry, the nearest first.
 
-    Operations are taken up in the order of how near they come to mapping the arrangement onto
-    itself, each with all that follow from it; one that would move a site farther than `reach`
-    (Å) is left out. Of this chain of subgroups, the largest within each share of the reach stays.
+    Operations are added in the order of how nearly they map the arrangement onto itself, each with
+    all products; one that would move a site farther than `reach` (Å) is left out. From this chain
+    of subgroups, the largest within each fraction of the reach is used.
     """
     distances, _ = find_mappings(group, numbers, frac, 2 * reach)
     chain = _chain(group, numbers, frac, reach, distances)
@@ -37,13 +37,13 @@ def symmetrise_arrangement(
 def _chain(
     group: SymmetryGroup, numbers: IntArray, frac: FloatArray, reach: float, distances: FloatArray
 ) -> list[tuple[FloatArray, float]]:
-    """Arrangements invariant under growing subgroups and how far (Å) their sites moved."""
+    """Return arrangements invariant under growing subgroups, and their largest shifts (Å)."""
     found = []
     members = np.array([group.identity])
     left = np.isfinite(distances)
     left[members] = False
     while left.any():
-        # Rounding must not say which of several operations that are as near comes first.
+        # Rounding must not decide which of several equally near operations comes first.
         tied = np.flatnonzero(left & (distances <= distances[left].min() + TIED))
         subgroups = {tuple(group.closure(np.append(members, one))): None for one in tied}
         allowed = [np.array(one) for one in subgroups if np.isfinite(distances[list(one)]).all()]

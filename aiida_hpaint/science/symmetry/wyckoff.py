@@ -1,4 +1,4 @@
-"""Arrangements of whole orbits of a host's group, or of half of it."""
+"""Arrangements of whole orbits of a host's group, or of subgroups of index 2."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from aiida_hpaint.science.symmetry.subgroups import find_index_two_subgroups
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 LESS_SYMMETRY = 0.1
-"""What an arrangement under half of the operations has to be better by."""
+"""Penalty of arrangements under half of the operations."""
 
 ARRANGEMENT_BOND_WEIGHT = 0.3
-"""Worth of good distances to the host, where full agreement with all samples is worth 1."""
+"""Weight of good distances to the host; full agreement with all samples counts 1."""
 
 SAME_ARRANGEMENT = 0.3
-"""Å, within which all sites of two arrangements agree, so that the better one is enough."""
+"""Distance in Å within which all sites of two arrangements agree that are the same."""
 
 WINDOW = 0.4
-"""By how much an arrangement may be worse than the best one, in shares of agreement."""
+"""Largest difference of the score from that of the best arrangement."""
 
 COMBINED = 20
-"""Combinations under one group, at most."""
+"""Largest number of combinations under one group."""
 
 COMPARED = 60
-"""Arrangements to compare with the samples, at most."""
+"""Largest number of arrangements to compare with the samples."""
 
 
 def propose_wyckoff(
     group: SymmetryGroup, sites: HostSites, reach: float, count: int
 ) -> list[FloatArray]:
-    """Arrangements (m, 3) of whole orbits, fractional in the group's cell, the best first.
+    """Propose arrangements (m, 3) of whole orbits, fractional in the group's cell, best first.
 
     Parameters
     ----------
     reach
-        Å, farthest that a sampled site moves to a position with site symmetry.
+        Largest shift in Å of a sampled site to a position with site symmetry.
     count
-        Arrangements, at most.
+        Largest number of arrangements.
     """
     everything = np.array([group.identity])
     found = [(*scored, everything) for scored in _combinations(group, sites, reach)]
@@ -87,7 +87,7 @@ def _combinations(
 
 
 def _fit(group: SymmetryGroup, orbits: list[Orbit]) -> BoolArray:
-    """(n, n) whether points of two orbits are far enough from each other."""
+    """Return (n, n) whether the points of two orbits are far enough apart."""
     firsts = np.array([orbit.points[0] for orbit in orbits])
     starts = np.cumsum([0, *(len(orbit) for orbit in orbits)])[:-1]
     lengths = compute_distances(group, firsts, np.concatenate([orbit.points for orbit in orbits]))

@@ -78,7 +78,7 @@ def test_other_elements_are_counted_alike(tmp_path: Path) -> None:
         ("?", "1", "no _chemical_formula_sum"),
         ("'Mg(OH)2'", "1", r"_chemical_formula_sum 'Mg\(OH\)2' cannot be read"),
         ("'Mg Wa2'", "1", "cannot be read"),
-        ("'H1.5 Mg O2'", "1", "gives 1.5 H a cell, a fraction"),
+        ("'H1.5 Mg O2'", "1", "gives 1.5 H per cell, which is no whole number"),
         ("'H2 Mg O2'", "2", r"it has Z = 2, but its other sites \(Mg1 O2\) make Z = 1"),
         ("'H2 Mg O2'", "one", "it has Z = one"),
         ("'H2 Mg O3'", "1", r"does not fit its other sites \(Mg1 O2\) with any whole Z"),

@@ -100,7 +100,7 @@ def test_labels_alone_tell_most_elements(tmp_path: Path, label: str, number: int
 @pytest.mark.parametrize("label", ["CA1", "SI2", "Wat1", "M1", "T1", "Dum1", "X", "?"])
 def test_labels_that_leave_doubt_are_refused(tmp_path: Path, label: str) -> None:
     path = sites(tmp_path, "label fract_x fract_y fract_z", f"{label} 0 0 0")
-    with pytest.raises(HostError, match=r"element cannot be told .* _atom_site_type_symbol"):
+    with pytest.raises(HostError, match=r"element is not clear .* _atom_site_type_symbol"):
         read(path)
 
 
@@ -108,7 +108,7 @@ def test_all_bad_sites_are_listed_at_once(files: Path) -> None:
     with pytest.raises(HostError) as caught:
         read(files / "unknown_site.cif")
     assert [problem.site for problem in caught.value.problems] == ["site W1", "site O1"]
-    assert "cannot be told from 'Wat'" in str(caught.value)
+    assert "is not clear from 'Wat'" in str(caught.value)
     assert "its position is 0.5 ? 0" in str(caught.value)
 
 

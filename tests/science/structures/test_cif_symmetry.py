@@ -92,7 +92,7 @@ def test_both_origins_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("block", "cell", "message"),
     [
-        ({}, CUBE, "it tells no symmetry"),
+        ({}, CUBE, "it gives no symmetry"),
         ({"_space_group_name_h-m_alt": "F d -3 m"}, CUBE, "has two origins"),
         ({"_space_group_it_number": "129"}, SQUARE, "129 has two origins"),
         ({"_space_group_name_h-m_alt": "P x y z"}, CUBE, "no setting of P x y z is known"),

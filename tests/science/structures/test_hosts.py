@@ -105,8 +105,8 @@ BAD = [
     ("dummy.extxyz", "it is no element"),
     ("cut_off.extxyz", "it says 3 sites and lists 1"),
     ("two_origins.cif", "F d -3 m has two origins"),
-    ("no_symmetry.cif", "it tells no symmetry"),
-    ("unknown_site.cif", "cannot be told from 'Wat'"),
+    ("no_symmetry.cif", "it gives no symmetry"),
+    ("unknown_site.cif", "is not clear from 'Wat'"),
     ("nowhere.cif", "there is no such file"),
     (".", "it is a directory"),
 ]

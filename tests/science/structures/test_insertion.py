@@ -46,7 +46,7 @@ def test_text_says_what_to_insert(text: str, counts: dict[str, int]) -> None:
         ("H:4,", "write element:count"),
         ("4:H", "write element:count"),
         ("H:four", "write element:count"),
-        ("H:1,H:2", "H stands twice"),
+        ("H:1,H:2", "H is given twice"),
         ("Xx:1", "'Xx' is no element"),
         ("h:1", "'h' is no element"),
         ("D:2", "D is hydrogen here: write H:2"),
@@ -84,7 +84,7 @@ def test_hosts_stay_as_they_are(batches: Batches, data: st.DataObject) -> None:
 def test_each_host_may_get_its_own(rock_salt: StructureBatch) -> None:
     filled = add_sites(rock_salt[[0, 0]], [{"H": 1}, "H:2,Li:1"])
     assert filled.insert_counts.tolist() == [1, 3]
-    with pytest.raises(ValueError, match="1 things to insert for 2 hosts"):
+    with pytest.raises(ValueError, match="1 entries of sites to insert for 2 hosts"):
         add_sites(rock_salt[[0, 0]], ["H:1"])
 
 
