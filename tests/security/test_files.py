@@ -117,7 +117,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "zeros.npz", cells=np.zeros(2**18))
     assert (tmp_path / "zeros.npz").stat().st_size < 2**14
     check_npz(tmp_path / "zeros.npz")
-    with pytest.raises(ValueError, match="more than the limit of .* GiB: split it"):
+    with pytest.raises(ValueError, match=r"more than the limit of .* GiB: split it"):
         check_npz(tmp_path / "zeros.npz", limit=2**20)
 
 

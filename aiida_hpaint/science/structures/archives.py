@@ -57,7 +57,7 @@ def _check_array(archive: ZipFile, entry: ZipInfo, name: str) -> None:
     # Arrays of objects are pickles, of which NumPy reads none.
     if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
         raise ValueError(
-            f"{name}: {entry.filename} should have {math.prod(shape)} numbers and is shorter"
+            f"{name}: {entry.filename} should have {math.prod(shape)} numbers and is too short"
         )
 
 
