@@ -7,8 +7,7 @@ from aiida.engine import calcfunction
 from aiida.orm import Float, StructureData
 
 from aiida_hpaint.data.structure_batch import DETAILS, read_structure, to_structure
-from aiida_hpaint.science.symmetry.cell import symmetrise_cell
-from aiida_hpaint.science.symmetry.commensurate import shift_onto_grid
+from aiida_hpaint.science.symmetry.cell import shift_onto_grid, symmetrise_cell
 from aiida_hpaint.science.symmetry.refine import refine_symmetry
 
 __all__ = ["symmetrise_structure"]

@@ -1,14 +1,17 @@
-"""Cells made exactly symmetric."""
+"""Cells made exactly symmetric, and origins that real-space grids are compatible with."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
+from typing import Any
 
 import numpy as np
+import spglib
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
-from aiida_hpaint.science.symmetry.refine import METRIC
+from aiida_hpaint.science.symmetry.refine import METRIC, TIGHT
 from aiida_hpaint.science.types import FloatArray
 
 
@@ -43,3 +46,44 @@ def _with_metric(metric: FloatArray, near: FloatArray) -> FloatArray:
     cell = lower @ left @ right
     scale = abs(np.linalg.det(near) / np.linalg.det(cell)) ** (1 / 3)
     return np.asarray(cell * scale)
+
+
+DENOMINATORS = (1, 2, 3, 4, 6)
+"""Denominators of fractional translations that pw.x accepts; it drops other operations."""
+
+CLOSE = 1e-5
+"""Largest deviation of a translation from such a fraction."""
+
+
+def shift_onto_grid(structure: StructureBatch) -> StructureBatch:
+    """Shift a structure (a batch of one) so that its operations translate by simple fractions.
+
+    Programs that work on grids use only operations that map the grid onto itself; pw.x drops the
+    others. With an arbitrary origin, operations do not. The shift is the smallest that brings
+    spglib's origin to a multiple of half a lattice vector; other structures are not shifted.
+    """
+    crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
+    found = spglib.get_symmetry_dataset(crystal, symprec=TIGHT)
+    if found is None:
+        return structure
+    rotations, translations = found.rotations, found.translations
+    origin = -np.linalg.solve(found.transformation_matrix, found.origin_shift)
+    shift = origin - np.rint(2 * origin) / 2
+    for tried in _parts(shift, structure.cells[0]):
+        if _fits(translations + (rotations @ tried - tried)):
+            return (
+                structure.with_coords(structure.frac_coords - tried) if tried.any() else structure
+            )
+    return structure
+
+
+def _parts(shift: FloatArray, cell: FloatArray) -> list[FloatArray]:
+    """List the shift without some components, shortest first: polar axes need none."""
+    parts = [shift * np.array(mask) for mask in product((0.0, 1.0), repeat=3)]
+    return sorted(parts, key=lambda part: float(np.linalg.norm(part @ cell)))
+
+
+def _fits(translations: FloatArray) -> bool:
+    multiples = np.multiply.outer(translations, DENOMINATORS)
+    missed = np.abs(multiples - np.rint(multiples)) / np.array(DENOMINATORS)
+    return bool((missed.min(-1) < CLOSE).all())

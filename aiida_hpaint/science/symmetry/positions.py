@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import spglib
+from ase.data import covalent_radii
 
+from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import (
     centre_on_images,
@@ -14,13 +18,88 @@ from aiida_hpaint.science.symmetry.orbits import (
     make_orbit,
     snap_to_symmetry,
 )
-from aiida_hpaint.science.symmetry.sites import (
-    SHORTEST_BOND_RATIO,
-    HostSites,
-    compute_bond_ratios,
-    score_bonds,
-)
-from aiida_hpaint.science.types import BoolArray, FloatArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+BOND, BOND_SPREAD = 1.08, 0.25
+"""Best distance to the nearest site of the host, in sums of covalent radii, and the deviation from
+it that scores 0."""
+
+SHORTEST_BOND_RATIO = 0.65
+"""Smallest distance of a site from the host, in sums of covalent radii."""
+
+
+@dataclass(frozen=True)
+class HostSites:
+    """Sites of a host and of its samples, fractional in the cell of the host's group.
+
+    Attributes
+    ----------
+    host, kinds : (n, 3), (n,)
+        The host's own sites and their atomic numbers.
+    sampled, weights : (p, 3), (p,)
+        Inserted sites of samples, and the share of all samples that each represents.
+    special : (s, 3)
+        Positions without free parameters.
+    kind, count
+        Atomic number and number of the sites to insert.
+    """
+
+    host: FloatArray
+    kinds: IntArray
+    sampled: FloatArray
+    weights: FloatArray
+    special: FloatArray
+    kind: int
+    count: int
+
+    def first(self, number: int) -> HostSites:
+        """Return the same with the first sampled sites only, which represent all."""
+        weights = self.weights[:number]
+        scaled = weights * (self.weights.sum() / weights.sum())
+        return replace(self, sampled=self.sampled[:number], weights=scaled)
+
+
+def compute_bond_ratios(group: SymmetryGroup, sites: HostSites, points: FloatArray) -> FloatArray:
+    """Compute (n,) distances of points to the nearest site of the host, in sums of radii."""
+    shifts = wrap_differences(points[:, None] - sites.host)[:, :, None] + NEIGHBOURS
+    lengths = np.sqrt(((shifts @ group.cell) ** 2).sum(-1).min(-1))
+    radii = covalent_radii[sites.kind] + covalent_radii[sites.kinds]
+    return np.asarray((lengths / radii).min(1))
+
+
+def score_bonds(lengths: FloatArray) -> FloatArray:
+    """Score distances to the nearest site of the host: 1 for the best, 0 for bad ones."""
+    return np.maximum(0.0, 1 - ((lengths - BOND) / BOND_SPREAD) ** 2)
+
+
+_STEPS = np.array([0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21]) / 24
+"""Coordinates of such positions in the standard settings of the International Tables."""
+
+
+def find_special_positions(
+    group: SymmetryGroup, numbers: IntArray, frac: FloatArray, tolerance: float
+) -> FloatArray:
+    """Find (n, 3) points, fractional in the group's cell, without free parameters.
+
+    Parameters
+    ----------
+    numbers, frac : (n,), (n, 3)
+        The host's sites, fractional in the group's cell.
+    tolerance
+        Tolerance in Å of the symmetry of the host.
+    """
+    crystal: Any = (group.cell, frac, numbers)
+    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+    if found is None:
+        return np.zeros((0, 3))
+    grid = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS, indexing="ij"), -1).reshape(-1, 3)
+    points = (grid - found.origin_shift) @ np.linalg.inv(found.transformation_matrix).T
+    shifts = wrap_differences(np.swapaxes(group.images(points), 0, 1) - points[:, None])
+    lengths = np.linalg.norm(shifts @ group.cell, axis=-1)
+    # The sum of the operations at a point projects onto directions that all of them keep.
+    sums = np.einsum("ng,gab->nab", (lengths < 2 * tolerance).astype(float), group.rotations)
+    return np.asarray(points[np.abs(sums).max((1, 2)) < 1e-6])
+
 
 REACHES = (1 / 7, 1 / 2, 1.0)
 """Fractions of the reach within which sampled sites move to positions with site symmetry."""

@@ -10,8 +10,8 @@ import spglib
 from aiida_hpaint import __version__
 from aiida_hpaint.science.plausibility import find_contacts, find_too_close
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.symmetry.average import average_images
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.symmetrise import average_images
 
 TOLERANCE_SHARES = (1.0, 0.5, 0.25)
 """Fractions of the tolerance to search with: larger tolerances may find fewer operations."""

@@ -1,18 +1,134 @@
-"""Arrangements of whole orbits of a host's group, or of subgroups of index 2."""
+"""Proposals on Wyckoff positions: whole orbits of a host's group or of subgroups of index 2."""
 
 from __future__ import annotations
 
+import heapq
+import itertools
+
 import numpy as np
 
-from aiida_hpaint.science.symmetry.agreement import measure_agreement
-from aiida_hpaint.science.symmetry.combine import combine_orbits
 from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
-from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import compute_distances
-from aiida_hpaint.science.symmetry.positions import SHORTEST_SEPARATION, Orbit, find_orbits
-from aiida_hpaint.science.symmetry.sites import HostSites, compute_bond_ratios, score_bonds
-from aiida_hpaint.science.symmetry.subgroups import find_index_two_subgroups
+from aiida_hpaint.science.symmetry.positions import (
+    SHORTEST_SEPARATION,
+    HostSites,
+    Orbit,
+    compute_bond_ratios,
+    find_orbits,
+    score_bonds,
+)
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+FAR = 0.7
+"""Distance in Å beyond which a sampled site does not count for a site of an arrangement."""
+
+
+def measure_agreement(
+    group: SymmetryGroup,
+    frac: FloatArray,
+    operations: IntArray,
+    samples: FloatArray,
+    weights: FloatArray,
+) -> float:
+    """Return the root mean square, over samples, of the share of an arrangement they have.
+
+    The result is between 0 and 1. Because of the square, few samples with the whole arrangement
+    count more than many with a part of it.
+
+    Parameters
+    ----------
+    frac : (m, 3)
+        The arrangement, fractional in the group's cell.
+    operations : (d,)
+        Operations, by index, that give all equivalent arrangements; each sample is compared with
+        the most similar one.
+    samples, weights : (s, m, 3), (s,)
+        Samples, and the share of all samples that each represents.
+    """
+    images = group.images(frac, operations)
+    shifts = wrap_differences(images[:, None, :, None] - samples[None, :, None])
+    squares = ((shifts @ group.cell) ** 2).sum(-1).min(-1)
+    shares = np.clip(1 - squares / FAR**2, 0, None).mean(-1).max(0)
+    return float(np.sqrt((shares**2 * weights).sum() / weights.sum()))
+
+
+_MAX_NODES = 20000
+"""Largest number of partial combinations that are examined."""
+
+
+def combine_orbits(
+    sizes: IntArray, scores: FloatArray, fit: BoolArray, total: int, count: int
+) -> list[tuple[int, ...]]:
+    """Find sets of orbits whose sizes add up to a total, the highest sum of scores first.
+
+    The partial set with the highest attainable score is extended next, so sets are found in order.
+
+    Parameters
+    ----------
+    sizes, scores : (n,)
+        Sites of each orbit and what it adds to the score.
+    fit : (n, n)
+        Whether two orbits can be occupied together.
+    total
+        Number of sites.
+    count
+        Largest number of sets.
+    """
+    order = np.lexsort((np.arange(len(sizes)), -scores / sizes))
+    rate = scores[order] / sizes[order]
+    queue: list[tuple[float, int, int, float, tuple[int, ...]]] = [(0.0, 0, 0, 0.0, ())]
+    found: list[tuple[int, ...]] = []
+    for _ in range(_MAX_NODES):
+        if not queue or len(found) >= count:
+            break
+        _, place, filled, score, chosen = heapq.heappop(queue)
+        if filled == total:
+            found.append(chosen)
+            continue
+        if place == len(order):
+            continue
+        candidate = int(order[place])
+        branches = [(filled, score, chosen)]
+        if filled + sizes[candidate] <= total and fit[candidate, list(chosen)].all():
+            more = filled + int(sizes[candidate]), score + float(scores[candidate])
+            branches.append((*more, (*chosen, candidate)))
+        for now, value, members in branches:
+            # Orbits are sorted by score per site, so the next one bounds what later ones can add.
+            left = total - now
+            rest = left * rate[place + 1] if left and place + 1 < len(order) else 0.0
+            if left == 0 or place + 1 < len(order):
+                heapq.heappush(queue, (-(value + rest), place + 1, now, value, members))
+    return found
+
+
+MAX_SUBGROUPS = 15
+"""Largest number of subgroups; groups with more come from cells that are not primitive."""
+
+
+def find_index_two_subgroups(group: SymmetryGroup) -> list[IntArray]:
+    """Find all subgroups with half of the operations, by index; none if more than 15.
+
+    Each contains all squares. The group modulo its squares is a vector space over {0, 1}, whose
+    hyperplanes are these subgroups.
+    """
+    squares = group.closure(np.diag(group.products))
+    basis, spanned = [], squares
+    for operation in range(len(group)):
+        if operation not in spanned:
+            basis.append(operation)
+            spanned = group.closure(np.append(spanned, operation))
+    if 2 ** len(basis) - 1 > MAX_SUBGROUPS:
+        return []
+    vectors = np.zeros((len(group), len(basis)), dtype=np.int64)
+    for bits in itertools.product((0, 1), repeat=len(basis)):
+        product = group.identity
+        for bit, operation in zip(bits, basis, strict=True):
+            product = int(group.products[product, operation]) if bit else product
+        vectors[group.products[product, squares]] = bits
+    normals = itertools.product((0, 1), repeat=len(basis))
+    return [np.flatnonzero(vectors @ normal % 2 == 0) for normal in normals if any(normal)]
+
 
 LESS_SYMMETRY = 0.1
 """Penalty of arrangements under half of the operations."""

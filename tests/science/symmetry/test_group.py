@@ -11,8 +11,8 @@ from pymatgen.symmetry.groups import SpaceGroup
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import make_orbit, snap_to_symmetry
-from aiida_hpaint.science.symmetry.special import find_special_positions
-from aiida_hpaint.science.symmetry.subgroups import find_index_two_subgroups
+from aiida_hpaint.science.symmetry.positions import find_special_positions
+from aiida_hpaint.science.symmetry.wyckoff import find_index_two_subgroups
 
 Read = Callable[[str], StructureBatch]
 NAMES = ["brucite", "lithium_hydroxide", "sodium_alanate", "diaspore"]

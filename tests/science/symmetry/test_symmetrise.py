@@ -12,8 +12,8 @@ from aiida_hpaint.science.evaluation.matching import compute_inserted_distances
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry import add_symmetric_proposals
-from aiida_hpaint.science.symmetry.average import find_mappings
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
+from aiida_hpaint.science.symmetry.symmetrise import find_mappings
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]

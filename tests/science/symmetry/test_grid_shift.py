@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.spacegroup import crystal
 
 from aiida_hpaint.science.structures import from_ase
-from aiida_hpaint.science.symmetry.commensurate import DENOMINATORS, shift_onto_grid
+from aiida_hpaint.science.symmetry.cell import DENOMINATORS, shift_onto_grid
 
 CRYSTALS = {
     "rocksalt": bulk("LiH", "rocksalt", a=4.02),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.symmetry.combine import combine_orbits
+from aiida_hpaint.science.symmetry.wyckoff import combine_orbits
 
 
 @given(st.integers(0, 10_000))

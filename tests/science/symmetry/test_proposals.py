@@ -10,7 +10,7 @@ from aiida_hpaint.science.evaluation import is_match
 from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.symmetry import add_symmetric_proposals
-from aiida_hpaint.science.symmetry.host import make_proposals
+from aiida_hpaint.science.symmetry.proposals import make_proposals
 
 Read = Callable[[str], StructureBatch]
 Make = Callable[..., StructureBatch]
