@@ -1,4 +1,4 @@
-"""Nodes of what a training job retrieved."""
+"""Nodes of the files that a training job retrieved."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ CURVE_FILE = "loss.csv"
 
 @calcfunction
 def collect_model(retrieved: FolderData, name: Str) -> dict[str, Any]:
-    """Model and loss curve of a job that has finished.
+    """Create the nodes of the model and the loss curve of a finished training.
 
     Returns
     -------
     mapping
-        `model`: FolderData with weights, card and the list of what was held out, if any; its
+        `model`: FolderData with weights, card and the list of removed structures, if any; its
         attributes `name` and `sha256` are those of the card. `curve`: ArrayData with `step`,
         `loss` and `validation_loss` (NaN where it was not measured).
     """

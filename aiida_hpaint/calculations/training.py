@@ -1,4 +1,4 @@
-"""The body of the PythonJob that trains a model; AiiDA need not be where it runs."""
+"""Body of the PythonJob that trains a model; it runs without AiiDA."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from aiida_hpaint.calculations.jobs import check_model, check_version, deadline
 __all__ = ["OUTPUT_FOLDER", "PREVIOUS_FOLDER", "train_job"]
 
 OUTPUT_FOLDER = "training"
-"""What a job writes, in its working directory."""
+"""Output folder in the working directory of a job."""
 
 PREVIOUS_FOLDER = "previous"
-"""Where it finds the working directory of the job that it goes on from."""
+"""Copy of the working directory of the previous job, whose training continues."""
 
 
 def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
-    """Train a model until it is done or the walltime is over.
+    """Train a model until all steps are done or the walltime is over.
 
-    Checkpoints, loss curve and the finished model lie in the folder `training`.
+    Checkpoints, loss curve and the finished model are written to the folder `training`.
 
     Parameters
     ----------
     settings
         `TrainingSettings` as a mapping; paths of data are where the job runs.
     identity
-        What makes the result, for caching: `version` of the package and, if training starts from
-        a model, its `sha256`.
+        What determines the result, for caching: `version` of the package and, if there is an
+        initial model, its `sha256`.
 
     Returns
     -------
     mapping
-        `report`: `finished`, `steps`, `seconds`, `device`, `validation_loss` and, once it is
+        `report`: `finished`, `steps`, `seconds`, `device`, `validation_loss` and, once
         finished, the `sha256` of the model.
 
     Raises
     ------
     RuntimeError
-        If package or model are not those that `identity` names, or a process of several failed.
+        If package or model are not those in `identity`, or one of several processes failed.
     """
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
@@ -51,18 +51,18 @@ def train_job(settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[
     run = TrainingSettings.model_validate(settings)
     if run.initial_model is not None:
         check_model(run.initial_model, identity)
-    resume = _take_over(run.output)
+    resume = _copy_last_checkpoint(run.output)
     if resume is not None and _is_done(run, resume):
         _export(run, resume)
     elif run.devices * run.nodes > 1:
-        _train_apart(run.model_dump_json(), resume)
+        _train_in_subprocess(run.model_dump_json(), resume)
     else:
         _train_here(run, resume)
     return {"report": _report(run)}
 
 
-def _take_over(output: Path) -> Path | None:
-    """The latest checkpoint of the job before, where this job's successor will find it, too."""
+def _copy_last_checkpoint(output: Path) -> Path | None:
+    """Copy the latest checkpoint of the previous job, so that the next job finds it as well."""
     found = sorted(
         (Path(PREVIOUS_FOLDER) / output).glob("*.ckpt"), key=lambda path: path.stat().st_mtime
     )
@@ -73,7 +73,7 @@ def _take_over(output: Path) -> Path | None:
 
 
 def _is_done(run: Any, checkpoint: Path) -> bool:
-    """Whether the job before died after its last step."""
+    """Return whether the previous job failed after its last step."""
     from aiida_hpaint.science.diffusion.training.run_record import read_record
 
     return bool(read_record(checkpoint)["steps"] >= run.steps)
@@ -100,8 +100,8 @@ def _train_here(run: Any, resume: Path | None) -> None:
         _export(run, trained.checkpoint)
 
 
-def _train_apart(settings: str, resume: Path | None) -> None:
-    """Train through the command: processes for more devices are copies of it."""
+def _train_in_subprocess(settings: str, resume: Path | None) -> None:
+    """Train with the command line, which Lightning starts again for each further device."""
     config = Path("settings.json")
     config.write_text(settings)
     command = [str(Path(sys.executable).parent / "aiida-hpaint"), "train", str(config)]

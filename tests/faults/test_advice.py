@@ -23,7 +23,7 @@ import pytest
         ("model 'x' has the sha256 0f... where the job runs, and 0e... where", "upload_model"),
         ("x.safetensors does not have the sha256 of its card (0f...): fetch", "models fetch"),
         ("x.safetensors is not a readable safetensors file: header too large", "models fetch"),
-        ("model 'x' is of architecture 'new'; this version knows dense", "update aiida-hpaint"),
+        ("model 'x' is of architecture 'new'; this version supports dense", "update aiida-hpaint"),
         ("device 'cuda' was asked for, but torch sees no GPU: use 'auto'", "ask for a GPU"),
         ("No module named 'sevenn'", "setup check"),
         ("the potential returned NaN or infinity after 3 steps", "look at the host"),

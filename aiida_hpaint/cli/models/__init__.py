@@ -1,1 +1,1 @@
-"""Commands for models: listing, training, benchmarks."""
+"""Commands for models: list, train, benchmark."""

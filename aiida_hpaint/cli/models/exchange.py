@@ -1,4 +1,4 @@
-"""aiida-hpaint exchange: more structures with H for a training."""
+"""aiida-hpaint exchange: substitute elements to get more training structures with H."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
-_HELP = """Exchange elements in structures and relax what results, as CONFIG, a YAML file, says.
+_HELP = """Substitute elements in structures and relax the results.
 
-Data have few structures with H. Fluorides become hydrides or hydroxides, potassium becomes
-ammonium: each structure of the data that has the element and no H is tried, at several volumes,
-its sites relaxed with a potential, and kept if it is calm, bound, and like no other. The result,
-exchanged.npz in the output folder, is a source of data for `aiida-hpaint train`; exchanged.json
-says what it was made with. A run that was stopped goes on with the same command.
+CONFIG is a YAML file with the settings. Few known structures contain H, but fluorides can become
+hydrides or hydroxides, and potassium can become ammonium. The element is replaced in each structure
+that has it and no H, energies are compared at several volumes, and sites are relaxed with a
+potential. Structures are kept if their forces are small, their bonds plausible, and no other
+structure matches them.
+
+The result, exchanged.npz in the output folder, is a source of data for `aiida-hpaint train`;
+exchanged.json records the settings. The same command continues an interrupted run.
 
 \b
 Examples:
@@ -25,19 +28,19 @@ Examples:
 @click.command(help=_HELP)
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def exchange(config: Path) -> None:
-    """Exchange elements in structures and relax what results."""
+    """Substitute elements in structures and relax the results."""
     from aiida_hpaint.cli.console import open_progress, silence_warnings
     from aiida_hpaint.cli.settings import read_settings_file
-    from aiida_hpaint.science import substitution as exchanging
+    from aiida_hpaint.science.substitution import SubstitutionSettings, substitute_elements
 
     silence_warnings()
-    settings = read_settings_file(config, exchanging.SubstitutionSettings)
+    settings = read_settings_file(config, SubstitutionSettings)
     with open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        path = exchanging.substitute_elements(settings, progress=progress)
+        path = substitute_elements(settings, progress=progress)
     record = json.loads((settings.output / "exchanged.json").read_text())
     for swap, tried in record["tried"].items():
         click.echo(f"{swap}: {record['kept'].get(swap, 0)} of {tried}")

@@ -1,4 +1,4 @@
-"""aiida-hpaint models: which generators and potentials there are, and how to get more."""
+"""aiida-hpaint models: list, fetch, convert and show generators and potentials."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-_HELP = """Generators and potentials to choose from, and how to get more.
+_HELP = """List, fetch, convert and show generators and potentials.
 
-A generator is a safetensors file with the weights and a card (JSON) beside it that says what the
-weights are. One is bundled; those of published papers are fetched; checkpoints of MatterGen and
-XtalPaint are converted. What is fetched or converted into the model folder has a name that works
-wherever a generator is asked for. The environment variable AIIDA_HPAINT_MODELS says where the
-folder is (~/.local/share/aiida-hpaint/models without it).
+A generator is a safetensors file with the weights, and a card (JSON) beside it that describes
+them. One generator is bundled; published ones can be fetched; checkpoints of MatterGen and
+XtalPaint can be converted. Fetched and converted models are stored in the model folder, and their
+names work wherever a generator is expected. The environment variable AIIDA_HPAINT_MODELS sets the
+folder (default: ~/.local/share/aiida-hpaint/models).
 
 \b
 Examples:
@@ -38,10 +38,10 @@ Examples:
 
 FETCH_HELP = """Fetch the published model NAME from the Hugging Face hub and convert it.
 
-Nothing in the file is executed. Commit and sha256 of the first fetch are written on the model's
-card, and whoever fetches it again gets the same; --revision main asks for the newest. What is
-downloaded stays in the cache of the hub's client as well (HF_HOME; HF_HUB_OFFLINE=1 uses
-that cache alone). On a machine without a network the error says which files to bring.
+Nothing in the file is executed. The model's card records commit and sha256 of the first fetch;
+fetching again gives the same commit, unless --revision asks for another one (main: the newest).
+Downloads also stay in the cache of the hub's client (HF_HOME; with HF_HUB_OFFLINE=1 only that
+cache is used). Without a network, the error message lists the files to copy.
 
 \b
 Examples:
@@ -52,11 +52,11 @@ Examples:
 
 CONVERT_HELP = """Convert CHECKPOINT, of MatterGen or XtalPaint, into a model.
 
-CHECKPOINT is a .ckpt file, or the folder of a training: config.yaml and checkpoints/last.ckpt.
-Nothing in it is executed. Every tensor is compared with what the configuration says, and what does
-not fit is named. Without --output the model goes into the model folder, under --name.
+CHECKPOINT is a .ckpt file, or a training folder with config.yaml and checkpoints/last.ckpt.
+Nothing in it is executed. Every tensor is compared with the configuration, and mismatches are
+listed. Without --output, the model is written to the model folder, under --name.
 
-A checkpoint can also be used without this, as a generator; it is then converted into a cache.
+A checkpoint also works as a generator directly; it is then converted into a cache.
 
 \b
 Examples:
@@ -66,7 +66,7 @@ Examples:
   aiida-hpaint models convert checkpoints/dft_band_gap --name tuned --architecture mattergen
 """
 
-SHOW_HELP = """Show the card of MODEL: what it is, where it is from and how good it is.
+SHOW_HELP = """Show the card of MODEL: its kind, source, settings and accuracy.
 
 \b
 Examples:
@@ -78,7 +78,7 @@ Examples:
 
 @click.group(help=_HELP)
 def models() -> None:
-    """Generators and potentials to choose from."""
+    """List, fetch, convert and show generators and potentials."""
 
 
 @models.command("list", help=LIST_HELP)
@@ -99,15 +99,17 @@ def list_() -> None:
 @models.command(help=FETCH_HELP)
 @click.argument("name")
 @click.option("--revision", metavar="COMMIT", help="Commit, tag or branch to fetch.")
-@click.option("--sha256", metavar="HEX", help="Refuse a checkpoint that is not this one.")
+@click.option(
+    "--sha256", metavar="HEX", help="Expected sha256 of the checkpoint; others are refused."
+)
 def fetch(name: str, revision: str | None, sha256: str | None) -> None:
     """Fetch a published model."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.diffusion.models.hub import fetch_model
 
     silence_warnings()
-    card = fetch_model(name, revision, sha256, tell=lambda text: click.echo(text, err=True))
-    _tell_where(card.name)
+    card = fetch_model(name, revision, sha256, report=lambda text: click.echo(text, err=True))
+    _echo_summary(card.name)
     click.echo(f"  checkpoint  sha256 {card.data.get('source_sha256', 'unknown')}")
     click.echo(f"  revision    {card.data.get('revision', 'unknown')}")
     click.echo(f"Use it: aiida-hpaint restore host.cif --generator {card.name}")
@@ -115,18 +117,20 @@ def fetch(name: str, revision: str | None, sha256: str | None) -> None:
 
 @models.command(help=CONVERT_HELP)
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--config", type=click.Path(path_type=Path), help="Its configuration (YAML).")
-@click.option("--name", help="Name of the model; without it, that of its folder.")
-@click.option("--output", type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="Configuration of the checkpoint (YAML)."
+)
+@click.option("--name", help="Name of the model; default: the name of its folder.")
+@click.option("--output", type=click.Path(path_type=Path), help="safetensors file to write.")
 @click.option(
     "--architecture",
     type=click.Choice(["gemnet", "mattergen"]),
     default="gemnet",
     show_default=True,
-    help="gemnet: our own network. mattergen: that of the package mattergen, which has to be "
-    "installed where samples are drawn; it is for models that were fine-tuned to properties.",
+    help="Network of the model. gemnet: our own. mattergen: that of the package mattergen, for "
+    "models fine-tuned to properties; samples then need that package.",
 )
-@click.option("--all-weights", is_flag=True, help="Keep heads that positions do not need.")
+@click.option("--all-weights", is_flag=True, help="Keep output heads that positions do not need.")
 @click.option("--licence", help="Licence of the weights, for the card.")
 def convert(
     checkpoint: Path,
@@ -153,7 +157,7 @@ def convert(
         provenance={"licence": licence} if licence else None,
     )
     path = to_weights_path(output) if output else None
-    _tell_where(str(path) if path else card.name)
+    _echo_summary(str(path) if path else card.name)
     for note in (*card.data.get("notes", ()), card.data.get("config_note")):
         if note:
             click.echo(f"Note: {note}", err=True)
@@ -172,7 +176,7 @@ def show(model: str) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for key, value in _described(model):
+    for key, value in _describe(model):
         table.add_row(key, value)
     make_console().print(table)
 
@@ -196,7 +200,7 @@ def _generators(cards: list[Any]) -> Table:
         table.add_row(one.name, about, "" if one.name in BUILT_IN else one.package_version)
     here = {card.name for card in cards}
     for name in [name for name in PUBLISHED if name not in here]:
-        table.add_row(name, PUBLISHED[name].about, "to fetch", style="dim")
+        table.add_row(name, PUBLISHED[name].about, "not fetched", style="dim")
     return table
 
 
@@ -216,7 +220,7 @@ def _potentials() -> Table:
     return table
 
 
-def _tell_where(model: str) -> None:
+def _echo_summary(model: str) -> None:
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
 
@@ -230,8 +234,8 @@ def _tell_where(model: str) -> None:
     click.echo(f"              sha256 {card.sha256}")
 
 
-def _described(model: str) -> list[tuple[str, str]]:
-    """What there is to say of a model, line by line."""
+def _describe(model: str) -> list[tuple[str, str]]:
+    """Return names and values of a model's card, line by line."""
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
     from aiida_hpaint.science.diffusion.models.published import PUBLISHED
@@ -253,7 +257,7 @@ def _described(model: str) -> list[tuple[str, str]]:
         *_lines("  ", card.network),
         ("noise", ""),
         *_lines("  ", card.noise.model_dump()),
-        ("sampling", "recommended; explicit settings go before these"),
+        ("sampling", "recommended; explicit settings override these"),
         *_lines("  ", card.sampling.model_dump()),
         *_section("provenance", card.data),
         *_section("training", card.training),
@@ -281,7 +285,7 @@ def _section(title: str, values: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _lines(indent: str, values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Keys and values, nested ones indented; numbers and text as they are."""
+    """Return keys and values as text, nested ones indented."""
     lines = []
     for key, value in values.items():
         if isinstance(value, dict) and {"value", "error", "n"} <= {*value}:

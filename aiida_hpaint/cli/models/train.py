@@ -10,11 +10,11 @@ import click
 
 from aiida_hpaint.cli import options
 
-_HELP = """Train a model as CONFIG, a YAML file, says.
+_HELP = """Train a model with the settings in CONFIG, a YAML file.
 
-What can be set is listed in the reference of the documentation; `data` and `output` have to be.
-The finished model, weights and card, lies in the output folder and can be used at once.
-With --submit it is trained by jobs of AiiDA, and becomes a node.
+The documentation lists all settings; `data` and `output` are required. The finished model
+(weights and card) is written to the output folder and can be used at once. With --submit, AiiDA
+jobs train the model, and it becomes a node.
 
 \b
 Examples:
@@ -31,21 +31,23 @@ Examples:
     "--resume",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="CHECKPOINT",
-    help="Go on from a checkpoint; the result is that of an uninterrupted run.",
+    help="Checkpoint to continue from; the result is that of an uninterrupted run.",
 )
 @click.option(
     "--max-seconds",
     type=click.FloatRange(min=0),
     metavar="S",
-    help="Stop after this time, with a checkpoint to go on from.",
+    help="Time after which training stops with a checkpoint, in seconds.",
 )
-@click.option("--submit", is_flag=True, help="Submit to AiiDA instead, and return.")
+@click.option(
+    "--submit", is_flag=True, help="Submit to AiiDA instead of training here, and return."
+)
 @options.add_code_option
 @click.option(
     "--walltime",
     type=click.FloatRange(min=0, min_open=True),
     metavar="HOURS",
-    help="Of each job; the next one goes on.",
+    help="Walltime of each job, in hours; the next job continues the training.",
 )
 @click.pass_obj
 def train(
@@ -60,11 +62,11 @@ def train(
     """Train a model from a configuration."""
     if submit:
         if resume is not None or max_seconds is not None:
-            raise click.UsageError("--resume and --max-seconds are for training here")
+            raise click.UsageError("--resume and --max-seconds do not work with --submit")
         _submit(obj["profile"], config, code, walltime)
         return
     if code is not None or walltime is not None:
-        raise click.UsageError("--code and --walltime are for --submit")
+        raise click.UsageError("--code and --walltime need --submit")
     deadline = None if max_seconds is None else time.monotonic() + max_seconds
     _train(config, resume, deadline)
 
@@ -84,7 +86,7 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
         return
     if not trained.finished:
         click.echo(
-            f"Stopped after {trained.steps} of {settings.steps} steps. Go on with\n"
+            f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
             f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
         )
         return
@@ -111,7 +113,7 @@ def _submit(profile: str | None, config: Path, code: str | None, walltime: float
 
 
 def _quiet_lightning() -> None:
-    """Leave out what Lightning says of hardware that is not there, and of its products."""
+    """Hide Lightning's messages about hardware that is not used, and about its products."""
     import logging
 
     for name in ("lightning.pytorch", "lightning.fabric"):

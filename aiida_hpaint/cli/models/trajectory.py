@@ -1,4 +1,4 @@
-"""aiida-hpaint trajectory: figures and files of how samples were drawn."""
+"""aiida-hpaint trajectory: figures and files of recorded sampling trajectories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_HELP = """Look at how samples were drawn.
+_HELP = """Plot, animate and export recorded sampling trajectories.
 
 SOURCE is a trajectory.npz of `aiida-hpaint restore --record --no-aiida`, or the PK of a restoration
 that was run with --record (or of a stage, a job or a trajectory in it).
@@ -23,15 +23,15 @@ Examples:
   aiida-hpaint restore host.cif --record --no-aiida
   aiida-hpaint trajectory plot restored/trajectory.npz -o rmsd.png
   aiida-hpaint trajectory plot PK --reference complete.cif -o rmsd.pdf
-  aiida-hpaint trajectory animate PK --host brucite --sample 3 -o way.gif
+  aiida-hpaint trajectory animate PK --host brucite --sample 3 -o trajectory.gif
   aiida-hpaint trajectory export PK -o frames.extxyz
 """
 
-PLOT = """Draw how far the sought sites are from where they end, step by step.
+PLOT = """Plot the distance of the inserted sites from their final positions, step by step.
 
-Thin lines are positions, bold ones their means: each step without its fresh noise. Distances are
-root mean squares in Å, sites of one element exchanged and periodic images chosen so that they are
-smallest. With --reference, they are distances from a structure that is known, up to the
+Thin lines are positions; bold lines are their means, that is each step before new noise is added.
+Distances are root mean squares in Å, minimised over permutations of sites of the same element and
+over periodic images. With --reference, distances are measured from a known structure, up to the
 symmetry of the host.
 
 \b
@@ -40,19 +40,19 @@ Examples:
   aiida-hpaint trajectory plot PK --reference complete.cif --sample 0 --sample 3 -o rmsd.pdf
 """
 
-ANIMATE = """Draw the way of one sample as an animated GIF.
+ANIMATE = """Animate the trajectory of one sample as a GIF.
 
-The host stands still, the sought sites, with a bold rim, move.
+The host is fixed; the inserted sites, with a bold outline, move.
 
 \b
 Example:
-  aiida-hpaint trajectory animate restored/trajectory.npz --sample 3 -o way.gif
+  aiida-hpaint trajectory animate restored/trajectory.npz --sample 3 -o trajectory.gif
 """
 
 EXPORT = """Write every recorded frame as extended XYZ, for ASE, OVITO or VMD.
 
-Frames follow each other sample by sample; `step`, `sample` and `host` stand in their comment lines,
-and the column `inserted` marks the sought sites.
+Frames are ordered by sample. Their comment lines hold `step`, `sample` and `host`, and the column
+`inserted` marks the inserted sites.
 
 \b
 Example:
@@ -70,7 +70,7 @@ def _common(command: Function) -> Function:
             required=True,
             help="File to write.",
         ),
-        click.option("--host", metavar="LABEL", help="Which host; without it, the first."),
+        click.option("--host", metavar="LABEL", help="Host to use; default: the first."),
     )
     for decorate in reversed(decorators):
         command = decorate(command)
@@ -83,13 +83,13 @@ _samples = click.option(
     type=click.IntRange(min=0),
     multiple=True,
     metavar="I",
-    help="Which samples of the host, counted from 0; may be repeated. Without it, all.",
+    help="Sample of the host, counted from 0; may be repeated. Default: all samples.",
 )
 
 
 @click.group(help=_HELP)
 def trajectory() -> None:
-    """Look at how samples were drawn."""
+    """Plot, animate and export recorded sampling trajectories."""
 
 
 @trajectory.command(help=PLOT)
@@ -99,7 +99,7 @@ def trajectory() -> None:
     "--reference",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="CIF",
-    help="The complete structure, in the cell of the host; without it, the end of each sample.",
+    help="Complete structure in the cell of the host; default: the final positions of each sample.",
 )
 @click.pass_obj
 def plot(
@@ -111,7 +111,7 @@ def plot(
     samples: tuple[int, ...],
     reference: Path | None,
 ) -> None:
-    """Draw how far the sought sites are from where they end, step by step."""
+    """Plot the distance of the inserted sites from their final positions, step by step."""
     from aiida_hpaint.science.evaluation.trajectories import compute_deviations
     from aiida_hpaint.science.evaluation.trajectory_plot import check_format, plot_deviations
 
@@ -134,27 +134,29 @@ def plot(
     default=0,
     show_default=True,
     metavar="I",
-    help="Which sample of the host, counted from 0.",
+    help="Sample of the host, counted from 0.",
 )
 @click.option(
     "--fps",
     type=click.IntRange(min=1, max=50),
     default=12,
     show_default=True,
-    help="Pictures a second.",
+    help="Frames per second.",
 )
 @click.pass_obj
 def animate(
     obj: dict[str, Any], /, source: str, output: Path, host: str | None, sample: int, fps: int
 ) -> None:
-    """Draw the way of one sample as an animated GIF."""
+    """Animate the trajectory of one sample as a GIF."""
     from aiida_hpaint.science.evaluation.animation import animate as write_gif
 
     if output.suffix.lower() != ".gif":
-        raise click.ClickException(f"{output}: an animation is a GIF, end its name in .gif")
+        raise click.ClickException(
+            f"{output}: the animation is a GIF: choose a file name that ends in .gif"
+        )
     recording = _read(obj["profile"], source, host, (sample,))
     pictures = write_gif(recording, 0, output, fps)
-    click.echo(f"{output}: sample {sample} of {recording.samples.labels[0]}, {pictures} pictures")
+    click.echo(f"{output}: sample {sample} of {recording.samples.labels[0]}, {pictures} frames")
 
 
 @trajectory.command(help=EXPORT)
@@ -174,7 +176,7 @@ def export(
 
 
 def _read(profile: str | None, source: str, host: str | None, samples: Sequence[int]) -> Recording:
-    """The recording of one host; a file goes before a node of that name."""
+    """Read the recording of one host; an existing file takes precedence over a node."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.structures import Recording
 
@@ -182,7 +184,9 @@ def _read(profile: str | None, source: str, host: str | None, samples: Sequence[
     if Path(source).is_file():
         return _choose([Recording.load(Path(source))], host, samples)
     if not source.isdigit() and "-" not in source:
-        raise click.ClickException(f"there is no file {source}, and a node has a number")
+        raise click.ClickException(
+            f"there is no file {source}, and it is not the PK or UUID of a node"
+        )
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
@@ -200,7 +204,7 @@ def _choose(recordings: Sequence[Recording], host: str | None, samples: Sequence
             first = hosts[recording.samples.labels.index(chosen)]
             rows = [row for row, other in enumerate(hosts) if other == first]
             return _pick(recording[rows], samples)
-    raise click.ClickException(f"there is no host '{chosen}': there is {', '.join(labels)}")
+    raise click.ClickException(f"there is no host '{chosen}': choose from {', '.join(labels)}")
 
 
 def _pick(recording: Recording, samples: Sequence[int]) -> Recording:

@@ -1,4 +1,4 @@
-"""More structures with an element that data are short of: exchange others for it, and relax."""
+"""Training structures with a rare element, made by substituting it for others and relaxing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which exchanged structures are worth to be learned from."""
+"""Selection of substituted structures that are worth learning from."""
 
 from __future__ import annotations
 
@@ -18,26 +18,31 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 HYDROGEN_MOLECULE = 0.9
-"""Å between two H, below which they are a molecule that left its crystal (H2: 0.74 Å)."""
+"""Å between two H, below which they count as an H2 molecule (bond length 0.74 Å)."""
 
-LONELY = 2.6
-"""Å from H to the nearest other site, beyond which it is bound to nothing."""
+LARGEST_H_DISTANCE = 2.6
+"""Å from H to the nearest other site, beyond which H is isolated."""
 
 CLOSEST_BOND = 0.65
-"""Share of the sum of covalent radii below which a contact is no bond."""
+"""Shortest plausible contact, as a share of the sum of covalent radii."""
 
 VOLUMES = (4.0, 60.0)
-"""Å³ per site between which crystals are."""
+"""Å³ per site, smallest and largest plausible volume."""
 
 
 def find_acceptable(structures: StructureBatch, largest_force: float) -> NDArray[np.bool_]:
-    """(S,) whether a relaxed structure is calm, bound, without H2 and of a possible density."""
+    """Return a mask (S,) of structures that are relaxed, plausibly bonded and of plausible density.
+
+    Structures without H, with H2, with isolated H or with contacts that are too short are excluded.
+    """
     statuses = [status.value for status in RELAXED]
-    calm = np.isin(structures.scalars["status"], statuses)
-    calm &= structures.scalars["max_force"] < largest_force
+    relaxed = np.isin(structures.scalars["status"], statuses)
+    relaxed &= structures.scalars["max_force"] < largest_force
     sizes = np.abs(np.linalg.det(structures.cells)) / structures.site_counts
     dense = (sizes > VOLUMES[0]) & (sizes < VOLUMES[1])
-    bound = [bool(good) and _bound(one) for good, one in zip(calm & dense, structures, strict=True)]
+    bound = [
+        bool(good) and _bound(one) for good, one in zip(relaxed & dense, structures, strict=True)
+    ]
     return np.array(bound, dtype=np.bool_)
 
 
@@ -53,11 +58,13 @@ def _bound(structure: StructureBatch) -> bool:
         return False
     radii = covalent_radii[structure.numbers]
     too_close = distances < CLOSEST_BOND * (radii[:, None] + radii[None])
-    return not too_close.any() and bool((distances[hydrogen].min(axis=1) < LONELY).all())
+    return not too_close.any() and bool(
+        (distances[hydrogen].min(axis=1) < LARGEST_H_DISTANCE).all()
+    )
 
 
 def find_distinct(structures: StructureBatch) -> list[int]:
-    """Indices of structures that StructureMatcher takes for no earlier one."""
+    """Return the indices of structures that match no earlier one (pymatgen's StructureMatcher)."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher()

@@ -1,4 +1,4 @@
-"""Groups of atoms that take the place of one atom."""
+"""Groups of atoms that replace one atom."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ GROUPS: dict[str, tuple[tuple[str, ...], FloatArray]] = {
     ),
     "BH4": (("B", "H", "H", "H", "H"), np.vstack([np.zeros((1, 3)), 1.22 * _TETRAHEDRON])),
 }
-"""Elements and positions (Å) of each group; the first atom is on the site, z points away from the
-neighbours. Bond lengths as neutrons find them in hydroxides, ammonium salts, amides and borates."""
+"""Elements and positions (Å) of each group. The first atom takes the site, z points away from its
+neighbours. Bond lengths are those of neutron diffraction (hydroxides, ammonium salts, amides,
+borohydrides)."""
 
 
 def get_group_atoms(name: str) -> tuple[NDArray[np.int64], FloatArray]:
-    """Atomic numbers (m,) and positions (m, 3) in Å of a group or of an element."""
+    """Return atomic numbers (m,) and positions (m, 3), Å, of a group or of an element."""
     symbols, positions = GROUPS.get(name, ((name,), np.zeros((1, 3))))
     return np.array([get_atomic_number(symbol) for symbol in symbols], dtype=np.int64), positions
 
 
 def random_rotation_to(direction: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """(3, 3) a rotation, to be applied as `positions @ rotation.T`, that turns z to a direction.
+    """Return a rotation (3, 3) that turns z to a direction: `positions @ rotation.T`.
 
-    The angle about the direction is random; so is everything where the direction is zero.
+    The angle about the direction is random. A direction of zero stands for a random one.
     """
     axis = direction if np.linalg.norm(direction) > 1e-3 else rng.normal(size=3)
     z = axis / np.linalg.norm(axis)

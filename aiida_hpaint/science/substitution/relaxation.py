@@ -1,4 +1,4 @@
-"""Relaxation of exchanged structures, volume included, with a potential that knows no stress."""
+"""Relaxation of candidates and their volume, with a potential that need not provide stress."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ from aiida_hpaint.science.substitution.candidates import Candidate, build_struct
 from aiida_hpaint.science.substitution.settings import SubstitutionSettings
 
 NEARBY = (0.97, 1.0, 1.03)
-"""Scales of the cell's edges that are tried once sites have been relaxed."""
+"""Factors of the cell's edges that are compared after the first relaxation."""
 
 _SINGLE_POINT = RelaxationSettings(moving="all", max_steps=0, give_up_above=None)
 
 
-def relax_candidates(blanks: Sequence[Candidate], settings: SubstitutionSettings) -> StructureBatch:
-    """Exchanged structures at the volume of lowest energy among some, sites relaxed.
+def relax_candidates(
+    candidates: Sequence[Candidate], settings: SubstitutionSettings
+) -> StructureBatch:
+    """Relax candidates, each in the scaled cell of lowest energy.
 
-    Energies are compared at `scales` of the cell, sites relaxed, energies compared at scales
-    nearby, and sites relaxed again. The shape of the cell stays.
+    Energies are compared at `settings.scales`, sites are relaxed, energies are compared at
+    `NEARBY`, and sites are relaxed again. The shape of the cell stays as it is.
     """
     built = [
-        [build_structure(blank, scale, settings.rattle) for scale in settings.scales]
-        for blank in blanks
+        [build_structure(candidate, scale, settings.rattle) for scale in settings.scales]
+        for candidate in candidates
     ]
-    structures = _relaxed(_lowest(built, settings), settings)
-    scaled = [[_scaled(one, scale) for scale in NEARBY] for one in structures]
-    return _relaxed(_lowest(scaled, settings), settings)
+    structures = _relaxed(_choose_lowest(built, settings), settings)
+    scaled = [[replace(one, cells=one.cells * scale) for scale in NEARBY] for one in structures]
+    return _relaxed(_choose_lowest(scaled, settings), settings)
 
 
-def _lowest(
+def _choose_lowest(
     choices: Sequence[Sequence[StructureBatch]], settings: SubstitutionSettings
 ) -> StructureBatch:
-    """Of the choices for each structure the one of lowest energy; the middle one without any."""
-    flat = _fresh(concatenate([choice for row in choices for choice in row]))
+    """Return the choice of lowest energy for each structure; without energies, the middle."""
+    flat = _reset(concatenate([choice for row in choices for choice in row]))
     energies = relax(flat, _SINGLE_POINT, settings.potential).scalars["energy"]
     table = np.where(np.isfinite(energies), energies, np.inf).reshape(len(choices), -1)
     best = np.where(np.isinf(table).all(1), table.shape[1] // 2, table.argmin(1))
@@ -47,16 +49,12 @@ def _lowest(
 
 
 def _relaxed(structures: StructureBatch, settings: SubstitutionSettings) -> StructureBatch:
-    return relax(_fresh(structures), settings.relaxation, settings.potential)
+    return relax(_reset(structures), settings.relaxation, settings.potential)
 
 
-def _fresh(structures: StructureBatch) -> StructureBatch:
-    """The structures as if nothing had happened to them; those that are broken stay so."""
+def _reset(structures: StructureBatch) -> StructureBatch:
+    """Reset status and history, so that structures can be relaxed again; failures stay failed."""
     statuses = structures.scalars["status"].astype(STATUS_DTYPE)
     alive = np.isin(statuses, [SampleStatus.SAMPLED.value, *(status.value for status in RELAXED)])
     statuses[alive] = SampleStatus.SAMPLED.value
     return replace(structures, scalars={"status": statuses}, history=())
-
-
-def _scaled(structure: StructureBatch, scale: float) -> StructureBatch:
-    return replace(structure, cells=structure.cells * scale)

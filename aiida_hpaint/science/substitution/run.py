@@ -1,4 +1,4 @@
-"""exchange: from data and swaps to a file of relaxed structures that a training can read."""
+"""Substitution of elements in data: from source structures to a file for training."""
 
 from __future__ import annotations
 
@@ -34,50 +34,52 @@ RECORD = "exchanged.json"
 def substitute_elements(
     settings: SubstitutionSettings, *, progress: Progress | None = None
 ) -> Path:
-    """Exchange elements in data, relax what results, and write what is sensible.
+    """Substitute elements in data, relax the results, and write the acceptable ones.
 
-    A run that was stopped goes on where it was: each chunk of structures is a file of its own.
+    An interrupted run continues with the next chunk: each finished chunk is a file.
 
     Returns
     -------
     path
-        `exchanged.npz` in the output folder, a source for a training; `exchanged.json` beside it
-        says what it was made with and what was left out.
+        `exchanged.npz` in the output folder, a source of training data. `exchanged.json` beside it
+        records the settings, and how many structures were tried and kept.
 
     Raises
     ------
     TrainingDataError
         If data cannot be read.
     ValueError
-        If the swaps fit no structure, or the folder holds a run with other settings.
+        If the swaps apply to no structure, or the folder holds a run with other settings.
     PotentialError
-        If the potential cannot be had.
+        If the potential is not available.
     """
     data = load_structures(settings.data)
-    blanks = [
-        blank
+    candidates = [
+        candidate
         for place, swap in enumerate(settings.swaps)
-        for blank in _blanks(data, swap, place, settings)
+        for candidate in _make_candidates(data, swap, place, settings)
     ]
-    if not blanks:
+    if not candidates:
         raise ValueError(
-            f"no structure has what {', '.join(map(str, settings.swaps))} takes and at most "
-            f"{settings.max_sites} sites afterwards: choose other swaps or more sites"
+            f"no structure with at most {settings.max_sites} sites afterwards fits the swaps "
+            f"{', '.join(map(str, settings.swaps))}: choose other swaps or a larger max_sites"
         )
-    _open(settings)
-    chunks = [blanks[i : i + settings.chunk] for i in range(0, len(blanks), settings.chunk)]
+    _write_settings(settings)
+    chunks = [candidates[i : i + settings.chunk] for i in range(0, len(candidates), settings.chunk)]
     parts = []
     for place, chunk in enumerate(chunks):
         parts.append(_chunk(settings, place, chunk))
         if progress is not None:
-            progress(min((place + 1) * settings.chunk, len(blanks)), len(blanks), "structures")
+            progress(
+                min((place + 1) * settings.chunk, len(candidates)), len(candidates), "structures"
+            )
     return _finish(settings, data, concatenate(parts))
 
 
-def _blanks(
+def _make_candidates(
     data: TrainingStructures, swap: Swap, place: int, settings: SubstitutionSettings
 ) -> list[Candidate]:
-    """Structures that a swap fits, in a random order, as many as its limit allows."""
+    """Choose structures that a swap applies to, in random order, up to its limit."""
     fits = data.contain(get_atomic_number(swap.take)) & ~data.contain(1)
     for element in swap.beside:
         fits &= data.contain(get_atomic_number(element))
@@ -85,35 +87,37 @@ def _blanks(
     found: list[Candidate] = []
     for index in order.tolist():
         label = f"{data.labels[data.chosen[index]]}:{swap}"
-        blank = Candidate(label, data.crystal(index), swap, (settings.seed, place, index))
+        candidate = Candidate(label, data.crystal(index), swap, (settings.seed, place, index))
         if (
-            blank.sites <= settings.max_sites
-            and (blank.crystal.numbers != get_atomic_number(swap.take)).any()
+            candidate.sites <= settings.max_sites
+            and (candidate.crystal.numbers != get_atomic_number(swap.take)).any()
         ):
-            found.append(blank)
+            found.append(candidate)
         if len(found) == swap.limit:
             break
     return found
 
 
-def _open(settings: SubstitutionSettings) -> None:
-    """Say in the folder what its chunks are made with."""
-    asked = json.loads(settings.model_dump_json(exclude={"output"}))
+def _write_settings(settings: SubstitutionSettings) -> None:
+    """Write the settings into the output folder, or compare them with those that are there."""
+    wanted = json.loads(settings.model_dump_json(exclude={"output"}))
     path = settings.output / "settings.json"
     if not path.exists():
         settings.output.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(asked, indent=2) + "\n")
-    elif json.loads(path.read_text()) != asked:
+        path.write_text(json.dumps(wanted, indent=2) + "\n")
+    elif json.loads(path.read_text()) != wanted:
         raise ValueError(
-            f"{settings.output} holds an exchange with other settings: choose another folder, or "
-            "ask for the same to go on with it"
+            f"{settings.output} holds a run with other settings: choose another folder, or use the "
+            "same settings to continue it"
         )
 
 
-def _chunk(settings: SubstitutionSettings, place: int, blanks: list[Candidate]) -> StructureBatch:
+def _chunk(
+    settings: SubstitutionSettings, place: int, candidates: list[Candidate]
+) -> StructureBatch:
     path = settings.output / f"chunk-{place:04d}.npz"
     if not path.exists():
-        save_npz(relax_candidates(blanks, settings), path)
+        save_npz(relax_candidates(candidates, settings), path)
     return load_npz(path)
 
 
@@ -122,7 +126,7 @@ def _finish(
 ) -> Path:
     good = structures[np.flatnonzero(find_acceptable(structures, settings.largest_force))]
     if not len(good):
-        raise ValueError("no exchanged structure is sensible: choose other swaps")
+        raise ValueError("no substituted structure is acceptable: choose other swaps")
     good = good[find_distinct(good)]
     path = settings.output / RESULT
     np.savez_compressed(
@@ -145,7 +149,7 @@ def _record(
     tried: StructureBatch,
     kept: StructureBatch,
 ) -> dict[str, Any]:
-    by_swap = Counter(label.rpartition(":")[2] for label in kept.labels)
+    kept_by_swap = Counter(label.rpartition(":")[2] for label in kept.labels)
     card = get_potential(settings.potential).card.as_json()
     return {
         "version": __version__,
@@ -153,6 +157,6 @@ def _record(
         "data": [describe_source(source, read_source(source)) for source in settings.data],
         "potential": {key: card[key] for key in ("name", "package_version", "sha256")},
         "tried": dict(Counter(label.rpartition(":")[2] for label in tried.labels)),
-        "kept": dict(by_swap),
+        "kept": dict(kept_by_swap),
         "sha256": hash_source(settings.output / RESULT),
     }

@@ -1,4 +1,4 @@
-"""The settings of an exchange of elements, as they stand in its YAML file."""
+"""Settings of a substitution of elements, as they are written in its YAML file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from aiida_hpaint.science.substitution.groups import GROUPS
 
 
 class Swap(Settings):
-    """One element for another element or a group; in YAML 'F>OH' is enough, or 'F>OH:300'."""
+    """Replacement of one element by another element or a group; short forms: F>OH, F>OH:300."""
 
-    take: str = Field(description="element that leaves")
-    put: str = Field(
-        description=f"element or group in its place: {', '.join(GROUPS)} or an element"
+    take: str = Field(description="element to replace")
+    put: str = Field(description=f"replacement: {', '.join(GROUPS)} or an element")
+    limit: int | None = Field(
+        None, ge=1, description="largest number of structures; null: all that the swap applies to"
     )
-    limit: int | None = Field(None, ge=1, description="structures at most; null: all that fit")
-    beside: tuple[str, ...] = Field((), description="elements that a structure must have as well")
+    beside: tuple[str, ...] = Field(
+        (), description="further elements that a structure must contain"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -36,7 +38,7 @@ class Swap(Settings):
     @classmethod
     def _element(cls, value: str) -> str:
         if not is_element(value):
-            raise ValueError(f"{value!r} is no element: write a swap like 'F>H' or 'F>OH:300'")
+            raise ValueError(f"{value!r} is not an element: write a swap like 'F>H' or 'F>OH:300'")
         return value
 
     @field_validator("put")
@@ -51,26 +53,28 @@ class Swap(Settings):
 
 
 class SubstitutionSettings(Settings):
-    """Everything that the exchanged structures depend on."""
+    """Settings of a substitution run."""
 
-    data: Sources = Field(description="structures to start from, as for a training")
-    output: Path = Field(description="folder for the structures and for what is finished of them")
-    swaps: tuple[Swap, ...] = Field(min_length=1)
-    max_sites: int = Field(24, ge=2, description="of a structure after the exchange")
+    data: Sources = Field(description="source structures, as for training")
+    output: Path = Field(description="folder for the result and for finished chunks")
+    swaps: tuple[Swap, ...] = Field(min_length=1, description="replacements to apply")
+    max_sites: int = Field(24, ge=2, description="largest number of sites after the substitution")
     scales: tuple[float, ...] = Field(
         (0.86, 0.9, 0.94, 0.98, 1.02, 1.06),
         min_length=1,
-        description="of the cell's edges, of which the lowest in energy is relaxed",
+        description="factors of the cell's edges; the one of lowest energy is relaxed",
     )
     rattle: float = Field(
-        0.05, ge=0, description="Å, random displacement that breaks a symmetry which would not hold"
+        0.05, ge=0, description="Å, random displacement of all sites, which breaks symmetries"
     )
     potential: PotentialSettings = PotentialSettings()
     relaxation: RelaxationSettings = RelaxationSettings(
         moving="all", fmax=0.1, max_steps=50, give_up_above=None
     )
     largest_force: float = Field(
-        0.5, gt=0, description="eV/Å, above which a structure is not kept in the end"
+        0.5, gt=0, description="eV/Å, largest force of an accepted structure"
     )
-    chunk: int = Field(100, ge=1, description="structures after which what is there is written")
-    seed: int = Field(0, ge=0)
+    chunk: int = Field(
+        100, ge=1, description="structures in a chunk, which is written when finished"
+    )
+    seed: int = Field(0, ge=0, description="seed of the random numbers")

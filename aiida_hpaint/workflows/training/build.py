@@ -1,4 +1,4 @@
-"""build_training: the inputs of a TrainWorkChain from the settings of a run here."""
+"""Inputs of a TrainWorkChain from the settings of a local run."""
 
 from __future__ import annotations
 
@@ -38,40 +38,40 @@ def build_training(
 ) -> ProcessBuilder:
     """Build a TrainWorkChain, ready to be submitted.
 
-    Data that are here become nodes and are sent to the jobs. Data that are where the jobs run need
-    an absolute path and their sha256 in the settings, and stay there.
+    Local data become nodes and are uploaded with the jobs. Data that are on the remote computer
+    need an absolute path and their sha256 in the settings, and are used in place.
 
     Parameters
     ----------
     settings
-        Everything; `output` is not looked at.
+        Settings of the run; `output` is ignored.
     code
-        Python where aiida-hpaint is installed; without it, this one, here.
+        Python code with aiida-hpaint; default: the local Python.
     options
-        `metadata.options` of the jobs, added to the usual ones. With `max_wallclock_seconds` a job
-        stops in time, and another one goes on from its checkpoint.
+        `metadata.options` of the jobs, added to the defaults. With `max_wallclock_seconds` a job
+        stops in time, and another one continues from its checkpoint.
     previous
-        The `remote_folder` of an earlier training to go on from.
+        The `remote_folder` of an earlier training to continue.
     name
         Label of the process.
 
     Raises
     ------
     ValueError
-        If data, model or code are missing; the message says which.
+        If data, model or code are missing.
     """
     files: Files = {}
     values = settings.model_dump(mode="json") | {"output": OUTPUT_FOLDER}
     for role in _ROLES:
         sources = getattr(settings, role)
-        values[role] = [_send(s, f"{role}_{i}", files) for i, s in enumerate(sources)]
+        values[role] = [_add_source(s, f"{role}_{i}", files) for i, s in enumerate(sources)]
     identity: dict[str, Any] = {"version": __version__}
     if settings.initial_model is not None:
         card = read_card(find_model(settings.initial_model))
         identity["model"] = {"name": card.name, "sha256": card.sha256}
         start, files["model"] = store_model(SamplingSettings(generator=settings.initial_model))
         values["initial_model"] = start.generator
-    # Its attributes are the inputs of the work chain.
+    # Any: attributes of a builder are the inputs, which mypy does not know.
     builder: Any = TrainWorkChain.get_builder()
     builder.settings, builder.identity = Dict(values), Dict(identity)
     builder.code, builder.files = find_code(code), files
@@ -83,11 +83,11 @@ def build_training(
     return made
 
 
-def _send(source: Source, key: str, files: Files) -> dict[str, str]:
-    """The source as a job sees it; what is here is added to the files that are sent."""
+def _add_source(source: Source, key: str, files: Files) -> dict[str, str]:
+    """Return the source as a job sees it; local data are added to the files to upload."""
     path = source.path.expanduser().absolute()
     if not path.exists():
-        return _elsewhere(source)
+        return _describe_remote_source(source)
     found = hash_source(path)
     if source.sha256 not in ("", found):
         raise ValueError(f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...")
@@ -101,10 +101,10 @@ def _send(source: Source, key: str, files: Files) -> dict[str, str]:
     return {"path": sent, **named}
 
 
-def _elsewhere(source: Source) -> dict[str, str]:
+def _describe_remote_source(source: Source) -> dict[str, str]:
     if not source.sha256 or not Path(source.path).is_absolute():
         raise ValueError(
-            f"there is no {source.path} here; if it is where the jobs run, give its absolute path "
-            "and its sha256"
+            f"there is no local file {source.path}; for data on the remote computer, give "
+            "the absolute path and the sha256"
         )
     return {**source.model_dump(mode="json"), "name": source.name or source.path.name}

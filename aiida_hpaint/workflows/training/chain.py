@@ -1,4 +1,4 @@
-"""TrainWorkChain: training as jobs that go on from one another, with its provenance."""
+"""Training as a chain of jobs, each of which continues the previous one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["TrainWorkChain"]
 
 
 class TrainWorkChain(RetryingWorkChain):
-    """Train a model: a PythonJob, and others that go on where it had to stop or died."""
+    """Work chain that trains a model in PythonJobs; each continues where the last one stopped."""
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
@@ -37,12 +37,20 @@ class TrainWorkChain(RetryingWorkChain):
         spec.input("settings", valid_type=Dict, help="TrainingSettings, as the job sees the data")
         spec.input("identity", valid_type=Dict, help="package version, model to start from")
         spec.input_namespace(
-            "files", valid_type=(SinglefileData, FolderData), required=False, help="data, by path"
+            "files",
+            valid_type=(SinglefileData, FolderData),
+            required=False,
+            help="data by file name",
         )
         spec.input(
-            "previous", valid_type=RemoteData, required=False, help="a job's folder to go on from"
+            "previous",
+            valid_type=RemoteData,
+            required=False,
+            help="remote folder of a job to continue",
         )
-        spec.input("max_jobs", valid_type=Int, default=lambda: Int(100), help="jobs in all")
+        spec.input(
+            "max_jobs", valid_type=Int, default=lambda: Int(100), help="largest number of jobs"
+        )
         spec.output("model", valid_type=FolderData, required=False, help="weights and card")
         spec.output("curve", valid_type=ArrayData, required=False, help="step, loss, validation")
         spec.output("remote_folder", valid_type=RemoteData, required=False, help="checkpoints")
@@ -54,13 +62,13 @@ class TrainWorkChain(RetryingWorkChain):
         spec.outline(here.start, while_(here.has_work)(here.run_job, here.inspect_job), here.finish)
 
     def start(self) -> None:
-        """Nothing has run yet."""
+        """Initialise the context."""
         self._begin()
         self.ctx.previous = self.inputs.get("previous")
         self.ctx.result = {}
 
     def run_job(self) -> None:
-        """Submit a job that goes on from the last one."""
+        """Submit a job that continues from the last one."""
         self.ctx.jobs += 1
         inputs = prepare_pythonjob_inputs(
             train_job,
@@ -70,28 +78,28 @@ class TrainWorkChain(RetryingWorkChain):
             upload_files=dict(self.inputs.get("files", {})) or None,
             code=self.inputs.code,
             metadata=self._metadata(),
-            additional_retrieve_list=self._wanted(),
+            additional_retrieve_list=self._files_to_retrieve(),
         )
         if self.ctx.previous is not None:
             inputs["copy_files"] = {PREVIOUS_FOLDER: self.ctx.previous}
         self.to_context(job=self.submit(PythonJob, **inputs))
 
     def inspect_job(self) -> None:
-        """See how far the job came, and decide whether another one follows."""
+        """Evaluate the job, and decide whether another one follows."""
         job = self.ctx.job
         problem = describe_failure(job)
         if "remote_folder" in job.outputs:
             self.ctx.previous = job.outputs.remote_folder
         if problem is None:
             self._count_success()
-            self._take(job)
+            self._read_report(job)
         else:
             self._count_failure(job, problem)
         if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
             self._stop("unfinished", f"{self.ctx.jobs} jobs were not enough")
 
     def finish(self) -> ExitCode | None:
-        """Attach what there is."""
+        """Attach the outputs and return the exit code."""
         details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
         self.out("report", Dict({**self.ctx.result, **details}).store())
         if self.ctx.previous is not None:
@@ -106,7 +114,7 @@ class TrainWorkChain(RetryingWorkChain):
         )
         return code.format(message=self.ctx.message)
 
-    def _take(self, job: CalcJobNode) -> None:
+    def _read_report(self, job: CalcJobNode) -> None:
         report = job.outputs.report.get_dict()
         stuck = report["steps"] == self.ctx.result.get("steps") and not report["finished"]
         self.ctx.result = report
@@ -119,8 +127,8 @@ class TrainWorkChain(RetryingWorkChain):
     def _stop(self, status: str, message: str) -> None:
         self.ctx.status, self.ctx.message = status, message
 
-    def _wanted(self) -> list[str]:
-        """Files to retrieve; checkpoints are large, and stay where they are."""
+    def _files_to_retrieve(self) -> list[str]:
+        """Return the files to retrieve; checkpoints are large and stay on the remote computer."""
         name = self.inputs.settings["name"]
         kinds = (".safetensors", ".json", ".removed.csv")
         return [

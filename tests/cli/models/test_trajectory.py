@@ -45,7 +45,7 @@ def test_a_figure_against_a_reference(source: Path, recording: Recording, tmp_pa
 def test_an_animation_of_one_sample(source: Path, tmp_path: Path) -> None:
     output = tmp_path / "way.gif"
     result = run("animate", source, "--sample", 1, "--fps", 2, "-o", output)
-    assert "sample 1 of Li-H.a, 8 pictures" in result.output
+    assert "sample 1 of Li-H.a, 8 frames" in result.output
     assert output.read_bytes().startswith(b"GIF89a")
 
 
@@ -64,9 +64,12 @@ def test_frames_as_extxyz(source: Path, recording: Recording, tmp_path: Path) ->
     [
         (["plot", "no.npz", "-o", "x.png"], "there is no file no.npz"),
         (["plot", "SOURCE", "-o", "x.cif"], "a figure ends in one of .png, .pdf, .svg"),
-        (["animate", "SOURCE", "-o", "x.mp4"], "an animation is a GIF"),
+        (["animate", "SOURCE", "-o", "x.mp4"], "the animation is a GIF"),
         (["animate", "SOURCE", "--sample", "9", "-o", "x.gif"], "the host has samples 0 to 1"),
-        (["export", "SOURCE", "--host", "x", "-o", "x.xyz"], "no host 'x': there is Li-H.a, ß 2"),
+        (
+            ["export", "SOURCE", "--host", "x", "-o", "x.xyz"],
+            "no host 'x': choose from Li-H.a, ß 2",
+        ),
         (["plot", str(EXAMPLES / "hosts" / "brucite.cif"), "-o", "x.png"], "is no recording"),
     ],
 )

@@ -76,5 +76,5 @@ def test_other_settings_are_refused_in_the_same_folder(folder: Path) -> None:
 
 
 def test_swaps_that_fit_nothing_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no structure has what Br>H takes"):
+    with pytest.raises(ValueError, match=r"no structure .* fits the swaps Br>H"):
         substitute_elements(settings(tmp_path, swaps=["Br>H"]))

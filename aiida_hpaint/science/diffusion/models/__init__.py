@@ -1,1 +1,1 @@
-"""Models: files, cards, published checkpoints and where they come from."""
+"""Models: files, cards, and conversion of published checkpoints."""

@@ -1,4 +1,4 @@
-"""Model cards: what a model is and how good it is, readable without torch."""
+"""Model cards: kind, source, settings and accuracy of a model, readable without torch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARCHITECTURES = ("dense", "gemnet", "mattergen")
 
 
 class CheckpointError(ValueError):
-    """A model that cannot be used; the message says which, why and what to do."""
+    """Error of a model that cannot be used; the message says which, why and what to do."""
 
 
 class CartesianNoiseSettings(Settings):
@@ -41,7 +41,7 @@ NoiseSettings = CartesianNoiseSettings | FractionalNoiseSettings
 
 
 class SamplingDefaults(Settings):
-    """What a model is best sampled with, where the settings do not say."""
+    """Recommended sampling settings of a model, used where the settings give none."""
 
     scheme: Scheme = "td"
     steps: int = Field(25, ge=2)
@@ -52,29 +52,31 @@ class SamplingDefaults(Settings):
 
 
 class ModelCard(Settings):
-    """What a model is, where it comes from and how good it was found to be."""
+    """Description of a model: kind, source, settings and accuracy."""
 
     name: str
     architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
     network: dict[str, Any] = Field(description="size of the network")
     noise: NoiseSettings
     sampling: SamplingDefaults = Field(
-        SamplingDefaults(), description="recommended; explicit settings go before these"
+        SamplingDefaults(), description="recommended; explicit settings override these"
     )
-    sha256: str = Field("", description="of the safetensors file")
+    sha256: str = Field("", description="sha256 of the safetensors file")
     description: str = ""
-    data: dict[str, Any] = Field({}, description="what it was trained on, with licence")
+    data: dict[str, Any] = Field({}, description="training data, with licence")
     training: dict[str, Any] = Field({}, description="settings and cost of the training")
-    accuracy: list[dict[str, Any]] = Field([], description="figures and their commands")
+    accuracy: list[dict[str, Any]] = Field(
+        [], description="measured accuracies, with the commands to reproduce them"
+    )
 
 
 def read_card(path: Path) -> ModelCard:
-    """The card beside a safetensors file (or the card itself).
+    """Read the card beside a safetensors file, or the card itself.
 
     Raises
     ------
     CheckpointError
-        If it is missing or not a card.
+        If it is missing or is not a card.
     """
     card = path.with_suffix(".json")
     if not card.is_file():
@@ -86,9 +88,9 @@ def read_card(path: Path) -> ModelCard:
 
 
 def hash_card(card: ModelCard) -> str:
-    """The sha256, in hexadecimal, of what a card has that changes samples: not its prose.
+    """Return the sha256 of the entries of a card that affect samples (not of its description).
 
-    With the sha256 of the weights it identifies the model.
+    Together with the sha256 of the weights, it identifies the model.
     """
     matters = card.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
     return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()

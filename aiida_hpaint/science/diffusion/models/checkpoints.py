@@ -34,7 +34,7 @@ def _dense(card: ModelCard) -> _Network:
 
 def _gemnet(card: ModelCard) -> _Network:
     settings = GemNetSettings.model_validate(card.network)
-    with torch.device("meta"):  # drawing 45 million numbers to overwrite them takes seconds
+    with torch.device("meta"):  # random initial weights, which are overwritten, take seconds
         return GemNetwork(settings, card.noise)
 
 
@@ -47,7 +47,7 @@ _NETWORKS = {"dense": _dense, "gemnet": _gemnet, "mattergen": _mattergen}
 
 @dataclass(frozen=True)
 class Model:
-    """A network ready to be evaluated, and its card."""
+    """A network that is ready for evaluation, and its card."""
 
     network: ScoreNetwork
     card: ModelCard
@@ -56,26 +56,26 @@ class Model:
     half: bool = False
 
     def estimate(self, crystals: Crystals, noise_levels: Tensor, prepared: Any) -> Tensor:
-        """Noise estimate (B, N, 3) in the precision asked for; see `ScoreNetwork`."""
+        """Estimate the noise (B, N, 3) in the requested precision; see `ScoreNetwork`."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             return self.network(crystals, noise_levels, prepared).to(crystals.frac)
 
 
 def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:
-    """Write `path` (.safetensors) and its card (.json); returns the card with its hash.
+    """Write `path` (.safetensors) and its card (.json); return the card with its hash.
 
-    Others may read or write the same model meanwhile: they see whole files, and the weights before
-    their card.
+    Other processes may read or write the same model at the same time: they only see complete
+    files, and the weights before their card.
     """
     return save_weights(network.state_dict(), card, path)
 
 
 def save_weights(weights: Mapping[str, Tensor], card: ModelCard, path: Path) -> ModelCard:
-    """The same for the tensors of a network that has not been built."""
+    """Write the tensors of a network that has not been built, like `save_model`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
         new = Path(folder) / path.name
-        # safetensors refuses tensors that share memory; GemNet names some of its own twice
+        # safetensors refuses tensors that share memory, which some of GemNet's do.
         save_file({name: tensor.contiguous().clone() for name, tensor in weights.items()}, new)
         card = card.model_copy(update={"sha256": hash_file(new)})
         new.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
@@ -85,10 +85,10 @@ def save_weights(weights: Mapping[str, Tensor], card: ModelCard, path: Path) -> 
 
 
 def load_model(name: str, device: Device = "auto", precision: Precision = "auto") -> Model:
-    """A bundled model by name, or a model file by path; nothing in it is executed.
+    """Load a model by name or path; nothing in it is executed.
 
     The precision `auto` is double for dense networks and single for the large ones; `bfloat16`
-    keeps weights and positions in single precision and multiplies in half.
+    keeps weights and positions in single precision and multiplies in half precision.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def _load(
 def _build(card: ModelCard) -> _Network:
     if card.architecture not in _NETWORKS:
         raise CheckpointError(
-            f"model '{card.name}' is of architecture '{card.architecture}'; this version knows "
+            f"model '{card.name}' is of architecture '{card.architecture}'; this version supports "
             f"{', '.join(_NETWORKS)}: update aiida-hpaint or choose another model"
         )
     try:
@@ -143,12 +143,12 @@ def _fill(network: nn.Module, path: Path) -> None:
 
 
 def select_device(device: Device) -> torch.device:
-    """The device that a setting stands for: `auto` is a GPU where there is one.
+    """Return the device of a setting: `auto` is a GPU if there is one.
 
     Raises
     ------
     CheckpointError
-        If 'cuda' is asked for where torch sees no GPU.
+        If the setting is 'cuda' and torch finds no GPU.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise CheckpointError("device 'cuda' was asked for, but torch sees no GPU: use 'auto'")

@@ -1,4 +1,4 @@
-"""Published checkpoints (Lightning, with a Hydra configuration) as models of ours."""
+"""Conversion of Lightning checkpoints with a Hydra configuration into models."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
 from aiida_hpaint.science.files import hash_file
 
 FORMAT = 1
-"""Counts changes in what conversion makes of the same checkpoint."""
+"""Version of the conversion; cached models of other versions are not used."""
 
 Architecture = Literal["gemnet", "mattergen"]
 
 _LEFT_OUT = {"lattice": False, "energy": False, "types": 0}
-"""Settings of a GemNet without what positions do not need."""
+"""Settings of a GemNet without the heads that positions do not need."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class CheckpointFiles:
     config: Path | None
 
     @classmethod
-    def at(cls, path: Path, config: Path | None = None) -> CheckpointFiles:
-        """What a path means: a checkpoint, or a folder with `checkpoints/last.ckpt`.
+    def locate(cls, path: Path, config: Path | None = None) -> CheckpointFiles:
+        """Find the files for a path: a checkpoint, or a folder with `checkpoints/last.ckpt`.
 
         Without a given configuration it is `config.yaml` in the same folder, or in the one above
         `checkpoints`, or None: that inside the checkpoint.
@@ -72,14 +72,14 @@ class CheckpointFiles:
 
     @property
     def name(self) -> str:
-        """A name for the model, from the path: that of the folder, as files are called alike."""
+        """Name of the model: that of the file or, for `last.ckpt`, of its folder."""
         folder = self.checkpoint.absolute().parent
         folder = folder.parent if folder.name == "checkpoints" else folder
         return folder.name if self.checkpoint.stem == "last" else self.checkpoint.stem
 
     @property
     def key(self) -> str:
-        """Changes with the content of either file."""
+        """Hash of the content of both files."""
         config = hash_file(self.config) if self.config else ""
         content = f"{FORMAT} {hash_file(self.checkpoint)} {config}"
         return hashlib.sha256(content.encode()).hexdigest()[:32]
@@ -96,7 +96,7 @@ def convert_checkpoint(
     description: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> ModelCard:
-    """Write the model of a Lightning checkpoint as safetensors file and card; returns the card.
+    """Write the model of a Lightning checkpoint as safetensors file and card; return the card.
 
     Nothing in the checkpoint or its configuration is executed.
 
@@ -119,9 +119,9 @@ def convert_checkpoint(
     Raises
     ------
     CheckpointError
-        If a file cannot be read, or is not of a model that can be converted.
+        If a file cannot be read, or the model cannot be converted.
     """
-    source = CheckpointFiles.at(Path(checkpoint), config and Path(config))
+    source = CheckpointFiles.locate(Path(checkpoint), config and Path(config))
     output = output and to_weights_path(output)
     if name is None:
         name = output.stem if output else source.name
@@ -136,16 +136,16 @@ def convert_checkpoint(
 
 
 def convert_into_cache(path: Path) -> Path:
-    """The safetensors file of a checkpoint, made when it is asked for first.
+    """Convert a checkpoint, unless that was done before; return the safetensors file.
 
-    It is kept in the model folder, under a name that is a hash of checkpoint and configuration.
+    It is stored in the model folder; its name is a hash of checkpoint and configuration.
 
     Raises
     ------
     CheckpointError
         As `convert_checkpoint`.
     """
-    source = CheckpointFiles.at(path)
+    source = CheckpointFiles.locate(path)
     output = models_folder() / ".converted" / f"{source.key}.safetensors"
     if not output.with_suffix(".json").is_file():
         convert_checkpoint(path, output=output, name=source.name)
@@ -163,7 +163,7 @@ def _convert(
     file = read_lightning(source.checkpoint)
     config = parse_config(_config(source, file))
     weights = extract_denoiser_weights(file.state_dict)
-    about = {**_disagreement(config, file), **about}
+    about = {**_compare_configurations(config, file), **about}
     if architecture == "mattergen":
         network, weights, notes = _for_the_package(config, weights)
     else:
@@ -192,8 +192,8 @@ def _config(source: CheckpointFiles, file: LightningFile) -> dict[str, Any]:
     )
 
 
-def _disagreement(config: ModelConfig, file: LightningFile) -> dict[str, Any]:
-    """A note where the configuration inside the checkpoint is of another denoiser."""
+def _compare_configurations(config: ModelConfig, file: LightningFile) -> dict[str, Any]:
+    """Return a note if the configuration inside the checkpoint describes another denoiser."""
     if file.config is None:
         return {}
     try:
@@ -218,7 +218,7 @@ def _provenance(source: CheckpointFiles, config: ModelConfig) -> dict[str, Any]:
 def _for_our_network(
     config: ModelConfig, weights: dict[str, Tensor], all_weights: bool
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
-    """Settings and tensors, and what the card is to say of them."""
+    """Return settings and tensors for our network, and notes for the card."""
     settings, notes = read_gemnet_settings(config)
     changes: dict[str, Any] = {} if all_weights else _LEFT_OUT
     kept = settings.model_copy(update=changes)
@@ -230,7 +230,7 @@ def _for_our_network(
 def _for_the_package(
     config: ModelConfig, weights: dict[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
-    """The same for the package's own denoiser, which has all heads."""
+    """Return settings and tensors for the package's denoiser, which has all heads."""
     values: dict[str, Any] = {"denoiser": require_plain_denoiser(config)}
     if config.known_time is not None:
         values["known_time"] = config.known_time

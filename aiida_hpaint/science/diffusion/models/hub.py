@@ -1,7 +1,7 @@
-"""Fetching published models from the Hugging Face hub, and knowing them again.
+"""Download of published models from the Hugging Face hub.
 
-A checkpoint that is fetched for the first time is trusted: the commit that it came from and the
-sha256 of the file are written on the card. Fetched again, it has to be the same.
+The first download of a checkpoint is trusted: its commit and sha256 are written on the card, and
+later downloads have to be identical.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from aiida_hpaint.science.diffusion.models.library import models_folder, stored_
 from aiida_hpaint.science.diffusion.models.published import PublishedModel, get_published_model
 from aiida_hpaint.science.files import hash_file
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class _Download:
-    """The files of a model as they lie in the cache of the hub's client."""
+    """The files of a model in the cache of the hub's client."""
 
     checkpoint: Path
     config: Path
@@ -40,49 +40,49 @@ def fetch_model(
     revision: str | None = None,
     sha256: str | None = None,
     *,
-    tell: Tell = lambda text: None,
+    report: Report = lambda text: None,
 ) -> ModelCard:
     """Fetch a published model and convert it into the model folder, where its name finds it.
 
-    The client of the hub keeps what it downloads and does what its environment variables say
-    (HF_HOME, HF_HUB_OFFLINE, HF_ENDPOINT, HF_TOKEN, ...). A model that is there already is fetched
-    only if another revision is asked for.
+    The client of the hub caches its downloads and follows its environment variables (HF_HOME,
+    HF_HUB_OFFLINE, HF_ENDPOINT, HF_TOKEN, ...). A model that is already in the model folder is
+    fetched only if another revision is requested.
 
     Parameters
     ----------
     name
         See `aiida-hpaint models list`.
     revision
-        Commit, tag or branch. Without it, the commit that was fetched before, else the newest.
+        Commit, tag or branch; default: the commit that was fetched before, else the newest.
     sha256
-        What the checkpoint has to be, in hexadecimal; without it, the first fetch is trusted.
-    tell
-        Is told what happens.
+        Expected sha256 of the checkpoint; by default, the first download is trusted.
+    report
+        Called with messages about the progress.
 
     Raises
     ------
     CheckpointError
-        If there is no such model, it cannot be reached, or is not what it has to be.
+        If there is no such model, it cannot be downloaded, or has another sha256 than expected.
     """
     model = get_published_model(name)
-    wanted = _demanded(model, sha256)
+    wanted = _check_expected_hash(model, sha256)
     path = stored_model_path(name)
     known = read_card(path) if path.with_suffix(".json").is_file() else None
     if known and revision in (None, known.data.get("revision")) and _is_whole(path, known):
         _verify(model, known.data, wanted, known)
         return known
     revision = revision or (known and known.data.get("revision")) or model.revision
-    tell(f"fetching {model.repo} ({revision}) from the hub")
+    report(f"fetching {model.repo} ({revision}) from the hub")
     files = _download(model, revision)
     _verify(model, {"revision": files.commit, "source_sha256": files.sha256}, wanted, known)
-    tell(f"converting {files.checkpoint.name}")
+    report(f"converting {files.checkpoint.name}")
     return _convert(model, files)
 
 
-def _demanded(model: PublishedModel, sha256: str | None) -> str:
+def _check_expected_hash(model: PublishedModel, sha256: str | None) -> str:
     wanted = (sha256 or model.sha256).lower()
     if wanted and not _SHA256.fullmatch(wanted):
-        raise CheckpointError(f"'{sha256}' is no sha256: that has 64 hexadecimal digits")
+        raise CheckpointError(f"'{sha256}' is not a sha256, which has 64 hexadecimal digits")
     return wanted
 
 
@@ -93,17 +93,17 @@ def _is_whole(path: Path, card: ModelCard) -> bool:
 def _verify(
     model: PublishedModel, found: dict[str, Any], wanted: str, known: ModelCard | None
 ) -> None:
-    """Compare the sha256 of a checkpoint with the one asked for or seen before."""
+    """Compare the sha256 of a checkpoint with the expected and the earlier one."""
     sha256 = found.get("source_sha256")
     where = f"{model.checkpoint} of {model.repo} at {found.get('revision', 'an unknown revision')}"
     if wanted and sha256 != wanted:
-        raise CheckpointError(f"{where} has the sha256 {sha256}, and {wanted} was asked for")
+        raise CheckpointError(f"{where} has the sha256 {sha256}, but {wanted} was expected")
     same_commit = known is not None and known.data.get("revision") == found.get("revision")
     if known and same_commit and known.data.get("source_sha256") != sha256:
         raise CheckpointError(
-            f"{where} has the sha256 {sha256}; when it was fetched first it had "
-            f"{known.data.get('source_sha256')}. Do not use it before you know why; to take it "
-            f"nevertheless, delete {stored_model_path(model.name).with_suffix('.json')} "
+            f"{where} has the sha256 {sha256}; it was "
+            f"{known.data.get('source_sha256')} at the first download. Find out why before you use "
+            f"it; to accept it, delete {stored_model_path(model.name).with_suffix('.json')} "
             "and fetch again"
         )
 
@@ -130,7 +130,9 @@ def _download(model: PublishedModel, revision: str) -> _Download:
     config = _file(model, model.config, revision)
     commit = _snapshot(config) or revision
     checkpoint = _file(model, model.checkpoint, commit)
-    promised = checkpoint.resolve().name  # large files are kept under the sha256 the hub gives them
+    promised = (
+        checkpoint.resolve().name
+    )  # the client names large files by the sha256 that the hub reports
     if _SHA256.fullmatch(promised) and hash_file(checkpoint) != promised:
         raise CheckpointError(
             f"{checkpoint} is damaged: its sha256 is not that of the hub. Delete "
@@ -140,7 +142,7 @@ def _download(model: PublishedModel, revision: str) -> _Download:
 
 
 def _snapshot(path: Path) -> str:
-    """The commit in the path of a file in the hub's cache."""
+    """Return the commit in the path of a file in the hub's cache."""
     parts = path.parts
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts else ""
 
@@ -151,46 +153,46 @@ def _file(model: PublishedModel, name: str, revision: str) -> Path:
     except ImportError as error:
         raise CheckpointError(
             f"fetching needs the package huggingface_hub: pip install aiida-hpaint[sampling]\n"
-            f"{_by_hand(model)}"
+            f"{_explain_manual_download(model)}"
         ) from error
     try:
         return Path(hf_hub_download(model.repo, name, revision=revision, endpoint=_endpoint()))
-    except Exception as error:  # errors of the hub, of one of three HTTP libraries, of the disk
-        raise CheckpointError(_unreachable(model, name, revision, error)) from error
+    except Exception as error:  # of the hub, one of several HTTP libraries, or the disk
+        raise CheckpointError(_explain_failure(model, name, revision, error)) from error
 
 
 def _endpoint() -> str:
-    """The hub's address, also if HF_ENDPOINT was set after its client was imported."""
+    """Return the hub's address, also if HF_ENDPOINT was set after its client was imported."""
     from huggingface_hub import constants
 
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or str(constants.ENDPOINT)
 
 
-def _unreachable(model: PublishedModel, name: str, revision: str, error: Exception) -> str:
+def _explain_failure(model: PublishedModel, name: str, revision: str, error: Exception) -> str:
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
 
     what = f"{name} of {model.repo} at revision {revision}"
     if isinstance(error, HfHubHTTPError) and error.response is not None:
-        return f"{_endpoint()} has no {what}, or none for you ({_in_a_line(error)})"
+        return f"{_endpoint()} has no {what}, or you have no access ({_summarise_error(error)})"
     cache = "; HF_HUB_OFFLINE is set, so that only its cache was searched"
     offline = cache if constants.HF_HUB_OFFLINE else ""
     return (
-        f"could not fetch {what}: no way to {_endpoint()} "
-        f"({_in_a_line(error)}){offline}.\n{_by_hand(model)}"
+        f"could not fetch {what}: cannot reach {_endpoint()} "
+        f"({_summarise_error(error)}){offline}.\n{_explain_manual_download(model)}"
     )
 
 
-def _in_a_line(error: Exception) -> str:
+def _summarise_error(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no details'}"
 
 
-def _by_hand(model: PublishedModel) -> str:
-    """How to get a model onto a machine that does not reach the hub."""
+def _explain_manual_download(model: PublishedModel) -> str:
+    """Explain how to get a model onto a machine that cannot reach the hub."""
     folder = models_folder()
     return (
-        "On a machine without a way to the hub, either\n"
+        "On a machine that cannot reach the hub, either\n"
         f"  - fetch it elsewhere (`aiida-hpaint models fetch {model.name}`) and copy\n"
         f"    {model.name}.safetensors and {model.name}.json from that machine's model folder to\n"
         f"    {folder}, or\n"

@@ -1,9 +1,9 @@
-"""Pickles read for their data alone: nothing that they name is imported or called.
+"""Reader of the plain data in pickles: nothing that a pickle names is imported or called.
 
-A pickle is a program: it says which functions to call with which arguments. Here each name in it
-stands for something of ours, either one of the few builders that the caller offers or an `Inert`,
-which keeps what it is given and does nothing. So a file may hold objects of packages that are not
-installed, and a harmful one harms nobody.
+A pickle is a program that says which functions to call with which arguments. Here each name in it
+is mapped either to one of the few builders of the caller, or to an `InertObject`, which stores its
+state and does nothing. Files may therefore contain objects of packages that are not installed, and
+malicious files do no harm.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any, BinaryIO
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 
 Builders = Mapping[str, Callable[..., Any]]
-"""What to call for a name, such as `torch._utils._rebuild_tensor_v2`."""
+"""Function to call for each name, such as `torch._utils._rebuild_tensor_v2`."""
 
 _HARMLESS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": OrderedDict,
     "builtins.set": set,
     "builtins.frozenset": frozenset,
 }
-_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # as Python 2 and protocol 2 say
+_RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg"}  # names of Python 2 and of protocol 2
 # fmt: off
 _ALARMING_MODULES = {
     "_pickle", "_posixsubprocess", "asyncio", "bdb", "cProfile", "code", "codeop", "commands",
@@ -37,14 +37,14 @@ _ALARMING_BUILTINS = {"__import__", "breakpoint", "compile", "eval", "exec", "in
 
 
 class InertObject:
-    """Stands for an object that is not rebuilt.
+    """Placeholder of an object that is not rebuilt.
 
     Attributes
     ----------
     path
-        Of its class, such as `omegaconf.dictconfig.DictConfig`.
+        Name of its class, such as `omegaconf.dictconfig.DictConfig`.
     state
-        What its `__setstate__` would have been given.
+        Argument of its `__setstate__`.
     """
 
     path = ""
@@ -53,33 +53,33 @@ class InertObject:
         self.state: Any = None
 
     def __call__(self, *arguments: Any, **keywords: Any) -> InertObject:
-        """Calling it gives nothing new."""
+        """Return the object itself."""
         return self
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Objects that behave like a mapping are filled this way."""
+        """Ignore an entry of an object that behaves like a mapping."""
 
     def append(self, item: Any) -> None:
-        """Objects that behave like a list are filled this way."""
+        """Ignore an item of an object that behaves like a list."""
 
     def add(self, item: Any) -> None:
-        """Objects that behave like a set are filled this way."""
+        """Ignore an item of an object that behaves like a set."""
 
 
 class InertUnpickler(pickle.Unpickler):
-    """Rebuilds plain data, and by `builders` what the caller knows to be harmless.
+    """Unpickler of plain data, and of the names that have a builder.
 
     Parameters
     ----------
     stream
-        The pickle.
+        Stream with the pickle.
     builders
-        Called for the names that they are listed under.
+        Functions for names that the caller knows to be harmless.
     load_record
-        Called for references to data outside of the pickle.
+        Function for references to data outside the pickle.
     """
 
     def __init__(
@@ -91,12 +91,12 @@ class InertUnpickler(pickle.Unpickler):
         self.inert: set[str] = set()
 
     def find_class(self, module: str, name: str) -> Any:
-        """Our own stand-in for a name; it is never looked up.
+        """Return the builder or placeholder for a name, which is never imported.
 
         Raises
         ------
         CheckpointError
-            For names that only a program would have a use for.
+            For names that no checkpoint needs, such as `os.system`.
         """
         module = _RENAMED.get(module, module)
         path = f"{module}.{name}"
@@ -104,14 +104,14 @@ class InertUnpickler(pickle.Unpickler):
             return self._builders[path]
         if _alarming(module, name):
             raise CheckpointError(
-                f"it wants {path} called while it is read, which no checkpoint needs. It was not "
-                "called; do not use this file, and tell those you have it from"
+                f"it tries to call {path} when it is read, which no checkpoint needs. It was not "
+                "called; do not use this file, and inform its source"
             )
         self.inert.add(path)
         return type(name, (InertObject,), {"path": path})
 
     def persistent_load(self, reference: Any) -> Any:
-        """What a reference to data outside of the pickle stands for."""
+        """Return the data that a reference points to, outside the pickle."""
         return self._load_record(reference)
 
 
@@ -122,7 +122,7 @@ def _alarming(module: str, name: str) -> bool:
 
 
 def to_plain_data(value: Any) -> Any:
-    """Dictionaries, lists and plain values, those inside OmegaConf containers as well.
+    """Reduce a value to dictionaries, lists and plain values, also inside OmegaConf containers.
 
     Objects of other classes become None.
     """

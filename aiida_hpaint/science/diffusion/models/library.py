@@ -1,6 +1,6 @@
-"""The models at hand: bundled ones, and those fetched or converted into the user's model folder.
+"""Available models: bundled ones, and those in the user's model folder.
 
-Nothing here needs torch, except to convert a checkpoint that is named directly.
+Nothing here needs torch, except the conversion of a checkpoint that is given by its path.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _FILES = (".safetensors", ".json", ".ckpt", ".yaml")
 
 
 def models_folder() -> Path:
-    """Where fetched and converted models are.
+    """Return the folder of fetched and converted models.
 
-    The environment variable AIIDA_HPAINT_MODELS says it, else it is a folder among the user's data
+    The environment variable AIIDA_HPAINT_MODELS sets it; the default is a folder in the user's data
     (XDG_DATA_HOME, by default ~/.local/share).
     """
     chosen = os.environ.get(FOLDER_VARIABLE)
@@ -36,12 +36,12 @@ def models_folder() -> Path:
 
 
 def stored_model_path(name: str) -> Path:
-    """Where a model of this name is or would be in the model folder, as a safetensors file.
+    """Return the safetensors file of a model in the model folder, whether it exists or not.
 
     Raises
     ------
     CheckpointError
-        If it cannot be a name, which is one or two words with a slash between them.
+        If the name is not valid: it has to be one or two words with a slash between them.
     """
     if not is_model_name(name):
         raise CheckpointError(
@@ -52,12 +52,12 @@ def stored_model_path(name: str) -> Path:
 
 
 def list_models() -> list[ModelCard]:
-    """Cards of the models at hand: bundled ones first."""
+    """Return the cards of the available models, bundled ones first."""
     return read_cards()[0]
 
 
 def read_cards() -> tuple[list[ModelCard], list[CheckpointError]]:
-    """Cards of the models at hand, and what is wrong with those that cannot be read."""
+    """Read the cards of the available models; return them and the errors of unreadable ones."""
     cards, errors = [], []
     for path in (*_cards(_bundled()), *_cards(models_folder())):
         try:
@@ -68,11 +68,11 @@ def read_cards() -> tuple[list[ModelCard], list[CheckpointError]]:
 
 
 def find_model(name: str) -> Path:
-    """The safetensors file of a model, by its name or path.
+    """Find the safetensors file of a model, by its name or path.
 
-    A path may name the file, its card, a Lightning checkpoint (which is converted when it is
-    first used) or a folder with `config.yaml` and `checkpoints/last.ckpt`. What is the name of a
-    model is never taken for a path: write ./name for that.
+    A path may name the file, its card, a Lightning checkpoint (which is converted on first use) or
+    a folder with `config.yaml` and `checkpoints/last.ckpt`. Names take precedence over paths: write
+    ./name for a file or folder.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def find_model(name: str) -> Path:
 
 
 def to_weights_path(path: Path) -> Path:
-    """The safetensors file that a path means: the file itself, its card, or it without suffix."""
+    """Return the safetensors file for a path: that file, its card, or either without suffix."""
     if path.suffix == ".json":
         return path.with_suffix(".safetensors")
     return path if path.suffix == ".safetensors" else path.with_name(f"{path.name}.safetensors")
@@ -124,7 +124,7 @@ def _converted(path: Path) -> Path:
 
 
 def is_model_name(name: str) -> bool:
-    """Whether this is a name, and no path: one or two words with a slash between them."""
+    """Return whether this is a name and not a path: one or two words with a slash between."""
     return _NAME.fullmatch(name) is not None and not name.endswith(_FILES)
 
 
@@ -134,7 +134,7 @@ def is_bundled(name: str) -> bool:
 
 
 def _cards(folder: Path) -> list[Path]:
-    """Cards with weights beside them, those in hidden folders left out."""
+    """List cards with weights beside them, except in hidden folders."""
     found = sorted((*folder.glob("*.json"), *folder.glob("[!.]*/*.json")))
     return [path for path in found if path.with_suffix(".safetensors").is_file()]
 
@@ -144,12 +144,12 @@ def _bundled() -> Path:
 
 
 def count_parameters(path: Path) -> int:
-    """How many numbers a safetensors file holds, from its header alone.
+    """Count the numbers in a safetensors file, from its header alone.
 
     Raises
     ------
     CheckpointError
-        If it is no such file.
+        If it is not a safetensors file.
     """
     try:
         with path.open("rb") as stream:

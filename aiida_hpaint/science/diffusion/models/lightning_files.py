@@ -1,11 +1,11 @@
-"""Lightning checkpoints, read without executing anything in them.
+"""Reader of Lightning checkpoints that executes nothing in them.
 
 `torch.save` writes a zip archive: a pickle that describes the objects, and a record of raw numbers
-for each storage of tensors. `torch.load(weights_only=True)` refuses a file for a single object that
-it does not know, wherever in the file, and which objects it knows depends on the version of torch.
-Checkpoints of MatterGen hold states of callbacks, schedulers and configurations of packages that
-need not be installed here, while all we want are tensors and plain data. So the archive is read
-directly, by `InertUnpickler`, and of the tensors only those of the network.
+for each storage of tensors. `torch.load(weights_only=True)` refuses a file for a single unsupported
+object, and which objects are supported depends on the version of torch.
+Checkpoints of MatterGen contain callbacks, schedulers and configurations of packages that need not
+be installed here, while only tensors and plain data are needed. Therefore the archive is read
+directly, by `InertUnpickler`, and only the tensors of the network are loaded.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ _PLAIN_KEYS = ("epoch", "global_step", "pytorch-lightning_version")
 
 @dataclass(frozen=True)
 class LightningFile:
-    """What a Lightning checkpoint holds of interest.
+    """Contents of a Lightning checkpoint that conversion needs.
 
     Attributes
     ----------
     state_dict
         Parameters and buffers of the Lightning module by name.
     config
-        The configuration that MatterGen's training puts into its checkpoints, if there is one.
+        Configuration that MatterGen's training stores in its checkpoints, if there is one.
     training
         Epoch, steps and version of Lightning.
     inert
-        Paths of the classes whose objects were passed over.
+        Names of the classes whose objects were skipped.
     """
 
     state_dict: dict[str, Tensor]
@@ -69,7 +69,7 @@ class LightningFile:
 
 @dataclass(frozen=True)
 class _Storage:
-    """A record of the archive that holds `size` numbers."""
+    """A record of the archive with `size` numbers."""
 
     key: str
     dtype: torch.dtype
@@ -78,7 +78,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _View:
-    """A tensor that has not been read: part of a storage."""
+    """A tensor that has not been read yet: part of a storage."""
 
     storage: _Storage
     offset: int
@@ -92,7 +92,7 @@ def read_lightning(path: Path) -> LightningFile:
     Raises
     ------
     CheckpointError
-        If it is not a checkpoint, is damaged, has no `state_dict`, or asks for something that no
+        If it is not a checkpoint, is damaged, has no `state_dict`, or calls what no
         checkpoint needs.
     """
     try:
@@ -123,10 +123,10 @@ def _read(archive: zipfile.ZipFile) -> LightningFile:
 
 
 def _root(archive: zipfile.ZipFile) -> str:
-    """The folder inside the archive that everything is in."""
+    """Return the top folder inside the archive."""
     pickles = [name for name in archive.namelist() if name.endswith("data.pkl")]
     if len(pickles) != 1:
-        raise CheckpointError("it is an archive, but none that torch.save wrote")
+        raise CheckpointError("it is an archive, but torch.save did not write it")
     root = pickles[0].removesuffix("data.pkl")
     order = f"{root}byteorder"
     if order in archive.namelist() and archive.read(order).decode() != sys.byteorder:
@@ -145,13 +145,13 @@ def _unpickle(pickled: bytes) -> tuple[Any, set[str]]:
 
 
 def _builders() -> dict[str, Callable[..., Any]]:
-    """How tensors are written: as views of storages, whose types only say what the numbers are."""
+    """Return the functions that pickled tensors need: views of storages that are read later."""
 
     def view(storage: _Storage, offset: int, shape: Any, strides: Any, *_: Any) -> _View:
         return _View(storage, offset, tuple(shape), tuple(strides))
 
     def typed(storage: _Storage, *arguments: Any) -> _View | InertObject:
-        return InertObject()  # float8 and the like, which no parameter of ours has
+        return InertObject()  # float8 and similar types, which our networks do not have
 
     def parameter(data: _View, *_: Any) -> _View:
         return data
@@ -176,7 +176,7 @@ def _storage(reference: Any) -> _Storage | InertObject:
 
 
 class _Reader:
-    """Reads tensors out of an archive, each storage once."""
+    """Reader of the tensors in an archive; each storage is read once."""
 
     def __init__(self, archive: zipfile.ZipFile, root: str) -> None:
         self._archive = archive
@@ -184,7 +184,7 @@ class _Reader:
         self._storages: dict[_Storage, Tensor] = {}
 
     def tensors(self, state: dict[Any, Any]) -> dict[str, Tensor]:
-        """The tensors of a state dictionary."""
+        """Read the tensors of a state dictionary."""
         return {str(name): self._tensor(name, value) for name, value in state.items()}
 
     def _tensor(self, name: str, value: Any) -> Tensor:
@@ -192,7 +192,7 @@ class _Reader:
             raise CheckpointError(f"'{name}' in its state_dict is not a plain tensor")
         try:
             numbers = self._numbers(value.storage)
-            # a stride of zero would make any number of numbers out of one
+            # A stride of zero could expand a small file to any size in memory.
             if math.prod(value.shape) > len(numbers):
                 raise ValueError(f"{tuple(value.shape)} out of {len(numbers)} numbers")
             return numbers.as_strided(value.shape, value.strides, value.offset).clone()

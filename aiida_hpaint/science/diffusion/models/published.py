@@ -1,4 +1,4 @@
-"""Models that others have published, and where: what `aiida-hpaint models fetch` knows."""
+"""List of published models that `aiida-hpaint models fetch` can download."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class PublishedModel:
     Attributes
     ----------
     revision
-        Branch, tag or commit that is fetched first; the commit that it stood for is recorded on
-        the card and fetched from then on.
+        Branch, tag or commit of the first download; its commit is recorded on the card and used
+        from then on.
     sha256
-        Of the checkpoint, where it is known; else that of the first fetch is trusted.
+        sha256 of the checkpoint, if known; else the first download is trusted.
     """
 
     name: str
@@ -32,7 +32,7 @@ class PublishedModel:
 
     @property
     def page(self) -> str:
-        """Where people find it."""
+        """Address of the model's page."""
         return f"https://huggingface.co/{self.repo}"
 
 
@@ -90,16 +90,16 @@ PUBLISHED = {
         ),
     )
 }
-"""By name, the recommended ones first."""
+"""Published models by name, recommended ones first."""
 
 
 def get_published_model(name: str) -> PublishedModel:
-    """The published model of a name.
+    """Return the published model of a name.
 
     Raises
     ------
     CheckpointError
-        If there is none, with the names that there are.
+        If there is none; the message lists all names.
     """
     if name in PUBLISHED:
         return PUBLISHED[name]

@@ -1,4 +1,4 @@
-"""The tensors of a published checkpoint, compared one by one with the network that takes them."""
+"""Selection of the tensors of a checkpoint, each compared with the network that uses it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNe
 Shapes = dict[str, tuple[int, ...]]
 
 PREFIX = "diffusion_module.model."
-_OF_THE_TRAINING = re.compile(
+_TRAINING_ONLY = re.compile(
     r"diffusion_module\.(MultiCorruption:\d+:\w+|corruption|loss_fn|pre_corruption_fn|"
     r"timestep_sampler)(\.|$)"
 )
@@ -26,12 +26,12 @@ _EXAMPLES = 3
 
 
 def extract_denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of the denoiser by its own names; those that only training needs are left out.
+    """Return the tensors of the denoiser by its own names, without those that only training needs.
 
     Raises
     ------
     CheckpointError
-        If there are none, or others that are not known.
+        If there are none, or there are tensors of unknown meaning.
     """
     weights = {k.removeprefix(PREFIX): v for k, v in state_dict.items() if k.startswith(PREFIX)}
     if not weights:
@@ -41,7 +41,7 @@ def extract_denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tens
             "MatterGen or XtalPaint"
         )
     others = [name for name in state_dict if not name.startswith(PREFIX)]
-    unknown = {k: _shape(state_dict[k]) for k in others if not _OF_THE_TRAINING.match(k)}
+    unknown = {k: _shape(state_dict[k]) for k in others if not _TRAINING_ONLY.match(k)}
     if unknown:
         raise CheckpointError(
             f"it has tensors of unknown meaning outside of the denoiser: {_grouped(unknown)}"
@@ -52,21 +52,21 @@ def extract_denoiser_weights(state_dict: Mapping[str, Tensor]) -> dict[str, Tens
 def select_gemnet_weights(
     weights: Mapping[str, Tensor], settings: GemNetSettings, kept: GemNetSettings
 ) -> dict[str, Tensor]:
-    """The tensors that a `GemNetwork` of the size `kept` takes.
+    """Return the tensors that a `GemNetwork` of the size `kept` needs.
 
     Parameters
     ----------
     weights
-        Of the denoiser.
+        Tensors of the denoiser.
     settings
-        What the configuration says that the denoiser has.
+        Size of the denoiser in the configuration.
     kept
-        The same, with heads left out; whether the file has these does not matter.
+        The same without some heads, which the file may or may not contain.
 
     Raises
     ------
     CheckpointError
-        If tensors are missing, too many, of other shapes, or not finite.
+        If tensors are missing, unknown, of other shapes, or not finite.
     """
     refuse_conditions(sorted({m[1] for name in weights if (m := _CONDITION.match(name))}))
     found = {name: _shape(tensor) for name, tensor in weights.items()}
@@ -91,7 +91,7 @@ def _finite(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(
-            f"numbers in it are not finite ({', '.join(broken[:_EXAMPLES])}; {len(broken)} tensors "
+            f"some values are not finite ({', '.join(broken[:_EXAMPLES])}; {len(broken)} tensors "
             "in all): its training has diverged"
         )
     return weights
@@ -108,7 +108,7 @@ def _shape(tensor: Tensor) -> tuple[int, ...]:
 
 
 def _grouped(shapes: Shapes) -> str:
-    """Tensors by the part of the network that they are in, with examples."""
+    """Describe tensors by the part of the network they belong to, with examples."""
     groups: dict[str, list[str]] = {}
     for name, shape in sorted(shapes.items()):
         part = re.match(r"\w+(\.(?!weight|bias)\w+)?(\.\d+)?", name)
@@ -121,8 +121,8 @@ def _grouped(shapes: Shapes) -> str:
 
 
 def _contradictions(found: Shapes, settings: GemNetSettings) -> list[str]:
-    """What the weights and the configuration say differently, in words."""
-    told = {
+    """Describe the differences between weights and configuration."""
+    sizes = {
         "interaction blocks (num_blocks)": (_blocks(found), settings.blocks),
         "species (with_mask_type adds one)": (
             _rows(found, "gemnet.atom_emb.embeddings.weight"),
@@ -139,7 +139,7 @@ def _contradictions(found: Shapes, settings: GemNetSettings) -> list[str]:
     }
     return [
         f"the weights have {has} {what}, the configuration says {says}"
-        for what, (has, says) in told.items()
+        for what, (has, says) in sizes.items()
         if has is not None and has != says
     ]
 

@@ -1,4 +1,4 @@
-"""Batches of noisy structures, an endless sequence that any process can make any part of."""
+"""Batches of noisy structures: an endless sequence of which each process makes its own part."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from aiida_hpaint.science.diffusion.training.structures import (
 )
 
 POOL = 16
-"""Batches are cut from pools of this many, sorted by size, so that little is padded."""
+"""Batches in a pool. Pools are sorted by size before they are cut, so that little is padded."""
 
 
 @dataclass(frozen=True)
 class NoisyBatch:
-    """What one training step sees.
+    """A batch of noisy structures and the noise to learn.
 
     Attributes
     ----------
     crystals : noisy structures.
-    levels : (B, N) standard deviation of the noise, in its units; 0 at clean sites.
+    levels : (B, N) standard deviation of the noise, in the units of the noise; 0 at clean sites.
     target : (B, N, 3) expected noise, dimensionless, along the axes of the noise.
     """
 
@@ -47,11 +47,11 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
     Parameters
     ----------
     focus_share
-        Share of the structures with the focus of the masks in each pool; None: as it comes.
+        Share of the structures with the focus of the masks in each pool; None: as in the data.
     stream
-        0 for training, 1 for validation: another sequence of the same seed.
+        0 for training, 1 for validation: independent sequences of the same seed.
     rank, world
-        Of `world` processes each makes one batch a step, all of them different.
+        Index and number of the processes; each makes its own batch in each step.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
             yield self.batch(step * self.world + self.rank)
 
     def batch(self, number: int) -> NoisyBatch:
-        """The batch of a number."""
+        """Return one batch of the sequence; it depends on the seed and its number alone."""
         rng = np.random.default_rng([self.seed, 2 * self.stream + 1, number])
         return self._collate([self._add_noise(i, rng) for i in self._members(number)])
 
     def _members(self, number: int) -> NDArray[np.int64]:
-        """The structures of a batch: a slice of a shuffled pool that is sorted by size."""
+        """Choose the structures of a batch: a slice of a random pool that is sorted by size."""
         rng = np.random.default_rng([self.seed, 2 * self.stream, number // POOL])
         total = POOL * self.batch_size
         share = self._focused_share()

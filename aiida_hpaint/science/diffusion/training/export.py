@@ -1,4 +1,4 @@
-"""From a training checkpoint to a model that can be shipped."""
+"""Export of a training checkpoint as a model with its card."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aiida_hpaint.science.diffusion.training.run_record import read_record
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
 _PREFIX = "network."
-_ELSEWHERE = {
+_NOT_ON_THE_CARD = {
     "network",
     "noise",
     "sampling",
@@ -36,12 +36,12 @@ _COST = ("seconds", "device", "devices", "validation_loss", "versions")
 def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> ModelCard:
     """Write the (averaged) weights of a training checkpoint, and their card, to `path`.
 
-    The checkpoint is read without executing anything in it.
+    Nothing in the checkpoint is executed.
 
     Raises
     ------
     CheckpointError
-        If the checkpoint is not one of `train`, or of another network.
+        If the checkpoint was not written by `train`, or is of another network.
     """
     record = read_record(checkpoint)
     weights = {
@@ -52,7 +52,7 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
     network = build_network(settings)
     try:
         network.load_state_dict(weights)
-        _keep_start(network, settings)
+        _average_with_initial_model(network, settings)
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint} is of another network: {error}") from error
     card = ModelCard(
@@ -63,16 +63,16 @@ def export_model(checkpoint: Path, settings: TrainingSettings, path: Path) -> Mo
         sampling=settings.recommended,
         description=settings.description,
         data={**settings.about_data, **record["data"]},
-        training=_about_training(settings, record),
+        training=_describe_training(settings, record),
     )
     return save_model(network, card, path)
 
 
-def _keep_start(network: nn.Module, settings: TrainingSettings) -> None:
-    """Move the weights of a network towards those of the model that its training started from.
+def _average_with_initial_model(network: nn.Module, settings: TrainingSettings) -> None:
+    """Average the weights of a network with those of the model that its training started from.
 
-    Averages of a model and what a training on more data made of it are often better than both
-    (Wortsman et al., arXiv:2109.01903, eq. 1).
+    The average is often better than the model before and after training on more data (Wortsman et
+    al., arXiv:2109.01903, eq. 1).
     """
     if not settings.initial_share:
         return
@@ -82,9 +82,9 @@ def _keep_start(network: nn.Module, settings: TrainingSettings) -> None:
             value.lerp_(start[name].to(value), settings.initial_share)
 
 
-def _about_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:
+def _describe_training(settings: TrainingSettings, record: dict[str, Any]) -> dict[str, Any]:
     return {
-        **settings.model_dump(mode="json", exclude=_ELSEWHERE),
+        **settings.model_dump(mode="json", exclude=_NOT_ON_THE_CARD),
         "steps_done": record["steps"],
         **{key: record[key] for key in _COST},
     }

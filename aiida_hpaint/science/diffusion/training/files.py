@@ -1,4 +1,4 @@
-"""Reading training data: npz, extended XYZ, CIF, and the cache folders of MatterGen."""
+"""Readers of training data: npz, extended XYZ, CIF, and cache folders of MatterGen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from aiida_hpaint.science.structures.errors import HostError
 from aiida_hpaint.science.structures.extxyz import read_extxyz
 
 NPZ_KEYS = ("num_atoms", "atomic_numbers", "frac_coords", "lattice")
-"""Arrays of an npz: sites of each structure, then all sites and all cells (rows, Å)."""
+"""Arrays of an npz: number of sites of each structure, all sites, all cells (rows, Å)."""
 
 CACHE_KEYS = ("num_atoms", "atomic_numbers", "pos", "cell")
 """The same arrays, as MatterGen 1.0 names the files of its caches."""
@@ -35,7 +35,7 @@ _LABELS = ("material_id", "structure_id", "labels")
 
 
 class Source(Settings):
-    """A file or folder with structures; in YAML its path alone is enough."""
+    """A file or folder with structures; short form in YAML: its path."""
 
     path: Path = Field(
         description="npz, extxyz, CIF, a folder of CIFs or a cache folder of MatterGen"
@@ -63,7 +63,7 @@ def load_structures(sources: Sequence[Source]) -> TrainingStructures:
     Raises
     ------
     TrainingDataError
-        If a source is missing, is not the one of its sha256, or holds what cannot be used.
+        If a source is missing, has another sha256, or has structures that cannot be used.
     """
     return join_structures([read_source(source) for source in sources])
 
@@ -83,7 +83,7 @@ def read_source(source: Source) -> TrainingStructures:
     if source.sha256 and (found := hash_source(path)) != source.sha256:
         raise TrainingDataError(
             f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...: "
-            "these are other data than were asked for"
+            "the data have changed"
         )
     try:
         return read(path)
@@ -94,7 +94,7 @@ def read_source(source: Source) -> TrainingStructures:
 
 
 def hash_source(path: Path) -> str:
-    """The sha256 of a file; of a folder, that of the names and hashes of its files."""
+    """Return the sha256 of a file; of a folder, that of the names and hashes of its files."""
     if path.is_file():
         return hash_file(path)
     listed = [f"{file.name} {hash_source(file)}\n" for file in _files_of(path)]
@@ -102,7 +102,7 @@ def hash_source(path: Path) -> str:
 
 
 def describe_source(source: Source, structures: TrainingStructures) -> dict[str, Any]:
-    """Name, hash and size of a source, for the card."""
+    """Return name, hash and size of a source, for the card."""
     return {
         "name": source.name or source.path.name,
         "sha256": source.sha256 or hash_source(source.path.expanduser()),
@@ -125,7 +125,7 @@ def _reader(path: Path) -> Callable[[Path], TrainingStructures]:
         raise TrainingDataError(f"there is no file or folder {path}")
     if path.suffix.lower() not in readers:
         raise TrainingDataError(
-            f"{path} is of no kind that is known: give {', '.join(readers)}, a folder of CIFs "
+            f"{path} is not of a supported kind: give {', '.join(readers)}, a folder of CIFs "
             "or a cache folder of MatterGen"
         )
     return readers[path.suffix.lower()]

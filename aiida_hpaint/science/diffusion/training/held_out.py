@@ -1,4 +1,4 @@
-"""Held-out structures: finding what must not be trained on."""
+"""Search for training structures that match held-out ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 @dataclass(frozen=True)
 class HeldOutMatch:
-    """A training structure that is like a held-out one.
+    """A training structure that matches a held-out one.
 
     Attributes
     ----------
-    index : its place among the training structures.
+    index : index of the training structure.
     label, held_out : names of both.
-    reason : 'structure' where the matcher calls them the same, or the label of their prototype.
+    reason : 'structure' if StructureMatcher finds them equal, else the label of their prototype.
     """
 
     index: int
@@ -41,10 +41,10 @@ def find_held_out(
     held_out: TrainingStructures,
     by: Literal["structure", "prototype"] = "structure",
 ) -> list[HeldOutMatch]:
-    """Training structures that match a held-out one.
+    """Find training structures that match a held-out one.
 
-    Only structures of the same reduced formula are compared, which neither way can miss: by
-    pymatgen's StructureMatcher with its defaults and, with 'prototype', by `prototype_label`.
+    Structures are compared by pymatgen's StructureMatcher with its defaults and, with 'prototype',
+    also by `prototype_label`. Both need equal reduced formulas, so only such pairs are compared.
     """
     wanted = defaultdict(list)
     for index, formula in enumerate(formula_keys(held_out)):
@@ -61,7 +61,7 @@ def find_held_out(
 
 
 def formula_keys(structures: TrainingStructures) -> list[bytes]:
-    """(S,) keys that are equal where reduced formulas are."""
+    """Return keys (S,) that are equal where reduced formulas are equal."""
     numbers = np.asarray(structures.numbers)
     keys = []
     for row in structures.chosen:
@@ -74,18 +74,18 @@ def formula_keys(structures: TrainingStructures) -> list[bytes]:
 
 
 def write_matches(removals: list[HeldOutMatch], path: Path) -> None:
-    """Write what was removed, and why, as CSV."""
+    """Write the matches and their reasons as CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["removed", "like", "by"])
         for removal in removals:
-            told = (removal.label, removal.held_out, removal.reason)
-            writer.writerow(map(escape_for_spreadsheet, told))
+            cells = (removal.label, removal.held_out, removal.reason)
+            writer.writerow(map(escape_for_spreadsheet, cells))
 
 
 class _Finder:
-    """Compares with held-out structures, which are prepared once."""
+    """Comparison with held-out structures, each of which is prepared once."""
 
     def __init__(self, held_out: TrainingStructures, by: str) -> None:
         self.held_out, self.by = held_out, by
@@ -94,7 +94,7 @@ class _Finder:
         self.prototypes: dict[int, str | None] = {}
 
     def find(self, crystal: TrainingCrystal, candidates: list[int]) -> tuple[str, str] | None:
-        """Name of the held-out structure that a crystal is like, and why; or None."""
+        """Return the name of the held-out structure that a crystal matches, and the reason."""
         structure = _structure(crystal)
         for index in candidates:
             if self._matches(structure, index):

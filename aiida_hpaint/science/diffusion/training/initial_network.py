@@ -1,4 +1,4 @@
-"""The network that a training run starts with: new, or that of an earlier model."""
+"""Initial network of a training run: new, or that of an earlier model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
 
 def make_initial_network(settings: TrainingSettings) -> nn.Module:
-    """The network of the settings, with the weights of `initial_model` where there is one.
+    """Build the network of the settings, with the weights of `initial_model` where there is one.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def make_initial_network(settings: TrainingSettings) -> nn.Module:
 
 
 def build_network(settings: TrainingSettings) -> nn.Module:
-    """The network of the settings, with new weights."""
+    """Build the network of the settings, with new weights."""
     sizes = settings.network.model_dump(exclude={"architecture"})
     if settings.network.architecture == "gemnet":
         return GemNetwork(GemNetSettings(**sizes), settings.noise)

@@ -1,4 +1,4 @@
-"""Everything that a training run reads before it starts."""
+"""Reading of all data of a training run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from aiida_hpaint.science.diffusion.training.structures import (
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What was read.
+    """Data of a training run.
 
     Attributes
     ----------
-    training, validation : structures to train on, and to watch the loss on.
-    removed : what was left out of the former because it is held out; None if nothing is.
-    about : what the card says of all this.
+    training, validation : structures for training and for the validation loss.
+    removed : training structures that were removed because they match held-out ones; None if no
+        structures are held out.
+    about : description of the data, for the card.
     """
 
     training: TrainingStructures
@@ -33,7 +34,7 @@ class TrainingInputs:
 
 
 def read_inputs(settings: TrainingSettings) -> TrainingInputs:
-    """Read all sources, and remove from the training data what is held out.
+    """Read all sources, and remove matches of held-out structures from the training data.
 
     Raises
     ------
@@ -57,7 +58,7 @@ def read_inputs(settings: TrainingSettings) -> TrainingInputs:
 
 
 def check_species(structures: TrainingStructures, settings: TrainingSettings) -> None:
-    """Whether the network has a place for every element.
+    """Check that the network supports every element.
 
     Raises
     ------
@@ -69,8 +70,8 @@ def check_species(structures: TrainingStructures, settings: TrainingSettings) ->
     heaviest = int(structures.numbers.max())
     if heaviest > settings.network.species:
         raise TrainingDataError(
-            f"there are atomic numbers up to {heaviest}, and the network knows those up to "
-            f"{settings.network.species}: leave such structures out, or set network.species"
+            f"there are atomic numbers up to {heaviest}, and the network supports those up to "
+            f"{settings.network.species}: leave such structures out, or raise network.species"
         )
 
 

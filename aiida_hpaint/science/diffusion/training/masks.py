@@ -1,4 +1,4 @@
-"""Masks: which sites of a training structure are noisy, and how noisy each of them is."""
+"""Masks: which sites of a training structure are noisy, and at which time of the noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiida_hpaint.science.settings import Settings
 
 
 class MaskSettings(Settings):
-    """Which sites are noisy in training."""
+    """Settings of the noisy sites in training."""
 
     kind: Literal["task", "uniform", "td", "none"] = Field(
         "task",
@@ -21,22 +21,31 @@ class MaskSettings(Settings):
         "time `t_replace` with probability `p_replace` (TD-Paint, arXiv:2410.09306); 'none': all "
         "sites are noisy at one time, for `pos-only` and `baseline` sampling",
     )
-    focus: int = Field(1, description="atomic number that the model is for")
-    focus_probability: float = Field(0.8, ge=0, le=1, description="hide all sites of the focus")
-    element_probability: float = Field(0.6, ge=0, le=1, description="else: all of one element")
-    known: float = Field(0.2, ge=0, le=1, description="of 'uniform'")
-    p_replace: float = Field(0.2, ge=0, lt=1, description="of 'td'")
-    t_replace: float = Field(0.001, ge=0, lt=1, description="of 'td'")
+    focus: int = Field(
+        1, description="atomic number of the element that the model is meant to restore"
+    )
+    focus_probability: float = Field(
+        0.8, ge=0, le=1, description="probability of all sites of the focus"
+    )
+    element_probability: float = Field(
+        0.6, ge=0, le=1, description="otherwise, probability of all sites of one element"
+    )
+    known: float = Field(0.2, ge=0, le=1, description="probability of a known site, for 'uniform'")
+    p_replace: float = Field(0.2, ge=0, lt=1, description="probability of a known site, for 'td'")
+    t_replace: float = Field(0.001, ge=0, lt=1, description="time of known sites, for 'td'")
 
 
 def draw_mask(
     numbers: NDArray[np.integer], settings: MaskSettings, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """(n,) True for noisy sites, at least one; 'task' leaves one of two or more sites clean."""
+    """Return a mask (n,) of noisy sites, at least one; 'task' keeps one of several clean."""
     if settings.kind in ("td", "none"):
         return np.ones(len(numbers), dtype=bool)
     if settings.kind == "uniform":
-        return _repair(rng.random(len(numbers)) >= settings.known, rng)
+        mask = rng.random(len(numbers)) >= settings.known
+        if not mask.any():
+            mask[rng.integers(len(mask))] = True
+        return mask
     elements = np.unique(numbers)
     several = len(elements) > 1
     if several and settings.focus in elements and rng.random() < settings.focus_probability:
@@ -49,17 +58,11 @@ def draw_mask(
 def draw_times(
     mask: NDArray[np.bool_], settings: MaskSettings, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """(m,) times, from 0 to 1, of the noisy sites of one structure."""
+    """Return the times (m,), 0 to 1, of the noisy sites of one structure."""
     times = np.full(int(mask.sum()), rng.random())
     if settings.kind == "td":
         times[rng.random(len(times)) < settings.p_replace] = settings.t_replace
     return times
-
-
-def _repair(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.bool_]:
-    if not mask.any():
-        mask[rng.integers(len(mask))] = True
-    return mask
 
 
 def _random_subset(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:

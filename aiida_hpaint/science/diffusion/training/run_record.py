@@ -1,4 +1,4 @@
-"""What a run leaves behind: checkpoints that it can go on from, its loss curve, its cost."""
+"""Record of a training run: checkpoints to continue from, loss curve and cost."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 
 _RECORD_KEY = "aiida_hpaint"
-"""Key of a checkpoint with the record of its run."""
+"""Key of the record in a checkpoint."""
 
 LAST_CHECKPOINT = "last.ckpt"
-"""The checkpoint that a run ends with, finished or not."""
+"""Last checkpoint of a run, finished or not."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ class LossPoint:
 
 
 class RunRecorder(Callback):
-    """Writes checkpoints and the loss curve, and ends the run when its time is over.
+    """Callback that writes checkpoints and the loss curve, and stops the run at a deadline.
 
     Parameters
     ----------
     folder
         Where to write `last.ckpt`, `loss.csv` and, with `keep_all`, `step=N.ckpt`.
     facts
-        What else the record is to hold: settings and data.
+        Further entries of the record: settings and data.
     deadline
         Value of `time.monotonic()` after which to stop; None: never.
     """
@@ -74,13 +74,13 @@ class RunRecorder(Callback):
         self.losses: list[Tensor] = []
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Start the clock, after everything is read and loaded."""
+        """Start the clock, once data and weights are loaded."""
         self.began = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the loss, save, and see whether there is time left."""
+        """Record the loss, save a checkpoint, and check the deadline."""
         self.losses.append(outputs["loss"].detach())
         step = trainer.global_step
         if step % self.log_every == 0:
@@ -90,19 +90,19 @@ class RunRecorder(Callback):
             trainer.save_checkpoint(self.folder / name)
         if self.deadline is not None:
             late = time.monotonic() > self.deadline
-            # All processes have to stop after the same step.
+            # All processes have to stop after the same step, or those that go on wait for ever.
             late = trainer.strategy.reduce_boolean_decision(late, all=False)
             trainer.should_stop = trainer.should_stop or late
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Note the loss on the validation structures."""
-        # a run that has to stop is validated where one run would not be
+        """Record the validation loss."""
+        # A run that is stopped is validated once more than an uninterrupted one.
         if trainer.global_step % int(trainer.val_check_batch or 1) == 0:
             value = float(trainer.callback_metrics["validation_loss"])
             self._add_row(trainer, validation=value)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Save what there is at the end, before the averaged weights replace the others."""
+        """Save the last checkpoint, before the averaged weights replace the others."""
         if trainer.global_step >= trainer.max_steps:
             self._add_row(trainer)
         trainer.save_checkpoint(self.folder / LAST_CHECKPOINT)
@@ -110,7 +110,7 @@ class RunRecorder(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Put the record into the checkpoint."""
+        """Add the record to the checkpoint."""
         validations = [row.validation for row in self.rows if row.validation is not None]
         checkpoint[_RECORD_KEY] = {
             **self.facts,
@@ -124,7 +124,7 @@ class RunRecorder(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Go on with the record of the run that is resumed."""
+        """Continue the record of the run that is resumed."""
         record = checkpoint[_RECORD_KEY]
         self.before = record["seconds"]
         self.rows = [LossPoint(*row) for row in record["rows"]]
@@ -145,19 +145,19 @@ class RunRecorder(Callback):
 
 
 def read_record(checkpoint: Path) -> dict[str, Any]:
-    """The record in a checkpoint, and its `steps`; nothing in the file is executed.
+    """Read the record in a checkpoint, with `steps` and `weights`; nothing in it is executed.
 
     Raises
     ------
     CheckpointError
-        If it is no checkpoint of a training run.
+        If it is not a checkpoint of a training run.
     """
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, UnpicklingError) as error:
-        raise CheckpointError(f"{checkpoint} is no readable checkpoint: {error}") from error
+        raise CheckpointError(f"{checkpoint} is not a readable checkpoint: {error}") from error
     if _RECORD_KEY not in state:
-        raise CheckpointError(f"{checkpoint} is no checkpoint of `aiida-hpaint train`")
+        raise CheckpointError(f"{checkpoint} is not a checkpoint of `aiida-hpaint train`")
     return {**state[_RECORD_KEY], "steps": state["global_step"], "weights": state["state_dict"]}
 
 
@@ -171,7 +171,7 @@ def write_curve(rows: list[LossPoint], path: Path) -> None:
 
 
 def _describe_machine(trainer: Trainer) -> dict[str, Any]:
-    """Device and versions, for the card."""
+    """Return device and versions, for the card."""
     device = trainer.strategy.root_device
     return {
         "device": torch.cuda.get_device_name(device)
@@ -188,7 +188,7 @@ def _describe_machine(trainer: Trainer) -> dict[str, Any]:
 
 
 def read_processor_name() -> str:
-    """Name of this machine's CPU, as far as it can be told."""
+    """Return the name of this machine's CPU, or what the platform reports instead."""
     listed = Path("/proc/cpuinfo")
     if sys.platform == "linux" and listed.is_file():
         for line in listed.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -198,7 +198,7 @@ def read_processor_name() -> str:
 
 
 class StepProgressBar(TQDMProgressBar):
-    """Steps done of all, loss and rate."""
+    """Progress bar with steps, loss and rate."""
 
     def __init__(self, steps: int) -> None:
         super().__init__(refresh_rate=20)
@@ -206,20 +206,20 @@ class StepProgressBar(TQDMProgressBar):
 
     @property
     def total_train_batches(self) -> int:
-        """Steps of the whole run; the sequence of batches itself has no end."""
+        """Steps of the whole run; the sequence of batches itself is endless."""
         return self.steps
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Let the bar begin where a resumed run does."""
+        """Start the bar at the first step of a resumed run."""
         super().on_train_start(trainer, module)
-        self._set_out(trainer)
+        self._start_bar(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, *arguments: Any) -> None:
-        """The only epoch."""
+        """Start the bar of the only epoch."""
         super().on_train_epoch_start(trainer, *arguments)
-        self._set_out(trainer)
+        self._start_bar(trainer)
 
-    def _set_out(self, trainer: Trainer) -> None:
+    def _start_bar(self, trainer: Trainer) -> None:
         self.train_progress_bar.total = self.steps
         self.train_progress_bar.initial = trainer.global_step
         self.train_progress_bar.n = trainer.global_step
@@ -228,7 +228,7 @@ class StepProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: Trainer, module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """The losses, without a version number."""
+        """Return the losses, without a version number."""
         metrics = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return dict(metrics)

@@ -1,4 +1,4 @@
-"""Structures to train on: flat arrays, which may lie on disk, and one crystal at a time of them."""
+"""Structures to train on: flat arrays, possibly mapped from disk, read one crystal at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAVIEST = 118
 """Largest atomic number."""
 
 SMALLEST_VOLUME = 0.1
-"""Å³ per site; nothing that is real comes near."""
+"""Å³ per site; real crystals have far more."""
 
 
 class TrainingDataError(ValueError):
@@ -41,7 +41,7 @@ class TrainingCrystal:
 
 @dataclass(frozen=True)
 class TrainingStructures:
-    """Many structures, as they were read; `chosen` selects and nothing is copied for it.
+    """Structures as they were read; `chosen` selects some of them without copying.
 
     Attributes
     ----------
@@ -49,8 +49,8 @@ class TrainingStructures:
     numbers : (N,) atomic numbers, structure after structure.
     frac : (N, 3) fractional coordinates.
     cells : (F, 3, 3) lattice vectors as rows, Å.
-    labels : (F,) names for messages and lists.
-    chosen : (S,) the structures that are meant, as rows of the arrays above.
+    labels : (F,) names of the structures.
+    chosen : (S,) rows of the selected structures in the arrays above.
     """
 
     counts: IntArray
@@ -69,7 +69,7 @@ class TrainingStructures:
         cells: FloatArray,
         labels: NDArray[np.str_] | None = None,
     ) -> TrainingStructures:
-        """All structures of some arrays, once they are found to be sound.
+        """Check arrays and select all structures in them.
 
         Raises
         ------
@@ -91,7 +91,7 @@ class TrainingStructures:
         return len(self.chosen)
 
     def crystal(self, index: int, *, niggli: bool = False) -> TrainingCrystal:
-        """One structure, in the cell that `host_frame` chooses for sampling."""
+        """Return one structure in the reduced cell that sampling uses for hosts."""
         row = int(self.chosen[index])
         start = self.starts[row]
         sites = slice(start, start + self.counts[row])
@@ -103,27 +103,27 @@ class TrainingStructures:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """(F,) first site of each structure in the arrays."""
+        """First site of each structure in the arrays, (F,)."""
         return np.asarray(np.cumsum(self.counts) - self.counts)
 
     @property
     def sizes(self) -> NDArray[np.int64]:
-        """(S,) number of sites of each structure."""
+        """Number of sites of each structure, (S,)."""
         return np.asarray(self.counts[self.chosen], dtype=np.int64)
 
     def contain(self, number: int) -> NDArray[np.bool_]:
-        """(S,) whether a structure has a site of this atomic number."""
+        """Return a mask (S,) of structures that have a site of this atomic number."""
         found = np.logical_or.reduceat(np.asarray(self.numbers) == number, self.starts)
         return np.asarray(found[self.chosen])
 
     def without(self, indices: Sequence[int] | IntArray) -> TrainingStructures:
-        """The same structures, those at some indices left out."""
+        """Return the structures without those at some indices."""
         kept = np.delete(self.chosen, np.asarray(indices, dtype=np.int64))
         return replace(self, chosen=kept)
 
 
 def join_structures(parts: Sequence[TrainingStructures]) -> TrainingStructures:
-    """The structures of several sources as one, in their order."""
+    """Concatenate the structures of several sources."""
     if len(parts) == 1:
         return parts[0]
     shifts = np.cumsum([0] + [len(part.counts) for part in parts[:-1]])
@@ -145,7 +145,7 @@ def check_shapes(
     cells: FloatArray,
     labels: NDArray[np.str_],
 ) -> None:
-    """Whether arrays belong together.
+    """Check that arrays belong together.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def check_shapes(
     """
     total = int(counts.sum())
     if not len(counts):
-        raise TrainingDataError("it holds no structure")
+        raise TrainingDataError("it has no structures")
     for name, shape, wanted in (
         ("atomic numbers", numbers.shape, (total,)),
         ("fractional coordinates", frac.shape, (total, 3)),
@@ -164,17 +164,17 @@ def check_shapes(
         if shape != wanted:
             raise TrainingDataError(
                 f"the {name} have the shape {shape}, and the numbers of sites of "
-                f"{len(counts)} structures (together {total}) ask for {wanted}"
+                f"{len(counts)} structures (together {total}) require {wanted}"
             )
 
 
 def check_structures(structures: TrainingStructures) -> None:
-    """Whether each structure is one that can be learnt from.
+    """Check that each structure can be used for training.
 
     Raises
     ------
     TrainingDataError
-        If not; the first one and the number of others are named.
+        If not; the message names the first one and counts the others.
     """
     numbers, counts = np.asarray(structures.numbers), structures.counts
     _refuse(structures, counts < 1, "has no sites")
@@ -189,7 +189,7 @@ def check_structures(structures: TrainingStructures) -> None:
 
 
 def _any(structures: TrainingStructures, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(F,) whether it holds for any site of a structure."""
+    """Return a mask (F,) of structures with any of the marked sites."""
     return np.asarray(np.logical_or.reduceat(sites, structures.starts))
 
 

@@ -1,4 +1,4 @@
-"""Training of a score network with Lightning, from a settings object to a shipped model."""
+"""Training of a score network with Lightning."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How a run ended.
+    """Result of a training run.
 
     Attributes
     ----------
-    checkpoint : file to export a model from, or to go on from.
+    checkpoint : file to export a model from, or to continue from.
     steps : steps done in all.
-    finished : whether these are all; False where time ran out.
+    finished : whether all steps are done; False if the deadline came first.
     """
 
     checkpoint: Path
@@ -44,7 +44,7 @@ class TrainingResult:
 
 
 class ScoreMatching(lightning.LightningModule):
-    """Denoising score matching: the network learns the expected noise of noisy sites."""
+    """Denoising score matching: a network learns the expected noise of noisy sites."""
 
     def __init__(self, settings: TrainingSettings, inputs: TrainingInputs) -> None:
         super().__init__()
@@ -52,13 +52,13 @@ class ScoreMatching(lightning.LightningModule):
         self.network: nn.Module = make_initial_network(settings)
 
     def training_step(self, batch: NoisyBatch, index: int) -> Tensor:
-        """Mean square error of the estimated noise."""
+        """Return the loss of a training batch."""
         loss = self._loss(batch)
         self.log("loss", loss, prog_bar=True, batch_size=len(batch.levels))
         return loss
 
     def validation_step(self, batch: NoisyBatch, index: int) -> None:
-        """The same for structures that are not trained on."""
+        """Log the loss of a validation batch."""
         loss = self._loss(batch)
         size = len(batch.levels)
         self.log("validation_loss", loss, prog_bar=True, sync_dist=True, batch_size=size)
@@ -68,11 +68,11 @@ class ScoreMatching(lightning.LightningModule):
         return noise_loss(estimate, batch.target, batch.crystals.unknown, self.settings.loss)
 
     def train_dataloader(self) -> DataLoader[NoisyBatch]:
-        """Batches from the step that training has reached, so that a resumed run goes on."""
+        """Return the batches from the step that training has reached, so that it can be resumed."""
         return self._loader(self.trainer.global_step, self.settings.steps, stream=0)
 
     def val_dataloader(self) -> DataLoader[NoisyBatch]:
-        """The same batches each time."""
+        """Return the validation batches, the same each time."""
         return self._loader(0, self.settings.validation_batches, stream=1)
 
     def _loader(self, first: int, last: int, stream: Literal[0, 1]) -> DataLoader[NoisyBatch]:
@@ -104,7 +104,7 @@ class ScoreMatching(lightning.LightningModule):
         return NoisyBatch(crystals, batch.levels.to(device), batch.target.to(device))
 
     def configure_optimizers(self) -> Any:
-        """Adam or AdamW, with a learning rate that rises, stays, and falls."""
+        """Return Adam or AdamW, with a learning rate that rises, stays and falls."""
         settings = self.settings
         kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
         optimizer = kind(
@@ -132,15 +132,15 @@ def noise_loss(
     unknown: Tensor,
     reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
-    """Squared error of the noise of noisy sites, averaged over structures.
+    """Return the squared error of the noise at noisy sites, averaged over structures.
 
     Parameters
     ----------
     estimate, target : (B, N, 3) noise along its axes, dimensionless.
     unknown : (B, N) the noisy sites.
     reduction : 'mean': squared length of the error, averaged over the sites of a structure, so
-        that every structure counts alike. 'sum': mean over the axes, summed over the sites, so
-        that every site does (MatterGen, Zeni et al. 2025).
+        that structures have equal weight. 'sum': mean over the axes, summed over the sites, so
+        that sites have equal weight (MatterGen, Zeni et al. 2025).
     """
     squares = (estimate - target).square().sum(-1) * unknown
     if reduction == "sum":
@@ -151,23 +151,26 @@ def noise_loss(
 def train(
     settings: TrainingSettings, resume: Path | None = None, deadline: float | None = None
 ) -> TrainingResult:
-    """Train to the end, or until a time; a list of what was held out lies beside the checkpoints.
+    """Train to the last step or until a deadline.
+
+    Training structures that were removed because they match held-out ones are listed beside the
+    checkpoints.
 
     Parameters
     ----------
     settings
-        Everything.
+        Settings of the run.
     resume
-        Checkpoint of an earlier run to go on from; the result is that of one run.
+        Checkpoint of an earlier run to continue; the result is that of an uninterrupted run.
     deadline
-        Value of `time.monotonic()` after which to stop, with a checkpoint to go on from.
+        Value of `time.monotonic()` after which to stop, with a checkpoint to continue from.
 
     Raises
     ------
     TrainingDataError
-        If there is anything wrong with the data.
+        If the data cannot be used.
     CheckpointError
-        If the model to start from, or the checkpoint to go on from, cannot be used.
+        If the initial model, or the checkpoint to continue from, cannot be used.
     """
     torch.set_num_threads(settings.threads)
     lightning.seed_everything(settings.seed, verbose=False)
@@ -184,7 +187,7 @@ def train(
 
 
 def check_resumable(checkpoint: Path, settings: TrainingSettings) -> None:
-    """Whether a run can go on from a checkpoint.
+    """Check that a run can continue from a checkpoint.
 
     Raises
     ------
@@ -196,14 +199,14 @@ def check_resumable(checkpoint: Path, settings: TrainingSettings) -> None:
         raise CheckpointError(f"{checkpoint} is of another network than the settings")
     if record["steps"] >= settings.steps:
         raise CheckpointError(
-            f"{checkpoint} has all {record['steps']} steps: there is nothing to go on with; "
-            "more `steps` in the settings would be another run, with another learning rate"
+            f"{checkpoint} has all {record['steps']} steps: there is nothing to continue; "
+            "with more `steps` in the settings the learning rate would have been different"
         )
 
 
 def is_first_process() -> bool:
-    """Whether this is the process that writes, of those that train together."""
-    # Lightning keeps the rank as an attribute of this function
+    """Return whether this process writes the files, of those that train together."""
+    # Lightning stores the rank as an attribute of this function.
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
@@ -246,7 +249,7 @@ def _strategy(settings: TrainingSettings) -> str:
 def _callbacks(
     settings: TrainingSettings, inputs: TrainingInputs, deadline: float | None
 ) -> list[Callback]:
-    keeper = RunRecorder(
+    recorder = RunRecorder(
         settings.output,
         {"settings": settings.model_dump(mode="json"), "data": inputs.about},
         save_every=settings.save_every,
@@ -255,8 +258,8 @@ def _callbacks(
         deadline=deadline,
     )
     average = [EMAWeightAveraging(decay=settings.average)] if settings.average else []
-    # What is kept has to come after what averages.
-    return [*average, keeper, StepProgressBar(settings.steps)]
+    # The recorder comes after the averaging, so that its checkpoints average the last step too.
+    return [*average, recorder, StepProgressBar(settings.steps)]
 
 
 __all__ = ["ScoreMatching", "TrainingResult", "TrainingSettings", "noise_loss", "train"]

@@ -80,7 +80,7 @@ def test_a_changed_file_is_refused(model_file: Path) -> None:
 
 def test_another_architecture_is_refused(model_file: Path) -> None:
     edit_card(model_file, architecture="transformer")
-    with pytest.raises(CheckpointError, match="architecture 'transformer'; this version knows"):
+    with pytest.raises(CheckpointError, match="architecture 'transformer'; this version supports"):
         load_model(str(model_file))
 
 

@@ -111,7 +111,7 @@ def test_the_hash_is_checked_where_it_is_given(
         about = describe_source(right, read_source(right))
         assert about["sha256"] == right.sha256
         assert about["name"] == path.name
-        with pytest.raises(TrainingDataError, match="other data than were asked for"):
+        with pytest.raises(TrainingDataError, match="the data have changed"):
             read_source(Source(path=path, sha256="0" * 64))
     before = hash_source(cache)
     np.save(cache / "num_atoms.npy", np.array([1, 2, 3]))
@@ -122,7 +122,7 @@ def test_the_hash_is_checked_where_it_is_given(
     ("changes", "message"),
     [
         ({"lattice": None}, "it has no lattice"),
-        ({"num_atoms": np.array([5, 6, 5])}, r"together 16\) ask for \(16,\)"),
+        ({"num_atoms": np.array([5, 6, 5])}, r"together 16\) require \(16,\)"),
         ({"num_atoms": np.array([5.0, 6.0, 6.0])}, "have to be integers"),
         ({"num_atoms": np.array([5, 0, 12])}, "structure 1, '1', has no sites"),
         ({"atomic_numbers": np.array([119] * 17)}, r"structure 0, '0', \(and 2 more\) has atomic"),
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("empty", "neither CIF files nor"),
         ("a.npz", "cannot be read"),
         ("a.cif", "it lists no sites"),
-        ("a.json", "of no kind that is known"),
+        ("a.json", "not of a supported kind"),
     ):
         with pytest.raises(TrainingDataError, match=message):
             read_source(Source(path=tmp_path / name))

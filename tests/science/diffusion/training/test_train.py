@@ -106,10 +106,10 @@ def test_what_cannot_be_gone_on_from_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="of another network"):
         train(settings(tmp_path, "gemnet"), resume=done)
     (tmp_path / "a.ckpt").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
         train(run, resume=tmp_path / "a.ckpt")
     torch.save({"state_dict": {}}, tmp_path / "b.ckpt")
-    with pytest.raises(CheckpointError, match="is no checkpoint of `aiida-hpaint train`"):
+    with pytest.raises(CheckpointError, match="is not a checkpoint of `aiida-hpaint train`"):
         train(run, resume=tmp_path / "b.ckpt")
 
 
@@ -214,7 +214,7 @@ def test_missing_models_to_start_from_are_named(tmp_path: Path) -> None:
     ("values", "message"),
     [
         ({"noise": {"kind": "fractional"}}, "takes noise levels in Å"),
-        ({"masks": {"kind": "td"}}, "are for the architecture 'gemnet'"),
+        ({"masks": {"kind": "td"}}, "need the architecture 'gemnet'"),
         ({"network": {"architecture": "transformer"}}, "'dense', 'gemnet'"),
         ({"network": {"architecture": "gemnet", "layers": 3}}, "layers"),
     ],
@@ -228,7 +228,7 @@ def test_what_does_not_fit_together_is_refused(
 
 def test_elements_without_a_place_in_the_network_are_named(tmp_path: Path) -> None:
     run = settings(tmp_path, "gemnet", network={**GEMNET, "species": 20})
-    with pytest.raises(TrainingDataError, match=r"set network\.species"):
+    with pytest.raises(TrainingDataError, match=r"raise network\.species"):
         read_inputs(run)
 
 
