@@ -58,7 +58,7 @@ def test_a_model_is_what_its_card_says_as_well(
             {"sha256": "0f" * 32},
             r"sha256 of its card \(0f0f0f0f0f0f\.\.\.\): fetch",
         ),
-        (None, {"architecture": "newer"}, "is of architecture 'newer'; this version supports"),
+        (None, {"architecture": "newer"}, "is of architecture 'newer'; this version knows"),
     ],
 )
 def test_a_model_that_jobs_would_refuse_is_refused_before(

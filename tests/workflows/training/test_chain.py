@@ -67,7 +67,7 @@ def test_data_are_sent_or_stay_where_they_are(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("profile")
 def test_what_is_missing_is_named() -> None:
     for source in ("nothing.npz", {"path": "nothing.npz", "sha256": "0" * 64}, "/nothing.npz"):
-        with pytest.raises(ValueError, match=r"nothing\.npz here; if it is where the jobs run"):
+        with pytest.raises(ValueError, match=r"nothing\.npz; for data on the remote computer"):
             build(settings(data=source))
     with pytest.raises(ValueError, match="has the sha256"):
         build(settings(data={"path": CRYSTALS, "sha256": "0" * 64}))

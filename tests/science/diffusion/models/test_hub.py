@@ -60,7 +60,7 @@ def test_a_fetched_model_is_found_by_its_name(hub: Hub, published: dict[str, byt
     told: list[str] = []
     with pytest.raises(CheckpointError, match=f"not on this machine.*models fetch {NAME}"):
         find_model(NAME)
-    card = fetch_model(NAME, tell=told.append)
+    card = fetch_model(NAME, report=told.append)
     assert load_model(NAME, "cpu").card == card
     assert card in list_models()
     assert card.sampling.scheme == "td"
@@ -117,7 +117,7 @@ def test_the_same_commit_has_the_same_content(
 
 
 def test_a_demanded_sha256_is_checked(hub: Hub, published: dict[str, bytes]) -> None:
-    with pytest.raises(CheckpointError, match=f"{sha256_of(published)}, and {'0' * 64} was asked"):
+    with pytest.raises(CheckpointError, match=f"{sha256_of(published)}, but {'0' * 64} was expected"):
         fetch_model(NAME, sha256="0" * 64)
     with pytest.raises(CheckpointError, match="not on this machine"):
         find_model(NAME)

@@ -117,4 +117,4 @@ def test_models_are_found_without_torch(tmp_path: Path) -> None:
         "except ValueError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "reading the checkpoint last.ckpt needs torch" in done.stdout
+    assert "reading the checkpoint last.ckpt needs omegaconf, safetensors and torch" in done.stdout
