@@ -117,7 +117,8 @@ def test_the_same_commit_has_the_same_content(
 
 
 def test_a_demanded_sha256_is_checked(hub: Hub, published: dict[str, bytes]) -> None:
-    with pytest.raises(CheckpointError, match=f"{sha256_of(published)}, but {'0' * 64} was expected"):
+    message = f"{sha256_of(published)}, but {'0' * 64} was expected"
+    with pytest.raises(CheckpointError, match=message):
         fetch_model(NAME, sha256="0" * 64)
     with pytest.raises(CheckpointError, match="not on this machine"):
         find_model(NAME)
