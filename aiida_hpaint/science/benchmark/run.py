@@ -193,7 +193,10 @@ def run_comparison(
         If a generator is named twice, or a folder holds a run with other settings.
     """
     names = name_folders(generators)
-    variants = {name: _with_generator(settings, name) for name in generators}
+    variants = {}
+    for name in generators:
+        sampling = settings.require_sampling().model_copy(update={"generator": name})
+        variants[name] = settings.model_copy(update={"sampling": sampling})
     for name, variant in variants.items():
         open_folder(folder / names[name], references, variant, relaxed, potentials)
     (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
@@ -230,8 +233,3 @@ def name_folders(generators: Sequence[str]) -> dict[str, str]:
         ]
         names[generator] = f"{base}-{len(taken) + 1}" if taken else base
     return names
-
-
-def _with_generator(settings: RestorationSettings, name: str) -> RestorationSettings:
-    sampling = settings.require_sampling().model_copy(update={"generator": name})
-    return settings.model_copy(update={"sampling": sampling})

@@ -25,7 +25,9 @@ _COLUMNS = 4
 
 def draw_potentials(figure: FigureBase, runs: Sequence[Run]) -> None:
     """Draw energies above the reference by other potentials against the one that relaxed."""
-    base, others = _names(runs)
+    records = [record for run in runs for record in run.summary.get("potentials", ())]
+    # The first potential is the one that relaxed.
+    base, *others = dict.fromkeys(record["name"] for record in records)
     rows = -(-len(others) // _COLUMNS)
     panels = figure.subplots(rows, min(len(others), _COLUMNS), squeeze=False, sharex=True)
     for axes in panels.flat[len(others) :]:
@@ -35,13 +37,6 @@ def draw_potentials(figure: FigureBase, runs: Sequence[Run]) -> None:
         _draw_pairs(axes, pairs)
         axes.set(title=shorten_name(name), xlabel=f"{shorten_name(base)} (meV/atom)")
     panels[0, 0].set_ylabel("above the reference (meV/atom)")
-
-
-def _names(runs: Sequence[Run]) -> tuple[str, list[str]]:
-    """Return the potential that relaxed, and the others."""
-    records = [record for run in runs for record in run.summary.get("potentials", ())]
-    names = list(dict.fromkeys(record["name"] for record in records))
-    return names[0], names[1:]
 
 
 def _draw_pairs(axes: Axes, pairs: Sequence[Energies]) -> None:

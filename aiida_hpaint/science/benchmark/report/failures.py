@@ -44,7 +44,7 @@ def find_failures(run: Run) -> list[Failure]:
     reasons = {(entry["label"], entry["formula"]): entry["reason"] for entry in listed}
     missed = [row for row in run.rows if row.lowest is None or not is_correct(row, row.lowest)]
     found = [_failure(row, reasons.get((row.label, row.formula), "")) for row in missed]
-    return sorted(found, key=_severity)
+    return sorted(found, key=lambda f: (f.success, -float("inf") if f.above is None else -f.above))
 
 
 def count_reasons(failures: list[Failure]) -> dict[str, int]:
@@ -63,8 +63,3 @@ def _failure(row: HostRow, reason: str) -> Failure:
     success = is_success(row, lowest)
     above, worst = lowest.energy_difference, lowest.worst_inserted
     return Failure(row, success, above, lowest.status, worst, reason)
-
-
-def _severity(failure: Failure) -> tuple[bool, float]:
-    above = float("inf") if failure.above is None else failure.above
-    return failure.success, -above

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from aiida_hpaint.science.benchmark.report.failures import Failure, count_reasons, find_failures
+from aiida_hpaint.science.benchmark.report.failures import count_reasons, find_failures
 from aiida_hpaint.science.benchmark.report.figure_style import pick_colours
 from aiida_hpaint.science.benchmark.report.figures import (
     draw_all_panels,
@@ -78,7 +78,8 @@ def render_report(runs: Sequence[Run]) -> str:
             "emphasised": [0, 1] if relaxed else [0],
             "figures": [
                 {
-                    "source": _embed(render_svg(draw_panel(panel, runs))),
+                    "source": "data:image/svg+xml;base64,"
+                    + b64encode(render_svg(draw_panel(panel, runs))).decode(),
                     "caption": panel.caption,
                 }
                 for panel in select_panels(runs)
@@ -126,10 +127,6 @@ def _find_folders(folder: Path) -> dict[str, Path]:
     return {settings["settings"]["sampling"]["generator"]: folder}
 
 
-def _embed(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
-
-
 def _describe_failures(run: Run, is_first: bool) -> dict[str, Any]:
     """Return what the report says of hosts without a match: LES failures, then LES successes."""
     failures = find_failures(run)
@@ -147,15 +144,13 @@ def _describe_failures(run: Run, is_first: bool) -> dict[str, Any]:
             {
                 "title": title,
                 "is_open": is_open,
-                "reasons": _join_reasons(some),
+                "reasons": "; ".join(
+                    f"{reason}: {count}" for reason, count in count_reasons(some).items()
+                ).capitalize()
+                + ".",
                 "rows": tabulate_failures(some),
             }
             for some, title, is_open in groups
             if some
         ],
     }
-
-
-def _join_reasons(failures: list[Failure]) -> str:
-    counts = count_reasons(failures)
-    return "; ".join(f"{reason}: {count}" for reason, count in counts.items()).capitalize() + "."

@@ -65,7 +65,10 @@ def tabulate_rates(runs: Sequence[Run]) -> Rows:
 
     Rows without a value in any run are left out.
     """
-    rates = [[text, *(_format_rate(run.rate(key)) for run in runs)] for key, text in _RATES.items()]
+    rates = []
+    for key, text in _RATES.items():
+        found = [run.rate(key) for run in runs]
+        rates.append([text, *(f"{r} ({r.interval})" if r is not None else UNKNOWN for r in found)])
     costs = [
         [text, *(_format(run.cost(group, key), ".3g") for run in runs)]
         for (group, key), text in _COSTS.items()
@@ -158,10 +161,6 @@ def _count_candidates(run: Run) -> str:
 def _format(value: float | None, form: str, factor: float = 1.0) -> str:
     # A cost that the summary lacks is NaN, which differs from itself.
     return UNKNOWN if value is None or value != value else format(factor * value, form)
-
-
-def _format_rate(rate: Rate | None) -> str:
-    return UNKNOWN if rate is None else f"{rate} ({rate.interval})"
 
 
 def _format_counted_rate(entry: Mapping[str, Any] | None) -> str:

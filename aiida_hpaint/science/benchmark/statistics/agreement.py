@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -96,8 +97,11 @@ def compare_potentials(rows: Sequence[HostRow], base: str) -> list[dict[str, Any
 
 def _record(hosts: Sequence[Energies]) -> dict[str, Any]:
     picks = [bool(host.matched[host.theirs.argmin()]) for host in hosts]
-    contested = [
-        pick for pick, host in zip(picks, hosts, strict=True) if 0 < host.matched.mean() < 1
+    is_contested = [bool(0 < host.matched.mean() < 1) for host in hosts]
+    contested = list(compress(picks, is_contested))
+    gaps = [
+        host.theirs[~host.matched].min() - host.theirs[host.matched].min()
+        for host in compress(hosts, is_contested)
     ]
     return {
         "hosts": len(hosts),
@@ -107,15 +111,8 @@ def _record(hosts: Sequence[Energies]) -> dict[str, Any]:
         "reference_lowest": estimate_rate_as_json(
             [bool((h.theirs[~h.matched] >= 0).all()) for h in hosts]
         ),
-        "margin": _measure_margins([host for host in hosts if 0 < host.matched.mean() < 1]),
+        "margin": {"median": float(np.median(gaps)), "least": float(min(gaps))} if gaps else None,
     }
-
-
-def _measure_margins(contested: Sequence[Energies]) -> dict[str, float] | None:
-    gaps = [
-        host.theirs[~host.matched].min() - host.theirs[host.matched].min() for host in contested
-    ]
-    return {"median": float(np.median(gaps)), "least": float(min(gaps))} if gaps else None
 
 
 def _compare_with_first(hosts: Sequence[Energies]) -> dict[str, Any]:

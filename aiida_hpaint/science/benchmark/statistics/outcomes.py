@@ -56,11 +56,13 @@ def describe_host(
     """
     energy, unrelaxed = _read_reference_energies(target)
     same_as = find_represented(start, samples)
+    formula = Formula.from_list([chemical_symbols[number] for number in reference.numbers])
+    has_nonmetal = np.isin(reference.numbers[~reference.inserted], NONMETALS).any()
     return HostRow(
         index=index,
         label=reference.labels[0],
-        formula=str(_parse_formula(reference).format("hill")),
-        chemistry=_classify(reference),
+        formula=str(formula.format("hill")),
+        chemistry=WITH_NONMETAL if has_nonmetal else WITHOUT_NONMETAL,
         sites=int(reference.site_counts[0]),
         inserted=int(reference.insert_counts[0]),
         reference_energy=energy,
@@ -143,15 +145,6 @@ def _compare(sample: StructureBatch, reference: StructureBatch, suffix: str) -> 
     values = {"match": found.match, "rmsd": found.rmsd, "rmsd_inserted": inserted}
     values["worst_inserted"] = float(found.site_distances.max())
     return {f"{name}{suffix}": value for name, value in values.items()}
-
-
-def _parse_formula(reference: StructureBatch) -> Formula:
-    return Formula.from_list([chemical_symbols[number] for number in reference.numbers])
-
-
-def _classify(reference: StructureBatch) -> str:
-    others = reference.numbers[~reference.inserted]
-    return WITH_NONMETAL if np.isin(others, NONMETALS).any() else WITHOUT_NONMETAL
 
 
 def none_unless_finite(value: float) -> float | None:

@@ -43,14 +43,10 @@ def find_reason(row: HostRow) -> str:
     if any(is_correct(row, sample) and sample.candidate is not False for sample in row.samples):
         return NOT_FIRST
     right = [sample for sample in row.samples if sample.match_unrelaxed]
-    if any(_was_relaxed(row, row.outcome(sample).sample) for sample in right):
+    # A sample shares the outcome of the one that was relaxed in its place.
+    shared = [row.samples[row.outcome(sample).sample] for sample in right]
+    if any(one.candidate is not False and one.energy_sampled is not None for one in shared):
         return LOST
     if right:
         return _NOT_RELAXED
     return MOVED if lowest.host_match is False else NOT_SAMPLED
-
-
-def _was_relaxed(row: HostRow, place: int) -> bool:
-    """Return whether a sample was selected and relaxed."""
-    sample = row.samples[place]
-    return sample.candidate is not False and sample.energy_sampled is not None

@@ -242,15 +242,13 @@ def format_samples_csv(rows: Sequence[HostRow]) -> str:
     for row in rows:
         known = [getattr(row, name) for name in of_host]
         for place, sample in enumerate(row.samples):
-            theirs = [_energy(row, name, place) for name in others]
+            theirs = [
+                row.potentials[name].energies[place] if name in row.potentials else None
+                for name in others
+            ]
             ours = [getattr(sample, name) for name in of_sample]
             writer.writerow(map(escape_for_spreadsheet, [*known, *ours, *theirs]))
     return buffer.getvalue()
-
-
-def _energy(row: HostRow, potential: str, place: int) -> float | None:
-    found = row.potentials.get(potential)
-    return None if found is None else found.energies[place]
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -65,6 +65,7 @@ def summarise(
     counts = {len(row.drawn) for row in rows}
     if len(counts) > 1 or counts == {0}:
         raise ValueError(f"hosts have {sorted(counts)} samples: they need the same number, not 0")
+    explained = [explain_failure(row) for row in rows] if _relaxed(rows) else []
     return {
         "hosts": len(rows),
         "samples": counts.pop(),
@@ -78,7 +79,7 @@ def summarise(
         "seconds": _seconds(rows),
         "calls": _calls(rows),
         "statuses": dict(Counter(s.status for row in rows for s in row.samples).most_common()),
-        "failures": _failures(rows),
+        "failures": [one for one in explained if one is not None],
         "potentials": compare_potentials(rows, potential),
     }
 
@@ -200,13 +201,6 @@ def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
         "network_per_host": network,
         "evaluations_per_host": float(np.mean([row.evaluations for row in rows])),
     }
-
-
-def _failures(rows: Sequence[HostRow]) -> list[Figure]:
-    if not _relaxed(rows):
-        return []
-    found = (explain_failure(row) for row in rows)
-    return [failure for failure in found if failure is not None]
 
 
 def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
