@@ -159,32 +159,21 @@ def _make_counts(
     states: dict[int, str] = {}
     for balance in found:
         states.setdefault(balance.count, balance.text(settings.element))
-    counts = [
-        RankedCount(
+    counts = []
+    for n, score in compute_scores(weights, settings).items():
+        one, fewer = candidates.get(n), candidates.get(n - 1)
+        step = None if one is None or fewer is None else one.energy - fewer.energy - reference
+        failure = "" if one is not None and one.is_host_intact else "the host is not intact"
+        ranked = RankedCount(
             count=n,
             score=score,
             weights={name: weights[name].get(n, 0.0) for name in EVIDENCE if weights[name]},
-            energy=candidates[n].energy if n in candidates else None,
-            step=_compute_step(candidates, n, reference),
+            energy=None if one is None else one.energy,
+            step=step,
             stability=stable.get(n),
             window=open_at.get(n),
             states=states.get(n),
-            note=_describe_failure(candidates.get(n)),
+            note="no candidate" if one is None else failure,
         )
-        for n, score in compute_scores(weights, settings).items()
-    ]
+        counts.append(ranked)
     return tuple(sorted(counts, key=lambda count: (-count.score, count.count)))
-
-
-def _compute_step(
-    candidates: Mapping[int, LowestCandidate], n: int, reference: float
-) -> float | None:
-    if n not in candidates or n - 1 not in candidates:
-        return None
-    return candidates[n].energy - candidates[n - 1].energy - reference
-
-
-def _describe_failure(candidate: LowestCandidate | None) -> str:
-    if candidate is None:
-        return "no candidate"
-    return "" if candidate.is_host_intact else "the host is not intact"

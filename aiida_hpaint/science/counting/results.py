@@ -151,9 +151,12 @@ def format_counts_csv(found: Mapping[str, Any]) -> str:
     writer = csv.DictWriter(text, fieldnames=list(found["counts"][0]), lineterminator="\n")
     writer.writeheader()
     for row in found["counts"]:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
+        writer.writerow(
+            {
+                key: json.dumps(value)
+                if isinstance(value, dict | list)
+                else escape_for_spreadsheet(value)
+                for key, value in row.items()
+            }
+        )
     return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict | list) else escape_for_spreadsheet(value)

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
@@ -78,8 +77,5 @@ def find_implausible(contacts: Contacts, alive: BoolArray) -> dict[int, str]:
     total: IntArray = offences.sum(axis=0)
     tolerated = total[alive].min(initial=total.max(initial=0))
     found = np.flatnonzero(alive & (total > tolerated))
-    return {int(place): _reason(offences[:, place]) for place in found}
-
-
-def _reason(offences: NDArray[np.int64]) -> str:
-    return ", ".join(name for name, count in zip(RULES, offences, strict=True) if count)
+    names = np.array(list(RULES))
+    return {int(place): ", ".join(names[offences[:, place] > 0].tolist()) for place in found}

@@ -149,14 +149,10 @@ def group_by_host(results: Sequence[DftResult]) -> list[ValidatedHost]:
         members = [result for result in results if result.host == host]
         candidates = [result for result in members if result.role == "candidate"]
         references = [result for result in members if result.role == "reference"]
-        ordered = sorted(candidates, key=_by_energy)
+        # Candidates without an energy come last.
+        ordered = sorted(candidates, key=lambda r: (r.energy is None, r.energy or 0.0, r.rank))
         found.append(ValidatedHost(tuple(ordered), references[0] if references else None))
     return found
-
-
-def _by_energy(result: DftResult) -> tuple[bool, float, int]:
-    energy = result.energy
-    return energy is None, energy or 0.0, result.rank
 
 
 def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
@@ -174,8 +170,8 @@ def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
         ionic steps, scf iterations and seconds of pw.x.
     """
     compared = [host for host in hosts if host.difference is not None]
-    several = [host for host in hosts if _n_finished(host) > 1]
-    results = [result for host in hosts for result in _all(host)]
+    several = [h for h in hosts if sum(r.energy is not None for r in h.candidates) > 1]
+    results = [r for h in hosts for r in (*h.candidates, h.reference) if r is not None]
     return {
         "hosts": len(hosts),
         "with_reference": sum(host.reference is not None for host in hosts),
@@ -185,21 +181,25 @@ def summarise_validation(hosts: Sequence[ValidatedHost]) -> dict[str, Any]:
         "les": _rate([host.succeeds for host in compared]),
         "energy_difference": _spread([1000 * (host.difference or 0.0) for host in compared]),
         "first_stays_first": _rate([_first_is_lowest(host) for host in several]),
-        "failed": [_failure(result) for result in results if result.energy is None],
-        "cost": {"structures": len(results), **_costs(results)},
+        "failed": [
+            {
+                "label": r.label,
+                "role": r.role,
+                "rank": r.rank,
+                "message": r.report.get("message", ""),
+            }
+            for r in results
+            if r.energy is None
+        ],
+        "cost": {
+            "structures": len(results),
+            **{name: sum(r.report.get(name) or 0 for r in results) for name in _COSTS},
+        },
     }
 
 
 _COSTS = ("jobs", "ionic_steps", "scf_iterations", "seconds")
 """Costs that a report sums up."""
-
-
-def _all(host: ValidatedHost) -> list[DftResult]:
-    return [*host.candidates, *([host.reference] if host.reference is not None else [])]
-
-
-def _n_finished(host: ValidatedHost) -> int:
-    return sum(result.energy is not None for result in host.candidates)
 
 
 def _first_is_lowest(host: ValidatedHost) -> bool:
@@ -221,15 +221,6 @@ def _spread(values: list[float]) -> dict[str, float] | None:
         "lowest": min(values),
         "highest": max(values),
     }
-
-
-def _failure(result: DftResult) -> dict[str, Any]:
-    message = result.report.get("message", "")
-    return {"label": result.label, "role": result.role, "rank": result.rank, "message": message}
-
-
-def _costs(results: list[DftResult]) -> dict[str, float]:
-    return {name: sum(result.report.get(name) or 0 for result in results) for name in _COSTS}
 
 
 VALIDATION_FILENAME = "validation.csv"
@@ -274,12 +265,8 @@ def format_validation_csv(hosts: Sequence[ValidatedHost]) -> str:
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in tabulate_validation(hosts):
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+        writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
     return buffer.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return "" if value is None else escape_for_spreadsheet(value)
 
 
 def _rows(host: ValidatedHost) -> list[dict[str, Any]]:
