@@ -101,6 +101,9 @@ def _assess_others(answer: _Answer, names: list[str]) -> list[Finding]:
     ]
 
 
+_MISSING = r"ModuleNotFoundError: No module named '(\w+).*'"
+
+
 def _assess_imports(answer: _Answer) -> list[Finding]:
     """Find modules of installed packages that cannot be imported."""
     failed = answer.get("imports") or {}
@@ -113,13 +116,9 @@ def _assess_imports(answer: _Answer) -> list[Finding]:
             f"import {name}", error, "", "broken", remedy=f"fix what makes `import {name}` fail"
         )
         for name, error in failed.items()
-        if error and _missing_module(error) not in modules
+        # A module that is missing has a finding of its own.
+        if error and not ((missing := re.fullmatch(_MISSING, error)) and missing[1] in modules)
     ]
-
-
-def _missing_module(error: str) -> str:
-    found = re.fullmatch(r"ModuleNotFoundError: No module named '(\w+).*'", error)
-    return found[1] if found else ""
 
 
 def _environment(python: Mapping[str, Any]) -> dict[str, str]:

@@ -18,16 +18,11 @@ _Answer = Mapping[str, Any]
 def assess_machine(answer: _Answer, workload: Workload) -> list[Finding]:
     """Assess GPUs as torch sees them, cores and memory of the job, and free disk space."""
     torch = [_assess_torch(answer, workload)] if "torch" in answer else []
-    return [*torch, _assess_cores(answer), _assess_disk(answer), *_assess_paths(answer)]
-
-
-def _assess_paths(answer: _Answer) -> list[Finding]:
-    """Note a PYTHONPATH, which can hide packages of the environment."""
-    path = (answer.get("environment") or {}).get("PYTHONPATH")
-    if not path:
-        return []
-    note = "packages in these folders come before those of the environment"
-    return [Finding("PYTHONPATH", str(path), "", "note", False, note)]
+    found = [*torch, _assess_cores(answer), _assess_disk(answer)]
+    if path := (answer.get("environment") or {}).get("PYTHONPATH"):
+        note = "packages in these folders come before those of the environment"
+        found.append(Finding("PYTHONPATH", str(path), "", "note", False, note))
+    return found
 
 
 def _assess_torch(answer: _Answer, workload: Workload) -> Finding:

@@ -27,16 +27,13 @@ Known = Mapping[str, str]
 
 def assess_models(answer: _Answer, workload: Workload) -> list[Finding]:
     """Assess generators (all that are installed), weights in packages, and model files."""
+    # Packages that are missing have a finding of their own.
+    installed = [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
     return [
         *_assess_generators(answer, workload),
-        *(_assess_weights(answer, name, workload) for name in _present(answer)),
+        *(_assess_weights(answer, name, workload) for name in installed),
         *(_assess_file(answer, name) for name in answer.get("files") or {}),
     ]
-
-
-def _present(answer: _Answer) -> list[str]:
-    """Return the installed packages; missing ones have a finding of their own."""
-    return [name for name in answer.get("weights") or {} if answer["packages"].get(name)]
 
 
 def find_local_generator(name: str) -> Known | None:
@@ -104,7 +101,8 @@ def _assess_weights(answer: _Answer, package: str, workload: Workload) -> Findin
 
 
 def _assess_file(answer: _Answer, name: str) -> Finding:
-    there, here = answer["files"][name], _local_hash(name)
+    path = Path(name).expanduser()
+    there, here = answer["files"][name], hash_file(path) if path.is_file() else None
     title, needed = f"potential {name}", shorten_hash(here)
     copy = f"copy {shlex.quote(name)} to the same path on that computer"
     if not there:
@@ -112,8 +110,3 @@ def _assess_file(answer: _Answer, name: str) -> Finding:
     if here is not None and here != there:
         return Finding(title, shorten_hash(there), needed, "differs", remedy=copy)
     return Finding(title, shorten_hash(there), needed)
-
-
-def _local_hash(name: str) -> str | None:
-    path = Path(name).expanduser()
-    return hash_file(path) if path.is_file() else None

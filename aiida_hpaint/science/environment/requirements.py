@@ -54,7 +54,9 @@ def list_remote_requirements(
         If there is no such extra.
     """
     wanted, unwanted = set(extras), DAEMON_ONLY | {normalise_name(name) for name in leave_out}
-    _check_extras(wanted)
+    known = sorted(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ())
+    for name in sorted(wanted.difference(known)):
+        raise ValueError(f"aiida-hpaint has no extra {name!r}: there are {', '.join(known)}")
     found = set(JOB_SCRIPT) - unwanted
     for line in metadata.requires(DISTRIBUTION) or ():
         requirement, extra = _without_extra(line)
@@ -74,12 +76,6 @@ def read_package_name(requirement: str) -> str:
 def normalise_name(name: str) -> str:
     """Return a package name in the normal form of PEP 503, by which names are compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _check_extras(wanted: set[str]) -> None:
-    known = sorted(metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ())
-    for name in sorted(wanted.difference(known)):
-        raise ValueError(f"aiida-hpaint has no extra {name!r}: there are {', '.join(known)}")
 
 
 def _without_extra(line: str) -> tuple[str, str | None]:
