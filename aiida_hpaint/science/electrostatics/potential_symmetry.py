@@ -90,7 +90,9 @@ def complete_orbits(
             continue
         reach = max(tolerance, between) / 2
         members = make_orbit(group, *_move_to_special_position(group, point, reach))
-        if _nearest_distance(group, members, found) < between:
+        among = compute_distances(group, members, members) + np.diag(np.full(len(members), np.inf))
+        before = compute_distances(group, members, found)
+        if min(among.min(initial=np.inf), before.min(initial=np.inf)) < between:
             dropped += 1
             continue
         found = np.concatenate([found, members])
@@ -124,10 +126,3 @@ def _move_to_special_position(
     identity = np.zeros(len(group), dtype=np.bool_)
     identity[group.identity] = True
     return point, identity
-
-
-def _nearest_distance(group: SymmetryGroup, members: FloatArray, found: FloatArray) -> float:
-    """Return the smallest distance (Å) among members, and from them to points found before."""
-    among = compute_distances(group, members, members) + np.diag(np.full(len(members), np.inf))
-    before = compute_distances(group, members, found)
-    return float(min(among.min(initial=np.inf), before.min(initial=np.inf)))

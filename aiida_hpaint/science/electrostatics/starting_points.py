@@ -217,10 +217,12 @@ def _find_arrangements(
 def _make_samples(host: StructureBatch, found: StructureBatch) -> StructureBatch:
     """Return the host with the inserted sites of each arrangement."""
     samples = host[np.zeros(len(found), dtype=np.int64)]
-    rows = [
-        _fill_sites(host, one.frac_coords[one.inserted] - _find_shift(host, one), at)
-        for at, one in enumerate(found)
-    ]
+    rows = []
+    for at, one in enumerate(found):
+        # Symmetrisation may have shifted an arrangement from its host.
+        shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
+        shift = (shifts - np.rint(shifts)).mean(0) if len(shifts) else np.zeros(3)
+        rows.append(_fill_sites(host, one.frac_coords[one.inserted] - shift, at))
     energies = found.scalars.get("energy_pinball", np.full(len(found), np.nan))
     return replace(
         samples.with_coords(np.concatenate(rows)),
@@ -229,12 +231,6 @@ def _make_samples(host: StructureBatch, found: StructureBatch) -> StructureBatch
             "energy_pinball": energies,
         },
     )
-
-
-def _find_shift(host: StructureBatch, one: StructureBatch) -> FloatArray:
-    """Return (3,) the shift of an arrangement from its host, which symmetrisation may cause."""
-    shifts = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
-    return np.asarray((shifts - np.rint(shifts)).mean(0)) if len(shifts) else np.zeros(3)
 
 
 def _fill_sites(host: StructureBatch, positions: FloatArray, sample: int) -> FloatArray:

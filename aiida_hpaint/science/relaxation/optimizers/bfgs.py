@@ -70,7 +70,9 @@ class Bfgs:
         """Update the Hessians with the new forces and take the next step."""
         moves = np.zeros_like(forces)
         hessians = list(state.hessians)
-        for members in _group_by_size(state.counts):
+        # Structures with equally many moving sites are decomposed together.
+        for size in np.unique(state.counts[state.counts > 0]):
+            members = np.flatnonzero(state.counts == size)
             sites = list_site_indices(state.counts, members)
             shape = (len(members), -1)
             stacked = _update(
@@ -110,11 +112,6 @@ class Bfgs:
             np.concatenate([first.displacements, second.displacements]),
             np.concatenate([first.forces, second.forces]),
         )
-
-
-def _group_by_size(counts: IntArray) -> list[IntArray]:
-    """Group structures with equally many moving sites, to decompose their matrices together."""
-    return [np.flatnonzero(counts == size) for size in np.unique(counts) if size > 0]
 
 
 def _update(

@@ -75,7 +75,8 @@ def find_pairs(
         shape = torch.from_numpy(starts[group]).to(device)[:, None] + torch.arange(
             sites, device=device
         )
-        translations = _translations(reach[group[0]]).to(device)
+        axes = [torch.arange(-int(m), int(m) + 1, dtype=torch.float64) for m in reach[group[0]]]
+        translations = torch.cartesian_prod(*axes).to(device)
         index = torch.from_numpy(group).to(device)
         found.append(_find_in_group(placed, lattices[index], shape, translations, cutoff))
     return _merge(found, device)
@@ -99,11 +100,6 @@ def _group_alike(site_counts: IntArray, reach: IntArray) -> list[IntArray]:
         portion = max(1, CANDIDATES // max(1, images * int(site_counts[members[0]]) ** 2))
         groups.extend(members[i : i + portion] for i in range(0, len(members), portion))
     return groups
-
-
-def _translations(reach: IntArray) -> torch.Tensor:
-    axes = [torch.arange(-int(m), int(m) + 1, dtype=torch.float64) for m in reach]
-    return torch.cartesian_prod(*axes)
 
 
 def _find_in_group(
