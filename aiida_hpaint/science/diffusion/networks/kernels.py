@@ -90,7 +90,9 @@ def find_pair_images(crystals: Crystals, cutoff: float) -> PairImages:
     tables = [torch.as_tensor(list_image_translations(cell, cutoff)) for cell in cells]
     counts = torch.tensor([len(table) for table in tables])
     starts = torch.cumsum(counts, 0) - counts
-    structure, first, second = _site_pairs(crystals)
+    present = crystals.present.cpu()
+    both = present[:, :, None] & present[:, None, :]
+    structure, first, second = torch.triu(both).nonzero(as_tuple=True)
     repeats = counts[structure]
     pair = torch.repeat_interleave(torch.arange(len(structure)), repeats)
     within = torch.arange(len(pair)) - (torch.cumsum(repeats, 0) - repeats)[pair]
@@ -103,13 +105,6 @@ def find_pair_images(crystals: Crystals, cutoff: float) -> PairImages:
         pair.to(device),
         translation.to(device, dtype),
     )
-
-
-def _site_pairs(crystals: Crystals) -> tuple[Tensor, Tensor, Tensor]:
-    present = crystals.present.cpu()
-    both = present[:, :, None] & present[:, None, :]
-    structure, first, second = torch.triu(both).nonzero(as_tuple=True)
-    return structure, first, second
 
 
 @torch.no_grad()

@@ -179,18 +179,16 @@ def _conditions(conditions: dict[str, float | str], crystals: Crystals) -> dict[
 
     mattergen's own `set_conditional_property_values` would truncate numbers to integers.
     """
+    from ase.data import chemical_symbols
+
     found: dict[str, Any] = {}
     for name, value in conditions.items():
         if value == OWN:
-            found[name] = [_chemical_system(row) for row in crystals.numbers]
+            # The elements of the crystal, without the zeros that fill up its row.
+            present = [row[row > 0].unique().tolist() for row in crystals.numbers]
+            found[name] = ["-".join(sorted(chemical_symbols[z] for z in row)) for row in present]
         elif isinstance(value, str):
             found[name] = [value] * len(crystals.numbers)
         else:
             found[name] = torch.full((len(crystals.numbers), 1), value, device=crystals.frac.device)
     return found
-
-
-def _chemical_system(numbers: Tensor) -> str:
-    from ase.data import chemical_symbols
-
-    return "-".join(sorted(chemical_symbols[z] for z in numbers.unique().tolist() if z > 0))

@@ -85,7 +85,7 @@ def _inpaint(
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out.
+    """Return whether an error says that memory ran out.
 
     torch has an error of its own for a GPU, and raises a plain RuntimeError on a CPU.
     """

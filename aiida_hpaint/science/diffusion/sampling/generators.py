@@ -286,5 +286,5 @@ def refuse_without_trajectory(generator: Generator) -> None:
 
 
 def _is_reserved(name: str) -> bool:
-    """Whether a name stands for a diffusion model whatever is installed: paths do, too."""
+    """Return whether a name always means a diffusion model, as paths do, whatever is installed."""
     return not is_model_name(name) or is_bundled(name) or name in PUBLISHED

@@ -77,7 +77,10 @@ def find_origin(numbers: IntArray, frac: FloatArray) -> FloatArray:
     """
     if len(numbers) == 0:
         return np.zeros(3)
-    reflections = _list_reflections()
+    # One reflection of each Friedel pair, in order of size.
+    indices = [h for h in product(range(-3, 4), repeat=3) if h > (0, 0, 0)]
+    indices.sort(key=lambda h: (h[0] ** 2 + h[1] ** 2 + h[2] ** 2, h))
+    reflections = np.array(indices)
     factors = (numbers * np.exp(2j * np.pi * reflections @ frac.T)).sum(1)
     # The phase of a weak reflection is rounding noise: strong ones first, and weaker ones only if
     # the strong do not span the reciprocal lattice.
@@ -88,12 +91,6 @@ def find_origin(numbers: IntArray, frac: FloatArray) -> FloatArray:
             phases = np.angle(factors[strong[triple]]) / (2 * np.pi)
             return np.asarray(np.linalg.solve(reflections[strong[triple]], phases))
     return np.zeros(3)
-
-
-def _list_reflections() -> IntArray:
-    """Return reflections (K, 3), one of each Friedel pair, in order of size."""
-    indices = [h for h in product(range(-3, 4), repeat=3) if h > (0, 0, 0)]
-    return np.array(sorted(indices, key=lambda h: (h[0] ** 2 + h[1] ** 2 + h[2] ** 2, h)))
 
 
 def _find_basis(reflections: IntArray) -> IntArray | None:

@@ -59,8 +59,12 @@ def place_at_random(
     Each is uniform in the cell outside spheres of 0.8 of the sum of covalent radii around all
     sites placed before it; in crowded cells the spheres shrink until there is room.
     """
+    from ase.data import covalent_radii
+
     placed = frac[~unknown]
-    radii = np.array([_radius(int(number)) for number in numbers])
+    known = covalent_radii[[Element.from_Z(int(number)).Z for number in numbers]]
+    # ASE has 0.2 Å where no radius is known.
+    radii = np.where(known > 0.21, known, 1.5)
     occupied = radii[~unknown]
     found = []
     for radius in radii[unknown]:
@@ -89,11 +93,3 @@ def _distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatAr
     wrapped = (shift - np.round(shift)) @ cell
     images = wrapped[:, :, None] + list_image_translations(cell, 0.0)
     return np.asarray(np.linalg.norm(images, axis=-1).min(-1))
-
-
-def _radius(number: int) -> float:
-    """Return a covalent radius in Å (1.5 if none is known)."""
-    from ase.data import covalent_radii
-
-    radius = float(covalent_radii[Element.from_Z(number).Z])
-    return radius if radius > 0.21 else 1.5

@@ -23,7 +23,7 @@ from aiida_hpaint.science.settings import Scheme
 
 
 def renoises_known(scheme: Scheme) -> bool:
-    """Whether known sites get fresh noise at each level, so that every site moves."""
+    """Return whether known sites get fresh noise at each level, so that every site moves."""
     return scheme in ("baseline", "repaint")
 
 

@@ -113,7 +113,7 @@ def _number_within_runs(ordered: Tensor, sites: int) -> Tensor:
 
 
 def _precedes(image: Tensor) -> Tensor:
-    """Whether cells (P, 3) come before the cell 0 0 0."""
+    """Return whether cells (P, 3) come before the cell 0 0 0."""
     x, y, z = image.unbind(-1)
     return (x < 0) | ((x == 0) & ((y < 0) | ((y == 0) & (z < 0))))
 

@@ -17,7 +17,7 @@ HALVE = 1 / math.sqrt(2)
 
 
 def _is_mkl_slow() -> bool:
-    """Whether MKL leaves AVX-512 unused here, as it does on other processors than Intel's."""
+    """Return whether MKL leaves AVX-512 unused, as it does on other processors than Intel's."""
     wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
     if not wide or not torch.backends.mkldnn.is_available():
         return False
@@ -48,14 +48,12 @@ def product(inputs: Tensor, weight: Tensor) -> Tensor:
 def _prefers_convolution(inputs: Tensor, weight: Tensor) -> bool:
     single = inputs.device.type == "cpu" and inputs.dtype == torch.float32
     large = len(inputs) >= 64 and weight.numel() >= 2**14
-    return _PREFERS_ONEDNN and single and large and not _autocast()
-
-
-def _autocast() -> bool:
-    """Whether autocast is on: products are then in half precision, and from oneDNN anyway."""
+    # With autocast, products are in half precision, and from oneDNN anyway.
     if hasattr(torch, "get_autocast_dtype"):
-        return torch.is_autocast_enabled("cpu")
-    return torch.is_autocast_cpu_enabled()  # torch before 2.4
+        autocast = torch.is_autocast_enabled("cpu")
+    else:
+        autocast = torch.is_autocast_cpu_enabled()  # torch before 2.4
+    return _PREFERS_ONEDNN and single and large and not autocast
 
 
 class Dense(nn.Module):
