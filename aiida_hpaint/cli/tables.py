@@ -91,7 +91,11 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
     table.add_column("inserted")
     for title in ("energy\neV", "next above\nmeV/atom", "max force\neV/Å"):
         table.add_column(title, justify="right")
-    extra = [title for title, name in _EXTRA.items() if _has(results, name)]
+    extra = [
+        title
+        for title, name in _EXTRA.items()
+        if any(name in result.samples.scalars for result in results)
+    ]
     for title in (*extra, "samples"):
         table.add_column(title, overflow="fold")
     if files:
@@ -136,10 +140,6 @@ def describe_unrestored(results: list[HostResult]) -> list[str]:
         for result in results
         if result.best is None
     ]
-
-
-def _has(results: list[HostResult], name: str) -> bool:
-    return any(name in result.samples.scalars for result in results)
 
 
 def _extra(result: HostResult, name: str) -> str:

@@ -72,6 +72,8 @@ def train(
 
 
 def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
+    import logging
+
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.settings import read_settings_file
     from aiida_hpaint.science.diffusion.training import train as training
@@ -79,7 +81,9 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 
     silence_warnings()
-    _quiet_lightning()
+    # Hide Lightning's notes on unused hardware and on other products.
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     settings = read_settings_file(config, TrainingSettings)
     trained = training.train(settings, resume, deadline)
     if not training.is_first_process():
@@ -110,11 +114,3 @@ def _submit(profile: str | None, config: Path, code: str | None, walltime: float
     click.echo(f"Submitted as node {node.pk}.")
     click.echo(f"  verdi process report {node.pk}")
     click.echo(f"  verdi process show {node.pk}     # lists its outputs: model, curve, report")
-
-
-def _quiet_lightning() -> None:
-    """Hide Lightning's messages about hardware that is not used, and about its products."""
-    import logging
-
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.structures import Recording, StructureBatch
+    from aiida_hpaint.science.structures import Recording
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -114,10 +114,11 @@ def plot(
     """Plot the distance of the inserted sites from their final positions, step by step."""
     from aiida_hpaint.science.evaluation.trajectories import compute_deviations
     from aiida_hpaint.science.evaluation.trajectory_plot import check_format, plot_deviations
+    from aiida_hpaint.science.structures import read_hosts
 
     check_format(output)
     recording = _read(obj["profile"], source, host, samples)
-    known = None if reference is None else _complete(reference)
+    known = None if reference is None else read_hosts(reference)
     found = compute_deviations(recording, known)
     label = recording.samples.labels[0]
     names = [f"sample {index}" for index in recording.trajectory.samples]
@@ -216,9 +217,3 @@ def _pick(recording: Recording, samples: Sequence[int]) -> Recording:
         )
     chosen = [row for row, number in enumerate(numbers) if not samples or number in samples]
     return recording[chosen]
-
-
-def _complete(path: Path) -> StructureBatch:
-    from aiida_hpaint.science.structures import read_hosts
-
-    return read_hosts(path)

@@ -117,6 +117,7 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     from aiida_hpaint.publication import PublicationDetails, format_readme, write_archive
     from aiida_hpaint.publication.archive import ARCHIVE_FILE
     from aiida_hpaint.publication.completeness import list_missing_results
+    from aiida_hpaint.science.structures import make_safe_names
 
     nodes, groups = _load_processes(sources)
     kinds = [_find_kind(node) for node in nodes]
@@ -125,7 +126,9 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     failed = [list_missing_results(node) for node in nodes]
     output.mkdir(parents=True, exist_ok=True)
     archive = write_archive(nodes, output / ARCHIVE_FILE, groups)
-    names = _name_folders(nodes, kinds)
+    # Folders are not named by PK, which differs from profile to profile.
+    pairs = zip(kinds, nodes, strict=True)
+    names = make_safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
     for node, kind, name in zip(nodes, kinds, names, strict=True):
         _write_process(node, kind, output / name)
     folders = {
@@ -137,7 +140,9 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     lines = dict(zip(names, failed, strict=True))
     text = format_readme(archive, folders, flags["licence"], flags["title"], about, lines)
     (output / "README.md").write_text(text, encoding="utf-8")
-    _write_sums(output)
+    files = [path for path in sorted(output.rglob("*")) if path.is_file()]
+    sums = (f"{hash_file(path)}  {path.relative_to(output).as_posix()}\n" for path in files)
+    (output / "SHA256SUMS").write_text("".join(sums), encoding="utf-8")
     for name, each in lines.items():
         for line in each:
             click.echo(f"{name}: {line}", err=True)
@@ -272,23 +277,6 @@ def _read_kind(node: ProcessNode) -> str:
     raise click.ClickException(
         f"node {node.pk} ({node.process_label}) is not a restoration, validation or benchmark"
     )
-
-
-def _name_folders(nodes: Sequence[ProcessNode], kinds: Sequence[str]) -> list[str]:
-    from aiida_hpaint.science.structures import make_safe_names
-
-    # Not the PK, which differs from profile to profile.
-    pairs = zip(kinds, nodes, strict=True)
-    return make_safe_names(f"{kind} {node.label}" if node.label else kind for kind, node in pairs)
-
-
-def _write_sums(folder: Path) -> None:
-    """Write SHA256SUMS in the format of sha256sum."""
-    lines = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            lines.append(f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n")
-    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
 
 
 def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:

@@ -164,6 +164,8 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     ClickException
         If the process ends without a result.
     """
+    from aiida.orm import WorkChainNode
+
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.science.structures import from_pymatgen
@@ -174,7 +176,8 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     total = 2 + len(list_planned_stages(node)) * len(list(inputs.chunks))
     with open_progress() as show:
         while not node.is_terminated:
-            show("stages", _ended_stages(node), total)
+            stages = (n for n in node.called_descendants if type(n) is WorkChainNode)
+            show("stages", sum(stage.is_terminated for stage in stages), total)
             time.sleep(1)
     if not node.is_finished_ok or "counting" not in node.outputs:
         report = f"`verdi process report {node.pk}`"
@@ -184,13 +187,6 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     best = node.outputs.structure if "structure" in node.outputs else None
     structure = None if best is None else from_pymatgen([best.get_pymatgen()])
     return node.outputs.counting.get_dict(), structure
-
-
-def _ended_stages(node: ProcessNode) -> int:
-    from aiida.orm import WorkChainNode
-
-    stages = (n for n in node.called_descendants if type(n) is WorkChainNode)
-    return sum(stage.is_terminated for stage in stages)
 
 
 def make_counts_table(found: Mapping[str, Any]) -> Table:

@@ -82,6 +82,7 @@ def compare_with_reference(
 def make_comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> Table:
     """Return a table with a row for each host: energy, distances to published sites, match."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title="Restored hydrogen against the published positions")
     for title in ("host", "inserted"):
@@ -93,15 +94,11 @@ def make_comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> T
         best = result.best
         energy = "-" if best is None else f"{best.scalars['energy'][0]:.3f}"
         distances = "-" if found is None else " ".join(f"{d:.2f}" for d in found.site_distances)
-        match = "-" if found is None else _yes(found.match)
+        match: str | Text = "-"
+        if found is not None:
+            match = Text("yes", style="green") if found.match else Text("no", style="red")
         table.add_row(result.label, result.inserted, energy, distances, match)
     return table
-
-
-def _yes(match: bool) -> Text:
-    from rich.text import Text
-
-    return Text("yes", style="green") if match else Text("no", style="red")
 
 
 def _list_cifs(folder: Path) -> list[Path]:

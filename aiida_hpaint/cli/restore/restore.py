@@ -12,7 +12,7 @@ from aiida_hpaint.cli import options
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-    from aiida_hpaint.science.structures import Recording, StructureBatch
+    from aiida_hpaint.science.structures import StructureBatch
 
 _HELP = """Restore hosts, wait, and show the results.
 
@@ -64,7 +64,10 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         samples = wait_for_samples(node)
     all_restored = report_restoration(samples, flags["output"], node)
     if task.settings.sampling is not None and task.settings.sampling.record:
-        _report_recording(recording, flags["output"], node)
+        source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
+        if recording is not None:
+            recording.save(flags["output"] / "trajectory.npz")
+        click.echo(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
     if not all_restored:
         raise click.exceptions.Exit(1)
 
@@ -100,11 +103,3 @@ def _report_validation(node: ProcessNode, output: Path) -> None:
         from aiida_hpaint.cli.restore.validation_report import report_validation
 
         report_validation(read_validation(node), output)
-
-
-def _report_recording(recording: Recording | None, output: Path, node: ProcessNode | None) -> None:
-    """Write a recording that was made in this process, and print a command that plots it."""
-    source = str(node.pk) if node is not None else str(output / "trajectory.npz")
-    if recording is not None:
-        recording.save(output / "trajectory.npz")
-    click.echo(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")

@@ -138,6 +138,8 @@ def _find_inserted(host: StructureBatch) -> tuple[str, int]:
 
 def _watch(nodes: Sequence[ProcessNode]) -> None:
     """Show how many hosts and jobs are done, until all have ended."""
+    from aiida.orm import CalcJobNode
+
     from aiida_hpaint.cli.console import open_progress
 
     listed = ", ".join(str(node.pk) for node in nodes)
@@ -145,18 +147,13 @@ def _watch(nodes: Sequence[ProcessNode]) -> None:
     with open_progress() as show:
         while True:
             ended = sum(node.is_terminated for node in nodes)
-            jobs = [job for node in nodes for job in _jobs(node)]
+            below = [job for node in nodes for job in node.called_descendants]
+            jobs = [job for job in below if isinstance(job, CalcJobNode)]
             show("jobs of Quantum ESPRESSO", sum(job.is_terminated for job in jobs), len(jobs))
             show("hosts", ended, len(nodes))
             if ended == len(nodes):
                 return
             time.sleep(1)
-
-
-def _jobs(node: ProcessNode) -> list[ProcessNode]:
-    from aiida.orm import CalcJobNode
-
-    return [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
 
 
 def _row(label: str, node: ProcessNode) -> dict[str, Any]:
@@ -206,11 +203,6 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     for title in (*titles, "pw.x\njobs", "scf\niterations", "seconds", "message"):
         table.add_column(title, overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row[name]) for name in _COLUMNS))
+        values = ("-" if row[name] is None else row[name] for name in _COLUMNS)
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in values))
     return table
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

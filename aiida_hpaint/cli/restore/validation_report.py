@@ -70,7 +70,7 @@ def make_validation_table(rows: list[dict[str, str]]) -> Table:
 
 
 def describe_rates(summary: Mapping[str, Any]) -> list[str]:
-    """Rates in words; none without references."""
+    """Describe rates in words; none without references."""
     compared = summary["compared"]
     lines = []
     if compared:

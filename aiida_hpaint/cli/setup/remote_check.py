@@ -57,7 +57,7 @@ def submit_check(code: InstalledCode, workload: Workload, given: Mapping[str, An
 
 
 def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
-    """`metadata.options` of a check: those of the jobs of a code, on one core for programs."""
+    """Make `metadata.options` of a check: those of jobs of a code, on one core for programs."""
     from aiida_hpaint.workflows.dft.inputs import make_pw_options
     from aiida_hpaint.workflows.engine.options import add_remembered_options, complete_job_options
 
@@ -100,7 +100,10 @@ def read_findings(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
     from aiida_hpaint.science.environment.workload import read_workload
 
     if not node.is_finished_ok:
-        return [_failure(node)], [f"see `verdi process report {node.pk}`"]
+        reason = node.exit_message or node.exception or "it was killed"
+        text = " ".join(str(reason).split())[:300]
+        found = Finding("the job", text, "an answer", "broken")
+        return [found], [f"see `verdi process report {node.pk}`"]
     answer, asked = node.outputs.answer.get_dict(), node.inputs.question.get_dict()
     if "program" in asked:
         found = Finding(f"{asked['program']}.x", str(answer["version"]), "")
@@ -150,13 +153,6 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
         if found.remedy and not found.is_problem and found.status != "ok":
             table.add_row("", Text(escape_control_characters(found.remedy), "dim"), "", "")
     return table
-
-
-def _failure(node: CalcJobNode) -> Finding:
-    from aiida_hpaint.science.environment.findings import Finding
-
-    reason = node.exit_message or node.exception or "it was killed"
-    return Finding("the job", " ".join(str(reason).split())[:300], "an answer", "broken")
 
 
 def _show_change(node: CalcJobNode, shown: dict[int, str]) -> None:
