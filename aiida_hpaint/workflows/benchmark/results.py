@@ -25,7 +25,11 @@ def load_benchmark(identifier: str | int) -> ProcessNode:
         node: Node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}: see `verdi process list -a`") from None
-    if not isinstance(node, ProcessNode) or not _is_benchmark(node):
+    if (
+        not isinstance(node, ProcessNode)
+        or "graph_inputs" not in node.inputs
+        or "complete" not in node.inputs.graph_inputs
+    ):
         raise ValueError(f"node {identifier} is not a benchmark: give the PK that --submit printed")
     if not node.is_terminated:
         raise ValueError(
@@ -36,10 +40,6 @@ def load_benchmark(identifier: str | int) -> ProcessNode:
             f"benchmark {identifier} has no results: see `verdi process report {node.pk}`"
         )
     return node
-
-
-def _is_benchmark(node: ProcessNode) -> bool:
-    return "graph_inputs" in node.inputs and "complete" in node.inputs.graph_inputs
 
 
 def write_benchmark(node: ProcessNode, folder: Path) -> None:

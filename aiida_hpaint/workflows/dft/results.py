@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 from aiida.common.exceptions import NotExistent
@@ -66,18 +66,28 @@ def read_relaxation(child: WorkflowNode, fixed: Sequence[bool] | None = None) ->
     fixed : (sites,)
         True for sites that did not move; the largest force is that on the others.
     """
-    jobs = sorted(filter(_is_pw, child.called_descendants), key=lambda node: node.pk or 0)
+    below = [node for node in child.called_descendants if isinstance(node, CalcJobNode)]
+    jobs = [node for node in below if node.process_class is PwCalculation]
+    jobs.sort(key=lambda node: node.pk or 0)
     status, exit_status, message = _end(child, jobs)
     parameters = _last(jobs, "output_parameters")
     trajectory = _last(jobs, "output_trajectory")
+    trajectories = [
+        job.outputs.output_trajectory for job in jobs if "output_trajectory" in job.outputs
+    ]
+    energy = sites = None
+    if parameters is not None and status != FAILED:
+        energy = parameters.get("energy", None)
+        sites = parameters.get("number_of_atoms", None)
     report = {
         "status": status,
         "message": message,
         "exit_status": exit_status,
-        **_energies(parameters if status != FAILED else None),
+        "energy": energy,
+        "energy_per_atom": energy / sites if energy and sites else None,
         "max_force": None if status == FAILED else _max_force(trajectory, fixed),
         **sum_costs(jobs),
-        "ionic_steps": sum(map(_ionic_steps, jobs)),
+        "ionic_steps": sum(len(one.get_array("steps")) for one in trajectories),
         **_facts(parameters, jobs),
     }
     return Relaxation(report, _last(jobs, "output_structure"), parameters)
@@ -94,7 +104,8 @@ def sum_costs(jobs: Sequence[CalcJobNode]) -> dict[str, Any]:
 
 def find_failure(process: ProcessNode) -> tuple[int | None, str]:
     """Return the exit status and message of the last failed job of a process, or process."""
-    failed = [node for node in _descendants(process) if _has_failed(node)]
+    below = process.called_descendants if isinstance(process, WorkflowNode) else []
+    failed = [n for n in (process, *below) if n.is_excepted or n.is_killed or n.is_failed]
     jobs = [node for node in failed if isinstance(node, CalcJobNode)]
     # The highest PK is the last attempt, after those that error handlers have repeated.
     node = max(jobs or failed or [process], key=lambda one: one.pk or 0)
@@ -127,12 +138,6 @@ def _end(child: WorkflowNode, jobs: list[CalcJobNode]) -> tuple[str, int | None,
     return NOT_CONVERGED if usable else FAILED, exit_status, message
 
 
-def _energies(parameters: Dict | None) -> dict[str, float | None]:
-    energy = None if parameters is None else parameters.get("energy", None)
-    sites = None if parameters is None else parameters.get("number_of_atoms", None)
-    return {"energy": energy, "energy_per_atom": energy / sites if energy and sites else None}
-
-
 def _facts(parameters: Dict | None, jobs: list[CalcJobNode]) -> dict[str, Any]:
     values = {} if parameters is None else parameters.get_dict()
     spin = values.get("number_of_spin_components", 1) > 1
@@ -152,12 +157,6 @@ def _max_force(trajectory: Any, fixed: Sequence[bool] | None) -> float | None:
     return float(forces[moving].max(initial=0.0))
 
 
-def _ionic_steps(job: CalcJobNode) -> int:
-    if "output_trajectory" not in job.outputs:
-        return 0
-    return len(job.outputs.output_trajectory.get_array("steps"))
-
-
 def _number(job: CalcJobNode, name: str) -> float:
     if "output_parameters" not in job.outputs:
         return 0.0
@@ -167,15 +166,3 @@ def _number(job: CalcJobNode, name: str) -> float:
 def _last(jobs: list[CalcJobNode], output: str) -> Any:
     found = [job.outputs[output] for job in jobs if output in job.outputs]
     return found[-1] if found else None
-
-
-def _is_pw(node: ProcessNode) -> TypeGuard[CalcJobNode]:
-    return isinstance(node, CalcJobNode) and node.process_class is PwCalculation
-
-
-def _descendants(process: ProcessNode) -> list[ProcessNode]:
-    return [process, *(process.called_descendants if isinstance(process, WorkflowNode) else [])]
-
-
-def _has_failed(node: ProcessNode) -> bool:
-    return bool(node.is_excepted or node.is_killed or node.is_failed)

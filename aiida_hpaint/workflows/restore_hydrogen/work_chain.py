@@ -16,7 +16,6 @@ from aiida.orm import (
     Int,
     ProcessNode,
     StructureData,
-    WorkflowNode,
 )
 from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
@@ -28,7 +27,6 @@ from aiida_hpaint.science.protocols import choose_settings
 from aiida_hpaint.science.settings import RestoreHydrogenSettings
 from aiida_hpaint.workflows.dft.inputs import restrict_to_structure
 from aiida_hpaint.workflows.dft.results import (
-    Relaxation,
     find_failure,
     read_relaxation,
     sum_costs,
@@ -200,7 +198,12 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
             {"process": node.uuid, "energy_pinball": energy, **one.report}
             for node, one, energy in zip(self.ctx.relaxations, found, pinball, strict=True)
         ]
-        usable = [one for one in found if _is_usable(one)]
+        # A relaxation that ran out of steps can be continued, too.
+        usable = [
+            one
+            for one in found
+            if one.structure is not None and one.report.get("energy") is not None
+        ]
         if not usable:
             message = found[0].report["message"]
             return self._fail("ERROR_RELAXATION_FAILED", message=message)
@@ -242,7 +245,7 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
         return self.submit(PwRelaxWorkChain, **inputs)
 
     def _fixed(self, structure: StructureData) -> list[bool]:
-        """True for sites of the host, which come first."""
+        """Return True for sites of the host, which come first."""
         host = len(self.inputs.structure.sites)
         return [index < host for index in range(len(structure.sites))]
 
@@ -263,21 +266,18 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
 
     def _attach(self, status: str, **details: Any) -> None:
         self.out("structure", self.ctx.structure)
+        jobs = [job for job in self.node.called_descendants if isinstance(job, CalcJobNode)]
         report = {
             "status": status,
             "element": self.inputs.element.value,
             "count": self.inputs.count.value,
             "missing": self.ctx.missing,
             "rounds": list(self.ctx.rounds),
-            **_sum_process_costs(self.node),
+            **sum_costs(jobs),
+            "pw_jobs": sum(job.process_class is PwCalculation for job in jobs),
             **details,
         }
         self.out("report", Dict(report).store())
-
-
-def _is_usable(found: Relaxation) -> bool:
-    """Return whether the next relaxation can continue from one, even if it ran out of steps."""
-    return found.structure is not None and found.report.get("energy") is not None
 
 
 def _describe_peaks(node: ProcessNode) -> dict[str, Any]:
@@ -294,12 +294,6 @@ def _describe_peaks(node: ProcessNode) -> dict[str, Any]:
     batch = node.outputs.arrangements.batch
     exact = bool(batch.scalars["exact"].all())
     return {**record, "placed": int(batch.insert_counts[0]), "exact": exact, "arrangements": []}
-
-
-def _sum_process_costs(node: WorkflowNode) -> dict[str, Any]:
-    """Return jobs, scf iterations and seconds of Quantum ESPRESSO below a process."""
-    jobs = [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
-    return {**sum_costs(jobs), "pw_jobs": sum(job.process_class is PwCalculation for job in jobs)}
 
 
 _EXIT_CODES = (

@@ -60,7 +60,10 @@ def read_validation(node: ProcessNode) -> Validation:
     ValueError
         If there are none.
     """
-    outputs = _outputs(node)
+    if _STAGE in node.outputs:
+        outputs: Any = node.outputs[_STAGE]
+    else:
+        outputs = node.outputs if "structures" in _graph_inputs(node) else {}
     if "table" not in outputs:
         hint = f"see `verdi process report {node.pk}`" if node.is_terminated else "it still runs"
         raise ValueError(f"node {node.pk} has no results of a validation: {hint}")
@@ -143,13 +146,6 @@ def _validation_of(node: ProcessNode) -> ProcessNode | None:
     called: list[ProcessNode] = [one for one in links.all_nodes() if isinstance(one, ProcessNode)]
     # A graph that was restarted has a second child of that name.
     return max(called, key=lambda one: one.pk or 0) if called else None
-
-
-def _outputs(node: ProcessNode) -> Any:
-    """Return the outputs of the validation; {} if the process has none."""
-    if _STAGE in node.outputs:
-        return node.outputs[_STAGE]
-    return node.outputs if "structures" in _graph_inputs(node) else {}
 
 
 def _get(namespace: Any, name: str) -> Any:
