@@ -96,12 +96,16 @@ class Evaluator:
         if len(members) == 1:
             errors[int(members[0])] = f"{type(error).__name__}: {error}"
             return []
-        if not isinstance(error, MemoryError) and "out of memory" not in str(error).lower():
+        if not _is_out_of_memory(error):
             return list(members[:, None])
         self.max_sites = max(1, int(counts[members].sum()) // 2)
         _free_device_memory()
         half = len(members) // 2
         return [members[:half], members[half:]]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 def _free_device_memory() -> None:

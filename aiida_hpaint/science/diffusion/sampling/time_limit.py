@@ -63,11 +63,7 @@ def generate_until(
             waiting[:0] = np.array_split(chosen, 2)
         else:
             done.append(made.with_scalars(host=rows[made.scalars["host"]]))
-    if not done:
-        nothing: IntArray = np.zeros(0, dtype=np.int64)
-        return hosts[nothing].with_scalars(host=nothing, sample=nothing)
-    together = concatenate(done)
-    return together[np.argsort(together.scalars["host"], kind="stable")]
+    return _order_by_host(done, hosts)
 
 
 def _generate_within(
@@ -90,3 +86,11 @@ def _generate_within(
             raise _TooLongError
 
     return generate(hosts, settings, generator=generator, tick=tick)
+
+
+def _order_by_host(done: list[StructureBatch], hosts: StructureBatch) -> StructureBatch:
+    if not done:
+        nothing: IntArray = np.zeros(0, dtype=np.int64)
+        return hosts[nothing].with_scalars(host=nothing, sample=nothing)
+    together = concatenate(done)
+    return together[np.argsort(together.scalars["host"], kind="stable")]

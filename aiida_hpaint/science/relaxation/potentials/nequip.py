@@ -145,26 +145,16 @@ def load(name: str, model: str | None, device: str) -> NequIP:
         elements=_elements(name, path, symbols),
     )
     batched = path.name.endswith(PACKAGE) or "batch" in _names(metadata.get("inputs", ""))
-    types = np.full(119, -1, dtype=np.int64)
-    types[[atomic_numbers[symbol] for symbol in symbols]] = np.arange(len(symbols))
-    return NequIP(card, network, types, batched)
+    return NequIP(card, network, _type_table(symbols), batched)
 
 
 def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
     """Return the model in evaluation mode and its metadata."""
+    reader = _read_package if path.name.endswith(PACKAGE) else _read_compiled
     try:
         with warnings.catch_warnings(), default_precision(torch.float64):
             warnings.simplefilter("ignore")
-            if path.name.endswith(PACKAGE):
-                from nequip.model.saved_models.load_utils import load_saved_model
-
-                model = load_saved_model(str(path), compile_mode="eager", model_key="sole_model")
-                return model.eval().to(device), model.metadata
-            from nequip.model.inference_models import load_compiled_model
-            from nequip.utils.aoti_metadata import NEQUIP_AOTI_INPUTS_KEY
-
-            model, metadata = load_compiled_model(str(path), device)
-            return model, {**metadata, "inputs": metadata.get(NEQUIP_AOTI_INPUTS_KEY, "")}
+            return reader(path, device)
     except Exception as error:
         raise PotentialError(
             f"{name}: nequip {find_version('nequip')} with torch {torch.__version__} cannot load "
@@ -172,6 +162,21 @@ def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[
             "on the device and with the torch that they were compiled for; try the package "
             f"({PACKAGE}), or build it again"
         ) from error
+
+
+def _read_package(path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
+    from nequip.model.saved_models.load_utils import load_saved_model
+
+    model = load_saved_model(str(path), compile_mode="eager", model_key="sole_model")
+    return model.eval().to(device), model.metadata
+
+
+def _read_compiled(path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
+    from nequip.model.inference_models import load_compiled_model
+    from nequip.utils.aoti_metadata import NEQUIP_AOTI_INPUTS_KEY
+
+    model, metadata = load_compiled_model(str(path), device)
+    return model, {**metadata, "inputs": metadata.get(NEQUIP_AOTI_INPUTS_KEY, "")}
 
 
 def _names(entry: str | Sequence[str]) -> list[str]:
@@ -185,3 +190,10 @@ def _elements(name: str, path: Path, symbols: Sequence[str]) -> frozenset[int]:
             f"{name}: the types {', '.join(unknown)} of {path.name} are not chemical symbols"
         )
     return frozenset(int(atomic_numbers[symbol]) for symbol in symbols)
+
+
+def _type_table(symbols: Sequence[str]) -> IntArray:
+    types = np.full(119, -1, dtype=np.int64)
+    for index, symbol in enumerate(symbols):
+        types[atomic_numbers[symbol]] = index
+    return types

@@ -121,14 +121,10 @@ def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
             f"{info.name} needs the package {info.package!r}, which is not installed: "
             f"{info.install_command or f'pip install {info.package}'}"
         )
-    time_stamp = None
-    path = Path(potential.model).expanduser() if potential.model else None
-    if path and path.is_file():
+    if potential.model and Path(potential.model).expanduser().is_file():
         check_trust(info, potential)
-        # A model file that changed is read again.
-        time_stamp = path.stat().st_mtime_ns
     device = resolve_device(info.name, potential.device)
-    return _load(info, potential.model, device, time_stamp)
+    return _load(info, potential.model, device, _time_stamp(potential.model))
 
 
 def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
@@ -156,6 +152,12 @@ def _registered(search_path: tuple[str, ...]) -> RegisteredPotentials:
     for problem in found.problems:
         warnings.warn(problem, stacklevel=3)
     return found
+
+
+def _time_stamp(model: str | None) -> int | None:
+    """Return the time stamp of the model file, so that a file that changed is read again."""
+    path = Path(model).expanduser() if model else None
+    return path.stat().st_mtime_ns if path and path.is_file() else None
 
 
 @lru_cache(maxsize=8)

@@ -138,10 +138,9 @@ def _linear(module: Any, modality: int | None) -> Linear:
             raise NotFoldableError("a multi-modal network without a modality")
         bias = bias + full[len(full) - modalities + modality]
         full, irreps = full[: len(full) - modalities], module._irreps_in_wo_modal
-    if any(block.ir.p != 1 for block in inner.irreps_out):
-        raise NotFoldableError("features with odd parity")
-    momenta = sorted({int(block.ir.l) for block in inner.irreps_out})
-    matrices = {l3: _matrix(full, irreps, inner.irreps_out, l3) for l3 in momenta}
+    matrices = {
+        l3: _matrix(full, irreps, inner.irreps_out, l3) for l3 in _momenta(inner.irreps_out)
+    }
     scalars = [bias[place] for place in _slices(inner.irreps_out, 0)]
     return _with_transposed(matrices, torch.cat(scalars) if bias.any() else None)
 
@@ -165,6 +164,12 @@ def _stack(first: Linear, second: Linear) -> Linear:
     ]
     bias = None if first.bias is None and second.bias is None else torch.cat(biases)
     return _with_transposed({l1: torch.cat(rows) for l1, rows in parts.items()}, bias)
+
+
+def _momenta(irreps: Any) -> list[int]:
+    if any(block.ir.p != 1 for block in irreps):
+        raise NotFoldableError("features with odd parity")
+    return sorted({int(block.ir.l) for block in irreps})
 
 
 def _matrix(full: torch.Tensor, irreps_in: Any, irreps_out: Any, momentum: int) -> torch.Tensor:
