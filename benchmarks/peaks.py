@@ -129,7 +129,7 @@ def chosen(references: References, options: argparse.Namespace) -> list[int]:
 def measure(
     references: References, place: int, settings: RestorationSettings, options: argparse.Namespace
 ) -> Record:
-    """What the potential of a host offers, and what each way makes of the host."""
+    """Return what the potential of a host offers, and what each scheme makes of the host."""
     host, reference = references.hosts[place], references.complete[place]
     index = int(references.indices[place])
     began = cpu()

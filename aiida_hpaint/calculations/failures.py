@@ -40,7 +40,7 @@ _UNKNOWN: Mapping[str, float | int] = {"f": np.nan, "i": -1, "b": False}
 
 @calcfunction
 def mark_as_failed(structures: StructureBatchData, samples: Int, reason: Str) -> StructureBatchData:
-    """What is left of a chunk whose job ended without a result.
+    """Return what is left of a chunk whose job ended without a result.
 
     With `samples` above zero, `structures` are hosts, and each becomes that many failed samples
     without positions. With zero they are samples: those that an earlier stage relaxed are not

@@ -156,7 +156,7 @@ def _source() -> str | None:
 
 
 def _package(here: bool) -> dict[str, str | None]:
-    """What is known of the code: elsewhere files under development may be any."""
+    """Return the version of this package and, if it is no release, the hash of its files here."""
     if is_release():
         return {"version": __version__}
     return {"version": __version__, "source": _source() if here else None}

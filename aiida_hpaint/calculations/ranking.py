@@ -49,7 +49,7 @@ def rank_samples(
 def pick_structures(
     samples: StructureBatchData, hosts: List | None = None
 ) -> dict[str, StructureData]:
-    """The lowest sample of each host that has one: `host_00000` and so on.
+    """Return the lowest sample of each host that has one, as `host_00000` and so on.
 
     The label of a structure is its host's. Its attribute `hpaint` holds the label in full, which
     sites are inserted, the sample's scalars, and the row of the samples that it is. With `hosts`
@@ -69,7 +69,7 @@ def pick_structures(
 
 
 def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
-    """The samples of all chunks as one batch, ranked; chunks that failed may lack energies."""
+    """Join and rank the samples of all chunks; chunks that failed may lack energies."""
     complete = fill_missing_scalars(chunks, NOT_RELAXED)
     return finish_restoration(concatenate(complete), refine)
 

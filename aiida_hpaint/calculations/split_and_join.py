@@ -30,7 +30,7 @@ def split_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, Structur
 
 @calcfunction
 def take_hosts(structures: StructureBatchData, hosts: List) -> StructureBatchData:
-    """The structures of some hosts, in their order; each has the scalar `host`."""
+    """Return the structures of some hosts in their order, each with the scalar `host`."""
     batch = structures.batch
     places = batch.host_indices
     rows = np.flatnonzero(np.isin(places, hosts.get_list()))
@@ -39,7 +39,7 @@ def take_hosts(structures: StructureBatchData, hosts: List) -> StructureBatchDat
 
 @calcfunction
 def join_parts(structures: StructureBatchData, **parts: StructureBatchData) -> StructureBatchData:
-    """What became of all parts of some structures, in the order of one part.
+    """Join the results of all parts of some structures, in the order of one part.
 
     Samples stand where they stood. Samples that were drawn for hosts are ordered by host, and
     proposals follow after all of them.

@@ -16,6 +16,6 @@ class ContentCaching(NodeCaching):
     """
 
     def get_objects_to_hash(self) -> dict[str, Any]:
-        """What the hash of a node is made of."""
+        """Return the objects that the hash of a node is made of."""
         node = self._node
         return {"class": str(type(node)), "sha256": node.base.attributes.get("sha256", None)}

@@ -106,12 +106,12 @@ class StructureBatchData(Data):
 
 
 def to_node(batch: StructureBatch, user: Any = None) -> StructureBatchData:
-    """The node of a batch; aiida-pythonjob calls this on what a job takes or returns."""
+    """Return the node of a batch; aiida-pythonjob calls this on what a job takes or returns."""
     return StructureBatchData(batch, user=user)
 
 
 def to_structure(single: StructureBatch) -> StructureData:
-    """The one structure of a batch as a StructureData that is not stored yet.
+    """Return the one structure of a batch as a StructureData that is not stored yet.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def to_structure(single: StructureBatch) -> StructureData:
 
 
 def read_structure(structure: StructureData) -> StructureBatch:
-    """A StructureData as a batch of one; its attribute `hpaint` says which sites are inserted."""
+    """Return a StructureData as a batch of one; its attribute `hpaint` marks inserted sites."""
     batch = from_pymatgen([structure.get_pymatgen()])
     details = structure.base.attributes.get(DETAILS, None) or {}
     inserted = np.zeros(batch.n_sites, dtype=np.bool_)
@@ -198,6 +198,6 @@ def _symbols(numbers: np.ndarray[Any, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A numpy scalar as what JSON can hold; what is not a number becomes None."""
+    """Convert a numpy scalar to what JSON can hold; NaN becomes None."""
     plain = value.item()
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain

@@ -68,7 +68,7 @@ class DiffusionTrajectoryData(Data):
 
 
 def to_node(trajectory: Trajectory, user: Any = None) -> DiffusionTrajectoryData:
-    """The node of a trajectory; aiida-pythonjob calls this on what a job returns."""
+    """Return the node of a trajectory; aiida-pythonjob calls this on what a job returns."""
     return DiffusionTrajectoryData(trajectory, user=user)
 
 

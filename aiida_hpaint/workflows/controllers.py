@@ -22,7 +22,7 @@ ENDED = [
 
 
 def query_controllers(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
-    """A query for the CampaignWorkChains of the group with this UUID, the oldest first."""
+    """Return a query for the CampaignWorkChains of the group with this UUID, the oldest first."""
     query = QueryBuilder()
     query.append(Str, filters={"attributes.value": campaign}, tag="campaign")
     query.append(

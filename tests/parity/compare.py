@@ -1,4 +1,4 @@
-"""Compare freshly written references with the committed ones, and both with our network:
+"""Compare freshly written references with the committed ones, and both with our network.
 
 PYTHONPATH=.:tests:tests/helpers python -m parity.compare FOLDER
 """

@@ -1,4 +1,4 @@
-"""Assess the answer of the probe: can the jobs of a code run on that computer?"""
+"""Assess the answer of the probe: whether the jobs of a code can run on that computer."""
 
 from __future__ import annotations
 

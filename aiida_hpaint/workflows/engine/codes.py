@@ -40,7 +40,7 @@ CODE_LABEL = "hpaint-python"
 
 
 def get_default_code() -> InstalledCode:
-    """The code on localhost that runs this very Python.
+    """Find the code on localhost that runs this very Python.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def runs_this_python(code: AbstractCode) -> bool:
 
 
 def find_code(code: str | AbstractCode | None) -> AbstractCode:
-    """The code of a label, or the one that runs this very Python.
+    """Find the code of a label, or the one that runs this very Python.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _NO_RESULT = 310
 
 
 def reserve_walltime(walltime: float) -> float:
-    """The walltime (s) without what starting Python and writing the results takes."""
+    """Return the walltime (s) less the time to start Python and to write the results."""
     return walltime - min(max(0.1 * walltime, 60.0), 0.5 * walltime)
 
 
@@ -60,7 +60,7 @@ def _last_words(job: CalcJobNode) -> str:
 
 
 def _of_note(lines: list[str]) -> str:
-    """What tells most: the last errors, or else the last line."""
+    """Return the most informative lines: the last errors, or else the last line."""
     # Schedulers say why they end a job before or after the shell says that it was ended.
     errors = dict.fromkeys(line.strip() for line in lines if "error" in line.lower())
     return "; ".join(list(errors)[-3:] or lines[-1:])

@@ -102,7 +102,7 @@ def get_remembered_options(code: AbstractCode) -> dict[str, Any]:
 
 
 def add_remembered_options(code: AbstractCode, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is given for jobs of a code, and what the code remembers where nothing is given.
+    """Return the given options and, where nothing is given, those that the code remembers.
 
     For those who submit: what is written into a plan does not change with the code's memory.
     """

@@ -38,7 +38,7 @@ class CrashSafeWorkChain(WorkChain):
 
 
 def find_child(process: ProcessNode, label: str) -> ProcessNode | None:
-    """The child of a process with a call link label, if it was submitted before.
+    """Find the child of a process with a call link label, if it was submitted before.
 
     A child that died in the making is sealed, and does not count.
     """

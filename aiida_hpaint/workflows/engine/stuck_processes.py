@@ -13,7 +13,7 @@ _SECONDS = 60
 
 
 def find_stuck_processes(seconds: float = _SECONDS) -> list[ProcessNode]:
-    """Processes that were made so many seconds ago and never began.
+    """Find processes that were made so many seconds ago and never began.
 
     A daemon that is stopped in the second of a submission may leave one out of its queue; so does
     a client that is killed then. `aiida-hpaint setup` puts them back.

@@ -71,7 +71,7 @@ def build_restore(
     chunk_sites: int = CHUNK_SITES,
     name: str = "restore",
 ) -> WorkGraph:
-    """A restore WorkGraph that is ready for `submit()` or `run()`.
+    """Build a restore WorkGraph that is ready for `submit()` or `run()`.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def make_restore_inputs(
     upload_model: bool = False,
     chunk_sites: int = CHUNK_SITES,
 ) -> dict[str, Any]:
-    """Inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
+    """Make the inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
     plan = make_stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
@@ -142,7 +142,7 @@ def make_stage_plan(
     options: ByStage | None = None,
     upload_model: bool = False,
 ) -> dict[str, Any]:
-    """The `plan` of the restore graph; see `build_restore`."""
+    """Make the `plan` of the restore graph; see `build_restore`."""
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
     given = _by_stage("options", options)
     jobs = {key: complete_job_options(key, given[key], code) for key, code in codes.items()}
@@ -150,7 +150,7 @@ def make_stage_plan(
 
 
 def get_dft_value(value: Any) -> Any:
-    """The code or the options of pw.x."""
+    """Return the code or the options of pw.x."""
     return value.get(_DFT) if isinstance(value, Mapping) else None
 
 
@@ -166,7 +166,7 @@ def _by_stage(name: str, value: Any) -> dict[str, Any]:
 
 
 def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
-    """The hosts of `build_restore` as a node.
+    """Return the hosts of `build_restore` as a node.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> Structu
 
 
 def cut_into_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
-    """The hosts themselves where one chunk holds them all."""
+    """Cut hosts into chunks; where one holds them all, it is the node of the hosts itself."""
     if hosts.batch.n_sites <= chunk_sites:
         return {"chunk_0000": hosts}
     chunks: dict[str, StructureBatchData] = split_hosts(hosts, Int(chunk_sites))

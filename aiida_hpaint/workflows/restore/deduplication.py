@@ -30,7 +30,7 @@ _ELSEWHERE = frozenset({"device", "max_memory", "max_sites_per_batch", "record",
 
 
 def hash_plan(plan: Mapping[str, Mapping[str, Any]]) -> str:
-    """The sha256 of all that settles what a restoration finds in a host.
+    """Return the sha256 of all that settles what a restoration finds in a host.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def hash_plan(plan: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def read_plan(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What `hash_plan` needs of the nodes of a plan."""
+    """Return what `hash_plan` needs of the nodes of a plan."""
     found: dict[str, dict[str, Any]] = {}
     for stage, nodes in plan.items():
         if isinstance(nodes, Data):
@@ -107,7 +107,7 @@ def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _settled(settings: Mapping[str, Any], hashed: bool) -> dict[str, Any]:
-    """Settings without those that do not count, at any depth."""
+    """Return settings without those that do not count, at any depth."""
     unneeded = _ELSEWHERE | ({"generator", "model"} if hashed else set())
     return {
         name: _settled(value, hashed) if isinstance(value, Mapping) else value

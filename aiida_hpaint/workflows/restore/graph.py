@@ -99,7 +99,7 @@ def restore(
 
 
 def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
-    """The chosen samples relaxed by DFT, once they are there."""
+    """Relax the chosen samples by DFT, once they are there."""
     stage = dict(plan["validation"])
     choose = task(outputs=dynamic(StructureData))(choose_structures)
     chosen = choose(samples=samples, choice=stage.pop("choice"))

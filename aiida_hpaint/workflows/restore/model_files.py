@@ -24,7 +24,7 @@ _FOLDER = "model"
 
 
 def resolve_generator_path(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
-    """The settings with the path of a model that jobs on this machine can follow from anywhere.
+    """Return the settings with the absolute path of a model for jobs on this machine.
 
     Elsewhere the name or path stays as it is: it has to be valid there.
 
@@ -46,7 +46,7 @@ def resolve_generator_path(settings: SamplingSettings, code: AbstractCode) -> Sa
 
 
 def resolve_potential_path(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
-    """The settings with the path of a model file that jobs of a code can follow from anywhere.
+    """Return the settings with the absolute path of a potential's file for jobs on this machine.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") ->
 
 
 def store_model(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:
-    """The node with weights and card to send along, and settings that name its file in a job.
+    """Return settings that name a model's file in a job, and its node to send along.
 
     A model that is in the database already is not stored again.
 

@@ -61,7 +61,7 @@ class Outcomes:
 
 
 def record_outcomes(restoration: ProcessNode) -> Outcomes:
-    """What became of each host of a restoration that has ended; noted with it."""
+    """Return what became of each host of a restoration that has ended; it is noted there."""
     noted: dict[str, Any] | None = restoration.base.extras.get(OUTCOMES, None)
     if noted is None:
         samples = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
@@ -73,7 +73,7 @@ def record_outcomes(restoration: ProcessNode) -> Outcomes:
 
 
 def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = "") -> Outcomes:
-    """What became of hosts by their ranked samples.
+    """Return what became of hosts, by their ranked samples.
 
     A host whose job died has failed, even where an earlier stage left candidates: to repeat it is
     worth while. One whose samples all came to nothing honestly has none.
@@ -106,7 +106,7 @@ def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = ""
 
 
 def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
-    """Counts of hosts of restorations that have ended, and labels of those without a candidate."""
+    """Count hosts of restorations that have ended, and list those without a candidate."""
     states, without = "", []
     failed: dict[str, list[str]] = {}
     for restoration in restorations:

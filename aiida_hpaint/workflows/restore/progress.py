@@ -58,7 +58,7 @@ class StageState:
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:
-    """The restorations in this profile, the latest first, without the chunks of campaigns."""
+    """Find the restorations in this profile, the latest first, without chunks of campaigns."""
     label = {"attributes.process_label": {"like": "WorkGraph<%"}}
     query = QueryBuilder()
     query.append(StructureBatchData, tag="hosts")
@@ -75,7 +75,7 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
 
 
 def list_stage_states(restoration: ProcessNode) -> list[StageState]:
-    """The stages that have begun, in the order in which they began."""
+    """List the stages that have begun, in the order in which they began."""
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
     query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
@@ -95,7 +95,7 @@ def get_chunk_count(restoration: ProcessNode) -> int:
 
 
 def list_planned_stages(restoration: ProcessNode) -> list[str]:
-    """The stages that each chunk goes through, in order."""
+    """List the stages that each chunk goes through, in order."""
     plan = restoration.inputs.graph_inputs.plan
     return [stage.name for stage in STAGES if stage.name in plan]
 

@@ -18,7 +18,7 @@ __all__ = ["find_recordings"]
 
 
 def find_recordings(identifier: str | int) -> list[Recording]:
-    """What a restoration, a stage or a job recorded, or the recording of a trajectory.
+    """Return what a restoration, a stage or a job recorded, or the recording of a trajectory.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def _trajectories(node: Node) -> Iterator[DiffusionTrajectoryData]:
 
 
 def _samples(data: DiffusionTrajectoryData) -> StructureBatch:
-    """The samples that the creator of a trajectory returned beside it."""
+    """Return the samples that the creator of a trajectory returned beside it."""
     creator = data.creator
     if creator is None or "structures" not in creator.outputs:
         raise ValueError(f"trajectory {data.pk} has no job that returned its samples")

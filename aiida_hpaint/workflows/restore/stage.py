@@ -154,7 +154,7 @@ class StageWorkChain(RetryingWorkChain):
         self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
 
     def _last(self) -> StructureBatchData | None:
-        """What became of `ctx.current`; None where all samples are drawn."""
+        """Return what became of `ctx.current`; None where all hosts are sampled."""
         if "parts" in self.ctx and self.ctx.parts.is_finished_ok:
             told = self.ctx.parts.outputs.report
             self.ctx.jobs += told["jobs"]
@@ -213,7 +213,7 @@ class StageWorkChain(RetryingWorkChain):
         return None
 
     def _count_idle(self, message: str) -> None:
-        """A job without progress may have met a busy node; several of them have not."""
+        """Count a job without progress: one may have met a busy node, several have not."""
         self.ctx.in_a_row += 1
         if self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status, self.ctx.message = "unfinished", message

@@ -1,4 +1,4 @@
-"""Write all reference files:
+"""Write all reference files.
 
 PYTHONPATH=tests python -m parity.oracle FOLDER
 """

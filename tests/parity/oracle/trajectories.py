@@ -68,7 +68,7 @@ def _draw(scheme: str, correctors: int, case: Case, recorder: Recorder) -> Array
 
 
 def _masked(case: Case, known: Tensor, correctors: int) -> tuple[list[Tensor], Tensor]:
-    """mattergen's own sampler from beginning to end."""
+    """The sampler of mattergen from beginning to end."""
     sampler = PredictorCorrector(
         diffusion_module=_module(),
         device=torch.device("cpu"),

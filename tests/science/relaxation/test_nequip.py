@@ -37,7 +37,7 @@ def trusting(model):
 
 @pytest.fixture(autouse=True)
 def _precision():
-    """nequip's own calculator wants double precision as the default, and sets it only once."""
+    """The calculator of nequip wants double precision as the default, and sets it only once."""
     torch = pytest.importorskip("torch")
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)

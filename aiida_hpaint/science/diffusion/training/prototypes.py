@@ -71,7 +71,7 @@ def prototype_label(numbers: IntArray, frac: FloatArray, cell: FloatArray) -> st
 
 
 def standardise(numbers: IntArray, frac: FloatArray, cell: FloatArray) -> StandardCrystal | None:
-    """The crystal in the conventional cell that spglib chooses; None where it finds none."""
+    """Return the crystal in the conventional cell of spglib; None where it finds none."""
     # spglib takes arrays, whatever its annotations say
     crystal: Any = (cell, frac, numbers)
     found: Any = spglib.standardize_cell(crystal, symprec=SYMPREC)
@@ -94,7 +94,7 @@ def _dataset(cell: FloatArray, frac: FloatArray, numbers: IntArray) -> Any:
 
 
 def wyckoff_labels(crystal: StandardCrystal, elements: list[str]) -> set[str]:
-    """The letters of each element, like `f_2ab`, for every choice of origin and axes."""
+    """Return the letters of each element, like `f_2ab`, for every choice of origin and axes."""
     owners = np.array([Element.from_Z(int(number)).symbol for number in crystal.numbers])
     return {
         "_".join(
@@ -122,7 +122,7 @@ def _letters(letters: NDArray[np.str_], orbits: IntArray) -> str:
 
 @lru_cache(maxsize=64)
 def normaliser(hall: int, family: str) -> tuple[tuple[IntArray, FloatArray], ...]:
-    """Maps x -> M x + t of fractional coordinates that leave a space group as it is.
+    """Return maps x -> M x + t of fractional coordinates that leave a space group as it is.
 
     One of each class of maps that differ by an operation of the group, or by a translation along
     an axis that all its operations share.
@@ -145,7 +145,7 @@ def normaliser(hall: int, family: str) -> tuple[tuple[IntArray, FloatArray], ...
 
 
 def _matrices(rotations: IntArray, candidates: Iterable[IntArray]) -> list[IntArray]:
-    """Changes of axes under which the point group stays, one of each coset of it."""
+    """Return changes of axes that keep the point group, one of each of its cosets."""
     point_group = {rotation.tobytes() for rotation in rotations}
     found: list[IntArray] = []
     seen: set[bytes] = set()
@@ -160,7 +160,7 @@ def _matrices(rotations: IntArray, candidates: Iterable[IntArray]) -> list[IntAr
 
 @lru_cache(maxsize=8)
 def _candidates(family: str) -> tuple[IntArray, ...]:
-    """Changes of axes that cells of a crystal family allow."""
+    """Return the changes of axes that cells of a crystal family allow."""
     if family in "otc":
         return tuple(
             np.eye(3, dtype=np.int64)[list(order)] * np.array(signs)[:, None]
@@ -189,7 +189,7 @@ def _keeps_axis(matrix: IntArray, family: str) -> bool:
 
 
 def _shifts(rotations: IntArray, pure: FloatArray) -> FloatArray:
-    """Translations to try, one of each class; none along axes that the group leaves free."""
+    """Return translations to try, one of each class; none along axes that the group leaves free."""
     free = [(rotations[:, :, axis] == np.eye(3)[axis]).all() for axis in range(3)]
     axes = [np.zeros(1) if is_free else _SHIFTS for is_free in free]
     shifts = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
