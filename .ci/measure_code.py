@@ -24,27 +24,29 @@ SHORT = 5
 """Lines of a helper, without its docstring, up to which it is short."""
 
 _VERBS = """
-accept add adopt advise align allow animate answer append apply approximate ask assemble assert
-assess assign attach average balance begin bin bound branch break build bundle calculate call
-cancel check choose clamp classify clean clear climb close cluster collect combine compare
-compile complete compress compute configure connect construct contract convert copy correct
-count cover create cut decide declare decode define delete derive describe detect determine
-discard display divide do download draw drop duplicate embed encode end enforce ensure enumerate
-escape estimate evaluate exclude execute expand explain export extend extract fetch fill filter
-find finish fit fold follow force form format forward gather generate get give go group guard
-guess guide halve hand hash hide hold identify ignore import include index infer initialise
-initialize insert inspect install interpolate invert iterate join judge keep know label launch
-lay leave let lift limit link list load locate look lower make map mark mask match measure merge
-move name normalise normalize note notice offer open optimise optimize order parse pass permute
-pick place plan plot point poll predict prepare print process project propose prove provide pull
-put query raise rank read rearrange rebuild recognise reconstruct record recover reduce refer
-refine refuse register reject relax release remove rename render renumber reorder repair repeat
-replace report request require resample resolve restart restore resubmit resume retrieve return
-reuse rotate round run sample save say scale scan score search see select send serialise
-serialize set share shift shorten show sift skip solve sort specify split start state stop store
-stream strip submit sum summarise support swap symmetrise take tell test tile train transform
-translate traverse treat trim try turn undo unfold unite unpack unroll unwrap update upload use
-validate vary verify visit wait walk warn watch weigh wrap write yield
+accept activate add adopt advise align allow animate answer append apply approximate arrange ask
+assemble assert assess assign attach average balance begin bin bound branch break build bundle
+calculate call cancel change check choose clamp classify clean clear climb close cluster collect
+combine compare compile complete compress compute concatenate configure connect construct
+continue contract convert copy correct count cover create cut decide declare decode decorate
+define delete derive describe detect determine digest discard display divide do download draw
+drop duplicate embed encode end enforce ensure enumerate escape estimate evaluate exclude
+execute expand explain export extend extract fetch fill filter find finish fit fix fold follow
+force form format forward gather generate get give go group guard guess guide halve hand hash
+hide hold identify ignore import include index infer initialise initialize inpaint insert
+inspect install interpolate invert iterate join judge keep kill know label launch lay leave let
+lift limit link list load locate log look lower make map mark mask match measure merge move
+multiply name normalise normalize note notice offer open optimise optimize order pad parse pass
+permute pick place plan plot point poll predict prepare print process project propose prove
+provide pull put query quote raise rank read rearrange rebuild recognise reconstruct record
+recover reduce refer refine refuse register reject relax release remember remove rename render
+renumber reorder repair repeat replace report request require resample reset resolve restart
+restore restrict resubmit resume retrieve return reuse rotate round run sample save say scale
+scan score search see select send serialise serialize set settle share shift shorten show sift
+skip solve sort specify split stack start state stop store stream strip submit substitute sum
+summarise support swap symmetrise take tell test tile train transform translate traverse treat
+trim try turn undo unfold unite unpack unroll unwrap update upload use validate vary verify
+visit wait walk warn watch weigh wrap write yield
 """
 VERBS = frozenset(_VERBS.split())
 
