@@ -29,8 +29,8 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
     from aiida_hpaint.science.diffusion import generate
 
     made = generate(hosts, SamplingSettings(generator="random", samples=4, seed=3))
-    sifted = propose_and_filter(made, SYMMETRY, FilterSettings())
-    return sifted.with_scalars(host=hosts.host_indices[sifted.scalars["host"]])
+    filtered = propose_and_filter(made, SYMMETRY, FilterSettings())
+    return filtered.with_scalars(host=hosts.host_indices[filtered.scalars["host"]])
 
 
 @pytest.mark.usefixtures("profile")

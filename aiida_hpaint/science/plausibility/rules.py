@@ -130,7 +130,7 @@ RULES: Mapping[str, Rule] = {
 """Rules by the reason that samples which break them get."""
 
 
-def find_implausible(samples: StructureBatch) -> BoolArray:
+def find_implausible_samples(samples: StructureBatch) -> BoolArray:
     """Return (S,) whether a sample has sites too close or breaks one of the `RULES`.
 
     Parameters

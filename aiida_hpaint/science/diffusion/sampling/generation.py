@@ -22,7 +22,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
 from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
-from aiida_hpaint.science.plausibility import find_implausible
+from aiida_hpaint.science.plausibility import find_implausible_samples
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -122,7 +122,7 @@ def _generate(
     made, draws = _with_positions(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))
     for _ in range(settings.redraws or 0):
-        again = again[find_implausible(made[again])]
+        again = again[find_implausible_samples(made[again])]
         if not len(again):
             break
         # The random numbers of a sample go on where they stopped, so that the new one depends on

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.diffusion import generate
-from aiida_hpaint.science.plausibility import find_implausible
+from aiida_hpaint.science.plausibility import find_implausible_samples
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -64,7 +64,7 @@ def test_more_samples_keep_the_first_ones(hosts: StructureBatch, generator: str)
 def test_absurd_samples_are_drawn_again_and_no_other(hosts: StructureBatch) -> None:
     # So few steps that some samples are absurd.
     kept, redrawn = (generate(hosts, settings(steps=2, samples=8, redraws=n)) for n in (0, 4))
-    before, after = find_implausible(kept), find_implausible(redrawn)
+    before, after = find_implausible_samples(kept), find_implausible_samples(redrawn)
     assert before.any()
     assert after.sum() < before.sum()
     assert np.array_equal(redrawn.scalars["draws"] > 1, before)
