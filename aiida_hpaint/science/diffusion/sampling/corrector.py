@@ -54,7 +54,7 @@ class LangevinCorrector:
     def step_size(
         self, crystals: Crystals, score: Tensor, levels: Tensor, normals: Tensor
     ) -> Tensor:
-        """Return 2 (snr |normals| / |score|)^2 for each structure (B,), bounded."""
+        """Return `2 (snr |normals| / |score|)^2` for each structure (B,), bounded."""
         moving = crystals.unknown[..., None]
         random, pull = ((x * moving).square().sum((1, 2)) for x in (normals, score))
         size = 2 * self.snr**2 * random / pull
