@@ -30,12 +30,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     clock = Clock()
 
-    def generate(hosts: StructureBatch, settings: Any, *, tick: Any) -> StructureBatch:
+    def generate(
+        hosts: StructureBatch, settings: Any, *, tick: Any, **options: Any
+    ) -> StructureBatch:
         def step(fraction: float) -> None:
             clock.now += len(hosts)
             tick(fraction)
 
-        return generation.generate(hosts, settings, tick=step)
+        return generation.generate(hosts, settings, tick=step, **options)
 
     monkeypatch.setattr(timed, "generate", generate)
     return clock

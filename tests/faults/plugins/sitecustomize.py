@@ -13,12 +13,12 @@ if FAULT in ("slow", "stalled"):
 
     timed = ModuleType("aiida_hpaint.science.diffusion.sampling.time_limit")
 
-    def generate_until(hosts, settings, deadline):  # type: ignore[no-untyped-def]
+    def generate_until(hosts, settings, deadline, **options):  # type: ignore[no-untyped-def]
         from aiida_hpaint.science.diffusion import generate
 
         if FAULT == "stalled":
             return hosts[[]].with_scalars(host=[], sample=[])
-        return generate(hosts[: (len(hosts) + 1) // 2], settings)
+        return generate(hosts[: (len(hosts) + 1) // 2], settings, **options)
 
     timed.generate_until = generate_until  # type: ignore[attr-defined]
     sys.modules[timed.__name__] = timed
