@@ -1,1 +1,1 @@
-"""What runs: the bodies of PythonJobs (no AiiDA in them) and the calcfunctions of the workflows."""
+"""Functions of PythonJobs, which do not import AiiDA, and calcfunctions of the workflows."""

@@ -1,4 +1,4 @@
-"""Calcfunction that stands in for a failed job, and the scalars that its samples lack."""
+"""Samples of jobs that failed: their status, and the scalars that they lack."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 
 __all__ = ["NOT_RELAXED", "fill_missing_scalars", "mark_as_failed"]
 
-
 NOT_RELAXED: Mapping[str, float | int] = {
     "energy": np.nan,
     "energy_sampled": np.nan,
     "max_force": np.nan,
     "steps": 0,
 }
-
+"""Scalars that relaxations add, and their values for samples that were not relaxed."""
 
 _FROM_OTHER_STAGES: Mapping[str, float | int | str] = {
     "energy_scored": np.nan,
@@ -31,46 +30,55 @@ _FROM_OTHER_STAGES: Mapping[str, float | int | str] = {
     "parent": -1,
     "draws": 0,
 }
-"""What samples lack whose job died, where other chunks have it."""
-
+"""Scalars that other stages add, and their values for samples of failed jobs."""
 
 _UNKNOWN: Mapping[str, float | int] = {"f": np.nan, "i": -1, "b": False}
-"""The same of any other scalar, by the kind of its type."""
+"""Values of any other scalar, by the kind of its numpy type."""
 
 
 @calcfunction
 def mark_as_failed(structures: StructureBatchData, samples: Int, reason: Str) -> StructureBatchData:
-    """Return what is left of a chunk whose job ended without a result.
+    """Return the samples of a chunk whose job ended without a result.
 
-    With `samples` above zero, `structures` are hosts, and each becomes that many failed samples
-    without positions. With zero they are samples: those that an earlier stage relaxed are not
-    converged, and the others that were alive have failed.
+    Parameters
+    ----------
+    structures
+        Inputs of the job: hosts, or samples of an earlier stage. Samples that an earlier stage
+        relaxed become not converged; other active ones become failed.
+    samples
+        Number of samples that the job had to make of each host; 0 if `structures` are samples.
+    reason
+        Error of each sample concerned.
     """
     batch = structures.batch
     if samples.value:
-        batch = _unsampled(batch, samples.value)
-    statuses = [_after_failure(SampleStatus(str(status))) for status in batch.scalars["status"]]
-    lost = [status in ACTIVE for status in map(SampleStatus, map(str, batch.scalars["status"]))]
+        rows = np.repeat(np.arange(len(batch)), samples.value)
+        batch = batch[rows].with_scalars(
+            host=batch.host_indices[rows],
+            sample=np.tile(np.arange(samples.value), len(batch)),
+            status=[SampleStatus.SAMPLED.value] * len(rows),
+        )
+    before = [SampleStatus(str(status)) for status in batch.scalars["status"]]
+    is_lost = [status in ACTIVE for status in before]
     metadata = tuple(
-        {**entry, "error": reason.value} if hit else entry
-        for entry, hit in zip(batch.metadata, lost, strict=True)
+        {**entry, "error": reason.value} if lost else entry
+        for entry, lost in zip(batch.metadata, is_lost, strict=True)
     )
     record = {"stage": "mark_as_failed", "reason": reason.value}
-    marked = replace(
-        batch.with_scalars(status=[str(status) for status in statuses]), metadata=metadata
-    )
+    after = [str(_after_failure(status)) for status in before]
+    marked = replace(batch.with_scalars(status=after), metadata=metadata)
     return StructureBatchData(marked.with_history(record))
 
 
 def fill_missing_scalars(
     batches: Sequence[StructureBatch], required: Mapping[str, float | int] | None = None
 ) -> list[StructureBatch]:
-    """Give all batches the scalars of each other; the samples of failed jobs lack some.
+    """Give each batch the scalars of all others; samples of failed jobs lack some.
 
     Parameters
     ----------
     required
-        Scalars that all batches get even if none of them has it, and their values.
+        Scalars that each batch gets even if none has them, and their values.
     """
     kinds = {n: values.dtype.kind for batch in batches for n, values in batch.scalars.items()}
     known = {**NOT_RELAXED, **_FROM_OTHER_STAGES}
@@ -92,12 +100,3 @@ def _after_failure(status: SampleStatus) -> SampleStatus:
     if status in RELAXED:
         return SampleStatus.NOT_CONVERGED
     return SampleStatus.FAILED if status in ACTIVE else status
-
-
-def _unsampled(hosts: StructureBatch, samples: int) -> StructureBatch:
-    rows = np.repeat(np.arange(len(hosts)), samples)
-    return hosts[rows].with_scalars(
-        host=hosts.host_indices[rows],
-        sample=np.tile(np.arange(samples), len(hosts)),
-        status=[SampleStatus.SAMPLED.value] * len(rows),
-    )

@@ -1,6 +1,6 @@
-"""What makes a result besides structures and settings: inputs of jobs, so that caching is right.
+"""Identities: versions and hashes that determine the result of a job, so that caching is correct.
 
-Nothing here imports AiiDA, torch or a potential.
+This file imports neither AiiDA nor torch nor any potential.
 """
 
 from __future__ import annotations
@@ -41,19 +41,18 @@ from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 __all__ = ["identify_relaxation", "identify_sampling", "is_complete", "is_consistent", "is_release"]
 
 
-def identify_sampling(settings: SamplingSettings, here: bool = True) -> dict[str, Any]:
-    """Package version, seed, the generator's name and the sha256 of its weights and of its card.
+def identify_sampling(settings: SamplingSettings, local: bool = True) -> dict[str, Any]:
+    """Return package version, seed, generator, and the sha256 of its weights and card.
 
-    Of a package that is no release there is also `source`, the sha256 of its files. Of the card
-    only counts what changes samples. A model that was converted is also known by the sha256 of the
-    file that it was published in.
+    A package that is not a release also has `source`, the sha256 of its files. The hash of the card
+    covers what affects samples. A converted model also has the sha256 of its published file.
 
     Parameters
     ----------
     settings
-        The generator and the seed.
-    here
-        Whether the jobs run with this Python, so that what is missing here is missing there.
+        Settings with the generator and the seed.
+    local
+        Whether the jobs run with this Python, so that a missing package or file is an error.
 
     Raises
     ------
@@ -63,33 +62,33 @@ def identify_sampling(settings: SamplingSettings, here: bool = True) -> dict[str
     generator = get_generator(settings.generator)
     model: dict[str, Any] = {"name": settings.generator}
     if generator.needs_file:
-        model |= _weights(settings.generator, here)
+        model |= _weights(settings.generator, local)
     else:
-        model |= identify_generator(settings.generator) | _plugin_source(settings.generator, here)
-    if here and generator.needs_file and find_spec("torch") is None:
+        model |= identify_generator(settings.generator) | _plugin_source(settings.generator, local)
+    if local and generator.needs_file and find_spec("torch") is None:
         raise ValueError("sampling needs the package torch: pip install aiida-hpaint[sampling]")
-    return {**_package(here), "model": model, "seed": settings.seed}
+    return {**_package(local), "model": model, "seed": settings.seed}
 
 
-def identify_relaxation(settings: PotentialSettings, here: bool = True) -> dict[str, Any]:
-    """Package version, and the potential's name, package and version or sha256 of its file.
+def identify_relaxation(settings: PotentialSettings, local: bool = True) -> dict[str, Any]:
+    """Return package version and the potential's name, package, and version or sha256 of its file.
 
-    The weights inside a wheel are settled by the version of the wheel.
+    The version of a wheel determines the weights that it contains.
 
     Parameters
     ----------
     settings
-        The potential.
-    here
-        Whether the jobs run with this Python, so that what is missing here is missing there.
+        Settings of the potential.
+    local
+        Whether the jobs run with this Python, so that a missing package or file is an error.
 
     Raises
     ------
     ValueError
-        If there is no such potential, its package is missing, or its file is, or is not trusted.
+        If the potential is unknown, or its package or file is missing or not trusted.
     """
     info = find_potential(settings.name)
-    if here and not info.is_installed:
+    if local and not info.is_installed:
         raise ValueError(
             f"potential {info.name}: the package {info.package} is not installed: "
             f"{info.install_command or f'pip install {info.package}'}"
@@ -101,19 +100,19 @@ def identify_relaxation(settings: PotentialSettings, here: bool = True) -> dict[
         model |= {"provider": info.provider, "provider_version": find_version(info.provider)}
     if info.sha256 is not None:
         model["sha256"] = info.sha256
-    file = _model_file(info, settings.model, here)
+    file = _model_file(info, settings.model, local)
     check_trust(info, settings)
     if file is not None:
         model |= {"file": file.name, "sha256": hash_file(file)}
-    return {**_package(here), "model": model}
+    return {**_package(local), "model": model}
 
 
 def is_complete(identity: Mapping[str, Any]) -> bool:
-    """Whether an identity settles what a job computes, so that an equal one may be taken instead.
+    """Return whether an identity determines the result, so that AiiDA may use a cached job.
 
-    It does if it names the code, by the version of a release or by the hash of its files, and the
-    weights, by their hash or, for our own potentials, by the version of the wheel that holds them.
-    Of a potential that another package registers only a hash says which weights it has.
+    It needs the code, as a release or as the hash of its files, and the weights, as their hash or,
+    for built-in potentials, as the version of the wheel that contains them. Potentials that other
+    packages register need a hash.
     """
     model = identity.get("model", {})
     if "version" not in identity or None in (identity.get("source", ""), model.get("source", "")):
@@ -128,9 +127,9 @@ def is_complete(identity: Mapping[str, Any]) -> bool:
 
 
 def is_consistent(identity: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a result was made with what the identity of its job names, as its history tells.
+    """Return whether the history of a result agrees with the identity of its job.
 
-    A package may be of another version where the job ran; what its results say is the truth.
+    On a remote computer a package may have another version, which the history records.
     """
     named = identity.get("model", {})
     made: Mapping[str, Any] = next((r["model"] for r in reversed(history) if r.get("model")), {})
@@ -140,9 +139,9 @@ def is_consistent(identity: Mapping[str, Any], history: Sequence[Mapping[str, An
 
 @lru_cache(maxsize=1)
 def is_release() -> bool:
-    """Whether this package was installed from an index, where a version is one set of files.
+    """Return whether this package was installed from an index, so that its version is unique.
 
-    pip notes where anything else came from: a folder, a repository, a file.
+    pip records `direct_url.json` for other sources: a folder, a repository, a file.
     """
     try:
         return metadata.distribution("aiida-hpaint").read_text("direct_url.json") is None
@@ -155,14 +154,14 @@ def _source() -> str | None:
     return hash_package_source("aiida_hpaint")
 
 
-def _package(here: bool) -> dict[str, str | None]:
-    """Return the version of this package and, if it is no release, the hash of its files here."""
+def _package(local: bool) -> dict[str, str | None]:
+    """Return version and source hash of this package; the latter is unknown on other computers."""
     if is_release():
         return {"version": __version__}
-    return {"version": __version__, "source": _source() if here else None}
+    return {"version": __version__, "source": _source() if local else None}
 
 
-def _plugin_source(generator: str, here: bool) -> dict[str, str | None]:
+def _plugin_source(generator: str, local: bool) -> dict[str, str | None]:
     """Return the hash of the code of another package's generator, unless its version settles it."""
     installed = find_installed(generator)
     if generator in BUILT_IN or installed is None:
@@ -170,14 +169,14 @@ def _plugin_source(generator: str, here: bool) -> dict[str, str | None]:
     if metadata.distribution(installed.package).read_text("direct_url.json") is None:
         return {}
     top_module = installed.entry_point.module.partition(".")[0]
-    return {"source": hash_package_source(top_module) if here else None}
+    return {"source": hash_package_source(top_module) if local else None}
 
 
-def _weights(generator: str, here: bool) -> dict[str, str]:
+def _weights(generator: str, local: bool) -> dict[str, str]:
     try:
         path = find_model(generator)
     except CheckpointError:
-        if here:
+        if local:
             raise
         return {}
     card = read_card(path)
@@ -189,7 +188,7 @@ def _weights(generator: str, here: bool) -> dict[str, str]:
 
 
 def _check_whole(path: Path, card: ModelCard, digest: str) -> None:
-    """Refuse, before anything is submitted, what jobs would refuse one by one."""
+    """Refuse a file that each job would refuse, before anything is submitted."""
     if digest != card.sha256:
         raise CheckpointError(
             f"{path} does not have the sha256 of its card ({card.sha256[:12]}...): "
@@ -202,7 +201,7 @@ def _check_whole(path: Path, card: ModelCard, digest: str) -> None:
         )
 
 
-def _model_file(info: PotentialInfo, model: str | None, here: bool) -> Path | None:
+def _model_file(info: PotentialInfo, model: str | None, local: bool) -> Path | None:
     if not info.needs_file:
         return None
     if model is None:
@@ -210,7 +209,7 @@ def _model_file(info: PotentialInfo, model: str | None, here: bool) -> Path | No
     path = Path(model).expanduser()
     if path.is_file():
         return path
-    if here:
+    if local:
         raise ValueError(f"potential {info.name}: there is no model file {model}")
     return None
 

@@ -1,4 +1,4 @@
-"""The body of the PythonJobs: what runs on the compute node, where AiiDA need not be installed."""
+"""Functions of PythonJobs: they run on compute nodes, where AiiDA need not be installed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from aiida_hpaint.science.structures.trajectory import Trajectory
 __all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_phases_job", "run_stage_job"]
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
-"""Environment variable with the seconds that the scheduler gives the job."""
+"""Environment variable with the usable walltime of the job, s."""
 
 
 class MismatchError(RuntimeError):
-    """The package or a model is not the one that provenance and caching would name."""
+    """A package or model that differs from the one named in the inputs of the job."""
 
 
 def run_stage_job(
@@ -34,25 +34,26 @@ def run_stage_job(
     Parameters
     ----------
     structures
-        Hosts for the sampling stage, samples for all others. The scalar `host`, where there is
-        one, is the place of a chunk's hosts among all hosts.
+        Hosts for the sampling stage, samples for all others. In a chunk the scalar `host` is the
+        index among all hosts.
     stage
         Name of the stage.
     settings
-        Its inputs as a mapping, as `recipe.plan_stages` makes them.
+        Inputs of the stage from `recipe.plan_stages`, as a mapping.
     identity
-        What makes the result, for caching: `version` of the package and the model's `sha256`.
+        Inputs that determine the result, for caching: `version` of the package and the model's
+        `sha256`.
 
     Returns
     -------
     mapping
-        `structures`: samples; of the sampling stage only those of the hosts that the walltime was
-        long enough for. `trajectory`, if the settings ask for a recording.
+        `structures`: samples; the sampling stage returns those of the hosts that it finished
+        within the walltime. `trajectory`: recording, if the settings ask for it.
 
     Raises
     ------
     MismatchError
-        If package, model or potential are not those that `identity` names.
+        If package, model or potential differ from `identity`.
     """
     check_version(identity)
     inputs = recipe.find_stage(stage).inputs.model_validate(dict(settings))
@@ -75,11 +76,12 @@ def run_phases_job(
     Parameters
     ----------
     structures
-        Phases, as `phase_batch` makes them.
+        Phases from `make_phase_batch`.
     settings
         `potential`: `PotentialSettings`.
     identity
-        What makes the result, for caching: `version` of the package and the model's `sha256`.
+        Inputs that determine the result, for caching: `version` of the package and the model's
+        `sha256`.
 
     Returns
     -------
@@ -95,7 +97,7 @@ def run_phases_job(
 
 
 def check_version(identity: Mapping[str, Any]) -> None:
-    """Refuse to run as another version than the one that provenance and caching will name.
+    """Refuse to run with another version of the package than provenance and caching name.
 
     Raises
     ------
@@ -105,18 +107,18 @@ def check_version(identity: Mapping[str, Any]) -> None:
     wanted = identity["version"]
     if wanted != __version__:
         raise MismatchError(
-            f"aiida-hpaint {wanted} submitted this job, and its Python here has {__version__}:"
-            " install the same version on both sides"
+            f"aiida-hpaint {wanted} submitted this job, but its Python has {__version__}: install"
+            " the same version on both computers"
         )
 
 
 def check_model(generator: str, identity: Mapping[str, Any]) -> None:
-    """Refuse to sample with other weights than those that provenance and caching will name.
+    """Refuse to sample with other weights than provenance and caching name.
 
     Raises
     ------
     MismatchError
-        If the model of that name or path has another sha256 here.
+        If the model with that name or path has another sha256.
     """
     from aiida_hpaint.science.diffusion import identify_generator
 
@@ -127,18 +129,18 @@ def check_model(generator: str, identity: Mapping[str, Any]) -> None:
     if found != wanted:
         raise MismatchError(
             f"model '{generator}' has the sha256 {found[:12]}... where the job runs, and "
-            f"{wanted[:12]}... where it was submitted: fetch the same revision on both sides, or "
-            "send the model along with --upload-model"
+            f"{wanted[:12]}... where it was submitted: fetch the same revision on both computers, "
+            "or send the model along with --upload-model"
         )
 
 
 def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -> None:
-    """Refuse to relax with another file than the one that provenance and caching will name.
+    """Refuse to relax with another file of the potential than provenance and caching name.
 
     Raises
     ------
     MismatchError
-        If the potential's file has another sha256 here.
+        If the file has another sha256.
     """
     from aiida_hpaint.science.relaxation import get_potential
 
@@ -150,11 +152,11 @@ def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -
         raise MismatchError(
             f"potential '{potential.name}': the file {potential.model} has the sha256 "
             f"{str(found)[:12]}... where the job runs, and {wanted[:12]}... where it was "
-            "submitted: copy the same file to both sides"
+            "submitted: copy the same file to both computers"
         )
 
 
 def deadline() -> float | None:
-    """Value of `time.monotonic()` at which the scheduler's time is used up; None without limit."""
+    """Return the `time.monotonic()` at which the walltime is used up; None without a limit."""
     seconds = os.environ.get(WALLTIME_VARIABLE)
     return None if seconds is None else time.monotonic() + float(seconds)

@@ -20,20 +20,43 @@ from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 __all__ = ["TABLE_FILENAME", "format_table", "join_chunks", "pick_structures", "rank_samples"]
 
+TABLE_FILENAME = "samples.csv"
+
+_COLUMNS = (
+    "host",
+    "sample",
+    "status",
+    "rank",
+    "energy",
+    "energy_above_best",
+    "energy_sampled",
+    "max_force",
+    "steps",
+)
+
+_OPTIONAL_COLUMNS = ("energy_scored", "origin", "parent", "space_group", "refined_by")
+
 
 @calcfunction
 def rank_samples(
     hosts: StructureBatchData, refine: Float | None = None, **chunks: StructureBatchData
 ) -> dict[str, Any]:
-    """All samples of all chunks in one node, ranked within each host.
+    """Join the samples of all chunks, and rank them within each host.
 
-    With `refine` (Å) ranked structures within that of a higher symmetry are made symmetric.
+    Parameters
+    ----------
+    hosts
+        All hosts, for the summary.
+    refine
+        Tolerance (Å) within which ranked structures are made symmetric; None for not at all.
+    chunks
+        Samples of each chunk.
 
     Returns
     -------
     mapping
-        `samples` (StructureBatchData), `table` (a CSV file, one line a sample) and `summary`
-        (Dict: how many hosts and samples, their statuses, hosts without a candidate).
+        `samples` (StructureBatchData), `table` (a CSV file, one line per sample) and `summary`
+        (Dict: numbers of hosts and samples, statuses, hosts without a candidate).
     """
     tolerance = None if refine is None else refine.value
     ranked = join_chunks([chunks[key].batch for key in sorted(chunks)], tolerance)
@@ -49,11 +72,15 @@ def rank_samples(
 def pick_structures(
     samples: StructureBatchData, hosts: List | None = None
 ) -> dict[str, StructureData]:
-    """Return the lowest sample of each host that has one, as `host_00000` and so on.
+    """Return the lowest-energy sample of each host that has one, as `host_00000` and so on.
 
-    The label of a structure is its host's. Its attribute `hpaint` holds the label in full, which
-    sites are inserted, the sample's scalars, and the row of the samples that it is. With `hosts`
-    only those at these places are picked.
+    Each structure has the label of its host. Its attribute `hpaint` holds the whole label, the
+    indices of the inserted sites, the scalars of the sample and its row in `samples`.
+
+    Parameters
+    ----------
+    hosts
+        Host indices; None for all hosts.
     """
     batch = samples.batch
     picked = {}
@@ -69,9 +96,8 @@ def pick_structures(
 
 
 def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
-    """Join and rank the samples of all chunks; chunks that failed may lack energies."""
-    complete = fill_missing_scalars(chunks, NOT_RELAXED)
-    return finish_restoration(concatenate(complete), refine)
+    """Join the samples of all chunks, and rank them; failed chunks may lack energies."""
+    return finish_restoration(concatenate(fill_missing_scalars(chunks, NOT_RELAXED)), refine)
 
 
 def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
@@ -87,33 +113,15 @@ def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
     }
 
 
-TABLE_FILENAME = "samples.csv"
-
-
-_ALWAYS = (
-    "host",
-    "sample",
-    "status",
-    "rank",
-    "energy",
-    "energy_above_best",
-    "energy_sampled",
-    "max_force",
-    "steps",
-)
-
-
-_WHERE_PRESENT = ("energy_scored", "origin", "parent", "space_group", "refined_by")
-
-
 def format_table(samples: StructureBatch) -> str:
-    """One line a sample: label, host, sample, status, rank, energies, force, steps, error.
+    """Return a CSV table with one line per sample.
 
-    What a score, proposals and a refinement add stands before the error. Energies are in eV
-    (`energy_above_best` in eV per atom), forces in eV/Å, `refined_by` in Å; what is not known is
-    empty, and a rank of -1 means not ranked.
+    The columns are label, host, sample, status, rank, energies, maximum force, steps, those that
+    scores, proposals and refinements add, and the error. Energies are in eV (`energy_above_best`
+    in eV per atom), forces in eV/Å, `refined_by` in Å; unknown values are empty, and a rank of -1
+    means not ranked.
     """
-    names = [*_ALWAYS, *(name for name in _WHERE_PRESENT if name in samples.scalars)]
+    names = [*_COLUMNS, *(name for name in _OPTIONAL_COLUMNS if name in samples.scalars)]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["label", *names, "error"])

@@ -19,9 +19,9 @@ __all__ = ["join_in_order", "join_parts", "split_hosts", "take_hosts"]
 
 @calcfunction
 def split_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, StructureBatchData]:
-    """Chunks of whole hosts with at most `max_sites` sites each: `chunk_0000` and so on.
+    """Split hosts into chunks of at most `max_sites` sites, as `chunk_0000` and so on.
 
-    Each host gets the scalar `host`, its place among all hosts.
+    A larger host has a chunk of its own. Each host gets its index as the scalar `host`.
     """
     numbered = hosts.batch.with_scalars(host=np.arange(len(hosts)))
     chunks = chunk_by_sites(numbered, max_sites.value)
@@ -30,38 +30,43 @@ def split_hosts(hosts: StructureBatchData, max_sites: Int) -> dict[str, Structur
 
 @calcfunction
 def take_hosts(structures: StructureBatchData, hosts: List) -> StructureBatchData:
-    """Return the structures of some hosts in their order, each with the scalar `host`."""
+    """Return the structures of the hosts with these indices, in their order."""
     batch = structures.batch
-    places = batch.host_indices
-    rows = np.flatnonzero(np.isin(places, hosts.get_list()))
-    return StructureBatchData(batch.with_scalars(host=places)[rows])
+    rows = np.flatnonzero(np.isin(batch.host_indices, hosts.get_list()))
+    return StructureBatchData(batch.with_scalars(host=batch.host_indices)[rows])
 
 
 @calcfunction
 def join_parts(structures: StructureBatchData, **parts: StructureBatchData) -> StructureBatchData:
-    """Join the results of all parts of some structures, in the order of one part.
-
-    Samples stand where they stood. Samples that were drawn for hosts are ordered by host, and
-    proposals follow after all of them.
-    """
+    """Join the results of the parts that structures were split into; see `join_in_order`."""
     return StructureBatchData(
         join_in_order(structures.batch, [parts[key].batch for key in sorted(parts)])
     )
 
 
 def join_in_order(structures: StructureBatch, parts: Sequence[StructureBatch]) -> StructureBatch:
-    """See `join_parts`."""
+    """Join the results of parts of some structures, ordered as the result of one job would be.
+
+    Parameters
+    ----------
+    structures
+        All structures. If they are samples, the results have their order. If they are hosts, the
+        results are ordered by host, with symmetric proposals after all samples of the generator.
+    parts
+        Results of the parts, in any order.
+    """
     together = concatenate(fill_missing_scalars(parts))
     rows = {key: row for row, key in enumerate(_keys(together))}
     if sorted(rows) == sorted(_keys(structures)):
         return together[[rows[key] for key in _keys(structures)]]
-    places = structures.host_indices.tolist()
-    order = {host: place for place, host in enumerate(dict.fromkeys(places))}
-    of_host = np.array([order[host] for host in together.scalars["host"].tolist()])
+    hosts = dict.fromkeys(structures.host_indices.tolist())
+    order = {host: position for position, host in enumerate(hosts)}
+    by_host = np.array([order[host] for host in together.scalars["host"].tolist()])
     origin = together.scalars.get("origin", np.full(len(together), GENERATED))
-    return together[np.lexsort((of_host, origin != GENERATED))]
+    return together[np.lexsort((by_host, origin != GENERATED))]
 
 
 def _keys(batch: StructureBatch) -> list[tuple[int, int]]:
+    """Return host index and number of each sample; the number of a host is -1."""
     numbers = batch.scalars.get("sample", np.full(len(batch), -1))
     return list(zip(batch.host_indices.tolist(), numbers.tolist(), strict=True))

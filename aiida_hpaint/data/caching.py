@@ -1,4 +1,4 @@
-"""How nodes that hold one file are hashed."""
+"""Hashes of nodes whose content is one compressed file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["ContentCaching"]
 
 
 class ContentCaching(NodeCaching):
-    """Hashes the numbers, not the file: how zlib compressed them does not matter.
+    """Hash the arrays of a node instead of its file, whose compression may differ.
 
-    The node has to keep their digest as its attribute `sha256`.
+    The node must have the digest of the arrays as its attribute `sha256`.
     """
 
     def get_objects_to_hash(self) -> dict[str, Any]:
-        """Return the objects that the hash of a node is made of."""
+        """Return what the hash of the node is computed from."""
         node = self._node
         return {"class": str(type(node)), "sha256": node.base.attributes.get("sha256", None)}

@@ -1,4 +1,4 @@
-"""StructureBatchData: many structures in one node."""
+"""StructureBatchData: a node with many structures."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from aiida_hpaint.science.structures.npz import load_npz, save_npz
 __all__ = ["DETAILS", "StructureBatchData", "hash_content", "read_structure", "to_node"]
 
 DETAILS = "hpaint"
-"""Attribute of a StructureData that says what we know of it."""
+"""Attribute of a StructureData with its inserted sites, scalars and whole label."""
 
 LABEL_LIMIT = 1000
-"""Labels that are stored as attributes, for queries; all of them are in the file."""
+"""Largest number of labels in the attributes; the file has all."""
 
 _VOLATILE = frozenset({"seconds", "device", "host", "time"})
 _ARRAYS = ("cells", "site_counts", "numbers", "frac_coords", "inserted")
 
 
 class StructureBatchData(Data):
-    """A StructureBatch as an immutable node.
+    """An immutable node with a StructureBatch.
 
-    The structures are the file `batch.npz` of the node's repository. The attributes are for
+    The structures are in the file `batch.npz` of the node's repository. The attributes are for
     queries: `n_structures`, `n_sites`, `n_inserted`, `elements`, `inserted_elements`, `labels`
-    (the first 1000 different ones), `labels_sha256`, `scalars` (their names), `statuses` (how many
-    samples ended in which), `stages`, `models` and `sha256` of the content.
+    (the first 1000 different ones), `labels_sha256`, `scalars` (their names), `statuses` (number of
+    samples with each status), `stages`, `models` and `sha256` of the content.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class StructureBatchData(Data):
 
     @cached_property
     def batch(self) -> StructureBatch:
-        """The structures; read once, every array is read-only."""
+        """Structures with read-only arrays; the file is read once."""
         with self.base.repository.open(self.FILENAME, mode="rb") as handle:
             batch = load_npz(BytesIO(handle.read()))
         for name in _ARRAYS:
@@ -71,21 +71,19 @@ class StructureBatchData(Data):
 
     @property
     def value(self) -> StructureBatch:
-        """The structures, under the name by which aiida-pythonjob asks for them."""
+        """Structures, under the name that aiida-pythonjob uses."""
         return self.batch
 
     @property
     def sha256(self) -> str:
-        """Digest of the content: everything but how long it took and where it ran."""
+        """Digest of the content; see `hash_content`."""
         return str(self.base.attributes.get("sha256"))
 
     def __len__(self) -> int:
         return int(self.base.attributes.get("n_structures"))
 
     def get_structure(self, index: int) -> StructureData:
-        """Structure `index` as a StructureData that is not stored yet.
-
-        Its attribute `hpaint` says which sites are inserted and what its scalars are.
+        """Return structure `index` as a StructureData that is not stored; see `to_structure`.
 
         Raises
         ------
@@ -106,12 +104,14 @@ class StructureBatchData(Data):
 
 
 def to_node(batch: StructureBatch, user: Any = None) -> StructureBatchData:
-    """Return the node of a batch; aiida-pythonjob calls this on what a job takes or returns."""
+    """Make the node of a batch; aiida-pythonjob calls this for inputs and outputs of jobs."""
     return StructureBatchData(batch, user=user)
 
 
 def to_structure(single: StructureBatch) -> StructureData:
-    """Return the one structure of a batch as a StructureData that is not stored yet.
+    """Return the only structure of a batch as a StructureData that is not stored.
+
+    Its attribute `hpaint` has the indices of the inserted sites, the whole label and the scalars.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def to_structure(single: StructureBatch) -> StructureData:
 
 
 def read_structure(structure: StructureData) -> StructureBatch:
-    """Return a StructureData as a batch of one; its attribute `hpaint` marks inserted sites."""
+    """Return a StructureData as a batch of one; its attribute `hpaint` names inserted sites."""
     batch = from_pymatgen([structure.get_pymatgen()])
     details = structure.base.attributes.get(DETAILS, None) or {}
     inserted = np.zeros(batch.n_sites, dtype=np.bool_)
@@ -150,7 +150,7 @@ def read_structure(structure: StructureData) -> StructureBatch:
 
 
 def hash_content(batch: StructureBatch) -> str:
-    """Digest of all that a batch holds, except how long its stages took and where they ran."""
+    """Return the sha256 of a batch, without the times and computers in its history."""
     digest = hashlib.sha256()
     arrays = {name: getattr(batch, name) for name in _ARRAYS}
     arrays |= {f"scalars/{name}": batch.scalars[name] for name in sorted(batch.scalars)}
@@ -161,8 +161,8 @@ def hash_content(batch: StructureBatch) -> str:
             "\0".join(values).encode() if text else np.ascontiguousarray(values).tobytes()
         )
     history = [{k: v for k, v in stage.items() if k not in _VOLATILE} for stage in batch.history]
-    words = [list(batch.labels), [dict(entry) for entry in batch.metadata], history]
-    digest.update(json.dumps(words, sort_keys=True).encode())
+    texts = [list(batch.labels), [dict(entry) for entry in batch.metadata], history]
+    digest.update(json.dumps(texts, sort_keys=True).encode())
     return digest.hexdigest()
 
 
@@ -198,6 +198,6 @@ def _symbols(numbers: np.ndarray[Any, Any]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a numpy scalar to what JSON can hold; NaN becomes None."""
+    """Return a numpy scalar as a JSON value; NaN and infinity become None."""
     plain = value.item()
     return None if isinstance(plain, float) and not np.isfinite(plain) else plain

@@ -1,4 +1,4 @@
-"""DiffusionTrajectoryData: how the sites of many samples were drawn, in one node."""
+"""DiffusionTrajectoryData: a node with the paths of inserted sites during sampling."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["DiffusionTrajectoryData", "to_node"]
 
 
 class DiffusionTrajectoryData(Data):
-    """A Trajectory as an immutable node; the samples are what its creator returned beside it.
+    """An immutable node with a Trajectory; the job that made it also returned the samples.
 
-    The arrays are the file `trajectory.npz` of the node's repository. The attributes are for
-    queries: `n_samples`, `n_sites` (sought sites of all samples), `n_steps` (that were kept),
-    `last_step` (how many were made), `scheme` and `sha256` of the content.
+    The arrays are in the file `trajectory.npz` of the node's repository. The attributes are for
+    queries: `n_samples`, `n_sites` (inserted sites of all samples), `n_steps` (recorded),
+    `last_step` (number of steps made), `scheme` and `sha256` of the content.
 
     Parameters
     ----------
     trajectory
-        What to store.
+        Trajectory to store.
     """
 
     FILENAME = "trajectory.npz"
@@ -45,7 +45,7 @@ class DiffusionTrajectoryData(Data):
 
     @cached_property
     def trajectory(self) -> Trajectory:
-        """The arrays; read once, all of them read-only."""
+        """Trajectory with read-only arrays; the file is read once."""
         with self.base.repository.open(self.FILENAME, mode="rb") as handle:
             found = Trajectory.load(BytesIO(handle.read()))
         for values in _arrays(found).values():
@@ -54,7 +54,7 @@ class DiffusionTrajectoryData(Data):
 
     @property
     def value(self) -> Trajectory:
-        """The trajectory, under the name by which aiida-pythonjob asks for it."""
+        """Trajectory, under the name that aiida-pythonjob uses."""
         return self.trajectory
 
     def __len__(self) -> int:
@@ -68,7 +68,7 @@ class DiffusionTrajectoryData(Data):
 
 
 def to_node(trajectory: Trajectory, user: Any = None) -> DiffusionTrajectoryData:
-    """Return the node of a trajectory; aiida-pythonjob calls this on what a job returns."""
+    """Make the node of a trajectory; aiida-pythonjob calls this for outputs of jobs."""
     return DiffusionTrajectoryData(trajectory, user=user)
 
 

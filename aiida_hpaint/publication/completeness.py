@@ -32,9 +32,9 @@ def list_missing_results(node: ProcessNode) -> list[str]:
     if "complete" not in inputs and "hosts" in inputs:
         if isinstance(node, WorkflowNode):
             lines += [
-                f"{state.stage} of {state.chunk}: {state.trouble}"
+                f"{state.stage} of {state.chunk}: {state.problem}"
                 for state in list_stage_states(node)
-                if state.trouble
+                if state.problem
             ]
         lines += _list_unrestored_hosts(node)
     if "structures" in inputs or has_validation(node):

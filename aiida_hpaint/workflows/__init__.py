@@ -1,4 +1,4 @@
-"""Workflows: restorations as AiiDA processes."""
+"""Workflows: restorations, validations and campaigns as AiiDA processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StageWorkChain", "build_restore", "find_restorations", "get_samples"]
 
-# To look at processes is quick only where the engine is not loaded for it.
+# Imports of the engine are slow, and commands that only read the database do not need it.
 _LAZY = {
     "StageWorkChain": "restore.stage",
     "build_restore": "restore.build",

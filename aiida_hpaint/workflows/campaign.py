@@ -1,4 +1,4 @@
-"""CampaignWorkChain: the chunks of a campaign as restorations of their own, so many at once."""
+"""CampaignWorkChain: restore the chunks of a campaign, a limited number at a time."""
 
 from __future__ import annotations
 
@@ -41,39 +41,44 @@ __all__ = ["CampaignWorkChain"]
 
 
 class CampaignWorkChain(WaitForAnyWorkChain):
-    """Restore chunks of hosts, at most `max_jobs` at once: as one ends the next begins.
+    """Restore chunks of hosts, each by a WorkGraph of its own, at most `max_jobs` at a time.
 
-    What there is to do is read from the database at each step, so that the death of its worker
-    loses nothing and begins nothing twice. A chunk that fails does not stop the others. Where
-    several run for one campaign, a later one begins chunks when the earlier ones have begun all
-    of theirs, and all count towards `max_jobs`.
+    Each step reads from the database which chunks to submit, so that nothing is lost or submitted
+    twice if the worker dies. A failed chunk does not stop the others. If several CampaignWorkChains
+    run for one campaign, a later one waits until the earlier ones have submitted all their chunks;
+    the chunks of all count towards `max_jobs`.
     """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.input("hosts", valid_type=StructureBatchData, help="with the sites to insert")
-        spec.input_namespace("plan", dynamic=True, help="as of the restore WorkGraph")
-        spec.input("chunk_sites", valid_type=Int, help="sites of the hosts in a chunk, at most")
-        spec.input("max_jobs", valid_type=Int, help="chunks at once; the group may say otherwise")
+        spec.input("hosts", valid_type=StructureBatchData, help="hosts with the sites to insert")
+        spec.input_namespace("plan", dynamic=True, help="plan of the restore WorkGraph")
+        spec.input("chunk_sites", valid_type=Int, help="largest number of sites in a chunk")
+        spec.input(
+            "max_jobs", valid_type=Int, help="chunks at a time; an extra of the group overrides it"
+        )
         spec.input("campaign", valid_type=Str, help="UUID of the group of restorations")
-        spec.output("summary", valid_type=Dict, help="counts, and labels of hosts by reason")
+        spec.output(
+            "summary", valid_type=Dict, help="counts of hosts, and labels of failed hosts by reason"
+        )
+        # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(here.cut, while_(here.goes_on)(here.advance), here.finish)
 
     def cut(self) -> None:
-        """Cut the hosts into chunks, if an earlier life of this process has not."""
+        """Cut the hosts into chunks, unless another worker has done it."""
         if not self._chunks():
             cut_into_restorations(self.inputs.hosts, self.inputs.chunk_sites)
 
     def goes_on(self) -> bool:
-        """Whether a chunk is alive or yet to begin."""
+        """Return whether a chunk is active or not submitted yet."""
         return not self.ctx.get("over", False)
 
     def advance(self) -> None:
-        """Begin as many chunks as may be alive, and wait for any of them to end."""
-        self._take_up()
+        """Submit chunks up to the limit, and wait until any active chunk terminates."""
+        self._find_lost_children()
         chunks, begun = self._chunks(), self._begun()
         left = [label for label in chunks if label not in begun]
         alive, earlier = self._alive(), self._earlier() if left else []
@@ -84,30 +89,28 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         left = left[free:]
         if not left:
             self.node.base.extras.set(ALL_BEGUN, True)
-            # Nobody waits for chunks of others but to get their places.
+            # Chunks of other CampaignWorkChains matter only while they take up places.
             alive = [pk for pk in alive if pk in begun.values()]
-        self.set_status(f"{len(begun)} of {len(chunks)} chunks begun, waiting for {len(alive)}")
+        self.set_status(f"{len(begun)} of {len(chunks)} chunks submitted, waiting for {len(alive)}")
         self.ctx.over = not self.wait_for_any((*alive, *earlier))
 
     def finish(self) -> None:
-        """Count what became of the hosts."""
-        self._note_ended()
+        """Count the hosts by outcome."""
+        self._record_outcomes()
         restorations = [_load(pk) for pk in sorted(self._begun().values())]
         self.out("summary", Dict(summarise_outcomes(restorations)).store())
 
-    def _take_up(self) -> None:
-        """Settle, once in each life, what an earlier life of this process left half done."""
-        if self.__dict__.get("_is_taken_up"):
-            self._note_ended()
-            return
-        self._is_taken_up = True
-        for pk in self._begun().values():
-            child = _load(pk)
-            if seal_if_dead(child):
-                self._group().remove_nodes(child)
-            else:
-                self._enrol(child)
-        self._note_ended()
+    def _find_lost_children(self) -> None:
+        """Check, once in each worker, the children that an earlier worker submitted."""
+        if not self.__dict__.get("_has_checked_children"):
+            self._has_checked_children = True
+            for pk in self._begun().values():
+                child = _load(pk)
+                if seal_if_dead(child):
+                    self._group().remove_nodes(child)
+                else:
+                    self._add_to_campaign(child)
+        self._record_outcomes()
 
     def _begin(self, label: str, chunk: int) -> int:
         """Submit the restoration of a chunk."""
@@ -118,10 +121,10 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         graph.check_before_run()
         inputs = graph.to_engine_inputs({"call_link_label": label})
         child: ProcessNode = self.submit(DurableEngine, inputs)
-        self._enrol(child)
+        self._add_to_campaign(child)
         return child.pk or 0
 
-    def _enrol(self, child: ProcessNode) -> None:
+    def _add_to_campaign(self, child: ProcessNode) -> None:
         if PLAN not in child.base.extras:
             key = hash_plan(read_plan(self.inputs.plan))
             child.base.extras.set_many({PLAN: key, CHUNK_OF: self.inputs.campaign.value})
@@ -135,7 +138,7 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         return int(self._group().base.extras.get(MAX_JOBS, self.inputs.max_jobs.value))
 
     def _chunks(self) -> dict[str, int]:
-        """PKs of the chunks by their labels."""
+        """Return PKs of the chunks by their labels."""
         query = QueryBuilder()
         query.append(WorkChainNode, filters={"id": self.node.pk}, tag="me")
         finished = {"attributes.exit_status": 0}
@@ -144,12 +147,12 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         return {label: pk for pk, label in sorted(query.all(), key=lambda row: str(row[1]))}
 
     def _begun(self) -> dict[str, int]:
-        """PKs of the restorations by the labels of their chunks, without those that died unborn."""
+        """Return PKs of the restorations by the labels of their chunks, without lost ones."""
         query = self._children(["id", "attributes.process_status"])
         return {label: pk for pk, status, label in query.all() if status != DEAD}
 
-    def _note_ended(self) -> None:
-        """Note what became of the hosts of chunks that have ended since."""
+    def _record_outcomes(self) -> None:
+        """Record the outcomes of hosts of chunks that have terminated since the last step."""
         new = {"attributes.process_state": {"in": ENDED}, "extras": {"!has_key": OUTCOMES}}
         for pk, _ in self._children(["id"], new).all():
             record_outcomes(_load(pk))
@@ -169,7 +172,7 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         return query.order_by({"child": "id"})
 
     def _alive(self) -> list[int]:
-        """PKs of all restorations of the campaign that have not ended."""
+        """Return PKs of all active restorations of the campaign."""
         query = QueryBuilder()
         query.append(Group, filters={"uuid": self.inputs.campaign.value}, tag="group")
         alive = {"attributes.process_state": {"!in": ENDED}}
@@ -177,7 +180,7 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         return sorted(query.all(flat=True))
 
     def _earlier(self) -> list[int]:
-        """PKs of those that run for this campaign already and have chunks left to begin."""
+        """Return PKs of earlier CampaignWorkChains that have chunks left to submit."""
         filters = {
             "id": {"<": self.node.pk},
             "attributes.process_state": {"!in": ENDED},

@@ -1,4 +1,4 @@
-"""The processes that run campaigns, looked at from outside; nothing here loads the engine."""
+"""Queries for the processes that run campaigns, without an import of the engine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aiida.orm import QueryBuilder, Str, WorkChainNode
 __all__ = ["ALL_BEGUN", "ENDED", "MAX_JOBS", "query_controllers"]
 
 MAX_JOBS = "hpaint_max_jobs"
-"""Extra of the group of a campaign: how many chunks may be alive; it may change at any time."""
+"""Extra of the group of a campaign: largest number of active chunks; it may change."""
 
 ALL_BEGUN = "hpaint_all_begun"
-"""Extra of a controller that has no chunk left to begin."""
+"""Extra of a CampaignWorkChain that has submitted all its chunks."""
 
 ENDED = [
     state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)
@@ -22,7 +22,7 @@ ENDED = [
 
 
 def query_controllers(campaign: str, filters: Mapping[str, Any], *project: str) -> QueryBuilder:
-    """Return a query for the CampaignWorkChains of the group with this UUID, the oldest first."""
+    """Make a query for the CampaignWorkChains of a group, given its UUID, the oldest first."""
     query = QueryBuilder()
     query.append(Str, filters={"attributes.value": campaign}, tag="campaign")
     query.append(

@@ -93,7 +93,7 @@ def test_code_under_development_is_named_by_its_content(empty_site: Path) -> Non
     found = identify_sampling(settings)
     assert len(found["model"]["source"]) == 64
     assert is_complete(found)
-    elsewhere = identify_sampling(settings, here=False)
+    elsewhere = identify_sampling(settings, local=False)
     assert elsewhere["model"] == {**IDENTITY, "source": None}
     assert not is_complete(elsewhere)
 
@@ -137,9 +137,9 @@ def test_a_generator_that_is_not_there() -> None:
 
 def test_elsewhere_may_be_what_is_not_here() -> None:
     potential = PotentialSettings(name="mattersim", model="there.pth", trust=True)
-    assert identify_relaxation(potential, here=False)["model"] == {
+    assert identify_relaxation(potential, local=False)["model"] == {
         "name": "mattersim",
         "package": "mattersim",
     }
     generator = SamplingSettings(generator="there.safetensors")
-    assert identify_sampling(generator, here=False)["model"] == {"name": "there.safetensors"}
+    assert identify_sampling(generator, local=False)["model"] == {"name": "there.safetensors"}

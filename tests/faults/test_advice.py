@@ -18,8 +18,8 @@ import pytest
         ("the samples of one host take longer than job 7 had", "max_wallclock_seconds"),
         ("some samples are unfinished after 20 jobs", "max_wallclock_seconds"),
         ("The job ran out of walltime. (exit status 120)", "max_wallclock_seconds"),
-        ("job 7: aiida-hpaint 1.0 submitted this job, and its Python here has 1.1: install the same"
-         " version on both sides (exit status 326)", "install the same version"),
+        ("job 7: aiida-hpaint 1.0 submitted this job, but its Python has 1.1: install the same"
+         " version on both computers (exit status 326)", "install the same version"),
         ("model 'x' has the sha256 0f... where the job runs, and 0e... where", "upload_model"),
         ("x.safetensors does not have the sha256 of its card (0f...): fetch", "models fetch"),
         ("x.safetensors is not a readable safetensors file: header too large", "models fetch"),

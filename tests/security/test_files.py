@@ -71,7 +71,7 @@ def test_nothing_is_submitted_with_a_model_file_that_is_not_trusted(tmp_path: Pa
     for path in (tmp_path / "m.pth", "elsewhere.pth"):
         settings = PotentialSettings(name="sevennet", model=str(path))
         with pytest.raises(ValueError, match=r"potential\.trust=true"):
-            identify_relaxation(settings, here=False)
+            identify_relaxation(settings, local=False)
 
 
 @pytest.mark.parametrize(

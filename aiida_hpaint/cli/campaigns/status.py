@@ -217,9 +217,9 @@ def _show_stages(node: ProcessNode) -> None:
         table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
     make_console().print(table)
     for state in states:
-        if state.trouble:
-            click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.trouble}")
-            click.echo(f"  what to do: {give_advice(state.trouble)}")
+        if state.problem:
+            click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.problem}")
+            click.echo(f"  what to do: {give_advice(state.problem)}")
     progress = count_dft_progress(node)
     if progress is not None:
         click.echo("relax by DFT: {} of {} structures".format(*progress))

@@ -160,10 +160,10 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
                 show(find_stage(stage).title, done, max(chunks, begun))
             show_dft_progress(node, show)
             for state in states:
-                if state.node.pk not in reported and (trouble := state.trouble):
+                if state.node.pk not in reported and (problem := state.problem):
                     reported.add(state.node.pk)
                     title = find_stage(state.stage).title
-                    click.echo(f"{title}, {state.chunk}: {trouble}", err=True)
+                    click.echo(f"{title}, {state.chunk}: {problem}", err=True)
             if has_ended:
                 return
             time.sleep(interval)

@@ -239,11 +239,11 @@ def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any
 
 
 def _store_options(code: InstalledCode, given: Mapping[str, Any]) -> None:
-    from aiida_hpaint.workflows.engine.options import get_remembered_options, remember_options
+    from aiida_hpaint.workflows.engine.options import get_saved_options, save_options
 
     if given:
-        remember_options(code, given)
-    for name, value in get_remembered_options(code).items():
+        save_options(code, given)
+    for name, value in get_saved_options(code).items():
         click.echo(f"  {name}: {value}")
 
 

@@ -59,11 +59,11 @@ def submit_check(code: InstalledCode, workload: Workload, given: Mapping[str, An
 def make_check_options(code: InstalledCode, given: Mapping[str, Any]) -> dict[str, Any]:
     """Make `metadata.options` of a check: those of jobs of a code, on one core for programs."""
     from aiida_hpaint.workflows.dft.inputs import make_pw_options
-    from aiida_hpaint.workflows.engine.options import add_remembered_options, complete_job_options
+    from aiida_hpaint.workflows.engine.options import add_saved_options, complete_job_options
 
     label = f"the check of {code.full_label}"
     if code.default_calc_job_plugin in PROGRAMS:
-        known = add_remembered_options(code, given)
+        known = add_saved_options(code, given)
         known.pop("resources", None)
         options = make_pw_options(code, known)
     else:

@@ -25,7 +25,7 @@ _COMPARED = namespace(rows=SinglefileData, summary=Dict, table=SinglefileData)
         summary=Dict,
         table=SinglefileData,
         samples=StructureBatchData,
-        drawn=StructureBatchData,
+        unrelaxed=StructureBatchData,
         targets=StructureBatchData,
     )
 )
@@ -58,7 +58,7 @@ def benchmark(
     Returns
     -------
     mapping
-        `rows`, `table`, `summary`: results of `compare_restored`; `samples` and `drawn`: all
+        `rows`, `table`, `summary`: results of `compare_restored`; `samples` and `unrelaxed`: all
         samples at the end and before any relaxation; `targets`: relaxed references.
     """
     graph = get_current_graph()
@@ -68,11 +68,11 @@ def benchmark(
         inputs = {"stage": Str("relax_all"), "structures": structures, **reference_plan}
         step = graph.add_task(StageWorkChain, name=f"relax_references_{key}", **inputs)
         relaxed[key] = step.outputs.structures
-    drawn = task(join_batches)(chunks=restored.drawn)
+    unrelaxed = task(join_batches)(chunks=restored.unrelaxed)
     targets = task(join_batches)(chunks=relaxed)
     compared = task(outputs=_COMPARED)(compare_restored)(
         complete=complete,
-        start=drawn.result,
+        start=unrelaxed.result,
         samples=restored.samples,
         targets=targets.result,
         settings=settings,
@@ -82,6 +82,6 @@ def benchmark(
         "summary": compared.summary,
         "table": compared.table,
         "samples": restored.samples,
-        "drawn": drawn.result,
+        "unrelaxed": unrelaxed.result,
         "targets": targets.result,
     }

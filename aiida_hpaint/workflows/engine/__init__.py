@@ -1,1 +1,1 @@
-"""What every workflow needs of the engine: durable graphs, restarts, scheduler options."""
+"""Parts that all workflows share: durable graphs, retries, codes and scheduler options."""

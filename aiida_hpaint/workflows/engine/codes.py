@@ -1,4 +1,4 @@
-"""Codes that run Python with aiida-hpaint, and whether they share this machine's files."""
+"""Codes that run Python with aiida-hpaint, and whether they run on the local machine."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = [
 
 
 def is_this_machine(computer: Computer | None) -> bool:
-    """Whether jobs of a computer see the files of this machine.
+    """Return whether jobs of a computer see the files of the local machine.
 
-    Over ssh `localhost` may be a container or the end of a tunnel.
+    With the SSH transport, `localhost` may be a container or the end of a tunnel.
     """
     return (
         computer is not None
@@ -31,21 +31,21 @@ def is_this_machine(computer: Computer | None) -> bool:
 
 
 def runs_on_this_machine(code: AbstractCode) -> bool:
-    """Whether jobs of a code see the files of this machine."""
+    """Return whether jobs of a code see the files of the local machine."""
     return is_this_machine(code.computer)
 
 
 CODE_LABEL = "hpaint-python"
-"""Label of the codes that `aiida-hpaint setup` makes."""
+"""Start of the labels of codes that `aiida-hpaint setup` makes."""
 
 
 def get_default_code() -> InstalledCode:
-    """Find the code on localhost that runs this very Python.
+    """Return the local code that runs this Python environment.
 
     Raises
     ------
     ValueError
-        If `aiida-hpaint setup` has not made it yet.
+        If there is none; `aiida-hpaint setup` makes it.
     """
     query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
     found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_this_python(code)]
@@ -55,15 +55,15 @@ def get_default_code() -> InstalledCode:
 
 
 def runs_this_python(code: AbstractCode) -> bool:
-    """Whether a code runs this very Python environment."""
+    """Return whether a code runs this Python environment."""
     if not isinstance(code, InstalledCode) or not runs_on_this_machine(code):
         return False
-    # python, python3 and python3.11 of one environment are the same.
+    # An environment has several names for its Python: python, python3, python3.11.
     return Path(str(code.filepath_executable)).parent == Path(sys.executable).parent
 
 
 def find_code(code: str | AbstractCode | None) -> AbstractCode:
-    """Find the code of a label, or the one that runs this very Python.
+    """Return the code with a label; for None the one that runs this Python environment.
 
     Raises
     ------

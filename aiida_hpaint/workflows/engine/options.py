@@ -1,4 +1,4 @@
-"""Scheduler options (`metadata.options`) of jobs: defaults, those noted with a code, checks."""
+"""Scheduler options (`metadata.options`) of jobs: defaults, options saved with codes, checks."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from aiida_pythonjob import PythonJob
 
 __all__ = [
     "DEFAULT_OPTIONS",
-    "add_remembered_options",
+    "add_saved_options",
     "check_options",
     "complete_job_options",
-    "get_remembered_options",
-    "remember_options",
+    "get_saved_options",
+    "save_options",
 ]
 
 
 def check_options(
     stage: str, given: Mapping[str, Any] | None, process: Any, computer: Computer | None = None
 ) -> None:
-    """Refuse options that the jobs of a stage, of the class `process`, cannot have.
+    """Refuse options that jobs of a class cannot have.
 
     Parameters
     ----------
     stage
-        Named in messages.
+        Name of the stage in error messages.
     given
         `metadata.options`.
     process
         Class of the jobs.
     computer
-        Where they run: its scheduler decides which resources there are.
+        Computer whose scheduler checks the resources; None to skip this check.
 
     Raises
     ------
     ValueError
-        If one is unknown or has a value that it cannot have; the message names stage and option.
+        If an option is unknown or has an invalid value.
     """
     known: Any = process.spec().inputs["metadata"]["options"]
     for key in (given or {}).keys() - set(known):
@@ -71,20 +71,20 @@ DEFAULT_OPTIONS: Mapping[str, Any] = {
     "environment_variables": {"OMP_NUM_THREADS": "1"},
     "withmpi": False,
 }
-"""Options of every job; small models on many cores are fastest with one thread a job."""
+"""Options of all jobs. With small models, many jobs of one thread use a machine best."""
 
 
 def complete_job_options(
     stage: str, given: Mapping[str, Any] | None, code: AbstractCode | None = None
 ) -> dict[str, Any]:
-    """`DEFAULT_OPTIONS`, what the code of a stage remembers, and what is given for the stage.
+    """Add the options saved with a code, and `DEFAULT_OPTIONS`, to those given for a stage.
 
     Raises
     ------
     ValueError
-        If an option is unknown.
+        If an option is unknown or invalid.
     """
-    given = dict(given or {}) if code is None else add_remembered_options(code, given)
+    given = dict(given or {}) if code is None else add_saved_options(code, given)
     check_options(stage, given, PythonJob, code.computer if code is not None else None)
     variables = {
         **DEFAULT_OPTIONS["environment_variables"],
@@ -96,22 +96,22 @@ def complete_job_options(
 _EXTRA = "hpaint_options"
 
 
-def get_remembered_options(code: AbstractCode) -> dict[str, Any]:
-    """`metadata.options` that `aiida-hpaint setup codes` noted with a code."""
+def get_saved_options(code: AbstractCode) -> dict[str, Any]:
+    """Return the `metadata.options` that `aiida-hpaint setup codes` saved with a code."""
     return dict(code.base.extras.get(_EXTRA, None) or {})
 
 
-def add_remembered_options(code: AbstractCode, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the given options and, where nothing is given, those that the code remembers.
+def add_saved_options(code: AbstractCode, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Add the options saved with a code to given ones, which take precedence.
 
-    For those who submit: what is written into a plan does not change with the code's memory.
+    Builders call this when they make a plan, which later changes of the code do not affect.
     """
-    return {**get_remembered_options(code), **(given or {})}
+    return {**get_saved_options(code), **(given or {})}
 
 
-def remember_options(code: AbstractCode, options: Mapping[str, Any]) -> None:
-    """Note `metadata.options` with a code, in place of those that it had.
+def save_options(code: AbstractCode, options: Mapping[str, Any]) -> None:
+    """Save `metadata.options` with a code, in place of earlier ones.
 
-    They are an extra of the code's node, which may change; each job keeps those it had.
+    They are an extra of the code, which may change; each job stores the options that it used.
     """
     code.base.extras.set(_EXTRA, dict(options))

@@ -1,7 +1,7 @@
-"""Children that a process submitted in an earlier life, taken up instead of submitted again.
+"""CrashSafeWorkChain: base of work chains that submit no child twice if their worker dies.
 
-A process writes a checkpoint after each step. If its worker dies between the submission of a child
-and that checkpoint, the step runs again, and would submit the child a second time.
+A process saves a checkpoint after each step. If its worker dies between the submission of a child
+and the next checkpoint, another worker runs the step again, and would submit the child twice.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ __all__ = ["DEAD", "CrashSafeWorkChain", "find_child", "seal_if_dead"]
 
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
 DEAD = "its worker died; another process has taken its place"
-"""Process status of a child that died in the making."""
+"""Process status of a child that was lost with its worker."""
 
 
 class CrashSafeWorkChain(WorkChain):
-    """Base of work chains that submit no child twice, whenever their worker dies.
+    """Base of work chains that submit no child twice, even if their worker dies.
 
-    Children have to have call link labels of their own.
+    Each child needs a call link label of its own.
     """
 
     def submit(
         self, process: type[Process], inputs: dict[str, Any] | None = None, **kwargs: Any
     ) -> ProcessNode:
-        """Submit a child, or find the one that was submitted under its label."""
+        """Submit a child, unless one was submitted with its label; return the node."""
         label = {**(inputs or {}), **kwargs}.get("metadata", {}).get("call_link_label")
         child = find_child(self.node, label) if label else None
         if child is not None:
@@ -38,9 +38,9 @@ class CrashSafeWorkChain(WorkChain):
 
 
 def find_child(process: ProcessNode, label: str) -> ProcessNode | None:
-    """Find the child of a process with a call link label, if it was submitted before.
+    """Return the child of a process with a call link label; None if there is none.
 
-    A child that died in the making is sealed, and does not count.
+    Children that were lost with their worker are sealed, and do not count.
     """
     links = process.base.links.get_outgoing(link_type=_CALLS).all()
     children = {link.node.pk or 0: link.node for link in links if link.link_label == label}
@@ -51,10 +51,10 @@ def find_child(process: ProcessNode, label: str) -> ProcessNode | None:
 
 
 def seal_if_dead(child: ProcessNode) -> bool:
-    """Whether a child died with the worker; it is then sealed, so that nothing waits for it.
+    """Return whether a child was lost with its worker; then seal it, so that nothing waits for it.
 
-    A function ran in the worker itself. A process in its first state may lack its checkpoint or
-    its place in the queue.
+    A function runs in the worker itself and ends with it. A process that has only been created may
+    have no checkpoint, or no message in the queue.
     """
     if child.is_terminated:
         return bool(child.process_status == DEAD)

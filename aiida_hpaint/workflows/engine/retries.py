@@ -1,4 +1,4 @@
-"""RepeatingWorkChain: what runs jobs, one after the other, until there is a result."""
+"""RetryingWorkChain: base of work chains that run one job after the other until they succeed."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ __all__ = ["RetryingWorkChain"]
 
 
 class RetryingWorkChain(CrashSafeWorkChain):
-    """Base of work chains that submit another job where the last one was cut short or died.
+    """Base of work chains that submit another job if the last one was unfinished or failed.
 
-    Its context holds `status` ("running" while another job is to follow), `message`, the numbers
-    of `jobs` and `failures` so far, and whether smaller jobs might do better (`divisible`).
+    The context has `status` ("running" while another job follows), `message`, the numbers of
+    `jobs` and `failures`, and whether smaller jobs may succeed (`divisible`).
     """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
-        """Declare where and how jobs run, and how many may die in a row."""
+        """Declare the code and options of the jobs, and how often they may fail in a row."""
         super().define(spec)
-        spec.input("code", valid_type=AbstractCode, help="Python where aiida-hpaint is installed")
+        spec.input("code", valid_type=AbstractCode, help="Python with aiida-hpaint")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
         spec.input(
             "max_failures",
             valid_type=Int,
             default=lambda: Int(2),
-            help="jobs that may die one after the other",
+            help="failures in a row after which no other job follows",
         )
 
     def has_work(self) -> bool:
-        """Whether another job is to run."""
+        """Return whether another job follows."""
         return bool(self.ctx.status == "running")
 
     def _begin(self) -> None:
-        """Nothing has run yet."""
+        """Initialise the context."""
         self.ctx.jobs = 0
         self.ctx.failures = 0
         self.ctx.in_a_row = 0
@@ -60,23 +60,21 @@ class RetryingWorkChain(CrashSafeWorkChain):
         self.ctx.message = f"job {job.pk}: {problem}"
         self.report(self.ctx.message)
         self.ctx.divisible = may_be_due_to_structures(job)
-        hopeless = job.exit_status in PYTHON_ERRORS
-        if hopeless or self.ctx.in_a_row >= self.inputs.max_failures.value:
+        if job.exit_status in PYTHON_ERRORS or self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status = "failed"
 
     def _metadata(self) -> dict[str, Any]:
-        """Metadata of the next job, which is told how long it may run."""
+        """Return the metadata of the next job, with its walltime as an environment variable."""
         options = self.inputs.options.get_dict() if "options" in self.inputs else {}
         seconds = options.get("max_wallclock_seconds")
         if seconds:
-            variables = {WALLTIME_VARIABLE: f"{reserve_walltime(seconds):.0f}"}
             options["environment_variables"] = {
                 **options.get("environment_variables", {}),
-                **variables,
+                WALLTIME_VARIABLE: f"{reserve_walltime(seconds):.0f}",
             }
         metadata = {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
         return metadata if self._may_be_cached() else {**metadata, "disable_cache": True}
 
     def _may_be_cached(self) -> bool:
-        """Whether inputs settle what a job computes."""
+        """Return whether the inputs of a job determine its result."""
         return False

@@ -1,4 +1,4 @@
-"""Processes that wait for something that will not happen by itself."""
+"""Processes that were submitted, but are missing in the queue of the daemon."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from aiida.orm import ProcessNode, QueryBuilder
 __all__ = ["find_stuck_processes"]
 
 _SECONDS = 60
-"""A worker begins a process at once, or soon on a busy machine."""
+"""Age from which a process that has not begun counts as stuck."""
 
 
 def find_stuck_processes(seconds: float = _SECONDS) -> list[ProcessNode]:
-    """Find processes that were made so many seconds ago and never began.
+    """Return processes that were created so many seconds ago and have not begun.
 
-    A daemon that is stopped in the second of a submission may leave one out of its queue; so does
-    a client that is killed then. `aiida-hpaint setup` puts them back.
+    A process may be missing in the queue if the daemon is stopped or the client is killed while
+    it is submitted. `aiida-hpaint setup` puts such processes into the queue.
     """
     latest = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     filters = {"attributes.process_state": "created", "ctime": {"<": latest}}

@@ -1,1 +1,1 @@
-"""Restoration as a WorkGraph."""
+"""Restorations as WorkGraphs."""

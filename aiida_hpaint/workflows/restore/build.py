@@ -1,4 +1,4 @@
-"""build_restore: the restore WorkGraph from hosts, a protocol, codes and scheduler options."""
+"""build_restore: build the restore WorkGraph from hosts, a protocol, codes and options."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[Structure
 ByStage = Mapping[str, Any]
 _STAGE_KEYS = tuple(dict.fromkeys(stage.kind for stage in STAGES))
 _DFT = "dft"
-"""Key of the code and the options of pw.x, beside those of the stages in Python."""
+"""Key of the code and options of pw.x, beside those of stages in Python."""
 
 
 def build_restore(
@@ -76,8 +76,8 @@ def build_restore(
     Parameters
     ----------
     hosts
-        Hosts with the sites to insert, as `structures.add_sites` makes them; or StructureData,
-        one or several, to which `add` says what to add.
+        Hosts with the sites to insert, as `structures.add_sites` makes them; or one or several
+        StructureData, with `add`.
     add
         Sites to insert in each StructureData, like `{"H": 4}` or "H:4,Li:1".
     protocol, overrides
@@ -85,15 +85,15 @@ def build_restore(
     settings
         All settings, instead of a protocol.
     code
-        Python where aiida-hpaint is installed: a code or its label, or one each for `sample`
-        and `relax`. Without it, the code that `aiida-hpaint setup` made for this Python. `dft` is
-        that of pw.x, for a validation; without it, `pw@localhost`.
+        Code with aiida-hpaint, or its label, or a mapping with one each for `sample` and `relax`,
+        and pw.x as `dft` for a validation. By default the code that `aiida-hpaint setup` made for
+        this Python, and `pw@localhost`.
     options
         `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
-        prepend_text, environment_variables, ...), and for `dft`. They win over those that
-        `aiida-hpaint setup codes` noted with the codes, and these over `DEFAULT_OPTIONS`.
+        prepend_text, environment_variables, ...), and for `dft`. They take precedence over
+        options that `aiida-hpaint setup codes` saved with the codes, and over `DEFAULT_OPTIONS`.
     upload_model
-        Send the model of sampling along with the jobs, so that it need not be where they run; its
+        Upload the model of sampling with the jobs, so that it need not be on their computer; its
         weights are then a node of the provenance.
     chunk_sites
         Largest number of host sites in a chunk. Chunks run in parallel.
@@ -105,7 +105,7 @@ def build_restore(
     HostError
         If a StructureData cannot serve as a host.
     ValueError
-        If anything is unknown, missing or out of its range; the message says what and why.
+        If a value is unknown, missing or out of its range.
     """
     settings = choose_settings(settings, load_protocol, protocol, overrides)
     inputs = make_restore_inputs(
@@ -124,7 +124,7 @@ def make_restore_inputs(
     upload_model: bool = False,
     chunk_sites: int = CHUNK_SITES,
 ) -> dict[str, Any]:
-    """Make the inputs of the restore graph: `hosts`, `chunks` and `plan`; see `build_restore`."""
+    """Make the inputs `hosts`, `chunks` and `plan` of the restore graph; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
     plan = make_stage_plan(settings, code, options, upload_model)
     if settings.validation is not None:
@@ -150,7 +150,7 @@ def make_stage_plan(
 
 
 def get_dft_value(value: Any) -> Any:
-    """Return the code or the options of pw.x."""
+    """Return the code or the options of pw.x; None if there are none."""
     return value.get(_DFT) if isinstance(value, Mapping) else None
 
 
@@ -173,7 +173,7 @@ def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> Structu
     HostError
         If a StructureData cannot serve as a host.
     ValueError
-        If it is not said what to add to StructureData, or said for a batch.
+        If `add` is missing for StructureData, or given for a batch.
     """
     structures = [hosts] if isinstance(hosts, StructureData) else hosts
     if isinstance(structures, StructureBatch | StructureBatchData):
@@ -185,7 +185,7 @@ def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> Structu
     if add is None:
         raise ValueError("say what to add to the structures, like add={'H': 4}")
     insert = parse_insert(add) if isinstance(add, str) else dict(add)
-    # Checked before anything is stored; a calcfunction that raises would stay in the database.
+    # Check first: a calcfunction that raises an error would stay in the database.
     make_hosts(structures, insert)
     named = {f"structure_{i:05d}": structure for i, structure in enumerate(structures)}
     node: StructureBatchData = collect_hosts(add=Dict(insert), **named)
@@ -193,7 +193,7 @@ def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> Structu
 
 
 def cut_into_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
-    """Cut hosts into chunks; where one holds them all, it is the node of the hosts itself."""
+    """Split hosts into chunks; if one chunk has all, it is the node of the hosts itself."""
     if hosts.batch.n_sites <= chunk_sites:
         return {"chunk_0000": hosts}
     chunks: dict[str, StructureBatchData] = split_hosts(hosts, Int(chunk_sites))
@@ -208,7 +208,7 @@ def make_relaxation_inputs(
     Parameters
     ----------
     plan
-        What `make_stage_plan` returns.
+        Plan from `make_stage_plan`.
     relaxation
         How to relax; None for a job that needs the potential alone.
 

@@ -1,4 +1,4 @@
-"""Builder of the WorkGraph that restores from maxima of potentials."""
+"""build_restore_from_peaks: build the WorkGraph that restores from maxima of potentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import make_pw_options
-from aiida_hpaint.workflows.engine.options import add_remembered_options
+from aiida_hpaint.workflows.engine.options import add_saved_options
 from aiida_hpaint.workflows.restore.build import (
     ByStage,
     Hosts,
@@ -27,7 +27,7 @@ from aiida_hpaint.workflows.restore.build import (
     make_host_node,
     make_stage_plan,
 )
-from aiida_hpaint.workflows.restore.from_peaks import restore_from_peaks
+from aiida_hpaint.workflows.restore.graph import restore_from_peaks
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
 __all__ = ["build_restore_from_peaks"]
@@ -53,18 +53,18 @@ def build_restore_from_peaks(
 ) -> WorkGraph:
     """Build a restoration from potential maxima that is ready for `submit()` or `run()`.
 
-    pw.x and pp.x compute the electrostatic potential of each host; the missing sites are placed at
-    its maxima, and all that follows is as in `build_restore`.
+    pw.x and pp.x compute the electrostatic potential of each host; sites are inserted at its
+    maxima, and the stages that follow are those of `build_restore`.
 
     Parameters
     ----------
     hosts, add, protocol, overrides, settings, code, upload_model, chunk_sites
         See `build_restore`. With a `sampling.start_time` below 1 the generator samples
-        `sampling.samples` structures around each seed.
+        `sampling.samples` structures around each starting point.
     dft_protocol, dft_overrides
         Of the potential and its maxima: see `hydrogen_settings`.
     starting_points
-        Arrangements of each host, at most: the lowest by the pinball model.
+        Largest number of arrangements per host; those of lowest pinball energy are used.
     pw, pp
         Codes; without them those that `aiida-hpaint setup dft` makes.
     options
@@ -77,7 +77,7 @@ def build_restore_from_peaks(
     HostError
         If a StructureData cannot serve as a host.
     ValueError
-        If anything is unknown, missing or out of its range; the message says what and why.
+        If a value is unknown, missing or out of its range.
     """
     settings = choose_settings(settings, load_protocol, protocol, overrides)
     _check(settings)
@@ -102,7 +102,7 @@ def build_restore_from_peaks(
 
 def _check(settings: RestorationSettings) -> None:
     if settings.sampling is not None and settings.sampling.record:
-        raise ValueError("sampling.record is for samples that are drawn from noise: leave it out")
+        raise ValueError("sampling.record is for samples that start from noise: leave it out")
     if settings.validation is not None:
         raise ValueError("a validation is not part of this: use `build_validate` on its samples")
 
@@ -115,7 +115,7 @@ def _peak_search(
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     codes = dict(zip(("pw", "pp"), find_espresso_codes(pw, pp), strict=True))
-    jobs = make_pw_options(codes["pw"], add_remembered_options(codes["pw"], options))
+    jobs = make_pw_options(codes["pw"], add_saved_options(codes["pw"], options))
     known = hosts.batch.numbers[~hosts.batch.inserted]
     pick_family(settings.dft, [get_symbol(number) for number in np.unique(known).tolist()])
     values = Dict(settings.model_dump(mode="json"))

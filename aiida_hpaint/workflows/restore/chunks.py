@@ -1,11 +1,20 @@
-"""What the WorkGraphs of restorations share: stages of a chunk, the ranking, and types of both."""
+"""Parts of the WorkGraphs of restorations: stages of a chunk, ranking, types of their sockets."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Bool, Dict, Float, FolderData, SinglefileData, Str
+from aiida.orm import (
+    AbstractCode,
+    Bool,
+    Dict,
+    Float,
+    FolderData,
+    SinglefileData,
+    Str,
+    StructureData,
+)
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
@@ -15,7 +24,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["REPORTS", "STAGE", "STAGE_PLAN", "optional", "rank_chunks", "run_stages"]
+__all__ = ["RANKED", "STAGE", "STAGE_PLAN", "optional", "rank_chunks", "run_stages"]
 
 
 def optional(kind: type) -> Any:
@@ -24,7 +33,7 @@ def optional(kind: type) -> Any:
 
 
 STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
-# A stage may be off; that a namespace is not required says nothing of what is in it.
+# A stage may be off. Entries of an optional namespace are required unless they are optional, too.
 _OPTIONAL_STAGE: Any = namespace(
     settings=optional(Dict),
     identity=optional(Dict),
@@ -38,13 +47,21 @@ STAGE_PLAN: dict[str, Any] = {
     "refine": optional(Float),
     "pick": optional(Bool),
 }
-"""Types of the plan of a restoration: its stages; without sampling, what to propose beside the
-`guesses` and how to filter them; the tolerance to `refine` within, Å; and whether to `pick` a
-StructureData for each host (without it, yes)."""
+"""Types of the plan of a restoration: its stages; without sampling, settings for `guesses`; the
+tolerance (Å) to `refine` within; and whether to `pick` a StructureData for each host."""
 
-# A fixed namespace inside a dynamic one does not survive the engine of aiida-workgraph 0.9.
-REPORTS = dynamic(dynamic(Dict))
-_RANKED = namespace(samples=StructureBatchData, table=SinglefileData, summary=Dict)
+_OF_RANKING: dict[str, Any] = {
+    "samples": StructureBatchData,
+    "table": SinglefileData,
+    "summary": Dict,
+}
+RANKED: dict[str, Any] = {
+    **_OF_RANKING,
+    "structures": dynamic(StructureData),
+    # The engine of aiida-workgraph 0.9 loses a fixed namespace inside a dynamic one.
+    "reports": dynamic(dynamic(Dict)),
+}
+"""Types of the outputs of `rank_chunks`."""
 
 
 def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any, dict[str, Any]]:
@@ -53,15 +70,15 @@ def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any,
     Parameters
     ----------
     plan
-        What `STAGE_PLAN` describes.
+        Plan of a restoration; see `STAGE_PLAN`.
     key
         Name of the chunk.
     structures
-        Its hosts; where the plan has no sampling, with positions for their inserted sites.
+        Hosts of the chunk; if the plan has no sampling, with positions of their inserted sites.
 
     Returns
     -------
-    The structures that the last stage leaves, and the tasks by stage.
+    The structures after the last stage, and the tasks by stage.
     """
     graph = get_current_graph()
     if "guesses" in plan:
@@ -79,22 +96,24 @@ def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any,
 def rank_chunks(
     plan: Mapping[str, Any], hosts: StructureBatchData, chunks: Mapping[str, tuple[Any, Any]]
 ) -> dict[str, Any]:
-    """Rank what the last stages of all chunks left, in the current graph.
+    """Add the ranking of all chunks to the current graph.
 
     Parameters
     ----------
     chunks
-        What `run_stages` returned, by chunk.
+        Results of `run_stages` by chunk.
 
     Returns
     -------
     mapping
-        The outputs `samples`, `table`, `summary` and `structures` of a restoration, and `reports`
-        of each stage of each chunk.
+        The outputs `samples`, `table`, `summary`, `structures` and `reports` of a restoration; see
+        `RANKED`.
     """
     samples = {key: structures for key, (structures, _) in chunks.items()}
     refine = {"refine": plan["refine"]} if "refine" in plan else {}
-    ranked = task(outputs=_RANKED)(rank_samples)(hosts=hosts, chunks=samples, **refine)
+    ranked = task(outputs=namespace(**_OF_RANKING))(rank_samples)(
+        hosts=hosts, chunks=samples, **refine
+    )
     picks = "pick" not in plan or bool(plan["pick"].value)
     return {
         "samples": ranked.samples,

@@ -14,37 +14,39 @@ from aiida_hpaint.science.structures.host_hashes import hash_hosts
 
 __all__ = ["KEYS", "PLAN", "get_host_keys", "hash_plan", "hash_plans", "read_plan"]
 
-
 KEYS = "hpaint_host_keys"
 """Extra of a node of hosts: the hash of each host."""
 
 PLAN = "hpaint_plan_key"
 """Extra of a restoration: the hash of its plan."""
 
+_AFTER_RANKING = frozenset({"validation", "pick"})
+"""Parts of a plan that do not affect the ranked samples."""
 
-_LATER = frozenset({"validation", "pick"})
-"""What comes after the ranking."""
-
-_ELSEWHERE = frozenset({"device", "max_memory", "max_sites_per_batch", "record", "trust"})
-"""Settings of where and how fast: results do not depend on them."""
+_WITHOUT_EFFECT = frozenset({"device", "max_memory", "max_sites_per_batch", "record", "trust"})
+"""Settings that do not affect results."""
 
 
 def hash_plan(plan: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the sha256 of all that settles what a restoration finds in a host.
+    """Return the sha256 of everything in a plan that determines the samples of a host.
+
+    Devices and memory do not count, nor do names and paths of models whose sha256 is known, nor a
+    later validation.
 
     Parameters
     ----------
     plan
-        Contents of the settings and identities of the stages, like `{"sample": {"settings": ...,
-        "identity": ...}}`, and of `refine`. How fast and where jobs run does not count, nor do
-        names and paths of models that are known by their sha256, nor a later validation.
+        Contents of the plan from `read_plan`, like `{"sample": {"settings": ..., "identity":
+        ...}}`.
     """
-    stages = {name: _canonical(values) for name, values in plan.items() if name not in _LATER}
+    stages = {
+        name: _canonical(values) for name, values in plan.items() if name not in _AFTER_RANKING
+    }
     return hashlib.sha256(json.dumps(stages, sort_keys=True).encode()).hexdigest()
 
 
 def read_plan(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return what `hash_plan` needs of the nodes of a plan."""
+    """Return the contents of the nodes of a plan that `hash_plan` needs."""
     found: dict[str, dict[str, Any]] = {}
     for stage, nodes in plan.items():
         if isinstance(nodes, Data):
@@ -56,14 +58,14 @@ def read_plan(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def hash_plans(processes: Iterable[int], prefix: str = "graph_inputs__plan__") -> dict[int, str]:
-    """`hash_plan` of restorations by their PKs, in one query.
+    """Return the `hash_plan` of restorations by their PKs, in one query.
 
     Parameters
     ----------
     processes
-        PKs.
+        PKs of the restorations.
     prefix
-        Of the labels of the links of their plans.
+        Start of the labels of links to the nodes of a plan.
     """
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": {"in": list(processes)}}, project="id", tag="w")
@@ -84,7 +86,7 @@ def hash_plans(processes: Iterable[int], prefix: str = "graph_inputs__plan__") -
 
 
 def get_host_keys(hosts: StructureBatchData) -> list[str]:
-    """`hash_hosts` of a node, from its extras where they are."""
+    """Return the `hash_hosts` of a node, and save them as an extra of the node."""
     found: list[str] | None = hosts.base.extras.get(KEYS, None)
     if found is None:
         found = hash_hosts(hosts.batch)
@@ -94,7 +96,7 @@ def get_host_keys(hosts: StructureBatchData) -> list[str]:
 
 
 def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
-    # A version is enough to know hosts again, also of a package under development.
+    # The version suffices: hosts are not computed again for each change of the source.
     identity = {k: v for k, v in values.get("identity", {}).items() if k != "source"}
     model = dict(identity.get("model", {}))
     hashed = "sha256" in model
@@ -102,15 +104,15 @@ def _canonical(values: Mapping[str, Any]) -> dict[str, Any]:
         model.pop(name, None)
     found = {**values, "identity": {**identity, "model": model}}
     if "settings" in values:
-        found["settings"] = _settled(values["settings"], hashed)
+        found["settings"] = _select_settings(values["settings"], hashed)
     return found
 
 
-def _settled(settings: Mapping[str, Any], hashed: bool) -> dict[str, Any]:
-    """Return settings without those that do not count, at any depth."""
-    unneeded = _ELSEWHERE | ({"generator", "model"} if hashed else set())
+def _select_settings(settings: Mapping[str, Any], hashed: bool) -> dict[str, Any]:
+    """Return settings, at any depth, without those that do not affect results."""
+    unneeded = _WITHOUT_EFFECT | ({"generator", "model"} if hashed else set())
     return {
-        name: _settled(value, hashed) if isinstance(value, Mapping) else value
+        name: _select_settings(value, hashed) if isinstance(value, Mapping) else value
         for name, value in settings.items()
         if name not in unneeded
     }

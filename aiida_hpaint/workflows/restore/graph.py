@@ -1,26 +1,28 @@
-"""The restore WorkGraph: hosts, cut into chunks -> stages of the recipe -> ranked structures."""
+"""WorkGraphs that restore hosts: chunks -> stages of the recipe -> ranked structures."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Dict, SinglefileData, StructureData
-from aiida_workgraph import dynamic, namespace, task
+from aiida.orm import AbstractCode, Bool, Dict, SinglefileData, StructureData
+from aiida_workgraph import dynamic, get_current_graph, namespace, task
 
+from aiida_hpaint.calculations.starting_points import collect_starting_points
 from aiida_hpaint.calculations.validation import choose_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.chunks import (
-    REPORTS,
+    RANKED,
     STAGE_PLAN,
     optional,
     rank_chunks,
     run_stages,
 )
+from aiida_hpaint.workflows.restore.starting_points import StartingPointsWorkChain
 from aiida_hpaint.workflows.validate.graph import validate
 
-__all__ = ["RESTORE_PLAN", "add_validation", "restore"]
+__all__ = ["RESTORE_PLAN", "restore", "restore_from_peaks"]
 
 _VALIDATION = namespace(
     settings=optional(Dict),
@@ -35,17 +37,14 @@ _VALIDATED = namespace(
     structures=dynamic(StructureData),
     reports=dynamic(Dict),
 )
+_PEAK_SEARCH = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
 
 
 @durable_graph(
     outputs=namespace(
-        samples=StructureBatchData,
-        table=SinglefileData,
-        summary=Dict,
-        structures=dynamic(StructureData),
-        reports=REPORTS,
+        **RANKED,
         trajectories=dynamic(DiffusionTrajectoryData),
-        drawn=dynamic(StructureBatchData),
+        unrelaxed=dynamic(StructureBatchData),
         validation=_VALIDATED,
     )
 )
@@ -54,54 +53,110 @@ def restore(
     chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
     plan: Annotated[dict[str, Any], RESTORE_PLAN],
 ) -> dict[str, Any]:
-    """Put the missing sites of hosts back, and rank what was found.
+    """Sample positions for the sites to insert, relax the structures, and rank them.
 
-    Each chunk goes through all stages independently of the others, and each stage always
-    finishes: a job that dies leaves its chunk without candidates and the rest of the results
-    stand.
+    Each chunk goes through the stages independently of the others. Each stage finishes: if its
+    jobs fail, the chunk has no candidates, and the results of the other chunks stand.
 
     Parameters
     ----------
     hosts
-        All hosts with the sites to insert, which have no position yet.
+        All hosts with the sites to insert, which have no positions yet.
     chunks
-        The same hosts, cut into chunks by `split_hosts`.
+        The same hosts, split by `split_hosts`.
     plan
-        For each stage that is on its settings, identity, code and scheduler options; without
-        sampling, how to begin with `guesses`; the tolerance to `refine` within (Å), if any;
-        whether to `pick` a StructureData for each host (yes, unless it says no); and what DFT is to
-        relax, and how, if anything. `build_restore` makes it from a protocol.
+        Settings, identity, code and options of each stage that is on; without sampling, settings
+        for `guesses`; the tolerance (Å) to `refine` within, if any; whether to `pick` a
+        StructureData for each host (default: yes); and the `validation` with DFT, if any.
+        `build_restore` makes the plan from a protocol.
 
     Returns
     -------
     mapping
-        `structures`: the lowest sample of each host; `samples`: all of them, ranked; `table`:
-        the same as CSV; `summary`; `reports`: what became of each stage of each chunk;
-        `trajectories`: of each chunk, where `record` in the settings of sampling asks for them;
-        `drawn`: the samples of each chunk, filtered, before any relaxation; `validation`: what
-        `validate` returns, if DFT was asked for.
+        `structures`: lowest-energy sample of each host; `samples`: all samples, ranked; `table`:
+        the same as CSV; `summary`; `reports` of each stage of each chunk; `trajectories` of each
+        chunk, if `record` in the settings of sampling asks for them; `unrelaxed`: filtered samples
+        of each chunk before any relaxation; `validation`: outputs of `validate`, if DFT is asked
+        for.
     """
-    chunk_results = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
+    results = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
     sampling = {
-        key: steps["sample"].outputs
-        for key, (_, steps) in chunk_results.items()
-        if "sample" in steps
+        key: steps["sample"].outputs for key, (_, steps) in results.items() if "sample" in steps
     }
-    recorded = "sample" in plan and plan["sample"]["settings"].get("record", 0)
-    ranked = rank_chunks(plan, hosts, chunk_results)
-    more = {"validation": add_validation(ranked["samples"], plan)} if "validation" in plan else {}
-    return {
+    is_recorded = "sample" in plan and plan["sample"]["settings"].get("record", 0)
+    ranked = rank_chunks(plan, hosts, results)
+    outputs = {
         **ranked,
-        "trajectories": {key: of.trajectory for key, of in sampling.items() if recorded},
-        "drawn": {key: of.structures for key, of in sampling.items()},
-        **more,
+        "trajectories": {key: of.trajectory for key, of in sampling.items() if is_recorded},
+        "unrelaxed": {key: of.structures for key, of in sampling.items()},
     }
+    if "validation" in plan:
+        stage = dict(plan["validation"])
+        choose = task(outputs=dynamic(StructureData))(choose_structures)
+        chosen = choose(samples=ranked["samples"], choice=stage.pop("choice"))
+        found = validate(structures=chosen, plan=stage)
+        names = ("summary", "table", "structures", "reports")
+        outputs["validation"] = {name: found[name] for name in names}
+    return outputs
 
 
-def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
-    """Relax the chosen samples by DFT, once they are there."""
-    stage = dict(plan["validation"])
-    choose = task(outputs=dynamic(StructureData))(choose_structures)
-    chosen = choose(samples=samples, choice=stage.pop("choice"))
-    found = validate(structures=chosen, plan=stage)
-    return {name: found[name] for name in ("summary", "table", "structures", "reports")}
+@durable_graph(
+    outputs=namespace(
+        **RANKED,
+        starting_points=dynamic(StructureBatchData),
+        peak_search_reports=dynamic(Dict),
+    )
+)
+def restore_from_peaks(
+    hosts: StructureBatchData,
+    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    singles: Annotated[dict[str, Any], dynamic(StructureBatchData)],
+    peak_search: Annotated[dict[str, Any], _PEAK_SEARCH],
+    plan: Annotated[dict[str, Any], namespace(**STAGE_PLAN)],
+) -> dict[str, Any]:
+    """Place the sites to insert at maxima of the hosts' potentials, relax, and rank.
+
+    Parameters
+    ----------
+    hosts
+        All hosts with the sites to insert.
+    chunks
+        The same hosts, split by `split_hosts`.
+    singles
+        The same hosts one by one, in their order.
+    peak_search
+        `RestoreHydrogenSettings`, codes of pw.x and pp.x, and options of their jobs.
+    plan
+        As for `restore`. Without `sample` the starting points themselves are scored and relaxed;
+        with it a generator samples around them.
+
+    Returns
+    -------
+    mapping
+        `structures`, `samples`, `table`, `summary` and `reports`: as for `restore`;
+        `starting_points` of each chunk; `peak_search_reports`: the report of the
+        StartingPointsWorkChain of each host.
+    """
+    graph = get_current_graph()
+    search_reports: dict[str, Any] = {}
+    starting_points: dict[str, Any] = {}
+    results: dict[str, Any] = {}
+    alone = [singles[key] for key in sorted(singles)]
+    for key, chunk in chunks.items():
+        found: dict[str, Any] = {}
+        for index in chunk.batch.host_indices.tolist():
+            name = f"host_{index:05d}"
+            step = graph.add_task(
+                StartingPointsWorkChain, name=f"search_{name}", host=alone[index], **peak_search
+            )
+            found[name] = step.outputs.starting_points
+            search_reports[name] = step.outputs.report
+        collect = task(collect_starting_points)
+        to_refine = Bool("sample" in plan)
+        starting_points[key] = collect(to_refine=to_refine, starting_points=found).result
+        results[key] = run_stages(plan, key, starting_points[key])
+    return {
+        **rank_chunks(plan, hosts, results),
+        "starting_points": starting_points,
+        "peak_search_reports": search_reports,
+    }

@@ -1,4 +1,4 @@
-"""The generator of a restoration, where its jobs can find it."""
+"""Model files of a restoration, at paths where its jobs find them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from aiida_hpaint.workflows.engine.codes import runs_on_this_machine
 __all__ = ["check_recording", "resolve_generator_path", "resolve_potential_path", "store_model"]
 
 _FOLDER = "model"
-"""Where a job finds the model that was sent along, in its working directory."""
+"""Folder of an uploaded model in the working directory of a job."""
 
 
 def resolve_generator_path(settings: SamplingSettings, code: AbstractCode) -> SamplingSettings:
-    """Return the settings with the absolute path of a model for jobs on this machine.
+    """Return the settings with the absolute path of the model, if jobs run on the local machine.
 
-    Elsewhere the name or path stays as it is: it has to be valid there.
+    For a remote computer the name or path stays as it is, and has to be valid there.
 
     Raises
     ------
     CheckpointError
-        If there is no such model on this machine.
+        If there is no such model on the local machine.
     ValueError
-        If it is a relative path of another machine.
+        If it is a relative path on a remote computer.
     """
     if is_bundled(settings.generator) or not get_generator(settings.generator).needs_file:
         return settings
@@ -46,12 +46,12 @@ def resolve_generator_path(settings: SamplingSettings, code: AbstractCode) -> Sa
 
 
 def resolve_potential_path(settings: PotentialSettings, code: AbstractCode) -> PotentialSettings:
-    """Return the settings with the absolute path of a potential's file for jobs on this machine.
+    """Return the settings with the absolute path of the potential's file, if jobs run locally.
 
     Raises
     ------
     ValueError
-        If it is a relative path of another machine.
+        If it is a relative path on a remote computer.
     """
     if settings.model is None:
         return settings
@@ -62,24 +62,24 @@ def resolve_potential_path(settings: PotentialSettings, code: AbstractCode) -> P
     return settings
 
 
-def _refuse_relative(what: str, path: str, code: AbstractCode, way: str = "") -> None:
-    """Jobs run in folders of their own, where a relative path leads to nothing."""
+def _refuse_relative(what: str, path: str, code: AbstractCode, alternative: str = "") -> None:
+    """Refuse a relative path: each job runs in a folder of its own."""
     if not path.startswith(("/", "~")):
         raise ValueError(
             f"{what} {path}: the jobs run with {code.full_label}, where a relative path leads "
-            f"nowhere: give the absolute path that it has there{way}"
+            f"nowhere: give the absolute path that it has there{alternative}"
         )
 
 
 def store_model(settings: SamplingSettings) -> tuple[SamplingSettings, FolderData]:
-    """Return settings that name a model's file in a job, and its node to send along.
+    """Return settings that name an uploaded model in a job, and the node with weights and card.
 
-    A model that is in the database already is not stored again.
+    A model is stored only once in the database.
 
     Raises
     ------
     ValueError
-        If there is no such model here, or none to send.
+        If there is no such model on the local machine, or the generator has no file.
     """
     if not get_generator(settings.generator).needs_file:
         raise ValueError(
@@ -97,12 +97,12 @@ def store_model(settings: SamplingSettings) -> tuple[SamplingSettings, FolderDat
 
 
 def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) -> None:
-    """Refuse, before anything is submitted, a recording that its job would refuse.
+    """Refuse a recording that its job would refuse, before anything is submitted.
 
     Raises
     ------
     ValueError
-        If there is nothing to record, or too much.
+        If the generator cannot be recorded, or the recording would be too large.
     """
     if not settings.record:
         return
@@ -111,7 +111,7 @@ def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) ->
     try:
         settings = generator.resolve_settings(settings)
     except CheckpointError:
-        return  # the model is elsewhere, and so is its card
+        return  # the model and its card are on a remote computer
     largest = max(int(chunk.inserted.sum()) for chunk in chunks)
     refuse_large_recording(settings.samples * largest, settings)
 

@@ -1,4 +1,4 @@
-"""What became of each host of a restoration, recorded once as an extra of its process."""
+"""Outcomes of the hosts of restorations, recorded as extras of the processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CHUNK_OF = "hpaint_chunk_of"
 
 
 RESTORED, WITHOUT, FAILED = "r", "w", "f"
-"""A host has a candidate; honestly has none; or its jobs came to nothing."""
+"""States of a host: it has a candidate, it has none although its jobs succeeded, or they failed."""
 
 
 _JOB = re.compile(r"^job \d+: ")
@@ -46,14 +46,14 @@ _UNFINISHED = "unfinished within the walltime of its jobs"
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of the hosts of a restoration.
+    """Outcomes of the hosts of a restoration.
 
     Attributes
     ----------
     states
-        One letter a host: RESTORED, WITHOUT or FAILED.
+        One letter per host: RESTORED, WITHOUT or FAILED.
     reasons
-        Why those failed that failed, by their place among the hosts.
+        Reasons of failed hosts, by the host index.
     """
 
     states: str
@@ -61,52 +61,52 @@ class Outcomes:
 
 
 def record_outcomes(restoration: ProcessNode) -> Outcomes:
-    """Return what became of each host of a restoration that has ended; it is noted there."""
-    noted: dict[str, Any] | None = restoration.base.extras.get(OUTCOMES, None)
-    if noted is None:
+    """Return the outcomes of a restoration that has terminated, and save them as an extra."""
+    saved: dict[str, Any] | None = restoration.base.extras.get(OUTCOMES, None)
+    if saved is None:
         samples = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
         batch = samples[0].batch if samples else None
-        found = find_outcomes(len(_hosts(restoration)), batch, _ending(restoration))
-        noted = {"states": found.states, "reasons": {str(k): v for k, v in found.reasons.items()}}
-        restoration.base.extras.set(OUTCOMES, noted)
-    return Outcomes(noted["states"], {int(place): why for place, why in noted["reasons"].items()})
+        found = find_outcomes(len(_hosts(restoration)), batch, _describe_end(restoration))
+        saved = {"states": found.states, "reasons": {str(k): v for k, v in found.reasons.items()}}
+        restoration.base.extras.set(OUTCOMES, saved)
+    return Outcomes(saved["states"], {int(host): why for host, why in saved["reasons"].items()})
 
 
 def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = "") -> Outcomes:
-    """Return what became of hosts, by their ranked samples.
+    """Derive the outcomes of hosts from their ranked samples.
 
-    A host whose job died has failed, even where an earlier stage left candidates: to repeat it is
-    worth while. One whose samples all came to nothing honestly has none.
+    A host whose job failed counts as failed even if an earlier stage left candidates, so that it
+    is repeated.
 
     Parameters
     ----------
     n_hosts
-        How many there were.
+        Number of hosts.
     samples
-        Ranked; None where the restoration returned none.
+        Ranked samples; None if the restoration returned none.
     ending
-        Why it returned none.
+        Reason why it returned none.
     """
     if samples is None:
         return Outcomes(FAILED * n_hosts, dict.fromkeys(range(n_hosts), ending))
-    places = samples.scalars["host"]
+    hosts = samples.scalars["host"]
     states = np.full(n_hosts, WITHOUT)
     unfinished = np.unique(
-        places[samples.scalars["status"] == str(SampleStatus.UNFINISHED)]
+        hosts[samples.scalars["status"] == str(SampleStatus.UNFINISHED)]
     ).tolist()
     reasons = dict.fromkeys(unfinished, _UNFINISHED)
-    restored = np.unique(places[samples.scalars["rank"] == 0])
+    restored = np.unique(hosts[samples.scalars["rank"] == 0])
     states[restored] = RESTORED
-    for place in restored.tolist():
-        reasons.pop(place, None)
-    reasons |= _lost(samples)
-    reasons |= dict.fromkeys(set(range(n_hosts)) - set(places.tolist()), "it has no samples")
+    for host in restored.tolist():
+        reasons.pop(host, None)
+    reasons |= _find_failed(samples)
+    reasons |= dict.fromkeys(set(range(n_hosts)) - set(hosts.tolist()), "it has no samples")
     states[list(reasons)] = FAILED
     return Outcomes("".join(states.tolist()), reasons)
 
 
 def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
-    """Count hosts of restorations that have ended, and list those without a candidate."""
+    """Count the hosts of terminated restorations by outcome, and list those without candidate."""
     states, without = "", []
     failed: dict[str, list[str]] = {}
     for restoration in restorations:
@@ -116,8 +116,8 @@ def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
             continue
         labels = _hosts(restoration).batch.labels
         without += [labels[i] for i, state in enumerate(outcomes.states) if state == WITHOUT]
-        for place, reason in outcomes.reasons.items():
-            failed.setdefault(reason, []).append(labels[place])
+        for host, reason in outcomes.reasons.items():
+            failed.setdefault(reason, []).append(labels[host])
     return {
         "n_hosts": len(states),
         "n_restored": states.count(RESTORED),
@@ -135,21 +135,17 @@ def _hosts(restoration: ProcessNode) -> StructureBatchData:
     return found
 
 
-def _lost(samples: StructureBatch) -> dict[int, str]:
-    """Hosts that were given up with their chunk, and why."""
-    lost = {
+def _find_failed(samples: StructureBatch) -> dict[int, str]:
+    """Return the hosts that `mark_as_failed` marked, and the reasons."""
+    errors = {
         record["reason"] for record in samples.history if record.get("stage") == "mark_as_failed"
     }
-    if not lost:
-        return {}
-    places = samples.scalars["host"].tolist()
-    errors = (
-        (place, entry.get("error")) for place, entry in zip(places, samples.metadata, strict=True)
-    )
-    return {place: _JOB.sub("", str(error)) for place, error in errors if error in lost}
+    rows = zip(samples.scalars["host"].tolist(), samples.metadata, strict=True)
+    found = ((host, entry.get("error")) for host, entry in rows)
+    return {host: _JOB.sub("", str(error)) for host, error in found if error in errors}
 
 
-def _ending(process: ProcessNode) -> str:
+def _describe_end(process: ProcessNode) -> str:
     if process.is_excepted:
         lines = (process.exception or "it excepted").strip().splitlines()
         return f"its process failed: {lines[-1]}"

@@ -1,4 +1,4 @@
-"""Looking at restorations from outside: which there are, how far they are, what they found."""
+"""Restorations in the database, their progress and their samples so far."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class StageState:
-    """One stage of one chunk of a restoration.
+    """State of one stage of one chunk of a restoration.
 
     Attributes
     ----------
     stage, chunk
-        Names, as in the labels of the processes.
+        Names of stage and chunk in the labels of the processes.
     node
-        The process.
+        Process of the stage.
     """
 
     stage: str
@@ -42,12 +42,12 @@ class StageState:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether the process has terminated."""
         return bool(self.node.is_terminated)
 
     @property
-    def trouble(self) -> str | None:
-        """Why the stage has no full result; None while it runs and where all is well."""
+    def problem(self) -> str | None:
+        """Reason why the stage has no complete result; None if it has, or still runs."""
         if not self.is_over:
             return None
         if not self.node.is_finished_ok:
@@ -58,7 +58,7 @@ class StageState:
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:
-    """Find the restorations in this profile, the latest first, without chunks of campaigns."""
+    """Return the latest restorations of this profile, without chunks of campaigns."""
     label = {"attributes.process_label": {"like": "WorkGraph<%"}}
     query = QueryBuilder()
     query.append(StructureBatchData, tag="hosts")
@@ -75,11 +75,11 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
 
 
 def list_stage_states(restoration: ProcessNode) -> list[StageState]:
-    """List the stages that have begun, in the order in which they began."""
+    """Return the stages that have begun, in that order."""
     query = QueryBuilder()
     query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
     query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
-    # In a profile into which they were imported, PKs have another order.
+    # An import into another profile may change the order of PKs.
     query.order_by({"s": ["ctime", "id"]})
     found = {}
     for row in query.iterall():
@@ -90,21 +90,21 @@ def list_stage_states(restoration: ProcessNode) -> list[StageState]:
 
 
 def get_chunk_count(restoration: ProcessNode) -> int:
-    """How many chunks the hosts were cut into."""
+    """Return the number of chunks of a restoration."""
     return len(list(restoration.inputs.graph_inputs.chunks))
 
 
 def list_planned_stages(restoration: ProcessNode) -> list[str]:
-    """List the stages that each chunk goes through, in order."""
+    """Return the names of the stages of each chunk, in order."""
     plan = restoration.inputs.graph_inputs.plan
     return [stage.name for stage in STAGES if stage.name in plan]
 
 
 def find_paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
-    """Jobs that AiiDA has paused, as it does when a computer cannot be reached."""
+    """Return jobs that AiiDA has paused, as it does when a computer cannot be reached."""
     query = QueryBuilder().append(CalcJobNode, filters={"attributes.paused": True})
     found: list[CalcJobNode] = query.all(flat=True)
-    # Few jobs are paused, and a job may be any number of processes below its restoration.
+    # A query for descendants would be slow; few jobs are paused.
     return [job for job in found if restoration.pk in _callers(job)]
 
 
@@ -117,10 +117,9 @@ def _callers(process: ProcessNode) -> set[int | None]:
 
 
 def get_samples(restoration: ProcessNode) -> StructureBatch | None:
-    """All samples, ranked: those of the output, or else of the stages that have ended.
+    """Return the ranked samples of a restoration, or None if it has none.
 
-    A restoration that was killed, or that still runs, has samples of its chunks so far; None if
-    there are none.
+    If it still runs, or was killed, they are the samples of the stages that have terminated.
     """
     if "samples" in restoration.outputs:
         found: StructureBatch = restoration.outputs.samples.batch

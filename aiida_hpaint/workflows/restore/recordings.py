@@ -1,4 +1,4 @@
-"""Recordings of restorations: trajectories with the samples that they led to."""
+"""Recordings of restorations: trajectories of sampling with the samples they end in."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["find_recordings"]
 
 
 def find_recordings(identifier: str | int) -> list[Recording]:
-    """Return what a restoration, a stage or a job recorded, or the recording of a trajectory.
+    """Return the recordings of a restoration, stage, job or trajectory node.
 
     Raises
     ------
     ValueError
-        If there is no such node, or nothing recorded in it.
+        If there is no such node, or it has no recording.
     """
     try:
         node = load_node(identifier)
@@ -43,16 +43,16 @@ def _trajectories(node: Node) -> Iterator[DiffusionTrajectoryData]:
     if "trajectory" in node.outputs:
         yield node.outputs.trajectory
         return
-    # A restoration that still runs, or that was killed, has what its stages have.
+    # A restoration that still runs, or was killed, has the recordings of its stages.
     for link in node.base.links.get_outgoing(link_type=_CALLS).all():
         yield from _trajectories(link.node)
 
 
 def _samples(data: DiffusionTrajectoryData) -> StructureBatch:
-    """Return the samples that the creator of a trajectory returned beside it."""
+    """Return the samples that the job of a trajectory returned."""
     creator = data.creator
     if creator is None or "structures" not in creator.outputs:
         raise ValueError(f"trajectory {data.pk} has no job that returned its samples")
     found: StructureBatch = creator.outputs.structures.batch
-    # Nothing was recorded of proposals, which come after all that was drawn.
+    # Symmetric proposals, which follow the generated samples, have no trajectory.
     return found[: len(data.trajectory)]

@@ -1,4 +1,4 @@
-"""SplitWorkChain: the hosts of a chunk whose jobs die, in smaller and smaller jobs."""
+"""SplitWorkChain: halve the hosts of a chunk until those that make its jobs fail are alone."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from aiida_hpaint.workflows.restore.stage import StageWorkChain
 __all__ = ["SplitWorkChain", "halve"]
 
 Part = tuple[int, int]
-"""Hosts from the first number up to, and without, the second."""
+"""First position among the hosts of the chunk, and the position after the last."""
 
-_CULPRITS = 4
-"""Hosts that are looked for to the end; what more of them would cost, nobody wants to pay."""
+_MAX_FAULTY_HOSTS = 4
+"""Number of faulty hosts whose isolation the budget of jobs allows for."""
 
-_PATIENCE = 2
-"""Times that everything is halved before it is certain that no host is to blame."""
+_MAX_HALVINGS = 2
+"""Halvings after which the search ends if every job has failed: then no host is the cause."""
 
 
 class SplitWorkChain(CrashSafeWorkChain):
-    """Halve the hosts of a chunk until those that kill their job are alone.
+    """Halve the hosts of a chunk until those that make their job fail are alone.
 
-    The jobs of a halving run side by side. With one culprit among n hosts there are 2 log2(n) of
-    them. If no job at all comes to a result, hosts are not to blame, and the search ends.
+    The jobs of one halving run in parallel. One faulty host among n takes 2 log2(n) jobs. If every
+    job fails, the cause is not a host, and the search ends.
     """
 
     @classmethod
@@ -40,7 +40,7 @@ class SplitWorkChain(CrashSafeWorkChain):
         spec.expose_inputs(StageWorkChain, exclude=("is_part", "max_failures"))
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message, parts")
-        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(
             here.start, while_(here.has_parts)(here.run_parts, here.inspect_parts), here.finish
@@ -50,14 +50,14 @@ class SplitWorkChain(CrashSafeWorkChain):
         return f"Split<{self.inputs.stage.value}>"
 
     def start(self) -> None:
-        """Nothing has run yet."""
+        """Halve the hosts for the first time."""
         self.ctx.hosts = list(dict.fromkeys(self.inputs.structures.batch.host_indices.tolist()))
         self.ctx.waiting = halve((0, len(self.ctx.hosts)))
-        self.ctx.over = []
+        self.ctx.finished = []
         self.ctx.halvings = 1
 
     def has_parts(self) -> bool:
-        """Whether another round of jobs follows."""
+        """Return whether parts wait for their job."""
         return bool(self.ctx.waiting)
 
     def run_parts(self) -> None:
@@ -71,53 +71,57 @@ class SplitWorkChain(CrashSafeWorkChain):
             self.to_context(**{label: self.submit(StageWorkChain, **given)})
 
     def inspect_parts(self) -> None:
-        """Keep what has a result, and halve what has none."""
+        """Halve the parts whose job failed."""
         failed = [part for part in self.ctx.waiting if self._has_failed(part)]
-        self.ctx.over += [part for part in self.ctx.waiting if part not in failed]
-        hopeless = not self.ctx.over and self.ctx.halvings >= _PATIENCE
-        room = _CULPRITS * ceil(log2(len(self.ctx.hosts))) * 2 - len(self._begun())
+        self.ctx.finished += [part for part in self.ctx.waiting if part not in failed]
+        every_job_failed = not self.ctx.finished and self.ctx.halvings >= _MAX_HALVINGS
+        budget = _MAX_FAULTY_HOSTS * ceil(log2(len(self.ctx.hosts))) * 2 - len(
+            self._get_processes()
+        )
         self.ctx.waiting = []
         for part in failed:
-            if hopeless or len(halve(part)) < 2 or len(self.ctx.waiting) + 2 > room:
-                self.ctx.over.append(part)
+            if every_job_failed or len(halve(part)) < 2 or len(self.ctx.waiting) + 2 > budget:
+                self.ctx.finished.append(part)
             else:
                 self.ctx.waiting += halve(part)
         self.ctx.halvings += 1
 
     def finish(self) -> None:
-        """Put the parts together again."""
-        parts = {_name(part): self._of(part).outputs.structures for part in self.ctx.over}
+        """Join the results of the parts."""
+        parts = {
+            _name(part): self._get_process(part).outputs.structures for part in self.ctx.finished
+        }
         self.out("structures", join_parts(self.inputs.structures, **parts))
         self.out("report", Dict(self._report()).store())
 
     def _report(self) -> dict[str, Any]:
-        told = [node.outputs.report.get_dict() for node in self._begun()]
-        failed = [part for part in self.ctx.over if self._has_failed(part)]
+        reports = [node.outputs.report.get_dict() for node in self._get_processes()]
+        failed = [part for part in self.ctx.finished if self._has_failed(part)]
         lost = sum(last - first for first, last in failed)
         total = len(self.ctx.hosts)
         status = "failed" if lost == total else "failed in part" if lost else "finished"
-        why = self._of(failed[0]).outputs.report["message"] if failed else ""
+        why = self._get_process(failed[0]).outputs.report["message"] if failed else ""
         return {
             "status": status,
-            "jobs": sum(each["jobs"] for each in told),
-            "failures": sum(each["failures"] for each in told),
+            "jobs": sum(each["jobs"] for each in reports),
+            "failures": sum(each["failures"] for each in reports),
             "message": f"{lost} of {total} hosts failed: {why}" if failed else "",
         }
 
-    def _begun(self) -> list[WorkChainNode]:
+    def _get_processes(self) -> list[WorkChainNode]:
         called = self.node.called
         return [n for n in called if isinstance(n, WorkChainNode) and n.is_finished_ok]
 
-    def _of(self, part: Part) -> WorkChainNode:
+    def _get_process(self, part: Part) -> WorkChainNode:
         node: WorkChainNode = self.ctx[_name(part)]
         return node
 
     def _has_failed(self, part: Part) -> bool:
-        return bool(self._of(part).outputs.report["status"] == "failed")
+        return bool(self._get_process(part).outputs.report["status"] == "failed")
 
 
 def halve(part: Part) -> list[Part]:
-    """Two parts of about equal size; of a single host the part itself."""
+    """Return two parts of about equal size; for a single host the part itself."""
     first, last = part
     middle = (first + last) // 2
     return [part] if last - first < 2 else [(first, middle), (middle, last)]

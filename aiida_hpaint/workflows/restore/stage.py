@@ -1,4 +1,4 @@
-"""StageWorkChain: one stage of a restoration for one chunk, which always ends with a result."""
+"""StageWorkChain: run one stage of a restoration for one chunk of hosts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 __all__ = ["StageWorkChain"]
 
 _OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
-"""Jobs that are no stage of the recipe, by name, and whose structures are no hosts."""
+"""Jobs that are not stages of the recipe, by name; their structures do not belong to hosts."""
 
 
 class StageWorkChain(RetryingWorkChain):
-    """Run one stage for one chunk: a PythonJob, again if it was cut short or died.
+    """Run one stage for one chunk as a PythonJob, and again if it is unfinished or fails.
 
-    A chunk that fails must not take the others with it, so this work chain finishes with exit
-    status 0 whatever its jobs do: samples of a job that died hold the status `failed`, and the
-    `report` says why. Nor must a host take the others of its chunk with it: where jobs keep dying,
-    SplitWorkChain looks for the host that kills them.
+    A failed chunk must not end the others, so this work chain finishes with exit status 0 even if
+    its jobs fail: their samples have the status `failed`, and the `report` says why. If jobs keep
+    failing, SplitWorkChain finds the hosts that are the cause, so that the others succeed.
     """
 
     @classmethod
@@ -46,15 +45,21 @@ class StageWorkChain(RetryingWorkChain):
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
-        spec.input("model", valid_type=FolderData, required=False, help="sent along as `model/`")
-        spec.input("max_jobs", valid_type=Int, default=lambda: Int(20), help="jobs in all")
+        spec.input("model", valid_type=FolderData, required=False, help="uploaded as `model/`")
         spec.input(
-            "is_part", valid_type=bool, non_db=True, default=False, help="of a chunk that was split"
+            "max_jobs", valid_type=Int, default=lambda: Int(20), help="largest number of jobs"
+        )
+        spec.input(
+            "is_part",
+            valid_type=bool,
+            non_db=True,
+            default=False,
+            help="whether the structures are a part of a split chunk",
         )
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
-        # The outline of aiida-core is typed for WorkChain itself, not for what derives from it.
+        # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(
             here.start,
@@ -67,15 +72,15 @@ class StageWorkChain(RetryingWorkChain):
         return f"Stage<{self.inputs.stage.value}>"
 
     def start(self) -> None:
-        """Nothing has run yet."""
+        """Initialise the context."""
         self._begin()
         self.ctx.current = self.inputs.structures
-        self.ctx.drawn = []
+        self.ctx.sampled = []
         self.ctx.trajectory = None
-        self.ctx.status = "running" if self._any_alive() else "nothing to do"
+        self.ctx.status = "running" if self._has_active_samples() else "nothing to do"
 
     def run_job(self) -> None:
-        """Submit the job; it goes on where the last one had to stop."""
+        """Submit a job, which continues where the last one stopped."""
         self.ctx.jobs += 1
         function = _OTHER_JOBS.get(self.inputs.stage.value, run_stage_job)
         named = {} if function in _OTHER_JOBS.values() else {"stage": self.inputs.stage}
@@ -97,7 +102,7 @@ class StageWorkChain(RetryingWorkChain):
         self.to_context(job=self.submit(PythonJob, **inputs))
 
     def inspect_job(self) -> None:
-        """Take what the job returned, and decide whether another one follows."""
+        """Take the results of the job, and decide whether another one follows."""
         job = self.ctx.job
         problem = self._problem(job)
         if problem is not None:
@@ -107,7 +112,7 @@ class StageWorkChain(RetryingWorkChain):
                 self.inputs.identity.get_dict(), job.outputs.structures.batch.history
             ):
                 job.base.caching.is_valid_cache = False
-            take = self._take_drawn if self._draws() else self._take
+            take = self._take_sampled if self._samples_hosts() else self._take_relaxed
             idle = take(job.outputs.structures)
             if idle is None:
                 self._count_success()
@@ -119,7 +124,7 @@ class StageWorkChain(RetryingWorkChain):
             self.ctx.message = f"some samples are unfinished after {self.ctx.jobs} jobs"
 
     def may_be_split(self) -> bool:
-        """Whether the hosts are to be tried in smaller jobs."""
+        """Return whether smaller jobs with fewer hosts may succeed."""
         if self.ctx.status != "failed" or not self.ctx.divisible or self.inputs.is_part:
             return False
         if self.inputs.stage.value in _OTHER_JOBS:
@@ -127,11 +132,11 @@ class StageWorkChain(RetryingWorkChain):
         return len(set(self.ctx.current.batch.host_indices.tolist())) > 1
 
     def split(self) -> Any:
-        """Look for the hosts that are to blame."""
-        # It runs stages itself.
+        """Find the hosts that make the job fail."""
+        # SplitWorkChain runs stages itself.
         from aiida_hpaint.workflows.restore.split import SplitWorkChain
 
-        self.report(f"{self.ctx.message}: halving the hosts to find out which are to blame")
+        self.report(f"{self.ctx.message}: halving the hosts to find those that fail")
         inputs = {
             name: self.inputs[name]
             for name in SplitWorkChain.spec().inputs
@@ -141,37 +146,36 @@ class StageWorkChain(RetryingWorkChain):
         return ToContext(parts=self.submit(SplitWorkChain, **inputs))
 
     def finish(self) -> None:
-        """Attach what there is."""
-        last = self._last()
-        parts = [*self.ctx.drawn, *([] if last is None else [last])]
+        """Attach the outputs."""
+        last = self._get_last_part()
+        parts = [*self.ctx.sampled, *([] if last is None else [last])]
         named = {f"part_{i:05d}": part for i, part in enumerate(parts)}
-        whole = len(parts) == 1
-        structures = parts[0] if whole else join_parts(self.inputs.structures, **named)
+        structures = parts[0] if len(parts) == 1 else join_parts(self.inputs.structures, **named)
         details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
         self.out("structures", structures)
         if self.ctx.trajectory is not None:
             self.out("trajectory", self.ctx.trajectory)
         self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
 
-    def _last(self) -> StructureBatchData | None:
-        """Return what became of `ctx.current`; None where all hosts are sampled."""
+    def _get_last_part(self) -> StructureBatchData | None:
+        """Return the results of `ctx.current`; None if all hosts have their samples."""
         if "parts" in self.ctx and self.ctx.parts.is_finished_ok:
-            told = self.ctx.parts.outputs.report
-            self.ctx.jobs += told["jobs"]
-            self.ctx.failures += told["failures"]
-            self.ctx.status, self.ctx.message = told["status"], told["message"]
+            report = self.ctx.parts.outputs.report
+            self.ctx.jobs += report["jobs"]
+            self.ctx.failures += report["failures"]
+            self.ctx.status, self.ctx.message = report["status"], report["message"]
             split: StructureBatchData = self.ctx.parts.outputs.structures
             return split
-        left = self._draws() and self.ctx.status != "finished"
-        if self.ctx.status == "failed" or left:
+        is_incomplete = self._samples_hosts() and self.ctx.status != "finished"
+        if self.ctx.status == "failed" or is_incomplete:
             lost: StructureBatchData = mark_as_failed(
-                self.ctx.current, Int(self._samples()), Str(self.ctx.message)
+                self.ctx.current, Int(self._get_sample_count()), Str(self.ctx.message)
             )
             return lost
-        return None if self._draws() else self.ctx.current
+        return None if self._samples_hosts() else self.ctx.current
 
     def _job_outputs(self) -> Any:
-        # Without a recording the job has the outputs, and so the hash, that it always had.
+        # The outputs are part of the hash: jobs without a recording stay equal for the cache.
         if self.inputs.settings.get("record", 0):
             return namespace(structures=Any, trajectory=Any)
         return namespace(structures=Any)
@@ -179,73 +183,73 @@ class StageWorkChain(RetryingWorkChain):
     def _may_be_cached(self) -> bool:
         return is_complete(self.inputs.identity.get_dict())
 
-    def _draws(self) -> bool:
+    def _samples_hosts(self) -> bool:
         stage = self.inputs.stage.value
         return stage not in _OTHER_JOBS and find_stage(stage).kind == "sample"
 
-    def _samples(self) -> int:
-        return int(self.inputs.settings["samples"]) if self._draws() else 0
+    def _get_sample_count(self) -> int:
+        return int(self.inputs.settings["samples"]) if self._samples_hosts() else 0
 
-    def _any_alive(self) -> bool:
-        return self._draws() or _count(self.ctx.current, *ACTIVE) > 0
+    def _has_active_samples(self) -> bool:
+        return self._samples_hosts() or _count_status(self.ctx.current, *ACTIVE) > 0
 
-    def _take(self, structures: StructureBatchData) -> str | None:
-        """Go on from relaxed samples; why there is nothing new in them, if so."""
-        left = _count(structures, SampleStatus.UNFINISHED)
-        idle = left and _evaluations(structures) == _evaluations(self.ctx.current)
+    def _take_relaxed(self, structures: StructureBatchData) -> str | None:
+        """Continue from relaxed samples; return a message if they made no progress."""
+        left = _count_status(structures, SampleStatus.UNFINISHED)
+        idle = left and _count_evaluations(structures) == _count_evaluations(self.ctx.current)
         self.ctx.current = structures
         self.ctx.status = "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {left} samples are left")
         return f"{left} samples make no progress within the walltime of a job" if idle else None
 
-    def _take_drawn(self, structures: StructureBatchData) -> str | None:
-        """Keep the samples of hosts that are done; why there are none, if so."""
-        places = self.ctx.current.batch.host_indices
-        done = np.isin(places, structures.batch.host_indices)
-        left = list(dict.fromkeys(places[~done].tolist()))
+    def _take_sampled(self, structures: StructureBatchData) -> str | None:
+        """Keep the samples of finished hosts; return a message if there are none."""
+        hosts = self.ctx.current.batch.host_indices
+        is_done = np.isin(hosts, structures.batch.host_indices)
+        left = list(dict.fromkeys(hosts[~is_done].tolist()))
         self.ctx.status = "running" if left else "finished"
         self.report(f"job {self.ctx.job.pk} finished, {len(left)} hosts are left")
         if not len(structures):
             return f"the samples of one host take longer than job {self.ctx.job.pk} had"
-        self.ctx.drawn.append(structures)
+        self.ctx.sampled.append(structures)
         if left:
             self.ctx.current = take_hosts(self.ctx.current, List(left))
         return None
 
     def _count_idle(self, message: str) -> None:
-        """Count a job without progress: one may have met a busy node, several have not."""
+        """Count a job without progress; the first one may have run on a busy node."""
         self.ctx.in_a_row += 1
         if self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status, self.ctx.message = "unfinished", message
 
     def _problem(self, job: CalcJobNode) -> str | None:
-        """Why the job gave no result that can be used, in a few words."""
+        """Return in a few words why the job has no usable results; None if it has."""
         if problem := describe_failure(job):
             return problem
         found = job.outputs.structures if "structures" in job.outputs else None
         if not isinstance(found, StructureBatchData):
             return f"it returned {type(found).__name__} instead of a StructureBatch"
-        expected = self._expected(found)
+        expected = self._count_expected(found)
         if len(found) < expected or (len(found) > expected and not self._proposes()):
             return f"it returned {len(found)} structures instead of {expected}"
         return None
 
-    def _expected(self, found: StructureBatchData) -> int:
-        if not self._draws():
+    def _count_expected(self, found: StructureBatchData) -> int:
+        if not self._samples_hosts():
             return len(self.ctx.current)
         done = np.isin(self.ctx.current.batch.host_indices, found.batch.host_indices)
-        return int(done.sum()) * self._samples()
+        return int(done.sum()) * self._get_sample_count()
 
     def _proposes(self) -> bool:
-        """Whether a job may return more samples than it draws."""
+        """Return whether a job adds symmetric proposals to the samples."""
         symmetry = self.inputs.settings.get("symmetry", None) or {}
         return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
 
 
-def _count(node: StructureBatchData, *statuses: SampleStatus) -> int:
+def _count_status(node: StructureBatchData, *statuses: SampleStatus) -> int:
     found = node.base.attributes.get("statuses", {})
     return sum(found.get(str(status), 0) for status in statuses)
 
 
-def _evaluations(node: StructureBatchData) -> int:
+def _count_evaluations(node: StructureBatchData) -> int:
     return int(np.sum(node.batch.scalars.get("steps", 0)))

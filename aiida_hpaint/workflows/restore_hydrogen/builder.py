@@ -22,7 +22,7 @@ from aiida_hpaint.workflows.dft.inputs import (
     make_pw_options,
     remove_structure,
 )
-from aiida_hpaint.workflows.engine.options import add_remembered_options
+from aiida_hpaint.workflows.engine.options import add_saved_options
 
 __all__ = [
     "derive_density_settings",
@@ -70,7 +70,7 @@ def fill_builder(
     # uses those that its structure has.
     filled = place_sites(host, np.zeros((count, 3)), np.arange(count)[None], element)
     complete = to_structure(filled)
-    jobs = add_remembered_options(pw, options)
+    jobs = add_saved_options(pw, options)
     scf, rounds, last = (
         make_base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
         for kind, dft in _derive_stages(settings)
@@ -81,7 +81,7 @@ def fill_builder(
     if settings.dft.symmetrise is not None:
         builder.symmetrise = Float(settings.dft.symmetrise)
     builder.scf = remove_structure(scf)
-    potential = make_potential_inputs(pp, settings, add_remembered_options(pp, options))
+    potential = make_potential_inputs(pp, settings, add_saved_options(pp, options))
     for namespace, value in potential.items():
         builder[namespace] = value
     for namespace, inputs in (("relax_inserted", rounds), ("relax_all", last)):

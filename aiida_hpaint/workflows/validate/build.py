@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.codes import find_espresso_code
 from aiida_hpaint.workflows.dft.families import pick_family
 from aiida_hpaint.workflows.dft.inputs import make_pw_options
-from aiida_hpaint.workflows.engine.options import add_remembered_options
+from aiida_hpaint.workflows.engine.options import add_saved_options
 from aiida_hpaint.workflows.validate.graph import validate
 
 __all__ = [
@@ -98,7 +98,7 @@ def build_dft_plan(
         If the code, a pseudopotential for an element or an option is missing or unknown.
     """
     pw = find_espresso_code("pw", code)
-    jobs = make_pw_options(pw, add_remembered_options(pw, options))
+    jobs = make_pw_options(pw, add_saved_options(pw, options))
     pick_family(settings, [get_symbol(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
     return {"settings": values, "code": pw, "options": Dict(jobs)}

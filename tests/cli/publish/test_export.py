@@ -99,7 +99,8 @@ def test_missing_data_are_reported(brucite: StructureBatch, tmp_path: Path) -> N
         WorkflowNode, "WorkGraph<restore>", {"graph_inputs__hosts": node}
     ).store()
     provenance_examples.returned(
-        graph, {"samples": provenance_examples.restored(brucite).outputs.samples, "drawn": drawn}
+        graph,
+        {"samples": provenance_examples.restored(brucite).outputs.samples, "unrelaxed": drawn},
     )
     result = run(graph.seal().pk, "-o", tmp_path)
     assert result.exit_code == 1

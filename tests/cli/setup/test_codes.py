@@ -89,7 +89,7 @@ def test_prepended_text_comes_from_a_file(place: str, tmp_path: Path) -> None:
 
 
 def test_options_are_remembered(place: str) -> None:
-    from aiida_hpaint.workflows.engine.options import complete_job_options, get_remembered_options
+    from aiida_hpaint.workflows.engine.options import complete_job_options, get_saved_options
 
     python = ("--python", "/opt/python", "--label", "options", "--no-check")
     flags = ("--queue", "gpu", "--account", "mat1", "--options", "qos: high\nmax_memory_kb: 1000")
@@ -97,22 +97,22 @@ def test_options_are_remembered(place: str) -> None:
     assert result.exit_code == 0, result.output
     code = load(f"options@{place}")
     wanted = {"queue_name": "gpu", "account": "mat1", "qos": "high", "max_memory_kb": 1000}
-    assert get_remembered_options(code) == wanted
+    assert get_saved_options(code) == wanted
     assert setup("codes", place, *python).exit_code == 0
-    assert get_remembered_options(code) == wanted
+    assert get_saved_options(code) == wanted
     jobs = complete_job_options("sample", {"queue_name": "long"}, code)
     assert (jobs["queue_name"], jobs["qos"], jobs["withmpi"]) == ("long", "high", False)
 
 
 def test_gpus_are_asked_for_as_slurm_wants_it(profile: Any) -> None:
-    from aiida_hpaint.workflows.engine.options import get_remembered_options
+    from aiida_hpaint.workflows.engine.options import get_saved_options
 
     arguments = ("gpus", "--host", "gpu", "--work-dir", "/work/{username}", "--no-test")
     assert setup("computer", *arguments).exit_code == 0
     python = ("codes", "gpus", "--python", "/opt/python", "--no-check", "--gpus", "2")
     result = setup(*python, "--options", "custom_scheduler_commands: '#SBATCH --constraint=a100'")
     assert result.exit_code == 0, result.output
-    assert get_remembered_options(load("python@gpus"))["custom_scheduler_commands"] == (
+    assert get_saved_options(load("python@gpus"))["custom_scheduler_commands"] == (
         "#SBATCH --constraint=a100\n#SBATCH --gres=gpu:2"
     )
 

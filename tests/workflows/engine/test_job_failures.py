@@ -1,14 +1,14 @@
-"""What is told of jobs that ended badly."""
+"""Messages about failed jobs."""
 
 from __future__ import annotations
 
 import pytest
 
-from aiida_hpaint.workflows.engine.job_failures import _of_note
+from aiida_hpaint.workflows.engine.job_failures import _select_errors
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("lines", "expected"),
     [
         ([], ""),
         (["a warning", "Killed"], "Killed"),
@@ -19,6 +19,6 @@ from aiida_hpaint.workflows.engine.job_failures import _of_note
         ),
     ],
 )
-def test_the_scheduler_has_the_last_word(said: list[str], told: str) -> None:
-    assert told in _of_note(said)
-    assert "Terminated" not in _of_note(said)
+def test_errors_of_the_scheduler_are_selected(lines: list[str], expected: str) -> None:
+    assert expected in _select_errors(lines)
+    assert "Terminated" not in _select_errors(lines)

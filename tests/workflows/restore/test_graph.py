@@ -100,7 +100,7 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
         for stage in ("sample", "relax_inserted", "relax_all")
         for chunk in ("chunk_0000", "chunk_0001")
     }
-    assert [s.chunk for s in states if s.trouble] == ["chunk_0001"]
+    assert [s.chunk for s in states if s.problem] == ["chunk_0001"]
     samples = get_samples(node)
     assert samples is not None
     assert samples.equals(node.outputs.samples.batch)

@@ -167,9 +167,9 @@ def test_files_of_potentials_are_found_from_any_folder(
 
 
 def test_codes_remember_the_options_of_their_jobs(brucite: StructureBatch, remote: Any) -> None:
-    from aiida_hpaint.workflows.engine.options import remember_options
+    from aiida_hpaint.workflows.engine.options import save_options
 
-    remember_options(remote, {"queue_name": "gpu", "account": "mat1"})
+    save_options(remote, {"queue_name": "gpu", "account": "mat1"})
     plan = plan_of(brucite, "bundled", code={"sample": remote})
     assert plan["options"]["queue_name"] == "gpu"
     options = {"sample": {"queue_name": "long"}}
