@@ -13,7 +13,7 @@ from pymatgen.core import Lattice, Structure
 
 pytestmark = pytest.mark.dft
 
-TIMEOUT = 600
+TIMEOUT = 1800
 OVERRIDES: dict[str, Any] = {
     "dft": {
         "cutoff_wfc": 40,
