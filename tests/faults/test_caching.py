@@ -219,13 +219,13 @@ def test_only_what_was_made_as_named_is_kept_for_others() -> None:
 
     model = {"name": "sevennet-0", "package": "sevenn", "package_version": "0"}
     identity = {**IDENTITIES["relax_all"], "model": model}
-    told = {"stage": "relax_all", "model": {"name": "sevennet-0", "sha256": "0f"}}
+    record = {"stage": "relax_all", "model": {"name": "sevennet-0", "sha256": "0f"}}
     other = {"stage": "relax_all", "model": {"name": "sevennet-0", "package_version": "0.10"}}
     same = {"stage": "relax_all", "model": {"name": "sevennet-0", "package_version": "0"}}
-    assert is_consistent(identity, [told])
+    assert is_consistent(identity, [record])
     assert is_consistent(identity, [other, same, {"stage": "symmetry"}])
     assert not is_consistent(identity, [same, other])
-    assert not is_consistent({"model": {"sha256": "0e"}}, [told])
+    assert not is_consistent({"model": {"sha256": "0e"}}, [record])
     assert is_consistent({"version": __version__}, [])
 
 

@@ -83,7 +83,7 @@ def test_a_truncated_output_file_is_a_failure_of_the_job_alone(
     assert "its results cannot be read" in report["message"]
 
 
-def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: StructureBatch) -> None:
+def test_another_model_where_the_job_runs_is_reported_at_once(three: StructureBatch) -> None:
     from aiida_hpaint.cli.campaigns.advice import give_advice
 
     identity = {"version": __version__, "model": {"name": "bundled", "sha256": "0f" * 32}}
@@ -95,7 +95,7 @@ def test_a_model_that_is_another_where_the_job_runs_is_told_at_once(three: Struc
     assert "upload_model" in give_advice(report["message"])
 
 
-def test_a_corrupt_checkpoint_is_told_at_once(three: StructureBatch, tmp_path: Path) -> None:
+def test_a_corrupt_checkpoint_is_reported_at_once(three: StructureBatch, tmp_path: Path) -> None:
     from aiida_hpaint.cli.campaigns.advice import give_advice
     from aiida_hpaint.science.diffusion import find_model
 

@@ -51,9 +51,9 @@ def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
     assert failed.label == "poison"
     assert "without a result" in failed.reason
     runner = CliRunner()
-    told = runner.invoke(main, ["status", str(node.pk)]).output
-    assert "1 of 3 hosts failed" in told
-    assert "what to do: ask for more memory or walltime" in told
+    output = runner.invoke(main, ["status", str(node.pk)]).output
+    assert "1 of 3 hosts failed" in output
+    assert "what to do: ask for more memory or walltime" in output
     restored = node.outputs.structures[found["two"]]
     story = runner.invoke(main, ["provenance", str(restored.pk)])
     assert story.exit_code == 0, story.output

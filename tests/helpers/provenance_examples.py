@@ -128,8 +128,8 @@ def restored_by_dft(host: Any, message: str | None = None) -> Any:
         "peaks": Dict({"level": 0.0}),
         "pinball": Dict({"keep": 3}),
     }
-    told = {"exit_status": 0} if message is None else {"exit_status": 405, "exit_message": message}
-    chain = process(WorkChainNode, "RestoreHydrogenWorkChain", inputs, **told).store()
+    end = {"exit_status": 0} if message is None else {"exit_status": 405, "exit_message": message}
+    chain = process(WorkChainNode, "RestoreHydrogenWorkChain", inputs, **end).store()
     filled = host.get_ase()
     filled.append(Atom("H", (0.1, 0.2, 0.3)))
     structure = one_job(chain, host, StructureData(ase=filled))
@@ -284,10 +284,10 @@ def dft(start: Any, energy: float | None) -> tuple[Any, Any]:
     end = start.clone()
     end.base.attributes.delete("hpaint")
     one_job(chain, start, None if energy is None else end)
-    told = {"status": "failed", "message": "job 5: it overlaps"}
+    values = {"status": "failed", "message": "job 5: it overlaps"}
     if energy is not None:
-        told = {"status": "converged", "message": "", "energy": energy, "max_force": 0.01}
-    report = Dict(told).store()
+        values = {"status": "converged", "message": "", "energy": energy, "max_force": 0.01}
+    report = Dict(values).store()
     returned(chain, {"report": report} | ({} if energy is None else {"structure": end}))
     chain.seal()
     return (None if energy is None else end), report

@@ -146,7 +146,7 @@ def test_structures_without_the_element_are_refused(settings: RestorationSetting
 
 
 @pytest.mark.usefixtures("profile")
-def test_what_is_no_benchmark_is_told() -> None:
+def test_a_node_that_is_no_benchmark_is_reported() -> None:
     from aiida.orm import Int
 
     from aiida_hpaint.workflows.benchmark.results import load_benchmark

@@ -209,7 +209,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
 
 
 @pytest.mark.slow
-def test_an_error_of_a_job_is_told_and_not_tried_again(
+def test_an_error_of_a_job_is_reported_and_not_retried(
     brucite: StructureBatch, daemon: Any
 ) -> None:
     torch = pytest.importorskip("torch")
