@@ -14,10 +14,13 @@ if FAULT in ("slow", "stalled"):
     timed = ModuleType("aiida_hpaint.science.diffusion.sampling.time_limit")
 
     def generate_until(hosts, settings, deadline, **options):  # type: ignore[no-untyped-def]
+        import numpy as np
+
         from aiida_hpaint.science.diffusion import generate
 
         if FAULT == "stalled":
-            return hosts[[]].with_scalars(host=[], sample=[])
+            nothing = np.zeros(0, dtype=np.int64)
+            return hosts[nothing].with_scalars(host=nothing, sample=nothing)
         return generate(hosts[: (len(hosts) + 1) // 2], settings, **options)
 
     timed.generate_until = generate_until  # type: ignore[attr-defined]
