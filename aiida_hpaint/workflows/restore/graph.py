@@ -91,13 +91,23 @@ def restore(
         "unrelaxed": {key: of.structures for key, of in sampling.items()},
     }
     if "validation" in plan:
-        stage = dict(plan["validation"])
-        choose = task(outputs=dynamic(StructureData))(choose_structures)
-        chosen = choose(samples=ranked["samples"], choice=stage.pop("choice"))
-        found = validate(structures=chosen, plan=stage)
-        names = ("summary", "table", "structures", "reports")
-        outputs["validation"] = {name: found[name] for name in names}
+        outputs["validation"] = add_validation(ranked["samples"], plan)
     return outputs
+
+
+def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
+    """Add the relaxation of the chosen samples by DFT to the current graph.
+
+    Returns
+    -------
+    mapping
+        Outputs of `validate`.
+    """
+    stage = dict(plan["validation"])
+    choose = task(outputs=dynamic(StructureData))(choose_structures)
+    chosen = choose(samples=samples, choice=stage.pop("choice"))
+    found = validate(structures=chosen, plan=stage)
+    return {name: found[name] for name in ("summary", "table", "structures", "reports")}
 
 
 @durable_graph(

@@ -13,7 +13,7 @@ JOBS = """
 import sys
 from aiida_hpaint.calculations.jobs import run_stage_job
 from aiida_hpaint.science.evaluation import filter_samples, select_lowest
-from aiida_hpaint.science.symmetry import propose
+from aiida_hpaint.science.symmetry import add_symmetric_proposals
 import aiida_hpaint.science.diffusion, aiida_hpaint.science.relaxation
 aiida_hpaint.science.diffusion.generate, aiida_hpaint.science.relaxation.relax
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
