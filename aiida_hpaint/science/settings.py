@@ -24,6 +24,27 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class HostSettings(Settings):
+    """How hosts are read: what is made of disorder, and which statement about H is believed."""
+
+    disorder: str = Field(
+        "majority",
+        pattern=r"^(refuse|majority|ordered:[1-9]\d*)$",
+        description="'refuse' partial and mixed occupancy; 'majority': the main component of each "
+        "site and disorder group; 'ordered:N': the N most plausible ordered cells",
+    )
+    budget: dict[str, int] | None = Field(
+        None,
+        description="number of missing H atoms on each atom of a listed site, by its label, like "
+        "O1:1,Wat:2; null: as the record says",
+    )
+    trust: Literal["labels", "formula"] | None = Field(
+        None,
+        description="which to believe where labels and formula contradict each other; null: such "
+        "a record is refused",
+    )
+
+
 class SamplingSettings(Settings):
     """How samples are generated for each host."""
 
@@ -297,6 +318,7 @@ class RestorationSettings(Settings):
     A stage that is null is left out.
     """
 
+    hosts: HostSettings = HostSettings()
     sampling: SamplingSettings | None = Field(
         SamplingSettings(),
         description="null: inserted sites have positions already, which are relaxed and ranked",

@@ -1,0 +1,1 @@
+"""Disorder: ordered structures from records with partial or mixed occupancy."""

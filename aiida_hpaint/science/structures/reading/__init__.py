@@ -1,0 +1,1 @@
+"""Records from files: CIF, SHELX and other formats."""

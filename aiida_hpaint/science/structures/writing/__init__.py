@@ -1,0 +1,1 @@
+"""What is given back: restored structures in the formats of crystallography."""
