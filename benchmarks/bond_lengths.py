@@ -1,4 +1,4 @@
-"""R0 of cation-oxygen bonds from structures, for `counting/oxide_bonds.yaml`.
+"""R0 of cation-oxygen bonds from structures, for `oxide_bonds.yaml` of the structures package.
 
     python benchmarks/bond_lengths.py train.npz > oxide_bonds.yaml
 
@@ -22,8 +22,9 @@ import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from aiida_hpaint.science.counting.bond_valences import REACH, SOFTNESS
+from aiida_hpaint.science.counting.bond_valences import REACH
 from aiida_hpaint.science.counting.charge_balance import find_charge_balances
+from aiida_hpaint.science.structures.bond_lengths import SOFTNESS
 
 OTHER_ANIONS = {"H", "F", "S", "Cl", "Se", "Br", "Te", "I", "N"}
 FEWEST_SITES = 8

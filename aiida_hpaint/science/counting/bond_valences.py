@@ -3,9 +3,7 @@
 A bond of length R between a cation and an anion has the valence exp((R0 - R) / b), and the
 valences of the bonds of a site add up to its oxidation state. If the sums at anions are too low,
 protons are missing: the method of Donnay and Allmann, American Mineralogist 55, 1003 (1970). If
-hydride is missing, the sums at cations are too low. R0 of bonds to oxygen is in
-`oxide_bonds.yaml`, that of other bonds follows O'Keeffe and Brese, J. Am. Chem. Soc. 113, 3226
-(1991), with the parameters in pymatgen.
+hydride is missing, the sums at cations are too low. R0 is that of `structures.bond_lengths`.
 """
 
 from __future__ import annotations
@@ -13,19 +11,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 import numpy as np
 
 from aiida_hpaint.science.counting.charge_balance import ChargeBalance
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_length
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import FloatArray, IntArray
 
-SOFTNESS = 0.37
-"""The parameter b of the bond valence, Å, as in both sources of R0."""
 REACH = 4.0
 """Largest length of a bond, Å."""
 UNCERTAINTY = 0.12
@@ -106,50 +100,3 @@ def find_missing_valences(bonds: Bonds, balance: ChargeBalance) -> dict[int, flo
         for index, symbol in enumerate(bonds.symbols)
         if balance.added * balance.states[symbol] < 0
     }
-
-
-@cache
-def find_bond_length(cation: str, state: float, anion: str) -> float:
-    """Return R0 (Å) of a bond between a cation in an oxidation state and an anion.
-
-    Raises
-    ------
-    KeyError
-        If there are no parameters for these elements.
-    """
-    table = _read_oxide_bonds().get(cation) if anion == "O" else None
-    if table:
-        return float(table[min(table, key=lambda known: (abs(known - state), known))])
-    return _estimate_bond_length(cation, anion)
-
-
-def has_parameters(symbols: set[str]) -> bool:
-    """Return whether R0 is known for all pairs of these elements."""
-    try:
-        for first in symbols:
-            for second in symbols:
-                find_bond_length(first, 1.0, second)
-    except KeyError:
-        return False
-    return True
-
-
-@cache
-def _read_oxide_bonds() -> dict[str, dict[int, float]]:
-    import yaml
-
-    text = files(__package__ or "").joinpath("oxide_bonds.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, dict[int, float]] = yaml.safe_load(text)
-    return loaded
-
-
-def _estimate_bond_length(first: str, second: str) -> float:
-    """Return R0 (Å) from equation 1 of O'Keeffe and Brese."""
-    from pymatgen.analysis.bond_valence import BV_PARAMS
-    from pymatgen.core import Element
-
-    parameters: Any = BV_PARAMS
-    one, two = parameters[Element(first)], parameters[Element(second)]
-    softness = (math.sqrt(one["c"]) - math.sqrt(two["c"])) ** 2
-    shortening = one["r"] * two["r"] * softness / (one["c"] * one["r"] + two["c"] * two["r"])
-    return float(one["r"] + two["r"] - shortening)

@@ -1,22 +1,21 @@
 """Charge balance: numbers of sites that make a crystal of common oxidation states neutral.
 
-Frequencies of oxidation states are those in the ICSD, as counted by pymatgen (`icsd_bv.yaml`). For
-elements that are not listed, pymatgen's common states are equally frequent. The signs must agree
-with Pauling electronegativities, as in SMACT (Davies et al., Chem 1, 617 (2016)).
+The signs must agree with Pauling electronegativities, as in SMACT (Davies et al., Chem 1, 617
+(2016)).
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 
-RARE = 0.004
-"""Smallest share of an element's ions for which a state is considered."""
+from aiida_hpaint.science.structures.oxidation_states import (
+    find_common_states,
+    get_electronegativity,
+)
+
 MIXED = 0.1
 """Factor by which mixed valence, two neighbouring states, is less likely than a single state."""
 MISORDER = 0.1
@@ -77,31 +76,6 @@ def find_charge_balances(
     return sorted(found, key=lambda balance: -balance.weight)
 
 
-@cache
-def find_common_states(symbol: str) -> Mapping[int, float]:
-    """Return the nonzero oxidation states of an element, with their shares of its ions."""
-    from pymatgen.core import Element
-
-    seen = _count_ions().get(symbol, {})
-    ions = {state: count for state, count in seen.items() if state}
-    total = sum(ions.values())
-    if not total:
-        states = [state for state in Element(symbol).common_oxidation_states if state]
-        return MappingProxyType({state: 1 / len(states) for state in states})
-    shares = {state: count / total for state, count in sorted(ions.items())}
-    return MappingProxyType({state: share for state, share in shares.items() if share >= RARE})
-
-
-@cache
-def _count_ions() -> dict[str, dict[int, int]]:
-    from pymatgen.analysis.bond_valence import PRIOR_PROB
-
-    counts: dict[str, dict[int, int]] = defaultdict(Counter)
-    for species, count in PRIOR_PROB.items():
-        counts[species.element.symbol][round(species.oxi_state or 0)] += count
-    return dict(counts)
-
-
 def _list_assignments(
     composition: Mapping[str, int],
 ) -> Iterator[tuple[dict[str, float], int, float]]:
@@ -141,11 +115,3 @@ def _has_ordered_signs(states: Mapping[str, float]) -> bool:
     cations = [get_electronegativity(symbol) for symbol, state in states.items() if state > 0]
     anions = [get_electronegativity(symbol) for symbol, state in states.items() if state < 0]
     return bool(cations and anions) and min(anions) + MISORDER >= max(cations)
-
-
-@cache
-def get_electronegativity(symbol: str) -> float:
-    """Return the Pauling electronegativity of an element."""
-    from pymatgen.core import Element
-
-    return float(Element(symbol).X)

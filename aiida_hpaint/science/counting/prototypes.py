@@ -19,7 +19,10 @@ from ase.data import atomic_numbers, covalent_radii
 from ase.neighborlist import neighbor_list
 from ase.spacegroup import crystal as ase_crystal
 
-from aiida_hpaint.science.counting.charge_balance import find_common_states, get_electronegativity
+from aiida_hpaint.science.structures.oxidation_states import (
+    find_common_states,
+    get_electronegativity,
+)
 
 BOX = 9.0
 """Edge (Å) of the cubic cell around a molecule, beyond the cutoff of the usual potentials."""

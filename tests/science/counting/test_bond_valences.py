@@ -8,13 +8,12 @@ from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.counting.bond_valences import (
     Bonds,
-    find_bond_length,
     find_missing_valences,
-    has_parameters,
     rate_agreement,
 )
 from aiida_hpaint.science.counting.charge_balance import find_charge_balances
 from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.bond_lengths import find_bond_length, has_parameters
 
 
 def test_rock_salt_has_full_valences(rock_salt: StructureBatch) -> None:

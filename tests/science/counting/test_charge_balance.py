@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from pymatgen.core import Composition
 
-from aiida_hpaint.science.counting.charge_balance import find_charge_balances, find_common_states
+from aiida_hpaint.science.counting.charge_balance import find_charge_balances
+from aiida_hpaint.science.structures.oxidation_states import find_common_states
 
 
 def commonest(composition: dict[str, int], element: str = "H", n_max: int = 12) -> int:

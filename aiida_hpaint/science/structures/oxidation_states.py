@@ -1,0 +1,48 @@
+"""Common oxidation states of elements, and electronegativities.
+
+Frequencies of oxidation states are those in the ICSD, as counted by pymatgen (`icsd_bv.yaml`). For
+elements that are not listed, pymatgen's common states are equally frequent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
+RARE = 0.004
+"""Smallest share of an element's ions for which a state is considered."""
+
+
+@cache
+def find_common_states(symbol: str) -> Mapping[int, float]:
+    """Return the nonzero oxidation states of an element, with their shares of its ions."""
+    from pymatgen.core import Element
+
+    seen = _count_ions().get(symbol, {})
+    ions = {state: count for state, count in seen.items() if state}
+    total = sum(ions.values())
+    if not total:
+        states = [state for state in Element(symbol).common_oxidation_states if state]
+        return MappingProxyType({state: 1 / len(states) for state in states})
+    shares = {state: count / total for state, count in sorted(ions.items())}
+    return MappingProxyType({state: share for state, share in shares.items() if share >= RARE})
+
+
+@cache
+def _count_ions() -> dict[str, dict[int, int]]:
+    from pymatgen.analysis.bond_valence import PRIOR_PROB
+
+    counts: dict[str, dict[int, int]] = defaultdict(Counter)
+    for species, count in PRIOR_PROB.items():
+        counts[species.element.symbol][round(species.oxi_state or 0)] += count
+    return dict(counts)
+
+
+@cache
+def get_electronegativity(symbol: str) -> float:
+    """Return the Pauling electronegativity of an element."""
+    from pymatgen.core import Element
+
+    return float(Element(symbol).X)
