@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
@@ -90,6 +91,10 @@ class Record:
         without reflection data. Empty for other formats.
     format
         `cif` or `shelx`; empty for other formats.
+    disorder
+        How its disorder was ordered, as the metadata of hosts keep it: `policy`; `changes`, one
+        sentence each; `sites`, the label in the file of each site that has another one here.
+        Empty where there was none.
     """
 
     label: str
@@ -106,3 +111,4 @@ class Record:
     notes: tuple[str, ...] = ()
     text: str = ""
     format: str = ""
+    disorder: Mapping[str, Any] = field(default_factory=dict)
