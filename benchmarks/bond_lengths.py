@@ -23,7 +23,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from aiida_hpaint.science.counting.bond_valences import REACH
-from aiida_hpaint.science.counting.charge_balance import find_charge_balances
+from aiida_hpaint.science.plausibility.charge_balance import find_charge_balances
 from aiida_hpaint.science.structures.bond_lengths import SOFTNESS
 
 OTHER_ANIONS = {"H", "F", "S", "Cl", "Se", "Br", "Te", "I", "N"}

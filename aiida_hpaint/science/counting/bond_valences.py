@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.counting.charge_balance import ChargeBalance
+from aiida_hpaint.science.plausibility.charge_balance import ChargeBalance
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_length
 from aiida_hpaint.science.structures.elements import get_symbol

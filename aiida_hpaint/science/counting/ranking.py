@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from aiida_hpaint.science.counting.bond_valences import Bonds, rate_agreement
-from aiida_hpaint.science.counting.charge_balance import ChargeBalance, find_charge_balances
 from aiida_hpaint.science.counting.phases import Phase
 from aiida_hpaint.science.counting.restorations import LowestCandidate, RestorationsByCount
 from aiida_hpaint.science.counting.results import EVIDENCE, CountingResult, RankedCount
@@ -32,6 +31,7 @@ from aiida_hpaint.science.counting.stability import (
     find_reference_energy,
     find_stability_windows,
 )
+from aiida_hpaint.science.plausibility.charge_balance import ChargeBalance, find_charge_balances
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.bond_lengths import has_parameters
 from aiida_hpaint.science.structures.elements import get_symbol

@@ -11,7 +11,7 @@ from aiida_hpaint.science.counting.bond_valences import (
     find_missing_valences,
     rate_agreement,
 )
-from aiida_hpaint.science.counting.charge_balance import find_charge_balances
+from aiida_hpaint.science.plausibility.charge_balance import find_charge_balances
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.bond_lengths import find_bond_length, has_parameters
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pymatgen.core import Composition
 
-from aiida_hpaint.science.counting.charge_balance import find_charge_balances
+from aiida_hpaint.science.plausibility.charge_balance import find_charge_balances
 from aiida_hpaint.science.structures.oxidation_states import find_common_states
 
 
