@@ -12,6 +12,7 @@ from aiida.engine import calcfunction
 from aiida.orm import CifData, Data, Dict, Int, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures import HostError, HostProblem, make_safe_name, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
@@ -61,17 +62,18 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
     Parameters
     ----------
     add
-        `insert`: sites to insert, like `{"H": 4}`; with None, those that the formula of a CIF has
-        and its list of sites lacks.
+        `insert`: sites to insert, like `{"H": 4}`; with None, those that the CIF says are missing.
+        `hosts`: the settings of reading, as `HostSettings` dumps them.
     rows
         Indices of the hosts to take from a source, by its name; without an entry, all.
     sources
         Nodes: StructureData, CifData or StructureBatchData.
     """
     chosen = rows.get_dict()
+    settings = HostSettings.model_validate(add.get_dict().get("hosts", {}))
     found = []
     for name in sorted(sources):
-        hosts, problems = read_hosts_of_node(sources[name], add["insert"])
+        hosts, problems = read_hosts_of_node(sources[name], add["insert"], settings)
         if name in chosen and hosts is not None:
             hosts = hosts[chosen[name]]
         elif problems or hosts is None:
@@ -102,7 +104,7 @@ def cut_into_restorations(
 
 
 def read_hosts_of_node(
-    source: Data, insert: SitesToInsert
+    source: Data, insert: SitesToInsert, settings: HostSettings = DEFAULT_HOST_SETTINGS
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """Return the valid hosts of a node and the problems of the others; no provenance is stored.
 
@@ -112,10 +114,10 @@ def read_hosts_of_node(
         If the node is not a StructureData, CifData or StructureBatchData.
     """
     if isinstance(source, CifData):
-        return _from_cif(source, insert)
+        return _from_cif(source, insert, settings)
     if isinstance(source, StructureBatchData):
         listed = [_with_source(host, source) for host in strip_results(source.batch)]
-        return prepare_hosts(listed, insert)
+        return prepare_hosts(listed, insert, settings=settings)
     if isinstance(source, StructureData):
         return prepare_hosts([source], insert)
     raise TypeError(f"node {source.pk} is not a structure, but {type(source).__name__}")
@@ -127,14 +129,14 @@ def strip_results(hosts: StructureBatch) -> StructureBatch:
 
 
 def _from_cif(
-    source: CifData, insert: SitesToInsert
+    source: CifData, insert: SitesToInsert, settings: HostSettings
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     name = Path(str(source.label or source.filename)).name
     stem = name[:-4] if name.lower().endswith(".cif") else name
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{make_safe_name(stem)}.cif"
         path.write_bytes(source.get_content(mode="rb"))
-        hosts, problems = prepare_hosts([path], insert)
+        hosts, problems = prepare_hosts([path], insert, settings=settings)
     return None if hosts is None else _with_source(hosts, source), problems
 
 

@@ -21,6 +21,7 @@ from aiida_hpaint.calculations.hosts import (
     strip_results,
 )
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 
 __all__ = [
@@ -78,14 +79,18 @@ class CampaignHosts:
         return len(self.origins)
 
 
-def read_hosts_from_files(paths: Sequence[str], add: SitesToInsert) -> CampaignHosts:
+def read_hosts_from_files(
+    paths: Sequence[str], add: SitesToInsert, settings: HostSettings = DEFAULT_HOST_SETTINGS
+) -> CampaignHosts:
     """Read hosts from CIF, POSCAR, extxyz, ... files."""
-    hosts, problems = prepare_hosts(list(paths), add)
+    hosts, problems = prepare_hosts(list(paths), add, settings=settings)
     found = () if hosts is None else tuple(HostOrigin(None, row) for row in range(len(hosts)))
     return CampaignHosts(None if hosts is None else strip_results(hosts), found, problems)
 
 
-def read_hosts_from_group(label: str, add: SitesToInsert) -> CampaignHosts:
+def read_hosts_from_group(
+    label: str, add: SitesToInsert, settings: HostSettings = DEFAULT_HOST_SETTINGS
+) -> CampaignHosts:
     """Read hosts from the StructureData, CifData and StructureBatchData of a group.
 
     Raises
@@ -98,11 +103,14 @@ def read_hosts_from_group(label: str, add: SitesToInsert) -> CampaignHosts:
     if not query.count():
         raise ValueError(f"group: there is no group {label!r}: see `verdi group list --all`")
     query.append(_KINDS, with_group="group", tag="node").order_by({"node": "id"})
-    return _read_nodes(query.all(flat=True), add, f"group {label!r}")
+    return _read_nodes(query.all(flat=True), add, settings, f"group {label!r}")
 
 
 def read_hosts_from_archive(
-    path: Path, add: SitesToInsert, group: str | None = None
+    path: Path,
+    add: SitesToInsert,
+    group: str | None = None,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
 ) -> CampaignHosts:
     """Read hosts from an archive without importing it.
 
@@ -115,6 +123,8 @@ def read_hosts_from_archive(
     group
         Label of a group in the archive; by default all StructureData, CifData and batches of hosts
         are read.
+    settings
+        How CIFs are read.
 
     Raises
     ------
@@ -133,7 +143,7 @@ def read_hosts_from_archive(
             if group is None:
                 # Samples and candidates are batches, too, but not hosts.
                 nodes = [node for node in nodes if "statuses" not in node.base.attributes.all]
-            return _read_nodes(nodes, add, where)
+            return _read_nodes(nodes, add, settings, where)
     except (AiidaException, OSError) as error:
         raise ValueError(f"archive: {path} cannot be read: {error}") from None
 
@@ -149,12 +159,14 @@ def join_campaign_hosts(parts: Iterable[CampaignHosts]) -> CampaignHosts:
     )
 
 
-def _read_nodes(nodes: Sequence[Any], add: SitesToInsert, where: str) -> CampaignHosts:
+def _read_nodes(
+    nodes: Sequence[Any], add: SitesToInsert, settings: HostSettings, where: str
+) -> CampaignHosts:
     if not nodes:
         raise ValueError(f"{where} has no StructureData, CifData or StructureBatchData")
     found = []
     for node in nodes:
-        hosts, problems = read_hosts_of_node(node, add)
+        hosts, problems = read_hosts_of_node(node, add, settings)
         count = 0 if hosts is None else len(hosts)
         origins = tuple(HostOrigin(node.uuid, row) for row in range(count))
         found.append(CampaignHosts(hosts, origins, problems))
@@ -183,6 +195,7 @@ def gather_campaign_hosts(
     rows: Sequence[int],
     archive: Path | None = None,
     add: SitesToInsert = None,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
 ) -> StructureBatchData:
     """Return some hosts as one node, linked to the nodes that they come from.
 
@@ -196,6 +209,8 @@ def gather_campaign_hosts(
         Archive that is imported if hosts come from nodes that are not in the profile.
     add
         Sites to insert, as they were given when the hosts were read.
+    settings
+        How CIFs are read, as it was given then.
     """
     assert given.hosts is not None
     by_node: dict[str, list[int]] = {}
@@ -209,7 +224,8 @@ def gather_campaign_hosts(
     uuids = list(by_node)
     if archive is not None and _load(uuids).keys() < by_node.keys():
         import_archive(archive, create_group=False)
-    insert = Dict({"insert": add if add is None or isinstance(add, str) else dict(add)})
+    given_insert = add if add is None or isinstance(add, str) else dict(add)
+    insert = Dict({"insert": given_insert, "hosts": settings.model_dump(mode="json")})
     pieces = [uuids[at : at + _MAX_NODES] for at in range(0, len(uuids), _MAX_NODES)]
     parts = [_gather_from_nodes(piece, by_node, insert) for piece in pieces]
     if from_files:

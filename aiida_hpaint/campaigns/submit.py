@@ -22,7 +22,12 @@ from aiida_hpaint.campaigns.deduplication import (
 )
 from aiida_hpaint.campaigns.group import OTHER_RESTORATIONS, CampaignGroup, get_or_create_campaign
 from aiida_hpaint.campaigns.sources import CampaignHosts, gather_campaign_hosts
-from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings
+from aiida_hpaint.science.settings import (
+    CAMPAIGN_CHUNK_SITES,
+    DEFAULT_HOST_SETTINGS,
+    HostSettings,
+    RestorationSettings,
+)
 from aiida_hpaint.science.stages import check_inserted_sites
 from aiida_hpaint.science.structures import chunk_by_sites
 from aiida_hpaint.science.structures.host_hashes import hash_hosts
@@ -69,6 +74,8 @@ class Submission:
         Nodes with settings and identities of the restorations, not stored yet.
     chunk_sites, max_jobs
         Largest number of sites in a chunk, and of chunks at once.
+    reading
+        How CIFs were read.
     """
 
     name: str
@@ -80,6 +87,7 @@ class Submission:
     plan: Mapping[str, Any]
     chunk_sites: int
     max_jobs: int
+    reading: HostSettings = DEFAULT_HOST_SETTINGS
 
     def count_hosts(self) -> dict[str, int]:
         """Return the numbers of different hosts: new, to be restored again, and known by state."""
@@ -152,7 +160,9 @@ def prepare_submission(
         for row, key in enumerate(keys)
         if row not in same and (key not in known or known[key].state in REPEATED_STATES[again])
     ]
-    return Submission(name, sources, keys, known, rows, same, plan, chunk_sites, max_jobs)
+    return Submission(
+        name, sources, keys, known, rows, same, plan, chunk_sites, max_jobs, settings.hosts
+    )
 
 
 def submit_campaign(
@@ -181,7 +191,9 @@ def submit_campaign(
         return group, None
     process: ProcessNode = submit_process(
         CampaignWorkChain,
-        hosts=gather_campaign_hosts(submission.sources, submission.rows, archive, add),
+        hosts=gather_campaign_hosts(
+            submission.sources, submission.rows, archive, add, submission.reading
+        ),
         plan=dict(submission.plan),
         chunk_sites=Int(submission.chunk_sites),
         max_jobs=Int(submission.max_jobs),

@@ -144,7 +144,7 @@ def restore(
     if settings.sampling is None and isinstance(hosts, StructureBatch):
         batch = hosts  # guesses: there is nothing to add
     else:
-        prepared, problems = prepare_hosts(hosts, add)
+        prepared, problems = prepare_hosts(hosts, add, settings=settings.hosts)
         if prepared is None or problems:
             raise HostError(problems)
         batch = prepared

@@ -45,6 +45,9 @@ class HostSettings(Settings):
     )
 
 
+DEFAULT_HOST_SETTINGS = HostSettings()
+
+
 class SamplingSettings(Settings):
     """How samples are generated for each host."""
 

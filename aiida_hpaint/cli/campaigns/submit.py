@@ -13,7 +13,7 @@ from aiida_hpaint.cli.restore.request import (
     load_settings,
     read_request,
 )
-from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES
+from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, HostSettings
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import CampaignHosts
@@ -139,7 +139,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
 
     submission = prepare_submission(
         campaign.campaign,
-        _read_sources(campaign, flags["skip_bad"]),
+        _read_sources(campaign, flags["skip_bad"], settings.hosts),
         settings,
         code=campaign.code,
         options=campaign.options or None,
@@ -164,7 +164,9 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
     click.echo(f"  aiida-hpaint results {quote_for_shell(submission.name)}")
 
 
-def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> CampaignHosts:
+def _read_sources(
+    campaign: CampaignRequest, skip_bad: bool, settings: HostSettings
+) -> CampaignHosts:
     """Read the hosts of files, an archive and a group.
 
     Raises
@@ -181,11 +183,12 @@ def _read_sources(campaign: CampaignRequest, skip_bad: bool) -> CampaignHosts:
     )
     from aiida_hpaint.cli.console import convert_host_error
 
-    found = [read_hosts_from_files(campaign.hosts, campaign.add)] if campaign.hosts else []
+    add, group = campaign.add, campaign.group
+    found = [read_hosts_from_files(campaign.hosts, add, settings)] if campaign.hosts else []
     if campaign.archive:
-        found.append(read_hosts_from_archive(Path(campaign.archive), campaign.add, campaign.group))
-    elif campaign.group:
-        found.append(read_hosts_from_group(campaign.group, campaign.add))
+        found.append(read_hosts_from_archive(Path(campaign.archive), add, group, settings))
+    elif group:
+        found.append(read_hosts_from_group(group, add, settings))
     sources = join_campaign_hosts(found)
     if skip_bad:
         sources = drop_complete_hosts(sources)

@@ -17,7 +17,13 @@ from aiida_hpaint.cli.settings import (
 )
 from aiida_hpaint.science.protocols import load_protocol, merge_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
-from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings, Settings
+from aiida_hpaint.science.settings import (
+    CAMPAIGN_CHUNK_SITES,
+    DEFAULT_HOST_SETTINGS,
+    HostSettings,
+    RestorationSettings,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
@@ -111,7 +117,9 @@ def load_settings(request: RestorationRequest) -> RestorationSettings:
     return load_protocol(request.protocol, apply_dft_protocol(request.settings, protocol))
 
 
-def load_hosts(request: RestorationRequest, skip_bad: bool) -> StructureBatch:
+def load_hosts(
+    request: RestorationRequest, skip_bad: bool, settings: HostSettings = DEFAULT_HOST_SETTINGS
+) -> StructureBatch:
     """Read the hosts, with the sites to insert.
 
     Raises
@@ -122,7 +130,7 @@ def load_hosts(request: RestorationRequest, skip_bad: bool) -> StructureBatch:
     from aiida_hpaint.cli.console import convert_host_error
     from aiida_hpaint.science.structures import prepare_hosts
 
-    hosts, problems = prepare_hosts(request.hosts, request.add)
+    hosts, problems = prepare_hosts(request.hosts, request.add, settings=settings)
     if problems and (hosts is None or not skip_bad):
         raise convert_host_error(problems)
     for problem in problems:

@@ -63,7 +63,7 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     if request.start_from and flags.get("no_aiida"):
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
     settings = load_settings(request)
-    hosts = load_hosts(request, bool(flags.get("skip_bad")))
+    hosts = load_hosts(request, bool(flags.get("skip_bad")), settings.hosts)
     jobs = flags.get("jobs") or count_cores()
     chunk_sites = request.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
     return Task(request, settings, hosts, chunk_sites)

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from os import PathLike
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.cif_read import iter_cif
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_symbol, is_element
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.reading import expand_record, read_records
 
 _PAIR = re.compile(r"([A-Z][a-z]?)(\d+\.?\d*|\.\d+|)")
 _WHOLE = 1e-6
@@ -65,16 +65,16 @@ def count_missing_from_formula(
 
 
 def _only(path: str | PathLike[str]) -> StructureBatch:
-    outcomes = list(iter_cif(path))
+    outcomes = read_records(path)
     if len(outcomes) != 1:
-        names = [o.labels[0] for o in outcomes if isinstance(o, StructureBatch)]
+        names = [o.label for o in outcomes if not isinstance(o, HostError)]
         remedy = "Count them one at a time: read_hosts, then each structure"
         raise make_host_error(
             str(path), f"it holds {len(outcomes)} structures ({', '.join(names)})", remedy
         )
     if isinstance(outcomes[0], HostError):
         raise outcomes[0]
-    return outcomes[0]
+    return expand_record(outcomes[0])
 
 
 def _parse_formula(label: str, text: str | None) -> dict[str, float]:

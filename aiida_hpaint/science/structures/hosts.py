@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
+from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.cif_formula import count_missing_from_formula
-from aiida_hpaint.science.structures.cif_read import iter_cif
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.insertion import Insert, add_sites_to_one, validate_insert
 from aiida_hpaint.science.structures.npz import load_npz
+from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
+from aiida_hpaint.science.structures.reading.text import check_is_file
+from aiida_hpaint.science.structures.records import Record
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -38,8 +42,18 @@ HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atom
 HostOutcome = StructureBatch | HostError
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A host, and the record that it comes from; None where its file has no such thing."""
+
+    host: StructureBatch
+    record: Record | None = None
+
+
 def read_hosts(
-    sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
+    sources: HostSource | Iterable[HostSource],
+    limits: HostLimits = DEFAULT_LIMITS,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
 ) -> StructureBatch:
     """Read hosts and check them.
 
@@ -55,6 +69,8 @@ def read_hosts(
         with `get_pymatgen`).
     limits : HostLimits
         What is refused.
+    settings : HostSettings
+        What is made of disorder.
 
     Raises
     ------
@@ -63,7 +79,7 @@ def read_hosts(
     ValueError
         If there are no sources.
     """
-    hosts, problems = partition_hosts(sources, limits)
+    hosts, problems = partition_hosts(sources, limits, settings)
     if problems:
         raise HostError(problems)
     if hosts is None:
@@ -72,7 +88,9 @@ def read_hosts(
 
 
 def partition_hosts(
-    sources: HostSource | Iterable[HostSource], limits: HostLimits = DEFAULT_LIMITS
+    sources: HostSource | Iterable[HostSource],
+    limits: HostLimits = DEFAULT_LIMITS,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """Read hosts like `read_hosts`, but return problems instead of raising them.
 
@@ -83,7 +101,7 @@ def partition_hosts(
     problems : tuple of HostProblem
         What is wrong with the others.
     """
-    return _partition(_checked(outcome, limits) for outcome in iter_hosts(sources))
+    return _partition(_checked(outcome, limits) for outcome in iter_hosts(sources, settings))
 
 
 def prepare_hosts(
@@ -92,6 +110,7 @@ def prepare_hosts(
     *,
     symbol: str = "H",
     limits: HostLimits = DEFAULT_LIMITS,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """Read hosts, add the sites to insert, and check: everything before sampling.
 
@@ -106,6 +125,8 @@ def prepare_hosts(
         The element to count if `insert` is None.
     limits : HostLimits
         What is refused.
+    settings : HostSettings
+        What is made of disorder, and which statement about missing sites is believed.
 
     Returns
     -------
@@ -121,25 +142,55 @@ def prepare_hosts(
     """
     counts = None if insert is None else validate_insert(insert)
 
-    def filled(outcome: HostOutcome) -> HostOutcome:
-        if isinstance(outcome, HostError) or not outcome.placed[0]:
-            return outcome
+    def filled(found: _Found | HostError) -> HostOutcome:
+        if isinstance(found, HostError):
+            return found
+        host = _checked(found.host, limits)
+        if isinstance(host, HostError) or not host.placed[0]:
+            return host
         try:
-            missing = count_missing_from_formula(outcome, symbol) if counts is None else counts
-            return add_sites_to_one(outcome, missing, limits)
+            missing = count_missing_from_formula(host, symbol) if counts is None else counts
+            return add_sites_to_one(host, missing, limits)
         except HostError as error:
             return error
 
-    return _partition(filled(_checked(outcome, limits)) for outcome in iter_hosts(sources))
+    return _partition(filled(found) for found in _find_hosts(sources, settings))
 
 
-def iter_hosts(sources: HostSource | Iterable[HostSource]) -> Iterator[HostOutcome]:
+def iter_hosts(
+    sources: HostSource | Iterable[HostSource], settings: HostSettings = DEFAULT_HOST_SETTINGS
+) -> Iterator[HostOutcome]:
     """Yield each structure of the sources as a batch of one, or its error, without checks."""
+    for found in _find_hosts(sources, settings):
+        yield found if isinstance(found, HostError) else found.host
+
+
+def _find_hosts(sources: Any, settings: HostSettings) -> Iterator[_Found | HostError]:
     for source in _listed(sources):
         try:
-            yield from _read(source)
+            if isinstance(source, str | PathLike) and holds_records(source):
+                yield from _expand_records(Path(source), settings)
+                continue
+            for host in _read(source):
+                yield host if isinstance(host, HostError) else _Found(host)
         except HostError as error:
             yield error
+
+
+def _expand_records(path: Path, settings: HostSettings) -> Iterator[_Found | HostError]:
+    for record in read_records(path):
+        if isinstance(record, HostError):
+            yield record
+            continue
+        try:
+            for ordered in _order(record, settings):
+                yield _Found(expand_record(ordered), ordered)
+        except HostError as error:
+            yield error
+
+
+def _order(record: Record, settings: HostSettings) -> list[Record]:
+    return [record]  # disorder is refused by expand_record
 
 
 def _listed(sources: Any) -> Iterable[Any]:
@@ -193,13 +244,9 @@ def _from_node(node: Any) -> StructureBatch:
 
 
 def _read_path(path: Path) -> Iterator[HostOutcome]:
-    if not path.is_file():
-        reason = "it is a directory" if path.is_dir() else "there is no such file"
-        raise make_host_error(str(path), reason, "Check the path")
+    check_is_file(path)
     name = path.name.lower()
-    if name.endswith((".cif", ".mcif")):
-        yield from iter_cif(path)
-    elif name.endswith((".extxyz", ".xyz")):
+    if name.endswith((".extxyz", ".xyz")):
         yield from iter_extxyz(path)
     elif name.endswith(".npz"):
         yield from _read_npz(path)

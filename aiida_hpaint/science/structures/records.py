@@ -95,6 +95,8 @@ class Record:
         How its disorder was ordered, as the metadata of hosts keep it: `policy`; `changes`, one
         sentence each; `sites`, the label in the file of each site that has another one here.
         Empty where there was none.
+    source_hash
+        SHA-256 of the bytes of the file.
     """
 
     label: str
@@ -112,3 +114,4 @@ class Record:
     text: str = ""
     format: str = ""
     disorder: Mapping[str, Any] = field(default_factory=dict)
+    source_hash: str = ""

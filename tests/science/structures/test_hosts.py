@@ -106,7 +106,7 @@ BAD = [
     ("cut_off.extxyz", "it says 3 sites and lists 1"),
     ("two_origins.cif", "F d -3 m has two origins"),
     ("no_symmetry.cif", "it gives no symmetry"),
-    ("unknown_site.cif", "is not clear from 'Wat'"),
+    ("unknown_site.cif", "is not clear from 'M'"),
     ("nowhere.cif", "there is no such file"),
     (".", "it is a directory"),
 ]

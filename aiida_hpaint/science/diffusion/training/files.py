@@ -18,12 +18,12 @@ from aiida_hpaint.science.diffusion.training.structures import (
     join_structures,
 )
 from aiida_hpaint.science.files import hash_file
-from aiida_hpaint.science.settings import Settings
+from aiida_hpaint.science.settings import HostSettings, Settings
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.cif_read import iter_cif
 from aiida_hpaint.science.structures.errors import HostError
 from aiida_hpaint.science.structures.extxyz import read_extxyz
+from aiida_hpaint.science.structures.hosts import iter_hosts
 
 NPZ_KEYS = ("num_atoms", "atomic_numbers", "frac_coords", "lattice")
 """Arrays of an npz: number of sites of each structure, all sites, all cells (rows, Å)."""
@@ -159,7 +159,9 @@ def _read_extxyz(path: Path) -> TrainingStructures:
 def _read_cif(path: Path) -> TrainingStructures:
     found: list[StructureBatch] = []
     for file in _files_of(path) if path.is_dir() else [path]:
-        for structure in iter_cif(file) if file.suffix.lower() == ".cif" else ():
+        if file.suffix.lower() != ".cif":
+            continue
+        for structure in iter_hosts(file, HostSettings(disorder="refuse")):
             if isinstance(structure, HostError):
                 raise structure
             found.append(structure)

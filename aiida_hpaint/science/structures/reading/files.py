@@ -1,0 +1,36 @@
+"""Files that hold records, by their names."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from aiida_hpaint.science.structures.errors import HostError
+from aiida_hpaint.science.structures.reading.cif import read_cif_records
+from aiida_hpaint.science.structures.reading.text import read_source_text
+from aiida_hpaint.science.structures.records import Record
+
+__all__ = ["holds_records", "read_records"]
+
+_CIF = (".cif", ".mcif", ".cif.gz", ".mcif.gz")
+
+
+def holds_records(path: str | PathLike[str]) -> bool:
+    """Return whether a file is one that `read_records` reads, by its name."""
+    return Path(path).name.lower().endswith(_CIF)
+
+
+def read_records(path: str | PathLike[str]) -> list[Record | HostError]:
+    """Read the records of a CIF, or the errors that its blocks raise.
+
+    Parameters
+    ----------
+    path
+        A CIF (`.cif`, `.mcif`), gzipped (`.gz`) or not.
+    """
+    source = Path(path)
+    try:
+        text = read_source_text(source)
+    except HostError as error:
+        return [error]
+    return read_cif_records(source, text)

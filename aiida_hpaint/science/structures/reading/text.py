@@ -1,0 +1,98 @@
+"""Text of files in the encodings that users have, and the hash of their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiida_hpaint.science.structures.errors import make_host_error
+
+__all__ = ["SourceText", "check_is_file", "read_source_text"]
+
+_MAX_BYTES = 2**28
+_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """Text of one file.
+
+    Attributes
+    ----------
+    text
+        The text, with line feeds as ends of lines.
+    sha256
+        SHA-256 of the bytes of the file, compressed as they are.
+    notes
+        What was assumed about the encoding.
+    """
+
+    text: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def check_is_file(path: Path) -> None:
+    """Raise HostError if there is no such file."""
+    if not path.is_file():
+        reason = "it is a directory" if path.is_dir() else "there is no such file"
+        raise make_host_error(str(path), reason, "Check the path")
+
+
+def read_source_text(path: Path) -> SourceText:
+    """Read a text file: UTF-8, UTF-16 with a byte order mark, or Latin-1; maybe gzipped.
+
+    Raises
+    ------
+    HostError
+        If it cannot be opened or unpacked, is too large, or is no text.
+    """
+    check_is_file(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise make_host_error(
+            path.name, f"it cannot be opened ({error.strerror})", "Check the file"
+        ) from error
+    sha256 = hashlib.sha256(data).hexdigest()
+    if path.name.lower().endswith(".gz"):
+        data = _unpack(path.name, data)
+    if len(data) > _MAX_BYTES:
+        reason = f"it has more than {_MAX_BYTES >> 20} MiB"
+        raise make_host_error(path.name, reason, "Leave out reflections and other raw data")
+    text, notes = _decode(path.name, data)
+    return SourceText(text.replace("\r\n", "\n").replace("\r", "\n"), sha256, notes)
+
+
+def _unpack(name: str, data: bytes) -> bytes:
+    stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        # A few kilobytes can unpack to more than the memory holds.
+        unpacked = stream.decompress(data, _MAX_BYTES + 1)
+    except zlib.error as error:
+        raise make_host_error(
+            name, f"it is no gzip file ({error})", "Unpack it, or name it without .gz"
+        ) from error
+    if not stream.eof and len(unpacked) <= _MAX_BYTES:
+        raise make_host_error(name, "it is cut off (gzip)", "Fetch it again")
+    return unpacked
+
+
+def _decode(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
+    encoding = next((e for mark, e in _MARKS.items() if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+        notes: tuple[str, ...] = ()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+        notes = ("The file is not in UTF-8: it was read as Latin-1.",)
+    if "\0" in text:
+        reason = "it holds zero bytes: it is no text, or UTF-16 without a byte order mark"
+        raise make_host_error(name, reason, "Save it as UTF-8")
+    return text, notes
