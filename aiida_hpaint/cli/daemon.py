@@ -44,6 +44,9 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
 
     client = get_daemon_client()
+    if is_daemon_alive(client) and not _answers(client):
+        # Whoever stopped it got its answer before it ended: it serves nobody any more.
+        _wait_for_end(lambda: is_daemon_alive(client))
     try:
         if (
             is_daemon_alive(client)
@@ -92,6 +95,14 @@ def stop_orphans(profile: str, timeout: float) -> list[int]:
             process.kill()
     psutil.wait_procs(orphans, timeout=timeout)
     return [process.pid for process in orphans]
+
+
+def _answers(client: DaemonClient) -> bool:
+    """Return whether a daemon answers, which one that is being stopped does not."""
+    try:
+        return client.get_status(timeout=KILL_TIMEOUT).get("status") == "active"
+    except (DaemonException, RuntimeError):  # RuntimeError: its sockets are gone already
+        return False
 
 
 def _remove_dead_broker() -> None:

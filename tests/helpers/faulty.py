@@ -32,7 +32,7 @@ if is cancelled && first cancelled; then scancel "$SLURM_JOB_ID"; sleep 30; fi
 if is greedy && first greedy; then
   PYTHON -c "import time; x = b'x' * (1500 << 20); time.sleep(60)"; kill -9 $$
 fi
-if is narrow; then ulimit -v 400000; fi
+if is narrow; then ulimit -v 80000; fi
 if is full; then ln -s DISK/results.pickle results.pickle; fi
 if is late && first late; then
   # Slurm counts walltimes in minutes, and jobs of a busy machine may need more than one.

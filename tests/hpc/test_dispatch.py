@@ -20,7 +20,7 @@ from aiida_hpaint.science.structures.batch import concatenate
 
 pytestmark = pytest.mark.hpc
 
-TIMEOUT = 1800
+TIMEOUT = 900
 CHECKPOINT = ROOT / "tests" / "parity" / "data" / "oracle-pos-only"
 
 LOOK = f"""

@@ -18,10 +18,10 @@ from processes import finished, until
 
 pytestmark = pytest.mark.hpc
 
-TIMEOUT = 1800
+TIMEOUT = 900
 WAIT = """
 echo run >> runs.txt
-if grep -q relax_inserted inputs.pickle; then stage=relax_all; else stage=relax_inserted; fi
+if grep -q relax_all inputs.pickle; then stage=relax_all; else stage=relax_inserted; fi
 until [ -e "MARKS/go-$stage" ]; do sleep 0.5; done
 """
 """What relaxations do before they begin: wait for a sign of the tests."""
