@@ -25,12 +25,19 @@ class Evidence:
         None where it says nothing about that.
     by_site
         Number of missing H atoms on each atom of a listed site, by the label of the site.
+    assumption
+        What was assumed to read it so, as a sentence; empty where nothing was.
+    is_certain
+        False where it only supports other evidence: labels with several meanings, densities,
+        bond valences.
     """
 
     source: str
     statement: str
     total: float | None = None
     by_site: Mapping[str, int] = field(default_factory=dict)
+    assumption: str = ""
+    is_certain: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class HydrogenBudget:
                     "statement": each.statement,
                     "total": each.total,
                     "by_site": dict(each.by_site),
+                    "is_certain": each.is_certain,
                 }
                 for each in self.evidence
             ],

@@ -1,0 +1,66 @@
+"""Evidence of `_atom_site_attached_hydrogens`, and of rows of H that have no place in the cell."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_hpaint.science.structures.budget.cell_content import CellContent
+from aiida_hpaint.science.structures.budget.types import Evidence
+from aiida_hpaint.science.structures.elements import ISOTOPES
+from aiida_hpaint.science.structures.reading.expand import find_images
+from aiida_hpaint.science.structures.records import ListedSite, Record
+
+ATTACHED = "_atom_site_attached_hydrogens"
+
+
+def find_attached_evidence(
+    record: Record, cell: CellContent, missing: int | None
+) -> list[Evidence]:
+    """Return what the numbers of attached H say; numbers of 0 alone are no evidence.
+
+    By the core dictionary they leave out the H that the list has. Files that count those too are
+    recognised by the number of missing H that other evidence gives.
+    """
+    attached = {s.label: s.attached_hydrogens for s in record.sites if s.attached_hydrogens}
+    attached = {label: n for label, n in attached.items() if label in cell.counts}
+    if not attached:
+        return []
+    unlisted = {
+        label: max(0, n - round(cell.hydrogens.get(label, 0.0))) for label, n in attached.items()
+    }
+    assumption, by_site = "", attached
+    if missing is not None and unlisted != attached:
+        sums = [sum(cell.counts[x] * n for x, n in one.items()) for one in (attached, unlisted)]
+        if sums[1] == missing != sums[0]:
+            by_site = {label: n for label, n in unlisted.items() if n}
+            assumption = f"{ATTACHED} counts the H that the file lists, too."
+    count = sum(cell.counts[label] * n for label, n in by_site.items())
+    listed = ", ".join(f"{label} {n}" for label, n in by_site.items()) or "none"
+    statement = f"missing H on each atom: {listed}; {count} in the cell"
+    total = float(count + cell.count_listed("H"))
+    return [Evidence(ATTACHED, statement, total, by_site, assumption)]
+
+
+def find_row_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:
+    """Return what rows of an element say that are dummies, lack positions or have occupancy 0."""
+    names = ("H", *ISOTOPES) if symbol == "H" else (symbol,)
+    rows = [s for s in record.sites if s.symbol in names and s.label not in cell.counts]
+    if not rows:
+        return []
+    positions = [s for s in rows if s.position is not None and not s.is_dummy]
+    total = None
+    if len(positions) == len(rows):
+        count = sum(_count_images(site, record) for site in rows)
+        total = float(count + cell.count_listed(symbol))
+    named = ", ".join(f"{site.label} ({_describe(site)})" for site in rows)
+    return [Evidence("rows that hold no atom", named, total, is_certain=False)]
+
+
+def _count_images(site: ListedSite, record: Record) -> int:
+    return len(find_images(np.array(site.position, dtype=np.float64), record.operations))
+
+
+def _describe(site: ListedSite) -> str:
+    if site.is_dummy:
+        return "a dummy"
+    return "no position" if site.position is None else "occupancy 0"

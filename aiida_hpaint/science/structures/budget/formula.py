@@ -1,0 +1,118 @@
+"""Evidence of the chemical formulas: sum, moiety and structural."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiida_hpaint.science.structures.budget.cell_content import CellContent
+from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+from aiida_hpaint.science.structures.budget.types import Evidence
+from aiida_hpaint.science.structures.records import Record
+
+FORMULAS = ("sum", "moiety", "structural")
+"""The kinds of formulas, the most reliable first."""
+
+LARGEST_DEVIATION = 0.3
+"""Atoms of one element in a formula unit by which sites may differ from a formula with decimals:
+analyses count impurities that a list of sites leaves out."""
+
+LARGEST_SHARE = 0.05
+"""The same for all elements together, as a share of the atoms."""
+
+
+def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:
+    """Return what each formula of a record says about the number of sites of an element.
+
+    Evidence without a total is a formula that cannot be used, for the reason that its statement
+    gives.
+    """
+    found = []
+    for kind in FORMULAS:
+        if record.formulas.get(kind):
+            source = f"_chemical_formula_{kind}"
+            try:
+                found.append(_read_formula(source, record.formulas[kind], record, cell, symbol))
+            except ValueError as error:
+                found.append(Evidence(source, str(error)))
+    return found
+
+
+def _read_formula(
+    source: str, text: str, record: Record, cell: CellContent, symbol: str
+) -> Evidence:
+    formula = parse_formula(text)
+    others = {element: count for element, count in formula.items() if element != symbol}
+    present = {e: count for e, count in cell.composition.items() if e != symbol}
+    units, assumption = fit_units(others, present, record.units)
+    total = formula.get(symbol, 0.0) * units
+    # A formula is printed with two decimals or more.
+    rounding = 1e-6 if formula.get(symbol, 0.0).is_integer() else min(0.1, 0.005 * units)
+    statement = f"{text!r} times {units:g} gives {total:g} {symbol} in the cell"
+    if abs(total - round(total)) > rounding:
+        raise ValueError(f"{statement}, which is no whole number")
+    about = f"{source} {text!r}: {assumption}." if assumption else ""
+    return Evidence(source, statement, float(round(total)), assumption=about)
+
+
+def fit_units(
+    formula: Mapping[str, float], present: Mapping[str, int], units: float | None
+) -> tuple[float, str]:
+    """Find how many formula units the cell holds.
+
+    Parameters
+    ----------
+    formula, present
+        Number of atoms in the formula and in the cell, without the element to count.
+    units
+        Z of the record, None if it gives none.
+
+    Returns
+    -------
+    units : float
+        Number of formula units.
+    assumption : str
+        What had to be assumed; empty if Z and formula fit the sites as they are.
+
+    Raises
+    ------
+    ValueError
+        If no number fits, or another number than Z.
+    """
+    if not present:
+        raise ValueError("there are no other sites to compare the formula with")
+    if units is not None and _fits(formula, present, units):
+        return units, ""
+    is_whole = units is None or all((n / units).is_integer() for n in formula.values())
+    if _fits(formula, present, 1.0) and is_whole:
+        return 1.0, "taken as that of the whole cell" if units is not None else "no Z: 1 fits"
+    sites = " ".join(f"{element}{count}" for element, count in sorted(present.items()))
+    ratios = {count / formula[e] for e, count in present.items() if formula.get(e)}
+    for ratio in sorted(round(ratio) for ratio in ratios if ratio >= 0.5):
+        if _fits(formula, present, ratio):
+            if units is not None:
+                raise ValueError(f"it has Z = {units:g}, but its other sites ({sites}) make {ratio}")
+            return float(ratio), f"no Z: {ratio} fits"
+    for ratio in [units] if units is not None else sorted({float(round(r)) for r in ratios}):
+        if ratio and _nearly_fits(formula, present, ratio):
+            return ratio, f"it differs from the sites ({sites}) by what analysis or rounding leaves"
+    times = f"times Z = {units:g}" if units is not None else "with any whole Z"
+    raise ValueError(f"the formula {times} does not fit its other sites ({sites})")
+
+
+def _fits(formula: Mapping[str, float], present: Mapping[str, int], units: float) -> bool:
+    """Return whether the sites are those of the formula, within its second decimal."""
+    rounding = min(0.45, 0.006 * units) + 1e-6
+    return all(
+        abs(present.get(element, 0) - units * formula.get(element, 0.0)) <= rounding
+        for element in {*formula, *present}
+    )
+
+
+def _nearly_fits(formula: Mapping[str, float], present: Mapping[str, int], units: float) -> bool:
+    """Return whether sites and formula differ by less than a few percent."""
+    deviations = [
+        abs(present.get(element, 0) / units - formula.get(element, 0.0))
+        for element in {*formula, *present}
+    ]
+    share = sum(deviations) * units / sum(present.values())
+    return max(deviations) <= LARGEST_DEVIATION and share <= LARGEST_SHARE

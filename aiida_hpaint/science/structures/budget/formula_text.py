@@ -1,0 +1,95 @@
+"""Chemical formulas as text: `C12 H10 O2`, `Mg (O H)2`, `Mg 2+, 2(H O -)`, `Ca S O4 . 2H2 O`."""
+
+from __future__ import annotations
+
+import re
+from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
+
+_TOKEN = re.compile(
+    r"""(?P<charge>\d*[+-])
+    | (?P<number>\d+\.\d+|\d+|(?<![\w)\]}])\.\d+)
+    | (?P<element>[A-Z][a-z]?)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    | (?P<next>[,.;*·])
+    | (?P<repeat>[nx](?![a-z]))
+    | (?P<ignored>[\s~_'"])""",
+    re.VERBOSE,
+)
+
+
+def parse_formula(text: str) -> dict[str, float]:
+    """Count the atoms of a formula; deuterium and tritium count as H.
+
+    Brackets, factors before and behind them, parts that are separated by commas or dots, charges
+    and the `n` of polymers (taken as one) are understood.
+
+    Raises
+    ------
+    ValueError
+        If the text is no formula.
+    """
+    tokens = _split(text)
+    counts, end = _read_parts(text, tokens, 0)
+    if end != len(tokens) or not counts:
+        raise ValueError(f"the formula {text!r} cannot be read")
+    return dict(counts)
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    tokens, position = [], 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise ValueError(f"the formula {text!r} cannot be read from {text[position:]!r} on")
+        kind = str(match.lastgroup)
+        if kind not in ("ignored", "charge", "repeat"):
+            tokens.append((kind, match[0]))
+        position = match.end()
+    return tokens
+
+
+def _read_parts(
+    text: str, tokens: list[tuple[str, str]], start: int
+) -> tuple[dict[str, float], int]:
+    """Read up to the bracket that closes this level; a number before a part multiplies it."""
+    total, part = dict[str, float](), dict[str, float]()
+    factor, position = 1.0, start
+    while position < len(tokens) and tokens[position][0] != "close":
+        kind, value = tokens[position]
+        if kind == "next":
+            _add(total, part, factor)
+            part, factor = dict[str, float](), 1.0
+        elif kind == "number":
+            if part:
+                raise ValueError(f"the formula {text!r} cannot be read: {value} stands alone")
+            factor *= float(value)
+        else:
+            group, position = _read_group(text, tokens, position)
+            following = tokens[position + 1] if position + 1 < len(tokens) else ("", "")
+            is_count = following[0] == "number"
+            _add(part, group, float(following[1]) if is_count else 1.0)
+            position += is_count
+        position += 1
+    _add(total, part, factor)
+    return total, position
+
+
+def _read_group(
+    text: str, tokens: list[tuple[str, str]], position: int
+) -> tuple[dict[str, float], int]:
+    """Read an element or a bracket; return its atoms and the index of its last token."""
+    kind, value = tokens[position]
+    if kind == "element":
+        if not is_element(value):
+            raise ValueError(f"the formula {text!r} cannot be read: {value} is no element")
+        return {"H" if value in ISOTOPES else value: 1.0}, position
+    group, end = _read_parts(text, tokens, position + 1)
+    if end >= len(tokens):
+        raise ValueError(f"the formula {text!r} cannot be read: a bracket is not closed")
+    return group, end
+
+
+def _add(total: dict[str, float], part: dict[str, float], factor: float) -> None:
+    for element, count in part.items():
+        total[element] = total.get(element, 0.0) + factor * count

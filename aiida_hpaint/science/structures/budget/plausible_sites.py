@@ -1,0 +1,107 @@
+"""Bond valences against a number of H: where they go, and whether there is room for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiida_hpaint.science.structures.budget.findings import Findings
+from aiida_hpaint.science.structures.budget.placement import (
+    Placement,
+    find_likely_total,
+    place_hydrogens,
+)
+
+SUSPICIOUS = 9.0
+"""Rise of the squared deviations (in standard deviations) that makes a number implausible."""
+
+
+def place_missing(
+    findings: Findings, missing: int, known: Mapping[str, int]
+) -> tuple[dict[str, int], list[str]]:
+    """Return the number of missing H on each atom of a site, where that is clear.
+
+    Parameters
+    ----------
+    findings
+        Evidence of the record.
+    missing
+        Number of missing H in the cell.
+    known
+        Numbers on the atoms of sites that the file gives.
+
+    Returns
+    -------
+    by_site : dict
+        The known numbers, and those that follow from bond valences.
+    assumptions : list of sentences
+        What was assumed.
+    """
+    counts = findings.cell.counts
+    rest = missing - sum(counts[label] * n for label, n in known.items())
+    if rest <= 0 or findings.symbol != "H":
+        return dict(known), []
+    placement = _place(findings, missing, known)
+    found = {
+        label: n - findings.carried[label]
+        for label, n in (placement.by_site.items() if placement else ())
+        if label not in known and n > findings.carried[label] and placement.is_clear(label)
+    }
+    rest -= sum(counts[label] * n for label, n in found.items())
+    notes = []
+    if found:
+        listed = ", ".join(f"{label} {n}" for label, n in found.items())
+        notes.append(f"Bond valences put missing H on these atoms: {listed}")
+    if rest > 0:
+        notes.append(f"It is not known which atoms carry {rest} of the {missing} missing H")
+    return {**known, **found}, notes
+
+
+def has_room(findings: Findings, missing: int, known: Mapping[str, int]) -> bool:
+    """Return whether the sites that are not known have room for the other missing H."""
+    placement = _place(findings, missing, known)
+    if not findings.lacking:
+        return True
+    _, likely = find_likely_total(
+        findings.lacking, findings.cell.elements, findings.cell.counts
+    )
+    return placement is not None and placement.cost - likely <= SUSPICIOUS
+
+
+def find_suspicion(findings: Findings, missing: int) -> str:
+    """Return why a number of missing H is implausible for a list that has H, empty if it is not.
+
+    The list is complete by bond valences or weight, and there is no room for more.
+    """
+    if not findings.listed or missing <= 0 or findings.symbol != "H":
+        return ""
+    carried = sum(findings.cell.counts[x] * n for x, n in findings.carried.items())
+    if carried == findings.listed:
+        as_listed, asked = _place(findings, 0, {}), _place(findings, missing, {})
+        _, likely = find_likely_total(
+            findings.lacking, findings.cell.elements, findings.cell.counts
+        )
+        is_complete = as_listed is not None and as_listed.cost - likely <= SUSPICIOUS
+        if as_listed and is_complete:
+            if asked is None or asked.cost - as_listed.cost > SUSPICIOUS:
+                return "bond valences say that the list is complete"
+    for each in findings.others:
+        if each.source.startswith("_chemical_formula_weight") and each.total is not None:
+            if abs(each.total - findings.listed) < 0.5 < abs(each.total - findings.listed - missing):
+                return f"{each.source}: {each.statement}"
+    return ""
+
+
+def _place(findings: Findings, missing: int, known: Mapping[str, int]) -> Placement | None:
+    carried = findings.carried
+    total = missing + sum(findings.cell.counts[label] * n for label, n in carried.items())
+    elsewhere = sum(
+        findings.cell.counts[label] * n for label, n in known.items() if label not in carried
+    )
+    return place_hydrogens(
+        findings.lacking,
+        findings.cell.elements,
+        findings.cell.counts,
+        total - elsewhere,
+        carried,
+        {label: n + carried[label] for label, n in known.items() if label in carried},
+    )
