@@ -38,10 +38,10 @@ class HostSettings(Settings):
         description="number of missing H atoms on each atom of a listed site, by its label, like "
         "O1:1,Wat:2; null: as the record says",
     )
-    trust: Literal["labels", "formula"] | None = Field(
+    trust: Literal["labels", "formula", "add"] | None = Field(
         None,
-        description="which to believe where labels and formula contradict each other; null: such "
-        "a record is refused",
+        description="what to believe in contradictions: labels (and other statements about single "
+        "sites), the formula, or the number that is given to add; null: such a record is refused",
     )
 
 

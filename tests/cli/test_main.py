@@ -37,7 +37,7 @@ def test_models_are_listed() -> None:
         (["no.cif"], "no.cif: there is no such file"),
         ([BRUCITE, "--add", "H=2"], "cannot read 'H=2' in 'H=2': write element:count"),
         ([BRUCITE, "--add", "H:0"], "brucite: there are no sites to add"),
-        ([BRUCITE, "--add", "H:900"], "do not fit into"),
+        ([BRUCITE, "--add", "H:900"], "contradicts its file"),
         ([BRUCITE, "--add", "Qq:1"], "Qq"),
         ([BRUCITE, "--protocol", "quick"], "no protocol 'quick': choose from fast, balanced"),
         ([BRUCITE, "--samples", "0"], "setting sampling.samples: "),

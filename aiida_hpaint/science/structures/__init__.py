@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.budget.determine import determine_budget
+from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
 from aiida_hpaint.science.structures.checks import (
     HostLimits,
     check_hosts,
@@ -10,7 +12,6 @@ from aiida_hpaint.science.structures.checks import (
     separate_usable_hosts,
 )
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
-from aiida_hpaint.science.structures.cif_formula import count_missing_from_formula
 from aiida_hpaint.science.structures.cif_write import write_cif
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen, to_ase, to_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, IsotopeWarning
@@ -23,6 +24,8 @@ from aiida_hpaint.science.structures.insertion import (
     remove_sites,
 )
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.structures.reading import read_records
+from aiida_hpaint.science.structures.records import Record
 from aiida_hpaint.science.structures.safe_text import (
     escape_control_characters,
     escape_for_spreadsheet,
@@ -36,10 +39,13 @@ from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
 __all__ = [
     "ACTIVE",
     "RELAXED",
+    "Evidence",
     "HostError",
     "HostLimits",
     "HostProblem",
+    "HydrogenBudget",
     "IsotopeWarning",
+    "Record",
     "Recording",
     "SampleStatus",
     "StructureBatch",
@@ -48,7 +54,7 @@ __all__ = [
     "check_hosts",
     "chunk_by_sites",
     "concatenate",
-    "count_missing_from_formula",
+    "determine_budget",
     "escape_control_characters",
     "escape_for_spreadsheet",
     "find_problems",
@@ -63,6 +69,7 @@ __all__ = [
     "quote_for_shell",
     "read_extxyz",
     "read_hosts",
+    "read_records",
     "remove_inserted",
     "remove_sites",
     "save_npz",

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
-from aiida_hpaint.science.structures.cif_formula import count_missing_from_formula
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
-from aiida_hpaint.science.structures.insertion import Insert, add_sites_to_one, validate_insert
+from aiida_hpaint.science.structures.insertion import Insert, validate_insert
 from aiida_hpaint.science.structures.npz import load_npz
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.reading.text import check_is_file
@@ -119,8 +119,8 @@ def prepare_hosts(
     sources : path or object, or several of them
         As for `read_hosts`.
     insert : mapping, text or None
-        Sites to add to each host; None counts, for each host, the sites that the formula of its
-        CIF has and its list lacks. Hosts that already hold unplaced sites stay as they are.
+        Sites to add to each host; None takes what the file of each says that it lacks. Hosts that
+        already hold unplaced sites stay as they are.
     symbol : str
         The element to count if `insert` is None.
     limits : HostLimits
@@ -149,8 +149,7 @@ def prepare_hosts(
         if isinstance(host, HostError) or not host.placed[0]:
             return host
         try:
-            missing = count_missing_from_formula(host, symbol) if counts is None else counts
-            return add_sites_to_one(host, missing, limits)
+            return fill_host(host, found.record, counts, symbol, settings, limits)
         except HostError as error:
             return error
 

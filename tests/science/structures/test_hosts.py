@@ -166,17 +166,18 @@ def test_preparing_counts_host_by_host(examples: Path, files: Path) -> None:
     assert hosts.labels == ("brucite", "sodium_alanate")
     assert hosts.insert_counts.tolist() == [2, 16]
     assert [str(problem).partition(".")[0] for problem in problems[:2]] == [
-        "brucite: there are no sites to add (H:0)",
-        "Fe: its CIF has no _chemical_formula_sum",
+        "brucite: nothing is missing: _chemical_formula_sum: 'H2 Mg O2' times 1 gives 2 H in the "
+        "cell, and 2 listed",
+        "Fe: its file does not say how many H it lacks",
     ]
     assert len(problems) == 3
 
 
 def test_preparing_adds_what_is_asked(examples: Path) -> None:
-    hosts, problems = prepare_hosts(examples / "hosts" / "brucite.cif", "H:1,Li:1")
+    hosts, problems = prepare_hosts(examples / "hosts" / "brucite.cif", "H:2,Li:1")
     assert hosts is not None
     assert not problems
-    assert hosts.numbers.tolist() == [12, 8, 8, 1, 3]
+    assert hosts.numbers.tolist() == [12, 8, 8, 1, 1, 3]
     again, problems = prepare_hosts(hosts)
     assert again is not None
     assert again.equals(hosts)

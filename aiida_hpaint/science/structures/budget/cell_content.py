@@ -38,8 +38,18 @@ class CellContent:
 
     @classmethod
     def from_host(cls, host: StructureBatch) -> CellContent:
-        """Take the labels of the listed sites from the metadata of a host."""
-        return cls(host, tuple(map(str, host.metadata[0]["site_labels"])))
+        """Take the labels of the listed sites from the metadata of a host.
+
+        Where there are none, atoms are named by element and number: Mg1, O1, O2.
+        """
+        names = host.metadata[0].get("site_labels")
+        if names is None or len(names) != host.n_sites:
+            numbers = Counter[int]()
+            names = []
+            for number in host.numbers.tolist():
+                numbers[number] += 1
+                names.append(f"{get_symbol(number)}{numbers[number]}")
+        return cls(host, tuple(map(str, names)))
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aiida_hpaint.science.settings import HostSettings
+from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.plausible_sites import (
     find_suspicion,
@@ -27,8 +28,8 @@ class _Claim:
 
 
 def determine_budget(
-    record: Record,
-    settings: HostSettings | None = None,
+    source: Record | StructureBatch,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
     symbol: str = "H",
     add: int | None = None,
 ) -> HydrogenBudget:
@@ -36,8 +37,8 @@ def determine_budget(
 
     Parameters
     ----------
-    record
-        An ordered record.
+    source
+        An ordered record, or a host whose file has none (a batch of one structure).
     settings
         A budget by site that the user gives, and what is believed in contradictions.
     symbol
@@ -51,21 +52,21 @@ def determine_budget(
         If the record does not say how many, or contradicts itself or `add`; the message has both
         sides, and the options that choose.
     """
-    settings = settings or HostSettings()
-    findings = find_evidence(record, symbol, add)
+    label = source.label if isinstance(source, Record) else source.labels[0]
+    findings = find_evidence(source, symbol, add)
     if settings.budget and symbol == "H":
-        return _take_given(record.label, findings, settings.budget, add)
+        return _take_given(label, findings, settings.budget, add)
     claims = _collect_claims(findings)
     if add is not None:
-        return _take_number(record.label, findings, claims, add, settings.trust)
-    claim = _choose_claim(record.label, findings, claims, settings.trust)
+        return _take_number(label, findings, claims, add, settings.trust)
+    claim = _choose_claim(label, findings, claims, settings.trust)
     if claim.missing < 0:
         reason = f"it has {findings.listed} {symbol}, but {_quote(claim.evidence)}"
-        raise make_host_error(record.label, reason, "Correct formula, Z or sites in the file")
+        raise make_host_error(label, reason, "Correct formula, Z or sites in the file")
     suspicion = find_suspicion(findings, claim.missing)
     if suspicion and settings.trust is None:
         reason = f"{_quote(claim.evidence)}, {findings.listed} of them listed, but {suspicion}"
-        raise make_host_error(record.label, reason, _offer({claim.trust: claim.missing}, symbol))
+        raise make_host_error(label, reason, _offer({claim.trust: claim.missing}, symbol))
     ignored = [
         f"{_quote(each.evidence)}: not believed, as asked for"
         for each in claims
@@ -160,9 +161,7 @@ def _take_given(
     return HydrogenBudget("H", missing, findings.listed, by_site, evidence, _finish(notes))
 
 
-def _make_budget(
-    findings: Findings, missing: int, trust: str, notes: list[str]
-) -> HydrogenBudget:
+def _make_budget(findings: Findings, missing: int, trust: str, notes: list[str]) -> HydrogenBudget:
     known: dict[str, int] = {}
     for each in findings.sites:
         if each.is_certain:
@@ -210,7 +209,7 @@ def _offer(choices: Mapping[str, int], symbol: str) -> str:
 def _ask(label: str, findings: Findings) -> HostError:
     """Return the error of a record that does not say how many sites it lacks."""
     unusable = [_quote(each) for each in findings.formulas]
-    hints = [each for each in (*findings.sites, *findings.others, *findings.valences)]
+    hints = (*findings.sites, *findings.others, *findings.valences)
     reason = "; ".join(unusable) or f"its file does not say how many {findings.symbol} it lacks"
     remedy = f"Say how many with --add {findings.symbol}:N, or where with --budget LABEL:N"
     if hints:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.attached import (
     find_attached_evidence,
     find_row_evidence,
@@ -22,6 +25,7 @@ from aiida_hpaint.science.structures.budget.valences import (
 )
 from aiida_hpaint.science.structures.reading.expand import expand_record
 from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,25 @@ class Findings:
         return (Evidence("bond valences", statement, float(total), by_site, is_certain=False),)
 
 
-def find_evidence(record: Record, symbol: str = "H", expected: int | None = None) -> Findings:
+def find_evidence(
+    source: Record | StructureBatch, symbol: str = "H", expected: int | None = None
+) -> Findings:
     """Gather what a record says about the number of sites of an element.
 
     Parameters
     ----------
-    record
-        An ordered record.
+    source
+        An ordered record, or a host without one, whose metadata may give a `formula` and `units`.
     symbol
         The element.
     expected
         Number of missing sites that a user gives; chooses among readings of labels where there is
         no formula.
     """
-    cell = CellContent.from_host(expand_record(record))
+    if isinstance(source, Record):
+        record, cell = source, CellContent.from_host(expand_record(source))
+    else:
+        record, cell = _make_record(source), CellContent.from_host(source)
     formulas = tuple(find_formula_evidence(record, cell, symbol))
     totals = [each.total for each in formulas if each.total is not None]
     missing = round(totals[0]) - cell.count_listed(symbol) if totals else expected
@@ -103,3 +112,19 @@ def find_evidence(record: Record, symbol: str = "H", expected: int | None = None
         )
         others += find_charge_evidence(record, cell)
     return Findings(symbol, cell, formulas, sites, tuple(others))
+
+
+def _make_record(host: StructureBatch) -> Record:
+    """Make a record of what the metadata of a host say, without listed sites."""
+    metadata = host.metadata[0]
+    formula, units = metadata.get("formula"), metadata.get("units")
+    return Record(
+        label=host.labels[0],
+        source=str(metadata.get("source", "")),
+        block="",
+        cell=host.cells[0],
+        operations=SymmetryOperations(host.cells[0], np.eye(3)[None], np.zeros((1, 3))),
+        sites=(),
+        formulas={"sum": str(formula)} if formula else {},
+        units=float(units) if units else None,
+    )

@@ -80,19 +80,18 @@ def fit_units(
     """
     if not present:
         raise ValueError("there are no other sites to compare the formula with")
+    sites = " ".join(f"{element}{count}" for element, count in sorted(present.items()))
+    ratios = sorted({float(round(n / formula[e])) for e, n in present.items() if formula.get(e)})
+    exact = next((ratio for ratio in ratios if ratio and _fits(formula, present, ratio)), None)
     if units is not None and _fits(formula, present, units):
         return units, ""
-    is_whole = units is None or all((n / units).is_integer() for n in formula.values())
-    if _fits(formula, present, 1.0) and is_whole:
-        return 1.0, "taken as that of the whole cell" if units is not None else "no Z: 1 fits"
-    sites = " ".join(f"{element}{count}" for element, count in sorted(present.items()))
-    ratios = {count / formula[e] for e, count in present.items() if formula.get(e)}
-    for ratio in sorted(round(ratio) for ratio in ratios if ratio >= 0.5):
-        if _fits(formula, present, ratio):
-            if units is not None:
-                raise ValueError(f"it has Z = {units:g}, but its other sites ({sites}) make {ratio}")
-            return float(ratio), f"no Z: {ratio} fits"
-    for ratio in [units] if units is not None else sorted({float(round(r)) for r in ratios}):
+    if exact is not None and units is None:
+        return exact, f"no Z is given, and {exact:g} fits the other sites"
+    if units and exact == 1 and all((n / units).is_integer() for n in formula.values()):
+        return 1.0, f"taken as that of the whole cell, as Z = {units:g} does not fit the sites"
+    if exact is not None:
+        raise ValueError(f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}")
+    for ratio in ratios if units is None else [units]:
         if ratio and _nearly_fits(formula, present, ratio):
             return ratio, f"it differs from the sites ({sites}) by what analysis or rounding leaves"
     times = f"times Z = {units:g}" if units is not None else "with any whole Z"

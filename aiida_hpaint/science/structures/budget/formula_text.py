@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
 
 _TOKEN = re.compile(

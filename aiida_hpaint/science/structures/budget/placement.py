@@ -6,6 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from aiida_hpaint.science.types import FloatArray
+
 MOST = {"O": 3, "N": 4, "C": 4}
 """Largest number of H on an atom."""
 
@@ -87,7 +91,7 @@ def place_hydrogens(
     sizes = [counts[label] for label in labels]
     before = _sum_costs(costs, sizes, total)
     after = _sum_costs(costs[::-1], sizes[::-1], total)[::-1]
-    best = before[-1][total]
+    best = float(before[-1][total])
     if best >= IMPOSSIBLE:
         return None
     by_site, margins = {}, {}
@@ -119,7 +123,7 @@ def _list_costs(symbol: str, lacking: float, at_least: int, fixed: int | None) -
     costs = []
     for n in range(MOST[symbol] + 1):
         ionic = IONIC.get((symbol, n))
-        expected = n - (ionic is not None)
+        expected = float(n - (ionic is not None))
         if symbol == "O":
             expected += ACCEPTED * (1 - expected)
         cost = ((lacking - expected) / UNCERTAINTY[symbol]) ** 2 + (ionic or 0.0)
@@ -129,22 +133,23 @@ def _list_costs(symbol: str, lacking: float, at_least: int, fixed: int | None) -
     return costs
 
 
-def _sum_costs(costs: list[list[float]], sizes: list[int], total: int) -> list[list[float]]:
+def _sum_costs(costs: list[list[float]], sizes: list[int], total: int) -> list[FloatArray]:
     """Return, for the first 0, 1, ... sites, the lowest cost of each number of H on them."""
-    rows = [[0.0] + [math.inf] * total]
+    row = np.full(total + 1, np.inf)
+    row[0] = 0.0
+    rows = [row]
     for each, size in zip(costs, sizes, strict=True):
-        row = [math.inf] * (total + 1)
-        for count, known in enumerate(rows[-1]):
-            if known < math.inf:
-                for n, cost in enumerate(each):
-                    if count + n * size <= total and cost < IMPOSSIBLE:
-                        row[count + n * size] = min(row[count + n * size], known + cost)
+        row = np.full(total + 1, np.inf)
+        for n, cost in enumerate(each):
+            taken = n * size
+            if taken <= total and cost < IMPOSSIBLE:
+                row[taken:] = np.minimum(row[taken:], rows[-1][: total + 1 - taken] + cost)
         rows.append(row)
     return rows
 
 
-def _join(before: list[float], after: list[float], total: int) -> float:
+def _join(before: FloatArray, after: FloatArray, total: int) -> float:
     """Return the lowest cost of a number of H on the sites before and after one."""
     if total < 0:
         return math.inf
-    return min(before[count] + after[total - count] for count in range(total + 1))
+    return float((before[: total + 1] + after[total::-1]).min())

@@ -40,12 +40,14 @@ def place_missing(
     rest = missing - sum(counts[label] * n for label, n in known.items())
     if rest <= 0 or findings.symbol != "H":
         return dict(known), []
-    placement = _place(findings, missing, known)
-    found = {
-        label: n - findings.carried[label]
-        for label, n in (placement.by_site.items() if placement else ())
-        if label not in known and n > findings.carried[label] and placement.is_clear(label)
-    }
+    placement, carried = _place(findings, missing, known), findings.carried
+    found = {}
+    if placement is not None:
+        found = {
+            label: n - carried[label]
+            for label, n in placement.by_site.items()
+            if label not in known and n > carried[label] and placement.is_clear(label)
+        }
     rest -= sum(counts[label] * n for label, n in found.items())
     notes = []
     if found:
@@ -61,9 +63,7 @@ def has_room(findings: Findings, missing: int, known: Mapping[str, int]) -> bool
     placement = _place(findings, missing, known)
     if not findings.lacking:
         return True
-    _, likely = find_likely_total(
-        findings.lacking, findings.cell.elements, findings.cell.counts
-    )
+    _, likely = find_likely_total(findings.lacking, findings.cell.elements, findings.cell.counts)
     return placement is not None and placement.cost - likely <= SUSPICIOUS
 
 
@@ -74,21 +74,27 @@ def find_suspicion(findings: Findings, missing: int) -> str:
     """
     if not findings.listed or missing <= 0 or findings.symbol != "H":
         return ""
-    carried = sum(findings.cell.counts[x] * n for x, n in findings.carried.items())
-    if carried == findings.listed:
-        as_listed, asked = _place(findings, 0, {}), _place(findings, missing, {})
-        _, likely = find_likely_total(
-            findings.lacking, findings.cell.elements, findings.cell.counts
-        )
-        is_complete = as_listed is not None and as_listed.cost - likely <= SUSPICIOUS
-        if as_listed and is_complete:
-            if asked is None or asked.cost - as_listed.cost > SUSPICIOUS:
-                return "bond valences say that the list is complete"
+    if _is_full(findings, missing):
+        return "bond valences say that the list is complete"
     for each in findings.others:
         if each.source.startswith("_chemical_formula_weight") and each.total is not None:
-            if abs(each.total - findings.listed) < 0.5 < abs(each.total - findings.listed - missing):
+            unlisted = each.total - findings.listed
+            if abs(unlisted) < 0.5 < abs(unlisted - missing):
                 return f"{each.source}: {each.statement}"
     return ""
+
+
+def _is_full(findings: Findings, missing: int) -> bool:
+    """Return whether the listed H satisfy all sites, and more would not fit."""
+    carried = sum(findings.cell.counts[label] * n for label, n in findings.carried.items())
+    as_listed = _place(findings, 0, {})
+    if carried != findings.listed or as_listed is None:
+        return False
+    _, likely = find_likely_total(findings.lacking, findings.cell.elements, findings.cell.counts)
+    asked = _place(findings, missing, {})
+    return as_listed.cost - likely <= SUSPICIOUS and (
+        asked is None or asked.cost - as_listed.cost > SUSPICIOUS
+    )
 
 
 def _place(findings: Findings, missing: int, known: Mapping[str, int]) -> Placement | None:
