@@ -142,6 +142,7 @@ class SevenNet:
         """Return which structures are evaluated together, and by which network."""
         passes: list[tuple[IntArray, _Network]] = []
         device = self._card.device
+        network: _Network
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
             if self._folded is not None and size <= LARGEST_FOLDED:
