@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.disorder import order_record
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.insertion import Insert, validate_insert
@@ -182,14 +183,10 @@ def _expand_records(path: Path, settings: HostSettings) -> Iterator[_Found | Hos
             yield record
             continue
         try:
-            for ordered in _order(record, settings):
+            for ordered in order_record(record, settings.disorder):
                 yield _Found(expand_record(ordered), ordered)
         except HostError as error:
             yield error
-
-
-def _order(record: Record, settings: HostSettings) -> list[Record]:
-    return [record]  # disorder is refused by expand_record
 
 
 def _listed(sources: Any) -> Iterable[Any]:
