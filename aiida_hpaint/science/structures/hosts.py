@@ -37,8 +37,10 @@ class HasPymatgen(Protocol):
         """Return the structure as a pymatgen Structure."""
 
 
-HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
-"""A path (CIF, POSCAR, extxyz, npz, or what ASE reads), a batch, or a structure object."""
+HostSource: TypeAlias = (
+    "str | PathLike[str] | Record | StructureBatch | Structure | Atoms | HasPymatgen"
+)
+"""A path (CIF, POSCAR, extxyz, npz, what ASE reads), a record, a batch, or a structure object."""
 
 HostOutcome = StructureBatch | HostError
 
@@ -168,8 +170,11 @@ def iter_hosts(
 def _find_hosts(sources: Any, settings: HostSettings) -> Iterator[_Found | HostError]:
     for source in _listed(sources):
         try:
+            if isinstance(source, Record):
+                yield from _expand_records([source], settings)
+                continue
             if isinstance(source, str | PathLike) and holds_records(source):
-                yield from _expand_records(Path(source), settings)
+                yield from _expand_records(read_records(source), settings)
                 continue
             for host in _read(source):
                 yield host if isinstance(host, HostError) else _Found(host)
@@ -177,8 +182,10 @@ def _find_hosts(sources: Any, settings: HostSettings) -> Iterator[_Found | HostE
             yield error
 
 
-def _expand_records(path: Path, settings: HostSettings) -> Iterator[_Found | HostError]:
-    for record in read_records(path):
+def _expand_records(
+    records: Iterable[Record | HostError], settings: HostSettings
+) -> Iterator[_Found | HostError]:
+    for record in records:
         if isinstance(record, HostError):
             yield record
             continue
@@ -190,7 +197,7 @@ def _expand_records(path: Path, settings: HostSettings) -> Iterator[_Found | Hos
 
 
 def _listed(sources: Any) -> Iterable[Any]:
-    single = isinstance(sources, str | PathLike | StructureBatch | HasPymatgen)
+    single = isinstance(sources, str | PathLike | Record | StructureBatch | HasPymatgen)
     # Structure and Atoms can be iterated over, site by site.
     return [sources] if single or _is_structure(sources) or _is_atoms(sources) else sources
 

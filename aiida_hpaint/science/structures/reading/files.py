@@ -7,29 +7,33 @@ from pathlib import Path
 
 from aiida_hpaint.science.structures.errors import HostError
 from aiida_hpaint.science.structures.reading.cif import read_cif_records
+from aiida_hpaint.science.structures.reading.optimade import read_optimade
 from aiida_hpaint.science.structures.reading.text import read_source_text
 from aiida_hpaint.science.structures.records import Record
 
 __all__ = ["holds_records", "read_records"]
 
 _CIF = (".cif", ".mcif", ".cif.gz", ".mcif.gz")
+_JSON = ".json"
 
 
 def holds_records(path: str | PathLike[str]) -> bool:
     """Return whether a file is one that `read_records` reads, by its name."""
-    return Path(path).name.lower().endswith(_CIF)
+    return Path(path).name.lower().endswith((*_CIF, _JSON))
 
 
 def read_records(path: str | PathLike[str]) -> list[Record | HostError]:
-    """Read the records of a CIF, or the errors that its blocks raise.
+    """Read the records of a file, or the errors that they raise.
 
     Parameters
     ----------
     path
-        A CIF (`.cif`, `.mcif`), gzipped (`.gz`) or not.
+        A CIF (`.cif`, `.mcif`), gzipped (`.gz`) or not, or structures of OPTIMADE (`.json`).
     """
     source = Path(path)
     try:
+        if source.name.lower().endswith(_JSON):
+            return read_optimade(source)
         text = read_source_text(source)
     except HostError as error:
         return [error]
