@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from aiida_hpaint import __version__
+from aiida_hpaint.cli.campaigns.find import find
+from aiida_hpaint.cli.campaigns.mark import mark
 from aiida_hpaint.cli.campaigns.pick import pick
 from aiida_hpaint.cli.campaigns.results import results
 from aiida_hpaint.cli.campaigns.status import status
@@ -104,10 +106,12 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
 for command in (
     setup,
     restore,
+    find,
     submit,
     status,
     results,
     pick,
+    mark,
     provenance,
     count,
     validate,
