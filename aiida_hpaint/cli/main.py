@@ -26,6 +26,7 @@ from aiida_hpaint.cli.publish.export import export
 from aiida_hpaint.cli.publish.provenance import provenance
 from aiida_hpaint.cli.restore.count import count
 from aiida_hpaint.cli.restore.demo import demo
+from aiida_hpaint.cli.restore.inspect import inspect
 from aiida_hpaint.cli.restore.restore import restore
 from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.restore.validate import validate
@@ -35,6 +36,7 @@ _HELP = """Put missing hydrogen (or any element) back into crystals.
 
 \b
 First steps:
+  aiida-hpaint inspect host.cif               what is missing, and how one knows
   aiida-hpaint restore host.cif --no-aiida    restore in plain Python
   aiida-hpaint setup                          AiiDA profile, computer, code, daemon
   aiida-hpaint restore host.cif               restore with provenance
@@ -105,6 +107,7 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
 
 for command in (
     setup,
+    inspect,
     restore,
     find,
     submit,
