@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -15,7 +15,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
-from aiida_hpaint.science.structures.disorder import order_record
+from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.insertion import Insert, validate_insert
@@ -37,10 +37,8 @@ class HasPymatgen(Protocol):
         """Return the structure as a pymatgen Structure."""
 
 
-HostSource: TypeAlias = (
-    "str | PathLike[str] | Record | StructureBatch | Structure | Atoms | HasPymatgen"
-)
-"""A path (CIF, POSCAR, extxyz, npz, what ASE reads), a record, a batch, or a structure object."""
+HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
+"""A path (CIF, POSCAR, extxyz, npz, or what ASE reads), a batch, or a structure object."""
 
 HostOutcome = StructureBatch | HostError
 
@@ -144,6 +142,7 @@ def prepare_hosts(
         If `insert` itself is wrong.
     """
     counts = None if insert is None else validate_insert(insert)
+    missing = {symbol, "H", *ISOTOPES, *(counts or ())}
 
     def filled(found: _Found | HostError) -> HostOutcome:
         if isinstance(found, HostError):
@@ -156,7 +155,7 @@ def prepare_hosts(
         except HostError as error:
             return error
 
-    return _partition(filled(found) for found in _find_hosts(sources, settings))
+    return _partition(filled(found) for found in _find_hosts(sources, settings, missing))
 
 
 def iter_hosts(
@@ -167,14 +166,13 @@ def iter_hosts(
         yield found if isinstance(found, HostError) else found.host
 
 
-def _find_hosts(sources: Any, settings: HostSettings) -> Iterator[_Found | HostError]:
+def _find_hosts(
+    sources: Any, settings: HostSettings, missing: Collection[str] = ("H", *ISOTOPES)
+) -> Iterator[_Found | HostError]:
     for source in _listed(sources):
         try:
-            if isinstance(source, Record):
-                yield from _expand_records([source], settings)
-                continue
             if isinstance(source, str | PathLike) and holds_records(source):
-                yield from _expand_records(read_records(source), settings)
+                yield from _expand_records(Path(source), settings, missing)
                 continue
             for host in _read(source):
                 yield host if isinstance(host, HostError) else _Found(host)
@@ -183,21 +181,25 @@ def _find_hosts(sources: Any, settings: HostSettings) -> Iterator[_Found | HostE
 
 
 def _expand_records(
-    records: Iterable[Record | HostError], settings: HostSettings
+    path: Path, settings: HostSettings, missing: Collection[str]
 ) -> Iterator[_Found | HostError]:
-    for record in records:
+    for record in read_records(path):
         if isinstance(record, HostError):
             yield record
             continue
         try:
-            for ordered in order_record(record, settings.disorder):
-                yield _Found(expand_record(ordered), ordered)
+            for ordered in _order(record, settings):
+                yield _Found(expand_record(ordered, missing), ordered)
         except HostError as error:
             yield error
 
 
+def _order(record: Record, settings: HostSettings) -> list[Record]:
+    return [record]  # disorder is refused by expand_record
+
+
 def _listed(sources: Any) -> Iterable[Any]:
-    single = isinstance(sources, str | PathLike | Record | StructureBatch | HasPymatgen)
+    single = isinstance(sources, str | PathLike | StructureBatch | HasPymatgen)
     # Structure and Atoms can be iterated over, site by site.
     return [sources] if single or _is_structure(sources) or _is_atoms(sources) else sources
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.elements import ISOTOPES
-from aiida_hpaint.science.structures.reading.expand import find_images
+from aiida_hpaint.science.structures.reading.expand import find_site_images
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
 ATTACHED = "_atom_site_attached_hydrogens"
@@ -57,7 +55,7 @@ def find_row_evidence(record: Record, cell: CellContent, symbol: str) -> list[Ev
 
 
 def _count_images(site: ListedSite, record: Record) -> int:
-    return len(find_images(np.array(site.position, dtype=np.float64), record.operations))
+    return len(find_site_images(site, record.operations))
 
 
 def _describe(site: ListedSite) -> str:

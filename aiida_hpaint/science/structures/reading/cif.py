@@ -4,102 +4,106 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from aiida_hpaint.science.structures.cif_symmetry import read_operations
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.reading.cell import make_cell
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock, parse_cif_blocks
-from aiida_hpaint.science.structures.reading.cif_sites import COORDINATES, read_cif_sites
+from aiida_hpaint.science.structures.reading.cif_sites import has_sites, read_cif_sites
+from aiida_hpaint.science.structures.reading.cif_symmetry import read_cif_symmetry
 from aiida_hpaint.science.structures.reading.numbers import parse_number
+from aiida_hpaint.science.structures.reading.repeats import drop_repeated_sites
 from aiida_hpaint.science.structures.reading.text import SourceText
-from aiida_hpaint.science.structures.records import Record, SpaceGroupName
+from aiida_hpaint.science.structures.records import Record
 from aiida_hpaint.science.types import FloatArray
 
 __all__ = ["read_cif_records"]
 
-_DENSITY = "_exptl_crystal_density"
+_SAME_VOLUME = 0.01
 _FORMULAS = ("sum", "moiety", "structural")
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
 def read_cif_records(path: Path, source: SourceText) -> list[Record | HostError]:
-    """Read all crystals of a CIF: its blocks with coordinates, or the errors that they raise."""
+    """Read all crystals of a CIF: its blocks with sites, or the errors that they raise."""
     try:
-        blocks = parse_cif_blocks(path.name, source.text)
-        found = [block for block in blocks if COORDINATES[0] in block.values]
-        if not found:
-            remedy = "Give a CIF with _atom_site_fract_x, _y and _z"
-            raise make_host_error(path.name, "it lists no sites", remedy)
+        blocks, notes = parse_cif_blocks(path.name, source.text)
     except HostError as error:
         return [error]
-    stem = path.name.split(".cif")[0].split(".mcif")[0]
+    found = [block for block in blocks if isinstance(block, HostError) or has_sites(block)]
+    if not found:
+        remedy = "Give a CIF with _atom_site_fract_x, _y and _z"
+        return [make_host_error(path.name, "it lists no sites", remedy)]
+    source = replace(source, notes=(*source.notes, *notes))
     outcomes: list[Record | HostError] = []
-    for label, block in zip(_name_records(stem, found), found, strict=True):
+    for label, block in zip(_name_records(path, found), found, strict=True):
         try:
+            if isinstance(block, HostError):
+                raise block
             outcomes.append(_read_block(label, block, path.name, source))
         except HostError as error:
             outcomes.append(error)
     return outcomes
 
 
-def _name_records(stem: str, blocks: list[CifBlock]) -> list[str]:
+def _name_records(path: Path, blocks: Sequence[CifBlock | HostError]) -> list[str]:
+    """Name records: by the file, by their block where there are several, and by number."""
+    stem = re.sub(r"\.m?cif(\.gz)?$", "", path.name, flags=re.IGNORECASE)
     if len(blocks) == 1:
         return [stem]
-    labels, seen = [], Counter[str]()
-    counts = Counter(block.name for block in blocks)
-    for block in blocks:
-        seen[block.name] += 1
-        number = f"-{seen[block.name]}" if counts[block.name] > 1 else ""
-        labels.append(f"{stem}-{block.name}{number}")
+    names = [block.name if isinstance(block, CifBlock) else "" for block in blocks]
+    seen = Counter[str]()
+    labels = []
+    for name in names:
+        seen[name] += 1
+        number = f"-{seen[name]}" if names.count(name) > 1 else ""
+        labels.append(f"{stem}-{name}{number}")
     return labels
 
 
 def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> Record:
-    notes = list(source.notes)
+    notes = [*source.notes, *block.notes]
     cell = _read_cell(label, block, notes)
-    old = {k: v if len(v) != 1 else v[0] for k, v in block.values.items()}
-    operations = read_operations(label, old, cell)
+    space_group, symmetry = read_cif_symmetry(label, block, cell)
     formulas = {
         kind: text for kind in _FORMULAS if (text := block.find(f"_chemical_formula_{kind}"))
     }
-    sites, about_sites = read_cif_sites(label, block, _list_elements(formulas.get("sum", "")))
-    number = parse_number(block.find(*_NUMBERS))
+    notes += symmetry.notes
+    elements = _list_elements(formulas.get("sum") or formulas.get("moiety", ""))
+    sites = read_cif_sites(label, block, elements, cell, notes)
+    sites = drop_repeated_sites(sites, symmetry.operations, notes)
     density = {
-        kind: _read_number(block, f"{_DENSITY}_{kind}", notes) for kind in ("diffrn", "meas")
+        kind: value
+        for kind in ("diffrn", "meas")
+        if (value := parse_number(block.find(f"_exptl_crystal_density_{kind}"))) is not None
     }
+    units = _read_number(block, "_cell_formula_units_z", notes)
+    weight = _read_number(block, "_chemical_formula_weight", notes)
     return Record(
         label=label,
         source=name,
         block=block.name,
         cell=cell,
-        operations=operations,
+        operations=symmetry.operations,
         sites=sites,
-        space_group=SpaceGroupName(
-            block.find(*_NAMES), block.find(*_HALLS), None if number is None else round(number)
-        ),
+        space_group=space_group,
         formulas=formulas,
-        units=_read_number(block, "_cell_formula_units_z", notes),
-        density={kind: value for kind, value in density.items() if value is not None},
-        weight=_read_number(block, "_chemical_formula_weight", notes),
-        notes=(*notes, *about_sites),
+        units=units,
+        density=density,
+        weight=weight,
+        notes=tuple(notes),
         text=block.text,
         format="cif",
         source_hash=source.sha256,
     )
 
 
-_NAMES = ("_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m")
-_HALLS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
-_NUMBERS = ("_space_group_it_number", "_symmetry_int_tables_number")
-
-
 def _read_cell(label: str, block: CifBlock, notes: list[str]) -> FloatArray:
-    from gemmi import UnitCell
-
     lengths = [_read_positive(label, block, f"_cell_length_{name}") for name in "abc"]
     angles = []
     for name in ("alpha", "beta", "gamma"):
@@ -110,7 +114,15 @@ def _read_cell(label: str, block: CifBlock, notes: list[str]) -> FloatArray:
             angles.append(90.0)
         else:
             angles.append(_read_positive(label, block, tag))
-    return np.array(UnitCell(*lengths, *angles).orth.mat.tolist(), dtype=np.float64).T
+    cell = make_cell(label, [*lengths, *angles])
+    _compare_volume(block, float(np.linalg.det(cell)), notes)
+    return cell
+
+
+def _compare_volume(block: CifBlock, volume: float, notes: list[str]) -> None:
+    given = parse_number(block.find("_cell_volume"))
+    if given and abs(given - volume) > _SAME_VOLUME * volume:
+        notes.append(f"_cell_volume is {given:g} Å³, but its lengths and angles make {volume:.6g}.")
 
 
 def _read_number(block: CifBlock, tag: str, notes: list[str]) -> float | None:

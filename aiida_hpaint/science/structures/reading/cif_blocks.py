@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiida_hpaint.science.structures.errors import make_host_error
+from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.reading.cif_syntax import parse_document
+from aiida_hpaint.science.structures.reading.numbers import is_unknown
 
 if TYPE_CHECKING:
     from gemmi import cif
 
 __all__ = ["CifBlock", "parse_cif_blocks"]
 
-_UNKNOWN = ("?", ".", "")
+_CRYSTAL = (
+    "_atom_site",
+    "_atom_type",
+    "_cell_",
+    "_chemical_formula",
+    "_exptl_crystal_density",
+    "_space_group",
+    "_symmetry",
+)
+"""Beginnings of the data names that matter here."""
+
 _RAW_DATA = re.compile(
     r"_(refln|diffrn_refln|diffrn_standard_refln|pd_meas|pd_proc|pd_calc|pd_peak)_"
     r"|_(shelx_(hkl|fcf|fab)_|iucr_refine_(reflections|fcf)_details|shelxl?_hkl)",
@@ -34,60 +46,83 @@ class CifBlock:
         long as their loop; unquoted `?` and `.` stay as they are.
     text
         The block as CIF, without reflections and other raw data.
+    notes
+        What was assumed while reading it.
     """
 
     name: str
     values: Mapping[str, list[str]]
     text: str
+    notes: tuple[str, ...] = ()
 
     def find(self, *tags: str) -> str | None:
         """Return the first value that is given for one of some data names, or None."""
         for tag in tags:
             for value in self.values.get(tag, ()):
-                if value.strip() not in _UNKNOWN:
+                if not is_unknown(value):
                     return value.strip()
         return None
 
 
-def parse_cif_blocks(name: str, text: str) -> list[CifBlock]:
+def parse_cif_blocks(name: str, text: str) -> tuple[list[CifBlock | HostError], list[str]]:
     """Parse a CIF into its blocks, in their order.
+
+    Words that stand where a data name is due, such as one without its underscore, are left out.
+
+    Returns
+    -------
+    blocks : list of CifBlock or HostError
+        The blocks, or what is wrong with them.
+    notes : list of str
+        What was left out.
 
     Raises
     ------
     HostError
-        If the syntax is broken, or a block has a data name twice.
+        If the syntax is broken.
     """
-    from gemmi import cif
-
-    try:
-        document = cif.read_string(text, 0)
-    except (ValueError, RuntimeError) as error:
-        where = str(error).removeprefix("string:").splitlines()[0]
-        raise make_host_error(
-            name, f"it is no readable CIF (line {where})", "Check it with a CIF validator"
-        ) from error
-    return [_read_block(block) for block in document]
+    document, notes = parse_document(name, text)
+    blocks: list[CifBlock | HostError] = []
+    for block in document:
+        try:
+            blocks.append(_read_block(name, block))
+        except HostError as error:
+            blocks.append(error)
+    return blocks, notes
 
 
-def _read_block(block: cif.Block) -> CifBlock:
+def _read_block(name: str, block: cif.Block) -> CifBlock:
     from gemmi import cif
 
     values: dict[str, list[str]] = {}
-    raw = []
+    raw, notes = [], []
     for item in block:
         columns = _list_columns(item)
-        if any(_RAW_DATA.match(tag.lower().replace(".", "_")) for tag, _ in columns):
+        if any(_RAW_DATA.match(_normalise(tag)) for tag, _ in columns):
             raw.append(item)
             continue
         for tag, column in columns:
-            key = tag.lower().replace(".", "_")
+            key = _normalise(tag)
+            texts = [v if cif.is_null(v) else cif.as_string(v) for v in column]
             if key in values:
-                reason = f"block {block.name} gives {tag} twice"
-                raise make_host_error(block.name, reason, "Keep one of them, or make two blocks")
-            values[key] = [v if cif.is_null(v) else cif.as_string(v) for v in column]
+                _check_repeated(name, block.name, tag, values[key] == texts)
+                notes.append(f"{tag} is given twice: the first one was used.")
+            else:
+                values[key] = texts
     for item in raw:
         item.erase()
-    return CifBlock(block.name.strip(), values, block.as_string())
+    return CifBlock(block.name.strip(), values, block.as_string(), tuple(notes))
+
+
+def _check_repeated(name: str, block: str, tag: str, is_same: bool) -> None:
+    """Raise HostError if a data name that matters is given twice with different values."""
+    if not is_same and _normalise(tag).startswith(_CRYSTAL):
+        reason = f"block {block} gives {tag} twice, with different values"
+        raise make_host_error(name, reason, "Keep one of them, or make two blocks")
+
+
+def _normalise(tag: str) -> str:
+    return tag.lower().replace(".", "_")
 
 
 def _list_columns(item: Any) -> list[tuple[str, list[str]]]:

@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock
-from aiida_hpaint.science.structures.reading.numbers import parse_number
+from aiida_hpaint.science.structures.reading.labels import number_labels
+from aiida_hpaint.science.structures.reading.numbers import is_unknown, parse_number
 from aiida_hpaint.science.structures.reading.site_elements import (
     TypeSymbol,
     choose_element,
     parse_type_symbol,
 )
 from aiida_hpaint.science.structures.records import ListedSite
+from aiida_hpaint.science.types import FloatArray
 
-__all__ = ["COORDINATES", "read_cif_sites"]
+__all__ = ["has_sites", "read_cif_sites"]
 
-COORDINATES = ("_atom_site_fract_x", "_atom_site_fract_y", "_atom_site_fract_z")
-_UNKNOWN = ("?", ".", "")
+_FRACTIONAL = ("fract_x", "fract_y", "fract_z")
+_CARTESIAN = ("cartn_x", "cartn_y", "cartn_z")
+_SINGULAR = 1e-6
+_GIVE_TYPES = "Give each site its element as _atom_site_type_symbol"
 
 _Row = Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The list of sites of a block, and what helps to read it.
+
+    Attributes
+    ----------
+    label
+        Label of the record, for errors.
+    rows
+        Values by data name, without `_atom_site_`; rows of `?` and `.` are left out.
+    formula
+        Elements of the formula.
+    axes
+        Names of the coordinates.
+    charges
+        Oxidation numbers by type symbol.
+    chosen
+        Labels whose element the formula decided, for a note.
+    """
+
+    label: str
+    rows: list[dict[str, str]]
+    formula: Collection[str]
+    axes: tuple[str, ...]
+    charges: Mapping[str, float]
+    chosen: list[str] = field(default_factory=list)
+
+
+def has_sites(block: CifBlock) -> bool:
+    """Return whether a block lists sites, and not only a form with `?`."""
+    names = (*_FRACTIONAL, *_CARTESIAN, "label", "type_symbol")
+    listed = any(f"_atom_site_{axis}" in block.values for axis in (*_FRACTIONAL, *_CARTESIAN))
+    return listed and any(block.find(f"_atom_site_{name}") is not None for name in names)
+
+
 def read_cif_sites(
-    label: str, block: CifBlock, formula: Collection[str]
-) -> tuple[tuple[ListedSite, ...], list[str]]:
+    label: str, block: CifBlock, formula: Collection[str], cell: FloatArray, notes: list[str]
+) -> tuple[ListedSite, ...]:
     """Read the listed sites of a block.
 
     Parameters
@@ -37,139 +77,176 @@ def read_cif_sites(
         The block.
     formula
         Elements of its formula, which decide where a label can mean several; may be empty.
+    cell : (3, 3)
+        Lattice vectors as rows, in Å, in the standard orientation (a along x, b in xy).
+    notes
+        Takes what is assumed.
 
     Returns
     -------
-    sites : tuple of ListedSite
+    tuple of ListedSite
         The sites, in the order of the file.
-    notes : list of str
-        What was assumed.
 
     Raises
     ------
     HostError
         With the problems of all rows.
     """
-    rows = _list_rows(block)
-    names = [row.get("label", "") for row in rows]
+    table = _make_table(label, block, formula)
     sites: list[ListedSite] = []
     problems: list[HostProblem] = []
-    notes: list[str] = []
-    for row in rows:
+    for row in table.rows:
         try:
-            sites.extend(_read_row(label, row, formula, names, notes))
+            sites.extend(_read_row(table, row))
         except HostError as error:
             problems.extend(error.problems)
     if problems:
         raise HostError(problems)
-    return _with_unique_labels(sites, notes), notes
+    if table.chosen:
+        notes.append(f"Elements that the formula decides: {'; '.join(table.chosen)}.")
+    if table.axes == _CARTESIAN:
+        sites = _make_fractional(label, block, sites, cell, notes)
+    return number_labels(sites, notes)
 
 
-def _list_rows(block: CifBlock) -> list[dict[str, str]]:
-    count = len(block.values[COORDINATES[0]])
+def _make_table(label: str, block: CifBlock, formula: Collection[str]) -> _Table:
+    values = block.values
+    axes = _FRACTIONAL if f"_atom_site_{_FRACTIONAL[0]}" in values else _CARTESIAN
+    for axis in axes:
+        if f"_atom_site_{axis}" not in values:
+            reason = f"its list of sites has no _atom_site_{axis}"
+            raise make_host_error(label, reason, "Complete the CIF")
+    count = len(values[f"_atom_site_{axes[0]}"])
     columns = {
         key.removeprefix("_atom_site_"): column
-        for key, column in block.values.items()
+        for key, column in values.items()
         if key.startswith("_atom_site_") and len(column) == count
     }
-    return [{key: column[at] for key, column in columns.items()} for at in range(count)]
+    rows = [{key: column[at] for key, column in columns.items()} for at in range(count)]
+    needed = (*axes, "label", "type_symbol")
+    rows = [row for row in rows if not all(is_unknown(row.get(key)) for key in needed)]
+    types = values.get("_atom_type_symbol", [])
+    numbers = values.get("_atom_type_oxidation_number", [])
+    charges = {
+        kind: charge
+        for kind, number in zip(types, numbers, strict=False)
+        if (charge := parse_number(number)) is not None
+    }
+    return _Table(label, rows, formula, axes, charges)
 
 
-def _read_row(
-    label: str, row: _Row, formula: Collection[str], names: list[str], notes: list[str]
-) -> list[ListedSite]:
-    name = row.get("label", "?")
-    name = row.get("type_symbol", "?") if name in _UNKNOWN else name
-    is_dummy = "dum" in (row.get("calc_flag", ""), row.get("type_symbol", "").lower())
-    types = [TypeSymbol("X")] if is_dummy else _read_types(label, row, formula, names, notes)
-    position = _read_position(label, row)
-    occupancy = _read_occupancy(label, row)
+def _read_row(table: _Table, row: _Row) -> list[ListedSite]:
+    text = row.get("type_symbol", "")
+    is_dummy = "dum" in (row.get("calc_flag", "").lower(), text.lower())
+    types = _read_types(table, row) if not is_dummy else parse_type_symbol(text)[:1]
+    position = _read_position(table, row)
+    occupancy = _read_occupancy(table, row, is_counted=is_dummy or position is None)
     attached = parse_number(row.get("attached_hydrogens"))
+    name = _name(row)
     return [
         ListedSite(
-            label=name if len(types) == 1 else f"{name}-{each.symbol}",
+            label=name if len(types) < 2 else f"{name}-{each.symbol}",
             symbol=each.symbol,
             position=position,
             occupancy=occupancy * each.occupancy,
-            assembly=_given(row, "disorder_assembly"),
-            group=_given(row, "disorder_group"),
+            assembly=_read_text(row, "disorder_assembly"),
+            group=_read_text(row, "disorder_group"),
             attached_hydrogens=each.hydrogens if attached is None else round(attached),
-            charge=each.charge,
+            charge=table.charges.get(text) if each.charge is None else each.charge,
             is_dummy=is_dummy,
         )
-        for each in types
+        for each in types or [TypeSymbol("X")]
     ]
 
 
-def _read_types(
-    label: str, row: _Row, formula: Collection[str], names: list[str], notes: list[str]
-) -> list[TypeSymbol]:
-    text, name = row.get("type_symbol", "?"), row.get("label", "?")
-    if text not in _UNKNOWN:
+def _read_types(table: _Table, row: _Row) -> list[TypeSymbol]:
+    text, name = row.get("type_symbol"), row.get("label", "?")
+    if text is not None and not is_unknown(text):
         found = parse_type_symbol(text)
         if found:
             return found
-        reason = f"its element is not clear from {text!r}"
-        remedy = "Give each site its element as _atom_site_type_symbol"
-        raise make_host_error(label, reason, remedy, _name(row))
-    symbol, readings = choose_element(name, formula, names)
-    if symbol is None:
+        raise _make_error(table, row, f"its element is not clear from {text!r}", _GIVE_TYPES)
+    others = [row.get("label", "") for row in table.rows]
+    found_element = choose_element(name, table.formula, others)
+    readings = " or ".join(found_element.readings)
+    if found_element.symbol is None:
         reason = f"its element is not clear from {name!r}"
         if readings:
-            reason += f" ({' or '.join(readings)}?)"
-        remedy = "Give each site its element as _atom_site_type_symbol"
-        raise make_host_error(label, reason, remedy, _name(row))
-    if len(readings) > 1 and symbol in formula:
-        notes.append(f"Site {name} is {symbol}: the label can mean {' or '.join(readings)}.")
-    return [TypeSymbol(symbol)]
+            reason += f" ({readings}?)"
+        if table.formula:
+            reason += f" and the elements of its formula ({', '.join(sorted(table.formula))})"
+        raise _make_error(table, row, reason, _GIVE_TYPES)
+    if not found_element.is_plain:
+        table.chosen.append(f"{name} is {found_element.symbol} ({readings}?)")
+    return [TypeSymbol(found_element.symbol, charge=found_element.charge)]
 
 
-def _read_position(label: str, row: _Row) -> tuple[float, float, float] | None:
-    texts = [row.get(key.removeprefix("_atom_site_"), "?") for key in COORDINATES]
-    if any(text in _UNKNOWN for text in texts):
+def _read_position(table: _Table, row: _Row) -> tuple[float, float, float] | None:
+    texts = [row[axis] for axis in table.axes]
+    if any(is_unknown(text) for text in texts):
         return None
-    values = [parse_number(text) for text in texts]
-    if any(value is None for value in values):
+    values = [value for text in texts if (value := parse_number(text)) is not None]
+    if len(values) < 3:
         reason = f"its position is {' '.join(texts)}"
         remedy = "Write coordinates as decimal numbers, like 0.3333"
-        raise make_host_error(label, reason, remedy, _name(row))
-    x, y, z = (value for value in values if value is not None)
-    return x, y, z
+        raise _make_error(table, row, reason, remedy)
+    return values[0], values[1], values[2]
 
 
-def _read_occupancy(label: str, row: _Row) -> float:
+def _read_occupancy(table: _Table, row: _Row, is_counted: bool) -> float:
+    """Read the occupancy; above one, it counts atoms whose positions are not known."""
     text = row.get("occupancy", ".")
-    value = 1.0 if text in _UNKNOWN else parse_number(text)
-    if value is None or not 0 <= value <= 1 + 1e-3:
+    value = 1.0 if is_unknown(text) else parse_number(text)
+    if value is None or value < 0 or (value > 1 + 1e-3 and not is_counted):
         reason = f"its occupancy is {text}"
-        raise make_host_error(label, reason, "Write a number from 0 to 1", _name(row))
+        raise _make_error(table, row, reason, "Write a number from 0 to 1")
     return value
 
 
-def _given(row: _Row, key: str) -> str:
-    text = row.get(key, "")
-    return "" if text in _UNKNOWN else text
+def _make_fractional(
+    label: str, block: CifBlock, sites: list[ListedSite], cell: FloatArray, notes: list[str]
+) -> list[ListedSite]:
+    """Convert Cartesian positions (Å), by the transformation of the block where it has one."""
+    matrix, vector = np.linalg.inv(cell.T), np.zeros(3)
+    forward, backward = (_read_transformation(block, kind) for kind in ("fract", "cartn"))
+    if forward is not None:
+        matrix, vector = forward
+    elif backward is not None:
+        if abs(np.linalg.det(backward[0])) < _SINGULAR:
+            reason = "its _atom_sites_Cartn_tran_matrix is singular"
+            raise make_host_error(label, reason, "Correct the CIF")
+        matrix = np.linalg.inv(backward[0])
+        vector = -matrix @ backward[1]
+    else:
+        axes = "a along x, b in the plane of x and y"
+        notes.append(f"Cartesian coordinates were taken to be in the standard frame: {axes}.")
+    found = []
+    for site in sites:
+        if site.position is not None:
+            x, y, z = (matrix @ np.array(site.position) + vector).tolist()
+            site = replace(site, position=(x, y, z))
+        found.append(site)
+    return found
+
+
+def _read_transformation(block: CifBlock, kind: str) -> tuple[FloatArray, FloatArray] | None:
+    def read(name: str) -> float | None:
+        return parse_number(block.find(f"_atom_sites_{kind}_tran_{name}"))
+
+    entries = [read(f"matrix_{i}{j}") for i in "123" for j in "123"]
+    vector = np.array([read(f"vector_{i}") or 0.0 for i in "123"])
+    known = [entry for entry in entries if entry is not None]
+    return (np.array(known).reshape(3, 3), vector) if len(known) == 9 else None
+
+
+def _read_text(row: _Row, key: str) -> str:
+    text = row.get(key)
+    return "" if text is None or is_unknown(text) else text
 
 
 def _name(row: _Row) -> str:
-    name = row.get("label", "?")
-    return f"site {row.get('type_symbol', '?') if name in _UNKNOWN else name}"
+    return _read_text(row, "label") or _read_text(row, "type_symbol") or "?"
 
 
-def _with_unique_labels(sites: list[ListedSite], notes: list[str]) -> tuple[ListedSite, ...]:
-    counts = Counter(site.label for site in sites)
-    taken = set(counts)
-    seen: Counter[str] = Counter()
-    found = []
-    for site in sites:
-        seen[site.label] += 1
-        if seen[site.label] > 1:
-            number = seen[site.label]
-            while f"{site.label}_{number}" in taken:
-                number += 1
-            new = f"{site.label}_{number}"
-            taken.add(new)
-            notes.append(f"A second site with the label {site.label} is called {new} here.")
-            site = replace(site, label=new)
-        found.append(site)
-    return tuple(found)
+def _make_error(table: _Table, row: _Row, reason: str, remedy: str) -> HostError:
+    return make_host_error(table.label, reason, remedy, f"site {_name(row)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -15,11 +15,15 @@ from aiida_hpaint.science.structures.records import ListedSite, Record
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
 
-__all__ = ["SAME_IMAGE", "expand_record", "find_images", "is_partial"]
+__all__ = ["SAME_IMAGE", "expand_record", "find_images", "find_site_images", "is_partial"]
 
 SAME_IMAGE = 0.05
-"""Images of one site closer than this (Å) are that site, on a special position typed to few
-digits; images of different sites are never merged."""
+"""Images of one site closer than this (Å) are that site, on a special position; images of
+different sites are never merged."""
+
+_TYPED_IMAGE = 0.2
+"""The same for fully occupied sites, whose coordinates may be typed to few digits, if all their
+images pair up so. Atoms that are disordered about a special position are as close."""
 
 FULL_OCCUPANCY = 1e-3
 """How far from one an occupancy may be by rounding."""
@@ -48,15 +52,19 @@ def expand_record(record: Record, missing: Collection[str] = ("H", *ISOTOPES)) -
     kept = [site for site in record.sites if _is_atom(site)]
     if not kept:
         raise make_host_error(record.label, "it lists no atom", "Give the positions of the atoms")
-    positions = [np.array(site.position, dtype=np.float64) for site in kept]
-    images = [find_images(position, record.operations) for position in positions]
+    merged = [
+        _merge_images(np.array(site.position), record.operations, _choose_limits(site))
+        for site in kept
+    ]
+    images = [found for found, _ in merged]
+    typed = [site.label for site, (_, far) in zip(kept, merged, strict=True) if far > SAME_IMAGE]
     symbols = [s.symbol for s, found in zip(kept, images, strict=True) for _ in found]
     isotopes = Counter(symbol for symbol in symbols if symbol in ISOTOPES)
     metadata: dict[str, Json] = {
         "source": record.source,
         "block": record.block,
         "source_hash": record.source_hash,
-        "notes": [*record.notes, *_note_dropped(record)],
+        "notes": [*record.notes, *_note_dropped(record), *_note_merged(typed)],
         "site_labels": [s.label for s, found in zip(kept, images, strict=True) for _ in found],
         "formula": record.formulas.get("sum"),
         "units": None if record.units is None else f"{record.units:g}",
@@ -78,15 +86,41 @@ def expand_record(record: Record, missing: Collection[str] = ("H", *ISOTOPES)) -
 
 def find_images(position: FloatArray, operations: SymmetryOperations) -> FloatArray:
     """Return all (m, 3) positions of one site (fractional), the given one first."""
+    return _merge_images(position, operations, (SAME_IMAGE,))[0]
+
+
+def find_site_images(site: ListedSite, operations: SymmetryOperations) -> FloatArray:
+    """Return all (m, 3) positions of a listed site that has one (fractional), its own first.
+
+    Those of a fully occupied site may be typed to few digits: images up to 0.2 Å apart are the
+    same one.
+    """
+    position = np.array(site.position, dtype=np.float64)
+    return _merge_images(position, operations, _choose_limits(site))[0]
+
+
+def _choose_limits(site: ListedSite) -> tuple[float, ...]:
+    is_full = site.occupancy > 1 - FULL_OCCUPANCY
+    return (_TYPED_IMAGE, SAME_IMAGE) if is_full else (SAME_IMAGE,)
+
+
+def _merge_images(
+    position: FloatArray, operations: SymmetryOperations, limits: Sequence[float]
+) -> tuple[FloatArray, float]:
+    """Return the images of a site, and how far apart (Å) those were that are the same site."""
     moved = np.mod(operations.images(position[None])[:, 0], 1.0)
     moved[moved == 1.0] = 0.0  # what a tiny negative number becomes
-    found = position[None]
-    for image in moved:
-        apart = found - image
-        apart -= np.round(apart)
-        if np.linalg.norm(apart @ operations.cell, axis=1).min() > SAME_IMAGE:
-            found = np.concatenate([found, image[None]])
-    return found
+    images = np.concatenate([position[None], moved])
+    apart = images[:, None] - images
+    apart -= np.round(apart)
+    distances = np.linalg.norm(apart @ operations.cell, axis=2)
+    for tolerance in limits:
+        close = distances < tolerance
+        # Each image has to merge with the same ones as its partners, and with as many as others.
+        if (close[close.argmax(axis=1)] == close).all() and len(set(close[1:, 1:].sum(0))) == 1:
+            break
+    kept = np.unique(close.argmax(axis=1))
+    return images[kept], float(distances[close].max())
 
 
 def _check_sites(record: Record, missing: Collection[str]) -> None:
@@ -131,4 +165,13 @@ def _note_dropped(record: Record) -> list[str]:
         f"Rows {kind} were left out: {', '.join(labels)}."
         for kind, labels in kinds.items()
         if labels
+    ]
+
+
+def _note_merged(labels: Sequence[str]) -> list[str]:
+    if not labels:
+        return []
+    return [
+        f"Images closer than {_TYPED_IMAGE} Å were taken as one site on a special position: "
+        f"{', '.join(labels)}."
     ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 
-__all__ = ["parse_number"]
+__all__ = ["is_unknown", "parse_number"]
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d*\.?\d*\)?)?")
 
@@ -12,4 +13,10 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d*\.?\d*
 def parse_number(text: str | None) -> float | None:
     """Return the number that a text is, without its standard uncertainty; None if it is none."""
     match = _NUMBER.fullmatch(text.strip()) if text is not None else None
-    return float(match[1]) if match else None
+    value = float(match[1]) if match else math.nan
+    return value if math.isfinite(value) else None
+
+
+def is_unknown(text: str | None) -> bool:
+    """Return whether a value of a CIF is missing: `?`, `.`, empty, or not there at all."""
+    return text is None or text.strip() in ("?", ".", "")

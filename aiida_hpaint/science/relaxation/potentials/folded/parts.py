@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
-    from aiida_hpaint.science.relaxation.potentials.folded.directions import Directions
     from aiida_hpaint.science.relaxation.potentials.folded.radial import RadialTable
 
 Matrices = dict[int, "torch.Tensor"]
@@ -106,7 +105,7 @@ class Weights:
         Features before the first layer.
     table : RadialTable
         Functions of the distance.
-    directions : Directions
+    directions : module
         Spherical harmonics of the edge vectors.
     layers : tuple of Layer
         Interaction blocks.
@@ -119,14 +118,9 @@ class Weights:
     species: torch.Tensor
     embedding: torch.Tensor
     table: RadialTable
-    directions: Directions
+    directions: Any
     layers: tuple[Layer, ...]
     readout: torch.Tensor
     readout_bias: float
     scale: torch.Tensor
     shift: torch.Tensor
-
-    @property
-    def elements(self) -> frozenset[int]:
-        """Atomic numbers that the network knows."""
-        return frozenset((self.species >= 0).nonzero()[:, 0].tolist())
