@@ -167,7 +167,11 @@ STAGES: tuple[Stage, ...] = (
         inputs=RelaxationInputs,
         make_inputs=_make_relaxation_inputs,
         run=score_samples,
-        select=lambda settings: Selection(keep=settings.candidates, same=settings.filter.same),
+        select=lambda settings: Selection(
+            keep=settings.candidates,
+            same=settings.filter.same,
+            misplaced=settings.misplaced,
+        ),
     ),
     Stage(
         name="relax_inserted",
@@ -180,7 +184,10 @@ STAGES: tuple[Stage, ...] = (
         make_inputs=_make_relaxation_inputs,
         run=relax_samples,
         select=lambda settings: Selection(
-            keep=settings.keep, window=settings.keep_window, same=settings.filter.same
+            keep=settings.keep,
+            window=settings.keep_window,
+            same=settings.filter.same,
+            misplaced=settings.misplaced,
         ),
     ),
     Stage(

@@ -80,7 +80,12 @@ class SamplingSettings(Settings):
         None,
         ge=0,
         description="largest number of times that a sample whose inserted sites have implausible "
-        "surroundings is resampled",
+        "surroundings, or other parents than the record of the host says, is resampled",
+    )
+    use_parents: bool = Field(
+        True,
+        description="sample H near the atoms that carry it, where the record of the host says "
+        "which these are",
     )
     start_time: float = Field(
         1.0,
@@ -335,6 +340,12 @@ class RestorationSettings(Settings):
     )
     candidates: int = Field(
         10, ge=1, description="number of samples of each host that are relaxed after the score"
+    )
+    misplaced: float = Field(
+        0.5,
+        ge=0,
+        description="energy by which a sample has to be lower to go on instead of another, for "
+        "each H that other atoms carry than the record of the host says, eV",
     )
     relax_inserted: RelaxationSettings | None = Field(
         RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"

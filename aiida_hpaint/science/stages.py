@@ -54,6 +54,11 @@ class Selection(Settings):
     same: float = Field(
         FilterSettings().same, gt=0, description="largest distance of sites in duplicates, Å"
     )
+    misplaced: float = Field(
+        0.0,
+        ge=0,
+        description="energy that counts against each H that is not where the record says, eV",
+    )
 
 
 class SamplingInputs(SamplingSettings):
@@ -159,17 +164,21 @@ def start_from_guesses(
 
 
 def propose_and_filter(
-    samples: StructureBatch, symmetry: SymmetrySettings, filtering: FilterSettings
+    samples: StructureBatch,
+    symmetry: SymmetrySettings,
+    filtering: FilterSettings,
+    use_parents: bool = True,
 ) -> StructureBatch:
     """Add symmetric arrangements, where asked for, and mark what is not worth relaxing.
 
-    This ends the sampling stage, and begins a restoration that has none.
+    This ends the sampling stage, and begins a restoration that has none. With `use_parents` all
+    arrangements have H where the budget of the host says.
     """
     from aiida_hpaint.science.evaluation import filter_samples
     from aiida_hpaint.science.symmetry import add_symmetric_proposals
 
     return (
-        filter_samples(add_symmetric_proposals(samples, symmetry), filtering)
+        filter_samples(add_symmetric_proposals(samples, symmetry, use_parents), filtering)
         if len(samples)
         else samples
     )
@@ -202,7 +211,8 @@ def sample_hosts(
     samples = samples.with_scalars(host=places[samples.scalars["host"]])
     if several:
         samples = number_samples(samples)
-    return StageResult(propose_and_filter(samples, inputs.symmetry, inputs.filter), trajectory)
+    proposed = propose_and_filter(samples, inputs.symmetry, inputs.filter, inputs.use_parents)
+    return StageResult(proposed, trajectory)
 
 
 def relax_samples(
@@ -216,7 +226,7 @@ def relax_samples(
     resumes = [record.get("stage") for record in samples.history][-1:] == [name]
     if inputs.select is not None and not resumes:
         select = inputs.select
-        samples = select_lowest(samples, select.keep, select.window, select.same)
+        samples = select_lowest(samples, select.keep, select.window, select.same, select.misplaced)
     relaxed = relax(
         samples,
         inputs.relaxation,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.campaigns import hash_host, hash_hosts, hash_plan
 from aiida_hpaint.science.structures import StructureBatch, concatenate
+from aiida_hpaint.science.structures.budget.parents import write_parents
 
 HOSTS = st.integers(0, 2**32 - 1).map(lambda seed: make_host(np.random.default_rng(seed)))
 
@@ -148,3 +149,16 @@ def test_how_and_where_jobs_run_does_not_count(path: str, value: object) -> None
 )
 def test_settings_and_models_count(path: str, value: object) -> None:
     assert hash_plan(changed(path, value)) != hash_plan(PLAN)
+
+
+def test_the_number_of_sites_that_each_atom_carries_counts(brucite: StructureBatch) -> None:
+    known = np.flatnonzero(~brucite.inserted)
+    count = int(brucite.insert_counts[0])
+    told = write_parents(brucite, [[known[-1]] * count])
+    other = write_parents(brucite, [[known[0]] * count])
+    unknown = write_parents(brucite, [[-1] * count])
+    assert hash_host(unknown) == hash_host(brucite)
+    assert len({hash_host(each) for each in (brucite, told, other)}) == 3
+    order = np.concatenate([known[::-1], np.flatnonzero(brucite.inserted)])
+    turned = write_parents(reordered(brucite, order), [[0] * count])
+    assert hash_host(turned) == hash_host(told)

@@ -26,8 +26,10 @@ The same command continues an interrupted run. With --compare each generator has
 and the report shows all generators together.
 
 --half selects one half of the references by the SHA-256 of their reduced formula: `tune` to choose
-settings and models, `final` for final figures. With --potentials other potentials evaluate the
-relaxed structures, and the report says how well they agree and which is right more often.
+settings and models, `final` for final figures. With --budget each host says how many H each of its
+atoms has lost, as labels like OH and Wat do in a record. With --potentials other potentials
+evaluate the relaxed structures, and the report says how well they agree and which is right more
+often.
 
 With --submit AiiDA runs the jobs; --show writes the results.
 
@@ -82,6 +84,9 @@ _RATES = {
 @click.option("--unrelaxed", is_flag=True, help="Compare samples without relaxing them.")
 @click.option("--half", type=click.Choice(["tune", "final"]), help="Half of the references.")
 @click.option(
+    "--budget", is_flag=True, help="Hosts say which atoms carry the removed H, as records may."
+)
+@click.option(
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
@@ -113,7 +118,8 @@ def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **fla
     silence_warnings()
     from aiida_hpaint.science.benchmark import read_references
 
-    chosen = read_references(references, flags["element"], flags["half"], flags["limit"])
+    selection = [flags[name] for name in ("element", "half", "limit", "budget")]
+    chosen = read_references(references, *selection)
     if chosen.left_out:
         has = f"no {flags['element']} or nothing else"
         click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)

@@ -48,7 +48,10 @@ def measure_host(
     began = time.process_time()
     drawn = generate(host, settings.require_sampling())
     sampled = time.process_time()
-    start = propose_and_filter(drawn, settings.symmetry, settings.filter) if relaxed else drawn
+    start = drawn
+    if relaxed:
+        use_parents = settings.require_sampling().use_parents
+        start = propose_and_filter(drawn, settings.symmetry, settings.filter, use_parents)
     samples = relax_and_rank(start, settings) if relaxed else _skip_relaxation(drawn)
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None

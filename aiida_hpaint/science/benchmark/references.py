@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.plausibility import find_contacts
+from aiida_hpaint.science.plausibility.carriers import find_carriers
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parents
 from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol, is_element
 
 Half = Literal["tune", "final"]
@@ -43,7 +46,11 @@ class References:
 
 
 def read_references(
-    files: Sequence[Path], element: str = "H", half: Half | None = None, limit: int | None = None
+    files: Sequence[Path],
+    element: str = "H",
+    half: Half | None = None,
+    limit: int | None = None,
+    budget: bool = False,
 ) -> References:
     """Read complete structures and remove the sites of an element.
 
@@ -57,6 +64,9 @@ def read_references(
         Half that is read, see `find_half`; None: all.
     limit
         Largest number of structures, counted within the half.
+    budget
+        Whether the hosts say which atoms carry the removed H, as labels of records do (`OH`,
+        `Wat`); see `add_budget`.
 
     Raises
     ------
@@ -79,7 +89,24 @@ def read_references(
     hosts, references = remove_sites(complete[indices], element)
     hashes = {path.name: hash_file(path) for path in files}
     source = {"references": hashes, "element": element, "half": half, "limit": limit}
+    if budget:
+        hosts, references = add_budget(hosts, references)
+        source["budget"] = True
     return References(hosts, references, indices, source, int((~fits).sum()))
+
+
+def add_budget(
+    hosts: StructureBatch, complete: StructureBatch
+) -> tuple[StructureBatch, StructureBatch]:
+    """Return hosts and complete structures with the parents of all H in their metadata.
+
+    How many H each atom carries is all that the hosts get to know. Inserted sites that nothing
+    carries, and elements other than H, have no parent.
+    """
+    parents = [find_carriers(find_contacts(one, np.array([0])))[0] for one in complete]
+    hydrogen = [one.numbers[one.inserted] == 1 for one in complete]
+    known = [np.where(mask, one, UNKNOWN) for one, mask in zip(parents, hydrogen, strict=True)]
+    return write_parents(hosts, known), write_parents(complete, known)
 
 
 def find_half(numbers: NDArray[np.int64]) -> Half:

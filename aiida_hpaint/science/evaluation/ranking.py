@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
+from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
@@ -15,9 +16,18 @@ SAME_ENERGY = 0.001
 
 
 def select_lowest(
-    samples: StructureBatch, keep: int, window: float, same: float = FilterSettings().same
+    samples: StructureBatch,
+    keep: int,
+    window: float,
+    same: float = FilterSettings().same,
+    misplaced: float = 0.0,
 ) -> StructureBatch:
     """Keep the lowest relaxed samples of each host; mark the rest HIGHER_IN_ENERGY or DUPLICATE.
+
+    Where the budget of a host says which atoms carry H, a sample with another distribution counts
+    as higher by `misplaced` for each H that is elsewhere: records are mostly right, and energies
+    before the end of a relaxation are off by more than a proton transfer costs. It still goes on
+    where its energy makes the case.
 
     Parameters
     ----------
@@ -27,10 +37,14 @@ def select_lowest(
         Samples within this energy above the lowest, eV per atom, are kept too, up to twice `keep`.
     same
         Largest distance in Å of inserted sites at which samples count as duplicates.
+    misplaced
+        Energy in eV for each H that is not where the budget says.
     """
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
-    energies = samples.scalars["energy"] / samples.site_counts
+    penalties = misplaced * np.maximum(count_misplaced(samples), 0) if misplaced else 0.0
+    energies = (samples.scalars["energy"] + penalties) / samples.site_counts
     for members in _relaxed_by_host(samples):
+        members = members[np.argsort(energies[members], kind="stable")]
         repeats = _find_repeats(samples, members, energies, same)
         statuses[repeats] = SampleStatus.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]

@@ -11,6 +11,7 @@ import spglib
 from ase.data import covalent_radii
 
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
+from aiida_hpaint.science.symmetry.budget import Room
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import (
     centre_on_images,
@@ -42,6 +43,8 @@ class HostSites:
         Positions without free parameters.
     kind, count
         Atomic number and number of the sites to insert.
+    room
+        Which sites of the host carry them; None where that is not known.
     """
 
     host: FloatArray
@@ -51,6 +54,7 @@ class HostSites:
     special: FloatArray
     kind: int
     count: int
+    room: Room | None = None
 
     def first(self, number: int) -> HostSites:
         """Return the same with the first sampled sites only, which represent all."""
@@ -155,6 +159,8 @@ def find_orbits(group: SymmetryGroup, sites: HostSites, reach: float) -> list[Or
             length[0] < SHORTEST_BOND_RATIO
             or (compute_distances(group, points[:1], points)[0, 1:] < SHORTEST_SEPARATION).any()
         ):
+            continue
+        if sites.room is not None and not sites.room.holds(points):
             continue
         alike = [other.points for other in found if len(other) == len(points)]
         if alike and compute_distances(group, points[:1], np.concatenate(alike)).min() < SAME_ORBIT:

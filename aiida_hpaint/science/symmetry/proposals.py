@@ -15,6 +15,7 @@ from aiida_hpaint.science.settings import SymmetrySettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.sample_origin import GENERATED, SYMMETRISED, WYCKOFF
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.symmetry.budget import Room
 from aiida_hpaint.science.symmetry.distinct import DistinctArrangements
 from aiida_hpaint.science.symmetry.group import SymmetryGroup
 from aiida_hpaint.science.symmetry.positions import (
@@ -44,19 +45,23 @@ class Proposal:
 
 @dataclass(frozen=True)
 class _Host:
-    """Sites of a host (n, 3), their numbers, and the numbers (m,) of its inserted sites."""
+    """Sites of a host (n, 3), their numbers, the numbers (m,) of its inserted sites, their room."""
 
     group: SymmetryGroup
     frac: FloatArray
     kinds: IntArray
     numbers: IntArray
+    room: Room | None
 
     def distinct(self, tolerance: float) -> DistinctArrangements:
         return DistinctArrangements(self.group, self.numbers, self.frac, self.kinds, tolerance)
 
 
 def make_proposals(
-    samples: StructureBatch, usable: BoolArray, settings: SymmetrySettings
+    samples: StructureBatch,
+    usable: BoolArray,
+    settings: SymmetrySettings,
+    use_parents: bool = True,
 ) -> list[Proposal]:
     """Make proposals for a host, each once, and none that repeats a sample.
 
@@ -66,6 +71,8 @@ def make_proposals(
         S samples of one host, all with positions.
     usable : (S,)
         Samples to symmetrise; all samples count for Wyckoff positions.
+    use_parents
+        Whether all inserted sites of a proposal are where the budget of the host says.
     """
     one, known = samples[0], ~samples[0].inserted
     group = SymmetryGroup.of(
@@ -74,7 +81,8 @@ def make_proposals(
     if len(group) == 1:
         return []
     sites = group.enter(one.frac_coords[known])
-    host = _Host(group, sites, one.numbers[known], one.numbers[one.inserted])
+    room = Room.of(one, group) if use_parents else None
+    host = _Host(group, sites, one.numbers[known], one.numbers[one.inserted], room)
     arrangements = group.enter(samples.frac_coords[samples.inserted])
     arrangements = arrangements.reshape(len(samples), -1, 3)
     kept, weights = _representatives(host, arrangements, usable)
@@ -120,7 +128,8 @@ def _candidates(
             for frac in symmetrise_arrangement(
                 host.group, host.numbers, arrangements[index], settings.reach
             ):
-                yield frac, SYMMETRISED, int(index)
+                if host.room is None or host.room.holds(frac):
+                    yield frac, SYMMETRISED, int(index)
     if settings.wyckoff and len(set(host.numbers.tolist())) == 1:
         sites = _sites(host, arrangements[kept], weights, settings.tolerance)
         for frac in propose_wyckoff(host.group, sites, settings.reach, settings.wyckoff):
@@ -140,6 +149,7 @@ def _sites(
         find_special_positions(host.group, host.kinds, host.frac, tolerance),
         int(host.numbers[0]),
         count,
+        host.room,
     )
     # The order of sites in a sample is arbitrary: sites near the host come first.
     lengths = compute_bond_ratios(host.group, sites, sites.sampled).reshape(-1, count)
@@ -148,7 +158,9 @@ def _sites(
     return replace(sites, sampled=sampled.reshape(-1, 3))
 
 
-def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings) -> StructureBatch:
+def add_symmetric_proposals(
+    samples: StructureBatch, settings: SymmetrySettings, use_parents: bool = True
+) -> StructureBatch:
     """Append proposals that are symmetric under operations of their host to the samples.
 
     Parameters
@@ -156,6 +168,8 @@ def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings)
     samples
         With the scalars `host`, `sample` and `status`. Those that are SAMPLED and have no sites too
         close to each other are symmetrised; all that have positions count for Wyckoff positions.
+    use_parents
+        Whether all inserted sites of a proposal are where the budget of the host says.
 
     Returns
     -------
@@ -171,7 +185,7 @@ def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings)
         origin=samples.scalars.get("origin", np.full(len(samples), GENERATED)).astype("U16"),
         parent=np.full(len(samples), -1),
     )
-    batches = [sampled, *_propose_by_host(sampled, settings)]
+    batches = [sampled, *_propose_by_host(sampled, settings, use_parents)]
     together = concatenate(batches)
     record = {
         "stage": "symmetry",
@@ -183,7 +197,9 @@ def add_symmetric_proposals(samples: StructureBatch, settings: SymmetrySettings)
     return together.with_history(record)
 
 
-def _propose_by_host(sampled: StructureBatch, settings: SymmetrySettings) -> list[StructureBatch]:
+def _propose_by_host(
+    sampled: StructureBatch, settings: SymmetrySettings, use_parents: bool
+) -> list[StructureBatch]:
     """Return proposals, one batch for each host that has some."""
     batches = []
     hosts, pending = (
@@ -196,7 +212,7 @@ def _propose_by_host(sampled: StructureBatch, settings: SymmetrySettings) -> lis
             continue
         samples = sampled[placed]
         usable = pending[placed] & ~find_too_close(find_contacts(samples, np.arange(len(samples))))
-        found = make_proposals(samples, usable, settings)
+        found = make_proposals(samples, usable, settings, use_parents)
         if found:
             # Numbers continue after all samples of the host, including those without positions.
             batches.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -58,7 +59,12 @@ _MAX_NODES = 20000
 
 
 def combine_orbits(
-    sizes: IntArray, scores: FloatArray, fit: BoolArray, total: int, count: int
+    sizes: IntArray,
+    scores: FloatArray,
+    fit: BoolArray,
+    total: int,
+    count: int,
+    has_room: Callable[[tuple[int, ...]], bool] | None = None,
 ) -> list[tuple[int, ...]]:
     """Find sets of orbits whose sizes add up to a total, the highest sum of scores first.
 
@@ -74,6 +80,8 @@ def combine_orbits(
         Number of sites.
     count
         Largest number of sets.
+    has_room
+        Whether a set, complete or not, can be occupied; None: all can.
     """
     order = np.lexsort((np.arange(len(sizes)), -scores / sizes))
     rate = scores[order] / sizes[order]
@@ -91,8 +99,9 @@ def combine_orbits(
         candidate = int(order[place])
         branches = [(filled, score, chosen)]
         if filled + sizes[candidate] <= total and fit[candidate, list(chosen)].all():
-            more = filled + int(sizes[candidate]), score + float(scores[candidate])
-            branches.append((*more, (*chosen, candidate)))
+            more, members = filled + int(sizes[candidate]), (*chosen, candidate)
+            if has_room is None or has_room(members):
+                branches.append((more, score + float(scores[candidate]), members))
         for now, value, members in branches:
             # Orbits are sorted by score per site, so the next one bounds what later ones can add.
             left = total - now
@@ -195,7 +204,14 @@ def _combinations(
         return []
     sizes = np.array([len(orbit) for orbit in orbits])
     scores = sizes / sites.count * np.array([orbit.worth for orbit in orbits])
-    chosen = combine_orbits(sizes, scores, _fit(group, orbits), sites.count, COMBINED)
+    fit, has_room = _fit(group, orbits), None
+    if (room := sites.room) is not None:
+        loads = np.array([room.measure_loads(orbit.points)[0].sum(0) for orbit in orbits])
+
+        def has_room(members: tuple[int, ...]) -> bool:
+            return room.fits(loads[list(members)].sum(0))
+
+    chosen = combine_orbits(sizes, scores, fit, sites.count, COMBINED, has_room)
     return [
         (float(scores[list(members)].sum()), np.concatenate([orbits[i].points for i in members]))
         for members in chosen

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.science.benchmark import read_references
 from aiida_hpaint.science.benchmark.references import find_half, format_reduced_formula
+from aiida_hpaint.science.plausibility import count_misplaced
+from aiida_hpaint.science.structures.budget.parents import read_parents
 
 REFERENCES = sorted((Path(__file__).parents[3] / "examples" / "references").glob("*.cif"))
 HOSTS = REFERENCES[0].parents[1] / "hosts"
@@ -59,3 +61,18 @@ def test_nothing_to_take_out_is_said() -> None:
         read_references(REFERENCES[:1], "Cs")
     with pytest.raises(ValueError, match="no element 'hydrogen'"):
         read_references(REFERENCES[:1], "hydrogen")
+
+
+def test_hosts_may_say_which_atoms_carry_what_was_removed() -> None:
+    plain, told = (read_references(REFERENCES, budget=budget) for budget in (False, True))
+    assert "budget" not in plain.source
+    assert told.source == {**plain.source, "budget": True}
+    assert (count_misplaced(plain.complete) == -1).all()
+    assert (count_misplaced(told.complete) == 0).all()
+    for host, complete in zip(told.hosts, told.complete, strict=True):
+        parents = read_parents(host)
+        assert np.array_equal(parents, read_parents(complete))
+        if host.labels[0] == "brucite":
+            assert host.numbers[parents].tolist() == [8, 8]
+    lithium = read_references(REFERENCES, "Li", budget=True)
+    assert all((read_parents(host) == -1).all() for host in lithium.hosts)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from aiida_hpaint.science.evaluation import rank, select_lowest
+from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.budget.parents import write_parents
 
 Make = Callable[..., StructureBatch]
 
@@ -67,3 +69,22 @@ def test_only_relaxed_samples_are_ranked(brucite: Make) -> None:
 
 def test_a_host_without_relaxed_samples_has_no_rank(brucite: Make) -> None:
     assert rank(relaxed(brucite, [np.nan], status="failed")).scalars["rank"].tolist() == [-1]
+
+
+def test_misplaced_hydrogen_has_to_be_lower_by_more_than_a_margin(brucite: Make) -> None:
+    right, wrong = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.57]], [[0.2, 0.5, 0.4], [0.6, 0.8, 0.4]]
+    values = ((right, -10.0), (wrong, -10.4))
+    samples = concatenate(
+        [
+            brucite(sites, index, status="converged", energy=energy)
+            for index, (sites, energy) in enumerate(values)
+        ]
+    )
+    oxygens = np.flatnonzero(samples[0].numbers == 8).tolist()
+    told = write_parents(samples, [oxygens] * 2)
+    assert count_misplaced(told).tolist() == [0, 1]
+    for margin, kept in ((0.0, [1]), (0.3, [1]), (0.5, [0])):
+        statuses = select_lowest(told, keep=1, window=0.0, misplaced=margin).scalars["status"]
+        assert np.flatnonzero(statuses == "converged").tolist() == kept
+    unknown = select_lowest(samples, keep=1, window=0.0, misplaced=9.0).scalars["status"]
+    assert np.flatnonzero(unknown == "converged").tolist() == [1]

@@ -40,6 +40,7 @@ def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> Non
         "keep": fast.keep,
         "window": fast.keep_window,
         "same": fast.filter.same,
+        "misplaced": fast.misplaced,
     }
     assert inserted["select"]["keep"] == fast.candidates
     assert fast.score is not None
@@ -60,7 +61,7 @@ def test_a_score_is_a_stage_of_its_own(brucite: StructureBatch) -> None:
     assert score["relaxation"] == wanted.score.model_dump()
     assert score["select"] is None
     select = plan["relax_inserted"]["settings"]["select"]
-    assert select == {"keep": 4, "window": 0.0, "same": 0.3}
+    assert select == {"keep": 4, "window": 0.0, "same": 0.3, "misplaced": 0.5}
     assert plan["sample"]["settings"]["symmetry"]["symmetrised"]
     assert plan["refine"].value == 0.02
     assert plan["score"]["identity"].get_dict() == plan["relax_all"]["identity"].get_dict()

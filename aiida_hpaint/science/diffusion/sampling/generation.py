@@ -19,10 +19,14 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     identify_generator,
     refuse_without_trajectory,
 )
-from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
-from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
+from aiida_hpaint.science.diffusion.sampling.requests import (
+    find_unknown,
+    make_requests,
+    place_sites,
+    restore_order,
+)
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
-from aiida_hpaint.science.plausibility import find_implausible_samples
+from aiida_hpaint.science.plausibility import count_misplaced, find_implausible_samples
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
@@ -41,8 +45,9 @@ def generate(
     """Return `settings.samples` structures for each host, with positions for its inserted sites.
 
     The batch is ordered by host, then sample, and has the scalars `host`, `sample`, `status` and
-    `draws`: how often the sample was drawn until its surroundings were plausible, or `redraws` were
-    used up. A sample depends on (generator, settings, seed, host, sample index) alone.
+    `draws`: how often the sample was drawn until its surroundings were plausible and its H where
+    the budget of the host says, or `redraws` were used up. A sample depends on (generator,
+    settings, seed, host, sample index) alone.
 
     Parameters
     ----------
@@ -116,13 +121,13 @@ def _generate(
     numbering = np.tile(np.arange(settings.samples), len(hosts))
     samples = hosts[indices].with_scalars(host=indices, sample=numbering)
     if record:
-        refuse_large_recording(int(_find_unknown(samples).sum()), settings)
-    requests = _request(hosts, settings, generator)
+        refuse_large_recording(int(find_unknown(samples).sum()), settings)
+    requests = make_requests(hosts, settings, niggli=generator.is_niggli)
     paths = _sample(generator, requests, settings, record, _report(progress, tick, len(requests)))
-    made, draws = _with_positions(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
+    made, draws = place_sites(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))
     for _ in range(settings.redraws or 0):
-        again = again[find_implausible_samples(made[again])]
+        again = again[_find_rejected(made[again], settings)]
         if not len(again):
             break
         # The random numbers of a sample go on where they stopped, so that the new one depends on
@@ -130,7 +135,7 @@ def _generate(
         fresh = _sample(generator, [requests[row] for row in again], settings, record, None)
         for row, path in zip(again.tolist(), fresh, strict=True):
             paths[row] = path
-        made = _with_positions(samples, requests, paths)
+        made = place_sites(samples, requests, paths)
         draws[again] += 1
     statuses = np.where(made.placed, SampleStatus.SAMPLED.value, SampleStatus.NOT_A_NUMBER.value)
     made = made.with_scalars(status=statuses, draws=draws).with_history(
@@ -172,28 +177,10 @@ def _check(
         refuse_without_trajectory(generator)
 
 
-def _find_unknown(batch: StructureBatch) -> BoolArray:
-    """Return the sites without a position or, where all have one, the inserted ones."""
-    unplaced = np.isnan(batch.frac_coords).any(1)
-    return np.asarray(unplaced if unplaced.any() else batch.inserted)
-
-
-def _request(
-    hosts: StructureBatch, settings: SamplingSettings, generator: Generator
-) -> list[SampleRequest]:
-    requests = []
-    all_unknown, niggli = _find_unknown(hosts), generator.is_niggli
-    for index in range(len(hosts)):
-        sites = hosts.sites(index)
-        numbers, coords = hosts.numbers[sites], hosts.frac_coords[sites]
-        unknown = all_unknown[sites]
-        known = ~unknown
-        frame = find_host_frame(hosts.cells[index], numbers[known], coords[known], niggli=niggli)
-        frac = frame.enter(coords)
-        for sample in range(settings.samples):
-            rng = make_random_stream(settings.seed, sample, numbers, unknown)
-            requests.append(SampleRequest(frame, numbers, frac, unknown, rng))
-    return requests
+def _find_rejected(samples: StructureBatch, settings: SamplingSettings) -> BoolArray:
+    """Return (S,) whether a sample is implausible, or has another distribution of H than asked."""
+    rejected = find_implausible_samples(samples)
+    return rejected | (count_misplaced(samples) > 0) if settings.use_parents else rejected
 
 
 def _report(progress: Progress | None, tick: Tick | None, total: int) -> Tick:
@@ -214,7 +201,7 @@ def _sample(
     record: int,
     tick: Tick | None,
 ) -> list[SampledPath]:
-    """Return the positions that the generator finds.
+    """Return the positions that the generator finds, in the order of the hosts' sites.
 
     Raises
     ------
@@ -229,14 +216,4 @@ def _sample(
             f"the generator {generator.name} returned positions of shapes {found[:3]}... where "
             f"{expected[:3]}... was asked for"
         )
-    return paths
-
-
-def _with_positions(
-    samples: StructureBatch, requests: Sequence[SampleRequest], paths: Sequence[SampledPath]
-) -> StructureBatch:
-    coords, unknown = samples.frac_coords.copy(), _find_unknown(samples)
-    final = [one.frame.leave(path.final) for one, path in zip(requests, paths, strict=True)]
-    if final:
-        coords[unknown] = np.concatenate(final)
-    return samples.with_coords(coords)
+    return [restore_order(one, path) for one, path in zip(requests, paths, strict=True)]

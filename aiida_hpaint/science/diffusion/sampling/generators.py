@@ -20,6 +20,7 @@ from aiida_hpaint.science.diffusion.models.library import is_bundled, is_model_n
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
 from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures.budget.parents import UNKNOWN
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 GROUP = "hpaint.generators"
@@ -50,6 +51,11 @@ class SampleRequest:
         True for the sites to insert.
     rng
         The only source of random numbers. A rejected sample is resampled from where it stopped.
+    parents : (m,)
+        Site that carries each of the m `unknown` sites, as the budget of the host says; -1 where
+        that is not known. Generators that make use of it place the site near its parent.
+    order : (m,)
+        Place of each `unknown` site among the inserted sites of the host.
     """
 
     frame: HostFrame
@@ -57,11 +63,33 @@ class SampleRequest:
     frac: FloatArray
     unknown: BoolArray
     rng: np.random.Generator
+    parents: IntArray
+    order: IntArray
 
     @property
     def known(self) -> BoolArray:
         """(n,) True for sites of the host."""
         return ~self.unknown
+
+    @property
+    def guided(self) -> BoolArray:
+        """(n,) True for `unknown` sites whose parent is known."""
+        mask = self.unknown.copy()
+        mask[self.unknown] = self.parents != UNKNOWN
+        return mask
+
+    @property
+    def known_parents(self) -> IntArray:
+        """(g,) parents of the `guided` sites."""
+        return np.asarray(self.parents[self.parents != UNKNOWN])
+
+    @property
+    def bond_lengths(self) -> FloatArray:
+        """(g,) distances of the `guided` sites from their parents, sums of covalent radii in Å."""
+        from ase.data import covalent_radii
+
+        bonded = covalent_radii[self.numbers[self.guided]]
+        return np.asarray(bonded + covalent_radii[self.numbers[self.known_parents]])
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.models.cards import ModelCard
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
 from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest, Tick
+from aiida_hpaint.science.diffusion.sampling.guidance import Guidance
 from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
-from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
+from aiida_hpaint.science.diffusion.sampling.sampler import Estimate, Sampler
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.types import FloatArray
 
@@ -52,9 +53,17 @@ def inpaint(
         [request.unknown for request in requests],
     ).to(model.device, model.dtype)
     streams = NoiseStreams([request.rng for request in requests], clean.frac)
+    guidance = Guidance.create(requests, clean)
     sampler = make_sampler(clean, model.card, settings)
-    crystals = sampler.mark_moving(_start(requests, clean, sampler, streams))
+    crystals = sampler.mark_moving(_start(requests, clean, sampler, streams, guidance))
     prepared = model.network.prepare(crystals)
+
+    def make_estimate(index: int) -> Estimate:
+        levels, axes = sampler.predictor.levels[index], sampler.predictor.axes
+        return lambda noisy, reported: guidance.correct(
+            noisy, model.estimate(noisy, reported, prepared), levels, axes
+        )
+
     moving = [
         crystals.unknown[row, : len(request.unknown)].cpu().numpy()
         for row, request in enumerate(requests)
@@ -63,10 +72,7 @@ def inpaint(
     recorder.add(crystals, None, 0)
     for done, move in enumerate(sampler.moves):
         crystals, mean = sampler.step(
-            crystals,
-            move,
-            lambda noisy, levels: model.estimate(noisy, levels, prepared),
-            lambda: streams.normal(moving),
+            crystals, move, make_estimate(move[0]), lambda: streams.normal(moving)
         )
         recorder.add(crystals, mean, done + 1)
         if tick is not None:
@@ -75,18 +81,24 @@ def inpaint(
 
 
 def _start(
-    requests: Sequence[SampleRequest], clean: Crystals, sampler: Sampler, streams: NoiseStreams
+    requests: Sequence[SampleRequest],
+    clean: Crystals,
+    sampler: Sampler,
+    streams: NoiseStreams,
+    guidance: Guidance,
 ) -> Crystals:
-    """Return unknown sites anywhere in the cell, or at their guess plus noise of the first level.
+    """Return sites at their parents or guesses plus noise of the first level, others anywhere.
 
     At time 1 noise is so large that noisy positions are as good as uniform in the cell.
     """
-    unknown = [request.unknown for request in requests]
-    if sampler.times[0] == 1:
-        positions = streams.uniform(unknown)
-        return clean.with_frac(torch.where(clean.unknown[..., None], positions, clean.frac))
-    last = len(sampler.predictor.levels) - 1
-    return sampler.predictor.renoise(clean, last, 0, streams.normal(unknown))
+    unknown, last = [request.unknown for request in requests], len(sampler.predictor.levels) - 1
+    if sampler.times[0] < 1:
+        return sampler.predictor.renoise(clean, last, 0, streams.normal(unknown))
+    placed = guidance.place(clean, streams)
+    noisy = sampler.predictor.renoise(placed, last, 0, streams.normal(guidance.masks))
+    free = [mask & ~guided for mask, guided in zip(unknown, guidance.masks, strict=True)]
+    anywhere = clean.unknown & ~guidance.guided
+    return noisy.with_frac(torch.where(anywhere[..., None], streams.uniform(free), noisy.frac))
 
 
 class _Recorder:

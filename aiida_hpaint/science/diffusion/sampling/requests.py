@@ -1,0 +1,113 @@
+"""Requests for the samples of hosts, and the way of their positions back into the hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest
+from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
+from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+_WAVES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
+_AMPLITUDES = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
+
+
+def find_unknown(batch: StructureBatch) -> BoolArray:
+    """Return the sites without a position or, where all have one, the inserted ones."""
+    unplaced = np.isnan(batch.frac_coords).any(1)
+    return np.asarray(unplaced if unplaced.any() else batch.inserted)
+
+
+def make_requests(
+    hosts: StructureBatch, settings: SamplingSettings, *, niggli: bool = False
+) -> list[SampleRequest]:
+    """Return `settings.samples` requests for each host, in a frame of its own.
+
+    Their sites are those of the host in the same order, except that inserted sites with known
+    parents are sorted by these: random numbers then belong to a parent, wherever a file lists it.
+
+    Parameters
+    ----------
+    niggli
+        Whether the generator wants Niggli cells.
+
+    Raises
+    ------
+    ValueError
+        If the budget of a host names a parent that is no site of the host.
+    """
+    requests = []
+    all_unknown = find_unknown(hosts)
+    for index in range(len(hosts)):
+        sites = hosts.sites(index)
+        numbers, coords, unknown = (
+            hosts.numbers[sites],
+            hosts.frac_coords[sites],
+            all_unknown[sites],
+        )
+        known = ~unknown
+        frame = find_host_frame(hosts.cells[index], numbers[known], coords[known], niggli=niggli)
+        frac = frame.enter(coords)
+        parents = _find_parents(hosts[index], unknown, settings)
+        order = _sort_by_parent(parents, frac)
+        frac[unknown] = frac[unknown][order]
+        carriers = numbers[parents[parents != UNKNOWN]]
+        for sample in range(settings.samples):
+            rng = make_random_stream(settings.seed, sample, numbers, unknown, carriers)
+            requests.append(
+                SampleRequest(frame, numbers, frac, unknown, rng, parents[order], order)
+            )
+    return requests
+
+
+def restore_order(request: SampleRequest, path: SampledPath) -> SampledPath:
+    """Return a path with inserted sites in the order of the host."""
+    back = np.argsort(request.order)
+    return replace(
+        path,
+        final=np.asarray(path.final)[back],
+        positions=[positions[back] for positions in path.positions],
+        means=[means[back] for means in path.means],
+    )
+
+
+def place_sites(
+    samples: StructureBatch, requests: Sequence[SampleRequest], paths: Sequence[SampledPath]
+) -> StructureBatch:
+    """Return the samples with their inserted sites where the paths end."""
+    coords, unknown = samples.frac_coords.copy(), find_unknown(samples)
+    final = [one.frame.leave(path.final) for one, path in zip(requests, paths, strict=True)]
+    if final:
+        coords[unknown] = np.concatenate(final)
+    return samples.with_coords(coords)
+
+
+def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSettings) -> IntArray:
+    """Return the (m,) parents of the unknown sites; all are unknown if they are not to be used."""
+    count = int(unknown.sum())
+    # Hosts may have inserted sites with positions beside those without: a budget counts both.
+    if not settings.use_parents or not np.array_equal(unknown, host.inserted):
+        return np.full(count, UNKNOWN, dtype=np.int64)
+    return read_parents(host)
+
+
+def _sort_by_parent(parents: IntArray, frac: FloatArray) -> IntArray:
+    """Return the (m,) order in which guided sites are sorted by parent; others stay in place.
+
+    The order follows from the positions of the parents in the frame of the host: from a periodic
+    function of them without symmetry, so that neither the image of an atom nor its place in the
+    list matters.
+    """
+    order = np.arange(len(parents))
+    guided = np.flatnonzero(parents != UNKNOWN)
+    phases = 2 * np.pi * frac[parents[guided]] @ _WAVES.T
+    keys = (np.cos(phases) + np.sin(phases) / 3) @ _AMPLITUDES
+    order[guided] = guided[np.argsort(keys, kind="stable")]
+    return order
