@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,16 +17,23 @@ from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures import HostError, HostProblem, make_safe_name, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.host_of_record import prepare_host_of_record
+from aiida_hpaint.science.structures.reading import read_records
 
 __all__ = [
+    "CIF_OF",
     "collect_hosts",
     "cut_into_restorations",
     "gather_hosts",
     "join_hosts",
     "make_hosts",
+    "open_cif",
     "read_hosts_of_node",
     "strip_results",
 ]
+
+CIF_OF = "_cif"
+"""Ending of the name of a CIF that says what the structure of that name lacks."""
 
 SitesToInsert = str | Mapping[str, int] | None
 
@@ -62,18 +70,22 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
     Parameters
     ----------
     add
-        `insert`: sites to insert, like `{"H": 4}`; with None, those that the CIF says are missing.
-        `hosts`: the settings of reading, as `HostSettings` dumps them.
+        `insert`: sites to insert, like `{"H": 4}`; with None, those that a record lacks. `hosts`:
+        fields of `HostSettings`.
     rows
         Indices of the hosts to take from a source, by its name; without an entry, all.
     sources
-        Nodes: StructureData, CifData or StructureBatchData.
+        Nodes: StructureData, CifData or StructureBatchData. A CifData whose name is that of a
+        StructureData with `CIF_OF` appended says what that structure lacks.
     """
     chosen = rows.get_dict()
-    settings = HostSettings.model_validate(add.get_dict().get("hosts", {}))
+    settings = HostSettings(**add.get_dict().get("hosts", {}))
     found = []
     for name in sorted(sources):
-        hosts, problems = read_hosts_of_node(sources[name], add["insert"], settings)
+        if name.endswith(CIF_OF):
+            continue
+        cif: Any = sources.get(f"{name}{CIF_OF}")
+        hosts, problems = read_hosts_of_node(sources[name], add["insert"], settings, cif)
         if name in chosen and hosts is not None:
             hosts = hosts[chosen[name]]
         elif problems or hosts is None:
@@ -104,14 +116,28 @@ def cut_into_restorations(
 
 
 def read_hosts_of_node(
-    source: Data, insert: SitesToInsert, settings: HostSettings = DEFAULT_HOST_SETTINGS
+    source: Data,
+    insert: SitesToInsert,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
+    cif: CifData | None = None,
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
     """Return the valid hosts of a node and the problems of the others; no provenance is stored.
+
+    Parameters
+    ----------
+    source
+        StructureData, CifData or StructureBatchData.
+    insert
+        Sites to insert; with None, those that a record lacks.
+    settings
+        What is made of disorder, and which statement about missing sites is believed.
+    cif
+        CIF that says what a StructureData lacks.
 
     Raises
     ------
     TypeError
-        If the node is not a StructureData, CifData or StructureBatchData.
+        If the node is of another type.
     """
     if isinstance(source, CifData):
         return _from_cif(source, insert, settings)
@@ -119,7 +145,9 @@ def read_hosts_of_node(
         listed = [_with_source(host, source) for host in strip_results(source.batch)]
         return prepare_hosts(listed, insert, settings=settings)
     if isinstance(source, StructureData):
-        return prepare_hosts([source], insert)
+        if cif is None or insert is not None:
+            return prepare_hosts([source], insert, settings=settings)
+        return _from_structure_of_cif(source, cif, settings)
     raise TypeError(f"node {source.pk} is not a structure, but {type(source).__name__}")
 
 
@@ -131,13 +159,36 @@ def strip_results(hosts: StructureBatch) -> StructureBatch:
 def _from_cif(
     source: CifData, insert: SitesToInsert, settings: HostSettings
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    with open_cif(source) as path:
+        hosts, problems = prepare_hosts([path], insert, settings=settings)
+    return None if hosts is None else _with_source(hosts, source), problems
+
+
+def _from_structure_of_cif(
+    source: StructureData, cif: CifData, settings: HostSettings
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    """Return a structure with the sites that the only record of its CIF lacks."""
+    with open_cif(cif) as path:
+        records = read_records(path)
+    label = str(source.label or f"node {source.pk}")
+    if len(records) != 1:
+        reason = f"it was made from {cif.filename}, which has {len(records)} structures"
+        return None, (HostProblem(label, reason, "Say what to add, for example H:4"),)
+    record = records[0]
+    if isinstance(record, HostError):
+        return None, record.problems
+    return prepare_host_of_record(source, record, settings)
+
+
+@contextmanager
+def open_cif(source: CifData) -> Iterator[Path]:
+    """Write the content of a node into a file whose name becomes the label of its hosts."""
     name = Path(str(source.label or source.filename)).name
     stem = name[:-4] if name.lower().endswith(".cif") else name
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{make_safe_name(stem)}.cif"
         path.write_bytes(source.get_content(mode="rb"))
-        hosts, problems = prepare_hosts([path], insert, settings=settings)
-    return None if hosts is None else _with_source(hosts, source), problems
+        yield path
 
 
 def _with_source(hosts: StructureBatch, source: Data) -> StructureBatch:

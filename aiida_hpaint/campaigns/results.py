@@ -23,6 +23,7 @@ from aiida_hpaint.campaigns.deduplication import WAITING
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.structures import StructureBatch, concatenate
+from aiida_hpaint.workflows.restore.marks import note_structures
 from aiida_hpaint.workflows.restore.progress import get_samples
 
 __all__ = ["collect_campaign_samples", "pick_candidates"]
@@ -88,4 +89,5 @@ def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> l
     missing = sorted(host for host in hosts if names[host] not in found)
     if missing:
         found |= pick_structures(samples, List(missing))
+    note_structures(restoration, {host: found[names[host]].uuid for host in hosts})
     return [found[names[host]] for host in hosts]

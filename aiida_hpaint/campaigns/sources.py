@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from aiida.common.exceptions import AiidaException
-from aiida.orm import CifData, Data, Dict, Group, QueryBuilder, StructureData
+from aiida.orm import Data, Dict, QueryBuilder
+from aiida.orm.implementation import StorageBackend
 from aiida.tools.archive import import_archive
 from aiida.tools.archive.abstract import get_format
 
 from aiida_hpaint.calculations.hosts import (
+    CIF_OF,
     SitesToInsert,
     gather_hosts,
     join_hosts,
     read_hosts_of_node,
     strip_results,
 )
+from aiida_hpaint.campaigns.nodes import EVERYTHING, Selection, SourceNode, find_source_nodes
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
@@ -30,12 +33,12 @@ __all__ = [
     "drop_complete_hosts",
     "gather_campaign_hosts",
     "join_campaign_hosts",
+    "open_archive",
     "read_hosts_from_archive",
     "read_hosts_from_files",
     "read_hosts_from_group",
+    "read_hosts_of_source",
 ]
-
-_KINDS: tuple[type[Data], ...] = (StructureData, CifData, StructureBatchData)
 
 _MAX_NODES = 100
 """Largest number of input nodes of a calculation: AiiDA compares each of them with all others."""
@@ -51,10 +54,13 @@ class HostOrigin:
         UUID of the StructureData, CifData or StructureBatchData; None for a file.
     row
         Index among the valid hosts of the node.
+    cif
+        UUID of the CifData that says what a StructureData lacks; None for other nodes.
     """
 
     uuid: str | None
     row: int
+    cif: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,21 +95,20 @@ def read_hosts_from_files(
 
 
 def read_hosts_from_group(
-    label: str, add: SitesToInsert, settings: HostSettings = DEFAULT_HOST_SETTINGS
+    label: str,
+    add: SitesToInsert,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
+    selection: Selection = EVERYTHING,
 ) -> CampaignHosts:
-    """Read hosts from the StructureData, CifData and StructureBatchData of a group.
+    """Read hosts from the nodes of a group: structures, CIFs, batches and CifCleanWorkChains.
 
     Raises
     ------
     ValueError
         If the group does not exist, or has no such node.
     """
-    query = QueryBuilder()
-    query.append(Group, filters={"or": [{"label": label}, {"uuid": label}]}, tag="group")
-    if not query.count():
-        raise ValueError(f"group: there is no group {label!r}: see `verdi group list --all`")
-    query.append(_KINDS, with_group="group", tag="node").order_by({"node": "id"})
-    return _read_nodes(query.all(flat=True), add, settings, f"group {label!r}")
+    sources = find_source_nodes(label, selection, with_cifs=add is None)
+    return _read_sources(sources, add, settings, f"group {label!r}")
 
 
 def read_hosts_from_archive(
@@ -111,6 +116,7 @@ def read_hosts_from_archive(
     add: SitesToInsert,
     group: str | None = None,
     settings: HostSettings = DEFAULT_HOST_SETTINGS,
+    selection: Selection = EVERYTHING,
 ) -> CampaignHosts:
     """Read hosts from an archive without importing it.
 
@@ -124,7 +130,9 @@ def read_hosts_from_archive(
         Label of a group in the archive; by default all StructureData, CifData and batches of hosts
         are read.
     settings
-        How CIFs are read.
+        How hosts are read.
+    selection
+        Nodes that are taken.
 
     Raises
     ------
@@ -132,18 +140,23 @@ def read_hosts_from_archive(
         If the file is not an archive, or has no such node.
     """
     where = f"group {group!r} of {path}" if group else str(path)
+    with open_archive(path) as backend:
+        sources = find_source_nodes(group, selection, backend, with_cifs=add is None)
+        return _read_sources(sources, add, settings, where)
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[StorageBackend]:
+    """Open an archive for reading.
+
+    Raises
+    ------
+    ValueError
+        If the file is not an archive.
+    """
     try:
         with get_format().open(path, "r") as archive:
-            query = archive.querybuilder()
-            if group is not None:
-                query.append(Group, filters={"label": group}, tag="group")
-            link: dict[str, Any] = {} if group is None else {"with_group": "group"}
-            query.append(_KINDS, tag="node", **link).order_by({"node": "id"})
-            nodes = query.all(flat=True)
-            if group is None:
-                # Samples and candidates are batches, too, but not hosts.
-                nodes = [node for node in nodes if "statuses" not in node.base.attributes.all]
-            return _read_nodes(nodes, add, settings, where)
+            yield archive.get_backend()
     except (AiidaException, OSError) as error:
         raise ValueError(f"archive: {path} cannot be read: {error}") from None
 
@@ -159,18 +172,33 @@ def join_campaign_hosts(parts: Iterable[CampaignHosts]) -> CampaignHosts:
     )
 
 
-def _read_nodes(
-    nodes: Sequence[Any], add: SitesToInsert, settings: HostSettings, where: str
+def _read_sources(
+    sources: Sequence[SourceNode], add: SitesToInsert, settings: HostSettings, where: str
 ) -> CampaignHosts:
-    if not nodes:
-        raise ValueError(f"{where} has no StructureData, CifData or StructureBatchData")
+    if not sources:
+        kinds = "StructureData, CifData, StructureBatchData or CifCleanWorkChain"
+        raise ValueError(f"{where} has no {kinds} that is selected")
     found = []
-    for node in nodes:
-        hosts, problems = read_hosts_of_node(node, add, settings)
+    for source in sources:
+        hosts, problems = read_hosts_of_source(source, add, settings)
+        cif = source.cifs[0].uuid if source.cifs else None
         count = 0 if hosts is None else len(hosts)
-        origins = tuple(HostOrigin(node.uuid, row) for row in range(count))
+        origins = tuple(HostOrigin(source.node.uuid, row, cif) for row in range(count))
         found.append(CampaignHosts(hosts, origins, problems))
     return join_campaign_hosts(found)
+
+
+def read_hosts_of_source(
+    source: SourceNode, add: SitesToInsert, settings: HostSettings
+) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
+    """Return the valid hosts of a node and the problems of the others."""
+    if len(source.cifs) > 1:
+        names = ", ".join(f"{cif.label or cif.filename} ({cif.uuid})" for cif in source.cifs)
+        label = source.node.label or f"node {source.node.pk}"
+        reason = f"it was made from {len(source.cifs)} CIFs: {names}"
+        return None, (HostProblem(label, reason, "Say what to add, or give one of the CIFs"),)
+    cif = source.cifs[0] if source.cifs else None
+    return read_hosts_of_node(source.node, add, settings, cif)
 
 
 def drop_complete_hosts(given: CampaignHosts) -> CampaignHosts:
@@ -207,13 +235,12 @@ def gather_campaign_hosts(
         Indices of the chosen hosts.
     archive
         Archive that is imported if hosts come from nodes that are not in the profile.
-    add
-        Sites to insert, as they were given when the hosts were read.
-    settings
-        How CIFs are read, as it was given then.
+    add, settings
+        Sites to insert and how hosts are read, as they were given when the hosts were read.
     """
     assert given.hosts is not None
     by_node: dict[str, list[int]] = {}
+    cifs: dict[str, str] = {}
     from_files = []
     for row in rows:
         origin = given.origins[row]
@@ -221,13 +248,15 @@ def gather_campaign_hosts(
             from_files.append(row)
         else:
             by_node.setdefault(origin.uuid, []).append(origin.row)
+            if origin.cif is not None:
+                cifs[origin.uuid] = origin.cif
     uuids = list(by_node)
     if archive is not None and _load(uuids).keys() < by_node.keys():
         import_archive(archive, create_group=False)
-    given_insert = add if add is None or isinstance(add, str) else dict(add)
-    insert = Dict({"insert": given_insert, "hosts": settings.model_dump(mode="json")})
+    insert = add if add is None or isinstance(add, str) else dict(add)
+    reading = Dict({"insert": insert, "hosts": settings.model_dump(mode="json")})
     pieces = [uuids[at : at + _MAX_NODES] for at in range(0, len(uuids), _MAX_NODES)]
-    parts = [_gather_from_nodes(piece, by_node, insert) for piece in pieces]
+    parts = [_gather_from_nodes(piece, by_node, cifs, reading) for piece in pieces]
     if from_files:
         parts.append(StructureBatchData(given.hosts[from_files]))
     if len(parts) == 1:
@@ -237,12 +266,17 @@ def gather_campaign_hosts(
 
 
 def _gather_from_nodes(
-    uuids: Sequence[str], rows: Mapping[str, Sequence[int]], insert: Dict
+    uuids: Sequence[str],
+    rows: Mapping[str, Sequence[int]],
+    cifs: Mapping[str, str],
+    reading: Dict,
 ) -> StructureBatchData:
-    nodes = _load(uuids)
-    named = {f"source_{i:05d}": nodes[uuid] for i, uuid in enumerate(uuids)}
-    chosen = Dict({name: list(rows[node.uuid]) for name, node in named.items()})
-    found: StructureBatchData = gather_hosts(add=insert, rows=chosen, **named)
+    nodes = _load([*uuids, *(cifs[uuid] for uuid in uuids if uuid in cifs)])
+    names = {uuid: f"source_{i:05d}" for i, uuid in enumerate(uuids)}
+    named = {name: nodes[uuid] for uuid, name in names.items()}
+    named |= {f"{names[uuid]}{CIF_OF}": nodes[cifs[uuid]] for uuid in uuids if uuid in cifs}
+    chosen = Dict({name: list(rows[uuid]) for uuid, name in names.items()})
+    found: StructureBatchData = gather_hosts(add=reading, rows=chosen, **named)
     return found
 
 

@@ -35,6 +35,7 @@ from aiida_hpaint.workflows.campaign import CampaignWorkChain
 from aiida_hpaint.workflows.controllers import MAX_JOBS, query_controllers
 from aiida_hpaint.workflows.restore.build import make_stage_plan
 from aiida_hpaint.workflows.restore.deduplication import hash_plan, read_plan
+from aiida_hpaint.workflows.restore.marks import NO_MARKS
 
 __all__ = ["REPEATED_STATES", "Repeat", "Submission", "prepare_submission", "submit_campaign"]
 
@@ -166,7 +167,10 @@ def prepare_submission(
 
 
 def submit_campaign(
-    submission: Submission, archive: Path | None = None, add: SitesToInsert = None
+    submission: Submission,
+    archive: Path | None = None,
+    add: SitesToInsert = None,
+    mark: bool = True,
 ) -> tuple[CampaignGroup, ProcessNode | None]:
     """Create the campaign if it does not exist, and submit the hosts to restore.
 
@@ -178,6 +182,9 @@ def submit_campaign(
         Archive that is imported first if hosts to restore come from it.
     add
         Sites to insert, as given when the hosts were read, for the provenance of hosts from nodes.
+    mark
+        Whether the outcome is written on the nodes that hosts come from, see
+        `workflows.restore.marks`.
 
     Returns
     -------
@@ -185,7 +192,7 @@ def submit_campaign(
         The campaign, and the process that restores the hosts in chunks; None if all are known.
     """
     group = get_or_create_campaign(submission.name)
-    group.base.extras.set(MAX_JOBS, submission.max_jobs)
+    group.base.extras.set_many({MAX_JOBS: submission.max_jobs, NO_MARKS: not mark})
     _note_known_hosts(group, submission)
     if not submission.rows:
         return group, None

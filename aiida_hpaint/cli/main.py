@@ -10,6 +10,8 @@ from typing import Any
 import click
 
 from aiida_hpaint import __version__
+from aiida_hpaint.cli.campaigns.find import find
+from aiida_hpaint.cli.campaigns.mark import mark
 from aiida_hpaint.cli.campaigns.pick import pick
 from aiida_hpaint.cli.campaigns.results import results
 from aiida_hpaint.cli.campaigns.status import status
@@ -24,6 +26,7 @@ from aiida_hpaint.cli.publish.export import export
 from aiida_hpaint.cli.publish.provenance import provenance
 from aiida_hpaint.cli.restore.count import count
 from aiida_hpaint.cli.restore.demo import demo
+from aiida_hpaint.cli.restore.inspect import inspect
 from aiida_hpaint.cli.restore.restore import restore
 from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.restore.validate import validate
@@ -33,6 +36,7 @@ _HELP = """Put missing hydrogen (or any element) back into crystals.
 
 \b
 First steps:
+  aiida-hpaint inspect host.cif               what is missing, and how one knows
   aiida-hpaint restore host.cif --no-aiida    restore in plain Python
   aiida-hpaint setup                          AiiDA profile, computer, code, daemon
   aiida-hpaint restore host.cif               restore with provenance
@@ -103,11 +107,14 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
 
 for command in (
     setup,
+    inspect,
     restore,
+    find,
     submit,
     status,
     results,
     pick,
+    mark,
     provenance,
     count,
     validate,

@@ -62,10 +62,32 @@ def add_output_option(content: str, default: str | None = None) -> Callable[[Com
     )
 
 
-_HOSTS: tuple[Callable[[Any], Any], ...] = (
+_READING: tuple[Callable[[Any], Any], ...] = (
     click.option(
-        "--add", metavar="EL:N", help="Sites to insert in each host, like H:4 or H:4,Li:1."
+        "--add",
+        metavar="EL:N",
+        help="Sites to insert in each host, like H:4 or H:4,Li:1.  [default: what its file lacks]",
     ),
+    click.option(
+        "--budget",
+        metavar="SITE:N,...",
+        help="Missing H on each atom of a listed site, like O1:1,Wat:2.",
+    ),
+    click.option(
+        "--trust",
+        type=click.Choice(["labels", "formula", "add"]),
+        help="What to believe where a file contradicts itself (labels or formula) or --add (add).",
+    ),
+    click.option(
+        "--disorder",
+        metavar="POLICY",
+        help="What is made of partial and mixed occupancy: majority (the main component of each "
+        "site and disorder group), ordered:N (the N most plausible ordered cells) or refuse.  "
+        "[default: majority]",
+    ),
+)
+_HOSTS = (
+    *_READING,
     click.option("--skip-bad", is_flag=True, help="Leave out hosts with problems."),
 )
 _RESTORATION: tuple[Callable[[Any], Any], ...] = (
@@ -157,8 +179,13 @@ _JOBS: tuple[Callable[[Any], Any], ...] = (
 )
 
 
+def add_reading_options(command: Command) -> Command:
+    """Add --add, --budget, --trust and --disorder to a command."""
+    return add_options(_READING)(command)
+
+
 def add_host_options(command: Command) -> Command:
-    """Add --add and --skip-bad to a command."""
+    """Add the options of reading and --skip-bad to a command."""
     return add_options(_HOSTS)(command)
 
 

@@ -10,7 +10,7 @@ import click
 from pydantic import ValidationError
 
 from aiida_hpaint.science.protocols import merge_settings
-from aiida_hpaint.science.settings import Settings
+from aiida_hpaint.science.settings import HostSettings, Settings
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -22,6 +22,8 @@ _PATHS = {
     "scheme": "sampling.scheme",
     "steps": "sampling.steps",
     "candidates": "candidates",
+    "disorder": "hosts.disorder",
+    "trust": "hosts.trust",
 }
 """Options that replace one setting, and its path."""
 
@@ -72,9 +74,11 @@ def collect_overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If a --set has no key or no value.
+        If a --set has no key or no value, or --budget cannot be read.
     """
     pairs = [(path, flags[key]) for key, path in _PATHS.items() if flags.get(key) is not None]
+    if flags.get("budget"):
+        pairs.append(("hosts.budget", parse_budget(flags["budget"])))
     pairs += [("sampling.record", 1)] if flags.get("record") else []
     pairs += [
         parse_key_value(text, f"--set {text}: write key=value, like relax_all.fmax=0.02")
@@ -87,6 +91,39 @@ def collect_overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
             nested = {key: nested}
         merged = merge_settings(merged, nested)
     return merged
+
+
+def make_host_settings(flags: Mapping[str, Any]) -> HostSettings:
+    """Return the settings of reading hosts that --disorder, --budget and --trust give.
+
+    Raises
+    ------
+    ValueError
+        If one of them is wrong.
+    """
+    given = {key: flags.get(key) for key in ("disorder", "trust", "budget")}
+    values = collect_overrides(given).get("hosts", {})
+    try:
+        return HostSettings.model_validate(values)
+    except ValidationError as error:
+        raise ValueError("; ".join(describe_validation_errors(error))) from None
+
+
+def parse_budget(text: str) -> dict[str, int]:
+    """Read the numbers of H by site from text such as `O1:1,Wat:2`.
+
+    Raises
+    ------
+    ValueError
+        If a part has another form.
+    """
+    found = {}
+    for part in text.split(","):
+        label, _, number = part.strip().rpartition(":")
+        if not label or not number.isdecimal():
+            raise ValueError(f"--budget {part.strip()}: write SITE:N, like O1:1,Wat:2")
+        found[label] = int(number)
+    return found
 
 
 def parse_key_value(text: str, message: str) -> tuple[str, Any]:

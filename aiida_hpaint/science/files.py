@@ -1,10 +1,24 @@
-"""Hashes of files."""
+"""Hashes of files, and the folder of what is computed once for each machine."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
+
+CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
+"""Environment variable that names the folder of the cache."""
+
+
+def find_cache_folder() -> Path:
+    """Return the folder of the cache: of AIIDA_HPAINT_CACHE, else within the user's cache.
+
+    The latter is XDG_CACHE_HOME, by default ~/.cache.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return (Path(chosen) if chosen else Path(base) / "aiida-hpaint").expanduser()
 
 
 def hash_file(path: Path) -> str:

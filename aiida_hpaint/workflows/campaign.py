@@ -30,6 +30,7 @@ from aiida_hpaint.workflows.engine.resubmission import DEAD, seal_if_dead
 from aiida_hpaint.workflows.engine.upstream import WaitForAnyWorkChain
 from aiida_hpaint.workflows.restore.deduplication import PLAN, hash_plan, read_plan
 from aiida_hpaint.workflows.restore.graph import restore
+from aiida_hpaint.workflows.restore.marks import MARKED, NO_MARKS, mark_sources
 from aiida_hpaint.workflows.restore.outcomes import (
     CHUNK_OF,
     OUTCOMES,
@@ -152,10 +153,16 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         return {label: pk for pk, status, label in query.all() if status != DEAD}
 
     def _record_outcomes(self) -> None:
-        """Record the outcomes of hosts of chunks that have terminated since the last step."""
-        new = {"attributes.process_state": {"in": ENDED}, "extras": {"!has_key": OUTCOMES}}
-        for pk, _ in self._children(["id"], new).all():
+        """Record the outcomes of chunks that have terminated since, and mark their sources."""
+        marks = not self._group().base.extras.get(NO_MARKS, False)
+        # The outcomes may have been recorded by somebody who read the state of the campaign.
+        lacking = {"extras": {"!has_key": MARKED if marks else OUTCOMES}}
+        for pk, _ in self._children(
+            ["id"], {"attributes.process_state": {"in": ENDED}, **lacking}
+        ).all():
             record_outcomes(_load(pk))
+            if marks:
+                mark_sources(_load(pk))
 
     def _children(self, project: list[str], filters: dict[str, Any] | None = None) -> QueryBuilder:
         query = QueryBuilder()

@@ -42,7 +42,7 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
     from aiida_hpaint.campaigns.results import pick_candidates as pick_from
     from aiida_hpaint.data.structure_batch import DETAILS
 
-    found = [one for node in _find_restorations(source) for one in pick_from(node, hosts)]
+    found = [one for node in find_restorations(source) for one in pick_from(node, hosts)]
     labels = [str(one.base.attributes.get(DETAILS)["label"]) for one in found]
     for label in hosts:
         if label not in labels:
@@ -61,7 +61,7 @@ def pick(obj: dict[str, Any], source: str, hosts: tuple[str, ...], group: str | 
         raise click.exceptions.Exit(1)
 
 
-def _find_restorations(source: str) -> list[ProcessNode]:
+def find_restorations(source: str) -> list[ProcessNode]:
     """Return the restoration with this PK, or those that hold the results of a campaign."""
     from aiida.orm import load_node
 

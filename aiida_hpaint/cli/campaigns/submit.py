@@ -43,8 +43,12 @@ With a name it is a campaign, for thousands of hosts. A campaign has no validati
 
 \b
   campaign: hydrides
-  group: my-hosts              # an AiiDA group with StructureData, CifData or batches
+  group: my-hosts              # an AiiDA group with StructureData, CifData, batches, or
+                               # CifCleanWorkChains of aiida-codtools
+  where: [exit_status=430]     # which of them; also extras.KEY=VALUE
   archive: hosts.aiida         # an archive, or with `group` that group in it
+  mark: true                   # write the outcome on the nodes, as the extra `hpaint`
+  skip_bad: true               # leave out hosts with problems
   max_jobs: 10                 # chunks at once, each of which runs one job
 
 Submitting a campaign again restores only what is new. A host is recognised by its structure, not
@@ -77,6 +81,18 @@ _SHOWN = 10
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
     help="Campaign: AiiDA archive with hosts; imported if some of them are to be restored.",
+)
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE]",
+    help="Campaign: an attribute or extra that nodes must have, like exit_status=430,431 or "
+    "extras.incorrect_formula=missing_elements; may be repeated.",
+)
+@click.option(
+    "--no-mark",
+    is_flag=True,
+    help="Campaign: do not write the outcome on the nodes that hosts come from.",
 )
 @click.option(
     "--max-jobs",
@@ -139,7 +155,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
 
     submission = prepare_submission(
         campaign.campaign,
-        _read_sources(campaign, flags["skip_bad"], settings.hosts),
+        _read_sources(campaign, flags["skip_bad"] or campaign.skip_bad, settings.hosts),
         settings,
         code=campaign.code,
         options=campaign.options or None,
@@ -155,7 +171,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
     if submission.rows and ensure_daemon():
         click.echo("Started the AiiDA daemon.")
     archive = Path(campaign.archive) if campaign.archive else None
-    _, node = submit_campaign(submission, archive, campaign.add)
+    _, node = submit_campaign(submission, archive, campaign.add, campaign.mark)
     if node is None:
         click.echo("There is nothing to do.")
     else:
@@ -174,6 +190,7 @@ def _read_sources(
     ClickException
         If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
+    from aiida_hpaint.campaigns.nodes import Selection
     from aiida_hpaint.campaigns.sources import (
         drop_complete_hosts,
         join_campaign_hosts,
@@ -184,11 +201,13 @@ def _read_sources(
     from aiida_hpaint.cli.console import convert_host_error
 
     add, group = campaign.add, campaign.group
+    selection = Selection(tuple(campaign.where), frozenset(campaign.nodes))
     found = [read_hosts_from_files(campaign.hosts, add, settings)] if campaign.hosts else []
     if campaign.archive:
-        found.append(read_hosts_from_archive(Path(campaign.archive), add, group, settings))
+        archive = Path(campaign.archive)
+        found.append(read_hosts_from_archive(archive, add, group, settings, selection))
     elif group:
-        found.append(read_hosts_from_group(group, add, settings))
+        found.append(read_hosts_from_group(group, add, settings, selection))
     sources = join_campaign_hosts(found)
     if skip_bad:
         sources = drop_complete_hosts(sources)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
 
 
-_CAMPAIGN_KEYS = ("campaign", "group", "archive", "max_jobs", "chunk_sites")
+_CAMPAIGN_KEYS = ("campaign", "group", "archive", "where", "max_jobs", "chunk_sites")
 
 
 class RestorationRequest(Settings):
@@ -61,6 +61,10 @@ class CampaignRequest(RestorationRequest):
     hosts: list[str] = Field([], description="files and folders; * and ** as in the shell")
     group: str | None = Field(None, description="label of a group with hosts")
     archive: str | None = Field(None, description="AiiDA archive with hosts, or with that group")
+    where: list[str] = Field([], description="KEY=VALUE that nodes of the group or archive have")
+    nodes: list[str] = Field([], description="UUIDs of the nodes that are taken; empty: all")
+    skip_bad: bool = Field(False, description="leave out hosts with problems")
+    mark: bool = Field(True, description="mark the nodes that hosts come from with the outcome")
     max_jobs: int = Field(10, ge=1, description="chunks at once, each of which runs one job")
     chunk_sites: int | None = Field(
         CAMPAIGN_CHUNK_SITES, ge=1, description="largest number of host sites a chunk"
@@ -70,6 +74,8 @@ class CampaignRequest(RestorationRequest):
     def _has_hosts(self) -> CampaignRequest:
         if not (self.hosts or self.group or self.archive):
             raise ValueError("give hosts, a group or an archive")
+        if (self.where or self.nodes) and not (self.group or self.archive):
+            raise ValueError("where and nodes are for a group or an archive: give one")
         return self
 
 
@@ -88,13 +94,17 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
         values = _read_yaml(Path(files[0]))
     keys = ("add", "protocol", "dft_protocol", "start_from", "code", "upload_model")
     given = {key: flags[key] for key in (*keys, *_CAMPAIGN_KEYS) if flags.get(key)}
+    if "where" in given:
+        given["where"] = list(given["where"])
+    if flags.get("no_mark"):
+        given["mark"] = False
     if flags.get("dft_code"):
         given["code"] = add_dft_code(given.get("code", values.get("code")), flags["dft_code"])
     overrides = merge_settings(values.get("settings") or {}, collect_validation(flags))
     merged = {**values, **given, "settings": merge_settings(overrides, collect_overrides(flags))}
     model = CampaignRequest if "campaign" in merged else RestorationRequest
     if model is RestorationRequest:
-        for name in ("group", "archive", "max_jobs", "dry_run"):
+        for name in ("group", "archive", "where", "max_jobs", "no_mark", "dry_run"):
             if flags.get(name):
                 flag = f"--{name.replace('_', '-')}"
                 raise ValueError(f"{flag} is for campaigns: name one with --campaign")

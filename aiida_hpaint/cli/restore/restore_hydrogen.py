@@ -72,9 +72,11 @@ def restore_hydrogen(
     """Restore hosts by density-functional theory alone."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
     from aiida_hpaint.cli.restore.request import RestorationRequest, load_hosts
+    from aiida_hpaint.cli.settings import make_host_settings
 
     silence_warnings()
-    hosts = load_hosts(RestorationRequest(hosts=list(files), add=flags["add"]), flags["skip_bad"])
+    request = RestorationRequest(hosts=list(files), add=flags["add"])
+    hosts = load_hosts(request, flags["skip_bad"], make_host_settings(flags))
     nodes = _submit(obj["profile"], hosts, flags)
     if flags["submit"]:
         for label, node in zip(hosts.labels, nodes, strict=True):

@@ -20,6 +20,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.counting.prototypes import generate_prototypes, is_molecule
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.stress import StressCalculator
+from aiida_hpaint.science.files import find_cache_folder
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.structures import (
     SampleStatus,
@@ -32,7 +33,6 @@ from aiida_hpaint.science.structures import (
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import Progress
 
-CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
 FMAX = 0.05
 """Convergence threshold of forces on atoms and on the cell, eV/Å."""
 MAX_STEPS = 60
@@ -73,8 +73,7 @@ def relax_packaged_phases(
 ) -> list[Phase]:
     """Relax the prototypes of phases of these elements, and cache their energies.
 
-    The cache is one file for each model, in the folder of the environment variable
-    AIIDA_HPAINT_CACHE, else in the user's cache (XDG_CACHE_HOME, by default ~/.cache).
+    The cache is one file for each model, in the folder of `find_cache_folder`.
     """
     known = _read_cache(potential)
     found, prototypes = [], list(generate_prototypes(elements))
@@ -225,10 +224,7 @@ def _find_cache_file(potential: Potential) -> Path | None:
     card = potential.card
     if card.sha256 is None:
         return None
-    chosen = os.environ.get(CACHE_VARIABLE)
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(chosen) if chosen else Path(base) / "aiida-hpaint"
-    return folder.expanduser() / f"phases-{card.name}-{card.sha256[:16]}-{__version__}.json"
+    return find_cache_folder() / f"phases-{card.name}-{card.sha256[:16]}-{__version__}.json"
 
 
 def _read_cache(potential: Potential) -> dict[str, float | None]:

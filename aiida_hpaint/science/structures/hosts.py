@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.disorder import order_record
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
@@ -37,8 +38,10 @@ class HasPymatgen(Protocol):
         """Return the structure as a pymatgen Structure."""
 
 
-HostSource: TypeAlias = "str | PathLike[str] | StructureBatch | Structure | Atoms | HasPymatgen"
-"""A path (CIF, POSCAR, extxyz, npz, or what ASE reads), a batch, or a structure object."""
+HostSource: TypeAlias = (
+    "str | PathLike[str] | Record | StructureBatch | Structure | Atoms | HasPymatgen"
+)
+"""A path (CIF, POSCAR, extxyz, npz, what ASE reads), a record, a batch, or a structure object."""
 
 HostOutcome = StructureBatch | HostError
 
@@ -171,8 +174,11 @@ def _find_hosts(
 ) -> Iterator[_Found | HostError]:
     for source in _listed(sources):
         try:
+            if isinstance(source, Record):
+                yield from _expand_records([source], settings, missing)
+                continue
             if isinstance(source, str | PathLike) and holds_records(source):
-                yield from _expand_records(Path(source), settings, missing)
+                yield from _expand_records(read_records(source), settings, missing)
                 continue
             for host in _read(source):
                 yield host if isinstance(host, HostError) else _Found(host)
@@ -181,25 +187,21 @@ def _find_hosts(
 
 
 def _expand_records(
-    path: Path, settings: HostSettings, missing: Collection[str]
+    records: Iterable[Record | HostError], settings: HostSettings, missing: Collection[str]
 ) -> Iterator[_Found | HostError]:
-    for record in read_records(path):
+    for record in records:
         if isinstance(record, HostError):
             yield record
             continue
         try:
-            for ordered in _order(record, settings):
+            for ordered in order_record(record, settings.disorder):
                 yield _Found(expand_record(ordered, missing), ordered)
         except HostError as error:
             yield error
 
 
-def _order(record: Record, settings: HostSettings) -> list[Record]:
-    return [record]  # disorder is refused by expand_record
-
-
 def _listed(sources: Any) -> Iterable[Any]:
-    single = isinstance(sources, str | PathLike | StructureBatch | HasPymatgen)
+    single = isinstance(sources, str | PathLike | Record | StructureBatch | HasPymatgen)
     # Structure and Atoms can be iterated over, site by site.
     return [sources] if single or _is_structure(sources) or _is_atoms(sources) else sources
 

@@ -22,6 +22,7 @@ __all__ = [
     "WITHOUT",
     "Outcomes",
     "find_outcomes",
+    "get_hosts",
     "record_outcomes",
     "summarise_outcomes",
 ]
@@ -66,7 +67,7 @@ def record_outcomes(restoration: ProcessNode) -> Outcomes:
     if saved is None:
         samples = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
         batch = samples[0].batch if samples else None
-        found = find_outcomes(len(_hosts(restoration)), batch, _describe_end(restoration))
+        found = find_outcomes(len(get_hosts(restoration)), batch, _describe_end(restoration))
         saved = {"states": found.states, "reasons": {str(k): v for k, v in found.reasons.items()}}
         restoration.base.extras.set(OUTCOMES, saved)
     return Outcomes(saved["states"], {int(host): why for host, why in saved["reasons"].items()})
@@ -114,7 +115,7 @@ def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
         states += outcomes.states
         if outcomes.states == RESTORED * len(outcomes.states):
             continue
-        labels = _hosts(restoration).batch.labels
+        labels = get_hosts(restoration).batch.labels
         without += [labels[i] for i, state in enumerate(outcomes.states) if state == WITHOUT]
         for host, reason in outcomes.reasons.items():
             failed.setdefault(reason, []).append(labels[host])
@@ -128,7 +129,8 @@ def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
     }
 
 
-def _hosts(restoration: ProcessNode) -> StructureBatchData:
+def get_hosts(restoration: ProcessNode) -> StructureBatchData:
+    """Return the hosts of a restoration."""
     links = restoration.base.links
     node: Any = links.get_incoming(link_label_filter="graph_inputs__hosts").one().node
     found: StructureBatchData = node

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aiida_hpaint.science.counting import CountingSettings, estimate_missing_count
-from aiida_hpaint.science.counting.phases import CACHE_VARIABLE, Phase
+from aiida_hpaint.science.counting.phases import Phase
 from aiida_hpaint.science.counting.ranking import (
     compute_energy_weights,
     compute_scores,
@@ -21,6 +21,7 @@ from aiida_hpaint.science.counting.restorations import (
 from aiida_hpaint.science.counting.results import format_counts_csv
 from aiida_hpaint.science.counting.settings import SCREENING
 from aiida_hpaint.science.counting.stability import find_stability_windows
+from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures import HostError, StructureBatch, concatenate, read_hosts
 

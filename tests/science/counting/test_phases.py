@@ -11,7 +11,6 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
 from aiida_hpaint.science.counting.phases import (
-    CACHE_VARIABLE,
     Phase,
     check_elemental_phases,
     collect_phases,
@@ -23,6 +22,7 @@ from aiida_hpaint.science.counting.phases import (
 from aiida_hpaint.science.counting.prototypes import generate_prototypes, is_molecule
 from aiida_hpaint.science.counting.stability import compute_stabilities, find_reference_energy
 from aiida_hpaint.science.counting.stress import StressCalculator
+from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.structures import StructureBatch, from_ase
 
 from .conftest import strained

@@ -8,8 +8,10 @@ from ase.constraints import FixAtoms
 from ase.optimize import BFGS, FIRE
 from scipy.spatial.transform import Rotation
 
+from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.relaxation.potentials import sevennet as sevennet_module
 from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
 
@@ -58,9 +60,38 @@ def test_energies_and_forces_equal_those_of_sevenn(name, model, modal):
         np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
 
 
+@pytest.mark.parametrize(("name", "model", "modal"), MODELS)
+def test_the_cache_returns_the_same_network(name, model, modal, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    first = load(name, None, "cpu")
+    (stored,) = tmp_path.iterdir()
+    monkeypatch.setattr(sevennet_module, "_build", None)
+    again = load(name, None, "cpu")
+    assert again.card == first.card
+    mine, theirs = (one.evaluate(*arguments(structures())) for one in (again, first))
+    np.testing.assert_array_equal(mine.energies, theirs.energies)
+    np.testing.assert_array_equal(mine.forces, theirs.forces)
+    stored.write_bytes(stored.read_bytes()[:-1000])
+    with pytest.raises(TypeError, match="not callable"):
+        load(name, None, "cpu")
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
+    assert load("sevennet-0", None, "cpu").is_folded
+
+
+def test_a_network_from_the_cache_builds_what_it_cannot_fold(sevennet, monkeypatch):
+    monkeypatch.setattr(sevennet_module, "LARGEST_FOLDED", 1)
+    expected = get_potential(PotentialSettings(device="cpu")).evaluate(*arguments(structures()))
+    again = load("sevennet-0", None, "cpu").evaluate(*arguments(structures()))
+    np.testing.assert_array_equal(again.energies, expected.energies)
+
+
 @pytest.mark.numerics
 def test_the_graph_network_agrees_too(sevennet):
-    graph = SevenNet(sevennet.card, sevennet._graph, None)
+    graph = SevenNet(sevennet.card, lambda: sevennet._graph, None)
     ours, theirs = (p.evaluate(*arguments(structures())) for p in (sevennet, graph))
     np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-4)
     np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-4)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 
-from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.files import find_cache_folder, hash_file
 from aiida_hpaint.science.relaxation.potentials.base import (
     Evaluation,
     PotentialCard,
@@ -24,7 +29,9 @@ from aiida_hpaint.science.relaxation.potentials.files import (
 from aiida_hpaint.science.relaxation.potentials.folded import (
     FoldedNetwork,
     NotFoldableError,
+    load_weights,
     read_weights,
+    save_weights,
 )
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
@@ -34,13 +41,14 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
     from aiida_hpaint.science.types import FloatArray, IntArray
 
+_MF_0 = "SevenNet_MF_0/checkpoint_sevennet_mf_0.pth"
 BUNDLED = {
-    "sevennet-0": ("SEVENNET_0_11Jul2024", None),
-    "sevennet-l3i5": ("SEVENNET_l3i5", None),
-    "sevennet-mf-0": ("SEVENNET_MF_0", "PBE"),
-    "sevennet-mf-0-r2scan": ("SEVENNET_MF_0", "R2SCAN"),
+    "sevennet-0": ("SevenNet_0__11Jul2024/checkpoint_sevennet_0.pth", None),
+    "sevennet-l3i5": ("SevenNet_l3i5/checkpoint_l3i5.pth", None),
+    "sevennet-mf-0": (_MF_0, "PBE"),
+    "sevennet-mf-0-r2scan": (_MF_0, "R2SCAN"),
 }
-"""Registry names of the models inside the wheel: (constant in sevenn, modality)."""
+"""Registry names of the models inside the wheel: (file in its folder of models, modality)."""
 
 _INSTALL = "pip install aiida-hpaint[ml]"
 _LOWEST_ENERGY = -30.0
@@ -73,21 +81,36 @@ class SevenNet:
     ----------
     card : PotentialCard
         Card of the model.
-    graph : Network
-        Network as sevenn builds it, for structures too large to fold.
+    build_graph : function
+        Returns the network as sevenn builds it, for structures too large to fold; called at the
+        first of them, since sevenn takes seconds to import and build it.
     folded : Network or None
         The same network with contracted edges, if its architecture allows that; see `folded`.
     """
 
-    def __init__(self, card: PotentialCard, graph: _Network, folded: _Network | None) -> None:
+    def __init__(
+        self,
+        card: PotentialCard,
+        build_graph: Callable[[], _Network],
+        folded: FoldedNetwork | None,
+    ) -> None:
         self._card = card
-        self._graph = graph
+        self._build_graph = build_graph
         self._folded = folded
+
+    @cached_property
+    def _graph(self) -> _Network:
+        return self._build_graph()
 
     @property
     def card(self) -> PotentialCard:
         """Card of the model."""
         return self._card
+
+    @property
+    def folded(self) -> FoldedNetwork | None:
+        """The folded network, if it is in use."""
+        return self._folded
 
     @property
     def is_folded(self) -> bool:
@@ -119,6 +142,7 @@ class SevenNet:
         """Return which structures are evaluated together, and by which network."""
         passes: list[tuple[IntArray, _Network]] = []
         device = self._card.device
+        network: _Network
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
             if self._folded is not None and size <= LARGEST_FOLDED:
@@ -156,41 +180,87 @@ def load(name: str, model: str | None, device: str) -> SevenNet:
     `torch.load(weights_only=False)`, that is, **a checkpoint can run code**: give only files
     of your own or from someone you trust. Nothing is ever downloaded.
 
+    The folded network is kept in the cache (see `find_cache_folder`), from which it is read
+    without sevenn as long as model, versions and code are the same.
+
     Raises
     ------
     PotentialError
         If sevenn is not installed, or the file is missing or not a SevenNet checkpoint.
     """
-    import_package(name, "sevenn", _INSTALL)
     path, modal = _locate(name, model)
-    with default_precision(torch.float32):
-        return _load(name, path, modal, resolve_device(name, device))
+    device = resolve_device(name, device)
+    stored, facts = _find_stored(path, modal)
+    weights = load_weights(stored, facts)
+    if weights is None:
+        with default_precision(torch.float32):
+            potential = _build_potential(name, path, modal, device)
+        if potential.folded is not None:
+            # Without a cache, the next start takes as long as this one.
+            with suppress(OSError):
+                save_weights(stored, potential.folded.weights, facts)
+        return potential
+
+    def build_graph() -> GraphNetwork:
+        with default_precision(torch.float32):
+            network = _build(name, path)
+            return GraphNetwork(network.to(device), _modality(name, network, modal))
+
+    card = _make_card(name, path, device, weights.table.cutoff, weights.elements)
+    return SevenNet(card, build_graph, FoldedNetwork(weights, device))
 
 
-def _load(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
+def _build_potential(name: str, path: Path, modal: str | None, device: str) -> SevenNet:
+    """Build the network as sevenn does, fold it, and keep both if they agree."""
     network = _build(name, path)
     modality = _modality(name, network, modal)
-    card = PotentialCard(
+    elements = frozenset(int(number) for number in network.type_map)
+    card = _make_card(name, path, device, float(network.cutoff), elements)
+    folded = _fold(network, modality, device)
+    graph = GraphNetwork(network.to(device), modality)
+    alone = SevenNet(card, lambda: graph, None)
+    if folded is None:
+        return alone
+    potential = SevenNet(card, lambda: graph, folded)
+    if _is_equivalent(potential, alone):
+        return potential
+    warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
+    return alone
+
+
+def _make_card(
+    name: str, path: Path, device: str, cutoff: float, elements: frozenset[int]
+) -> PotentialCard:
+    return PotentialCard(
         name=name,
         package="sevenn",
         package_version=find_version("sevenn"),
         model=path.name,
         sha256=hash_file(path),
         device=device,
-        cutoff=float(network.cutoff),
-        elements=frozenset(int(number) for number in network.type_map),
+        cutoff=cutoff,
+        elements=elements,
         lowest_energy=_LOWEST_ENERGY,
     )
-    folded = _fold(network, modality, device)
-    graph = GraphNetwork(network.to(device), modality)
-    potential = SevenNet(card, graph, folded)
-    if folded is not None and not _is_equivalent(potential, SevenNet(card, graph, None)):
-        warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
-        return SevenNet(card, graph, None)
-    return potential
+
+
+def _find_stored(path: Path, modal: str | None) -> tuple[Path, dict[str, str | None]]:
+    """Return the file that keeps the folded network, and all that the network depends on."""
+    code = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("folded/*.py")):
+        code.update(source.read_bytes())
+    facts = {
+        "model": hash_file(path),
+        "modality": modal,
+        "sevenn": find_version("sevenn"),
+        "code": code.hexdigest(),
+    }
+    key = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+    return find_cache_folder() / f"{path.stem}-{key}.safetensors", facts
 
 
 def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
+    """Return the file of a model and its modality, without importing sevenn."""
     if name not in BUNDLED:
         return find_model_file(name, model, (".pth",)), None
     if model is not None:
@@ -198,10 +268,12 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
             f"{name} is a bundled model and takes no model file ({model!r}): "
             "leave `potential.model` out, or use the name 'sevennet' for a checkpoint of your own"
         )
-    import sevenn._const as const
-
-    constant, modal = BUNDLED[name]
-    path = Path(getattr(const, constant, ""))
+    package = find_spec("sevenn")
+    if package is None:
+        import_package(name, "sevenn", _INSTALL)  # which says what to do
+    file, modal = BUNDLED[name]
+    origin = getattr(package, "origin", None) or ""
+    path = Path(origin).parent / "pretrained_potentials" / file
     if not path.is_file():
         raise PotentialError(
             f"{name}: sevenn {find_version('sevenn')} does not bring this model's file: "
@@ -212,6 +284,7 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
 
 def _build(name: str, path: Path) -> Any:
     """Build the network as sevenn does, without its force module."""
+    import_package(name, "sevenn", _INSTALL)
     from sevenn.checkpoint import SevenNetCheckpoint
 
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.attached import ATTACHED
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.plausible_sites import (
     find_suspicion,
@@ -87,7 +88,20 @@ def _collect_claims(findings: Findings) -> list[_Claim]:
         for each in findings.sites
         if each.is_certain and each.total is not None
     ]
-    return formulas + sites
+    return formulas + [claim for claim in sites if formulas or _may_be_all(findings, claim)]
+
+
+def _may_be_all(findings: Findings, claim: _Claim) -> bool:
+    """Return whether the sites of a claim may be all that carry missing H, without a formula.
+
+    Numbers of attached H are meant so. Labels name only some atoms, so that bond valences have to
+    agree, and a formula that contradicts Z or leaves out listed atoms forbids to use them.
+    """
+    if any(each.is_certain for each in findings.formulas):
+        return False
+    if claim.evidence.source == ATTACHED:
+        return True
+    return all(each.total == claim.evidence.total for each in findings.valences)
 
 
 def _choose_claim(
@@ -141,11 +155,16 @@ def _take_given(
 ) -> HydrogenBudget:
     """Return the budget that the user gives by site."""
     counts = {x: n for x, n in findings.cell.counts.items() if findings.cell.elements[x] != "H"}
-    unknown = [name for name in budget if name not in counts]
+    by_site = {
+        name: budget[findings.names.get(name, name)]
+        for name in counts
+        if findings.names.get(name, name) in budget
+    }
+    unknown = [x for x in budget if x not in {findings.names.get(name, name) for name in by_site}]
     if unknown:
         remedy = f"Name sites that may carry H: {', '.join(list(counts)[:20])}"
         raise make_host_error(label, f"it has no site {', '.join(unknown)} (--budget)", remedy)
-    missing = sum(counts[name] * n for name, n in budget.items())
+    missing = sum(counts[name] * n for name, n in by_site.items())
     if add is not None and add != missing:
         reason = f"--budget makes {missing} H in the cell, --add says {add}"
         raise make_host_error(label, reason, "Give one of them")
@@ -156,8 +175,8 @@ def _take_given(
         for claim in _collect_claims(findings)
         if claim.missing != missing
     ]
-    by_site = {name: n for name, n in budget.items() if n}
-    evidence = _list_evidence(findings)
+    by_site = {name: n for name, n in by_site.items() if n}
+    evidence = findings.evidence
     return HydrogenBudget("H", missing, findings.listed, by_site, evidence, _finish(notes))
 
 
@@ -180,14 +199,10 @@ def _make_budget(findings: Findings, missing: int, trust: str, notes: list[str])
         for each in weak
         if each.total != missing + findings.listed
     ]
-    evidence = _list_evidence(findings)
+    evidence = findings.evidence
     return HydrogenBudget(
         findings.symbol, missing, findings.listed, by_site, evidence, _finish(assumptions)
     )
-
-
-def _list_evidence(findings: Findings) -> tuple[Evidence, ...]:
-    return (*findings.formulas, *findings.sites, *findings.others, *findings.valences)
 
 
 def _finish(sentences: list[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -44,6 +45,8 @@ class Findings:
         What labels and attached H say of particular sites.
     others
         What only supports or contradicts: masses, oxidation numbers, rows that hold no atom.
+    names
+        Label in the file of the sites that have another one in an ordered record.
     """
 
     symbol: str
@@ -51,6 +54,7 @@ class Findings:
     formulas: tuple[Evidence, ...] = ()
     sites: tuple[Evidence, ...] = ()
     others: tuple[Evidence, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def listed(self) -> int:
@@ -79,6 +83,11 @@ class Findings:
         statement = f"valence without H (v.u.): {lacking}; {total} H in the cell fit best"
         by_site = {label: n for label, n in missing.items() if n}
         return (Evidence("bond valences", statement, float(total), by_site, is_certain=False),)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All evidence."""
+        return (*self.formulas, *self.sites, *self.others, *self.valences)
 
 
 def find_evidence(
@@ -111,7 +120,8 @@ def find_evidence(
             *find_label_evidence(cell, missing),
         )
         others += find_charge_evidence(record, cell)
-    return Findings(symbol, cell, formulas, sites, tuple(others))
+    names = record.disorder.get("sites", {})
+    return Findings(symbol, cell, formulas, sites, tuple(others), names)
 
 
 def _make_record(host: StructureBatch) -> Record:

@@ -20,11 +20,15 @@ LARGEST_SHARE = 0.05
 """The same for all elements together, as a share of the atoms."""
 
 
+class OtherUnitsError(ValueError):
+    """Error of a Z that the sites contradict, while the formula fits them."""
+
+
 def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:
     """Return what each formula of a record says about the number of sites of an element.
 
     Evidence without a total is a formula that cannot be used, for the reason that its statement
-    gives.
+    gives: certain if it contradicts Z, uncertain if the formula cannot be read or compared.
     """
     found = []
     for kind in FORMULAS:
@@ -32,8 +36,10 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
             source = f"_chemical_formula_{kind}"
             try:
                 found.append(_read_formula(source, record.formulas[kind], record, cell, symbol))
-            except ValueError as error:
+            except OtherUnitsError as error:
                 found.append(Evidence(source, str(error)))
+            except ValueError as error:
+                found.append(Evidence(source, str(error), is_certain=False))
     return found
 
 
@@ -75,11 +81,13 @@ def fit_units(
 
     Raises
     ------
+    OtherUnitsError
+        If another number than Z fits.
     ValueError
-        If no number fits, or another number than Z.
+        If no number fits.
     """
-    if not present:
-        raise ValueError("there are no other sites to compare the formula with")
+    if not present and units is None:
+        raise ValueError("there is no Z, and no other site to find it from")
     sites = " ".join(f"{element}{count}" for element, count in sorted(present.items()))
     ratios = sorted({float(round(n / formula[e])) for e, n in present.items() if formula.get(e)})
     exact = next((ratio for ratio in ratios if ratio and _fits(formula, present, ratio)), None)
@@ -90,7 +98,7 @@ def fit_units(
     if units and exact == 1 and all((n / units).is_integer() for n in formula.values()):
         return 1.0, f"taken as that of the whole cell, as Z = {units:g} does not fit the sites"
     if exact is not None:
-        raise ValueError(f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}")
+        raise OtherUnitsError(f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}")
     for ratio in ratios if units is None else [units]:
         if ratio and _nearly_fits(formula, present, ratio):
             return ratio, f"it differs from the sites ({sites}) by what analysis or rounding leaves"

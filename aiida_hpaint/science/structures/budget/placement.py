@@ -19,8 +19,8 @@ UNCERTAINTY = {"O": 0.3, "N": 0.5, "C": 0.4}
 ACCEPTED = 0.15
 """Valence (v.u.) that an oxygen gets from hydrogen bonds on the average; each H gives it back."""
 
-IONIC = {("O", 3): 6.0, ("N", 4): 1.0}
-"""Cost of ions that have one bond more than the valence of their atom: H3O+, NH4+."""
+PROTONATED = {"O": (3, 6.0), "N": (1, 1.5)}
+"""Fewest H on an atom that may carry one more than its valence, and the cost: H3O+, NH4+."""
 
 ALONE = 2.9
 """Valence (v.u.) that an N without bonds lacks: it is ammonium rather than ammonia."""
@@ -121,16 +121,23 @@ def find_likely_total(
 def _list_costs(symbol: str, lacking: float, at_least: int, fixed: int | None) -> list[float]:
     """Return the cost of each number of H on an atom."""
     costs = []
+    fewest, cost_of_proton = PROTONATED.get(symbol, (math.inf, 0.0))
     for n in range(MOST[symbol] + 1):
-        ionic = IONIC.get((symbol, n))
-        expected = float(n - (ionic is not None))
-        if symbol == "O":
-            expected += ACCEPTED * (1 - expected)
-        cost = ((lacking - expected) / UNCERTAINTY[symbol]) ** 2 + (ionic or 0.0)
-        cost += AMMONIA if symbol == "N" and n == 3 and lacking >= ALONE else 0.0
+        cost = _rate(symbol, lacking, n)
+        is_alone = symbol == "N" and lacking >= ALONE
+        if n >= fewest:
+            cost = min(cost, _rate(symbol, lacking, n - 1) + (0 if is_alone else cost_of_proton))
+        if is_alone and n == 3:
+            cost += AMMONIA
         may_be = n >= at_least and (fixed is None or n == fixed)
         costs.append(cost if may_be else IMPOSSIBLE)
     return costs
+
+
+def _rate(symbol: str, lacking: float, bonds: int) -> float:
+    """Return the squared deviation of the valence that an atom lacks from its bonds to H."""
+    expected = bonds + (ACCEPTED * (1 - bonds) if symbol == "O" else 0.0)
+    return ((lacking - expected) / UNCERTAINTY[symbol]) ** 2
 
 
 def _sum_costs(costs: list[list[float]], sizes: list[int], total: int) -> list[FloatArray]:

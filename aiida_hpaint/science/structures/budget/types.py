@@ -39,6 +39,10 @@ class Evidence:
     assumption: str = ""
     is_certain: bool = True
 
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {**vars(self), "by_site": dict(self.by_site)}
+
 
 @dataclass(frozen=True)
 class HydrogenBudget:
@@ -75,15 +79,6 @@ class HydrogenBudget:
             "missing": self.missing,
             "listed": self.listed,
             "by_site": dict(self.by_site),
-            "evidence": [
-                {
-                    "source": each.source,
-                    "statement": each.statement,
-                    "total": each.total,
-                    "by_site": dict(each.by_site),
-                    "is_certain": each.is_certain,
-                }
-                for each in self.evidence
-            ],
+            "evidence": [each.as_json() for each in self.evidence],
             "assumptions": list(self.assumptions),
         }

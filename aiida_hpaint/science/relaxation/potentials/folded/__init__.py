@@ -26,13 +26,22 @@ the square of the number of sites, so large cells use the original network.
 - `parts`, `weights`, `couplings`: a sevenn model, read into plain matrices
 - `folding`: the bracket
 - `convolution`: the messages of one layer and their gradient
+- `directions`: spherical harmonics of the edge vectors
 - `network`: all layers
+- `store`: the matrices in a file, which is read in a moment and needs no sevenn
 """
 
 from __future__ import annotations
 
 from aiida_hpaint.science.relaxation.potentials.folded.network import FoldedNetwork
 from aiida_hpaint.science.relaxation.potentials.folded.parts import NotFoldableError
+from aiida_hpaint.science.relaxation.potentials.folded.store import load_weights, save_weights
 from aiida_hpaint.science.relaxation.potentials.folded.weights import read_weights
 
-__all__ = ["FoldedNetwork", "NotFoldableError", "read_weights"]
+__all__ = [
+    "FoldedNetwork",
+    "NotFoldableError",
+    "load_weights",
+    "read_weights",
+    "save_weights",
+]

@@ -33,6 +33,11 @@ class FoldedNetwork:
         self._weights: Weights = _convert(weights, device)
         self._degrees = 1 + max(path.l2 for layer in weights.layers for path in layer.paths)
 
+    @property
+    def weights(self) -> Weights:
+        """All matrices, in single precision."""
+        return self._weights
+
     def energies_and_forces(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -124,8 +129,6 @@ def _convert(part: Any, device: str) -> Any:
     """Return the same weights on another device, in single precision."""
     if isinstance(part, torch.Tensor):
         return part.float().to(device) if part.is_floating_point() else part.to(device)
-    if isinstance(part, torch.nn.Module):
-        return part.float().to(device)
     if isinstance(part, dict):
         return {key: _convert(value, device) for key, value in part.items()}
     if isinstance(part, tuple):

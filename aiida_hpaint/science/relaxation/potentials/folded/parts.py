@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
+    from aiida_hpaint.science.relaxation.potentials.folded.directions import Directions
     from aiida_hpaint.science.relaxation.potentials.folded.radial import RadialTable
 
 Matrices = dict[int, "torch.Tensor"]
@@ -105,7 +106,7 @@ class Weights:
         Features before the first layer.
     table : RadialTable
         Functions of the distance.
-    directions : module
+    directions : Directions
         Spherical harmonics of the edge vectors.
     layers : tuple of Layer
         Interaction blocks.
@@ -118,9 +119,14 @@ class Weights:
     species: torch.Tensor
     embedding: torch.Tensor
     table: RadialTable
-    directions: Any
+    directions: Directions
     layers: tuple[Layer, ...]
     readout: torch.Tensor
     readout_bias: float
     scale: torch.Tensor
     shift: torch.Tensor
+
+    @property
+    def elements(self) -> frozenset[int]:
+        """Atomic numbers that the network knows."""
+        return frozenset((self.species >= 0).nonzero()[:, 0].tolist())

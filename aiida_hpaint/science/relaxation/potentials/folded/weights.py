@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from aiida_hpaint.science.relaxation.potentials.folded.couplings import read_couplings
+from aiida_hpaint.science.relaxation.potentials.folded.directions import read_directions
 from aiida_hpaint.science.relaxation.potentials.folded.parts import (
     Layer,
     Linear,
@@ -50,12 +51,14 @@ def read_weights(model: Any, modality: int | None) -> Weights:
         features = features + embedding.bias[:, None]
     scale, shift = _rescale(modules["rescale_atomic_energy"], len(model.type_map), modality)
     bias = 0.0 if hidden.bias is None else float(final.matrices[0][0] @ hidden.bias)
+    layers = tuple(_layer(modules, t, spans[t], modality) for t in range(depth))
+    degree = max(path.l2 for layer in layers for path in layer.paths)
     return Weights(
         species=model.z_to_onehot_tensor.clone(),
         embedding=features,
         table=table,
-        directions=model.edge_embedding.spherical,
-        layers=tuple(_layer(modules, t, spans[t], modality) for t in range(depth)),
+        directions=read_directions(model.edge_embedding.spherical, degree),
+        layers=layers,
         readout=(final.matrices[0] @ hidden.matrices[0])[0],
         readout_bias=bias,
         scale=scale,

@@ -1,0 +1,158 @@
+"""aiida-hpaint find: records of a database that miss hydrogen."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli.campaigns.campaign_file import CampaignFile
+from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
+from aiida_hpaint.cli.campaigns.search import GROUP, Search
+from aiida_hpaint.cli.chunking import count_cores
+from aiida_hpaint.science.settings import HostSettings
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.databases import Finding, Verdict
+
+_HELP = """Find the records of a database that miss hydrogen, and say why one thinks so.
+
+\b
+SOURCES are
+  a CIF, a folder (with all folders below it, like a mirror of the COD), a zip or tar archive,
+  an AiiDA archive (.aiida), an AiiDA group (group:LABEL),
+  an OPTIMADE provider (its base URL, or a short name such as optimade:cod).
+
+Formula, labels, attached hydrogens and bond valences of each record are compared with its list of
+sites, as `aiida-hpaint inspect` does for one file. Shown are records that miss hydrogen and those
+that somebody has to decide on: their statements contradict each other. --output makes a campaign
+of the former.
+
+\b
+Examples:
+  aiida-hpaint find cifs/
+  aiida-hpaint find cod.zip --max-sites 60 --output campaign.yaml
+  aiida-hpaint find optimade:cod --elements Ca,S --filter 'nelements<=4' --csv > missing.csv
+  aiida-hpaint find group:mpds/cif --where exit_status=430,431 --output campaign.yaml
+  aiida-hpaint find group:mpds/cif --where extras.incorrect_formula=missing_elements
+  aiida-hpaint submit campaign.yaml --dry-run
+
+The exit status is 0 if a record misses hydrogen, 1 if none does, and 2 if a source cannot be read.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
+@click.option(
+    "--max-sites",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Largest number of sites in the cell, the missing ones included.",
+)
+@click.option("--elements", metavar="EL,EL", help="Elements that all have to be there.")
+@click.option("--filter", "filter_", metavar="FILTER", default="", help="OPTIMADE: its filter.")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE]",
+    help="AiiDA: an attribute or extra that nodes of the group must have; may be repeated.",
+)
+@click.option("--all", "show_all", is_flag=True, help="Show complete and refused records too.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all statements.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.yaml",
+    help="File for a campaign of the records that miss hydrogen; records of archives and of "
+    "OPTIMADE are written into a folder next to it.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of processes.  [default: the number of cores of this machine]",
+)
+@click.pass_obj
+def find(
+    obj: dict[str, Any],
+    /,
+    sources: tuple[str, ...],
+    max_sites: int | None,
+    elements: str | None,
+    filter_: str,
+    where: tuple[str, ...],
+    show_all: bool,
+    as_json: bool,
+    as_csv: bool,
+    output: Path | None,
+    processes: int | None,
+) -> None:
+    """Find the records of a database that miss hydrogen, and say why one thinks so."""
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.science.databases import Filters, Verdict
+
+    if as_json and as_csv:
+        raise click.UsageError("give --json or --csv, not both")
+    from aiida_hpaint.science.structures import quote_for_shell
+
+    silence_warnings()
+    filters = Filters(max_sites, frozenset(_split(elements)))
+    search = Search(
+        obj["profile"], HostSettings(), filters, filter_, where, processes or count_cores()
+    )
+    campaign = None if output is None else _open_campaign(output, sources)
+    shown: list[Finding] = []
+    counts: Counter[Verdict] = Counter()
+    for document, findings in search.iter_findings(sources):
+        found = [finding for finding in findings if filters.accept(finding)]
+        counts.update(finding.verdict for finding in found)
+        wanted = (Verdict.MISSING, Verdict.UNDECIDED)
+        shown += [finding for finding in found if show_all or finding.verdict in wanted]
+        if campaign is not None:
+            campaign.add(document, found, len(findings))
+    show = show_json if as_json else show_csv if as_csv else show_table
+    show(shown)
+    _report(counts)
+    if campaign is not None and counts[Verdict.MISSING]:
+        path = quote_for_shell(str(campaign.write()))
+        click.echo(f"Wrote {path}: aiida-hpaint submit {path} --dry-run", err=True)
+    for problem in search.problems:
+        click.echo(f"Error: {problem}", err=True)
+    sys.exit(2 if search.problems else 0 if counts[Verdict.MISSING] else 1)
+
+
+def _split(elements: str | None) -> list[str]:
+    from aiida_hpaint.science.structures.elements import is_element
+
+    symbols = [each.strip() for each in (elements or "").split(",") if each.strip()]
+    for symbol in symbols:
+        if not is_element(symbol):
+            raise click.BadParameter(f"{symbol!r} is no element", param_hint="--elements")
+    return symbols
+
+
+def _open_campaign(path: Path, sources: Sequence[str]) -> CampaignFile:
+    groups = [source.removeprefix(GROUP) for source in sources if source.startswith(GROUP)]
+    archives = [Path(source) for source in sources if source.endswith(".aiida")]
+    if len(groups) + len(archives) > 1:
+        raise click.UsageError("--output: a campaign takes nodes of one group or one archive")
+    return CampaignFile(path, next(iter(groups), None), next(iter(archives), None))
+
+
+def _report(counts: Mapping[Verdict, int]) -> None:
+    from aiida_hpaint.science.databases import Verdict
+
+    parts = (
+        (Verdict.MISSING, "miss hydrogen"),
+        (Verdict.UNDECIDED, "are undecided (aiida-hpaint inspect shows why)"),
+        (Verdict.COMPLETE, "are complete"),
+        (Verdict.REFUSED, "are refused"),
+    )
+    told = ", ".join(f"{counts.get(verdict, 0)} {text}" for verdict, text in parts)
+    click.echo(f"{sum(counts.values())} records: {told}", err=True)

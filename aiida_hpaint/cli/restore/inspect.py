@@ -1,0 +1,159 @@
+"""aiida-hpaint inspect: what files say about their structures and the missing H."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_hpaint.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from aiida_hpaint.science.structures.inspection import Inspection
+
+_HELP = """Show what files say about their structures and the missing H; nothing is run.
+
+FILES are those that `aiida-hpaint restore` takes. For each structure there are two tables. The
+first has the listed sites: atoms in the cell, occupancy, H on each atom (listed and missing), and
+the valence (v.u.) that the atom lacks without H by the bonds to its neighbours: about 1 for OH, 2
+for water. The second has the evidence for the number of H: formulas, labels such as O-H or Wat,
+attached H, weight, density, oxidation numbers, bond valences, and whether each agrees with the
+outcome.
+
+The outcome is the budget: how many H are missing, and on which atoms. If a file contradicts itself,
+or does not say how many, options choose, here and in `restore` and `submit`:
+
+\b
+  --add H:4              four in the cell
+  --budget O1:1,Wat:2    one on each atom of O1, two on each of Wat
+  --trust formula        believe the formula, not the labels (or the other way round)
+  --trust add            believe --add although the file contradicts it
+  --disorder ordered:4   the four most plausible ordered cells
+
+The exit status is 1 if a structure cannot be used. A complete one can: nothing is missing.
+
+\b
+Examples:
+  aiida-hpaint inspect gypsum.cif
+  aiida-hpaint inspect hosts/*.cif --json > hosts.json
+  aiida-hpaint inspect host.cif --budget OW:2
+"""
+
+
+@click.command("inspect", help=_HELP)
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@options.add_reading_options
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
+    """Show what files say about their structures and the missing H."""
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.settings import make_host_settings
+    from aiida_hpaint.science.structures import parse_insert
+    from aiida_hpaint.science.structures.inspection import inspect_file
+
+    silence_warnings()
+    settings = make_host_settings(flags)
+    asked = parse_insert(flags["add"]) if flags["add"] else {"H": None}
+    found = [
+        inspection
+        for file in files
+        for symbol, count in asked.items()
+        for inspection in inspect_file(file, settings, symbol, count)
+    ]
+    if as_json:
+        click.echo(json.dumps([inspection.as_json() for inspection in found], indent=2))
+    else:
+        for inspection in found:
+            _show(inspection)
+        if len(found) > 1:
+            counts = Counter(describe_outcome(one).partition(":")[0] for one in found)
+            click.echo(", ".join(f"{number} {text}" for text, number in counts.items()))
+    if any(inspection.problems for inspection in found):
+        raise click.exceptions.Exit(1)
+
+
+def describe_outcome(inspection: Inspection) -> str:
+    """Return the outcome as text: what is missing where, or that it cannot be used."""
+    budget = inspection.budget
+    if inspection.problems or budget is None:
+        return "cannot be used: " + " ".join(
+            f"{problem.reason}. {problem.remedy}." for problem in inspection.problems
+        )
+    if not budget.missing:
+        return f"nothing is missing: {budget.listed} {budget.symbol} in the cell are listed"
+    where = ", ".join(f"{label} {n}" for label, n in budget.by_site.items()) or "nobody knows where"
+    return (
+        f"to be restored: {budget.missing} {budget.symbol} are missing in the cell, "
+        f"{budget.listed} are listed; on each atom: {where}"
+    )
+
+
+def _show(inspection: Inspection) -> None:
+    from aiida_hpaint.cli.console import make_console
+
+    console = make_console()
+    block = f", block {inspection.block}" if inspection.block else ""
+    console.print(f"{inspection.label} ({inspection.source}{block})")
+    for line in _list_properties(inspection):
+        console.print(f"  {line}")
+    if inspection.sites:
+        console.print(make_site_table(inspection))
+    if inspection.evidence:
+        console.print(make_evidence_table(inspection))
+    for change in inspection.disorder.get("changes", ()):
+        console.print(f"  Disorder: {change}")
+    for note in dict.fromkeys(inspection.notes):
+        console.print(f"  Note: {note}")
+    outcome = describe_outcome(inspection)
+    console.print(f"  {outcome[0].upper()}{outcome[1:]}\n")
+
+
+def _list_properties(inspection: Inspection) -> list[str]:
+    """Return formula, Z and space group, with where they come from."""
+    formulas = ", ".join(f"{text} ({kind})" for kind, text in inspection.formulas.items())
+    units = "no Z" if inspection.units is None else f"Z = {inspection.units:g}"
+    lines = [f"Formula: {formulas or 'none'}; {units}"]
+    group = dict(inspection.space_group)
+    if group:
+        operations = group.pop("operations")
+        titles = {"hermann_mauguin": "Hermann-Mauguin", "hall": "Hall", "number": "number"}
+        names = [f"{titles[key]} {value}" for key, value in group.items() if value is not None]
+        lines.append(f"Space group: {'; '.join(names) or 'no name'}; {operations} operations")
+    return lines
+
+
+def make_site_table(inspection: Inspection) -> Table:
+    """Return a table with a row for each listed site."""
+    from rich.table import Table
+
+    table = Table("site", "element")
+    for title in ("atoms\nin cell", "occupancy", "H listed\nper atom", "H missing\nper atom"):
+        table.add_column(title, justify="right")
+    table.add_column("valence without H\nlacks v.u.", justify="right")
+    for site in inspection.sites:
+        table.add_row(
+            site.label,
+            site.symbol,
+            str(site.atoms) if site.atoms else "none",
+            f"{site.occupancy:g}",
+            f"{site.listed_h:g}" if site.listed_h else "-",
+            "-" if not site.missing_h else str(site.missing_h),
+            "-" if site.lacking is None else f"{site.lacking:.1f}",
+        )
+    return table
+
+
+def make_evidence_table(inspection: Inspection) -> Table:
+    """Return a table with a row for each statement, and whether it agrees with the budget."""
+    from rich.table import Table
+
+    table = Table("evidence", "says", "agrees")
+    for column in table.columns[:2]:
+        column.overflow = "fold"
+    for each in inspection.evidence:
+        table.add_row(each.source, each.statement, inspection.compare(each))
+    return table

@@ -1,0 +1,210 @@
+"""The formula of an ordered record, and what ordering did to composition and charge."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+from aiida_hpaint.science.structures.budget.labels import read_label
+from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
+from aiida_hpaint.science.structures.records import ListedSite, Record
+
+_FITTING = 0.1  # part of the atoms by which formula and sites may differ
+_WHOLE_UNITS = 0.05  # part by which the number of formula units may differ from a whole one
+_COMPLETE = 0.03  # part of the hydrogen that rounding may hide
+_SAME = 0.02  # atoms in the cell
+_COVALENT = 1.75  # Å: O closer than that to another element is bonded to it
+_HYDROGEN_BOND = 1.3
+
+
+@dataclass(frozen=True)
+class Change:
+    """What ordering did to the contents of the cell.
+
+    Attributes
+    ----------
+    before, after
+        Atoms of each element in the cell, without hydrogen.
+    hydrogen
+        Number of H atoms in the cell afterwards, those to be restored included; None where it
+        is not known.
+    charge
+        By how much the charge of the cell changed, in e; None where oxidation numbers are not
+        known.
+    replaced
+        Part of the atoms (without hydrogen) that were added, removed or replaced.
+    """
+
+    before: Mapping[str, float]
+    after: Mapping[str, float]
+    hydrogen: float | None
+    charge: float | None
+    replaced: float
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the contents of the cell, apart from hydrogen, are what they were."""
+        elements = {*self.before, *self.after}
+        return all(abs(self.before.get(e, 0) - self.after.get(e, 0)) < _SAME for e in elements)
+
+
+def read_formula(record: Record) -> dict[str, float] | None:
+    """Return the atoms of each element in the formula of a record; None if it has none to read."""
+    try:
+        return parse_formula(record.formulas["sum"])
+    except (KeyError, ValueError):
+        return None
+
+
+def count_atoms(images: Images) -> Counter[str]:
+    """Count the atoms of each element in the cell, by occupancy, hydrogen included."""
+    found: Counter[str] = Counter()
+    for owner in images.owners.tolist():
+        site = images.record.sites[owner]
+        found["H" if is_hydrogen(site) else site.symbol] += site.occupancy
+    return found
+
+
+def compare(before: Images, after: Images, aside: int) -> Change:
+    """Compare the contents of the cell before and after ordering.
+
+    Parameters
+    ----------
+    before, after : Images
+        Of the record as listed and as ordered.
+    aside : int
+        Number of H atoms in the cell that were set aside, to be restored.
+    """
+    old, new = count_atoms(before), count_atoms(after)
+    hydrogen = _count_hydrogen(before, after, old, new, aside)
+    old_h = _total_hydrogen(before, old)
+    for counts in (old, new):
+        counts.pop("H", None)
+    change = {e: new[e] - old[e] for e in {*old, *new}}
+    charge = _change_of_charge(before, after)
+    if charge is not None and hydrogen is not None:
+        charge += hydrogen - (old_h if old_h is not None else hydrogen)
+    replaced = max(
+        sum(n for n in change.values() if n > 0), -sum(n for n in change.values() if n < 0)
+    )
+    total = sum(old.values())
+    return Change(dict(old), dict(new), hydrogen, charge, replaced / total if total else 0.0)
+
+
+def replace_formula(record: Record, change: Change) -> Record:
+    """Replace the formulas of a record by the one of its ordered cell (Z = 1).
+
+    Density and weight are those of the disordered crystal and go as well.
+    """
+    contents = {e: float(round(n)) for e, n in change.after.items() if round(n)}
+    if change.hydrogen is None:
+        return replace(record, formulas={}, units=None, density={}, weight=None)
+    contents["H"] = float(round(change.hydrogen))
+    text = " ".join(f"{e}{n:.0f}" for e, n in sorted(contents.items()) if n)
+    return replace(record, formulas={"sum": text}, units=1.0, density={}, weight=None)
+
+
+def _total_hydrogen(images: Images, counts: Mapping[str, float]) -> float | None:
+    """Return the number of H atoms in the disordered cell that the formula gives."""
+    formula = read_formula(images.record)
+    if not formula:
+        return None
+    others = {e: n for e, n in counts.items() if e != "H"}
+    total = sum(n for e, n in formula.items() if e != "H")
+    if not total or not others:
+        return None
+    units = sum(others.values()) / total
+    if round(units) and abs(units - round(units)) < _WHOLE_UNITS * units:
+        units = round(units)
+    off = sum(
+        abs(others.get(e, 0.0) - units * formula.get(e, 0.0)) for e in {*others, *formula} - {"H"}
+    )
+    return units * formula.get("H", 0.0) if off <= _FITTING * sum(others.values()) else None
+
+
+def _count_hydrogen(
+    before: Images, after: Images, old: Counter[str], new: Counter[str], aside: int
+) -> float | None:
+    """Return the number of H atoms in the ordered cell: listed, set aside and not listed."""
+    total, listed = _total_hydrogen(before, old), new["H"] + aside
+    if total is None:
+        return listed if old["H"] else None
+    unlisted = total - old["H"]
+    if abs(unlisted) <= max(0.5, _COMPLETE * total):
+        return listed
+    carried = _carried(before)
+    changes = _change_of_amounts(before, after)
+    if any(carried[label] is None and abs(n) > _SAME for label, n in changes.items()):
+        return None
+    return max(listed + unlisted + sum(n * (carried[e] or 0) for e, n in changes.items()), listed)
+
+
+def _change_of_amounts(before: Images, after: Images) -> Counter[str]:
+    """Return how many atoms of each listed site the cell has more after ordering."""
+    sources = after.record.disorder.get("sites", {})
+    found: Counter[str] = Counter()
+    for images, sign in ((before, -1.0), (after, 1.0)):
+        for owner in images.owners.tolist():
+            site = images.record.sites[owner]
+            found[sources.get(site.label, site.label)] += sign * site.occupancy
+    return found
+
+
+def _carried(images: Images) -> dict[str, int | None]:
+    """Return how many unlisted H an atom of each site seems to carry; None where that is open."""
+    bonded = {
+        int(images.owners[atom])
+        for i, j, distance in images.pairs(_COVALENT)
+        for atom in (i, j)
+        if _binds(images.site(i), images.site(j), distance)
+    }
+    return {
+        site.label: _by_label(site, index in bonded)
+        for index, site in enumerate(images.record.sites)
+    }
+
+
+def _binds(first: ListedSite, second: ListedSite, distance: float) -> bool:
+    """Return whether one of the two atoms tells that the other is no water."""
+    if is_hydrogen(first) or is_hydrogen(second):
+        return is_hydrogen(first) != is_hydrogen(second) and distance < _HYDROGEN_BOND
+    return "O" in (first.symbol, second.symbol) and first.symbol != second.symbol
+
+
+def _by_label(site: ListedSite, is_bonded: bool) -> int | None:
+    if site.attached_hydrogens is not None:
+        return site.attached_hydrogens
+    if is_bonded:
+        return 0
+    reading = read_label(site.symbol, site.label)
+    if reading is not None:
+        return reading.options[0]
+    return None if site.symbol == "O" else 0
+
+
+def _change_of_charge(before: Images, after: Images) -> float | None:
+    charge = 0.0
+    for images, sign in ((before, -1.0), (after, 1.0)):
+        for owner in images.owners.tolist():
+            site = images.record.sites[owner]
+            if not is_hydrogen(site):
+                number = guess_oxidation_number(site)
+                if number is None:
+                    return None
+                charge += sign * site.occupancy * number
+    return charge
+
+
+def guess_oxidation_number(site: ListedSite) -> float | None:
+    """Return the oxidation number of a site: as listed, or the only common one of its element."""
+    from pymatgen.core import Element
+
+    if site.charge is not None:
+        return site.charge
+    common = Element(site.symbol).common_oxidation_states
+    anions = {"O": -2.0, "F": -1.0, "Cl": -1.0, "Br": -1.0, "I": -1.0, "S": -2.0, "Se": -2.0}
+    if site.symbol in anions:
+        return anions[site.symbol]
+    return float(common[0]) if len(common) == 1 else None

@@ -1,0 +1,151 @@
+"""Ordered records from disordered ones, by a stated policy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aiida_hpaint.science.structures.disorder.changes import (
+    describe_choice,
+    describe_contents,
+    describe_hydrogen,
+)
+from aiida_hpaint.science.structures.disorder.cleaning import (
+    clean_occupancies,
+    find_split_sites,
+    merge_equal_rows,
+)
+from aiida_hpaint.science.structures.disorder.composition import compare, replace_formula
+from aiida_hpaint.science.structures.disorder.exclusion import overlap
+from aiida_hpaint.science.structures.disorder.fragments import FragmentImages, is_full
+from aiida_hpaint.science.structures.disorder.hydrogen import keep_hydrogens, order_hydrogens
+from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
+from aiida_hpaint.science.structures.disorder.majority import choose_main_components
+from aiida_hpaint.science.structures.disorder.relisting import relist
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
+from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.types import IntArray
+
+_MOST_REPLACED = 1 / 3
+"""Part of the atoms beyond which an ordered structure is another compound."""
+
+
+def order_record(record: Record, policy: str) -> list[Record]:
+    """Return ordered records, in which every site is occupied fully.
+
+    A record without disorder comes back as it is, whatever the policy. What is chosen, left out
+    or assumed is added to its notes, and kept in `disorder` for the metadata of hosts.
+
+    Parameters
+    ----------
+    record : Record
+        The record of a file.
+    policy : str
+        `refuse`; `majority`: the main component of each site and disorder group, with as much
+        symmetry as it can have; `ordered:N`: the N most plausible ordered arrangements in the
+        cell, labelled `-1`, `-2`, ...
+
+    Raises
+    ------
+    HostError
+        If the policy is to refuse, if sites overlap without occupancies, or if what is left
+        would be another compound or still overlaps.
+    """
+    cleaned = clean_occupancies(record)
+    listed = Images.of(cleaned)
+    split = find_split_sites(listed)
+    if split:
+        raise HostError(split)
+    merged = merge_equal_rows(cleaned)
+    if all(is_full(site) for site in merged.sites if is_placed(site)):
+        return [merged]
+    if policy == "refuse":
+        raise HostError(_refuse(merged))
+    images = Images.of(merged)
+    fragments = FragmentImages.of(images)
+    chosen, subgroup = choose_main_components(images, fragments)
+    return [complete_choice(listed, images, fragments, chosen, subgroup, policy)]
+
+
+def complete_choice(
+    listed: Images,
+    images: Images,
+    fragments: FragmentImages,
+    chosen: IntArray,
+    subgroup: IntArray,
+    policy: str,
+) -> Record:
+    """Make the ordered record of a choice of fragments: with its hydrogen, formula and notes.
+
+    Parameters
+    ----------
+    listed
+        Images of the record as the file has it.
+    images, fragments
+        Of the disordered record, equal rows merged.
+    chosen : (v,)
+        The chosen images of fragments.
+    subgroup : (g,)
+        Indices of the operations that keep the choice.
+    policy : str
+        The policy, for the metadata.
+
+    Raises
+    ------
+    HostError
+        If it would be another compound, or sites still overlap.
+    """
+    record = images.record
+    kept = {atom for image in chosen for atom in fragments.atoms[image]}
+    kept |= {
+        image
+        for image, owner in enumerate(images.owners.tolist())
+        if is_full(record.sites[owner]) and not is_hydrogen(record.sites[owner])
+    }
+    occupancies = {**dict.fromkeys(sorted(kept), 1.0), **keep_hydrogens(images, kept)}
+    ordered, aside, dropped = order_hydrogens(relist(images, occupancies, subgroup))
+    after = Images.of(ordered)
+    missing = sum(each.count for each in aside)
+    change = compare(listed, after, missing)
+    _check(after, change.replaced)
+    if not change.is_none or (aside and "sum" not in record.formulas):
+        ordered = replace_formula(ordered, change)
+    changes = [
+        *describe_choice(images, fragments, chosen),
+        *describe_hydrogen(aside, dropped),
+        *describe_contents(change),
+    ]
+    return replace(
+        ordered,
+        notes=(*ordered.notes, f"Disorder is ordered by the policy {policy}", *changes),
+        disorder={**ordered.disorder, "policy": policy, "changes": changes},
+    )
+
+
+def _refuse(record: Record) -> list[HostProblem]:
+    remedy = "Order it by --disorder majority or ordered:N, or choose one configuration"
+    return [
+        HostProblem(
+            record.label, f"its occupancy is {site.occupancy:g}", remedy, f"site {site.label}"
+        )
+        for site in record.sites
+        if is_placed(site) and not is_full(site)
+    ]
+
+
+def _check(after: Images, replaced: float) -> None:
+    label = after.record.label
+    if replaced > _MOST_REPLACED:
+        reason = (
+            f"its main components leave out or replace {100 * replaced:.0f} % of the atoms: what "
+            "is left is another compound"
+        )
+        remedy = "Choose one ordered configuration, or try --disorder ordered:N"
+        raise make_host_error(label, reason, remedy)
+    for i, j, distance in after.pairs(1.5):
+        if overlap(after.site(i), after.site(j), distance):
+            reason = f"it is still {distance:.2f} Å from {after.site(j).label} once ordered"
+            remedy = "Choose one ordered configuration, with every site occupied fully"
+            raise make_host_error(label, reason, remedy, f"site {after.site(i).label}")
+
+
+__all__ = ["order_record"]

@@ -1,0 +1,70 @@
+"""aiida-hpaint inspect shows what files say, without AiiDA and torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from aiida_hpaint.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+FILES = ROOT / "tests" / "science" / "structures" / "budget" / "files"
+BRUCITE = ROOT / "examples" / "hosts" / "brucite.cif"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["inspect", *map(str, arguments)])
+
+
+def test_the_tables_show_sites_evidence_and_outcome() -> None:
+    result = run(FILES / "gypsum_half_H.cif")
+    assert result.exit_code == 0, result.output
+    for text in (
+        "Formula: Ca H4 O6 S (sum); Z = 4",
+        "Space group: Hermann-Mauguin I 1 2/c 1; Hall -I 2yc; number 15; 8 operations",
+        "│ O5   │ O       │       8 │         1 │        1 │         1 │",
+        "'Ca H4 O6 S' times 4 gives 16 H in the cell",
+        "To be restored: 8 H are missing in the cell, 8 are listed; on each atom: O5 1",
+    ):
+        assert text in result.output
+
+
+def test_problems_show_the_evidence_and_set_the_exit_status() -> None:
+    result = run(FILES / "gypsum_amcsd_double.cif", BRUCITE)
+    assert result.exit_code == 1
+    assert "Cannot be used" in result.output
+    assert "688.7 g/mol in the cell leave 16.0 ± 0.4 H" in result.output
+    assert "1 cannot be used, 1 to be restored" in result.output
+
+
+def test_json_has_everything() -> None:
+    result = run(BRUCITE, FILES / "no.cif", "--json")
+    assert result.exit_code == 1
+    brucite, missing = json.loads(result.output)
+    assert brucite["budget"]["missing"] == 2
+    assert [site["missing_h"] for site in brucite["sites"]] == [0, 1]
+    assert brucite["evidence"][0]["source"] == "_chemical_formula_sum"
+    assert "there is no such file" in missing["problems"][0]
+
+
+def test_options_choose() -> None:
+    assert run(BRUCITE, "--add", "H:4").exit_code == 1
+    assert "4 H are missing" in run(BRUCITE, "--add", "H:4", "--trust", "add").output
+    budget = run(BRUCITE, "--budget", "O1:2")
+    assert "4 H are missing in the cell, 0 are listed; on each atom: O1 2" in budget.output
+    assert "write SITE:N, like O1:1,Wat:2" in run(BRUCITE, "--budget", "O1").output
+    assert "disorder" in run(BRUCITE, "--disorder", "any").output
+
+
+def test_neither_torch_nor_aiida_is_imported() -> None:
+    code = (
+        "import sys; from aiida_hpaint.cli.main import main; "
+        f"main(['inspect', {str(BRUCITE)!r}], standalone_mode=False); "
+        "sys.exit(bool({'torch', 'aiida'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

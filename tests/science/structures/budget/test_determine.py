@@ -1,0 +1,204 @@
+"""Budgets of brucite, gypsum and real entries, by what their files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from written_records import read_brucite, read_gypsum
+
+from aiida_hpaint.science.settings import HostSettings
+from aiida_hpaint.science.structures import (
+    HostError,
+    HydrogenBudget,
+    Record,
+    determine_budget,
+    read_records,
+)
+
+FILES = Path(__file__).parent / "files"
+SUM, UNITS = "_chemical_formula_sum", "_cell_formula_units_Z"
+OXYGEN = "O1 O 0.333333 0.666667 0.2203"
+
+
+def read(name: str) -> Record:
+    (record,) = read_records(FILES / f"{name}.cif")
+    assert isinstance(record, Record)
+    return record
+
+
+def outcome(budget: HydrogenBudget) -> tuple[int, int, dict[str, int]]:
+    return budget.missing, budget.listed, dict(budget.by_site)
+
+
+@pytest.mark.parametrize(
+    ("name", "missing", "listed", "by_site"),
+    [
+        ("koh_oc", 4, 0, {"O-H": 1}),
+        ("gyp_amcsd_WatOW", 16, 0, {"WatOW": 2}),
+        ("gypsum_half_H", 8, 8, {"O5": 1}),
+        ("ammonia_oc", 12, 0, {"N1": 3}),
+        ("biphosphammite", 24, 0, {"N": 4, "O(h1)": 1, "O(h2)": 1}),
+    ],
+)
+def test_real_entries(name: str, missing: int, listed: int, by_site: dict[str, int]) -> None:
+    assert outcome(determine_budget(read(name))) == (missing, listed, by_site)
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {SUM: "H2 Mg O2", UNITS: 1},
+        {SUM: "H2 Mg O2", UNITS: "1.00"},
+        {SUM: "H2 Mg O2"},
+        {SUM: "D2 Mg O2", UNITS: 1},
+        {SUM: "Mg (O H)2", UNITS: 1},
+        {"_chemical_formula_moiety": "Mg 2+, 2(H O -)", UNITS: 1},
+        {"_chemical_formula_structural": "Mg (O H)2", UNITS: 1},
+        {SUM: "H2 Mg O2", UNITS: 1, "_chemical_formula_weight": 58.32},
+        {SUM: "H2 Mg0.98 Fe0.02 O2", UNITS: 1},
+    ],
+)
+def test_formulas_of_all_kinds_count_h_and_bond_valences_place_it(
+    tmp_path: Path, items: dict[str, Any]
+) -> None:
+    budget = determine_budget(read_brucite(tmp_path, items))
+    assert outcome(budget) == (2, 0, {"O1": 1})
+    assert any("Bond valences" in text for text in budget.assumptions)
+
+
+def test_a_formula_of_the_whole_cell_beside_z_is_taken_as_such(tmp_path: Path) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca4 H16 O24 S4", UNITS: 4})
+    budget = determine_budget(record)
+    assert outcome(budget) == (16, 0, {"O3": 2})
+    assert any("whole cell" in text for text in budget.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("items", "reason"),
+    [
+        ({SUM: "H2 Mg O2", UNITS: 2}, r"it has Z = 2, but its other sites \(Mg1 O2\) make 1"),
+        ({SUM: "H1.98 Mg O2"}, "1.98 H in the cell, which is no whole number"),
+        ({SUM: "H4 C Mg O3", UNITS: 1}, "does not fit its other sites"),
+        ({SUM: "magnesium", UNITS: 1}, "cannot be read"),
+        ({}, "its file does not say how many H it lacks"),
+    ],
+)
+def test_what_no_formula_says_is_asked_for(
+    tmp_path: Path, items: dict[str, Any], reason: str
+) -> None:
+    record = read_brucite(tmp_path, items)
+    with pytest.raises(HostError, match=reason) as caught:
+        determine_budget(record)
+    assert "bond valences" in str(caught.value)
+    assert outcome(determine_budget(record, add=2)) == (2, 0, {"O1": 1})
+
+
+@pytest.mark.parametrize("label", ["O-H", "O-H1", "Oh1", "OH1", "OHa", "OH2", "O1H", "OW1", "O_w"])
+def test_labels_agree_with_the_formula_or_are_not_used(tmp_path: Path, label: str) -> None:
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, label)
+    budget = determine_budget(record)
+    assert outcome(budget) == (2, 0, {label: 1})
+    assert any("not used" in text for text in budget.assumptions) == (label in ("OW1", "O_w"))
+
+
+@pytest.mark.parametrize("label", ["Wat", "Wat2", "OW", "Ow1", "O1W", "H2O", "OH2"])
+def test_labels_of_water(tmp_path: Path, label: str) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca H4 O6 S"}, label)
+    assert outcome(determine_budget(record)) == (16, 0, {label: 2})
+
+
+def test_labels_that_contradict_the_formula_ask(tmp_path: Path) -> None:
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, "Wat")
+    with pytest.raises(HostError, match=r"gives 2 H in the cell, but labels: .*Wat 2") as caught:
+        determine_budget(record)
+    for option in ("--trust formula", "--trust labels", "--add H:2", "--add H:4", "--budget"):
+        assert option in str(caught.value)
+    by_formula = determine_budget(record, HostSettings(trust="formula"))
+    assert outcome(by_formula) == (2, 0, {"Wat": 1})
+    assert any("not believed" in text for text in by_formula.assumptions)
+    assert outcome(determine_budget(record, HostSettings(trust="labels"))) == (4, 0, {"Wat": 2})
+    assert outcome(determine_budget(record, add=4)) == (4, 0, {"Wat": 2})
+
+
+def test_attached_h_needs_no_formula(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0", f"{OXYGEN} 1")
+    record = read_brucite(tmp_path, {}, columns=["attached_hydrogens"], rows=rows)
+    assert outcome(determine_budget(record)) == (2, 0, {"O1": 1})
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "row"),
+    [
+        ("calc_flag", ("d", "d"), "H1 H 0 0 0 dum"),
+        ("occupancy", ("1", "1"), "H1 H 0.333333 0.666667 0.42 0"),
+        ("occupancy", ("1", "1"), "H1 H ? ? ? 1"),
+        ("occupancy", ("1", "1"), "H1 H . . . ."),
+    ],
+)
+def test_rows_that_hold_no_atom_are_missing(
+    tmp_path: Path, column: str, values: tuple[str, str], row: str
+) -> None:
+    rows = (f"Mg1 Mg 0 0 0 {values[0]}", f"{OXYGEN} {values[1]}", row)
+    items = {SUM: "H2 Mg O2", UNITS: 1}
+    budget = determine_budget(read_brucite(tmp_path, items, columns=[column], rows=rows))
+    assert outcome(budget) == (2, 0, {"O1": 1})
+
+
+def test_oxidation_numbers_are_evidence(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg2+ 0 0 0", OXYGEN.replace(" O ", " O2- "))
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, rows=rows)
+    (charges,) = (e for e in determine_budget(record).evidence if e.source == "oxidation numbers")
+    assert charges.total == 2
+
+
+def test_a_formula_that_counts_h_twice_is_suspicious() -> None:
+    record = read("gypsum_amcsd_double")
+    with pytest.raises(HostError, match=r"16 of them listed, but bond valences say .* complete"):
+        determine_budget(record)
+    assert determine_budget(record, HostSettings(trust="formula")).missing == 16
+
+
+def test_nothing_is_missing_in_a_complete_structure(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0", OXYGEN, "H1 H 0.333333 0.666667 0.413")
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, rows=rows)
+    assert outcome(determine_budget(record)) == (0, 2, {})
+    with pytest.raises(HostError, match=r"--add H:2 contradicts its file: .* nothing is missing"):
+        determine_budget(record, add=2)
+
+
+def test_add_against_the_formula_asks_and_may_insist(tmp_path: Path) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca H4 O6 S", UNITS: 4}, "OW")
+    with pytest.raises(HostError, match=r"so that 16 are missing.* --add H:4 --trust add"):
+        determine_budget(record, add=4)
+    budget = determine_budget(record, HostSettings(trust="add"), add=4)
+    assert budget.missing == 4
+    assert any("16 H in the cell: not believed" in text for text in budget.assumptions)
+    assert determine_budget(record, add=16).missing == 16
+
+
+def test_a_given_budget_is_taken(tmp_path: Path) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca H4 O6 S", UNITS: 4}, "OW")
+    budget = determine_budget(record, HostSettings(budget={"OW": 1, "O1": 1}))
+    assert outcome(budget) == (16, 0, {"OW": 1, "O1": 1})
+    half = determine_budget(record, HostSettings(budget={"OW": 1}))
+    assert half.missing == 8
+    assert any("not believed" in text for text in half.assumptions)
+    with pytest.raises(HostError, match=r"it has no site O9 \(--budget\). Name sites .* OW"):
+        determine_budget(record, HostSettings(budget={"O9": 1}))
+    with pytest.raises(HostError, match="--budget makes 8 H in the cell, --add says 16"):
+        determine_budget(record, HostSettings(budget={"OW": 1}), add=16)
+
+
+def test_other_elements_are_counted_from_the_formula(tmp_path: Path) -> None:
+    record = read_brucite(tmp_path, {SUM: "Li3 Mg O2", UNITS: 1})
+    assert outcome(determine_budget(record, symbol="Li")) == (3, 0, {})
+
+
+def test_carbon_carries_the_h_that_its_bonds_leave() -> None:
+    record = read("mofchecker_missing_h_on_c")
+    with pytest.raises(HostError, match=r"C8 2.0, C2 2.0"):
+        determine_budget(record)
+    budget = determine_budget(record, add=12)
+    assert set(budget.by_site) <= {f"C{n}" for n in range(1, 9)}

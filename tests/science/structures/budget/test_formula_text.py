@@ -1,0 +1,48 @@
+"""Formulas as text are counted as pymatgen counts them, and those of CIFs besides."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymatgen.core import Composition
+
+from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+
+ELEMENTS = ("H", "C", "N", "O", "Mg", "Si", "Ca", "Fe", "Co")
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("H2 Mg O2", {"H": 2, "Mg": 1, "O": 2}),
+        ("Mg (O H)2", {"Mg": 1, "O": 2, "H": 2}),
+        ("Mg 2+, 2(H O -)", {"Mg": 1, "O": 2, "H": 2}),
+        ("Ca S O4 . 2H2 O", {"Ca": 1, "S": 1, "O": 6, "H": 4}),
+        ("{[Zn(C8H4O4)].3H2O}n", {"Zn": 1, "C": 8, "H": 10, "O": 7}),
+        ("(C8 H4 Zn)n, n(H2 O)", {"C": 8, "H": 6, "Zn": 1, "O": 1}),
+        ("Cu Al (O4 F) H5", {"Cu": 1, "Al": 1, "O": 4, "F": 1, "H": 5}),
+        ("C12 H10 N2 2+, 2(Cl O4 1-), .5(C H4 O)", None),
+        ("D2 O", {"H": 2, "O": 1}),
+        ("Mg1.9Fe0.1SiO4", {"Mg": 1.9, "Fe": 0.1, "Si": 1, "O": 4}),
+    ],
+)
+def test_formulas_of_cifs_are_read(text: str, counts: dict[str, float] | None) -> None:
+    expected = counts or {"C": 12.5, "H": 12, "N": 2, "Cl": 2, "O": 8.5}
+    assert parse_formula(text) == pytest.approx(expected)
+
+
+@given(
+    st.dictionaries(st.sampled_from(ELEMENTS), st.integers(1, 40), min_size=1), st.integers(2, 9)
+)
+def test_brackets_agree_with_pymatgen(counts: dict[str, int], factor: int) -> None:
+    inner = " ".join(f"{element}{count}" for element, count in counts.items())
+    text = f"Na2 ({inner}){factor}"
+    expected = Composition(text).get_el_amt_dict()
+    assert parse_formula(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["poly", "", "H2 Xx", "(H2 O", "H2 O)", "H2 O 3 4", "?"])
+def test_what_is_no_formula_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="formula"):
+        parse_formula(text)
