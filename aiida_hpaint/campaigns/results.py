@@ -24,13 +24,15 @@ from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.marks import note_structures
-from aiida_hpaint.workflows.restore.progress import get_samples
+from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
 __all__ = ["collect_campaign_samples", "pick_candidates"]
 
 
-def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
-    """Return the ranked samples of all hosts of a campaign so far; None if there are none.
+def collect_campaign_samples(
+    group: CampaignGroup,
+) -> tuple[StructureBatch | None, StructureBatch | None]:
+    """Return the ranked samples and the hosts of a campaign so far; None if there are none.
 
     A host that was restored more than once has the samples of the restoration that counts, see
     `read_campaign_state`. The scalar `host` is the index of the host in the campaign. The history
@@ -42,6 +44,7 @@ def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
     for number, host in enumerate(known):
         numbers.setdefault(host.process, {})[host.host_index] = number
     found: list[StructureBatch] = []
+    owners: list[StructureBatch] = []
     for process, number_of in numbers.items():
         node: Any = load_node(process)
         samples = get_samples(node)
@@ -52,7 +55,12 @@ def collect_campaign_samples(group: CampaignGroup) -> StructureBatch | None:
         renumbered = np.array([number_of[hosts[row]] for row in rows], dtype=np.int64)
         chosen = samples[np.array(rows, dtype=np.int64)].with_scalars(host=renumbered)
         found.append(replace(chosen, history=()) if found else chosen)
-    return concatenate(fill_missing_scalars(found)) if found else None
+        places = list(number_of)
+        own = replace(get_hosts(node)[places], history=(), scalars={})
+        owners.append(own.with_scalars(host=[number_of[place] for place in places]))
+    if not found:
+        return None, None
+    return concatenate(fill_missing_scalars(found)), concatenate(owners)
 
 
 def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> list[StructureData]:

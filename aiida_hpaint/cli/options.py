@@ -62,6 +62,27 @@ def add_output_option(content: str, default: str | None = None) -> Callable[[Com
     )
 
 
+def _split_formats(_context: Any, _option: Any, text: str) -> tuple[str, ...]:
+    from aiida_hpaint.science.structures.writing import FORMATS
+
+    chosen = tuple(dict.fromkeys(each.strip().lower() for each in text.split(",")))
+    unknown = [each for each in chosen if each not in FORMATS]
+    if unknown:
+        known = ", ".join(FORMATS)
+        raise click.BadParameter(f"there is no format {unknown[0]!r}: choose among {known}")
+    return chosen
+
+
+add_format_option = click.option(
+    "--format",
+    "formats",
+    default="cif",
+    show_default=True,
+    metavar="LIST",
+    callback=_split_formats,
+    help="Formats of restored structures: cif, res (SHELX), poscar, extxyz, json (pymatgen), or "
+    "several of them, separated by commas.",
+)
 _READING: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--add",

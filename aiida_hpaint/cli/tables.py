@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,12 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
-from aiida_hpaint.science.structures import StructureBatch, make_safe_names, write_cif, write_extxyz
+from aiida_hpaint.science.structures import (
+    StructureBatch,
+    make_safe_names,
+    write_extxyz,
+    write_restored,
+)
 from aiida_hpaint.science.structures.elements import get_symbol
 
 CANDIDATES_FILENAME = "candidates.extxyz"
@@ -33,11 +38,14 @@ class HostResult:
         All samples.
     ranked
         The candidates (samples with a rank), in order of energy.
+    host
+        The host, with what is known of its source; None if it is not at hand.
     """
 
     label: str
     samples: StructureBatch
     ranked: StructureBatch
+    host: StructureBatch | None = None
 
     @property
     def best(self) -> StructureBatch | None:
@@ -63,16 +71,20 @@ class HostResult:
         return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
 
 
-def group_rows_by_host(samples: StructureBatch) -> list[HostResult]:
-    """Split samples by their host, in the order of the hosts."""
-    hosts, ranks = samples.scalars["host"], samples.scalars["rank"]
+def group_rows_by_host(
+    samples: StructureBatch, hosts: StructureBatch | None = None
+) -> list[HostResult]:
+    """Split samples by their host, in the order of the hosts, which are found by their index."""
+    places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
+    indices, ranks = samples.scalars["host"], samples.scalars["rank"]
     found = []
-    for host in np.unique(hosts):
-        members = np.flatnonzero(hosts == host)
+    for index in np.unique(indices).tolist():
+        members = np.flatnonzero(indices == index)
         ranked = members[ranks[members] >= 0]
         ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
         label = samples.labels[int(members[0])]
-        found.append(HostResult(label, samples[members], samples[ordered]))
+        host = hosts[places[index]] if hosts is not None and index in places else None
+        found.append(HostResult(label, samples[members], samples[ordered], host))
     return found
 
 
@@ -110,14 +122,20 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
 
 
 def write_host_files(
-    results: list[HostResult], samples: StructureBatch, folder: Path
+    results: list[HostResult],
+    samples: StructureBatch,
+    folder: Path,
+    formats: Sequence[str] = ("cif",),
 ) -> dict[int, Path]:
-    """Write the best candidate of each host as CIF, all as extxyz, and all samples as CSV.
+    """Write the best candidate of each host, all as extxyz, and all samples as CSV.
+
+    The best candidate gets two files of each format: `NAME.cif` with the host as its source has it,
+    and `NAME_relaxed.cif` with all sites relaxed.
 
     Returns
     -------
     dict
-        CIF of each host with a candidate, by its index in `results`.
+        First file of each host with a candidate, by its index in `results`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TABLE_FILENAME).write_text(format_table(samples), encoding="utf-8")
@@ -128,8 +146,8 @@ def write_host_files(
     for index, name in enumerate(make_safe_names(result.label for result in results)):
         best = results[index].best
         if best is not None:
-            files[index] = folder / f"{name}.cif"
-            write_cif(best, files[index])
+            host = results[index].host
+            files[index] = write_restored(best, folder, name, host=host, formats=formats)[0]
     return files
 
 

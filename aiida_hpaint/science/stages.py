@@ -21,6 +21,7 @@ from aiida_hpaint.science.settings import (
 )
 from aiida_hpaint.science.structures.batch import StructureBatch, number_samples
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.structures.writing.source import drop_source_texts
 from aiida_hpaint.science.types import Progress
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def start_from_guesses(
     them, and the same filter applies. Several structures with the same scalar `host` are samples
     of one host.
     """
+    hosts = drop_source_texts(hosts)
     samples = number_samples(hosts.with_scalars(host=hosts.host_indices))
     if "status" not in samples.scalars:
         samples = samples.with_scalars(status=[SampleStatus.SAMPLED.value] * len(samples))
@@ -197,7 +199,8 @@ def sample_hosts(
 
     sampling, places, trajectory = inputs.sampling, hosts.host_indices, None
     several = len(np.unique(places)) < len(places)
-    hosts = replace(hosts, scalars={"host": places})  # what else guesses have is not of the samples
+    # What else hosts and guesses have is not of the samples.
+    hosts = replace(drop_source_texts(hosts), scalars={"host": places})
     if sampling.record and not several:
         # A recording is of all hosts or none, so that no deadline can cut it short.
         samples, trajectory = generate_recorded(

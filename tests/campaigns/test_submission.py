@@ -145,8 +145,10 @@ def test_known_hosts_belong_to_the_campaign(
     assert process is None
     state = read_campaign_state(group)
     assert (state.restored, state.without, state.total) == (2, 1, 3)
-    samples = collect_campaign_samples(group)
+    samples, owners = collect_campaign_samples(group)
     assert samples is not None
+    assert owners is not None
+    assert owners.labels == ("a", "b", "c")
     assert samples.labels == ("a", "b", "c")
     assert samples.scalars["host"].tolist() == [0, 1, 2]
 

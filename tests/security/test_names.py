@@ -84,7 +84,7 @@ def test_names_of_files_are_plain_and_distinct(labels: list[str]) -> None:
         assert PLAIN.fullmatch(name)
         assert len(name) < 100
         assert name.lower() not in WINDOWS
-        assert not name.lower().endswith("_dft")  # what DFT found is written beside
+        assert not name.lower().endswith(("_dft", "_relaxed"))  # files beside these
 
 
 @few

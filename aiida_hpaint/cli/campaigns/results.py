@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from aiida_hpaint.cli import options
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -14,15 +17,15 @@ if TYPE_CHECKING:
 
 _HELP = """Show the results of a campaign or a restoration, and write them to files.
 
-The files are the best candidate of each host as CIF (labels of inserted sites end in i), all
-candidates as extxyz, and all samples as CSV. While a restoration runs, and after a failure, the
-results so far are written.
+The files are the best candidate of each host as two CIFs (the CIF of the host with the inserted
+sites, and *_relaxed.cif with all sites relaxed), all candidates as extxyz, and all samples as CSV.
+While a restoration runs, and after a failure, the results so far are written.
 
 \b
 Examples:
   aiida-hpaint results NAME    all chunks of a campaign, in one folder
   aiida-hpaint results PK
-  aiida-hpaint results PK --output restored
+  aiida-hpaint results PK --output restored --format cif,json
 """
 
 _SHOWN = 50
@@ -37,8 +40,9 @@ _SHOWN = 50
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for CIFs and tables.  [default: restored-NAME or restored-PK]",
 )
+@options.add_format_option
 @click.pass_obj
-def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
+def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Sequence[str]) -> None:
     """Show the results of a campaign or a restoration, and write them to files."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
@@ -52,20 +56,22 @@ def results(obj: dict[str, Any], pk: str, output: Path | None) -> None:
     if group is not None:
         from aiida_hpaint.science.structures import make_safe_name
 
-        report_campaign(group, output or Path(f"restored-{make_safe_name(group.label)}"))
+        folder = output or Path(f"restored-{make_safe_name(group.label)}")
+        report_campaign(group, folder, formats)
         return
     node = find_restoration(pk)
-    from aiida_hpaint.workflows.restore.progress import get_samples
+    from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
     samples = get_samples(node)
     if samples is None:
         raise click.ClickException(f"node {node.pk} has no samples yet ({describe_state(node)})")
     if not node.is_finished_ok:
         click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
-    report_restoration(samples, output or Path(f"restored-{node.pk}"), node)
+    folder = output or Path(f"restored-{node.pk}")
+    report_restoration(samples, folder, node, hosts=get_hosts(node), formats=formats)
 
 
-def report_campaign(group: CampaignGroup, output: Path) -> None:
+def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] = ("cif",)) -> None:
     """Write CIFs, candidates and tables of all chunks of a campaign, and show a summary.
 
     Raises
@@ -84,15 +90,15 @@ def report_campaign(group: CampaignGroup, output: Path) -> None:
     )
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
-    samples = collect_campaign_samples(group)
+    samples, hosts = collect_campaign_samples(group)
     state = read_campaign_state(group, with_jobs=False)
     if samples is None:
         raise click.ClickException(
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
-    results = group_rows_by_host(samples)
-    files = write_host_files(results, samples, output)
+    results = group_rows_by_host(samples, hosts)
+    files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
     if len(results) <= _SHOWN:
         make_console().print(make_host_table(results, files))

@@ -80,7 +80,7 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
         found, structure = _watch(node)
     make_console().print(make_counts_table(found))
     click.echo(describe_counts(found))
-    _write(found, structure, output)
+    _write(found, structure, host, output)
     if node is not None:
         show_provenance_commands(node)
 
@@ -168,7 +168,7 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
 
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.session import describe_end
-    from aiida_hpaint.science.structures import from_pymatgen
+    from aiida_hpaint.data.structure_batch import read_structure
     from aiida_hpaint.workflows.restore.progress import list_planned_stages
 
     click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
@@ -185,7 +185,7 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
             f"node {node.pk} ended without a result ({describe_end(node)}): {report}"
         )
     best = node.outputs.structure if "structure" in node.outputs else None
-    structure = None if best is None else from_pymatgen([best.get_pymatgen()])
+    structure = None if best is None else read_structure(best)
     return node.outputs.counting.get_dict(), structure
 
 
@@ -229,15 +229,17 @@ def describe_counts(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write(found: Mapping[str, Any], structure: StructureBatch | None, folder: Path) -> None:
+def _write(
+    found: Mapping[str, Any], structure: StructureBatch | None, host: Path, folder: Path
+) -> None:
     from aiida_hpaint.science.counting.results import format_counts_csv
-    from aiida_hpaint.science.structures import write_cif
+    from aiida_hpaint.science.structures import read_hosts, write_restored
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     (folder / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
     if structure is not None:
-        write_cif(structure, folder / f"{make_safe_name(found['host'])}.cif")
+        write_restored(structure, folder, make_safe_name(found["host"]), host=read_hosts(host))
     click.echo(f"Tables and the lowest structure are in {folder}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,10 @@ number of sites to insert is read from the chemical formula of a CIF, or given w
 The generator samples positions, implausible samples are dropped, and the machine-learned potential
 relaxes first the inserted sites, then all sites of the lowest samples; these are ranked by energy.
 With --candidates, all samples are first compared after a short relaxation, and only the lowest go
-on. The work runs in the AiiDA daemon: Ctrl-C stops watching, not the work. In the CIFs, labels of
-inserted sites end in i.
+on. The work runs in the AiiDA daemon: Ctrl-C stops watching, not the work.
+
+Each host gets two CIFs: NAME.cif is the CIF of the host with the inserted sites (calc_flag c), and
+NAME_relaxed.cif has all sites relaxed. --format writes other formats: SHELX, POSCAR, extxyz, JSON.
 
 With --validate dft, Quantum ESPRESSO relaxes the lowest candidate of each host at the end; with
 --rank dft, all candidates (--set keep=5 makes more of them). The lowest structure by DFT is written
@@ -38,6 +41,7 @@ Examples:
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --scheme td --steps 50
   aiida-hpaint restore host.cif --record
+  aiida-hpaint restore host.cif --format cif,res,poscar
   aiida-hpaint restore host.cif --validate dft --dft-protocol paper
   aiida-hpaint restore host.cif --rank dft-top:3 --set keep=5
   aiida-hpaint restore host.cif --no-aiida
@@ -49,6 +53,7 @@ Examples:
 @options.add_host_options
 @options.add_restoration_options
 @options.add_output_option("CIFs and tables", "restored")
+@options.add_format_option
 @options.add_no_aiida_option
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
@@ -62,7 +67,9 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     else:
         node = submit_task(obj["profile"], task)
         samples = wait_for_samples(node)
-    all_restored = report_restoration(samples, flags["output"], node)
+    all_restored = report_restoration(
+        samples, flags["output"], node, hosts=task.hosts, formats=flags["formats"]
+    )
     if task.settings.sampling is not None and task.settings.sampling.record:
         source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
         if recording is not None:
@@ -72,7 +79,14 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         raise click.exceptions.Exit(1)
 
 
-def report_restoration(samples: StructureBatch, output: Path, node: ProcessNode | None) -> bool:
+def report_restoration(
+    samples: StructureBatch,
+    output: Path,
+    node: ProcessNode | None,
+    *,
+    hosts: StructureBatch | None,
+    formats: Sequence[str] = ("cif",),
+) -> bool:
     """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
@@ -82,24 +96,24 @@ def report_restoration(samples: StructureBatch, output: Path, node: ProcessNode 
         write_host_files,
     )
 
-    results = group_rows_by_host(samples)
-    files = write_host_files(results, samples, output)
+    results = group_rows_by_host(samples, hosts)
+    files = write_host_files(results, samples, output, formats)
     make_console().print(make_host_table(results, files))
     unrestored = describe_unrestored(results)
     for line in unrestored:
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if node is not None:
-        _report_validation(node, output)
+        _report_validation(node, output, hosts)
         show_provenance_commands(node)
     return not unrestored
 
 
-def _report_validation(node: ProcessNode, output: Path) -> None:
+def _report_validation(node: ProcessNode, output: Path, hosts: StructureBatch | None) -> None:
     """Show and write the validation by DFT, if there is one."""
     from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
     if has_validation(node):
         from aiida_hpaint.cli.restore.validation_report import report_validation
 
-        report_validation(read_validation(node), output)
+        report_validation(read_validation(node), output, hosts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +85,7 @@ def restore_hydrogen(
         return
     _watch(nodes)
     rows = [_row(label, node) for label, node in zip(hosts.labels, nodes, strict=True)]
-    _write(rows, nodes, output)
+    _write(rows, nodes, hosts, output)
     make_console().print(_table(rows))
     click.echo(f"CIFs and hosts.csv are in {output}")
     show_provenance_commands(nodes[0], has_results=False)
@@ -176,12 +177,17 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
     }
 
 
-def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], folder: Path) -> None:
+def _write(
+    rows: Sequence[Mapping[str, Any]],
+    nodes: Sequence[ProcessNode],
+    hosts: StructureBatch,
+    folder: Path,
+) -> None:
     from aiida_hpaint.science.structures import (
         escape_for_spreadsheet,
         from_pymatgen,
         make_safe_names,
-        write_cif,
+        write_restored,
     )
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -191,10 +197,12 @@ def _write(rows: Sequence[Mapping[str, Any]], nodes: Sequence[ProcessNode], fold
         for row in rows:
             writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
     names = make_safe_names(row["label"] for row in rows)
-    for row, node, name in zip(rows, nodes, names, strict=True):
+    for row, node, host, name in zip(rows, nodes, hosts, names, strict=True):
         if row["status"] == "finished":
             structure = from_pymatgen([node.outputs.structure.get_pymatgen()])
-            write_cif(structure, folder / f"{name}.cif")
+            # The work chain appends what it inserts to the sites of the host.
+            answer = replace(structure, labels=host.labels, inserted=host.inserted)
+            write_restored(answer, folder, name, host=host)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

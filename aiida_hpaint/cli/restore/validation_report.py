@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +12,20 @@ from rich.table import Table
 
 from aiida_hpaint.science.evaluation.validation import VALIDATION_FILENAME
 from aiida_hpaint.science.structures import make_safe_names, write_cif
+from aiida_hpaint.science.structures.writing.versions import RELAXED
 
 if TYPE_CHECKING:
+    from aiida_hpaint.science.structures import StructureBatch
     from aiida_hpaint.workflows.validate.results import Validation
 
 Row = Mapping[str, str]
 
 
-def report_validation(found: Validation, output: Path) -> bool:
+def report_validation(found: Validation, output: Path, hosts: StructureBatch | None = None) -> bool:
     """Write files, show table and rates; return whether DFT relaxed all structures."""
     from aiida_hpaint.cli.console import make_console
 
-    write_validation(found, output)
+    write_validation(found, output, hosts)
     if not found.rows:
         click.echo("DFT: there was no candidate to relax.")
         return True
@@ -41,15 +44,21 @@ def report_validation(found: Validation, output: Path) -> bool:
     return not failed
 
 
-def write_validation(found: Validation, output: Path) -> None:
-    """Write the lowest structure of each host by DFT as CIF, and the table as CSV."""
+def write_validation(found: Validation, output: Path, hosts: StructureBatch | None = None) -> None:
+    """Write the lowest structure of each host by DFT as CIF, and the table as CSV.
+
+    Hosts with what is known of their sources are found by their labels, where these are unique.
+    """
     output.mkdir(parents=True, exist_ok=True)
     (output / VALIDATION_FILENAME).write_text(found.table, encoding="utf-8")
     batch = found.structures
     if batch is None:
         return
+    counts = Counter(() if hosts is None else hosts.labels)
+    known = {} if hosts is None else {h.labels[0]: h for h in hosts if counts[h.labels[0]] == 1}
     for one, name in zip(batch, make_safe_names(batch.labels), strict=True):
-        write_cif(one, output / f"{name}_dft.cif")
+        host = known.get(one.labels[0])
+        write_cif(one, output / f"{name}_dft.cif", host=host, version=RELAXED)
 
 
 def make_validation_table(rows: list[dict[str, str]]) -> Table:

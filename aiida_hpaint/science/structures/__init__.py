@@ -12,7 +12,6 @@ from aiida_hpaint.science.structures.checks import (
     separate_usable_hosts,
 )
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
-from aiida_hpaint.science.structures.cif_write import write_cif
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen, to_ase, to_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, IsotopeWarning
 from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
@@ -35,6 +34,7 @@ from aiida_hpaint.science.structures.safe_text import (
 )
 from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
+from aiida_hpaint.science.structures.writing import write_cif, write_restored
 
 __all__ = [
     "ACTIVE",
@@ -78,4 +78,5 @@ __all__ = [
     "to_pymatgen",
     "write_cif",
     "write_extxyz",
+    "write_restored",
 ]

@@ -9,8 +9,8 @@ from typing import Any
 
 _OTHERS = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST = 80
-# Devices of Windows, with any suffix, and the ending of DFT's files next to those of a host.
-_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|.*_dft", re.IGNORECASE)
+# Devices of Windows, with any suffix, and the endings of other files next to those of a host.
+_RESERVED = re.compile(r"con|prn|aux|nul|com\d|lpt\d|.*_(dft|relaxed)", re.IGNORECASE)
 
 
 def make_safe_name(label: str, taken: Collection[str] = ()) -> str:

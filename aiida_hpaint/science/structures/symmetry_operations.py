@@ -47,6 +47,19 @@ class SymmetryOperations:
     def __len__(self) -> int:
         return len(self.rotations)
 
+    def with_identity(self) -> SymmetryOperations:
+        """Return the operations with the identity, which lists may leave out, as the first."""
+        is_unit = np.isclose(self.rotations, np.eye(3)).all((1, 2))
+        shifts = self.translations - np.rint(self.translations)
+        if (is_unit & np.isclose(shifts, 0, atol=1e-6).all(1)).any():
+            return self
+        unit = np.eye(3, dtype=self.rotations.dtype)[None]
+        return SymmetryOperations(
+            self.cell,
+            np.concatenate([unit, self.rotations]),
+            np.concatenate([np.zeros((1, 3)), self.translations]),
+        )
+
     def images(self, frac: FloatArray, members: IntArray | None = None) -> FloatArray:
         """Return the (G, m, 3) images of (m, 3) points under all or some (by index) operations."""
         chosen = slice(None) if members is None else members

@@ -132,6 +132,12 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
     return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None
 
 
+def get_hosts(restoration: ProcessNode) -> StructureBatch:
+    """Return the hosts of a restoration, with what is known of their sources."""
+    found: StructureBatch = restoration.inputs.graph_inputs.hosts.batch
+    return found
+
+
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
     for stage in STAGES:
         if label.startswith(f"{stage.name}_chunk_"):

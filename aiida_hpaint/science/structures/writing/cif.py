@@ -1,0 +1,106 @@
+"""Restored crystals as CIF: the block of the source with the inserted sites."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.safe_text import make_safe_name
+from aiida_hpaint.science.structures.writing.atom_loop import edit_atom_loop
+from aiida_hpaint.science.structures.writing.cif_text import quote_text
+from aiida_hpaint.science.structures.writing.contents import (
+    edit_atom_types,
+    edit_cell,
+    edit_formula,
+)
+from aiida_hpaint.science.structures.writing.crystal import (
+    TOLERANCE,
+    RestoredCrystal,
+    describe_crystal,
+)
+from aiida_hpaint.science.structures.writing.displacement_parameters import split_tensors
+from aiida_hpaint.science.structures.writing.geometry_loops import edit_geometry
+from aiida_hpaint.science.structures.writing.provenance_items import add_provenance
+from aiida_hpaint.science.structures.writing.symmetry_items import edit_symmetry, list_operations
+from aiida_hpaint.science.structures.writing.versions import INSERTED, Version
+
+__all__ = ["format_cif", "write_cif"]
+
+
+def write_cif(
+    answer: StructureBatch,
+    path: str | PathLike[str] | None = None,
+    *,
+    host: StructureBatch | None = None,
+    version: Version = INSERTED,
+    tolerance: float = TOLERANCE,
+) -> str:
+    """Write one restored structure as CIF, also to a file if a path is given.
+
+    With a host that was read from a CIF, it is the block of the source, with its metadata, labels
+    and standard uncertainties, in its setting and with its origin. Inserted sites are appended to
+    the list, with the value c (calculated) of `_atom_site_calc_flag`, as unique sites under the
+    operations of the host that the answer keeps. Without, it is a new block, with the symmetry
+    that the host has in its own setting.
+
+    Parameters
+    ----------
+    answer
+        A restored structure, a batch of one.
+    path
+        File to write.
+    host
+        The host that it was made from, as it was read, with its metadata.
+    version
+        `inserted`: sites of the host as the source has them, inserted ones where the answer has
+        them, or where its stage `relax_inserted` has them. `relaxed`: all sites where the answer
+        has them, without the drift, and with their displacements.
+    tolerance
+        Largest distance in Å between an image of a site and its equivalent for an operation that
+        is kept.
+
+    Raises
+    ------
+    HostError
+        If a site has no position.
+    ValueError
+        If there are several structures, or other sites than those of the host.
+    """
+    text = format_cif(describe_crystal(answer, host, version, tolerance))
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8", newline="\n")
+    return text
+
+
+def format_cif(crystal: RestoredCrystal) -> str:
+    """Return a restored crystal as CIF."""
+    from gemmi import cif
+
+    record = crystal.source.record
+    structure = crystal.structure
+    if record is not None and record.format == "cif":
+        document = cif.read_string(record.text)
+        block = document.sole_block()
+        if not crystal.source.has_cell(crystal.host):
+            edit_cell(block, structure)
+    else:
+        document = cif.Document()
+        block = document.add_new_block(make_safe_name(structure.labels[0]))
+        block.set_pair("_chemical_name_common", quote_text(structure.labels[0]))
+        edit_cell(block, structure)
+    notes = list(crystal.notes)
+    notes += edit_formula(block, structure)
+    notes += edit_symmetry(block, crystal)
+    edit_atom_types(block, structure)
+    atoms = edit_atom_loop(block, crystal)
+    notes += atoms.notes
+    split_tensors(block, crystal)
+    listed = list_operations(block) or crystal.symmetry.operations
+    outdated = atoms.has_other_sites or not crystal.keeps_symmetry
+    notes += edit_geometry(block, crystal, listed, outdated)
+    add_provenance(block, crystal, notes)
+    options = cif.WriteOptions()
+    options.align_pairs = 33
+    options.align_loops = 30
+    return str(document.as_string(options))

@@ -1,0 +1,187 @@
+"""A restored crystal as a file gives it: space group, asymmetric unit, what changed and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.insertion import remove_inserted
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.structures.writing.kept_symmetry import KeptSymmetry, find_kept_symmetry
+from aiida_hpaint.science.structures.writing.source import HostSource, read_source
+from aiida_hpaint.science.structures.writing.space_group_names import (
+    GRID,
+    NamedGroup,
+    name_group,
+)
+from aiida_hpaint.science.structures.writing.unique_sites import UniqueSite, list_unique_sites
+from aiida_hpaint.science.structures.writing.versions import (
+    INSERTED,
+    Version,
+    check_answer,
+    find_parents,
+    place_sites,
+)
+from aiida_hpaint.science.types import FloatArray
+
+__all__ = ["TOLERANCE", "RestoredCrystal", "describe_crystal"]
+
+TOLERANCE = 0.2
+"""Largest distance in Å between an image and its site for an operation that an answer keeps: about
+twice as far as either moves when both are averaged. Relaxed sites that should be equivalent differ
+by less, and H that breaks the symmetry of a host by more."""
+
+_HOST_TOLERANCE = 1e-3
+"""The same for operations of hosts whose source lists none."""
+
+
+@dataclass(frozen=True, eq=False)
+class RestoredCrystal:
+    """One version of an answer.
+
+    Attributes
+    ----------
+    structure
+        All sites of the cell, symmetric under the operations; a batch of one.
+    host
+        The host that it was made from.
+    source
+        What the source of the host says.
+    version
+        `inserted` or `relaxed`.
+    symmetry
+        The operations that are kept, and those of the host that are not.
+    names
+        Names of the space group.
+    sites
+        The asymmetric unit: sites of the host in their order, then inserted ones.
+    displacements : (n,)
+        How far each site of the host moved, in Å, without the drift.
+    averaged_by
+        Largest shift of a site in Å by which the structure was made symmetric.
+    notes
+        What changed beside the inserted sites, one sentence each.
+    """
+
+    structure: StructureBatch
+    host: StructureBatch
+    source: HostSource
+    version: Version
+    symmetry: KeptSymmetry
+    names: NamedGroup
+    sites: tuple[UniqueSite, ...]
+    displacements: FloatArray
+    averaged_by: float
+    notes: tuple[str, ...]
+
+    @property
+    def keeps_symmetry(self) -> bool:
+        """Whether all operations of the host are kept."""
+        return len(self.symmetry.kept) == self.symmetry.tried
+
+
+def describe_crystal(
+    answer: StructureBatch,
+    host: StructureBatch | None = None,
+    version: Version = INSERTED,
+    tolerance: float = TOLERANCE,
+) -> RestoredCrystal:
+    """Find out how one version of an answer is given back.
+
+    Parameters
+    ----------
+    answer
+        A restored structure, a batch of one.
+    host
+        The host that it was made from, with its metadata; None: sites of the host are taken to be
+        where the answer has them, and nothing is known of a source.
+    version
+        `inserted` or `relaxed`.
+    tolerance
+        Largest distance in Å between an image and its site for an operation that is kept.
+
+    Raises
+    ------
+    HostError
+        If a site has no position.
+    ValueError
+        If there are several structures, or other sites than those of the host.
+    """
+    check_answer(answer if host is None else host, answer)
+    parents = find_parents(answer)
+    base = remove_inserted(answer) if host is None else host
+    placed = place_sites(base, answer, version, parents)
+    source = read_source(base)
+    candidates, notes = _find_candidates(base, source)
+    # Inserted sites are never equivalent to sites of the host, which a source lists.
+    kinds = 2 * answer.numbers + answer.inserted
+    symmetry = find_kept_symmetry(candidates, kinds, placed, tolerance)
+    average = symmetry.average(placed)
+    if version == INSERTED:
+        average[~answer.inserted] = placed[~answer.inserted]
+    structure = answer.with_coords(average)
+    names = name_group(symmetry.operations)
+    shifts = (average - placed) @ answer.cells[0]
+    moved = (average[~answer.inserted] - base.frac_coords[~base.inserted]) @ answer.cells[0]
+    found = RestoredCrystal(
+        structure=structure,
+        host=base,
+        source=source,
+        version=version,
+        symmetry=symmetry,
+        names=names,
+        sites=list_unique_sites(structure, source, symmetry, parents),
+        displacements=np.linalg.norm(moved, axis=1),
+        averaged_by=float(np.linalg.norm(shifts, axis=1).max(initial=0.0)),
+        notes=(*source.notes, *notes),
+    )
+    reason = _explain_reduction(found, candidates, tolerance)
+    return replace(found, notes=(*found.notes, *reason))
+
+
+def _find_candidates(
+    host: StructureBatch, source: HostSource
+) -> tuple[SymmetryOperations, tuple[str, ...]]:
+    """Return the operations that the host has in its own setting, and what was lost."""
+    if source.record is not None and source.has_cell(host):
+        return source.record.operations.with_identity(), ()
+    inside = ~host.inserted
+    found = SymmetryOperations.find(
+        host.cells[0], host.numbers[inside], host.frac_coords[inside], _HOST_TOLERANCE
+    )
+    found = replace(found, translations=np.rint(found.translations * GRID) / GRID)
+    exact = find_kept_symmetry(
+        found, host.numbers[inside], host.frac_coords[inside], _HOST_TOLERANCE
+    )
+    if len(exact.kept) == exact.tried:
+        return exact.operations, ()
+    note = (
+        f"{exact.tried - len(exact.kept)} of the {exact.tried} operations of the host are not "
+        "given, because its origin is at no simple fraction of those of the International Tables."
+    )
+    return exact.operations, (note,)
+
+
+def _explain_reduction(
+    crystal: RestoredCrystal, candidates: SymmetryOperations, tolerance: float
+) -> tuple[str, ...]:
+    """Say what the space group was reduced to, and which site no longer fits."""
+    if crystal.keeps_symmetry:
+        return ()
+    symmetry = crystal.symmetry
+    lost = np.setdiff1d(np.arange(symmetry.tried), symmetry.kept)
+    labels = {int(i): site.label for site in crystal.sites for i in site.members}
+    worst = sorted({labels[int(site)] for site in symmetry.worst[lost]})
+    split = "" if all(site.is_first for site in crystal.sites) else ", so that host sites split"
+    shown = ", ".join(worst[:6]) + (" and others" if len(worst) > 6 else "")
+    try:
+        before = str(name_group(candidates))
+    except ValueError:
+        before = f"{len(candidates)} operations, which are no group,"
+    return (
+        f"Space group reduced from {before} to {crystal.names}, because "
+        f"{len(lost)} of {symmetry.tried} operations move {shown} farther than {tolerance:g} "
+        f"Å from any equivalent site{split}.",
+    )

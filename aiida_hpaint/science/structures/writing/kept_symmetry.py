@@ -1,0 +1,165 @@
+"""Which operations of a host its restored structure keeps, and sites averaged over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.types import FloatArray, IntArray
+
+__all__ = ["KeptSymmetry", "find_kept_symmetry"]
+
+_SAME_TRANSLATION = 1e-3
+"""Largest difference of fractional translations of one operation."""
+
+_NONE = -1
+"""Index of a product that is not among the operations."""
+
+
+@dataclass(frozen=True, eq=False)
+class KeptSymmetry:
+    """Operations that map n sites onto themselves and form a group.
+
+    Attributes
+    ----------
+    operations
+        The G operations that are kept, in the order in which they were given; the identity is
+        among them.
+    partners : (G, n)
+        Site onto which each operation maps each site.
+    deviations : (T,)
+        Largest distance (Å) between an image and its site for each operation that was tried;
+        infinite where images and sites cannot be paired within the tolerance.
+    worst : (T,)
+        Site whose image is farthest from any site of its kind, for each operation tried.
+    kept : (G,)
+        Which of the operations tried are kept.
+    """
+
+    operations: SymmetryOperations
+    partners: IntArray
+    deviations: FloatArray
+    worst: IntArray
+    kept: IntArray
+
+    @property
+    def tried(self) -> int:
+        """Number of operations that were tried."""
+        return len(self.deviations)
+
+    @property
+    def orbits(self) -> IntArray:
+        """(n,) first site of the orbit that each site belongs to."""
+        return np.asarray(self.partners.min(0), dtype=np.int64)
+
+    def average(self, frac: FloatArray) -> FloatArray:
+        """Return (n, 3) fractional coordinates averaged over the images of equivalent sites."""
+        images = self.operations.images(frac)
+        shifts = images - frac[self.partners]
+        shifts -= np.rint(shifts)
+        total = np.zeros_like(frac)
+        np.add.at(total, self.partners, shifts)
+        return np.asarray(frac + total / len(self.operations))
+
+
+def find_kept_symmetry(
+    operations: SymmetryOperations, kinds: IntArray, frac: FloatArray, tolerance: float
+) -> KeptSymmetry:
+    """Find a largest group among operations that map sites onto sites of their kind.
+
+    Operations are added from the one with the smallest deviation on, each with all its products;
+    one that would bring in an operation beyond the tolerance is left out.
+
+    Parameters
+    ----------
+    operations
+        Operations of a space group, the identity included.
+    kinds, frac : (n,), (n, 3)
+        Kinds of sites (elements) and fractional coordinates of all sites of the cell.
+    tolerance
+        Largest distance in Å between an image and its site.
+    """
+    found = [
+        _pair_sites(operations, index, kinds, frac, tolerance) for index in range(len(operations))
+    ]
+    deviations = np.array([deviation for deviation, _, _ in found])
+    products = _multiply(operations)
+    members = {_find_identity(operations)}
+    for index in np.argsort(deviations, kind="stable").tolist():
+        if index in members or not deviations[index] <= tolerance:
+            continue
+        grown = _close(products, members | {index})
+        if _NONE not in grown and all(deviations[one] <= tolerance for one in grown):
+            members = grown
+    kept = np.array(sorted(members), dtype=np.int64)
+    return KeptSymmetry(
+        SymmetryOperations(
+            operations.cell, operations.rotations[kept], operations.translations[kept]
+        ),
+        np.array([found[index][1] for index in kept.tolist()], dtype=np.int64),
+        deviations,
+        np.array([site for _, _, site in found], dtype=np.int64),
+        kept,
+    )
+
+
+def _pair_sites(
+    operations: SymmetryOperations,
+    index: int,
+    kinds: IntArray,
+    frac: FloatArray,
+    tolerance: float,
+) -> tuple[float, IntArray, int]:
+    """Return the largest deviation (Å), the (n,) partners and the worst site of one operation."""
+    images = operations.images(frac, np.array([index]))[0]
+    partners = np.full(len(frac), -1, dtype=np.int64)
+    nearest = np.full(len(frac), np.inf)
+    for kind in np.unique(kinds):
+        alike = np.flatnonzero(kinds == kind)
+        shifts = images[alike, None] - frac[alike]
+        shifts -= np.rint(shifts)
+        squares = ((shifts @ operations.cell) ** 2).sum(-1)
+        chosen = squares.argmin(1)
+        partners[alike] = alike[chosen]
+        nearest[alike] = np.sqrt(squares[np.arange(len(alike)), chosen])
+    worst = int(nearest.argmax()) if len(frac) else 0
+    is_permutation = len(np.unique(partners)) == len(frac)
+    deviation = float(nearest.max(initial=0.0)) if is_permutation else np.inf
+    return deviation if deviation <= tolerance else np.inf, partners, worst
+
+
+def _multiply(operations: SymmetryOperations) -> IntArray:
+    """Return the (G, G) index of each product, the row after the column; -1 where it is none."""
+    size = len(operations)
+    turned = np.einsum("gab,hbc->ghac", operations.rotations, operations.rotations)
+    moved = (
+        np.einsum("gab,hb->gha", operations.rotations, operations.translations)
+        + operations.translations[:, None]
+    )
+    products = np.full((size, size), _NONE, dtype=np.int64)
+    for index in range(size):
+        shifts = moved - operations.translations[index]
+        shifts -= np.rint(shifts)
+        same = (np.abs(turned - operations.rotations[index]) < 0.5).all((2, 3))
+        products[same & (np.abs(shifts) < _SAME_TRANSLATION).all(2)] = index
+    return products
+
+
+def _find_identity(operations: SymmetryOperations) -> int:
+    is_unit = (np.abs(operations.rotations - np.eye(3)) < 0.5).all((1, 2))
+    shifts = operations.translations - np.rint(operations.translations)
+    return int(np.flatnonzero(is_unit & (np.abs(shifts) < _SAME_TRANSLATION).all(1))[0])
+
+
+def _close(products: IntArray, members: set[int]) -> set[int]:
+    """Return the smallest set that contains some operations and all products."""
+    size = 0
+    while len(members) > size:
+        size = len(members)
+        rows = np.array(sorted(members))
+        members = set(np.unique(products[np.ix_(rows, rows)]).tolist())
+        if _NONE in members:
+            break
+    return members

@@ -1,0 +1,125 @@
+"""Names of a space group in the setting and origin of its operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.types import FloatArray
+
+if TYPE_CHECKING:
+    from gemmi import GroupOps
+
+__all__ = ["GRID", "NamedGroup", "format_operation", "name_group"]
+
+GRID = 24
+"""Translations of operations are multiples of 1/24, as all of the International Tables are."""
+
+
+@dataclass(frozen=True)
+class NamedGroup:
+    """Names of a space group.
+
+    Attributes
+    ----------
+    number
+        Number of its type in the International Tables.
+    hermann_mauguin
+        Hermann-Mauguin symbol of this very setting and origin; None where there is none.
+    hall
+        Hall symbol of this very setting and origin; None where none was found.
+    type_symbol
+        Hermann-Mauguin symbol of the type, whatever the setting.
+    system
+        Crystal system.
+    """
+
+    number: int
+    hermann_mauguin: str | None
+    hall: str | None
+    type_symbol: str
+    system: str
+
+    def __str__(self) -> str:
+        return f"{self.hermann_mauguin or self.type_symbol} (No. {self.number})"
+
+
+def name_group(operations: SymmetryOperations) -> NamedGroup:
+    """Name a group by its operations.
+
+    A setting that is not in the tables gets the Hall symbol of the standard setting with a change
+    of basis, which is checked against the operations.
+
+    Raises
+    ------
+    ValueError
+        If the operations are no space group.
+    """
+    import gemmi
+
+    group = _to_gemmi(operations)
+    listed: Any = gemmi.find_spacegroup_by_ops(group)
+    if listed is not None:
+        return NamedGroup(
+            listed.number, listed.xhm(), listed.hall, listed.hm, listed.crystal_system_str()
+        )
+    found = _find_type(operations)
+    standard = gemmi.find_spacegroup_by_number(found.number)
+    hall = _find_hall_symbol(operations, found)
+    return NamedGroup(found.number, None, hall, standard.hm, standard.crystal_system_str())
+
+
+def format_operation(rotation: Any, translation: FloatArray) -> str:
+    """Return an operation as a CIF has it, such as `-x+1/2,y,-z`."""
+    return str(_make_operation(rotation, translation).triplet())
+
+
+def _make_operation(rotation: Any, translation: FloatArray) -> Any:
+    import gemmi
+
+    operation = gemmi.Op("x,y,z")
+    operation.rot = np.rint(rotation * GRID).astype(int).tolist()
+    operation.tran = np.mod(np.rint(translation * GRID), GRID).astype(int).tolist()
+    return operation
+
+
+def _to_gemmi(operations: SymmetryOperations) -> GroupOps:
+    import gemmi
+
+    pairs = zip(operations.rotations, operations.translations, strict=True)
+    return gemmi.GroupOps([_make_operation(*pair) for pair in pairs])
+
+
+def _find_hall_symbol(operations: SymmetryOperations, found: Any) -> str | None:
+    """Return the Hall symbol of a setting as that of spglib's setting and a change of basis."""
+    import gemmi
+
+    group = _to_gemmi(operations)
+    matrix, shift = np.asarray(found.transformation_matrix), np.asarray(found.origin_shift)
+    inverse = np.linalg.inv(matrix)
+    for rotation, translation in ((inverse, -inverse @ shift), (matrix, shift)):
+        change = _make_operation(rotation, translation)
+        hall = f"{found.hall} ({change.triplet()})"
+        try:
+            if gemmi.symops_from_hall(hall) == group:
+                return hall
+        except (ValueError, RuntimeError):  # a change of basis that Hall symbols cannot express
+            continue
+    return None
+
+
+def _find_type(operations: SymmetryOperations) -> Any:
+    """Return spglib's description of the type of a group, with its standard setting."""
+    import spglib
+
+    # Spglib knows settings of crystals only: two points in general positions make one.
+    points = np.array([[0.1234, 0.2671, 0.3847], [0.0731, 0.1519, 0.4382]])
+    sites = operations.images(points).reshape(-1, 3)
+    crystal: Any = (operations.cell, sites, [1, 2] * len(operations))
+    found = spglib.get_symmetry_dataset(crystal, symprec=1e-5)
+    if found is None or len(found.rotations) != len(operations):
+        raise ValueError(f"{len(operations)} operations are no space group: check their list")
+    return found
