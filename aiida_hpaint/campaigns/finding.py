@@ -9,7 +9,7 @@ from typing import Any
 
 from aiida.orm import CifData
 
-from aiida_hpaint.calculations.hosts import open_cif
+from aiida_hpaint.calculations.hosts import open_cif, read_hosts_of_node
 from aiida_hpaint.campaigns.nodes import Selection, SourceNode, find_source_nodes
 from aiida_hpaint.campaigns.sources import open_archive, read_hosts_of_source
 from aiida_hpaint.science.databases import Document, Finding, examine_document, examine_hosts
@@ -59,7 +59,9 @@ def _examine(sources: Sequence[SourceNode], settings: HostSettings) -> Iterator[
                 findings = examine_document(replace(document, path=path), settings)
         else:
             hosts, problems = read_hosts_of_source(source, None, settings)
-            findings = examine_hosts(hosts, problems, where)
+            # Without an answer on what is missing, the structure itself may still be sound.
+            sound = None if hosts is not None else read_hosts_of_node(node, {"H": 1}, settings)[0]
+            findings = examine_hosts(hosts or (), problems, where, sound is not None)
         if source.statement:
             findings = [_add_statement(finding, source.statement) for finding in findings]
         yield len(sources), document, findings

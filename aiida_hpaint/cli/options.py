@@ -83,6 +83,13 @@ add_format_option = click.option(
     help="Formats of restored structures: cif, res (SHELX), poscar, extxyz, json (pymatgen), or "
     "several of them, separated by commas.",
 )
+add_disorder_option = click.option(
+    "--disorder",
+    metavar="POLICY",
+    help="What is made of partial and mixed occupancy: majority (the main component of each "
+    "site and disorder group), ordered:N (the N most plausible ordered cells) or refuse.  "
+    "[default: majority]",
+)
 _READING: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--add",
@@ -99,13 +106,7 @@ _READING: tuple[Callable[[Any], Any], ...] = (
         type=click.Choice(["labels", "formula", "add"]),
         help="What to believe where a file contradicts itself (labels or formula) or --add (add).",
     ),
-    click.option(
-        "--disorder",
-        metavar="POLICY",
-        help="What is made of partial and mixed occupancy: majority (the main component of each "
-        "site and disorder group), ordered:N (the N most plausible ordered cells) or refuse.  "
-        "[default: majority]",
-    ),
+    add_disorder_option,
 )
 _HOSTS = (
     *_READING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,8 @@ class CampaignFile:
         else:
             self._hosts.append(glob.escape(self._write_host(document)))
 
-    def write(self) -> Path:
-        """Write the file, and return its path."""
+    def write(self, settings: Mapping[str, Any]) -> Path:
+        """Write the file with settings that differ from those of its protocol; return its path."""
         archive = None if self.archive is None else self._make_relative(self.archive)
         values: dict[str, Any] = {
             "campaign": self.path.stem,
@@ -79,6 +79,7 @@ class CampaignFile:
             "nodes": self._nodes,
             "skip_bad": self._has_others,
             "protocol": "balanced",
+            "settings": dict(settings),
         }
         values = {key: value for key, value in values.items() if value}
         head = _HEAD.format(name=self.path.name)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli import options
 from aiida_hpaint.cli.campaigns.campaign_file import CampaignFile
 from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
 from aiida_hpaint.cli.campaigns.search import GROUP, Search
 from aiida_hpaint.cli.chunking import count_cores
-from aiida_hpaint.science.settings import HostSettings
+from aiida_hpaint.cli.settings import make_host_settings
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.databases import Finding, Verdict
@@ -61,6 +62,12 @@ The exit status is 0 if a record misses hydrogen, 1 if none does, and 2 if a sou
     metavar="KEY=VALUE[,VALUE]",
     help="AiiDA: an attribute or extra that nodes of the group must have; may be repeated.",
 )
+@options.add_disorder_option
+@click.option(
+    "--trust",
+    type=click.Choice(["labels", "formula"]),
+    help="What to believe where a record contradicts itself.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Show complete and refused records too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all statements.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
@@ -87,6 +94,8 @@ def find(
     elements: str | None,
     filter_: str,
     where: tuple[str, ...],
+    disorder: str | None,
+    trust: str | None,
     show_all: bool,
     as_json: bool,
     as_csv: bool,
@@ -103,9 +112,9 @@ def find(
 
     silence_warnings()
     filters = Filters(max_sites, frozenset(_split(elements)))
-    search = Search(
-        obj["profile"], HostSettings(), filters, filter_, where, processes or count_cores()
-    )
+    reading = {"disorder": disorder, "trust": trust}
+    settings = make_host_settings(reading)
+    search = Search(obj["profile"], settings, filters, filter_, where, processes or count_cores())
     campaign = None if output is None else _open_campaign(output, sources)
     shown: list[Finding] = []
     counts: Counter[Verdict] = Counter()
@@ -120,7 +129,8 @@ def find(
     show(shown)
     _report(counts)
     if campaign is not None and counts[Verdict.MISSING]:
-        path = quote_for_shell(str(campaign.write()))
+        given = {name: value for name, value in reading.items() if value is not None}
+        path = quote_for_shell(str(campaign.write({"hosts": given} if given else {})))
         click.echo(f"Wrote {path}: aiida-hpaint submit {path} --dry-run", err=True)
     for problem in search.problems:
         click.echo(f"Error: {problem}", err=True)

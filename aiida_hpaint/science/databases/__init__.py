@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from aiida_hpaint.science.databases.documents import Document, iter_documents
-from aiida_hpaint.science.databases.examine import (
-    examine_document,
-    examine_hosts,
-    examine_record,
-)
+from aiida_hpaint.science.databases.examine import examine_document, examine_hosts
 from aiida_hpaint.science.databases.findings import Filters, Finding, Verdict
 from aiida_hpaint.science.databases.optimade import Optimade, OptimadeError
 from aiida_hpaint.science.databases.scan import examine_documents
@@ -22,6 +18,5 @@ __all__ = [
     "examine_document",
     "examine_documents",
     "examine_hosts",
-    "examine_record",
     "iter_documents",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,14 +14,11 @@ from aiida_hpaint.science.databases.documents import Document
 from aiida_hpaint.science.databases.findings import Finding, Verdict
 from aiida_hpaint.science.settings import HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.budget.determine import determine_budget
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_symbol, is_element
-from aiida_hpaint.science.structures.errors import HostError, HostProblem
-from aiida_hpaint.science.structures.hosts import partition_hosts, prepare_hosts
-from aiida_hpaint.science.structures.reading import read_records
-from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.structures.errors import HostProblem
+from aiida_hpaint.science.structures.inspection import Inspection, inspect_file
 
-__all__ = ["examine_document", "examine_hosts", "examine_record"]
+__all__ = ["examine_document", "examine_hosts"]
 
 _ELEMENT = re.compile(r"[A-Z][a-z]?")
 
@@ -43,151 +40,100 @@ def examine_document(
     if document.problem:
         return [Finding(document.name, document.name, Verdict.REFUSED, document.problem)]
     try:
-        if document.path is not None:
-            return _examine_file(document.path, document.name, settings, symbol)
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / document.filename
-            path.write_bytes(document.content)
-            return _examine_file(path, document.name, settings, symbol)
-    except HostError as error:
-        return [_refuse(document.name, error)]
+        with TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of isotopes, which notes repeat
+            path = document.path or Path(folder) / document.filename
+            if document.path is None:
+                path.write_bytes(document.content)
+            found = list(inspect_file(path, settings, symbol))
+            return [_convert(each, document.name, symbol) for each in found]
     except Exception as error:  # one bad file among thousands must not stop the others
         reason = f"reading it failed ({type(error).__name__}: {error})"
         return [Finding(Path(document.name).stem, document.name, Verdict.REFUSED, reason)]
 
 
-def _examine_file(path: Path, name: str, settings: HostSettings, symbol: str) -> list[Finding]:
-    return [
-        _refuse(name, outcome)
-        if isinstance(outcome, HostError)
-        else examine_record(outcome, name, settings, symbol)
-        for outcome in read_records(path)
-    ]
-
-
-def _refuse(source: str, error: HostError) -> Finding:
-    """Return the finding of a record that cannot be read."""
-    label = error.problems[0].label if error.problems else Path(source).stem
-    return Finding(label, source, Verdict.REFUSED, _join(error.problems))
-
-
-def examine_record(
-    record: Record, source: str, settings: HostSettings, symbol: str = "H"
-) -> Finding:
-    """Return what is found about a record, of which disorder may make several hosts.
-
-    Parameters
-    ----------
-    record
-        The record.
-    source
-        Where it is, for the user.
-    settings, symbol
-        As for `examine_document`.
-    """
-    formula = record.formulas.get("sum") or next(iter(record.formulas.values()), "")
+def _convert(inspection: Inspection, source: str, symbol: str) -> Finding:
+    formula = inspection.formulas.get("sum") or next(iter(inspection.formulas.values()), "")
+    symbols = {site.symbol for site in inspection.sites}
+    symbols |= {each for each in _ELEMENT.findall(formula) if is_element(each)}
     about = Finding(
-        label=record.label,
+        label=inspection.label,
         source=source,
-        verdict=Verdict.REFUSED,
-        reason="",
+        verdict=Verdict.UNDECIDED if inspection.is_undecided else Verdict.REFUSED,
+        reason=_join(inspection.problems),
         formula=" ".join(formula.split()),
-        elements=_list_elements(record, formula),
-        notes=record.notes,
+        elements=tuple(sorted({"H" if each in ISOTOPES else each for each in symbols})),
+        sites=sum(site.atoms for site in inspection.sites),
+        evidence=tuple(each.as_json() for each in inspection.evidence),
+        notes=inspection.notes,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of isotopes, which notes repeat
-        hosts, problems = prepare_hosts([record], symbol=symbol, settings=settings)
-        if hosts is not None:
-            return _describe(hosts[0], about, symbol)
-        # The structure itself may be sound, and complete or without a word on what it lacks.
-        readable, _ = partition_hosts([record], settings=settings)
-        budget = None if readable is None else _find_complete(record, settings, symbol)
-    if readable is None:
-        hint = _suspect(record, symbol)
-        return replace(about, reason=" ".join(filter(None, (_join(problems), hint))))
+    budget = inspection.budget
     if budget is not None:
-        host = replace(readable[0], metadata=({**readable.metadata[0], "budget": budget},))
-        return _describe(host, about, symbol)
-    sites = int(readable.site_counts[0])
-    return replace(about, verdict=Verdict.UNDECIDED, reason=_join(problems), sites=sites)
+        return _add_budget(about, budget.as_json())
+    if about.verdict is Verdict.REFUSED:
+        about = replace(about, reason=f"{about.reason} {_suspect(inspection, symbol)}".strip())
+    return about
 
 
-def _find_complete(record: Record, settings: HostSettings, symbol: str) -> dict[str, Any] | None:
-    """Return the budget of a record that lacks nothing; None if it may lack something."""
-    try:
-        budget = determine_budget(record, settings, symbol)
-    except HostError:
-        return None
-    return budget.as_json() if budget.missing == 0 else None
+def _suspect(inspection: Inspection, symbol: str) -> str:
+    """Return a sentence if a record that is refused seems to miss sites, otherwise nothing."""
+    names = {symbol, *(ISOTOPES if symbol == "H" else ())}
+    counted = any(names & set(_ELEMENT.findall(text)) for text in inspection.formulas.values())
+    if not counted or any(site.symbol in names for site in inspection.sites):
+        return ""
+    return f"Its formula counts {symbol}, and no such site is listed."
+
+
+def _add_budget(about: Finding, budget: Mapping[str, Any]) -> Finding:
+    """Return a finding with the outcome of a budget, as metadata of hosts keep it."""
+    evidence: Sequence[Mapping[str, Any]] = budget.get("evidence") or ()
+    certain = [each for each in evidence if each.get("is_certain", True)]
+    statements = [f"{each['source']}: {each['statement']}" for each in certain or evidence]
+    missing = int(budget["missing"])
+    return replace(
+        about,
+        verdict=Verdict.MISSING if missing else Verdict.COMPLETE,
+        reason="; ".join(statements),
+        sites=about.sites + missing,
+        missing=missing,
+        listed=int(budget["listed"]),
+        by_site=budget.get("by_site") or {},
+        evidence=tuple(evidence),
+    )
 
 
 def examine_hosts(
-    hosts: StructureBatch | None,
-    problems: Sequence[HostProblem],
-    source: str,
-    symbol: str = "H",
+    hosts: Iterable[StructureBatch], problems: Sequence[HostProblem], source: str, is_sound: bool
 ) -> list[Finding]:
     """Return what is found about structures that come from no file, and their problems.
 
     Parameters
     ----------
     hosts
-        Hosts with the sites to insert; None if there are none.
+        Hosts with the sites to insert.
     problems
         Problems of the others.
     source
         Where they are, for the user.
-    symbol
-        Element whose missing sites are sought.
+    is_sound
+        Whether only the number of missing sites is in question where there are problems.
     """
-    found = [Finding(each.label, source, Verdict.REFUSED, _join([each])) for each in problems]
-    for host in hosts or ():
-        elements = tuple(sorted({get_symbol(number) for number in host.numbers.tolist()}))
-        about = Finding(host.labels[0], source, Verdict.REFUSED, "", elements=elements)
-        found.append(_describe(host, about, symbol))
+    verdict = Verdict.UNDECIDED if is_sound else Verdict.REFUSED
+    found = [Finding(each.label, source, verdict, _join([each])) for each in problems]
+    for host in hosts:
+        numbers = host.numbers[~host.inserted].tolist()
+        about = Finding(
+            host.labels[0],
+            source,
+            verdict,
+            reason="",
+            elements=tuple(sorted({get_symbol(number) for number in host.numbers.tolist()})),
+            sites=len(numbers),
+            notes=tuple(map(str, host.metadata[0].get("notes", ()))),
+        )
+        unknown = {"missing": host.insert_counts[0], "listed": numbers.count(1)}
+        found.append(_add_budget(about, {**unknown, **host.metadata[0].get("budget", {})}))
     return found
-
-
-def _describe(host: StructureBatch, about: Finding, symbol: str) -> Finding:
-    metadata = host.metadata[0]
-    budget: Mapping[str, Any] = metadata.get("budget") or {}
-    evidence: Sequence[Mapping[str, Any]] = budget.get("evidence") or ()
-    missing = int(host.insert_counts[0])
-    numbers = host.numbers[~host.inserted].tolist()
-    certain = [each for each in evidence if each.get("is_certain", True)]
-    statements = [f"{each['source']}: {each['statement']}" for each in certain or evidence]
-    return replace(
-        about,
-        verdict=Verdict.MISSING if missing else Verdict.COMPLETE,
-        reason="; ".join(statements),
-        sites=int(host.site_counts[0]),
-        missing=missing,
-        listed=[get_symbol(number) for number in numbers].count(symbol),
-        by_site=budget.get("by_site") or {},
-        evidence=tuple(evidence),
-        notes=tuple(metadata.get("notes") or about.notes),
-    )
-
-
-def _suspect(record: Record, symbol: str) -> str:
-    """Return a sentence if a record that is refused seems to miss sites, otherwise nothing."""
-    names = {symbol, *(ISOTOPES if symbol == "H" else ())}
-    listed = any(each.symbol in names and each.position is not None for each in record.sites)
-    counted = any(names & set(_ELEMENT.findall(text)) for text in record.formulas.values())
-    attached = any(each.attached_hydrogens for each in record.sites) and symbol == "H"
-    if listed or not (counted or attached):
-        return ""
-    return (
-        f"Its {'formula' if counted else 'sites'} speak{'s' if counted else ''} of {symbol}, "
-        "and no position is listed."
-    )
-
-
-def _list_elements(record: Record, formula: str) -> tuple[str, ...]:
-    found = {each.symbol for each in record.sites}
-    found |= {symbol for symbol in _ELEMENT.findall(formula) if is_element(symbol)}
-    return tuple(sorted({"H" if symbol in ISOTOPES else symbol for symbol in found}))
 
 
 def _join(problems: Sequence[HostProblem]) -> str:

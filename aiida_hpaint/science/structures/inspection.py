@@ -77,6 +77,8 @@ class Inspection:
         What was assumed, dropped or changed.
     problems
         Why the structure cannot be used.
+    is_undecided
+        Whether the structure is sound, and only its budget is in question.
     """
 
     label: str
@@ -91,6 +93,7 @@ class Inspection:
     budget: HydrogenBudget | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[HostProblem, ...] = ()
+    is_undecided: bool = False
 
     def compare(self, evidence: Evidence) -> str:
         """Return whether evidence agrees with the budget: yes, no, in part or not used."""
@@ -182,7 +185,8 @@ def _inspect(
     """Inspect a host, with its ordered record and its record in the file where it has them."""
     findings = find_evidence(one, symbol, add)
     budget, problems = None, tuple(find_problems(host))
-    if not problems:
+    is_sound = not problems
+    if is_sound:
         try:
             budget = determine_budget(one, settings, symbol, add)
         except HostError as error:
@@ -198,6 +202,7 @@ def _inspect(
         budget=budget,
         notes=(*map(str, notes), *(budget.assumptions if budget else ())),
         problems=problems,
+        is_undecided=is_sound and budget is None,
     )
 
 

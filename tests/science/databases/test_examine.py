@@ -53,7 +53,12 @@ def test_references_are_complete() -> None:
         ("_chemical_formula_sum", "_not_a_formula", Verdict.UNDECIDED, ""),
         ("H2 Mg O2", "H2 Mg O3", Verdict.UNDECIDED, ""),
         ("_cell_length_a", "_no_cell", Verdict.REFUSED, "it has no cell"),
-        ("3.14979", "0.314979", Verdict.REFUSED, "no position is listed"),
+        (
+            "3.14979",
+            "0.314979",
+            Verdict.REFUSED,
+            "Its formula counts H, and no such site is listed",
+        ),
         ("loop_", "loop loop", Verdict.REFUSED, "no readable CIF"),
     ],
 )
