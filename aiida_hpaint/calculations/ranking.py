@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from aiida.engine import calcfunction
-from aiida.orm import Dict, Float, List, SinglefileData, StructureData
+from aiida.orm import Dict, List, SinglefileData, StructureData
 
 from aiida_hpaint.calculations.failures import NOT_RELAXED, fill_missing_scalars
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.science.stages import finish_restoration
+from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.stages import FinishInputs, finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
@@ -32,23 +33,31 @@ _COLUMNS = (
     "energy_sampled",
     "max_force",
     "steps",
+    "passes",
 )
 
-_OPTIONAL_COLUMNS = ("energy_scored", "origin", "parent", "space_group", "refined_by")
+_OPTIONAL_COLUMNS = (
+    "energy_scored",
+    "origin",
+    "parent",
+    "space_group",
+    "refined_by",
+    "host_displacement",
+)
 
 
 @calcfunction
 def rank_samples(
-    hosts: StructureBatchData, refine: Float | None = None, **chunks: StructureBatchData
+    hosts: StructureBatchData, finish: Dict | None = None, **chunks: StructureBatchData
 ) -> dict[str, Any]:
-    """Join the samples of all chunks, and rank them within each host.
+    """Join the samples of all chunks, check their candidates, and rank them within each host.
 
     Parameters
     ----------
     hosts
-        All hosts, for the summary.
-    refine
-        Tolerance (Å) within which ranked structures are made symmetric; None for not at all.
+        All hosts, which the candidates are compared with.
+    finish
+        `FinishInputs`: how candidates are checked, and made symmetric; None for the defaults.
     chunks
         Samples of each chunk.
 
@@ -56,10 +65,12 @@ def rank_samples(
     -------
     mapping
         `samples` (StructureBatchData), `table` (a CSV file, one line per sample) and `summary`
-        (Dict: numbers of hosts and samples, statuses, hosts without a candidate).
+        (Dict: numbers of hosts and samples, statuses, hosts without a candidate, and what the
+        lowest candidates of hosts fail where none passes).
     """
-    tolerance = None if refine is None else refine.value
-    ranked = join_chunks([chunks[key].batch for key in sorted(chunks)], tolerance)
+    inputs = FinishInputs() if finish is None else FinishInputs.model_validate(finish.get_dict())
+    batches = [chunks[key].batch for key in sorted(chunks)]
+    ranked = join_chunks(batches, hosts.batch, inputs)
     table = io.BytesIO(format_table(ranked).encode())
     return {
         "samples": StructureBatchData(ranked),
@@ -72,7 +83,7 @@ def rank_samples(
 def pick_structures(
     samples: StructureBatchData, hosts: List | None = None
 ) -> dict[str, StructureData]:
-    """Return the lowest-energy sample of each host that has one, as `host_00000` and so on.
+    """Return the lowest sample of each host that passes the checks, as `host_00000` and so on.
 
     Each structure has the label of its host. Its attribute `hpaint` holds the whole label, the
     indices of the inserted sites, the scalars of the sample and its row in `samples`.
@@ -84,7 +95,7 @@ def pick_structures(
     """
     batch = samples.batch
     picked = {}
-    lowest = batch.scalars["rank"] == 0
+    lowest = find_answers(batch)
     if hosts is not None:
         lowest &= np.isin(batch.scalars["host"], hosts.get_list())
     for row in np.flatnonzero(lowest).tolist():
@@ -95,21 +106,30 @@ def pick_structures(
     return picked
 
 
-def join_chunks(chunks: Sequence[StructureBatch], refine: float | None = None) -> StructureBatch:
-    """Join the samples of all chunks, and rank them; failed chunks may lack energies."""
-    return finish_restoration(concatenate(fill_missing_scalars(chunks, NOT_RELAXED)), refine)
+def join_chunks(
+    chunks: Sequence[StructureBatch], hosts: StructureBatch, inputs: FinishInputs | None = None
+) -> StructureBatch:
+    """Join the samples of all chunks, check and rank them; failed chunks may lack energies."""
+    samples = concatenate(fill_missing_scalars(chunks, NOT_RELAXED))
+    return finish_restoration(samples, hosts, inputs)
 
 
 def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
-    restored = set(samples.scalars["host"][samples.scalars["rank"] == 0].tolist())
+    lowest, answers = samples.scalars["rank"] == 0, find_answers(samples)
+    restored = set(samples.scalars["host"][answers].tolist())
+    candidates = set(samples.scalars["host"][lowest].tolist())
     return {
         "n_hosts": len(hosts),
         "n_restored": len(restored),
         "n_samples": len(samples),
         "statuses": dict(Counter(map(str, samples.scalars["status"]))),
         "without_candidate": [
-            label for host, label in enumerate(hosts.labels) if host not in restored
+            label for host, label in enumerate(hosts.labels) if host not in candidates
         ],
+        "failing": {
+            samples.labels[row]: list(samples.metadata[row]["checks"]["failed"])
+            for row in np.flatnonzero(lowest & ~answers).tolist()
+        },
     }
 
 

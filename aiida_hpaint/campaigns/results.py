@@ -22,6 +22,7 @@ from aiida_hpaint.calculations.ranking import pick_structures
 from aiida_hpaint.campaigns.deduplication import WAITING
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
+from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.marks import note_structures
 from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
@@ -81,7 +82,7 @@ def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> l
         return []
     samples: Any = outputs[0]
     batch = samples.batch
-    lowest = np.flatnonzero(batch.scalars["rank"] == 0).tolist()
+    lowest = np.flatnonzero(find_answers(batch)).tolist()
     hosts = [
         int(batch.scalars["host"][row])
         for row in lowest

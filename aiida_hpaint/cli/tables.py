@@ -12,6 +12,8 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
+from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
 from aiida_hpaint.science.structures import (
     StructureBatch,
     make_safe_names,
@@ -37,7 +39,7 @@ class HostResult:
     samples
         All samples.
     ranked
-        The candidates (samples with a rank), in order of energy.
+        The candidates (samples with a rank), in that order.
     host
         The host, with what is known of its source; None if it is not at hand.
     """
@@ -49,8 +51,28 @@ class HostResult:
 
     @property
     def best(self) -> StructureBatch | None:
-        """The lowest candidate, a batch of one structure; None if there is none."""
+        """The candidate of rank 0, a batch of one structure; None if there is none."""
         return self.ranked[0] if len(self.ranked) else None
+
+    @property
+    def failed(self) -> list[str]:
+        """The checks that the best candidate fails, one sentence each."""
+        return [] if self.best is None else get_findings(self.best)
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether there is a candidate that passes the checks."""
+        return bool(self.best is not None and find_answers(self.best)[0])
+
+    @property
+    def checks(self) -> str:
+        """What the checks of the best candidate found, in a few words."""
+        if self.best is None:
+            return "-"
+        notices = name_findings(get_findings(self.best, "notices"))
+        if self.failed:
+            return f"FAILS: {name_findings(self.failed)}"
+        return f"notice: {notices}" if notices else "ok"
 
     @property
     def inserted(self) -> str:
@@ -108,13 +130,20 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
         for title, name in _EXTRA.items()
         if any(name in result.samples.scalars for result in results)
     ]
-    for title in (*extra, "samples"):
+    for title in (*extra, "checks", "samples"):
         table.add_column(title, overflow="fold")
     if files:
         table.add_column("file", overflow="fold")
     for index, result in enumerate(results):
         more = [_extra(result, _EXTRA[title]) for title in extra]
-        row = [result.label, result.inserted, *_numbers(result), *more, result.statuses]
+        row = [
+            result.label,
+            result.inserted,
+            *_numbers(result),
+            *more,
+            result.checks,
+            result.statuses,
+        ]
         if files:
             row.append(str(files.get(index, "")))
         table.add_row(*row)
@@ -152,11 +181,30 @@ def write_host_files(
 
 
 def describe_unrestored(results: list[HostResult]) -> list[str]:
-    """Return one line for each host without a candidate: statuses of its samples, and an error."""
+    """Return one line for each host without an answer.
+
+    It lists the checks that the best candidate fails or, where there is no candidate, the statuses
+    of the samples and an error.
+    """
+    lines = []
+    for result in results:
+        if result.best is None:
+            error = f": {result.error}" if result.error else ""
+            lines.append(f"{result.label}: {result.statuses}{error}")
+        elif not result.is_restored:
+            lines.append(
+                f"{result.label}: no candidate passes the checks: {'; '.join(result.failed)}"
+            )
+    return lines
+
+
+def describe_notices(results: list[HostResult]) -> list[str]:
+    """Return one line for each notice of the best candidate of each host."""
     return [
-        f"{result.label}: {result.statuses}{': ' if result.error else ''}{result.error}"
+        f"{result.label}: {notice}"
         for result in results
-        if result.best is None
+        if result.best is not None
+        for notice in get_findings(result.best, "notices")
     ]
 
 

@@ -61,7 +61,7 @@ def _list_unrestored_hosts(node: ProcessNode) -> Iterator[str]:
         if host_index in found.reasons:
             yield f"host {label}: {found.reasons[host_index]}"
         elif found.states[host_index] == WITHOUT:
-            yield f"host {label}: no sample became a candidate"
+            yield f"host {label}: no sample became a candidate that passes the checks"
 
 
 def _list_failed_validation(node: ProcessNode) -> Iterator[str]:

@@ -11,6 +11,8 @@ import numpy as np
 from aiida.orm import QueryBuilder, StructureData, WorkChainNode
 
 from aiida_hpaint.queries.samples import Ranking, find_rankings
+from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
 
 __all__ = ["FailedHost", "find_failed_hosts", "group_by_reason"]
 
@@ -20,14 +22,15 @@ _JOB = re.compile(r"^job \d+: ")
 
 @dataclass(frozen=True)
 class FailedHost:
-    """A host that has no candidate.
+    """A host that has no candidate that passes the checks.
 
     Attributes
     ----------
     label, host_index
         Label, and index of the host in the restoration.
     reason
-        Error of its samples; without an error, their most frequent status.
+        The checks that its best candidate fails; without a candidate, an error of its samples, or
+        their most frequent status.
     statuses
         Number of samples by status; empty for RestoreHydrogenWorkChain.
     process
@@ -42,14 +45,14 @@ class FailedHost:
 
 
 def find_failed_hosts(process: int | None = None) -> list[FailedHost]:
-    """Return the hosts without a candidate, restoration by restoration.
+    """Return the hosts without a candidate that passes the checks, restoration by restoration.
 
     Parameters
     ----------
     process
         PK of a restoration, a benchmark or a RestoreHydrogenWorkChain; by default all.
     """
-    found = [one for ranking in find_rankings(process) for one in _find_without_candidate(ranking)]
+    found = [one for ranking in find_rankings(process) for one in _find_unrestored(ranking)]
     return [*found, *_find_failed_by_dft(process)]
 
 
@@ -62,14 +65,18 @@ def group_by_reason(hosts: Sequence[FailedHost]) -> dict[str, list[FailedHost]]:
     }
 
 
-def _find_without_candidate(ranking: Ranking) -> Iterator[FailedHost]:
+def _find_unrestored(ranking: Ranking) -> Iterator[FailedHost]:
     batch = ranking.samples.batch
     host_indices, ranks = batch.scalars["host"], batch.scalars["rank"]
-    for host_index in np.setdiff1d(host_indices, host_indices[ranks >= 0]).tolist():
+    answers = find_answers(batch)
+    for host_index in np.setdiff1d(host_indices, host_indices[answers]).tolist():
         rows = np.flatnonzero(host_indices == host_index).tolist()
         statuses = Counter(str(batch.scalars["status"][row]) for row in rows)
         errors = (str(batch.metadata[row].get("error", "")) for row in rows)
         error = next(filter(None, errors), "")
+        best = [row for row in rows if ranks[row] == 0]
+        if best:
+            error = f"fails checks: {name_findings(get_findings(batch[best[0]]))}"
         yield FailedHost(
             label=batch.labels[rows[0]],
             host_index=host_index,

@@ -9,6 +9,7 @@ from aiida.orm import CalcFunctionNode, QueryBuilder
 
 from aiida_hpaint.data.structure_batch import LABEL_LIMIT, StructureBatchData
 from aiida_hpaint.queries.links import find_returning_workflows
+from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
@@ -32,13 +33,16 @@ class Sample:
     status
         Value of its `SampleStatus`.
     rank
-        0 for the lowest in energy of the host; None if it was not ranked.
+        0 for the lowest in energy of the host, those that pass the checks first; None if it was
+        not ranked.
     energy, energy_above_best, max_force
         Energies in eV and eV per atom, force in eV/Å; None if unknown.
     origin
         Value of `structures.origin`: drawn, symmetrised, wyckoff or peaks.
     error
         Error if it failed; otherwise empty.
+    failed, notices
+        What the checks of a candidate found, one sentence each.
     process
         PK of the restoration; None if it ended before it returned its samples.
     """
@@ -55,6 +59,8 @@ class Sample:
     max_force: float | None
     origin: str
     error: str
+    failed: tuple[str, ...]
+    notices: tuple[str, ...]
     process: int | None
 
 
@@ -137,6 +143,8 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
         energy_above_best=_finite_or_none(scalars.get("energy_above_best")),
         max_force=_finite_or_none(scalars.get("max_force")),
         origin=str(scalars.get("origin", GENERATED)),
+        failed=tuple(get_findings(batch[row])),
+        notices=tuple(get_findings(batch[row], "notices")),
         error=str(batch.metadata[row].get("error", "")),
         process=ranking.process,
     )

@@ -23,6 +23,7 @@ from aiida_hpaint.science.settings import (
     Settings,
 )
 from aiida_hpaint.science.stages import (
+    FinishInputs,
     RelaxationInputs,
     SamplingInputs,
     Selection,
@@ -34,7 +35,7 @@ from aiida_hpaint.science.stages import (
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["STAGES", "Stage", "find_stage", "plan_stages", "run_stage"]
+__all__ = ["STAGES", "Stage", "find_stage", "plan_finish", "plan_stages", "run_stage"]
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,14 @@ def plan_stages(settings: RestorationSettings) -> dict[str, Settings]:
             plan[stage.name] = stage.make_inputs(settings, own, select)
             select = None if stage.select is None else stage.select(settings)
     return plan
+
+
+def plan_finish(settings: RestorationSettings) -> FinishInputs:
+    """Return the inputs of `finish_restoration`, after all stages."""
+    symmetry = settings.symmetry
+    return FinishInputs(
+        checks=settings.checks, tolerance=symmetry.tolerance, refine=symmetry.refine
+    )
 
 
 def find_stage(name: str) -> Stage:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.electrostatics.starting_points import select_guesses
+from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import plan_stages, run_stage
+from aiida_hpaint.science.recipe import plan_finish, plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import (
     StageTools,
@@ -45,8 +46,9 @@ class Restoration:
     hosts
         What was asked for: hosts whose inserted sites have no position.
     samples
-        All samples of all hosts with their statuses, energies (eV), ranks within their host and
-        energies above its lowest (eV per atom); the history says how they came to be.
+        All samples of all hosts with their statuses, energies (eV), ranks within their host, what
+        the checks of candidates found (`passes`, and `checks` in the metadata) and energies above
+        the best candidate (eV per atom); the history says how they came to be.
     recording
         The samples as they were drawn, before any relaxation, and the way there; None unless
         asked for.
@@ -63,19 +65,32 @@ class Restoration:
 
     @property
     def best(self) -> StructureBatch:
-        """The lowest candidate of each host that has one, in the order of the hosts."""
-        return self.samples[np.where(self.samples.scalars["rank"] == 0)[0]]
+        """The lowest candidate of each host that passes the checks, in the order of the hosts."""
+        return self.samples[np.flatnonzero(find_answers(self.samples))]
 
     @property
     def unrestored(self) -> tuple[str, ...]:
-        """Labels of the hosts without any candidate; the statuses of their samples say why."""
+        """Labels of the hosts without a candidate that passes the checks.
+
+        `failing` says which checks their lowest candidates fail; of hosts without any candidate the
+        statuses of the samples say why.
+        """
         restored = set(self.best.scalars["host"].tolist())
         return tuple(
             label for index, label in enumerate(self.hosts.labels) if index not in restored
         )
 
+    @property
+    def failing(self) -> dict[str, list[str]]:
+        """What the lowest candidate fails, by the label of each host where none passes."""
+        lowest = (self.samples.scalars["rank"] == 0) & ~find_answers(self.samples)
+        return {
+            self.samples.labels[row]: list(self.samples.metadata[row]["checks"]["failed"])
+            for row in np.flatnonzero(lowest).tolist()
+        }
+
     def candidates(self, host: int) -> StructureBatch:
-        """Ranked candidates of the host with this index, the lowest energy first."""
+        """Candidates of the host with this index, by rank: those that pass the checks first."""
         ranks = self.samples.scalars["rank"]
         members = np.where((self.samples.scalars["host"] == host) & (ranks >= 0))[0]
         return self.samples[members[np.argsort(ranks[members])]]
@@ -239,7 +254,7 @@ def _run_stages(
         if result.trajectory is not None:
             # Nothing is recorded of proposals, which follow after all that was sampled.
             recording = Recording(structures[: len(result.trajectory)], result.trajectory)
-    samples = finish_restoration(structures, settings.symmetry.refine)
+    samples = finish_restoration(structures, hosts, plan_finish(settings))
     return Restoration(hosts, samples, recording)
 
 

@@ -192,6 +192,26 @@ class FilterSettings(Settings):
     )
 
 
+class CheckSettings(Settings):
+    """Limits of the checks of finished candidates, beside the host that they were made from.
+
+    Candidates that fail rank after those that pass; what is worth a notice is only said.
+    """
+
+    host_notice: float = Field(
+        0.3, gt=0, description="displacement of a host atom other than H that is worth a notice, Å"
+    )
+    host_limit: float = Field(
+        0.8, gt=0, description="displacement of a host atom other than H above which it fails, Å"
+    )
+    force_limit: float = Field(
+        1.0, gt=0, description="force above which a candidate that has not converged fails, eV/Å"
+    )
+    volume_per_hydrogen: float = Field(
+        8.0, ge=0, description="volume of the cell for each H below which a notice is given, Å³"
+    )
+
+
 class DftSettings(Settings):
     """Settings of Quantum ESPRESSO, in the units of pw.x (Ry, bohr)."""
 
@@ -358,6 +378,9 @@ class RestorationSettings(Settings):
     )
     keep_window: float = Field(
         0.02, ge=0, description="also keep candidates within this energy of the lowest, eV per atom"
+    )
+    checks: CheckSettings | None = Field(
+        CheckSettings(), description="checks of finished candidates; null: none, all of them pass"
     )
     validation: ValidationSettings | None = Field(
         None, description="relaxation of the lowest candidates with Quantum ESPRESSO; null: none"

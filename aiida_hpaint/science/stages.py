@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from aiida_hpaint.science.settings import (
+    CheckSettings,
     FilterSettings,
     PotentialSettings,
     RelaxationSettings,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures.trajectory import Trajectory
 
 __all__ = [
+    "FinishInputs",
     "RelaxationInputs",
     "SamplingInputs",
     "Selection",
@@ -80,6 +82,18 @@ class RelaxationInputs(Settings):
     relaxation: RelaxationSettings
     potential: PotentialSettings
     select: Selection | None = Field(None, description="selection before the stage begins")
+
+
+class FinishInputs(Settings):
+    """All that the end of a restoration knows: how results are ranked, checked and refined."""
+
+    checks: CheckSettings | None = CheckSettings()
+    tolerance: float = Field(
+        SymmetrySettings().tolerance, gt=0, description="tolerance of the symmetry of a host, Å"
+    )
+    refine: float | None = Field(
+        None, gt=0, description="largest displacement that makes a structure symmetric, Å"
+    )
 
 
 @dataclass(frozen=True)
@@ -252,21 +266,29 @@ def score_samples(
     return StageResult(scored.with_scalars(energy_scored=scored.scalars["energy"]))
 
 
-def finish_restoration(samples: StructureBatch, refine: float | None = None) -> StructureBatch:
-    """Rank the samples within their host and, where asked for, make them exactly symmetric.
+def finish_restoration(
+    samples: StructureBatch, hosts: StructureBatch, inputs: FinishInputs | None = None
+) -> StructureBatch:
+    """Rank the samples of each host, make them exactly symmetric where asked for, and check them.
+
+    Candidates that fail a check rank after those that pass; see `plausibility.check_answers`.
 
     Parameters
     ----------
     samples
         Results of the last stage. They are ordered by host, and proposals follow after all that
         was sampled, however the hosts were cut into chunks.
-    refine
-        Largest displacement that makes a ranked structure symmetric, Å; None leaves all as is.
+    hosts
+        Hosts before the restoration, by their scalar `host`, or by their row where they have none.
+    inputs
+        How to refine and check.
     """
     from aiida_hpaint.science.evaluation import rank
+    from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
     from aiida_hpaint.science.structures.sample_origin import GENERATED
     from aiida_hpaint.science.symmetry import refine_symmetry as make_symmetric
 
+    inputs = inputs or FinishInputs()
     lacking = {"energy": np.nan, "energy_sampled": np.nan, "max_force": np.nan, "steps": 0}
     samples = samples.with_scalars(
         **{
@@ -277,4 +299,10 @@ def finish_restoration(samples: StructureBatch, refine: float | None = None) -> 
     )
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])
-    return ranked if refine is None else make_symmetric(ranked, refine)
+    if inputs.refine is not None:
+        ranked = make_symmetric(ranked, inputs.refine)
+    chosen = ranked.scalars["rank"] >= 0
+    if inputs.checks is None:
+        return ranked.with_scalars(passes=chosen)
+    checked = check_answers(ranked, hosts, chosen, inputs.checks, inputs.tolerance)
+    return note_lower_failures(rank(checked))

@@ -16,7 +16,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import find_stage, plan_stages
+from aiida_hpaint.science.recipe import find_stage, plan_finish, plan_stages
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import Evaluation, PotentialCard
 from aiida_hpaint.science.restoration import restore_batch
@@ -141,7 +141,7 @@ def through_jobs(
                 interrupted.delenv(WALLTIME_VARIABLE)
             structures = run_stage_job(structures, *arguments)["structures"]
         done.append(structures)
-    return join_chunks(done, chosen.symmetry.refine)
+    return join_chunks(done, hosts, plan_finish(chosen))
 
 
 def assert_same(found: StructureBatch, expected: StructureBatch) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from aiida.orm import Int, Str
+from aiida.orm import Dict, Int, Str
 
 from aiida_hpaint.calculations import failures, ranking, split_and_join
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.stages import FinishInputs
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 
 pytestmark = pytest.mark.usefixtures("profile")
@@ -60,7 +61,8 @@ def ranked(samples: StructureBatch, brucite: StructureBatch) -> dict[str, object
     )
     chunks = {"chunk_0001": failed, "chunk_0000": StructureBatchData(relaxed)}
     hosts = StructureBatchData(concatenate([hosts_of(samples), hosts_of(brucite)]))
-    result: dict[str, object] = ranking.rank_samples(hosts, **chunks)
+    finish = Dict(FinishInputs(checks=None).model_dump())
+    result: dict[str, object] = ranking.rank_samples(hosts, finish=finish, **chunks)
     return result
 
 
@@ -101,3 +103,29 @@ def test_the_lowest_of_each_host_is_picked(ranked: dict[str, object]) -> None:
     assert structure.base.attributes.get("hpaint")["row"] == 1
     assert structure.base.attributes.get("hpaint")["energy"] == -7.0
     assert structure.creator.inputs.samples == ranked["samples"]
+
+
+def test_hosts_whose_candidates_all_fail_are_not_restored(brucite: StructureBatch) -> None:
+    loose, bonded = brucite.frac_coords.copy(), brucite.frac_coords.copy()
+    loose[brucite.inserted] = [[0, 0, 0.5], [0.5, 0.5, 0.5]]
+    upper = brucite.frac_coords[brucite.numbers == 8][:, 2] < 0.5
+    oxygen = brucite.frac_coords[brucite.numbers == 8]
+    bonded[brucite.inserted] = oxygen + np.where(upper, 0.2, -0.2)[:, None] * [0, 0, 1]
+    placed = [brucite.with_coords(coords) for coords in (loose, bonded)]
+    relaxed = concatenate(placed).with_scalars(
+        host=[0, 1],
+        sample=[0, 0],
+        status=["converged"] * 2,
+        energy=[-9.0, -7.0],
+        energy_sampled=[0.0] * 2,
+        max_force=[0.01] * 2,
+        steps=[3] * 2,
+    )
+    hosts = StructureBatchData(brucite[[0, 0]])
+    ranked = ranking.rank_samples(hosts, chunk_0000=StructureBatchData(relaxed))
+    assert ranked["samples"].batch.scalars["rank"].tolist() == [0, 0]
+    assert ranked["samples"].batch.scalars["passes"].tolist() == [False, True]
+    assert list(ranking.pick_structures(ranked["samples"])) == ["host_00001"]
+    summary = ranked["summary"].get_dict()
+    assert (summary["n_restored"], summary["without_candidate"]) == (1, [])
+    assert list(summary["failing"]) == ["brucite"]

@@ -63,7 +63,7 @@ def test_candidates_are_ordered_by_energy(restoration: Restoration) -> None:
 
 def test_the_history_names_every_stage(restoration: Restoration) -> None:
     stages = [record["stage"] for record in restoration.samples.history]
-    assert stages == ["sample", "filter", "relax_inserted", "relax_all"]
+    assert stages == ["sample", "filter", "relax_inserted", "relax_all", "check"]
     models = [record["model"] for record in restoration.samples.history if "model" in record]
     hashes = [model["sha256"] for model in models]
     assert len(hashes) == 3
@@ -111,7 +111,7 @@ def funnel() -> Restoration:
 
 def test_only_the_lowest_scored_are_relaxed(funnel: Restoration) -> None:
     stages = {record["stage"]: record for record in funnel.samples.history}
-    assert list(stages) == ["sample", "filter", "score", "relax_inserted", "relax_all"]
+    assert list(stages) == ["sample", "filter", "score", "relax_inserted", "relax_all", "check"]
     assert stages["relax_inserted"]["samples"] == 2
     scored, statuses = funnel.samples.scalars["energy_scored"], funnel.samples.scalars["status"]
     relaxed = np.flatnonzero(np.isin(statuses, ["converged", "not converged"]))
@@ -159,7 +159,7 @@ def test_objects_take_the_place_of_what_the_settings_name() -> None:
     settings = quick("random").model_copy(update={"relax_inserted": None})
     found = restore(BRUCITE, settings=settings, generator=Corner(), potential=potential)
     records = {record["stage"]: record for record in found.samples.history}
-    assert list(records) == ["sample", "filter", "relax_all"]
+    assert list(records) == ["sample", "filter", "relax_all", "check"]
     assert records["sample"]["model"]["name"] == "corner"
     assert records["relax_all"]["model"]["name"] == "lj"
 

@@ -100,13 +100,14 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
     results = group_rows_by_host(samples, hosts)
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
+    restored = sum(result.is_restored for result in results)
     if len(results) <= _SHOWN:
         make_console().print(make_host_table(results, files))
     for line in unrestored[:_SHOWN]:
         click.echo(f"Not restored: {line}", err=True)
     if len(unrestored) > _SHOWN:
         click.echo(f"Not restored: {len(unrestored) - _SHOWN} more", err=True)
-    click.echo(f"{len(files)} of {state.total} hosts of campaign {group.label} are restored")
+    click.echo(f"{restored} of {state.total} hosts of campaign {group.label} are restored")
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if state.running or state.waiting:
         click.echo(f"{state.running + state.waiting} hosts are still running or waiting.")

@@ -22,6 +22,8 @@ number of sites to insert is read from the chemical formula of a CIF, or given w
 
 The generator samples positions, implausible samples are dropped, and the machine-learned potential
 relaxes first the inserted sites, then all sites of the lowest samples; these are ranked by energy.
+Each answer is checked: what H is bonded to, and whether the host is still what it was. Candidates
+that fail rank after all others; a host where none passes is not restored, and the exit status is 1.
 With --candidates, all samples are first compared after a short relaxation, and only the lowest go
 on. The work runs in the AiiDA daemon: Ctrl-C stops watching, not the work.
 
@@ -90,6 +92,7 @@ def report_restoration(
     """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
+        describe_notices,
         describe_unrestored,
         group_rows_by_host,
         make_host_table,
@@ -99,6 +102,8 @@ def report_restoration(
     results = group_rows_by_host(samples, hosts)
     files = write_host_files(results, samples, output, formats)
     make_console().print(make_host_table(results, files))
+    for line in describe_notices(results):
+        click.echo(f"Notice: {line}")
     unrestored = describe_unrestored(results)
     for line in unrestored:
         click.echo(f"Not restored: {line}", err=True)

@@ -10,6 +10,7 @@ from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
+from aiida_hpaint.science.types import BoolArray
 
 SAME_ENERGY = 0.001
 """Energy in eV per atom within which relaxed samples with equal arrangements are the same."""
@@ -56,14 +57,27 @@ def select_lowest(
 
 
 def rank(samples: StructureBatch) -> StructureBatch:
-    """Add `rank` (0 is the lowest of its host, -1 not ranked) and `energy_above_best` (eV/atom)."""
+    """Rank the relaxed samples of each host by energy, those that pass the checks first.
+
+    Adds `rank` (from 0 within each host, -1 not ranked) and `energy_above_best` (energy above the
+    sample of rank 0, eV per atom; negative for one that is lower and fails). Samples without the
+    scalar `passes` were not checked, and all pass.
+    """
     ranks = np.full(len(samples), -1)
     above = np.full(len(samples), np.nan)
     energies = samples.scalars["energy"] / samples.site_counts
+    passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
     for members in _relaxed_by_host(samples):
+        members = members[np.argsort(~passes[members], kind="stable")]
         ranks[members] = np.arange(len(members))
         above[members] = energies[members] - energies[members[0]]
     return samples.with_scalars(rank=ranks, energy_above_best=above)
+
+
+def find_answers(samples: StructureBatch) -> BoolArray:
+    """Return (S,) whether a sample is the answer for its host: of rank 0, and it passes."""
+    passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
+    return np.asarray((samples.scalars["rank"] == 0) & passes)
 
 
 def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:

@@ -7,9 +7,9 @@ import numpy as np
 from aiida_hpaint.science.plausibility.contacts import Contacts
 from aiida_hpaint.science.types import BoolArray, IntArray
 
-LONGEST_BOND = 1.35
+LONGEST_BOND = 1.4
 """Longest bond of H to a nonmetal, relative to the sum of covalent radii. The halves of symmetric
-hydrogen bonds reach 1.30 (FHF-, 1.14 Å); B-H-B bridges 1.20."""
+hydrogen bonds reach 1.35 (FHF- in NaHF2, 1.19 Å); B-H-B bridges 1.2."""
 
 LONGEST_METAL_BOND = 1.4
 """The same for metals; CsH has 1.16, H in the Materials Project a neighbour below 1.32."""

@@ -8,7 +8,6 @@ from typing import Any
 from aiida.orm import (
     AbstractCode,
     Dict,
-    Float,
     FolderData,
     Int,
     StructureData,
@@ -20,7 +19,7 @@ from aiida_hpaint.calculations.identity import identify_relaxation, identify_sam
 from aiida_hpaint.calculations.split_and_join import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
-from aiida_hpaint.science.recipe import STAGES, find_stage, plan_stages
+from aiida_hpaint.science.recipe import STAGES, find_stage, plan_finish, plan_stages
 from aiida_hpaint.science.settings import (
     CHUNK_SITES,
     RelaxationSettings,
@@ -255,8 +254,7 @@ def _plan(
         }
     if settings.sampling is None:
         plan["guesses"] = Dict(settings.model_dump(mode="json", include={"symmetry", "filter"}))
-    if settings.symmetry.refine is not None:
-        plan["refine"] = Float(settings.symmetry.refine)
+    plan["finish"] = Dict(plan_finish(settings).model_dump(mode="json"))
     return plan
 
 

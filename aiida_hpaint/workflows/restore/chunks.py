@@ -9,7 +9,6 @@ from aiida.orm import (
     AbstractCode,
     Bool,
     Dict,
-    Float,
     FolderData,
     SinglefileData,
     Str,
@@ -44,11 +43,11 @@ _OPTIONAL_STAGE: Any = namespace(
 STAGE_PLAN: dict[str, Any] = {
     **{stage.name: _OPTIONAL_STAGE for stage in STAGES},
     "guesses": optional(Dict),
-    "refine": optional(Float),
+    "finish": optional(Dict),
     "pick": optional(Bool),
 }
-"""Types of the plan of a restoration: its stages; without sampling, settings for `guesses`; the
-tolerance (Å) to `refine` within; and whether to `pick` a StructureData for each host."""
+"""Types of the plan of a restoration: its stages; without sampling, settings for `guesses`; how to
+`finish` (`FinishInputs`); and whether to `pick` a StructureData for each host."""
 
 _OF_RANKING: dict[str, Any] = {
     "samples": StructureBatchData,
@@ -110,9 +109,9 @@ def rank_chunks(
         `RANKED`.
     """
     samples = {key: structures for key, (structures, _) in chunks.items()}
-    refine = {"refine": plan["refine"]} if "refine" in plan else {}
+    finish = {"finish": plan["finish"]} if "finish" in plan else {}
     ranked = task(outputs=namespace(**_OF_RANKING))(rank_samples)(
-        hosts=hosts, chunks=samples, **refine
+        hosts=hosts, chunks=samples, **finish
     )
     picks = "pick" not in plan or bool(plan["pick"].value)
     return {

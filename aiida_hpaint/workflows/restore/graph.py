@@ -66,7 +66,7 @@ def restore(
         The same hosts, split by `split_hosts`.
     plan
         Settings, identity, code and options of each stage that is on; without sampling, settings
-        for `guesses`; the tolerance (Å) to `refine` within, if any; whether to `pick` a
+        for `guesses`; how to `finish` (checks, symmetry); whether to `pick` a
         StructureData for each host (default: yes); and the `validation` with DFT, if any.
         `build_restore` makes the plan from a protocol.
 

@@ -11,6 +11,7 @@ import numpy as np
 from aiida.orm import ProcessNode
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -36,7 +37,8 @@ CHUNK_OF = "hpaint_chunk_of"
 
 
 RESTORED, WITHOUT, FAILED = "r", "w", "f"
-"""States of a host: it has a candidate, it has none although its jobs succeeded, or they failed."""
+"""States of a host: it has a candidate that passes the checks, it has none although its jobs
+succeeded, or they failed."""
 
 
 _JOB = re.compile(r"^job \d+: ")
@@ -96,7 +98,7 @@ def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = ""
         hosts[samples.scalars["status"] == str(SampleStatus.UNFINISHED)]
     ).tolist()
     reasons = dict.fromkeys(unfinished, _UNFINISHED)
-    restored = np.unique(hosts[samples.scalars["rank"] == 0])
+    restored = np.unique(hosts[find_answers(samples)])
     states[restored] = RESTORED
     for host in restored.tolist():
         reasons.pop(host, None)

@@ -10,6 +10,7 @@ from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, Wor
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.science.stages import FinishInputs
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
@@ -129,7 +130,14 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
         for state in list_stage_states(restoration)
         if state.is_over and "structures" in state.node.outputs
     }
-    return join_chunks([latest[chunk] for chunk in sorted(latest)]) if latest else None
+    if not latest:
+        return None
+    hosts, finish = (
+        restoration.base.links.get_incoming(link_label_filter=f"graph_inputs__{name}").all_nodes()
+        for name in ("hosts", "plan__finish")
+    )
+    inputs = FinishInputs.model_validate(finish[0].get_dict()) if finish else None
+    return join_chunks([latest[chunk] for chunk in sorted(latest)], hosts[0].batch, inputs)
 
 
 def get_hosts(restoration: ProcessNode) -> StructureBatch:

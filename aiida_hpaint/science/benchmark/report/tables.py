@@ -24,6 +24,7 @@ _RATES = {
     "single_sample_match_unrelaxed": "One sample matches, as sampled",
     "any_match_unrelaxed": "Any sample matches, as sampled",
     "host_match": "Host of the lowest still matches",
+    "passes": "Any candidate passes the checks",
 }
 
 _COSTS = {

@@ -106,6 +106,7 @@ def _describe_sample(
         status=str(SampleStatus(scalars["status"])),
         same_as=same_as,
         rank=scalars["rank"],
+        passes=scalars.get("passes") if scalars["rank"] >= 0 else None,
         energy=energy,
         energy_sampled=none_unless_finite(scalars["energy_sampled"]),
         **values,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,9 @@ class SampleRow(BaseModel):
     same_as
         Index of the sample that it duplicates and shares the outcome of; otherwise its own.
     rank
-        Rank in energy: 0 for the lowest of the host, -1 if it was not ranked.
+        Rank in its host: by energy, those that pass the checks first; -1 if it was not ranked.
+    passes
+        Whether it passes the checks of finished candidates; None if it was not ranked.
     match_unrelaxed
         Whether it matches the reference before relaxation.
     match
@@ -90,6 +93,7 @@ class SampleRow(BaseModel):
     status: str
     same_as: int
     rank: int = -1
+    passes: bool | None = None
     match_unrelaxed: bool = False
     match: bool | None = None
     host_match: bool | None = None
@@ -187,8 +191,17 @@ class HostRow(BaseModel):
 
     @property
     def lowest(self) -> SampleRow | None:
-        """The sample of rank 0; None where none was ranked."""
-        return next((sample for sample in self.samples if sample.rank == 0), None)
+        """The ranked sample of lowest energy, whether or not it passes; None without any.
+
+        Success rates are about the energy alone, so that they compare with those of other work.
+        """
+        ranked = sorted((s for s in self.samples if s.rank >= 0), key=lambda sample: sample.rank)
+        return min(ranked, key=lambda s: inf if s.energy is None else s.energy, default=None)
+
+    @property
+    def passes(self) -> bool:
+        """Whether any ranked sample passes the checks."""
+        return any(sample.passes for sample in self.samples)
 
     def outcome(self, sample: SampleRow) -> SampleRow:
         """Return the sample whose outcome a duplicate shares, and any other sample itself."""

@@ -102,6 +102,7 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
         "any_match": estimate_rate_as_json(anywhere),
         "les": estimate_rate_as_json([_lowest(row, is_success) for row in rows]),
         "host_match": estimate_rate_as_json(stayed),
+        "passes": estimate_rate_as_json([row.passes for row in rows]),
     }
 
 

@@ -68,6 +68,7 @@ def test_rates(rows: list[HostRow]) -> None:
         "any_match": 2 / 4,
         "les": 2 / 4,
         "host_match": 1.0,
+        "passes": 0.0,
     }
     assert summary["lowest_match"]["n"] == 4
     assert summary["host_match"]["n"] == 3
