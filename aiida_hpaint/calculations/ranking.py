@@ -33,7 +33,6 @@ _COLUMNS = (
     "energy_sampled",
     "max_force",
     "steps",
-    "passes",
 )
 
 _OPTIONAL_COLUMNS = (
@@ -42,6 +41,7 @@ _OPTIONAL_COLUMNS = (
     "parent",
     "space_group",
     "refined_by",
+    "passes",
     "host_displacement",
 )
 

@@ -102,7 +102,7 @@ PLAN = {
         },
         "identity": {"version": "1", "model": {"name": "sevennet-0", "package_version": "2"}},
     },
-    "refine": {"": {"value": 0.02}},
+    "finish": {"": {"refine": 0.02}},
 }
 
 
@@ -143,7 +143,7 @@ def test_how_and_where_jobs_run_does_not_count(path: str, value: object) -> None
         ("relax_all/settings/relaxation/max_steps", 4),
         ("relax_all/settings/potential/name", "mace"),
         ("relax_all/identity/model/package_version", "3"),
-        ("refine/", {"value": 0.03}),
+        ("finish/", {"refine": 0.03}),
         ("score", {"settings": {}, "identity": {}}),
     ],
 )

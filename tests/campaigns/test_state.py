@@ -77,14 +77,17 @@ def test_hosts_of_a_campaign_that_was_killed_were_never_started(
 
 
 def test_the_latest_settings_count(hosts: StructureBatch, plan: Any, group: Any) -> None:
-    from aiida.orm import Float
+    from aiida.orm import Dict
 
     from aiida_hpaint.campaigns.results import collect_campaign_samples
     from aiida_hpaint.campaigns.state import read_campaign_state
 
     first = restoration(hosts, plan, ranked(hosts, ["converged"] * 5), "finished")
     second = restoration(
-        hosts[:1], {**plan, "refine": Float(0.1)}, ranked(hosts[:1], ["converged"]), "finished"
+        hosts[:1],
+        {**plan, "finish": Dict({"refine": 0.1})},
+        ranked(hosts[:1], ["converged"]),
+        "finished",
     )
     group.add_nodes([first, second])
     controller(hosts[:1], plan, group, "finished")

@@ -109,7 +109,7 @@ def restoration(
 def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiting") -> Any:
     """Store the node of a CampaignWorkChain that does not run."""
     from aiida.common.links import LinkType
-    from aiida.orm import Str, WorkChainNode
+    from aiida.orm import Data, Str, WorkChainNode
 
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
@@ -117,7 +117,10 @@ def controller(hosts: StructureBatch, plan: Any, group: Any, state: str = "waiti
     node.set_process_label("CampaignWorkChain")
     inputs = {"hosts": StructureBatchData(hosts), "campaign": Str(group.uuid)}
     for stage, nodes in plan.items():
-        inputs |= {f"plan__{stage}__{part}": nodes[part] for part in nodes}
+        if isinstance(nodes, Data):
+            inputs[f"plan__{stage}"] = nodes
+        else:
+            inputs |= {f"plan__{stage}__{part}": nodes[part] for part in nodes}
     for name, data in inputs.items():
         node.base.links.add_incoming(
             data if data.is_stored else data.store(), LinkType.INPUT_WORK, name

@@ -106,7 +106,7 @@ def died(hosts: StructureBatch, place: int = 0) -> Any:
     from aiida_hpaint.data.structure_batch import StructureBatchData
 
     node = StructureBatchData(hosts).store()
-    inputs = {"graph_inputs__hosts": node}
+    inputs = {"graph_inputs__hosts": node, "graph_inputs__plan__finish": _unchecked()}
     graph = process(WorkflowNode, "WorkGraph<restore>", inputs, process_state="killed").store()
     graph.label = "cut short"
     for key, chunk in split_hosts(node, Int(1)).items():
@@ -114,6 +114,15 @@ def died(hosts: StructureBatch, place: int = 0) -> Any:
         if key == f"chunk_{place:04d}":
             stage("relax_all", drawn, _relaxed(drawn.batch), POTENTIAL, graph, key)
     return graph.seal()
+
+
+def _unchecked() -> Any:
+    """Inputs of the end of a restoration that let every candidate pass."""
+    from aiida.orm import Dict
+
+    from aiida_hpaint.science.stages import FinishInputs
+
+    return Dict(FinishInputs(checks=None).model_dump()).store()
 
 
 def restored_by_dft(host: Any, message: str | None = None) -> Any:
@@ -163,8 +172,9 @@ def restored(hosts: StructureBatch, lost: tuple[str, ...] = (), name: str = "res
 
     node = StructureBatchData(hosts).store()
     chunks = {key: _chunk(chunk, lost) for key, chunk in split_hosts(node, Int(1)).items()}
-    ranked = rank_samples(hosts=node, **chunks)
-    inputs = {"graph_inputs__hosts": node}
+    finish = _unchecked()
+    ranked = rank_samples(hosts=node, finish=finish, **chunks)
+    inputs = {"graph_inputs__hosts": node, "graph_inputs__plan__finish": finish}
     graph = process(WorkflowNode, f"WorkGraph<{name}>", inputs, exit_status=0)
     graph.store()
     graph.label = name

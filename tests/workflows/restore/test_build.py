@@ -6,6 +6,7 @@ import pytest
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.protocols import load_protocol
+from aiida_hpaint.science.recipe import plan_finish
 from aiida_hpaint.science.structures import StructureBatch
 
 pytestmark = pytest.mark.usefixtures("profile")
@@ -63,7 +64,8 @@ def test_a_score_is_a_stage_of_its_own(brucite: StructureBatch) -> None:
     select = plan["relax_inserted"]["settings"]["select"]
     assert select == {"keep": 4, "window": 0.0, "same": 0.3, "misplaced": 0.5}
     assert plan["sample"]["settings"]["symmetry"]["symmetrised"]
-    assert plan["refine"].value == 0.02
+    assert plan["finish"].get_dict() == plan_finish(wanted).model_dump()
+    assert plan["finish"]["refine"] == 0.02
     assert plan["score"]["identity"].get_dict() == plan["relax_all"]["identity"].get_dict()
 
 
