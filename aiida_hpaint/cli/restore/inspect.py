@@ -104,10 +104,12 @@ def _show(inspection: Inspection) -> None:
         console.print(make_site_table(inspection))
     if inspection.evidence:
         console.print(make_evidence_table(inspection))
-    for change in inspection.disorder.get("changes", ()):
+    changes = inspection.disorder.get("changes", ())
+    for change in changes:
         console.print(f"  Disorder: {change}")
     for note in dict.fromkeys(inspection.notes):
-        console.print(f"  Note: {note}")
+        if note not in changes:
+            console.print(f"  Note: {note}")
     outcome = describe_outcome(inspection)
     console.print(f"  {outcome[0].upper()}{outcome[1:]}\n")
 

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.budget.attached import ATTACHED
+from aiida_hpaint.science.structures.budget.claims import Claim, collect_claims, quote
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.plausible_sites import (
     find_suspicion,
     has_room,
     place_missing,
 )
-from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
+from aiida_hpaint.science.structures.budget.types import HydrogenBudget
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.records import Record
-
-
-@dataclass(frozen=True)
-class _Claim:
-    """Number of missing sites, whether sites or formula say it, and its evidence."""
-
-    missing: int
-    trust: str
-    evidence: Evidence
 
 
 def determine_budget(
@@ -57,56 +47,26 @@ def determine_budget(
     findings = find_evidence(source, symbol, add)
     if settings.budget and symbol == "H":
         return _take_given(label, findings, settings.budget, add)
-    claims = _collect_claims(findings)
+    claims = collect_claims(findings)
     if add is not None:
         return _take_number(label, findings, claims, add, settings.trust)
     claim = _choose_claim(label, findings, claims, settings.trust)
     if claim.missing < 0:
-        reason = f"it has {findings.listed} {symbol}, but {_quote(claim.evidence)}"
+        reason = f"it has {findings.listed} {symbol}, but {quote(claim.evidence)}"
         raise make_host_error(label, reason, "Correct formula, Z or sites in the file")
     suspicion = find_suspicion(findings, claim.missing)
     if suspicion and settings.trust is None:
-        reason = f"{_quote(claim.evidence)}, {findings.listed} of them listed, but {suspicion}"
+        reason = f"{quote(claim.evidence)}, {findings.listed} of them listed, but {suspicion}"
         raise make_host_error(label, reason, _offer({claim.trust: claim.missing}, symbol))
     ignored = [
-        f"{_quote(each.evidence)}: not believed, as asked for"
+        f"{quote(each.evidence)}: not believed, as asked for"
         for each in claims
         if each.trust != claim.trust and each.missing != claim.missing and settings.trust
     ]
-    return _make_budget(findings, claim.missing, claim.trust, ignored)
+    return _make_budget(findings, claim.missing, [claim.evidence.assumption, *ignored])
 
 
-def _collect_claims(findings: Findings) -> list[_Claim]:
-    """Return the numbers that formulas and sites give, the formula of the sum first."""
-    formulas = [
-        _Claim(round(each.total) - findings.listed, "formula", each)
-        for each in findings.formulas
-        if each.total is not None
-    ]
-    sites = [
-        _Claim(round(each.total) - findings.listed, "labels", each)
-        for each in findings.sites
-        if each.is_certain and each.total is not None
-    ]
-    return formulas + [claim for claim in sites if formulas or _may_be_all(findings, claim)]
-
-
-def _may_be_all(findings: Findings, claim: _Claim) -> bool:
-    """Return whether the sites of a claim may be all that carry missing H, without a formula.
-
-    Numbers of attached H are meant so. Labels name only some atoms, so that bond valences have to
-    agree, and a formula that contradicts Z or leaves out listed atoms forbids to use them.
-    """
-    if any(each.is_certain for each in findings.formulas):
-        return False
-    if claim.evidence.source == ATTACHED:
-        return True
-    return all(each.total == claim.evidence.total for each in findings.valences)
-
-
-def _choose_claim(
-    label: str, findings: Findings, claims: list[_Claim], trust: str | None
-) -> _Claim:
+def _choose_claim(label: str, findings: Findings, claims: list[Claim], trust: str | None) -> Claim:
     """Return the claim that the others agree with, or that is trusted.
 
     Sites that carry less than the formula says are no contradiction if others have room for the
@@ -123,16 +83,17 @@ def _choose_claim(
         )
         is_complete = other.trust == "labels" and first.missing == 0 and findings.listed > 0
         if other.missing != first.missing and not (is_partial or is_complete):
-            reason = f"{_quote(first.evidence)}, but {_quote(other.evidence)}"
+            reason = f"{quote(first.evidence)}, but {quote(other.evidence)}"
             choices = {first.trust: first.missing, other.trust: other.missing}
             raise make_host_error(label, reason, _offer(choices, findings.symbol))
     return first
 
 
 def _take_number(
-    label: str, findings: Findings, claims: list[_Claim], add: int, trust: str | None
+    label: str, findings: Findings, claims: list[Claim], add: int, trust: str | None
 ) -> HydrogenBudget:
     """Return the budget of a number that the user gives, unless the record contradicts it."""
+    claims = [claim for claim in claims if claim.evidence.source != "bond valences"]
     agreeing = [claim for claim in claims if claim.missing == add]
     against = [claim for claim in claims if claim.missing != add]
     partial = [c for c in against if c.trust == "labels" and c.missing < add]
@@ -140,14 +101,13 @@ def _take_number(
         claim = against[0]
         asked = f"--add {findings.symbol}:{add}"
         says = f"{claim.missing} are missing" if claim.missing > 0 else "nothing is missing"
-        reason = f"{asked} contradicts its file: {_quote(claim.evidence)}, so that {says}"
+        reason = f"{asked} contradicts its file: {quote(claim.evidence)}, so that {says}"
         remedy = f"Leave --add out, or insist with {asked} --trust add"
         raise make_host_error(label, reason, remedy)
     notes = [f"{findings.symbol}:{add} was given (--add)"] if not agreeing else []
-    notes += [f"{_quote(claim.evidence)}: not believed, as --add chooses" for claim in against]
-    notes += [f"{_quote(each)}: not used" for each in findings.formulas if each.total is None]
-    is_sites = any(claim.trust == "labels" for claim in agreeing) or bool(partial)
-    return _make_budget(findings, add, "labels" if is_sites else "formula", notes)
+    notes += [f"{quote(claim.evidence)}: not believed, as --add chooses" for claim in against]
+    notes += [f"{quote(each)}: not used" for each in findings.formulas if each.total is None]
+    return _make_budget(findings, add, notes)
 
 
 def _take_given(
@@ -171,8 +131,8 @@ def _take_given(
     given = ", ".join(f"{name}:{n}" for name, n in budget.items())
     notes = [f"{missing} H were given by site (--budget {given})"]
     notes += [
-        f"{_quote(claim.evidence)}: not believed, as --budget chooses"
-        for claim in _collect_claims(findings)
+        f"{quote(claim.evidence)}: not believed, as --budget chooses"
+        for claim in collect_claims(findings)
         if claim.missing != missing
     ]
     by_site = {name: n for name, n in by_site.items() if n}
@@ -180,7 +140,8 @@ def _take_given(
     return HydrogenBudget("H", missing, findings.listed, by_site, evidence, _finish(notes))
 
 
-def _make_budget(findings: Findings, missing: int, trust: str, notes: list[str]) -> HydrogenBudget:
+def _make_budget(findings: Findings, missing: int, notes: list[str]) -> HydrogenBudget:
+    """Return the budget of a number, with the sites that are known or follow from it."""
     known: dict[str, int] = {}
     for each in findings.sites:
         if each.is_certain:
@@ -191,13 +152,11 @@ def _make_budget(findings: Findings, missing: int, trust: str, notes: list[str])
     by_site, placed = place_missing(findings, missing, known)
     used = [each for each in (*findings.formulas, *findings.sites) if each.assumption]
     assumptions = [each.assumption for each in used] + placed + notes
-    if trust == "labels" and not any(each.total is not None for each in findings.formulas):
-        assumptions.append("No formula can be used: only the named sites were taken to carry H")
     weak = [each for each in findings.sites if not each.is_certain]
     assumptions += [
-        f"{_quote(each)}: not used, which the number does not support"
+        f"{quote(each)}: not used, which the number does not support"
         for each in weak
-        if each.total != missing + findings.listed
+        if any(by_site.get(site) != n for site, n in each.by_site.items())
     ]
     evidence = findings.evidence
     return HydrogenBudget(
@@ -206,11 +165,8 @@ def _make_budget(findings: Findings, missing: int, trust: str, notes: list[str])
 
 
 def _finish(sentences: list[str]) -> tuple[str, ...]:
-    return tuple(text if text.endswith(".") else f"{text}." for text in dict.fromkeys(sentences))
-
-
-def _quote(evidence: Evidence) -> str:
-    return f"{evidence.source}: {evidence.statement}"
+    given = dict.fromkeys(text for text in sentences if text)
+    return tuple(text if text.endswith(".") else f"{text}." for text in given)
 
 
 def _offer(choices: Mapping[str, int], symbol: str) -> str:
@@ -223,10 +179,10 @@ def _offer(choices: Mapping[str, int], symbol: str) -> str:
 
 def _ask(label: str, findings: Findings) -> HostError:
     """Return the error of a record that does not say how many sites it lacks."""
-    unusable = [_quote(each) for each in findings.formulas]
+    unusable = [quote(each) for each in findings.formulas]
     hints = (*findings.sites, *findings.others, *findings.valences)
     reason = "; ".join(unusable) or f"its file does not say how many {findings.symbol} it lacks"
     remedy = f"Say how many with --add {findings.symbol}:N, or where with --budget LABEL:N"
     if hints:
-        remedy += f". It says: {'; '.join(_quote(each) for each in hints)}"
+        remedy += f". It says: {'; '.join(quote(each) for each in hints)}"
     return make_host_error(label, reason, remedy)

@@ -45,6 +45,8 @@ class Findings:
         What labels and attached H say of particular sites.
     others
         What only supports or contradicts: masses, oxidation numbers, rows that hold no atom.
+    is_ordered
+        Whether the record was ordered, so that its formulas are estimates.
     names
         Label in the file of the sites that have another one in an ordered record.
     """
@@ -54,6 +56,7 @@ class Findings:
     formulas: tuple[Evidence, ...] = ()
     sites: tuple[Evidence, ...] = ()
     others: tuple[Evidence, ...] = ()
+    is_ordered: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -121,7 +124,7 @@ def find_evidence(
         )
         others += find_charge_evidence(record, cell)
     names = record.disorder.get("sites", {})
-    return Findings(symbol, cell, formulas, sites, tuple(others), names)
+    return Findings(symbol, cell, formulas, sites, tuple(others), bool(record.disorder), names)
 
 
 def _make_record(host: StructureBatch) -> Record:

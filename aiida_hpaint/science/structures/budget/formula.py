@@ -20,15 +20,20 @@ LARGEST_SHARE = 0.05
 """The same for all elements together, as a share of the atoms."""
 
 
-class OtherUnitsError(ValueError):
-    """Error of a Z that the sites contradict, while the formula fits them."""
+LARGEST_GAP = 0.4
+"""Largest share of the atoms of a formula that may be unlisted solvent."""
+
+
+class ContradictionError(ValueError):
+    """Error of Z or sites that contradict the formula, not only leave out some of its atoms."""
 
 
 def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:
     """Return what each formula of a record says about the number of sites of an element.
 
     Evidence without a total is a formula that cannot be used, for the reason that its statement
-    gives: certain if it contradicts Z, uncertain if the formula cannot be read or compared.
+    gives: certain if it contradicts Z or sites, uncertain if it cannot be read or counts atoms that
+    are not listed, such as solvent.
     """
     found = []
     for kind in FORMULAS:
@@ -36,7 +41,7 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
             source = f"_chemical_formula_{kind}"
             try:
                 found.append(_read_formula(source, record.formulas[kind], record, cell, symbol))
-            except OtherUnitsError as error:
+            except ContradictionError as error:
                 found.append(Evidence(source, str(error)))
             except ValueError as error:
                 found.append(Evidence(source, str(error), is_certain=False))
@@ -81,10 +86,10 @@ def fit_units(
 
     Raises
     ------
-    OtherUnitsError
-        If another number than Z fits.
+    ContradictionError
+        If another number than Z fits, or if the sites are not a part of the formula.
     ValueError
-        If no number fits.
+        If the formula counts some more atoms.
     """
     if not present and units is None:
         raise ValueError("there is no Z, and no other site to find it from")
@@ -93,17 +98,23 @@ def fit_units(
     exact = next((ratio for ratio in ratios if ratio and _fits(formula, present, ratio)), None)
     if units is not None and _fits(formula, present, units):
         return units, ""
-    if exact is not None and units is None:
-        return exact, f"no Z is given, and {exact:g} fits the other sites"
+    if exact is not None and (units is None or not units.is_integer()):
+        given = "no Z is given" if units is None else f"Z = {units:g} is no whole number"
+        return exact, f"{given}, and {exact:g} fits the other sites"
     if units and exact == 1 and all((n / units).is_integer() for n in formula.values()):
         return 1.0, f"taken as that of the whole cell, as Z = {units:g} does not fit the sites"
     if exact is not None:
-        raise OtherUnitsError(f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}")
+        raise ContradictionError(
+            f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}"
+        )
     for ratio in ratios if units is None else [units]:
         if ratio and _nearly_fits(formula, present, ratio):
             return ratio, f"it differs from the sites ({sites}) by what analysis or rounding leaves"
     times = f"times Z = {units:g}" if units is not None else "with any whole Z"
-    raise ValueError(f"the formula {times} does not fit its other sites ({sites})")
+    reason = f"the formula {times} does not fit its other sites ({sites})"
+    if units is not None and _lists_a_part(formula, present, units):
+        raise ValueError(f"{reason}: it counts atoms that are not listed")
+    raise ContradictionError(reason)
 
 
 def _fits(formula: Mapping[str, float], present: Mapping[str, int], units: float) -> bool:
@@ -123,3 +134,12 @@ def _nearly_fits(formula: Mapping[str, float], present: Mapping[str, int], units
     ]
     share = sum(deviations) * units / sum(present.values())
     return max(deviations) <= LARGEST_DEVIATION and share <= LARGEST_SHARE
+
+
+def _lists_a_part(formula: Mapping[str, float], present: Mapping[str, int], units: float) -> bool:
+    """Return whether the sites are most of the atoms of a formula, and no others."""
+    rounding = min(0.45, 0.006 * units) + 1e-6
+    has_excess = any(n > units * formula.get(e, 0.0) + rounding for e, n in present.items())
+    return not has_excess and sum(present.values()) >= (1 - LARGEST_GAP) * units * sum(
+        formula.values()
+    )

@@ -118,6 +118,12 @@ def find_likely_total(
     return by_site, cost
 
 
+def rate_hydrogens(symbol: str, lacking: float, carried: int) -> float:
+    """Return how much less plausible a number of H on an atom is than the best higher one."""
+    costs = _list_costs(symbol, lacking, 0, None)
+    return costs[min(carried, len(costs) - 1)] - min(costs[min(carried, len(costs) - 1) :])
+
+
 def _list_costs(symbol: str, lacking: float, at_least: int, fixed: int | None) -> list[float]:
     """Return the cost of each number of H on an atom."""
     costs = []

@@ -9,10 +9,14 @@ from aiida_hpaint.science.structures.budget.placement import (
     Placement,
     find_likely_total,
     place_hydrogens,
+    rate_hydrogens,
 )
 
 SUSPICIOUS = 9.0
 """Rise of the squared deviations (in standard deviations) that makes a number implausible."""
+
+COMPLETE = 3.0
+"""Rise of the squared deviation of one site up to which its listed H may be all."""
 
 
 def place_missing(
@@ -70,11 +74,15 @@ def has_room(findings: Findings, missing: int, known: Mapping[str, int]) -> bool
 def find_suspicion(findings: Findings, missing: int) -> str:
     """Return why a number of missing H is implausible for a list that has H, empty if it is not.
 
-    The list is complete by bond valences or weight, and there is no room for more.
+    The list is complete by bond valences or weight, there is no room for more, and oxidation
+    numbers do not ask for them.
     """
     if not findings.listed or missing <= 0 or findings.symbol != "H":
         return ""
-    if _is_full(findings, missing):
+    total = findings.listed + missing
+    if any(e.source == "oxidation numbers" and e.total == total for e in findings.others):
+        return ""
+    if is_complete(findings) and not has_room(findings, missing, {}):
         return "bond valences say that the list is complete"
     for each in findings.others:
         if each.source.startswith("_chemical_formula_weight") and each.total is not None:
@@ -84,16 +92,16 @@ def find_suspicion(findings: Findings, missing: int) -> str:
     return ""
 
 
-def _is_full(findings: Findings, missing: int) -> bool:
-    """Return whether the listed H satisfy all sites, and more would not fit."""
-    carried = sum(findings.cell.counts[label] * n for label, n in findings.carried.items())
-    as_listed = _place(findings, 0, {})
-    if carried != findings.listed or as_listed is None:
+def is_complete(findings: Findings) -> bool:
+    """Return whether bond valences say that no site lacks another H, and H is listed."""
+    counts, carried = findings.cell.counts, findings.carried
+    placed = sum(counts[label] * n for label, n in carried.items())
+    if not findings.listed or placed != findings.listed:
         return False
-    _, likely = find_likely_total(findings.lacking, findings.cell.elements, findings.cell.counts)
-    asked = _place(findings, missing, {})
-    return as_listed.cost - likely <= SUSPICIOUS and (
-        asked is None or asked.cost - as_listed.cost > SUSPICIOUS
+    elements = findings.cell.elements
+    return all(
+        rate_hydrogens(elements[label], lacking, carried[label]) <= COMPLETE
+        for label, lacking in findings.lacking.items()
     )
 
 
