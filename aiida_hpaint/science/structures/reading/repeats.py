@@ -7,14 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from aiida_hpaint.science.structures.reading.expand import (
-    SAME_IMAGE,
-    find_site_images,
-    is_partial,
-)
+from aiida_hpaint.science.structures.reading.expand import FULL_OCCUPANCY, SAME_IMAGE
 from aiida_hpaint.science.structures.records import ListedSite
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
-from aiida_hpaint.science.types import FloatArray
 
 __all__ = ["drop_repeated_sites"]
 
@@ -27,23 +22,21 @@ def drop_repeated_sites(
     Some programs list whole molecules, beyond the asymmetric unit: two atoms of one element are
     never at the same place, so that such a row is the same atom. A note names them.
     """
-    kept: list[ListedSite] = []
-    images: dict[str, list[FloatArray]] = defaultdict(list)
-    repeated = []
-    for site in sites:
-        if site.position is None or site.is_dummy or site.occupancy <= 0 or is_partial(site):
-            kept.append(site)
-            continue
-        if images[site.symbol]:
-            apart = np.concatenate(images[site.symbol]) - np.array(site.position)
+    listed = tuple(sites)
+    repeated: set[int] = set()
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, site in enumerate(listed):
+        if site.position is not None and not site.is_dummy and site.occupancy > 1 - FULL_OCCUPANCY:
+            members[site.symbol].append(index)
+    for indices in members.values():
+        positions = np.array([listed[index].position for index in indices], dtype=np.float64)
+        images = operations.images(positions)
+        for row in range(1, len(indices)):
+            apart = images[:, :row] - positions[row]
             apart -= np.round(apart)
-            if np.linalg.norm(apart @ operations.cell, axis=1).min() < SAME_IMAGE:
-                repeated.append(site.label)
-                continue
-        images[site.symbol].append(find_site_images(site, operations))
-        kept.append(site)
+            if np.linalg.norm(apart @ operations.cell, axis=2).min() < SAME_IMAGE:
+                repeated.add(indices[row])
     if repeated:
-        notes.append(
-            f"Rows that repeat an earlier site by symmetry were left out: {', '.join(repeated)}."
-        )
-    return tuple(kept)
+        names = ", ".join(listed[index].label for index in sorted(repeated))
+        notes.append(f"Rows that repeat an earlier site by symmetry were left out: {names}.")
+    return tuple(site for index, site in enumerate(listed) if index not in repeated)
