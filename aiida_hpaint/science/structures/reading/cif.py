@@ -17,6 +17,7 @@ from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock, parse_c
 from aiida_hpaint.science.structures.reading.cif_sites import has_sites, read_cif_sites
 from aiida_hpaint.science.structures.reading.cif_symmetry import read_cif_symmetry
 from aiida_hpaint.science.structures.reading.numbers import parse_number
+from aiida_hpaint.science.structures.reading.origin import check_origin
 from aiida_hpaint.science.structures.reading.repeats import drop_repeated_sites
 from aiida_hpaint.science.structures.reading.text import SourceText
 from aiida_hpaint.science.structures.records import Record
@@ -77,6 +78,7 @@ def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> R
     elements = _list_elements(formulas.get("sum") or formulas.get("moiety", ""))
     sites = read_cif_sites(label, block, elements, cell, notes)
     sites = drop_repeated_sites(sites, symmetry.operations, notes)
+    check_origin(sites, symmetry.operations, notes)
     density = {
         kind: value
         for kind in ("diffrn", "meas")
