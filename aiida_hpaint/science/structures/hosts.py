@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -18,11 +16,9 @@ from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.disorder import order_record
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
-from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.insertion import Insert, validate_insert
-from aiida_hpaint.science.structures.npz import load_npz
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
-from aiida_hpaint.science.structures.reading.text import check_is_file
+from aiida_hpaint.science.structures.reading.other_formats import iter_other_structures
 from aiida_hpaint.science.structures.records import Record
 
 if TYPE_CHECKING:
@@ -216,7 +212,7 @@ def _is_atoms(source: Any) -> bool:
 
 def _read(source: Any) -> Iterator[HostOutcome]:
     if isinstance(source, str | PathLike):
-        yield from _read_path(Path(source))
+        yield from iter_other_structures(Path(source))
     elif isinstance(source, StructureBatch):
         yield from source
     elif _is_structure(source):
@@ -248,66 +244,6 @@ def _from_node(node: Any) -> StructureBatch:
     if getattr(node, "uuid", None):
         structure.properties["uuid"] = str(node.uuid)
     return from_pymatgen([structure])
-
-
-def _read_path(path: Path) -> Iterator[HostOutcome]:
-    check_is_file(path)
-    name = path.name.lower()
-    if name.endswith((".extxyz", ".xyz")):
-        yield from iter_extxyz(path)
-    elif name.endswith(".npz"):
-        yield from _read_npz(path)
-    elif name.endswith((".vasp", ".poscar")) or name.startswith(("poscar", "contcar")):
-        yield _read_poscar(path)
-    else:
-        yield from _read_with_ase(path)
-
-
-def _read_npz(path: Path) -> StructureBatch:
-    try:
-        return load_npz(path)
-    except (ValueError, KeyError, TypeError) as error:  # a damaged header raises any of these
-        remedy = "Write it again with save_npz"
-        raise make_host_error(
-            path.name, f"it is no batch of structures ({error})", remedy
-        ) from error
-
-
-def _read_poscar(path: Path) -> StructureBatch:
-    from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
-
-    try:
-        with warnings.catch_warnings():
-            # Raised if the file names no elements; pymatgen would then invent some.
-            warnings.simplefilter("error", BadPoscarWarning)
-            structure = Poscar.from_file(
-                path, check_for_potcar=False, read_velocities=False
-            ).structure
-    except Exception as error:  # the parser raises anything for damaged files
-        remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
-        raise make_host_error(path.name, f"it is no readable POSCAR ({error})", remedy) from error
-    name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
-    structure.properties = {"label": name, "source": path.name}
-    return from_pymatgen([structure])
-
-
-def _read_with_ase(path: Path) -> Iterator[HostOutcome]:
-    import ase.io
-
-    try:
-        frames = ase.io.read(path, index=":", do_not_split_by_at_sign=True)
-    except Exception as error:  # any of some eighty parsers
-        remedy = "Convert it to CIF, POSCAR or extended XYZ"
-        raise make_host_error(path.name, f"its format cannot be read ({error})", remedy) from error
-    for index, atoms in enumerate(frames):
-        atoms.info = {"source": path.name, **atoms.info}
-        atoms.info.setdefault(
-            "label", path.stem if len(frames) == 1 else f"{path.stem}-{index + 1}"
-        )
-        try:
-            yield from_ase([atoms])
-        except HostError as error:
-            yield error
 
 
 def _checked(outcome: HostOutcome, limits: HostLimits) -> HostOutcome:

@@ -1,0 +1,92 @@
+"""Structures of formats without labels, symmetry and formula: POSCAR, extended XYZ, npz, QE, ..."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.extxyz import iter_extxyz
+from aiida_hpaint.science.structures.npz import load_npz
+from aiida_hpaint.science.structures.reading.text import check_is_file
+
+__all__ = ["iter_other_structures"]
+
+
+def iter_other_structures(path: Path) -> Iterator[StructureBatch | HostError]:
+    """Yield each structure of a file as a batch of one, or the error that it raised.
+
+    POSCAR and CONTCAR, extended XYZ (all frames), npz of `save_npz`, and what ASE reads.
+
+    Raises
+    ------
+    HostError
+        If the file cannot be read.
+    """
+    check_is_file(path)
+    name = path.name.lower()
+    if name.endswith((".extxyz", ".xyz")):
+        yield from iter_extxyz(path)
+    elif name.endswith(".npz"):
+        yield from _read_npz(path)
+    elif name.endswith((".vasp", ".poscar")) or name.startswith(("poscar", "contcar")):
+        yield _read_poscar(path)
+    elif name.endswith(".vesta"):
+        reason = "files of VESTA are not read"
+        raise make_host_error(path.name, reason, "Export it as CIF: File, Export Data")
+    else:
+        yield from _read_with_ase(path)
+
+
+def _read_npz(path: Path) -> StructureBatch:
+    try:
+        return load_npz(path)
+    except (ValueError, KeyError, TypeError) as error:  # a damaged header raises any of these
+        remedy = "Write it again with save_npz"
+        raise make_host_error(
+            path.name, f"it is no batch of structures ({error})", remedy
+        ) from error
+
+
+def _read_poscar(path: Path) -> StructureBatch:
+    from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
+
+    try:
+        with warnings.catch_warnings():
+            # Raised if the file names no elements; pymatgen would then invent some.
+            warnings.simplefilter("error", BadPoscarWarning)
+            structure = Poscar.from_file(
+                path, check_for_potcar=False, read_velocities=False
+            ).structure
+    except Exception as error:  # the parser raises anything for damaged files
+        remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
+        raise make_host_error(path.name, f"it is no readable POSCAR ({error})", remedy) from error
+    name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
+    structure.properties = {"label": name, "source": path.name, "source_hash": hash_file(path)}
+    return from_pymatgen([structure])
+
+
+def _read_with_ase(path: Path) -> Iterator[StructureBatch | HostError]:
+    import ase.io
+
+    try:
+        frames = ase.io.read(path, index=":", do_not_split_by_at_sign=True)
+    except Exception as error:  # any of some eighty parsers
+        remedy = "Convert it to CIF, POSCAR or extended XYZ"
+        reason = f"its format cannot be read ({str(error) or type(error).__name__})"
+        raise make_host_error(path.name, reason, remedy) from error
+    origin = {"source": path.name, "source_hash": hash_file(path)}
+    for index, atoms in enumerate(frames):
+        atoms.info = {**origin, **atoms.info}
+        atoms.info.setdefault(
+            "label", path.stem if len(frames) == 1 else f"{path.stem}-{index + 1}"
+        )
+        try:
+            yield from_ase([atoms])
+        except HostError as error:
+            yield error
