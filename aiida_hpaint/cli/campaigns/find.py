@@ -125,6 +125,8 @@ def find(
         shown += [finding for finding in found if show_all or finding.verdict in wanted]
         if campaign is not None:
             campaign.add(document, found, len(findings))
+    # Several processes find them in any order.
+    shown.sort(key=lambda finding: finding.source)
     show = show_json if as_json else show_csv if as_csv else show_table
     show(shown)
     _report(counts)

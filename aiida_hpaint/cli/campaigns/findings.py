@@ -19,6 +19,15 @@ _SHOWN = 100
 _WIDEST = 300
 """Most characters of a reason in the table."""
 
+_NAMES = {
+    "_chemical_formula_sum": "formula",
+    "_chemical_formula_moiety": "moieties",
+    "_chemical_formula_structural": "structural formula",
+    "_chemical_formula_weight": "weight",
+    "_exptl_crystal_density": "density",
+}
+"""Names of evidence in the table, by how the data names in its source begin."""
+
 
 def show_table(findings: Sequence[Finding]) -> None:
     """Print findings as a table."""
@@ -37,14 +46,13 @@ def show_table(findings: Sequence[Finding]) -> None:
     table.add_column("sites", justify="right")
     table.add_column("why", overflow="fold", ratio=1)
     for finding in findings[:_SHOWN]:
-        why = finding.reason if len(finding.reason) <= _WIDEST else f"{finding.reason[:_WIDEST]}..."
         row = (
             finding.label,
             finding.formula or "-",
             _describe_number(finding),
             describe_sites(finding) or "-",
             str(finding.sites or "-"),
-            why,
+            _describe_reason(finding),
         )
         table.add_row(*map(escape_control_characters, row))
     make_console().print(table)
@@ -82,6 +90,21 @@ def show_csv(findings: Sequence[Finding]) -> None:
             finding.reason,
         )
         writer.writerow([escape_for_spreadsheet(value) for value in row])
+
+
+def _describe_reason(finding: Finding) -> str:
+    """Return what the number rests on; where there is none, why."""
+    if finding.verdict.value in ("missing", "complete"):
+        total = finding.missing + finding.listed
+        agreeing = [str(each["source"]) for each in finding.evidence if each["total"] == total]
+        if agreeing:
+            return ", ".join(dict.fromkeys(map(_name_evidence, agreeing)))
+    reason = finding.reason
+    return reason if len(reason) <= _WIDEST else f"{reason[:_WIDEST]}..."
+
+
+def _name_evidence(source: str) -> str:
+    return next((name for start, name in _NAMES.items() if source.startswith(start)), source)
 
 
 def _describe_number(finding: Finding) -> str:
