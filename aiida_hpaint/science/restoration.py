@@ -127,7 +127,7 @@ def restore(
         `settings.sampling` is null.
     add
         Sites to insert in each host, like 'H:4' or {'H': 4}; None reads the number of missing H
-        from the CIF of each host.
+        from the file of each host.
     settings
         Name of a protocol or settings.
     generator

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _HELP = """Submit a restoration or a campaign to the AiiDA daemon and return.
 
-FILES are CIF, POSCAR or extxyz files, or one YAML file:
+FILES are CIF, SHELX, POSCAR or extxyz files, or one YAML file:
 
 \b
-  hosts: [hosts/*.cif]         # files, folders, * and **
-  add: H:4                     # without it: from the formulas of the CIFs
+  hosts: [hosts/*.cif]         # files, folders (their CIFs), * and **
+  add: H:4                     # without it: what each file says that it lacks
   protocol: balanced
   settings:                    # replace settings of the protocol
     sampling: {samples: 20, scheme: td, record: 1}

@@ -36,7 +36,7 @@ class RestorationRequest(Settings):
     """Hosts, settings and where to run: the content of a restore.yaml."""
 
     hosts: list[str] = Field(min_length=1, description="files; * and ** as in the shell")
-    add: str | dict[str, int] | None = Field(None, description="'H:4'; null: from the CIF")
+    add: str | dict[str, int] | None = Field(None, description="'H:4'; null: what each file lacks")
     protocol: str | None = None
     dft_protocol: str | None = Field(
         None, description="protocol of the validation, or of the electrostatic potentials"

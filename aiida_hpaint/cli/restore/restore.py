@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 _HELP = """Restore hosts, wait, and show the results.
 
-FILES are CIF, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit --help`). The
-number of sites to insert is read from the chemical formula of a CIF, or given with --add.
+FILES are CIF, SHELX, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit
+--help`). How many H are missing, and on which atoms, is read from formula, labels and bonds
+(`aiida-hpaint inspect` shows how), or given with --add or --budget.
 
 The generator samples positions, implausible samples are dropped, and the machine-learned potential
 relaxes first the inserted sites, then all sites of the lowest samples; these are ranked by energy.

@@ -28,8 +28,8 @@ many), relaxes them with the host fixed, repeats this until all sites are insert
 positions at the end. It takes minutes where `aiida-hpaint restore` takes seconds, and needs Quantum
 ESPRESSO: see `aiida-hpaint setup dft`.
 
-FILES are CIF, POSCAR or extxyz files. The number of sites to insert is read from the chemical
-formula of a CIF, or given with --add. The folder gets a CIF for each host and hosts.csv.
+FILES are CIF, SHELX, POSCAR or extxyz files. The number of missing H is read from each file, or
+given with --add. The folder gets a CIF for each host and hosts.csv.
 
 \b
 Examples:

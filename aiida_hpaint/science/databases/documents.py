@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-__all__ = ["Document", "iter_documents"]
+from aiida_hpaint.science.structures.reading import holds_records
 
-SUFFIXES = (".cif", ".mcif", ".cif.gz", ".mcif.gz", ".res", ".ins")
-"""Names of the files that say something about hydrogen."""
+__all__ = ["Document", "iter_documents"]
 
 MAX_BYTES = 64 * 2**20
 """Largest member of an archive; small archives can claim any size."""
@@ -61,7 +60,7 @@ def iter_documents(source: Path) -> Iterator[Document]:
         yield from _iter_folder(source)
     elif not source.is_file():
         raise FileNotFoundError(f"there is no file or folder {source}")
-    elif source.name.lower().endswith(SUFFIXES):
+    elif _is_document(source.name):
         yield Document(str(source), source)
     elif zipfile.is_zipfile(source):
         yield from _iter_zip(source)
@@ -71,18 +70,24 @@ def iter_documents(source: Path) -> Iterator[Document]:
         yield Document(str(source), source)
 
 
+def _is_document(name: str) -> bool:
+    """Return whether a file is to be read, by its name; JSON may be anything."""
+    plain = PurePosixPath(name).name
+    return holds_records(plain) and not plain.startswith(".") and not plain.endswith(".json")
+
+
 def _iter_folder(folder: Path) -> Iterator[Document]:
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+            if _is_document(name):
                 yield Document(str(Path(here, name)), Path(here, name))
 
 
 def _iter_zip(path: Path) -> Iterator[Document]:
     with zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            if entry.is_dir() or not entry.filename.lower().endswith(SUFFIXES):
+            if entry.is_dir() or not _is_document(entry.filename):
                 continue
             name = f"{path}/{entry.filename}"
             if entry.file_size > MAX_BYTES:
@@ -100,7 +105,7 @@ def _iter_tar(path: Path) -> Iterator[Document]:
     with tarfile.open(path) as archive:
         try:
             for entry in archive:
-                if not entry.isfile() or not entry.name.lower().endswith(SUFFIXES):
+                if not entry.isfile() or not _is_document(entry.name):
                     continue
                 name = f"{path}/{entry.name}"
                 if entry.size > MAX_BYTES:
