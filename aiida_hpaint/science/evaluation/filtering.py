@@ -9,7 +9,9 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.evaluation.duplicates import find_duplicates
+from aiida_hpaint.science.evaluation.moving_apart import move_apart
 from aiida_hpaint.science.plausibility import RULES, Contacts, find_contacts, find_too_close
+from aiida_hpaint.science.plausibility.rules import find_close_pairs
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import STATUS_DTYPE, SampleStatus
@@ -24,7 +26,8 @@ def filter_samples(
     Only samples of status SAMPLED are looked at, each beside those of its own host: they become
     TOO_CLOSE, IMPLAUSIBLE (its metadata say why, as `error`) or DUPLICATE, up to the symmetry of
     the host. Where all samples of a host violate a rule, those with the fewest violations stay:
-    the host may be of a kind that the rules do not cover.
+    the host may be of a kind that the rules do not cover. Where all have sites too close, those
+    with the fewest such pairs stay, and their H is moved apart (see `move_apart`).
 
     Parameters
     ----------
@@ -45,6 +48,14 @@ def filter_samples(
             continue
         contacts = find_contacts(samples, members)
         close = find_too_close(contacts)
+        if close.all():
+            pairs = contacts.count(find_close_pairs(contacts))
+            fewest = members[pairs == pairs.min()]
+            samples, moved = move_apart(samples, fewest)
+            for index, count in zip(fewest.tolist(), moved.tolist(), strict=True):
+                metadata[index] = {**metadata[index], "moved_apart": count}
+            contacts = find_contacts(samples, members)
+            close = find_too_close(contacts)
         statuses[members[close]] = SampleStatus.TOO_CLOSE.value
         if settings.plausible:
             for place, reason in find_implausible(contacts, ~close).items():
@@ -57,6 +68,7 @@ def filter_samples(
         "stage": "filter",
         "version": __version__,
         "settings": settings.model_dump(),
+        "moved_apart": sum("moved_apart" in entry for entry in metadata),
         "statuses": dict(sorted(Counter(map(str, statuses)).items())),
     }
     marked = replace(samples, metadata=tuple(metadata)).with_scalars(status=statuses)

@@ -59,11 +59,15 @@ _NOBLE = (2, 10, 18, 36, 54, 86)
 _SHARE_ONE_H = (6, 7, 8, 9)
 
 
+def find_close_pairs(contacts: Contacts) -> BoolArray:
+    """Return (P,) whether the sites of a pair are closer to each other than any bond is long."""
+    near = (contacts.distance < SHORTEST_DISTANCE) | (contacts.ratio < SHORTEST_BOND)
+    return np.asarray((contacts.first != contacts.second) & near)
+
+
 def find_too_close(contacts: Contacts) -> BoolArray:
     """Return (S,) whether an inserted site is closer to another site than any bond is long."""
-    other = contacts.first != contacts.second
-    near = (contacts.distance < SHORTEST_DISTANCE) | (contacts.ratio < SHORTEST_BOND)
-    return contacts.count(other & near) > 0
+    return contacts.count(find_close_pairs(contacts)) > 0
 
 
 def count_short_bonds(contacts: Contacts) -> IntArray:
