@@ -47,9 +47,11 @@ Examples:
 
 _RATES = {
     "single_sample_match_unrelaxed": "single sample, unrelaxed",
+    "single_sample_carriers_unrelaxed": "single sample, H at the right atoms",
     "any_match_unrelaxed": "any sample, unrelaxed",
     "single_sample_match": "single sample",
     "lowest_match": "lowest",
+    "lowest_carriers": "lowest, H at the right atoms",
     "any_match": "any sample",
     "les": "lowest matches or is lower (LES)",
     "host_match": "host still matches",

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.files import hash_file
-from aiida_hpaint.science.plausibility import find_contacts
-from aiida_hpaint.science.plausibility.carriers import find_carriers
+from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parents
+from aiida_hpaint.science.structures.budget.parents import write_parents
 from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol, is_element
 
 Half = Literal["tune", "final"]
@@ -103,10 +102,8 @@ def add_budget(
     How many H each atom carries is all that the hosts get to know. Inserted sites that nothing
     carries, and elements other than H, have no parent.
     """
-    parents = [find_carriers(find_contacts(one, np.array([0])))[0] for one in complete]
-    hydrogen = [one.numbers[one.inserted] == 1 for one in complete]
-    known = [np.where(mask, one, UNKNOWN) for one, mask in zip(parents, hydrogen, strict=True)]
-    return write_parents(hosts, known), write_parents(complete, known)
+    parents = [find_parents(one) for one in complete]
+    return write_parents(hosts, parents), write_parents(complete, parents)
 
 
 def find_half(numbers: NDArray[np.int64]) -> Half:

@@ -14,6 +14,17 @@ from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
 from aiida_hpaint.science.types import IntArray
 
 
+def find_parents(structure: StructureBatch) -> IntArray:
+    """Return the (m,) parent of each inserted site of one complete structure.
+
+    It is the atom that carries an inserted H; for H that nothing carries and for other elements it
+    is -1.
+    """
+    carriers = find_carriers(find_contacts(structure, np.array([0])))[0]
+    hydrogen = structure.numbers[structure.inserted] == 1
+    return np.where(hydrogen, carriers, UNKNOWN).astype(np.int64)
+
+
 def count_misplaced(samples: StructureBatch) -> IntArray:
     """Count the (S,) places for H in the budget of each sample that no H takes.
 

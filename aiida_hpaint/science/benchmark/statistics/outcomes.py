@@ -20,7 +20,9 @@ from aiida_hpaint.science.evaluation.matching import (
     compute_inserted_distances,
     is_host_match,
 )
+from aiida_hpaint.science.plausibility import count_misplaced, find_parents
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parents
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
@@ -145,6 +147,8 @@ def _compare(sample: StructureBatch, reference: StructureBatch, suffix: str) -> 
     inserted = float(np.sqrt((found.site_distances**2).mean()))
     values = {"match": found.match, "rmsd": found.rmsd, "rmsd_inserted": inserted}
     values["worst_inserted"] = float(found.site_distances.max())
+    misplaced = int(count_misplaced(write_parents(sample, [find_parents(reference)]))[0])
+    values["misplaced"] = None if misplaced == UNKNOWN else misplaced
     return {f"{name}{suffix}": value for name, value in values.items()}
 
 

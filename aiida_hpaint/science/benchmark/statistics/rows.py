@@ -69,6 +69,8 @@ class SampleRow(BaseModel):
         The same before relaxation; None without positions.
     worst_inserted, worst_inserted_unrelaxed
         Largest distance of an inserted site, Å.
+    misplaced, misplaced_unrelaxed
+        Number of H that other atoms carry than in the reference; None if no H was removed.
     energy
         Energy at the end of its relaxation, eV; None if it was not relaxed.
     energy_sampled
@@ -103,6 +105,8 @@ class SampleRow(BaseModel):
     rmsd_inserted_unrelaxed: float | None = None
     worst_inserted: float | None = None
     worst_inserted_unrelaxed: float | None = None
+    misplaced: int | None = None
+    misplaced_unrelaxed: int | None = None
     energy: float | None = None
     energy_sampled: float | None = None
     energy_difference: float | None = None

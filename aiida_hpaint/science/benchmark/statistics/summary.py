@@ -39,6 +39,8 @@ def summarise(
     """Return all figures of hosts with the same number of samples, as JSON.
 
     `single_sample_match_unrelaxed`, `any_match_unrelaxed`: samples before relaxation.
+    `single_sample_carriers_unrelaxed`, `lowest_carriers`: all H are at the atoms that carry them in
+    the reference.
     `single_sample_match`, `lowest_match`, `any_match`, `les`: at the end of the recipe, of one
     sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the
     lower-energy success of Reents et al. (arXiv:2601.01959, section II). `host_match`: of hosts
@@ -88,6 +90,7 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     unrelaxed = _unrelaxed(rows)
     rates = {
         "single_sample_match_unrelaxed": estimate_rate_as_json(unrelaxed),
+        "single_sample_carriers_unrelaxed": estimate_rate_as_json(_check_carriers(rows)),
         "any_match_unrelaxed": estimate_rate_as_json([any(found) for found in unrelaxed]),
     }
     if not _relaxed(rows):
@@ -99,11 +102,26 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
         **rates,
         "single_sample_match": estimate_rate_as_json(single),
         "lowest_match": estimate_rate_as_json([_lowest(row, is_correct) for row in rows]),
+        "lowest_carriers": estimate_rate_as_json(
+            [
+                row.lowest.misplaced == 0
+                for row in rows
+                if row.lowest is not None and row.lowest.misplaced is not None
+            ]
+        ),
         "any_match": estimate_rate_as_json(anywhere),
         "les": estimate_rate_as_json([_lowest(row, is_success) for row in rows]),
         "host_match": estimate_rate_as_json(stayed),
         "passes": estimate_rate_as_json([row.passes for row in rows]),
     }
+
+
+def _check_carriers(rows: Sequence[HostRow]) -> list[list[bool]]:
+    """Return whether each sample of hosts that lack H has it at the atoms of the reference."""
+    found = [[one.misplaced_unrelaxed for one in row.drawn] for row in rows]
+    return [
+        [count == 0 for count in counts] for counts in found if any(n is not None for n in counts)
+    ]
 
 
 def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:

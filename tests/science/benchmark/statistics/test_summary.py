@@ -69,10 +69,20 @@ def test_rates(rows: list[HostRow]) -> None:
         "les": 2 / 4,
         "host_match": 1.0,
         "passes": 0.0,
+        "single_sample_carriers_unrelaxed": None,
+        "lowest_carriers": None,
     }
     assert summary["lowest_match"]["n"] == 4
     assert summary["host_match"]["n"] == 3
     assert summary["les"]["error"] == pytest.approx(0.25, abs=0.01)
+
+
+def test_rates_of_carriers_are_of_hosts_that_lack_hydrogen(rows: list[HostRow]) -> None:
+    right = sample(0, 0, misplaced_unrelaxed=0, misplaced=0)
+    wrong = sample(1, 1, misplaced_unrelaxed=2, misplaced=1)
+    found = values(summarise([*rows, host(4, right, wrong)]))
+    assert found["single_sample_carriers_unrelaxed"] == 1 / 2
+    assert found["lowest_carriers"] == 1.0
 
 
 def test_figures_of_all_samples_end_the_curves(rows: list[HostRow]) -> None:
