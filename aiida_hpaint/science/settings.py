@@ -79,13 +79,11 @@ class SamplingSettings(Settings):
     redraws: int | None = Field(
         None,
         ge=0,
-        description="largest number of times that a sample whose inserted sites have implausible "
-        "surroundings, or other parents than the record of the host says, is resampled",
+        description="largest number of times that a sample is resampled whose surroundings are "
+        "implausible, or whose H other atoms carry than the record says",
     )
     use_parents: bool = Field(
-        True,
-        description="sample H near the atoms that carry it, where the record of the host says "
-        "which these are",
+        True, description="sample H near the atoms that carry it, where the record says so"
     )
     start_time: float = Field(
         1.0,
@@ -362,10 +360,7 @@ class RestorationSettings(Settings):
         10, ge=1, description="number of samples of each host that are relaxed after the score"
     )
     misplaced: float = Field(
-        0.5,
-        ge=0,
-        description="energy by which a sample has to be lower to go on instead of another, for "
-        "each H that other atoms carry than the record of the host says, eV",
+        0.5, ge=0, description="energy counted against each H of a sample at a wrong atom, eV"
     )
     relax_inserted: RelaxationSettings | None = Field(
         RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"
