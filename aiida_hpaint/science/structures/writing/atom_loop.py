@@ -62,19 +62,17 @@ def edit_atom_loop(block: cif.Block, crystal: RestoredCrystal) -> AtomLoop:
     """Bring the list of sites of a block up to date with a restored crystal.
 
     Rows of the source keep their values; those of split sites are repeated with other coordinates.
-    Rows without coordinates or with occupancy 0, of dummies of H, and of atoms that the host does
-    not have (disorder) are dropped. Rows of inserted sites follow at the end.
+    Rows without coordinates or with occupancy 0, of dummies, and of atoms that the host does not
+    have (disorder) are dropped. Rows of inserted sites follow at the end.
     """
     table = LoopTable.find(block, "_atom_site_", "fract_x")
     listed = [site for site in crystal.sites if not site.is_inserted]
     places = [_find_row(table, crystal, site) for site in listed]
     notes, others = _describe_dropped(table, crystal, places)
-    extra = _list_rows_to_keep(table, crystal, places)
     had = set(table.columns)
-    rows: list[int | None] = [*places, *extra]
     if had:
         table.append({})  # sites that the source does not have
-        table.take(len(table) - 1 if row is None else row for row in rows)
+        table.take(len(table) - 1 if row is None else row for row in places)
     _fill_host_rows(table, crystal, listed, places)
     _add_columns(table, block, crystal, listed, bool(had))
     for site in crystal.sites:
@@ -102,19 +100,6 @@ def _find_row(table: LoopTable, crystal: RestoredCrystal, site: UniqueSite) -> i
     return labels.index(shorter) if shorter in labels else None
 
 
-def _list_rows_to_keep(
-    table: LoopTable, crystal: RestoredCrystal, places: list[int | None]
-) -> list[int]:
-    """Return rows that are no atoms of the host and stay: dummies other than H."""
-    return [row for row in range(len(table)) if row not in places and _is_other_dummy(table, row)]
-
-
-def _is_other_dummy(table: LoopTable, row: int) -> bool:
-    symbol = table.texts("type_symbol")[row] or table.texts("label")[row]
-    is_hydrogen = re.match(r"[HDT](?![a-z])", symbol) is not None
-    return table.texts("calc_flag")[row].lower() == "dum" and not is_hydrogen
-
-
 def _has_no_atom(table: LoopTable, row: int) -> bool:
     is_empty = _read_number(table.texts("occupancy")[row] or "1") == 0
     is_dummy = table.texts("calc_flag")[row].lower() == "dum"
@@ -125,15 +110,14 @@ def _describe_dropped(
     table: LoopTable, crystal: RestoredCrystal, places: list[int | None]
 ) -> tuple[tuple[str, ...], bool]:
     labels = table.texts("label")
-    stays = [_is_other_dummy(table, row) for row in range(len(table))]
-    gone = [row for row in range(len(table)) if row not in places and not stays[row]]
+    gone = [row for row in range(len(table)) if row not in places]
     empty = [row for row in gone if _has_no_atom(table, row)]
     others = [row for row in gone if row not in empty]
     notes = []
     if empty:
         names = ", ".join(labels[row] for row in empty)
         notes.append(
-            f"Rows without position, with occupancy 0 or for dummies of H were dropped: {names}."
+            f"Rows without position, with occupancy 0 or for dummies were dropped: {names}."
         )
     if others:
         names = ", ".join(labels[row] for row in others)
@@ -185,22 +169,17 @@ def _add_columns(
     has_source: bool,
 ) -> None:
     """Add the columns that inserted sites need, with the values of the other rows."""
-    rest = [""] * (len(table) - len(listed))
     if "type_symbol" not in table.columns:
-        table.add_column("type_symbol", [*(s.symbol for s in listed), *("?" for _ in rest)])
-    flag = "d" if has_source else "?"
+        table.add_column("type_symbol", [site.symbol for site in listed])
     if crystal.version == RELAXED:
-        table.add_column("calc_flag", [*("c" for _ in listed), *("dum" for _ in rest)])
+        table.add_column("calc_flag", ["c"] * len(listed))
     elif "calc_flag" not in table.columns:
-        table.add_column("calc_flag", [*(flag for _ in listed), *("dum" for _ in rest)])
+        table.add_column("calc_flag", ["d" if has_source else "?"] * len(listed))
     if "calc_attached_atom" not in table.columns:
-        table.add_column("calc_attached_atom", ["."] * len(table))
-    if "site_symmetry_multiplicity" not in table.columns:
-        sizes = [str(len(site.members)) for site in listed]
-        table.add_column("site_symmetry_multiplicity", [*sizes, *("?" for _ in rest)])
-    elif not crystal.keeps_symmetry:
-        for row, site in enumerate(listed):
-            table.columns["site_symmetry_multiplicity"][row] = str(len(site.members))
+        table.add_column("calc_attached_atom", ["."] * len(listed))
+    name = "site_symmetry_multiplicity"
+    if name not in table.columns or not crystal.keeps_symmetry:
+        table.add_column(name, [str(len(site.members)) for site in listed])
     has_u = {"u_iso_or_equiv", "b_iso_or_equiv"} & set(table.columns)
     if has_u and not {"adp_type", "thermal_displace_type"} & set(table.columns):
         aniso = set(LoopTable.find(block, "_atom_site_aniso_", "label").texts("label"))
