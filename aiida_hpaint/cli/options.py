@@ -80,8 +80,8 @@ add_format_option = click.option(
     show_default=True,
     metavar="LIST",
     callback=_split_formats,
-    help="Formats of restored structures: cif, res (SHELX), poscar, extxyz, json (pymatgen), or "
-    "several of them, separated by commas.",
+    help="Formats of restored structures: cif, res (SHELX, with riding H), res-restrained, poscar, "
+    "extxyz, json (pymatgen), or several of them, separated by commas.",
 )
 add_disorder_option = click.option(
     "--disorder",

@@ -2,5 +2,6 @@
 
 from aiida_hpaint.science.structures.writing.cif import write_cif
 from aiida_hpaint.science.structures.writing.files import FORMATS, write_restored
+from aiida_hpaint.science.structures.writing.versions import Version
 
-__all__ = ["FORMATS", "write_cif", "write_restored"]
+__all__ = ["FORMATS", "Version", "write_cif", "write_restored"]

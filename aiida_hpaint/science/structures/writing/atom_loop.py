@@ -17,7 +17,7 @@ from aiida_hpaint.science.structures.writing.cif_text import (
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
 from aiida_hpaint.science.structures.writing.displacement_parameters import choose_factor
 from aiida_hpaint.science.structures.writing.unique_sites import UniqueSite
-from aiida_hpaint.science.structures.writing.versions import RELAXED
+from aiida_hpaint.science.structures.writing.versions import INSERTED, RELAXED, Version
 
 if TYPE_CHECKING:
     from gemmi import cif
@@ -28,7 +28,7 @@ _DIGITS = 5
 """Decimals of calculated coordinates: 0.0001 Å in a cell of 10 Å."""
 
 _HOST_DIGITS = 8
-"""Decimals of coordinates of hosts whose source has no text of its own."""
+"""Decimals of coordinates of host sites as measured that no text of the source has."""
 
 _SAME = 1e-6
 """Difference of fractional coordinates up to which those in the text are kept."""
@@ -69,12 +69,11 @@ def edit_atom_loop(block: cif.Block, crystal: RestoredCrystal) -> AtomLoop:
     listed = [site for site in crystal.sites if not site.is_inserted]
     places = [_find_row(table, crystal, site) for site in listed]
     notes, others = _describe_dropped(table, crystal, places)
-    had = set(table.columns)
-    if had:
+    if len(table):
         table.append({})  # sites that the source does not have
         table.take(len(table) - 1 if row is None else row for row in places)
     _fill_host_rows(table, crystal, listed, places)
-    _add_columns(table, block, crystal, listed, bool(had))
+    _add_columns(table, block, crystal, listed, crystal.source.record is not None)
     for site in crystal.sites:
         if site.is_inserted:
             table.append(_make_row(table, crystal, listed, site))
@@ -135,23 +134,13 @@ def _fill_host_rows(
     if not table.columns:
         for name in ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"):
             table.add_column(name, ["?"] * len(listed))
-    has_text = crystal.source.record is not None
-    digits = _DIGITS if has_text or crystal.version == RELAXED else _HOST_DIGITS
     for row, (site, place) in enumerate(zip(listed, places, strict=True)):
         table.columns["label"][row] = quote_text(site.label)
         if "type_symbol" in table.columns:
             symbol = table.texts("type_symbol")[row]
             if not re.fullmatch(rf"{site.symbol}(?![a-z])[0-9+.-]*", symbol):
                 table.columns["type_symbol"][row] = site.symbol
-        texts = [table.texts(f"fract_{axis}")[row] for axis in "xyz"]
-        given = [_read_number(text) for text in texts]
-        if (
-            place is None
-            or np.abs(np.array(given) - site.position).max() > _SAME
-            or (crystal.version == RELAXED)
-        ):
-            for axis, text in zip("xyz", format_position(site.position, digits), strict=True):
-                table.columns[f"fract_{axis}"][row] = text
+        _write_position(table, row, site, crystal.version)
         if "occupancy" in table.columns:
             text = table.texts("occupancy")[row]
             if place is None or (text != "." and not abs(_read_number(text) - 1) < _SAME_OCCUPANCY):
@@ -159,6 +148,17 @@ def _fill_host_rows(
                 for name in ("disorder_assembly", "disorder_group"):
                     if name in table.columns:
                         table.columns[name][row] = "."
+
+
+def _write_position(table: LoopTable, row: int, site: UniqueSite, version: Version) -> None:
+    given = [_read_number(table.texts(f"fract_{axis}")[row]) for axis in "xyz"]
+    if version == INSERTED and np.abs(np.array(given) - site.position).max() <= _SAME:
+        return  # as the source has it, with its standard uncertainties
+    texts = format_position(site.position, _DIGITS)
+    if version == INSERTED:
+        texts = [format_number(value, _HOST_DIGITS) for value in site.position.tolist()]
+    for axis, text in zip("xyz", texts, strict=True):
+        table.columns[f"fract_{axis}"][row] = text
 
 
 def _add_columns(

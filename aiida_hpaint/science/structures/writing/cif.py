@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.safe_text import make_safe_name
@@ -25,7 +26,10 @@ from aiida_hpaint.science.structures.writing.provenance_items import add_provena
 from aiida_hpaint.science.structures.writing.symmetry_items import edit_symmetry, list_operations
 from aiida_hpaint.science.structures.writing.versions import INSERTED, Version
 
-__all__ = ["format_cif", "write_cif"]
+if TYPE_CHECKING:
+    from gemmi import cif
+
+__all__ = ["format_cif", "make_document", "write_cif"]
 
 
 def write_cif(
@@ -77,6 +81,16 @@ def format_cif(crystal: RestoredCrystal) -> str:
     """Return a restored crystal as CIF."""
     from gemmi import cif
 
+    options = cif.WriteOptions()
+    options.align_pairs = 33
+    options.align_loops = 30
+    return str(make_document(crystal).as_string(options))
+
+
+def make_document(crystal: RestoredCrystal) -> cif.Document:
+    """Return a restored crystal as a document of CIF with one block."""
+    from gemmi import cif
+
     record = crystal.source.record
     structure = crystal.structure
     if record is not None and record.format == "cif":
@@ -90,6 +104,8 @@ def format_cif(crystal: RestoredCrystal) -> str:
         block.set_pair("_chemical_name_common", quote_text(structure.labels[0]))
         edit_cell(block, structure)
     notes = list(crystal.notes)
+    if record is not None and record.format == "shelx":
+        notes.append("Displacement parameters of the SHELX file are not in this CIF.")
     notes += edit_formula(block, structure)
     notes += edit_symmetry(block, crystal)
     edit_atom_types(block, structure)
@@ -100,7 +116,4 @@ def format_cif(crystal: RestoredCrystal) -> str:
     outdated = atoms.has_other_sites or not crystal.keeps_symmetry
     notes += edit_geometry(block, crystal, listed, outdated)
     add_provenance(block, crystal, notes)
-    options = cif.WriteOptions()
-    options.align_pairs = 33
-    options.align_loops = 30
-    return str(document.as_string(options))
+    return document

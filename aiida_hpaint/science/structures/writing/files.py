@@ -11,6 +11,7 @@ from aiida_hpaint.science.structures.conversion import to_pymatgen
 from aiida_hpaint.science.structures.extxyz import write_extxyz
 from aiida_hpaint.science.structures.writing.cif import format_cif
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal, describe_crystal
+from aiida_hpaint.science.structures.writing.shelx import format_shelx
 from aiida_hpaint.science.structures.writing.versions import INSERTED, RELAXED, Version
 
 __all__ = ["FORMATS", "write_restored"]
@@ -44,8 +45,18 @@ def _write_json(crystal: RestoredCrystal, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
+def _write_riding(crystal: RestoredCrystal, path: Path) -> None:
+    path.write_text(format_shelx(crystal), encoding="ascii", newline="\n")
+
+
+def _write_restrained(crystal: RestoredCrystal, path: Path) -> None:
+    path.write_text(format_shelx(crystal, "restrained"), encoding="ascii", newline="\n")
+
+
 FORMATS: Mapping[str, tuple[str, Callable[[RestoredCrystal, Path], None]]] = {
     "cif": (".cif", _write_cif),
+    "res": (".res", _write_riding),
+    "res-restrained": ("_restrained.res", _write_restrained),
     "poscar": (".vasp", _write_poscar),
     "extxyz": (".extxyz", _write_extxyz),
     "json": (".json", _write_json),

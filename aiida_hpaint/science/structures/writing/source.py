@@ -74,11 +74,11 @@ def read_source(host: StructureBatch) -> HostSource:
 
 def _parse(name: str, text: str, form: str) -> Record | HostError:
     from aiida_hpaint.science.structures.reading.cif import read_cif_records
+    from aiida_hpaint.science.structures.reading.shelx import read_shelx_records
     from aiida_hpaint.science.structures.reading.text import SourceText
 
-    # TODO shelx
-    outcome = read_cif_records(Path(name or "source.cif"), SourceText(text, "", ()))
-    return outcome[0]
+    read = read_shelx_records if form == "shelx" else read_cif_records
+    return read(Path(name or "source"), SourceText(text, ""))[0]
 
 
 def drop_source_texts(structures: StructureBatch) -> StructureBatch:

@@ -13,7 +13,7 @@ from aiida_hpaint.science.types import FloatArray
 if TYPE_CHECKING:
     from gemmi import GroupOps
 
-__all__ = ["GRID", "NamedGroup", "format_operation", "name_group"]
+__all__ = ["GRID", "NamedGroup", "format_operation", "name_group", "to_gemmi"]
 
 GRID = 24
 """Translations of operations are multiples of 1/24, as all of the International Tables are."""
@@ -60,7 +60,7 @@ def name_group(operations: SymmetryOperations) -> NamedGroup:
     """
     import gemmi
 
-    group = _to_gemmi(operations)
+    group = to_gemmi(operations)
     listed: Any = gemmi.find_spacegroup_by_ops(group)
     if listed is not None:
         return NamedGroup(
@@ -86,7 +86,8 @@ def _make_operation(rotation: Any, translation: FloatArray) -> Any:
     return operation
 
 
-def _to_gemmi(operations: SymmetryOperations) -> GroupOps:
+def to_gemmi(operations: SymmetryOperations) -> GroupOps:
+    """Return operations as gemmi has them, translations as multiples of 1/24."""
     import gemmi
 
     pairs = zip(operations.rotations, operations.translations, strict=True)
@@ -97,7 +98,7 @@ def _find_hall_symbol(operations: SymmetryOperations, found: Any) -> str | None:
     """Return the Hall symbol of a setting as that of spglib's setting and a change of basis."""
     import gemmi
 
-    group = _to_gemmi(operations)
+    group = to_gemmi(operations)
     matrix, shift = np.asarray(found.transformation_matrix), np.asarray(found.origin_shift)
     inverse = np.linalg.inv(matrix)
     for rotation, translation in ((inverse, -inverse @ shift), (matrix, shift)):

@@ -60,7 +60,9 @@ def edit_symmetry(block: cif.Block, crystal: RestoredCrystal) -> tuple[str, ...]
     if not same:
         _write_operations(block, group)
     names = crystal.names
-    if crystal.keeps_symmetry and crystal.source.has_cell(crystal.host):
+    record = crystal.source.record
+    is_source = record is not None and record.format == "cif"
+    if is_source and crystal.keeps_symmetry and crystal.source.has_cell(crystal.host):
         # Programs that do not know an unusual symbol find the group by its number.
         if find_value(block, *_NUMBER) is None:
             set_value(block, _NUMBER[0], str(names.number), _NUMBER[1:])
