@@ -30,6 +30,11 @@ def find_bond_length(cation: str, state: float, anion: str) -> float:
     return _estimate_bond_length(cation, anion)
 
 
+def list_oxide_states(cation: str) -> list[int]:
+    """Return the oxidation states of an element for which R0 of bonds to oxygen is tabulated."""
+    return sorted(_read_oxide_bonds().get(cation, {}))
+
+
 def has_parameters(symbols: set[str]) -> bool:
     """Return whether R0 is known for all pairs of these elements."""
     try:

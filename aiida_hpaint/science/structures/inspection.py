@@ -12,7 +12,7 @@ import numpy as np
 
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.budget.determine import determine_budget
+from aiida_hpaint.science.structures.budget.determine import reconcile
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
 from aiida_hpaint.science.structures.checks import find_problems
@@ -22,7 +22,7 @@ from aiida_hpaint.science.structures.hosts import iter_hosts
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
-__all__ = ["Inspection", "SiteRow", "inspect_file"]
+__all__ = ["Inspection", "SiteRow", "inspect_file", "inspect_record"]
 
 
 @dataclass(frozen=True)
@@ -157,17 +157,27 @@ def inspect_file(
     for record in read_records(source):
         if isinstance(record, HostError):
             yield _report(source.name, record)
-            continue
+        else:
+            yield from inspect_record(record, settings, symbol, add)
+
+
+def inspect_record(
+    record: Record,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
+    symbol: str = "H",
+    add: int | None = None,
+) -> Iterator[Inspection]:
+    """Yield what each ordered structure of a record holds and lacks, as `inspect_file` does."""
+    try:
+        ordered = order_record(record, settings.disorder)
+    except HostError as error:
+        yield replace(_describe_record(record), problems=error.problems)
+        return
+    for one in ordered:
         try:
-            ordered = order_record(record, settings.disorder)
+            yield _inspect(one, expand_record(one), settings, symbol, add, record)
         except HostError as error:
-            yield replace(_describe_record(record), problems=error.problems)
-            continue
-        for one in ordered:
-            try:
-                yield _inspect(one, expand_record(one), settings, symbol, add, record)
-            except HostError as error:
-                yield replace(_describe_record(one), problems=error.problems)
+            yield replace(_describe_record(one), problems=error.problems)
 
 
 def _report(source: str, error: HostError) -> Inspection:
@@ -188,7 +198,7 @@ def _inspect(
     is_sound = not problems
     if is_sound:
         try:
-            budget = determine_budget(one, settings, symbol, add)
+            budget = reconcile(host.labels[0], findings, settings, add)
         except HostError as error:
             problems = error.problems
     known = Inspection(host.labels[0], str(host.metadata[0].get("source", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
+from aiida_hpaint.science.structures.budget.placement import MOST
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.reading.expand import find_site_images
@@ -17,7 +18,8 @@ def find_attached_evidence(
     """Return what the numbers of attached H say; numbers of 0 alone are no evidence.
 
     By the core dictionary they leave out the H that the list has. Files that count those too are
-    recognised by the number of missing H that other evidence gives.
+    recognised by the number of missing H that other evidence gives, or by more H on an atom than
+    it can carry. Files of bifluorides give the shared H of F-H-F to both F: those are uncertain.
     """
     attached = {s.label: s.attached_hydrogens for s in record.sites if s.attached_hydrogens}
     attached = {label: n for label, n in attached.items() if label in cell.counts}
@@ -27,16 +29,20 @@ def find_attached_evidence(
         label: max(0, n - round(cell.hydrogens.get(label, 0.0))) for label, n in attached.items()
     }
     assumption, by_site = "", attached
-    if missing is not None and unlisted != attached:
-        sums = [sum(cell.counts[x] * n for x, n in one.items()) for one in (attached, unlisted)]
-        if sums[1] == missing != sums[0]:
-            by_site = {label: n for label, n in unlisted.items() if n}
-            assumption = f"{ATTACHED} counts the H that the file lists, too."
+    sums = [sum(cell.counts[x] * n for x, n in one.items()) for one in (attached, unlisted)]
+    is_crowded = any(
+        n + round(cell.hydrogens.get(label, 0.0)) > MOST.get(cell.elements[label], n)
+        for label, n in attached.items()
+    )
+    if unlisted != attached and (is_crowded or sums[1] == missing != sums[0]):
+        by_site = {label: n for label, n in unlisted.items() if n}
+        assumption = f"{ATTACHED} counts the H that the file lists, too."
     count = sum(cell.counts[label] * n for label, n in by_site.items())
     listed = ", ".join(f"{label} {n}" for label, n in by_site.items()) or "none"
     statement = f"missing H on each atom: {listed}; {count} in the cell"
     total = float(count + cell.count_listed("H"))
-    return [Evidence(ATTACHED, statement, total, by_site, assumption)]
+    is_certain = all(cell.elements[label] in MOST for label in by_site)
+    return [Evidence(ATTACHED, statement, total, by_site, assumption, is_certain)]
 
 
 def find_row_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:

@@ -44,7 +44,14 @@ def determine_budget(
         sides, and the options that choose.
     """
     label = source.label if isinstance(source, Record) else source.labels[0]
-    findings = find_evidence(source, symbol, add)
+    return reconcile(label, find_evidence(source, symbol, add), settings, add)
+
+
+def reconcile(
+    label: str, findings: Findings, settings: HostSettings, add: int | None
+) -> HydrogenBudget:
+    """Return the budget that follows from evidence, as `determine_budget` does."""
+    symbol = findings.symbol
     if settings.budget and symbol == "H":
         return _take_given(label, findings, settings.budget, add)
     claims = collect_claims(findings)

@@ -13,7 +13,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_length
+from aiida_hpaint.science.structures.bond_lengths import (
+    SOFTNESS,
+    find_bond_length,
+    list_oxide_states,
+)
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.oxidation_states import find_common_states
 
@@ -24,6 +28,12 @@ NON_METALS = frozenset({"B", "C", "N", "O", "F", "Si", "P", "S", "Cl"})
 
 COVALENT_REACH = 0.5
 """Length (Å) above R0 up to which two non-metals are bonded."""
+
+LONGEST_COVALENT = 2.7
+"""Length (Å) that no bond of two non-metals reaches, R0 and COVALENT_REACH together."""
+
+PARTNERS = ("O", "N", "F", "Cl", "S", "Br", "I", "C")
+"""The negative or equal partners of bonds, which give an atom its oxidation state."""
 
 UNKNOWN_BOND = 0.3
 """Length (Å) by which R0 is below the sum of covalent radii, where there are no parameters."""
@@ -50,9 +60,15 @@ def find_lacking_valences(cell: CellContent) -> dict[str, float]:
 def _list_bonds(cell: CellContent) -> list[list[tuple[str, float, float]]]:
     """Return the bonds of each atom but those to H: other element, length and valence."""
     pairs: list[list[tuple[int, float]]] = [[] for _ in cell.symbols]
-    for i, j, distance in zip(*(array.tolist() for array in cell.neighbours), strict=True):
-        if "H" not in (cell.symbols[i], cell.symbols[j]):
-            pairs[i].append((j, distance))
+    first, second, distances = cell.neighbours
+    symbols = np.array(cell.symbols)
+    covalent = np.isin(symbols, list(NON_METALS))
+    kept = (symbols[first] != "H") & np.isin(symbols[second], PARTNERS)
+    kept &= ~(covalent[first] & covalent[second]) | (distances < LONGEST_COVALENT)
+    for i, j, distance in zip(
+        first[kept].tolist(), second[kept].tolist(), distances[kept].tolist(), strict=True
+    ):
+        pairs[i].append((j, distance))
     bonds: list[list[tuple[str, float, float]]] = [[] for _ in cell.symbols]
     for i, neighbours in enumerate(pairs):
         symbol = cell.symbols[i]
@@ -80,17 +96,14 @@ def _choose_state(symbol: str, neighbours: list[tuple[str, float]]) -> float:
     """Return the oxidation state that the bonds of an atom add up to best."""
     if symbol in ("O", "C", "F"):
         return {"O": -2.0, "C": 4.0, "F": -1.0}[symbol]
-    states = [float(state) for state in find_common_states(symbol) if state > 0] or [1.0]
+    states = list_oxide_states(symbol) or [s for s in find_common_states(symbol) if s > 0]
 
     def misfit(state: float) -> float:
-        total = sum(
-            _find_valence(symbol, state, other, distance)
-            for other, distance in neighbours
-            if other in ("O", "N", "F", "Cl", "S", "Br", "I", "C")
-        )
-        return abs(total - state)
+        return abs(sum(_find_valence(symbol, state, *one) for one in neighbours) - state)
 
-    return min(states, key=misfit)
+    if len(states) < 2:
+        return float(states[0]) if states else 1.0
+    return float(min(states, key=misfit))
 
 
 def _find_valence(symbol: str, state: float, other: str, distance: float) -> float:
