@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+from aiida_hpaint.science.structures.disorder.arrangements import Arrangement
 from aiida_hpaint.science.structures.disorder.composition import Change
-from aiida_hpaint.science.structures.disorder.fragments import Fragment, FragmentImages
+from aiida_hpaint.science.structures.disorder.fragments import (
+    Fragment,
+    FragmentImages,
+    is_full,
+)
 from aiida_hpaint.science.structures.disorder.hydrogen import SetAside
-from aiida_hpaint.science.structures.disorder.images import Images
+from aiida_hpaint.science.structures.disorder.images import Images, is_placed
 from aiida_hpaint.science.structures.disorder.majority import find_rivals
 from aiida_hpaint.science.types import IntArray
 
@@ -17,6 +22,7 @@ LARGE_CHANGE = 0.05
 
 _TIE = 0.01  # occupancies closer than that decide nothing
 _MOST_LABELS = 8
+_MOST_SITES = 12
 _MIXED = 0.1  # Å between elements that share a site
 
 
@@ -44,12 +50,38 @@ def describe_choice(images: Images, fragments: FragmentImages, chosen: IntArray)
             why = (
                 "it overlaps a fully occupied site"
                 if owner in blocked
-                else "its place is empty at least as often as not"
-                if not rivals[owner] & kept
                 else "others that exclude it are taken"
+                if rivals[owner] & kept
+                else "its place is empty as often as not, and others like it are taken"
+                if any(_is_alike(fragment, fragments.fragments[other]) for other in kept)
+                else "its place is empty at least as often as not"
             )
             sentences.append(f"{_name(images, fragment)} is left out: {why}")
     return sentences
+
+
+def describe_arrangement(
+    images: Images, arrangement: Arrangement, rank: int, count: int
+) -> list[str]:
+    """Say which arrangement it is, and how many atoms of each partly occupied site it has."""
+    if arrangement.is_electrostatic:
+        energy = f"{arrangement.energy:.3f} eV per cell above the lowest by electrostatics"
+    else:
+        energy = (
+            f"{arrangement.energy:.3f} above the lowest by close contacts, in arbitrary units "
+            "(oxidation numbers are not known, or the cell is large)"
+        )
+    present = set(arrangement.atoms.tolist())
+    taken = []
+    for index, site in enumerate(images.record.sites):
+        if is_placed(site) and not is_full(site):
+            own = images.of_site(index).tolist()
+            taken.append(f"{site.label} {len(present & set(own))} of {len(own)}")
+    more = f" and {len(taken) - _MOST_SITES} more" if len(taken) > _MOST_SITES else ""
+    return [
+        f"Ordered arrangement {rank} of {count} in the given cell: {energy}",
+        f"Positions taken of each site: {', '.join(taken[:_MOST_SITES])}{more}",
+    ]
 
 
 def describe_hydrogen(aside: Sequence[SetAside], dropped: Sequence[str]) -> list[str]:
@@ -117,6 +149,10 @@ def _describe_kept(
     if rest:
         sentence += f", instead of {_join([_name(images, other) for other in rest])}"
     return sentence
+
+
+def _is_alike(first: Fragment, second: Fragment) -> bool:
+    return first.symbols == second.symbols and first.occupancy == second.occupancy == 0.5
 
 
 def _share_site(images: Images, first: Fragment, second: Fragment) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from aiida_hpaint.science.structures.budget.formula_text import parse_formula
 from aiida_hpaint.science.structures.budget.labels import read_label
+from aiida_hpaint.science.structures.disorder.exclusion import exclude
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
@@ -16,6 +17,7 @@ _WHOLE_UNITS = 0.05  # part by which the number of formula units may differ from
 _COMPLETE = 0.03  # part of the hydrogen that rounding may hide
 _SAME = 0.02  # atoms in the cell
 _COVALENT = 1.75  # Å: O closer than that to another element is bonded to it
+_ROUNDING = 0.15  # part of the unlisted H by which formula and labels may differ
 _HYDROGEN_BOND = 1.3
 
 
@@ -135,53 +137,63 @@ def _count_hydrogen(
     if abs(unlisted) <= max(0.5, _COMPLETE * total):
         return listed
     carried = _carried(before)
-    changes = _change_of_amounts(before, after)
+    amounts = _count_amounts(before)
+    by_label = sum(n * (carried[label] or 0) for label, n in amounts.items())
+    changes = _count_amounts(after)
+    changes.subtract(amounts)
     if any(carried[label] is None and abs(n) > _SAME for label, n in changes.items()):
         return None
-    return max(listed + unlisted + sum(n * (carried[e] or 0) for e, n in changes.items()), listed)
+    # Where the labels account for what is not listed, they do so for the ordered cell, too.
+    start = by_label if abs(unlisted - by_label) <= max(1.0, _ROUNDING * unlisted) else unlisted
+    return max(listed + start + sum(n * (carried[e] or 0) for e, n in changes.items()), listed)
 
 
-def _change_of_amounts(before: Images, after: Images) -> Counter[str]:
-    """Return how many atoms of each listed site the cell has more after ordering."""
-    sources = after.record.disorder.get("sites", {})
+def _count_amounts(images: Images) -> Counter[str]:
+    """Count the atoms of each site of the file, by its label there."""
+    sources = images.record.disorder.get("sites", {})
     found: Counter[str] = Counter()
-    for images, sign in ((before, -1.0), (after, 1.0)):
-        for owner in images.owners.tolist():
-            site = images.record.sites[owner]
-            found[sources.get(site.label, site.label)] += sign * site.occupancy
+    for owner in images.owners.tolist():
+        site = images.record.sites[owner]
+        found[sources.get(site.label, site.label)] += site.occupancy
     return found
 
 
 def _carried(images: Images) -> dict[str, int | None]:
     """Return how many unlisted H an atom of each site seems to carry; None where that is open."""
-    bonded = {
-        int(images.owners[atom])
-        for i, j, distance in images.pairs(_COVALENT)
-        for atom in (i, j)
-        if _binds(images.site(i), images.site(j), distance)
-    }
-    return {
-        site.label: _by_label(site, index in bonded)
+    with_h, bonded = set[int](), set[int]()
+    for i, j, distance in images.pairs(_COVALENT):
+        first, second = images.site(i), images.site(j)
+        if is_hydrogen(first) != is_hydrogen(second) and distance < _HYDROGEN_BOND:
+            with_h |= {int(images.owners[i]), int(images.owners[j])}
+        elif _binds(first, second, distance):
+            bonded |= {int(images.owners[i]), int(images.owners[j])}
+    found = {
+        site.label: 0 if index in with_h else _by_label(site, index in bonded)
         for index, site in enumerate(images.record.sites)
     }
+    # Where the labels of some O name their H, the others have none.
+    is_named = any(found[site.label] for site in images.record.sites if site.symbol == "O")
+    return {label: 0 if n is None and is_named else n for label, n in found.items()}
 
 
 def _binds(first: ListedSite, second: ListedSite, distance: float) -> bool:
-    """Return whether one of the two atoms tells that the other is no water."""
-    if is_hydrogen(first) or is_hydrogen(second):
-        return is_hydrogen(first) != is_hydrogen(second) and distance < _HYDROGEN_BOND
-    return "O" in (first.symbol, second.symbol) and first.symbol != second.symbol
+    """Return whether an O is bonded to the other atom, and therefore no water."""
+    from pymatgen.core import Element
+
+    symbols = {first.symbol, second.symbol}
+    if "O" not in symbols or len(symbols) < 2 or is_hydrogen(first) or is_hydrogen(second):
+        return False
+    is_covalent = not any(Element(symbol).is_metal for symbol in symbols)
+    return is_covalent and not exclude(first, second, distance)
 
 
 def _by_label(site: ListedSite, is_bonded: bool) -> int | None:
     if site.attached_hydrogens is not None:
         return site.attached_hydrogens
-    if is_bonded:
-        return 0
     reading = read_label(site.symbol, site.label)
-    if reading is not None:
+    if reading is not None and (reading.is_certain or not is_bonded):
         return reading.options[0]
-    return None if site.symbol == "O" else 0
+    return None if site.symbol == "O" and not is_bonded else 0
 
 
 def _change_of_charge(before: Images, after: Images) -> float | None:

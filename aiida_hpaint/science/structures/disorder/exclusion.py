@@ -14,6 +14,7 @@ alternatives of one atom are closer, neighbouring molecules farther apart."""
 _OVERLAP_RATIO = 0.6  # of the sum of covalent radii; the shortest bonds, U=O, come to 0.67
 _METAL_RATIO = 0.8  # metals in oxides come to 0.9 or more
 _BOND_RATIO = 0.65
+_BONDED_RATIO = 1.2
 _NONMETAL_RATIO = 0.73  # triple bonds come to 0.77
 _BOUND_TO_NOTHING = {"O": 1.8, "F": 1.8}  # closest edges of CO3, BF4 and CF3 have 2.0 Å or more
 _TWO_HYDROGENS = 1.1  # those of water, listed with the short O-H of X-ray work, have 1.25 Å
@@ -48,6 +49,16 @@ def are_alternative_groups(first: ListedSite, second: ListedSite) -> bool:
     """Return whether two sites are in different disorder groups of the same assembly."""
     named = first.group and second.group and first.group != second.group
     return bool(named) and first.assembly == second.assembly
+
+
+def is_covalent_bond(first: ListedSite, second: ListedSite, distance: float) -> bool:
+    """Return whether two nonmetals are as close as bonded atoms."""
+    from pymatgen.core import Element
+
+    symbols = (first.symbol, second.symbol)
+    if any(Element(symbol).is_metal for symbol in symbols) or set(symbols) <= {"O", "F"}:
+        return False
+    return distance < _BONDED_RATIO * _sum_radii(*symbols)
 
 
 def is_about_symmetry(site: ListedSite) -> bool:

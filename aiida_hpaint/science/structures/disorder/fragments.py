@@ -11,6 +11,7 @@ import numpy as np
 from aiida_hpaint.science.structures.disorder.exclusion import (
     are_alternative_groups,
     exclude,
+    is_covalent_bond,
     overlap,
 )
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
@@ -22,6 +23,8 @@ FULL = 1e-3
 
 _SAME_FRAGMENT = 3.5  # Å, between sites of one disorder group: the F of CF3 are not bonded
 _ASSEMBLY_REACH = 6.0  # Å, between groups of one assembly: its label may be used elsewhere again
+_LONGEST_BOND = 2.4  # Å, between nonmetals
+_EQUAL_OCCUPANCY = 0.01
 _SAME_OCCUPANCY = 0.15  # refined freely, the occupancies of one fragment differ
 
 
@@ -38,11 +41,14 @@ class Fragment:
     ----------
     sites
         Indices of the listed sites.
+    symbols
+        Their elements, in alphabetical order.
     occupancy
         Mean occupancy.
     """
 
     sites: tuple[int, ...]
+    symbols: tuple[str, ...]
     occupancy: float
 
 
@@ -121,15 +127,49 @@ def find_fragments(images: Images) -> tuple[Fragment, ...]:
         for index, site in enumerate(sites)
         if is_placed(site) and not is_full(site) and not is_hydrogen(site)
     ]
-    grouped: dict[tuple[str, str, int], list[int]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[int]] = defaultdict(list)
     for index in partial:
-        alone = -1 if sites[index].group else index
-        grouped[sites[index].assembly, sites[index].group, alone].append(index)
+        if sites[index].group:
+            grouped[sites[index].assembly, sites[index].group].append(index)
     parts = [part for members in grouped.values() for part in _split(images, members)]
+    parts += _join_bonded(images, [index for index in partial if not sites[index].group])
     return tuple(
-        Fragment(tuple(part), float(np.mean([sites[index].occupancy for index in part])))
+        Fragment(
+            tuple(part),
+            tuple(sorted(sites[index].symbol for index in part)),
+            float(np.mean([sites[index].occupancy for index in part])),
+        )
         for part in sorted(parts)
     )
+
+
+def _join_bonded(images: Images, members: list[int]) -> list[list[int]]:
+    """Join sites in no group that are bonded and have one occupancy, such as parts of a solvent.
+
+    Alternatives can be as far apart as bonded atoms: what would hold two of them is not joined.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    sites = images.record.sites
+    place = {index: k for k, index in enumerate(members)}
+    bonds, rivals = np.zeros((2, len(members), len(members)), dtype=np.bool_)
+    for i, j, distance in images.pairs(_LONGEST_BOND):
+        k, m = (place.get(int(images.owners[atom])) for atom in (i, j))
+        if k is None or m is None:
+            continue
+        first, second = sites[members[k]], sites[members[m]]
+        same = abs(first.occupancy - second.occupancy) < _EQUAL_OCCUPANCY
+        rivals[k, m] |= exclude(first, second, distance)
+        bonds[k, m] |= k != m and same and is_covalent_bond(first, second, distance)
+    count, part = connected_components(bonds, directed=False)
+    parts = []
+    for p in range(count):
+        inside = np.flatnonzero(part == p)
+        if rivals[np.ix_(inside, inside)].any():
+            parts += [[members[k]] for k in inside]
+        else:
+            parts.append([members[k] for k in inside])
+    return parts
 
 
 def _split(images: Images, members: list[int]) -> list[list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen,
 from aiida_hpaint.science.structures.disorder.relisting import relist
 from aiida_hpaint.science.structures.disorder.selection import select
 from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 _BOND = 1.35
 """Longest distance (Å) of an H from the atom that carries it."""
@@ -113,6 +115,54 @@ def keep_hydrogens(images: Images, kept: set[int]) -> dict[int, float]:
         ratio = min(1.0, site.occupancy / most)
         found[image] = 1.0 if ratio >= (_SAME if most < 1 - FULL else 1 - FULL) else ratio
     return found
+
+
+def choose_hydrogens(
+    images: Images, occupancies: Mapping[int, float], priorities: FloatArray
+) -> IntArray:
+    """Choose partly occupied H images one by one, whatever symmetry they break.
+
+    Parameters
+    ----------
+    images : Images
+        Those of the disordered record.
+    occupancies : mapping
+        Occupancy of each image that may be present; those with 1 are.
+    priorities : (A,)
+        Between 0 and 1, for each image: what is preferred among equals.
+
+    Returns
+    -------
+    (a,)
+        All images that are present, in ascending order.
+    """
+    carriers = find_carriers(images)
+    partial = [image for image, occupancy in occupancies.items() if occupancy < 1.0]
+    number = {image: k for k, image in enumerate(partial)}
+    on_atom: dict[int, dict[int, float]] = defaultdict(dict)
+    sums: dict[int, float] = defaultdict(float)
+    around = {image: occupancies[image] for image in partial}
+    for image in partial:
+        for atom in carriers.get(image, ()):
+            on_atom[atom][number[image]] = 1.0
+            sums[atom] += occupancies[image] / len(carriers[image])
+    exclusions, taken = [], set[int]()
+    for i, j in _find_exclusions(images, carriers):
+        if i in number and j in number:
+            exclusions.append((number[i], number[j]))
+            around[i] += occupancies[j]
+            around[j] += occupancies[i]
+        elif i in occupancies and j in occupancies:
+            taken |= {i, j}
+    weights = np.zeros(len(partial))
+    for image, k in number.items():
+        most = max([around[image], *(sums[atom] for atom in carriers.get(image, ()))])
+        if most >= 0.5 - FULL and image not in taken:
+            weights[k] = occupancies[image] ** _POWER * (1 + 0.1 * priorities[image])
+    capacities = [(counts, float(np.ceil(sums[a] - _OPEN))) for a, counts in on_atom.items()]
+    chosen = [partial[k] for k in select(weights, exclusions, capacities) if weights[k] > 0]
+    present = [image for image, occupancy in occupancies.items() if occupancy == 1.0]
+    return np.array(sorted(present + chosen), dtype=np.int64)
 
 
 def order_hydrogens(record: Record) -> tuple[Record, list[SetAside], list[str]]:
@@ -214,12 +264,13 @@ def _choose(
                 around[one] += images.site(other).occupancy
     weights = np.array([sites[s].occupancy ** _POWER * len(own[s]) for s in members])
     weights += 1e-6 * np.arange(len(members), 0, -1)
-    weights *= [around[int(own[s][0])] >= 0.5 - FULL for s in members]
     on_atom: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
+    sums = _count_on_atoms(images, members, carriers)
     for image, k in number.items():
         for atom in carriers.get(image, ()):
             on_atom[atom][k] += 1
-    sums = _count_on_atoms(images, members, carriers)
+            around[image] = max(around[image], sums[atom])
+    weights *= [around[int(own[s][0])] >= 0.5 - FULL for s in members]
     capacities = [(counts, float(np.ceil(sums[a] - _OPEN))) for a, counts in on_atom.items()]
     pairs = {(number[i], number[j]) for i, j in exclusions if i in number and j in number}
     # An H that stays as it is excludes those too close to it.

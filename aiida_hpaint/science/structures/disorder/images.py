@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -59,9 +60,9 @@ class Images:
         """Expand a record, with all alternatives of its disorder at once."""
         frac, owners, moved, count = [], [], [], 0
         for index, site in enumerate(record.sites):
-            if not is_placed(site):
+            if not is_placed(site) or site.position is None:
                 continue
-            positions, permuted = _expand(np.array(site.position), record.operations)
+            positions, permuted = _expand(site.position, record.operations)
             frac.append(positions)
             owners += [index] * len(positions)
             moved.append(permuted + count)
@@ -102,9 +103,12 @@ class Images:
         ]
 
 
-def _expand(position: FloatArray, operations: SymmetryOperations) -> tuple[FloatArray, IntArray]:
+@lru_cache(maxsize=2048)  # a record is expanded several times while it is ordered
+def _expand(
+    position: tuple[float, float, float], operations: SymmetryOperations
+) -> tuple[FloatArray, IntArray]:
     """Return the images of one position, and which image each operation takes each image to."""
-    found = find_images(position, operations)
+    found = find_images(np.array(position), operations)
     apart = operations.images(found)[:, :, None] - found
     apart -= np.round(apart)
     permuted = np.linalg.norm(apart @ operations.cell, axis=3).argmin(axis=2)

@@ -123,21 +123,44 @@ def _choose_fragments(
             costs[min(owners[u], owners[v]), max(owners[u], owners[v])] += cost
     penalties = [(i, j, cost) for (i, j), cost in costs.items()]
     chosen = select(weights, rivals, _find_capacities(fragments, shares), penalties)
-    return chosen[weights[chosen] > 0]
+    main = chosen[weights[chosen] > 0]
+    return np.sort(np.concatenate([main, _share_ties(fragments, neighbours, main)]))
+
+
+def _share_ties(
+    fragments: FragmentImages, neighbours: dict[int, set[int]], main: IntArray
+) -> IntArray:
+    """Choose every other one of equal fragments whose places are empty as often as not."""
+    owners, occupancies = fragments.owners, fragments.occupancies
+    equal: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for image in np.unique(owners, return_index=True)[1].tolist():
+        owner = int(owners[image])
+        around = occupancies[image] + sum(occupancies[other] for other in neighbours[image])
+        is_free = not any(owners[other] in main for other in neighbours[image])
+        if abs(around - 0.5) <= FULL and is_free and image not in fragments.blocked:
+            kind = (fragments.fragments[owner].symbols, int(np.sum(owners == owner)))
+            equal[kind].append(owner)
+    taken = [owner for group in equal.values() for owner in group[: len(group) // 2]]
+    return np.array(taken, dtype=np.int64)
+
+
+def find_competing(fragments: FragmentImages) -> list[list[int]]:
+    """Group the fragments that exclude each other, also in chains."""
+    owners, count = fragments.owners, len(fragments.fragments)
+    pairs = np.array([(owners[i], owners[j]) for i, j in fragments.exclusions], dtype=np.int64)
+    first, second = pairs.reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (first, second)), shape=(count, count))
+    parts = connected_components(graph, directed=False)[1]
+    return [np.flatnonzero(parts == part).tolist() for part in range(parts.max(initial=-1) + 1)]
 
 
 def _find_capacities(
     fragments: FragmentImages, shares: dict[int, float]
 ) -> list[tuple[dict[int, float], float]]:
     """Return, for fragments that exclude each other in chains, how many of them there are."""
-    owners, count = fragments.owners, len(fragments.fragments)
-    pairs = np.array([(owners[i], owners[j]) for i, j in fragments.exclusions]).reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    parts = connected_components(graph, directed=False)[1]
-    images = np.bincount(owners, minlength=count)
+    images = np.bincount(fragments.owners, minlength=len(fragments.fragments))
     found = []
-    for part in range(parts.max(initial=-1) + 1):
-        members = np.flatnonzero(parts == part).tolist()
+    for members in find_competing(fragments):
         occupancies = {f: fragments.fragments[f].occupancy for f in members}
         places = {f: images[f] * occupancies[f] / shares[f] for f in members}
         total = sum(images[f] * occupancies[f] for f in members)

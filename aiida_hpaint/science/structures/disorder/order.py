@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
+from aiida_hpaint.science.structures.disorder.arrangements import Arrangement, find_arrangements
 from aiida_hpaint.science.structures.disorder.changes import (
+    describe_arrangement,
     describe_choice,
     describe_contents,
     describe_hydrogen,
@@ -17,13 +21,16 @@ from aiida_hpaint.science.structures.disorder.cleaning import (
 from aiida_hpaint.science.structures.disorder.composition import compare, replace_formula
 from aiida_hpaint.science.structures.disorder.exclusion import overlap
 from aiida_hpaint.science.structures.disorder.fragments import FragmentImages, is_full
-from aiida_hpaint.science.structures.disorder.hydrogen import keep_hydrogens, order_hydrogens
+from aiida_hpaint.science.structures.disorder.hydrogen import (
+    SetAside,
+    keep_hydrogens,
+    order_hydrogens,
+)
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
 from aiida_hpaint.science.structures.disorder.majority import choose_main_components
 from aiida_hpaint.science.structures.disorder.relisting import relist
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.records import Record
-from aiida_hpaint.science.types import IntArray
 
 _MOST_REPLACED = 1 / 3
 """Part of the atoms beyond which an ordered structure is another compound."""
@@ -62,63 +69,62 @@ def order_record(record: Record, policy: str) -> list[Record]:
         raise HostError(_refuse(merged))
     images = Images.of(merged)
     fragments = FragmentImages.of(images)
+    if policy == "majority":
+        return [_take_main_components(listed, images, fragments)]
+    found = find_arrangements(images, fragments, int(policy.partition(":")[2]))
+    return [
+        _take_arrangement(listed, images, fragments, each, policy, rank, len(found))
+        for rank, each in enumerate(found, 1)
+    ]
+
+
+def _take_main_components(listed: Images, images: Images, fragments: FragmentImages) -> Record:
     chosen, subgroup = choose_main_components(images, fragments)
-    return [complete_choice(listed, images, fragments, chosen, subgroup, policy)]
-
-
-def complete_choice(
-    listed: Images,
-    images: Images,
-    fragments: FragmentImages,
-    chosen: IntArray,
-    subgroup: IntArray,
-    policy: str,
-) -> Record:
-    """Make the ordered record of a choice of fragments: with its hydrogen, formula and notes.
-
-    Parameters
-    ----------
-    listed
-        Images of the record as the file has it.
-    images, fragments
-        Of the disordered record, equal rows merged.
-    chosen : (v,)
-        The chosen images of fragments.
-    subgroup : (g,)
-        Indices of the operations that keep the choice.
-    policy : str
-        The policy, for the metadata.
-
-    Raises
-    ------
-    HostError
-        If it would be another compound, or sites still overlap.
-    """
-    record = images.record
     kept = {atom for image in chosen for atom in fragments.atoms[image]}
     kept |= {
         image
-        for image, owner in enumerate(images.owners.tolist())
-        if is_full(record.sites[owner]) and not is_hydrogen(record.sites[owner])
+        for image in range(len(images.owners))
+        if is_full(images.site(image)) and not is_hydrogen(images.site(image))
     }
     occupancies = {**dict.fromkeys(sorted(kept), 1.0), **keep_hydrogens(images, kept)}
     ordered, aside, dropped = order_hydrogens(relist(images, occupancies, subgroup))
+    changes = [*describe_choice(images, fragments, chosen), *describe_hydrogen(aside, dropped)]
+    return _finish(listed, ordered, aside, changes, "majority")
+
+
+def _take_arrangement(
+    listed: Images,
+    images: Images,
+    fragments: FragmentImages,
+    arrangement: Arrangement,
+    policy: str,
+    rank: int,
+    count: int,
+) -> Record:
+    atoms = arrangement.atoms
+    present = set(atoms.tolist())
+    kept = [set(row[atoms].tolist()) == present for row in images.moved]
+    ordered = relist(images, dict.fromkeys(atoms.tolist(), 1.0), np.flatnonzero(kept))
+    label = f"{ordered.label}-{rank}" if count > 1 else ordered.label
+    changes = describe_arrangement(images, arrangement, rank, count)
+    return _finish(listed, replace(ordered, label=label), [], changes, policy)
+
+
+def _finish(
+    listed: Images, ordered: Record, aside: list[SetAside], changes: list[str], policy: str
+) -> Record:
+    """Adapt the formula of an ordered record, check it, and add what was changed."""
     after = Images.of(ordered)
-    missing = sum(each.count for each in aside)
-    change = compare(listed, after, missing)
+    change = compare(listed, after, sum(each.count for each in aside))
     _check(after, change.replaced)
-    if not change.is_none or (aside and "sum" not in record.formulas):
+    if not change.is_none or (aside and "sum" not in ordered.formulas):
         ordered = replace_formula(ordered, change)
-    changes = [
-        *describe_choice(images, fragments, chosen),
-        *describe_hydrogen(aside, dropped),
-        *describe_contents(change),
-    ]
-    return replace(
-        ordered,
-        notes=(*ordered.notes, f"Disorder is ordered by the policy {policy}", *changes),
-        disorder={**ordered.disorder, "policy": policy, "changes": changes},
-    )
+    changes = [*changes, *describe_contents(change)]
+    disorder = {**ordered.disorder, "policy": policy, "changes": changes}
+    if aside:
+        disorder["hydrogens_set_aside"] = sum(each.count for each in aside)
+    notes = (*ordered.notes, f"Disorder is ordered by the policy {policy}", *changes)
+    return replace(ordered, notes=notes, disorder=disorder)
 
 
 def _refuse(record: Record) -> list[HostProblem]:
@@ -146,6 +152,3 @@ def _check(after: Images, replaced: float) -> None:
             reason = f"it is still {distance:.2f} Å from {after.site(j).label} once ordered"
             remedy = "Choose one ordered configuration, with every site occupied fully"
             raise make_host_error(label, reason, remedy, f"site {after.site(i).label}")
-
-
-__all__ = ["order_record"]
