@@ -25,6 +25,10 @@ from aiida_hpaint.science.types import BoolArray
 TOLERANCE = 0.05
 """Noise level in Å at which the guidance has half of its strength."""
 
+STEEPNESS = 4
+"""Power of the ratio of a bond's length and the distance from the parent that sites are scaled by.
+With 1 they would move onto the sphere of a bond's length, in the direction of the other atom."""
+
 
 @dataclass(frozen=True)
 class Guidance:
@@ -75,8 +79,10 @@ class Guidance:
         """Return the estimate of the noise after sites too far from their parents were pulled in.
 
         The denoised position of a guided site is the mean of all positions that it may have. The
-        mean of positions at a bond's length from the parent is not farther than that, but it may
-        be closer.
+        mean of positions at a bond's length from the parent is not farther than that, and it is
+        closer where the direction of the bond is open. A position that is too far by some factor
+        moves to where it is too close by a power of this factor: one just outside moves little,
+        one near another atom says nothing about the direction and ends at the parent.
 
         Parameters
         ----------
@@ -95,7 +101,9 @@ class Guidance:
         volumes = torch.linalg.det(cells) / torch.linalg.det(axes)
         squared = (levels * volumes.abs() ** (1 / 3)).square()
         strength = (squared / (squared + TOLERANCE**2))[:, None]
-        excess = torch.where(self.guided, (1 - self.lengths / found).clamp(min=0.0), 0.0)
+        excess = torch.where(
+            self.guided, (1 - (self.lengths / found) ** STEEPNESS).clamp(min=0.0), 0.0
+        )
         pulls = -(strength * excess)[..., None] * bonds
         moves: Tensor = torch.linalg.solve(cells, pulls, left=False) @ axes
         return estimate - moves / level

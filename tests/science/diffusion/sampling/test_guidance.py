@@ -9,7 +9,7 @@ import torch
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.sampling.generators import SampleRequest
-from aiida_hpaint.science.diffusion.sampling.guidance import TOLERANCE, Guidance
+from aiida_hpaint.science.diffusion.sampling.guidance import STEEPNESS, TOLERANCE, Guidance
 from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
 from aiida_hpaint.science.diffusion.sampling.requests import make_requests
 from aiida_hpaint.science.plausibility import count_misplaced
@@ -59,7 +59,9 @@ def test_without_parents_an_estimate_stays_bit_for_bit() -> None:
 
 
 @pytest.mark.parametrize("level", [0.02, TOLERANCE, 5.0])
-def test_far_sites_are_pulled_to_the_length_of_a_bond_while_noise_is_large(level: float) -> None:
+def test_far_sites_are_pulled_inside_the_length_of_a_bond_while_noise_is_large(
+    level: float,
+) -> None:
     _, crystals, guidance = make_batch([0, -1])
     site = 2 if guidance.guided[0, 2] else 3
     parent = crystals.frac[0, :2] @ crystals.cells[0]
@@ -70,7 +72,9 @@ def test_far_sites_are_pulled_to_the_length_of_a_bond_while_noise_is_large(level
     denoised[0, site] = parent[at] + torch.tensor([0.0, 2.0, 0.0])
     found = correct(crystals, guidance, denoised, level)[0, site] - parent[at]
     share = level**2 / (level**2 + TOLERANCE**2)
-    assert found.tolist() == pytest.approx([0, 2 + share * (LENGTH - 2), 0], abs=1e-6)
+    assert found.tolist() == pytest.approx(
+        [0, 2 + share * (2 * (LENGTH / 2) ** STEEPNESS - 2), 0], abs=1e-6
+    )
 
 
 def test_sites_closer_than_a_bond_and_without_parents_stay() -> None:
