@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.console import Console
 
-    from aiida_hpaint.science.structures import HostProblem
+    from aiida_hpaint.science.structures import HostProblem, StructureBatch
 
 
 class ShowProgress(Protocol):
@@ -60,6 +60,17 @@ def convert_host_error(problems: tuple[HostProblem, ...]) -> click.ClickExceptio
     )
     error.exit_code = 2
     return error
+
+
+def list_assumptions(hosts: StructureBatch) -> list[str]:
+    """Return one line for each thing that was assumed, dropped or changed in a host."""
+    from aiida_hpaint.science.structures import escape_control_characters
+
+    return [
+        escape_control_characters(f"{label}: {note}")
+        for label, metadata in zip(hosts.labels, hosts.metadata, strict=True)
+        for note in dict.fromkeys(metadata.get("notes") or ())
+    ]
 
 
 def show_provenance_commands(node: ProcessNode, has_results: bool = True) -> None:

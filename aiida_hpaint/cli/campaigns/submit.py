@@ -198,7 +198,7 @@ def _read_sources(
         read_hosts_from_files,
         read_hosts_from_group,
     )
-    from aiida_hpaint.cli.console import convert_host_error
+    from aiida_hpaint.cli.console import convert_host_error, list_assumptions
 
     add, group = campaign.add, campaign.group
     selection = Selection(tuple(campaign.where), frozenset(campaign.nodes))
@@ -214,6 +214,8 @@ def _read_sources(
     if sources.problems and (sources.hosts is None or not skip_bad):
         raise convert_host_error(sources.problems)
     _show_first("Left out: ", [str(problem) for problem in sources.problems])
+    if sources.hosts is not None:
+        _show_first("Note: ", list_assumptions(sources.hosts))
     return sources
 
 

@@ -130,14 +130,14 @@ def load_settings(request: RestorationRequest) -> RestorationSettings:
 def load_hosts(
     request: RestorationRequest, skip_bad: bool, settings: HostSettings = DEFAULT_HOST_SETTINGS
 ) -> StructureBatch:
-    """Read the hosts, with the sites to insert.
+    """Read the hosts, with the sites to insert, and show what was assumed for each.
 
     Raises
     ------
     ClickException
         If hosts have problems and are not skipped, or none is left; it lists all problems.
     """
-    from aiida_hpaint.cli.console import convert_host_error
+    from aiida_hpaint.cli.console import convert_host_error, list_assumptions
     from aiida_hpaint.science.structures import prepare_hosts
 
     hosts, problems = prepare_hosts(request.hosts, request.add, settings=settings)
@@ -146,6 +146,8 @@ def load_hosts(
     for problem in problems:
         click.echo(f"Left out: {problem}", err=True)
     assert hosts is not None
+    for line in list_assumptions(hosts):
+        click.echo(f"Note: {line}", err=True)
     return hosts
 
 

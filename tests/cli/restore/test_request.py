@@ -256,3 +256,14 @@ def test_settings_without_validation_stay_without() -> None:
         load_settings(RestorationRequest(hosts=["a"], settings={"validation": None})).validation
         is None
     )
+
+
+def test_what_was_assumed_is_shown_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "examples" / "hosts" / "brucite.cif").read_text(encoding="utf-8")
+    (tmp_path / "host.cif").write_text(text.replace("_cell_formula_units_Z    1", ""))
+    load_hosts(RestorationRequest(hosts=[str(tmp_path / "host.cif")]), skip_bad=False)
+    shown = capsys.readouterr().err
+    assert "Note: host: _chemical_formula_sum 'H2 Mg O2': no Z is given, and 1 fits" in shown
+    assert "Note: host: Bond valences put missing H on these atoms: O1 1." in shown
