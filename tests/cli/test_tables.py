@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from aiida_hpaint.calculations.ranking import format_table
-from aiida_hpaint.cli.tables import group_rows_by_host, make_host_table
+from aiida_hpaint.cli.restore.restore import report_restoration
+from aiida_hpaint.cli.tables import (
+    describe_notices,
+    describe_unrestored,
+    group_rows_by_host,
+    make_host_table,
+)
 from aiida_hpaint.science.structures import StructureBatch
 
 
@@ -62,3 +70,36 @@ def test_the_csv_has_what_there_is(ranked: StructureBatch, symmetric: StructureB
     assert [row["origin"] for row in rows] == ["generated", "wyckoff", "generated"]
     assert rows[1]["space_group"] == "164"
     assert "origin" not in format_table(ranked).splitlines()[0]
+
+
+@pytest.fixture
+def checked(ranked: StructureBatch) -> StructureBatch:
+    checks: list[dict[str, list[str]]] = [
+        {"failed": ["stray H2: 1 in the cell, H-H 0.74 Å"], "notices": []},
+        {"failed": [], "notices": ["host atoms moved: up to 0.40 Å (O1)"]},
+        {"failed": ["H bonded to nothing: 1 in the cell"], "notices": []},
+    ]
+    metadata = tuple({"checks": found} for found in checks)
+    energies = {"energy": [-7.5, -7.0, -6.0], "energy_above_best": [-0.25, 0.0, 0.0]}
+    return replace(ranked, metadata=metadata).with_scalars(
+        passes=[False, True, False], rank=[1, 0, 0], status=["converged"] * 3, **energies
+    )
+
+
+def test_checks_are_shown_and_decide_what_is_restored(checked: StructureBatch) -> None:
+    text = shown(checked)
+    assert "notice: host atoms moved" in text
+    assert "FAILS: H bonded to nothing" in text
+    results = group_rows_by_host(checked)
+    assert [result.is_restored for result in results] == [True, False]
+    assert describe_unrestored(results) == [
+        "ß 2: no candidate passes the checks: H bonded to nothing: 1 in the cell"
+    ]
+    assert describe_notices(results) == ["Li-H.a: host atoms moved: up to 0.40 Å (O1)"]
+
+
+def test_hosts_without_an_answer_end_with_exit_status_1(
+    checked: StructureBatch, tmp_path: Path
+) -> None:
+    assert not report_restoration(checked, tmp_path, None, hosts=None)
+    assert report_restoration(checked[:2], tmp_path, None, hosts=None)

@@ -19,8 +19,8 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.evaluation import compare
 from aiida_hpaint.science.evaluation.trajectories import compute_deviations
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.settings import RestorationSettings, SamplingSettings
-from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites
+from aiida_hpaint.science.settings import HostSettings, RestorationSettings, SamplingSettings
+from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites, to_ase
 from aiida_hpaint.science.structures.status import SampleStatus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -179,3 +179,51 @@ def test_without_relaxation_nothing_is_ranked() -> None:
     found = restore(BRUCITE, settings=quick("random").model_copy(update=off))
     assert found.unrestored == ("brucite",)
     assert set(found.samples.scalars["rank"].tolist()) == {-1}
+
+
+class OnAtoms(Generator):
+    """A generator that puts each inserted site onto an anion of the host."""
+
+    name = "on atoms"
+    has_weights = False
+
+    def sample(
+        self,
+        requests: Sequence[SampleRequest],
+        settings: SamplingSettings,
+        *,
+        record: int = 0,
+        tick: Tick | None = None,
+    ) -> list[SampledPath]:
+        """Return the positions of the anions, one after the other."""
+        return [
+            SampledPath(np.resize(r.frac[r.numbers == 8], (int(r.unknown.sum()), 3)))
+            for r in requests
+        ]
+
+
+@pytest.mark.slow
+def test_hydrogen_of_potassium_hydroxide_finds_its_oxygen() -> None:
+    """In cubic KOH all directions of O-H are alike, and generators put H onto O."""
+    from ase.build import bulk
+    from ase.neighborlist import neighbor_list
+
+    salt = bulk("KO", "rocksalt", 5.78, cubic=True)
+    found = restore(salt, add="H:4", settings=quick(), generator=OnAtoms())
+    assert len(found.best) == 1
+    assert found.samples.metadata[0]["moved_apart"] == 4
+    [atoms] = to_ase(found.best)
+    lengths = neighbor_list("d", atoms, {("H", "O"): 1.3})
+    np.testing.assert_allclose(lengths, 0.97, atol=0.02)
+    assert len(lengths) == 8  # each bond from both ends
+
+
+@pytest.mark.slow
+def test_too_much_hydrogen_is_not_restored_without_a_word() -> None:
+    settings = quick("random").model_copy(update={"hosts": HostSettings(trust="add")})
+    found = restore(BRUCITE, add="H:4", settings=settings)
+    assert len(found.best) == 0
+    assert found.unrestored == ("brucite",)
+    [reasons] = found.failing.values()
+    assert any(reason.startswith("stray H2") for reason in reasons)
+    assert not found.samples.scalars["passes"].any()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aiida_hpaint.science.evaluation import rank, select_lowest
+from aiida_hpaint.science.evaluation import find_answers, rank, select_lowest
 from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.parents import write_parents
@@ -88,3 +88,13 @@ def test_misplaced_hydrogen_has_to_be_lower_by_more_than_a_margin(brucite: Make)
         assert np.flatnonzero(statuses == "converged").tolist() == kept
     unknown = select_lowest(samples, keep=1, window=0.0, misplaced=9.0).scalars["status"]
     assert np.flatnonzero(unknown == "converged").tolist() == [1]
+
+
+def test_candidates_that_pass_rank_first_by_energy(brucite: Make) -> None:
+    samples = concatenate(
+        [relaxed(brucite, [-30.0, -10.0, -20.0], host=0), relaxed(brucite, [-5.0], host=1)]
+    )
+    ranked = rank(samples.with_scalars(passes=[False, True, True, False]))
+    assert ranked.scalars["rank"].tolist() == [2, 1, 0, 0]
+    np.testing.assert_allclose(ranked.scalars["energy_above_best"], [-2, 2, 0, 0], atol=1e-12)
+    assert find_answers(ranked).tolist() == [False, False, True, False]
