@@ -108,6 +108,7 @@ OVERRIDES = st.fixed_dictionaries(
         "relax_all": relaxations(),
         "keep": st.integers(1, 3),
         "keep_window": st.sampled_from([0.0, 0.02]),
+        "checks": st.none() | st.fixed_dictionaries({"host_limit": st.sampled_from([0.05, 0.8])}),
     }
 )
 
@@ -147,6 +148,8 @@ def through_jobs(
 def assert_same(found: StructureBatch, expected: StructureBatch) -> None:
     """Compare labels, coordinates and all scalars, floats up to rounding."""
     assert found.labels == expected.labels
+    for ours, theirs in zip(found.metadata, expected.metadata, strict=True):
+        assert ours.get("checks") == theirs.get("checks")
     np.testing.assert_allclose(found.frac_coords, expected.frac_coords, rtol=0, atol=1e-12)
     assert set(found.scalars) == set(expected.scalars)
     for name, values in expected.scalars.items():

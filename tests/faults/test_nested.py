@@ -15,6 +15,7 @@ TIMEOUT = 600
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 1},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1},

@@ -15,6 +15,7 @@ TIMEOUT = 900
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 2},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1, "give_up_above": None},

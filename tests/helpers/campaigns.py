@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures import StructureBatch, concatenate
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 1, "device": "cpu"},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "filter": {"plausible": False},
     "score": None,
     "potential": {"name": "harmonic", "device": "cpu"},

@@ -13,6 +13,7 @@ HOST = add_sites(read_hosts(ROOT / "examples" / "hosts" / "brucite.cif"), "H:2")
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2, "give_up_above": None},

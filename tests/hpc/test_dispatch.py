@@ -63,6 +63,7 @@ OPTIONS: dict[str, Any] = {
 FUNNEL: dict[str, Any] = {
     "sampling": {"samples": 3, "device": "cpu"},
     "symmetry": {"symmetrised": True, "wyckoff": 2, "refine": 0.02},
+    "checks": None,  # relaxations end early
     "potential": {"device": "cpu"},
     "score": {"max_steps": 2},
     "candidates": 2,
@@ -111,6 +112,7 @@ def validated(code: Any, pw: Any) -> Any:
         **QUICK,
         "sampling": {"generator": str(CHECKPOINT), "samples": 1, "steps": 3, "device": "cpu"},
         "symmetry": {"symmetrised": False, "wyckoff": 4, "refine": 0.02},
+        "checks": None,  # relaxations end early
         "relax_inserted": {"max_steps": 1, "give_up_above": None},
         "validation": {"candidates": 1, "dft": CHEAP},
     }

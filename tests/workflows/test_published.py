@@ -26,6 +26,7 @@ SETTINGS: dict[str, Any] = {
         "record": 1,
     },
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},

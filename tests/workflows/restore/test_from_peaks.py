@@ -22,6 +22,7 @@ FCC = 2.04 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
 LITHIUM = np.array([0.1, 0.2, 0.3])
 QUICK: dict[str, Any] = {
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},

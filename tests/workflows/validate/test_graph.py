@@ -156,6 +156,7 @@ def test_dft_chooses_in_a_restoration() -> None:
     settings = {
         "sampling": {"generator": "random", "samples": 1, "device": "cpu"},
         "symmetry": {"symmetrised": False, "wyckoff": 4, "refine": 0.02},
+        "checks": None,  # relaxations end early
         "score": None,
         "potential": {"device": "cpu"},
         "relax_inserted": {"max_steps": 1, "give_up_above": None},
