@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import yaml
 from campaigns import QUICK, cheap_options, variants
 from click.testing import CliRunner
 from processes import finished, until
@@ -179,3 +180,40 @@ def test_a_chunk_that_fails_does_not_stop_the_others_and_is_repeated_alone(
         ("poison",)
     ]
     assert "2: 2 restored" in run("status", name)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("daemon")
+def test_sources_of_a_campaign_are_linked_and_marked(name: str, seed: int, tmp_path: Path) -> None:
+    from aiida.orm import CifData, Group, QueryBuilder, StructureData, load_node
+
+    path = Path(__file__).parents[2] / "examples" / "hosts" / "brucite.cif"
+    cif = CifData(file=path, filename="brucite.cif").store()
+    group = f"sources of {name}"
+    Group(label=group).store().add_nodes(cif)
+    output = tmp_path / "found.yaml"
+    run("find", f"group:{group}", "--output", str(output), "--processes", "1")
+    values = yaml.safe_load(output.read_text("utf-8"))
+    settings = {**QUICK, "sampling": {**QUICK["sampling"], "seed": seed}}
+    values |= {"campaign": name, "settings": settings, "options": cheap_options(), "max_jobs": 1}
+    output.write_text(json.dumps(values), "utf-8")
+
+    run("submit", str(output), "--no-mark")
+    (first,) = controllers(name)
+    finished(first, TIMEOUT)
+    assert "hpaint" not in cif.base.extras.all
+    assert "Marked 1 nodes" in run("mark", name)
+    mark = cif.base.extras.get("hpaint")
+    assert (mark["status"], mark["missing"], mark["host"]) == ("restored", {"H": 2}, 0)
+    picked = load_node(run("pick", name).split()[0])
+    query = QueryBuilder().append(CifData, tag="cif", project="uuid")
+    query.append(StructureData, with_ancestors="cif", filters={"uuid": picked.uuid})
+    assert set(query.all(flat=True)) == {cif.uuid}
+    assert cif.base.extras.get("hpaint")["structure"] == picked.uuid
+    assert "Removed the marks of 1 nodes" in run("mark", name, "--remove")
+
+    other = {**values, "settings": {**settings, "keep": 2}}
+    output.write_text(json.dumps(other), "utf-8")
+    run("submit", str(output))
+    finished(controllers(name)[-1], TIMEOUT)
+    assert cif.base.extras.get("hpaint")["status"] == "restored"
