@@ -8,7 +8,7 @@ from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
 
 _TOKEN = re.compile(
     r"""(?P<charge>\d*[+-])
-    | (?P<number>\d+\.\d+|\d+|(?<![\w)\]}])\.\d+)
+    | (?P<number>\d+\.\d+|\d+|(?<![\w)\]}])\.\d+|(?<![\d)\]}])\.\d+(?=[\s)\]},]|$))
     | (?P<element>[A-Z][a-z]?)
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])

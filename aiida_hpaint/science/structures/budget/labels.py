@@ -39,6 +39,7 @@ _READINGS: dict[str, tuple[tuple[re.Pattern[str], LabelReading], ...]] = {
         "O": (
             (r"(?i:h3o|ohm|oxonium)", LabelReading((3,))),
             (r"(?i:o?-?\(?(wat|h2o|aq))", LabelReading((2,))),
+            (r"(?i:o[-_(]h2(?![0-9]))", LabelReading((1, 2))),
             (r"(?i:o[-_(]h)", LabelReading((1,))),
             (r"O[Hh]2(?![0-9])", LabelReading((2, 1))),
             (r"O[Hh]3(?![0-9])", LabelReading((1, 3))),

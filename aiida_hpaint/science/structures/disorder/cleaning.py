@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 
-from aiida_hpaint.science.structures.disorder.composition import read_formula
-from aiida_hpaint.science.structures.disorder.exclusion import are_alternative_groups, overlap
+from aiida_hpaint.science.structures.disorder.exclusion import overlap
 from aiida_hpaint.science.structures.disorder.fragments import FULL, is_full
-from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
+from aiida_hpaint.science.structures.disorder.images import Images, is_placed
+from aiida_hpaint.science.structures.disorder.unstated import find_misfit, share_unstated
 from aiida_hpaint.science.structures.errors import HostProblem, make_host_error
 from aiida_hpaint.science.structures.records import Record
 
@@ -28,7 +27,7 @@ def clean_occupancies(record: Record) -> Record:
     HostError
         If an occupancy is far above one.
     """
-    record = _share_between_groups(_drop_copies(_limit(record)))
+    record = share_unstated(_drop_copies(_limit(record)))
     if all(is_full(site) for site in record.sites if is_placed(site)):
         return record
     return _remove_site_symmetry(record)
@@ -95,40 +94,6 @@ def _drop_copies(record: Record) -> Record:
     return replace(record, sites=sites, notes=(*record.notes, note))
 
 
-def _share_between_groups(record: Record) -> Record:
-    """Give equal shares to disorder groups that overlap and have no occupancies."""
-    if not any(site.group and is_full(site) and is_placed(site) for site in record.sites):
-        return record
-    images = Images.of(record)
-    assemblies = {
-        images.site(i).assembly
-        for i, j, d in images.pairs(1.5)
-        if is_full(images.site(i))
-        and is_full(images.site(j))
-        and are_alternative_groups(images.site(i), images.site(j))
-        and overlap(images.site(i), images.site(j), d)
-    }
-    groups: dict[str, set[str]] = defaultdict(set)
-    for site in record.sites:
-        if site.group and site.assembly in assemblies:
-            groups[site.assembly].add(site.group)
-    if not groups:
-        return record
-    sites = tuple(
-        replace(site, occupancy=1 / len(groups[site.assembly]))
-        if site.group and site.assembly in groups and is_full(site)
-        else site
-        for site in record.sites
-    )
-    notes = [
-        f"Disorder groups {', '.join(sorted(members))}"
-        f"{f' of assembly {name}' if name else ''} have no occupancies and overlap: equal shares "
-        "are assumed"
-        for name, members in groups.items()
-    ]
-    return replace(record, sites=sites, notes=(*record.notes, *notes))
-
-
 def _remove_site_symmetry(record: Record) -> Record:
     """Divide by the order of the site symmetry where occupancies contain it, as those of SHELX."""
     images, order = Images.of(record), len(record.operations)
@@ -148,7 +113,7 @@ def _remove_site_symmetry(record: Record) -> Record:
         full = 1.0 if abs(occupancy - 1) < _ROUNDING else occupancy
         sites[index] = replace(sites[index], occupancy=full)
     changed = replace(record, sites=tuple(sites))
-    misfits = [_misfit(record), _misfit(changed)]
+    misfits = [find_misfit(record), find_misfit(changed)]
     if None in misfits and len(special) < _ENOUGH:
         return record
     if None not in misfits and (misfits[1] or 0.0) >= (misfits[0] or 0.0):
@@ -159,26 +124,6 @@ def _remove_site_symmetry(record: Record) -> Record:
         "those of SHELX do, and are divided by it"
     )
     return replace(changed, notes=(*record.notes, note))
-
-
-def _misfit(record: Record) -> float | None:
-    """Return the part of the atoms, without hydrogen, by which formula and sites differ."""
-    formula = read_formula(record)
-    if not formula:
-        return None
-    images = Images.of(record)
-    counts: dict[str, float] = defaultdict(float)
-    for owner in images.owners.tolist():
-        site = record.sites[owner]
-        if not is_hydrogen(site):
-            counts[site.symbol] += site.occupancy
-    formula.pop("H", None)
-    if not formula or not counts:
-        return None
-    units = sum(counts.values()) / sum(formula.values())
-    elements = {*formula, *counts}
-    off = sum(abs(counts.get(e, 0.0) - units * formula.get(e, 0.0)) for e in elements)
-    return off / sum(counts.values())
 
 
 def merge_equal_rows(record: Record) -> Record:

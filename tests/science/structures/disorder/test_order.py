@@ -240,6 +240,79 @@ def test_split_sites_without_occupancy_are_refused(make_record: MakeRecord) -> N
         order_record(make_record((5, 5, 5), PMMM, rows), "majority")
 
 
+def test_rows_that_symmetry_generates_are_dropped(make_record: MakeRecord) -> None:
+    rows = [("Mg1", "Mg", 0.2, 0.3, 0.1, 1), ("Mg1*", "Mg", -0.2, -0.3, -0.1, 1)]
+    found = ordered(make_record((5, 6, 7), P_BAR_1, rows))
+    assert [site.label for site in found.sites] == ["Mg1"]
+    assert found.notes == (
+        "Rows that repeat others, which symmetry generates, are left out: Mg1* (Mg1)",
+    )
+
+
+def test_equal_rows_on_one_position_add_up(make_record: MakeRecord) -> None:
+    rows = [("H1", "H", 0.1, 0, 0, 0.5), ("H2", "H", -0.1, 0, 0, 0.5), ("C1", "C", 0, 0, 0, 1)]
+    found = ordered(make_record((10, 10, 10), P_BAR_1, rows))
+    assert [site.label for site in found.sites] == ["H1", "C1"]
+    assert "H2 is at a position of H1, and their occupancies are added" in found.notes
+
+
+def test_occupancies_with_site_symmetry_are_divided_by_it(make_record: MakeRecord) -> None:
+    """Occupancies of SHELX contain the multiplicity of special positions: 1/8 for 8 operations."""
+    rows = [
+        ("Mg1", "Mg", 0, 0, 0, 0.125),
+        ("O1", "O", 0.25, 0, 0, 0.25),
+        ("Si1", "Si", 0.5, 0.2, 0.5, 0.25),
+    ]
+    found = ordered(make_record((9, 9, 9), PMMM, rows, formulas={"sum": "Mg O2 Si2"}))
+    assert count(found) == {"Mg": 1, "O": 2, "Si": 2}
+    assert any("as those of SHELX do" in note for note in found.notes)
+
+
+def test_a_little_more_than_full_is_full(make_record: MakeRecord) -> None:
+    found = ordered(make_record((5, 5, 5), P1, [("Mg1", "Mg", 0, 0, 0, 1.02)]))
+    assert found.notes == ("The occupancy 1.02 of Mg1 is taken as 1",)
+    with pytest.raises(HostError, match=r"site Mg1: its occupancy is 1.5. Correct it"):
+        order_record(make_record((5, 5, 5), P1, [("Mg1", "Mg", 0, 0, 0, 1.5)]), "majority")
+
+
+def test_groups_without_occupancies_share(make_record: MakeRecord) -> None:
+    rows = [
+        ("C1", "C", 0.5, 0.5, 0.5, 1, "", "1"),
+        ("C2", "C", 0.53, 0.5, 0.5, 1, "", "2"),
+        ("O1", "O", 0.1, 0.1, 0.1, 1),
+    ]
+    found = ordered(make_record((12, 12, 12), P1, rows))
+    assert [site.label for site in found.sites] == ["C1", "O1"]
+    assert any("equal shares are assumed" in note for note in found.notes)
+
+
+def test_primed_alternatives_share_if_the_formula_fits(make_record: MakeRecord) -> None:
+    rows = [
+        ("N1", "N", 0.2, 0.2, 0.2, 1),
+        ("C1", "C", 0.5, 0.5, 0.5, 1),
+        ("C2", "C", 0.6, 0.5, 0.5, 1),
+        ("C1'", "C", 0.53, 0.52, 0.5, 1),
+        ("C2'", "C", 0.62, 0.55, 0.5, 1),
+    ]
+    found = ordered(make_record((12, 12, 12), P1, rows, formulas={"sum": "C2 N"}))
+    assert [site.label for site in found.sites] == ["N1", "C1", "C2"]
+    with pytest.raises(HostError, match="it seems split over several positions"):
+        order_record(make_record((12, 12, 12), P1, rows, formulas={"sum": "C4 N"}), "majority")
+
+
+def test_hydrogen_split_without_occupancy_is_refused(make_record: MakeRecord) -> None:
+    """As in COD 2101439, brucite: H at three places about the axis, each listed as full."""
+    rows = [
+        ("Mg1", "Mg", 0, 0, 0, 1),
+        ("O1", "O", 1 / 3, 2 / 3, 0.22, 1),
+        ("H1", "H", 0.367, 0.633, 0.413, 1),
+    ]
+    for formulas in ({}, {"sum": "H2 Mg O2"}):
+        record = make_record(HEXAGONAL, 456, rows, formulas=formulas)
+        with pytest.raises(HostError, match="site H1: it is 0.32 Å from its own image"):
+            order_record(record, "majority")
+
+
 def test_another_compound_is_refused(make_record: MakeRecord) -> None:
     rows = [
         ("Mg1", "Mg", 0, 0, 0, 1),
