@@ -309,7 +309,7 @@ def test_hydrogen_split_without_occupancy_is_refused(make_record: MakeRecord) ->
     ]
     for formulas in ({}, {"sum": "H2 Mg O2"}):
         record = make_record(HEXAGONAL, 456, rows, formulas=formulas)
-        with pytest.raises(HostError, match="site H1: it is 0.32 Å from its own image"):
+        with pytest.raises(HostError, match=r"site H1: it is 0\.32 Å from its own image"):
             order_record(record, "majority")
 
 
