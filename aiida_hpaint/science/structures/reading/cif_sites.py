@@ -111,12 +111,14 @@ def read_cif_sites(
 
 def _make_table(label: str, block: CifBlock, formula: Collection[str]) -> _Table:
     values = block.values
-    axes = _FRACTIONAL if f"_atom_site_{_FRACTIONAL[0]}" in values else _CARTESIAN
-    for axis in axes:
-        if f"_atom_site_{axis}" not in values:
-            reason = f"its list of sites has no _atom_site_{axis}"
+    is_fractional = any(f"_atom_site_{axis}" in values for axis in _FRACTIONAL)
+    axes = _FRACTIONAL if is_fractional else _CARTESIAN
+    lengths = {axis: len(values.get(f"_atom_site_{axis}", ())) for axis in axes}
+    count = lengths[axes[0]]
+    for axis, length in lengths.items():
+        if length != count:
+            reason = f"its list of sites has {count} {axes[0]} and {length or 'no'} {axis}"
             raise make_host_error(label, reason, "Complete the CIF")
-    count = len(values[f"_atom_site_{axes[0]}"])
     columns = {
         key.removeprefix("_atom_site_"): column
         for key, column in values.items()
