@@ -224,5 +224,7 @@ def _numbers(result: HostResult) -> list[str]:
     if result.best is None:
         return ["-", "-", "-"]
     scalars: Mapping[str, Any] = result.ranked.scalars
-    following = f"{1000 * scalars['energy_above_best'][1]:.1f}" if len(result.ranked) > 1 else "-"
+    passes = scalars.get("passes", np.ones(len(result.ranked), dtype=np.bool_))
+    above = scalars["energy_above_best"][1:][passes[1:]]
+    following = f"{1000 * above[0]:.1f}" if len(above) else "-"
     return [f"{scalars['energy'][0]:.4f}", following, f"{scalars['max_force'][0]:.3f}"]

@@ -14,6 +14,7 @@ from aiida_hpaint.queries.provenance_record import (
     ProvenanceRecord,
 )
 from aiida_hpaint.queries.samples import Sample
+from aiida_hpaint.science.plausibility.check_answers import name_findings
 
 __all__ = ["format_provenance"]
 
@@ -85,6 +86,7 @@ def _format_host(record: ProvenanceRecord, host: HostRecord) -> str:
 def _format_sample(sample: Sample) -> str:
     rank = [] if sample.rank is None else [f"rank {sample.rank}"]
     parts = [sample.origin, sample.status, *rank, *_format_energy(sample)]
+    parts += [f"fails {name_findings(sample.failed)}"] if sample.failed else []
     return (
         f"Sample: {sample.number} (row {sample.row} of node {sample.samples}): {', '.join(parts)}"
     )

@@ -125,6 +125,8 @@ def select_for_dft(
 ) -> NDArray[np.intp]:
     """Return the indices of ranked samples that DFT is to relax, host by host, the lowest first.
 
+    Those that fail the checks of finished candidates are left out: DFT would rank them by energy.
+
     Parameters
     ----------
     candidates
@@ -133,7 +135,7 @@ def select_for_dft(
         Largest energy above the lowest of the host, eV per atom.
     """
     ranks, hosts = samples.scalars["rank"], samples.scalars["host"]
-    chosen = ranks >= 0
+    chosen = (ranks >= 0) & samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
     if candidates is not None:
         above = samples.scalars.get("energy_above_best", np.zeros(len(samples)))
         # The lowest itself is never left out; NaN compares as within the margin.
