@@ -136,7 +136,7 @@ def build_count(
         element (checked only if jobs run with this Python).
     """
     settings = override_settings(settings or CountingSettings(), element, n_max)
-    one = read_hosts(host)
+    one = read_hosts(host, settings=settings.restoration.hosts)
     hosts = StructureBatchData(make_hosts_by_count(one, settings.element, settings.n_max))
     elements = list_elements(one, settings)
     competing = make_phase_batch(elements, phases, settings.packaged_phases)

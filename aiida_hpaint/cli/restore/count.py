@@ -57,6 +57,7 @@ Examples:
     multiple=True,
     help="Chemical potential of the element, eV above its reference; twice for a range.",
 )
+@options.add_disorder_option
 @click.option("--protocol", metavar="NAME", help="Protocol of the restorations.")
 @options.add_samples_option("number")
 @options.add_seed_option
@@ -70,6 +71,7 @@ Examples:
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """Determine how many sites of an element a host lacks."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
+    from aiida_hpaint.science.structures import read_hosts
 
     silence_warnings()
     settings, node = make_counting_settings(flags), None
@@ -80,7 +82,8 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
         found, structure = _watch(node)
     make_console().print(make_counts_table(found))
     click.echo(describe_counts(found))
-    _write(found, structure, host, output)
+    one = read_hosts(host, settings=settings.restoration.hosts)
+    _write(found, structure, one, output)
     if node is not None:
         show_provenance_commands(node)
 
@@ -104,7 +107,8 @@ def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
     values = CountingSettings().model_dump()
     if flags["protocol"] is not None:
         values["restoration"] = load_protocol(flags["protocol"]).model_dump()
-    short = {key: flags[key] for key in ("samples", "seed", "generator", "potential")}
+    names = ("samples", "seed", "generator", "potential", "disorder")
+    short = {name: flags[name] for name in names}
     values["restoration"] = merge_settings(values["restoration"], collect_overrides(short))
     values = merge_settings(values, collect_overrides({"set_": flags["set_"]}))
     values |= {key: flags[key] for key in ("element", "n_max") if flags[key] is not None}
@@ -143,7 +147,7 @@ def _submit(
     session.load_profile(profile)
     from aiida_hpaint.workflows.counting import build_count
 
-    one = read_hosts(host)
+    one = read_hosts(host, settings=settings.restoration.hosts)
     sizes = [one.n_sites + n for n in range(1, settings.n_max + 1)]
     graph = build_count(
         one,
@@ -230,16 +234,19 @@ def describe_counts(found: Mapping[str, Any]) -> str:
 
 
 def _write(
-    found: Mapping[str, Any], structure: StructureBatch | None, host: Path, folder: Path
+    found: Mapping[str, Any],
+    structure: StructureBatch | None,
+    host: StructureBatch,
+    folder: Path,
 ) -> None:
     from aiida_hpaint.science.counting.results import format_counts_csv
-    from aiida_hpaint.science.structures import read_hosts, write_restored
+    from aiida_hpaint.science.structures import write_restored
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     (folder / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
     if structure is not None:
-        write_restored(structure, folder, make_safe_name(found["host"]), host=read_hosts(host))
+        write_restored(structure, folder, make_safe_name(found["host"]), host=host)
     click.echo(f"Tables and the lowest structure are in {folder}")
 
 

@@ -76,7 +76,7 @@ def estimate_missing_count(
     >>> counting.best.count, counting.margin  # doctest: +SKIP
     """
     settings = override_settings(settings or CountingSettings(), element, n_max)
-    one = read_hosts(host)
+    one = read_hosts(host, settings=settings.restoration.hosts)
     hosts = make_hosts_by_count(one, settings.element, settings.n_max)
     potential = get_potential(settings.restoration.potential)
     potential.card.check_elements(hosts.numbers)

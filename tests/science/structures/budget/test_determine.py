@@ -16,6 +16,7 @@ from aiida_hpaint.science.structures import (
     determine_budget,
     read_records,
 )
+from aiida_hpaint.science.structures.disorder import order_record
 
 FILES = Path(__file__).parent / "files"
 SUM, UNITS = "_chemical_formula_sum", "_cell_formula_units_Z"
@@ -202,3 +203,42 @@ def test_carbon_carries_the_h_that_its_bonds_leave() -> None:
         determine_budget(record)
     budget = determine_budget(record, add=12)
     assert set(budget.by_site) <= {f"C{n}" for n in range(1, 9)}
+
+
+H_ROW = "H1 H 0.333333 0.666667 0.413"
+
+
+def test_solvent_that_is_not_listed_leaves_a_complete_list_complete(tmp_path: Path) -> None:
+    items = {SUM: "H4 Mg O3", UNITS: 1}
+    rows = ("Mg1 Mg 0 0 0", OXYGEN, H_ROW)
+    budget = determine_budget(read_brucite(tmp_path, items, rows=rows))
+    assert outcome(budget) == (0, 2, {})
+    assert any("taken as complete, as bond valences say" in text for text in budget.assumptions)
+    with pytest.raises(HostError, match="it counts atoms that are not listed"):
+        determine_budget(read_brucite(tmp_path, items))
+
+
+def test_more_h_than_the_formula_counts(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0", OXYGEN, H_ROW)
+    budget = determine_budget(read_brucite(tmp_path, {SUM: "H Mg O2", UNITS: 1}, rows=rows))
+    assert outcome(budget) == (0, 2, {})
+    assert any("gives 1 H in the cell: the list of H is taken" in t for t in budget.assumptions)
+    rows = (*rows, "H2 H 0.1 0.2 0.5")
+    with pytest.raises(HostError, match="it has 8 H, but _chemical_formula_sum"):
+        determine_budget(read_brucite(tmp_path, {SUM: "H Mg O2", UNITS: 1}, rows=rows))
+
+
+def test_ordered_records_have_budgets(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0.9", "Fe1 Fe 0 0 0 0.1", f"{OXYGEN} 1")
+    record = read_brucite(
+        tmp_path, {SUM: "Fe0.1 H2 Mg0.9 O2", UNITS: 1}, columns=["occupancy"], rows=rows
+    )
+    (ordered,) = order_record(record, "majority")
+    assert outcome(determine_budget(ordered)) == (2, 0, {"O1": 1})
+
+
+def test_attached_h_that_counts_the_listed_too(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0", f"{OXYGEN} 1", f"{H_ROW} 0")
+    items = {SUM: "H2 Mg O2", UNITS: 1}
+    record = read_brucite(tmp_path, items, columns=["attached_hydrogens"], rows=rows)
+    assert outcome(determine_budget(record)) == (0, 2, {})

@@ -1,0 +1,70 @@
+"""H goes to the sites that lack valence, and only what is clear is called so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiida_hpaint.science.structures import determine_budget, prepare_hosts, read_hosts
+from aiida_hpaint.science.structures.budget.cell_content import CellContent
+from aiida_hpaint.science.structures.budget.placement import (
+    MOST,
+    find_likely_total,
+    place_hydrogens,
+)
+from aiida_hpaint.science.structures.budget.valences import find_lacking_valences
+
+EXAMPLES = Path(__file__).parents[4] / "examples"
+SITES = st.dictionaries(
+    st.sampled_from("abcde"),
+    st.tuples(st.sampled_from("ONC"), st.floats(-0.5, 4), st.sampled_from((1, 2, 4))),
+    min_size=1,
+)
+
+
+@given(SITES, st.integers(0, 12))
+def test_placed_h_adds_up(sites: dict[str, tuple[str, float, int]], total: int) -> None:
+    elements = {label: element for label, (element, _, _) in sites.items()}
+    lacking = {label: value for label, (_, value, _) in sites.items()}
+    counts = {label: count for label, (_, _, count) in sites.items()}
+    placed = place_hydrogens(lacking, elements, counts, total, {}, {})
+    if placed is None:
+        return
+    likely, cost = find_likely_total(lacking, elements, counts)
+    assert all(0 <= n <= MOST[elements[label]] for label, n in placed.by_site.items())
+    assert placed.cost >= cost - 1e-9
+    # Several arrangements may be equally good; those that are clear belong to one of them.
+    if all(placed.is_clear(label) for label in sites):
+        assert sum(counts[label] * n for label, n in placed.by_site.items()) == total
+    if sum(counts[label] * n for label, n in likely.items()) == total:
+        assert placed.cost == pytest.approx(cost)
+
+
+def test_hydroxyl_and_water_are_told_apart() -> None:
+    lacking = {"OH": 1.0, "OW": 1.8, "O": 0.2}
+    elements = dict.fromkeys(lacking, "O")
+    placed = place_hydrogens(lacking, elements, {"OH": 4, "OW": 8, "O": 8}, 20, {}, {})
+    assert placed is not None
+    assert placed.by_site == {"OH": 1, "OW": 2, "O": 0}
+    assert all(placed.is_clear(label) for label in lacking)
+    assert place_hydrogens({"O": 0.2}, {"O": "O"}, {"O": 1}, 5, {}, {}) is None
+
+
+def test_listed_h_is_left_out_of_the_sums() -> None:
+    with_h, without = (
+        find_lacking_valences(CellContent.from_host(read_hosts(EXAMPLES / kind / "brucite.cif")))
+        for kind in ("references", "hosts")
+    )
+    assert with_h == pytest.approx(without)
+    assert without["O1"] == pytest.approx(1, abs=0.15)
+
+
+def test_batches_that_were_read_before_keep_their_formula() -> None:
+    hosts, problems = prepare_hosts(read_hosts(EXAMPLES / "hosts" / "brucite.cif"))
+    assert hosts is not None
+    assert not problems
+    assert hosts.metadata[0]["budget"]["by_site"] == {"O1": 1}
+    assert determine_budget(read_hosts(EXAMPLES / "hosts" / "brucite.cif")).missing == 2
