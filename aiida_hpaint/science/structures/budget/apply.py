@@ -87,6 +87,11 @@ def apply_budgets(
 
 
 def _say_complete(budget: HydrogenBudget) -> str:
+    """Return why nothing is missing, and what bond valences say against it."""
     said = [each for each in budget.evidence if each.total == budget.listed and each.is_certain]
     says = "; ".join(f"{each.source}: {each.statement}" for each in said)
-    return f"{says}, and {budget.listed or 'none'} listed"
+    if not says:
+        return " ".join(budget.assumptions).rstrip(".")
+    doubts = [each for each in budget.evidence if each.source == "bond valences" and each.by_site]
+    doubt = "".join(f"; but {each.source}: {each.statement}" for each in doubts)
+    return f"{says}, and {budget.listed or 'none'} listed{doubt}"

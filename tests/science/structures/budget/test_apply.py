@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from written_records import read_brucite
 
 from aiida_hpaint.science.settings import HostSettings
 from aiida_hpaint.science.structures import prepare_hosts
@@ -73,3 +74,17 @@ def test_a_complete_structure_is_a_problem() -> None:
 @pytest.mark.parametrize("counts", ["H:0", {"H": 0}])
 def test_nothing_to_add_is_an_error(counts: str | dict[str, int]) -> None:
     assert "there are no sites to add" in str(prepare_hosts(BRUCITE, counts)[1][0])
+
+
+def test_bond_valences_doubt_a_formula_without_h(tmp_path: Path) -> None:
+    read_brucite(tmp_path, {"_chemical_formula_sum": "Mg O2"})
+    (problem,) = prepare_hosts(tmp_path / "test.cif")[1]
+    assert "nothing is missing: _chemical_formula_sum: 'Mg O2'" in problem.reason
+    assert "but bond valences: valence without H (v.u.): O1 1.0" in problem.reason
+
+
+def test_large_cells_take_seconds_at_most() -> None:
+    hosts, problems = prepare_hosts(BRUCITE.repeat((7, 7, 7)), "H:686")
+    assert hosts is not None
+    assert not problems
+    assert (read_parents(hosts) != UNKNOWN).all()
