@@ -43,7 +43,8 @@ def describe_choice(images: Images, fragments: FragmentImages, chosen: IntArray)
         instead = [fragments.fragments[other] for other in lost]
         sentences.append(_describe_kept(images, fragment, instead, owner in rivals[owner]))
         if any(shares[other] > shares[owner] - _TIE for other in lost):
-            sentences[-1] += " (a tie: the one listed first)"
+            is_first = owner < min(lost)
+            sentences[-1] += " (a tie: the one listed first)" if is_first else " (a tie)"
     blocked = {int(fragments.owners[image]) for image in fragments.blocked}
     for owner, fragment in enumerate(fragments.fragments):
         if owner not in kept | told:

@@ -143,6 +143,8 @@ def merge_equal_rows(record: Record) -> Record:
         one, other = record.sites[first], record.sites[second]
         if first == second or one.symbol != other.symbol or is_full(one) or is_full(other):
             continue
+        if one.group or other.group:  # fragments stay whole, and may overlap their own images
+            continue
         if totals[first] + totals[second] <= 1 + _ROUNDING:
             totals[first] += totals[second]
             merged[second] = first

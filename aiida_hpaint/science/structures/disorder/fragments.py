@@ -23,6 +23,7 @@ FULL = 1e-3
 
 _SAME_FRAGMENT = 3.5  # Å, between sites of one disorder group: the F of CF3 are not bonded
 _ASSEMBLY_REACH = 6.0  # Å, between groups of one assembly: its label may be used elsewhere again
+_BONDED = 1.7  # Å
 _LONGEST_BOND = 2.4  # Å, between nonmetals
 _EQUAL_OCCUPANCY = 0.01
 _SAME_OCCUPANCY = 0.15  # refined freely, the occupancies of one fragment differ
@@ -44,7 +45,7 @@ class Fragment:
     symbols
         Their elements, in alphabetical order.
     occupancy
-        Mean occupancy.
+        Their median occupancy.
     """
 
     sites: tuple[int, ...]
@@ -137,7 +138,7 @@ def find_fragments(images: Images) -> tuple[Fragment, ...]:
         Fragment(
             tuple(part),
             tuple(sorted(sites[index].symbol for index in part)),
-            float(np.mean([sites[index].occupancy for index in part])),
+            float(np.median([sites[index].occupancy for index in part])),
         )
         for part in sorted(parts)
     )
@@ -173,16 +174,17 @@ def _join_bonded(images: Images, members: list[int]) -> list[list[int]]:
 
 
 def _split(images: Images, members: list[int]) -> list[list[int]]:
-    """Split a group into parts that are near each other and have about one occupancy."""
+    """Split a group into parts that are bonded, or near each other with about one occupancy."""
     from scipy.sparse.csgraph import connected_components
 
     sites, cell = images.record.sites, images.record.cell
     frac = np.array([sites[index].position for index in members])
     apart = frac[:, None] - frac[None]
     apart -= np.round(apart)
-    near = np.linalg.norm(apart @ cell, axis=2) < _SAME_FRAGMENT
+    lengths = np.linalg.norm(apart @ cell, axis=2)
     occupancies = np.array([sites[index].occupancy for index in members])
-    near &= np.abs(occupancies[:, None] - occupancies[None]) < _SAME_OCCUPANCY
+    alike = np.abs(occupancies[:, None] - occupancies[None]) < _SAME_OCCUPANCY
+    near = (lengths < _BONDED) | (alike & (lengths < _SAME_FRAGMENT))
     count, part = connected_components(near, directed=False)
     return [[members[k] for k in np.flatnonzero(part == p)] for p in range(count)]
 
