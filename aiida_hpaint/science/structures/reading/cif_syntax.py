@@ -54,7 +54,9 @@ def parse_document(name: str, text: str) -> tuple[cif.Document, list[str]]:
     notes: list[str] = []
     while True:
         try:
-            return cif.read_string(text, 0), notes
+            document = cif.Document()
+            document.parse_string(text)  # read_string refuses what is given twice
+            return document, notes
         except (ValueError, RuntimeError) as error:
             message = str(error).removeprefix("string:").splitlines()[0]
             text, note = _repair(text, message)
