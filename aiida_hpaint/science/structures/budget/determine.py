@@ -99,10 +99,13 @@ def _choose_claim(label: str, findings: Findings, claims: list[Claim], trust: st
 def _take_number(
     label: str, findings: Findings, claims: list[Claim], add: int, trust: str | None
 ) -> HydrogenBudget:
-    """Return the budget of a number that the user gives, unless the record contradicts it."""
+    """Return the budget of a number that the user gives, unless the record contradicts it.
+
+    A formula without the element is no contradiction: programs write that of the listed sites.
+    """
     claims = [claim for claim in claims if claim.evidence.source != "bond valences"]
     agreeing = [claim for claim in claims if claim.missing == add]
-    against = [claim for claim in claims if claim.missing != add]
+    against = [claim for claim in claims if claim.missing != add and claim.evidence.total]
     partial = [c for c in against if c.trust == "labels" and c.missing < add]
     if against and not agreeing and against != partial and trust != "add":
         claim = against[0]
@@ -113,7 +116,7 @@ def _take_number(
         raise make_host_error(label, reason, remedy)
     notes = [f"{findings.symbol}:{add} was given (--add)"] if not agreeing else []
     notes += [f"{quote(claim.evidence)}: not believed, as --add chooses" for claim in against]
-    notes += [f"{quote(each)}: not used" for each in findings.formulas if each.total is None]
+    notes += [f"{quote(each)}: not used" for each in findings.formulas if not each.total]
     return _make_budget(findings, add, notes)
 
 

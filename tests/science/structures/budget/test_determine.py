@@ -179,6 +179,13 @@ def test_add_against_the_formula_asks_and_may_insist(tmp_path: Path) -> None:
     assert determine_budget(record, add=16).missing == 16
 
 
+def test_a_formula_without_h_does_not_forbid_to_add_some(tmp_path: Path) -> None:
+    record = read_brucite(tmp_path, {SUM: "Mg O2", UNITS: 1})
+    budget = determine_budget(record, add=2)
+    assert outcome(budget) == (2, 0, {"O1": 1})
+    assert any("gives 0 H in the cell: not used" in text for text in budget.assumptions)
+
+
 def test_a_given_budget_is_taken(tmp_path: Path) -> None:
     record = read_gypsum(tmp_path, {SUM: "Ca H4 O6 S", UNITS: 4}, "OW")
     budget = determine_budget(record, HostSettings(budget={"OW": 1, "O1": 1}))
