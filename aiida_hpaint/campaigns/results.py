@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,43 +25,69 @@ from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.marks import note_structures
-from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
+from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples, get_samples_in_host
 
-__all__ = ["collect_campaign_samples", "pick_candidates"]
+__all__ = ["CampaignSamples", "collect_campaign_samples", "pick_candidates"]
 
 
-def collect_campaign_samples(
-    group: CampaignGroup,
-) -> tuple[StructureBatch | None, StructureBatch | None]:
-    """Return the ranked samples and the hosts of a campaign so far; None if there are none.
+@dataclass(frozen=True)
+class CampaignSamples:
+    """What a campaign has found so far; the scalar `host` is the index of the host in it.
+
+    Attributes
+    ----------
+    samples
+        Ranked samples; the history is that of the first chunk.
+    hosts
+        Their hosts, with what is known of their sources.
+    in_host
+        The samples while their hosts were fixed; None if no chunk has got there.
+    """
+
+    samples: StructureBatch
+    hosts: StructureBatch
+    in_host: StructureBatch | None
+
+
+def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
+    """Return the samples of all hosts of a campaign so far; None if there are none.
 
     A host that was restored more than once has the samples of the restoration that counts, see
-    `read_campaign_state`. The scalar `host` is the index of the host in the campaign. The history
-    is that of the first chunk.
+    `read_campaign_state`.
     """
     known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
     known.sort(key=lambda host: (host.process, host.host_index))
     numbers: dict[int, dict[int, int]] = {}
     for number, host in enumerate(known):
         numbers.setdefault(host.process, {})[host.host_index] = number
-    found: list[StructureBatch] = []
-    owners: list[StructureBatch] = []
+    ranked: list[StructureBatch] = []
+    hosts: list[StructureBatch] = []
+    fixed: list[StructureBatch] = []
     for process, number_of in numbers.items():
         node: Any = load_node(process)
         samples = get_samples(node)
         if samples is None:
             continue
-        hosts = samples.scalars["host"].tolist()
-        rows = [row for row, host in enumerate(hosts) if host in number_of]
-        renumbered = np.array([number_of[hosts[row]] for row in rows], dtype=np.int64)
-        chosen = samples[np.array(rows, dtype=np.int64)].with_scalars(host=renumbered)
-        found.append(replace(chosen, history=()) if found else chosen)
-        places = list(number_of)
-        own = replace(get_hosts(node)[places], history=(), scalars={})
-        owners.append(own.with_scalars(host=[number_of[place] for place in places]))
-    if not found:
-        return None, None
-    return concatenate(fill_missing_scalars(found)), concatenate(owners)
+        chosen = _choose_hosts(samples, number_of)
+        ranked.append(replace(chosen, history=()) if ranked else chosen)
+        hosts.append(_choose_hosts(replace(get_hosts(node), scalars={}), number_of))
+        in_host = get_samples_in_host(node)
+        fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
+    if not ranked:
+        return None
+    return CampaignSamples(
+        concatenate(fill_missing_scalars(ranked)),
+        concatenate(hosts),
+        concatenate(fill_missing_scalars(fixed)) if fixed else None,
+    )
+
+
+def _choose_hosts(batch: StructureBatch, number_of: Mapping[int, int]) -> StructureBatch:
+    """Return the structures of some hosts, with other indices of them."""
+    hosts = batch.host_indices.tolist()
+    rows = np.array([row for row, host in enumerate(hosts) if host in number_of], dtype=np.int64)
+    renumbered = np.array([number_of[hosts[row]] for row in rows], dtype=np.int64)
+    return batch[rows].with_scalars(host=renumbered)
 
 
 def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> list[StructureData]:

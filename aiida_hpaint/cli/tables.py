@@ -42,12 +42,15 @@ class HostResult:
         The candidates (samples with a rank), in that order.
     host
         The host, with what is known of its source; None if it is not at hand.
+    in_host
+        The best candidate while its host was fixed; None if it is not at hand.
     """
 
     label: str
     samples: StructureBatch
     ranked: StructureBatch
     host: StructureBatch | None = None
+    in_host: StructureBatch | None = None
 
     @property
     def best(self) -> StructureBatch | None:
@@ -94,11 +97,25 @@ class HostResult:
 
 
 def group_rows_by_host(
-    samples: StructureBatch, hosts: StructureBatch | None = None
+    samples: StructureBatch,
+    hosts: StructureBatch | None = None,
+    in_host: StructureBatch | None = None,
 ) -> list[HostResult]:
-    """Split samples by their host, in the order of the hosts, which are found by their index."""
+    """Split samples by their host, in the order of the hosts.
+
+    Parameters
+    ----------
+    samples
+        Ranked samples.
+    hosts
+        The hosts, which are found by their index.
+    in_host
+        The samples while their hosts were fixed, which are found by host and number.
+    """
     places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
     indices, ranks = samples.scalars["host"], samples.scalars["rank"]
+    keys = [] if in_host is None else _list_keys(in_host)
+    fixed = {key: row for row, key in enumerate(keys)}
     found = []
     for index in np.unique(indices).tolist():
         members = np.flatnonzero(indices == index)
@@ -106,8 +123,17 @@ def group_rows_by_host(
         ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
         label = samples.labels[int(members[0])]
         host = hosts[places[index]] if hosts is not None and index in places else None
-        found.append(HostResult(label, samples[members], samples[ordered], host))
+        best = _list_keys(samples[ordered[:1]])
+        row = fixed.get(best[0]) if best else None
+        before = in_host[row] if in_host is not None and row is not None else None
+        found.append(HostResult(label, samples[members], samples[ordered], host, before))
     return found
+
+
+def _list_keys(samples: StructureBatch) -> list[tuple[int, int]]:
+    """Return host and number of each sample, by which it is known in all stages."""
+    pairs = zip(samples.scalars["host"].tolist(), samples.scalars["sample"].tolist(), strict=True)
+    return list(pairs)
 
 
 def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
@@ -175,8 +201,10 @@ def write_host_files(
     for index, name in enumerate(make_safe_names(result.label for result in results)):
         best = results[index].best
         if best is not None:
-            host = results[index].host
-            files[index] = write_restored(best, folder, name, host=host, formats=formats)[0]
+            host, in_host = results[index].host, results[index].in_host
+            files[index] = write_restored(
+                best, folder, name, host=host, formats=formats, in_host=in_host
+            )[0]
     return files
 
 

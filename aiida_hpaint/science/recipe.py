@@ -35,7 +35,7 @@ from aiida_hpaint.science.stages import (
 )
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["STAGES", "Stage", "find_stage", "plan_finish", "plan_stages", "run_stage"]
+__all__ = ["FIXED_HOST", "STAGES", "Stage", "find_stage", "plan_finish", "plan_stages", "run_stage"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,9 @@ def _make_relaxation_inputs(
     return RelaxationInputs(relaxation=own, potential=settings.potential, select=select)
 
 
+FIXED_HOST = "relax_inserted"
+"""Stage after which inserted sites are where they belong in the host as its source has it."""
+
 STAGES: tuple[Stage, ...] = (
     Stage(
         name="sample",
@@ -183,7 +186,7 @@ STAGES: tuple[Stage, ...] = (
         ),
     ),
     Stage(
-        name="relax_inserted",
+        name=FIXED_HOST,
         title="relax inserted sites",
         about="Relax the inserted sites in the fixed host; the lowest `keep` of each host go on, "
         "and those within `keep_window` of the lowest.",

@@ -11,7 +11,7 @@ import numpy as np
 from aiida_hpaint.science.electrostatics.starting_points import select_guesses
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import plan_finish, plan_stages, run_stage
+from aiida_hpaint.science.recipe import FIXED_HOST, plan_finish, plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import (
     StageTools,
@@ -52,11 +52,14 @@ class Restoration:
     recording
         The samples as they were drawn, before any relaxation, and the way there; None unless
         asked for.
+    in_host
+        The samples after the stage `relax_inserted`, in which the host is fixed; None without it.
     """
 
     hosts: StructureBatch
     samples: StructureBatch
     recording: Recording | None = None
+    in_host: StructureBatch | None = None
 
     @property
     def trajectory(self) -> Trajectory | None:
@@ -247,15 +250,16 @@ def _run_stages(
     settings: RestorationSettings,
     tools: StageTools | None,
 ) -> Restoration:
-    recording = None
+    recording, in_host = None, None
     for name, inputs in plan_stages(settings).items():
         result = run_stage(name, structures, inputs, tools)
         structures = result.structures
+        in_host = structures if name == FIXED_HOST else in_host
         if result.trajectory is not None:
             # Nothing is recorded of proposals, which follow after all that was sampled.
             recording = Recording(structures[: len(result.trajectory)], result.trajectory)
     samples = finish_restoration(structures, hosts, plan_finish(settings))
-    return Restoration(hosts, samples, recording)
+    return Restoration(hosts, samples, recording, in_host)
 
 
 def _refuse_dft(settings: RestorationSettings) -> None:

@@ -145,12 +145,11 @@ def test_known_hosts_belong_to_the_campaign(
     assert process is None
     state = read_campaign_state(group)
     assert (state.restored, state.without, state.total) == (2, 1, 3)
-    samples, owners = collect_campaign_samples(group)
-    assert samples is not None
-    assert owners is not None
-    assert owners.labels == ("a", "b", "c")
-    assert samples.labels == ("a", "b", "c")
-    assert samples.scalars["host"].tolist() == [0, 1, 2]
+    found = collect_campaign_samples(group)
+    assert found is not None
+    for batch in (found.samples, found.hosts):
+        assert batch.labels == ("a", "b", "c")
+        assert batch.scalars["host"].tolist() == [0, 1, 2]
 
     (first,) = pick_candidates(node, ["a"])
     assert first.get_formula() == "H2MgO2"

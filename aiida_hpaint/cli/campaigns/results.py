@@ -60,7 +60,11 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
         report_campaign(group, folder, formats)
         return
     node = find_restoration(pk)
-    from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
+    from aiida_hpaint.workflows.restore.progress import (
+        get_hosts,
+        get_samples,
+        get_samples_in_host,
+    )
 
     samples = get_samples(node)
     if samples is None:
@@ -68,7 +72,14 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
     if not node.is_finished_ok:
         click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
-    report_restoration(samples, folder, node, hosts=get_hosts(node), formats=formats)
+    report_restoration(
+        samples,
+        folder,
+        node,
+        hosts=get_hosts(node),
+        in_host=get_samples_in_host(node),
+        formats=formats,
+    )
 
 
 def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] = ("cif",)) -> None:
@@ -90,15 +101,15 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
     )
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
-    samples, hosts = collect_campaign_samples(group)
+    found = collect_campaign_samples(group)
     state = read_campaign_state(group, with_jobs=False)
-    if samples is None:
+    if found is None:
         raise click.ClickException(
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
-    results = group_rows_by_host(samples, hosts)
-    files = write_host_files(results, samples, output, formats)
+    results = group_rows_by_host(found.samples, found.hosts, found.in_host)
+    files = write_host_files(results, found.samples, output, formats)
     unrestored = describe_unrestored(results)
     restored = sum(result.is_restored for result in results)
     if len(results) <= _SHOWN:

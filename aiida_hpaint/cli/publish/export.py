@@ -297,11 +297,16 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.cli.tables import group_rows_by_host, write_host_files
-    from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
+    from aiida_hpaint.workflows.restore.progress import (
+        get_hosts,
+        get_samples,
+        get_samples_in_host,
+    )
 
     samples = get_samples(node)
     assert samples is not None
-    write_host_files(group_rows_by_host(samples, get_hosts(node)), samples, folder)
+    results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node))
+    write_host_files(results, samples, folder)
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:

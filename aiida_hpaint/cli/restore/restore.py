@@ -63,15 +63,19 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     """Restore hosts, wait, and show the results."""
     from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
 
-    task, node, recording = prepare_task(files, flags), None, None
+    task, node, recording, in_host = prepare_task(files, flags), None, None, None
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
+        in_host = restoration.in_host
     else:
         node = submit_task(obj["profile"], task)
+        from aiida_hpaint.workflows.restore.progress import get_samples_in_host
+
         samples = wait_for_samples(node)
+        in_host = get_samples_in_host(node)
     all_restored = report_restoration(
-        samples, flags["output"], node, hosts=task.hosts, formats=flags["formats"]
+        samples, flags["output"], node, hosts=task.hosts, in_host=in_host, formats=flags["formats"]
     )
     if task.settings.sampling is not None and task.settings.sampling.record:
         source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
@@ -88,6 +92,7 @@ def report_restoration(
     node: ProcessNode | None,
     *,
     hosts: StructureBatch | None,
+    in_host: StructureBatch | None = None,
     formats: Sequence[str] = ("cif",),
 ) -> bool:
     """Write files, show the table and where the provenance is; return if all are restored."""
@@ -100,7 +105,7 @@ def report_restoration(
         write_host_files,
     )
 
-    results = group_rows_by_host(samples, hosts)
+    results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)
     make_console().print(make_host_table(results, files))
     for line in describe_notices(results):

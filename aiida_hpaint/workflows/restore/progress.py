@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
+from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.science.recipe import FIXED_HOST, STAGES
 from aiida_hpaint.science.stages import FinishInputs
-from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
@@ -19,7 +20,9 @@ __all__ = [
     "find_paused_jobs",
     "find_restorations",
     "get_chunk_count",
+    "get_hosts",
     "get_samples",
+    "get_samples_in_host",
     "list_planned_stages",
     "list_stage_states",
 ]
@@ -144,6 +147,16 @@ def get_hosts(restoration: ProcessNode) -> StructureBatch:
     """Return the hosts of a restoration, with what is known of their sources."""
     found: StructureBatch = restoration.inputs.graph_inputs.hosts.batch
     return found
+
+
+def get_samples_in_host(restoration: ProcessNode) -> StructureBatch | None:
+    """Return the samples after the stage with fixed hosts; None if it has not ended."""
+    found = [
+        state.node.outputs.structures.batch
+        for state in list_stage_states(restoration)
+        if state.stage == FIXED_HOST and state.is_over and "structures" in state.node.outputs
+    ]
+    return concatenate(fill_missing_scalars(found)) if found else None
 
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:

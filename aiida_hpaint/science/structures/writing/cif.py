@@ -39,6 +39,7 @@ def write_cif(
     host: StructureBatch | None = None,
     version: Version = INSERTED,
     tolerance: float = TOLERANCE,
+    in_host: StructureBatch | None = None,
 ) -> str:
     """Write one restored structure as CIF, also to a file if a path is given.
 
@@ -57,12 +58,15 @@ def write_cif(
     host
         The host that it was made from, as it was read, with its metadata.
     version
-        `inserted`: sites of the host as the source has them, inserted ones where the answer has
-        them, or where its stage `relax_inserted` has them. `relaxed`: all sites where the answer
-        has them, without the drift, and with their displacements.
+        `inserted`: sites of the host as the source has them, inserted ones where `in_host` has
+        them, or else with their vectors from the sites that carry them in the answer.
+        `relaxed`: all sites where the answer has them, without the drift, and with their
+        displacements.
     tolerance
         Largest distance in Å between an image of a site and its equivalent for an operation that
         is kept.
+    in_host
+        The answer while its host was fixed, see `describe_crystal`.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def write_cif(
     ValueError
         If there are several structures, or other sites than those of the host.
     """
-    text = format_cif(describe_crystal(answer, host, version, tolerance))
+    text = format_cif(describe_crystal(answer, host, version, tolerance, in_host))
     if path is not None:
         Path(path).write_text(text, encoding="utf-8", newline="\n")
     return text

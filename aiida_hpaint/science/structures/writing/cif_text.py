@@ -15,7 +15,21 @@ _WIDTH = 76
 _LONGEST = 20_000
 """Largest number of characters of a text; foreign labels and messages can have any length."""
 
-_MARKUP = str.maketrans({"Å": "\\%A", "°": "\\%", "³": "^3^", "²": "^2^"})
+_MARKUP = str.maketrans(
+    {
+        "Å": "\\%A",
+        "°": "\\%",
+        "³": "^3^",
+        "²": "^2^",
+        "±": "+-",
+        "≤": "<=",
+        "≥": ">=",
+        "·": ".",
+        "\u2013": "-",
+        "\u2212": "-",
+        "\u00d7": "x",
+    }
+)
 """CIF markup for what is not ASCII; the rest becomes question marks."""
 
 

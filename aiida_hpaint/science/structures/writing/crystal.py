@@ -22,6 +22,7 @@ from aiida_hpaint.science.structures.writing.versions import (
     Version,
     check_answer,
     find_parents,
+    place_in_fixed_host,
     place_sites,
 )
 from aiida_hpaint.science.types import FloatArray
@@ -59,6 +60,8 @@ class RestoredCrystal:
         The asymmetric unit: sites of the host in their order, then inserted ones.
     displacements : (n,)
         How far each site of the host moved, in Å, without the drift.
+    tolerance
+        Largest distance in Å between an image and its site for an operation that is kept.
     averaged_by
         Largest shift of a site in Å by which the structure was made symmetric.
     notes
@@ -73,6 +76,7 @@ class RestoredCrystal:
     names: NamedGroup
     sites: tuple[UniqueSite, ...]
     displacements: FloatArray
+    tolerance: float
     averaged_by: float
     notes: tuple[str, ...]
 
@@ -87,6 +91,7 @@ def describe_crystal(
     host: StructureBatch | None = None,
     version: Version = INSERTED,
     tolerance: float = TOLERANCE,
+    in_host: StructureBatch | None = None,
 ) -> RestoredCrystal:
     """Find out how one version of an answer is given back.
 
@@ -101,6 +106,9 @@ def describe_crystal(
         `inserted` or `relaxed`.
     tolerance
         Largest distance in Å between an image and its site for an operation that is kept.
+    in_host
+        The answer while its host was fixed, for the version `inserted`. Without it, inserted sites
+        keep their vectors from the sites that carry them in the answer.
 
     Raises
     ------
@@ -113,6 +121,9 @@ def describe_crystal(
     parents = find_parents(answer)
     base = remove_inserted(answer) if host is None else host
     placed = place_sites(base, answer, version, parents)
+    moves: tuple[str, ...] = ()
+    if version == INSERTED and in_host is not None:
+        placed, moves = place_in_fixed_host(placed, in_host, answer, parents)
     source = read_source(base)
     candidates, notes = _find_candidates(base, source)
     # Inserted sites are never equivalent to sites of the host, which a source lists.
@@ -134,10 +145,11 @@ def describe_crystal(
         names=names,
         sites=list_unique_sites(structure, source, symmetry, parents),
         displacements=np.linalg.norm(moved, axis=1),
+        tolerance=tolerance,
         averaged_by=float(np.linalg.norm(shifts, axis=1).max(initial=0.0)),
-        notes=(*source.notes, *notes),
+        notes=(*source.notes, *notes, *moves),
     )
-    reason = _explain_reduction(found, candidates, tolerance)
+    reason = _explain_reduction(found, candidates)
     return replace(found, notes=(*found.notes, *reason))
 
 
@@ -164,9 +176,7 @@ def _find_candidates(
     return exact.operations, (note,)
 
 
-def _explain_reduction(
-    crystal: RestoredCrystal, candidates: SymmetryOperations, tolerance: float
-) -> tuple[str, ...]:
+def _explain_reduction(crystal: RestoredCrystal, candidates: SymmetryOperations) -> tuple[str, ...]:
     """Say what the space group was reduced to, and which site no longer fits."""
     if crystal.keeps_symmetry:
         return ()
@@ -182,6 +192,6 @@ def _explain_reduction(
         before = f"{len(candidates)} operations, which are no group,"
     return (
         f"Space group reduced from {before} to {crystal.names}, because "
-        f"{len(lost)} of {symmetry.tried} operations move {shown} farther than {tolerance:g} "
-        f"Å from any equivalent site{split}.",
+        f"{len(lost)} of {symmetry.tried} operations move {shown} farther than "
+        f"{crystal.tolerance:g} Å from any equivalent site{split}.",
     )

@@ -40,7 +40,7 @@ def add_provenance(block: cif.Block, crystal: RestoredCrystal, notes: Sequence[s
         "source_block": known.get("block"),
         "source_sha256": known.get("source_hash"),
         **_identify_models(crystal.structure.history),
-        "symmetry_tolerance": None,
+        "symmetry_tolerance": crystal.tolerance,
         "averaged_by": round(crystal.averaged_by, 4),
     }
     for name, values in crystal.structure.scalars.items():

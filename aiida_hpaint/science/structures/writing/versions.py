@@ -19,6 +19,7 @@ __all__ = [
     "check_answer",
     "find_nearest_image",
     "find_parents",
+    "place_in_fixed_host",
     "place_sites",
 ]
 
@@ -125,3 +126,29 @@ def place_sites(
         placed[index] = image - shifts[parent]
     placed[~inserted] = before
     return np.asarray(placed)
+
+
+def place_in_fixed_host(
+    placed: FloatArray, in_host: StructureBatch, answer: StructureBatch, parents: IntArray
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return (n, 3) coordinates with inserted sites where they were while the host was fixed.
+
+    Where H changed the atom that carries it later, all stay where they are, and a note says so.
+
+    Parameters
+    ----------
+    placed : (n, 3)
+        Fractional coordinates of the version `inserted`.
+    in_host
+        The answer while its host was fixed; a batch of one.
+    answer
+        The answer.
+    parents : (n,)
+        Site that carries each site in the answer.
+    """
+    if not np.array_equal(in_host.numbers, answer.numbers) or not in_host.placed[0]:
+        return placed, ()
+    if not np.array_equal(find_parents(in_host), parents):
+        note = "H changed the atom that carries it when all sites were relaxed."
+        return placed, (note,)
+    return np.where(answer.inserted[:, None], in_host.frac_coords, placed), ()

@@ -239,3 +239,15 @@ def test_the_host_has_to_be_the_right_one(
 ) -> None:
     with pytest.raises(ValueError, match="host sites are not those of the host brucite"):
         write_cif(rock_salt, host=brucite)
+
+
+def test_hydrogen_is_where_it_was_in_the_fixed_host(brucite_crystal: Crystal) -> None:
+    host, answer = brucite_crystal.host, brucite_crystal.answer
+    coords = answer.frac_coords.copy()
+    coords[3:, 2] += np.array([0.01, -0.01])
+    text = write_cif(answer, host=host, in_host=answer.with_coords(coords))
+    assert read_small(text).sites[2].fract.z == pytest.approx(coords[3, 2], abs=1e-5)
+    coords[3, 2] = 0.5
+    moved = write_cif(answer, host=host, in_host=answer.with_coords(coords))
+    assert "H changed the atom that carries it" in moved
+    assert read_small(moved).sites[2].fract.z == pytest.approx(answer.frac_coords[3, 2], abs=1e-5)
