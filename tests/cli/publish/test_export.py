@@ -60,7 +60,9 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
         "restoration_a_b_c/candidates.extxyz",
         "restoration_a_b_c/samples.csv",
         "restoration_a_b_c/script_alert_1_script.cif",
+        "restoration_a_b_c/script_alert_1_script_relaxed.cif",
         "restoration_a_b_c/x_31m_rm_c.cif",
+        "restoration_a_b_c/x_31m_rm_c_relaxed.cif",
     ]
     text = (output / "README.md").read_text("utf-8")
     assert text.startswith("# \\# \\<b\\>T\\</b\\>\n")

@@ -35,14 +35,14 @@ def run(*arguments: str | Path) -> Result:
 
 @pytest.mark.usefixtures("profile")
 def test_elements_are_restored_one_at_a_time(lithium: Path) -> None:
-    result = run(lithium, "--add", "H:1,Na:1")
+    result = run(lithium, "--add", "H:1,Na:1", "--trust", "add")
     assert result.exit_code == 1
     assert "lithium: insert one element at a time, not H, Na" in result.output
 
 
 @pytest.mark.usefixtures("profile")
 def test_unknown_settings_are_told(lithium: Path) -> None:
-    result = run(lithium, "--add", "H:1", "--set", "pinbal.keep=2")
+    result = run(lithium, "--add", "H:1", "--trust", "add", "--set", "pinbal.keep=2")
     assert result.exit_code == 1
     assert "did you mean pinball?" in result.output
 
@@ -50,7 +50,7 @@ def test_unknown_settings_are_told(lithium: Path) -> None:
 @pytest.mark.dft
 @pytest.mark.usefixtures("daemon", "pw_code", "pp_code", "pseudo_family")
 def test_a_host_becomes_a_cif_and_a_row(lithium: Path, tmp_path: Path) -> None:
-    result = run(lithium, "--add", "H:1", *QUICK, "--output", tmp_path / "out")
+    result = run(lithium, "--add", "H:1", "--trust", "add", *QUICK, "--output", tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "hosts: 1/1" in result.output
     restored = read_hosts(tmp_path / "out" / "lithium.cif")
