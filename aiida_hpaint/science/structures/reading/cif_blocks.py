@@ -95,21 +95,22 @@ def _read_block(name: str, block: cif.Block) -> CifBlock:
     from gemmi import cif
 
     values: dict[str, list[str]] = {}
-    raw, notes = [], []
+    left_out, notes = [], []
     for item in block:
         columns = _list_columns(item)
-        if any(_RAW_DATA.match(_normalise(tag)) for tag, _ in columns):
-            raw.append(item)
-            continue
-        for tag, column in columns:
-            key = _normalise(tag)
+        repeated = [tag for tag, _ in columns if _normalise(tag) in values]
+        is_raw = any(_RAW_DATA.match(_normalise(tag)) for tag, _ in columns)
+        # What is given back has to be a CIF that other programs read.
+        if is_raw or (columns and len(repeated) == len(columns)):
+            left_out.append(item)
+        for tag, column in () if is_raw else columns:
             texts = [v if cif.is_null(v) else cif.as_string(v) for v in column]
-            if key in values:
-                _check_repeated(name, block.name, tag, values[key] == texts)
+            if _normalise(tag) in values:
+                _check_repeated(name, block.name, tag, values[_normalise(tag)] == texts)
                 notes.append(f"{tag} is given twice: the first one was used.")
             else:
-                values[key] = texts
-    for item in raw:
+                values[_normalise(tag)] = texts
+    for item in left_out:
         item.erase()
     return CifBlock(block.name.strip(), values, block.as_string(), tuple(notes))
 

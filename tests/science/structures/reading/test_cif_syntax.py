@@ -79,6 +79,7 @@ def test_names_with_two_values_are_errors_where_they_matter() -> None:
     block, notes = parse("data_x\n_journal_year 1999\n_journal_year 2000\n")
     assert block.values["_journal_year"] == ["1999"]
     assert len(notes) == 1
+    assert "2000" not in block.text
 
 
 def test_text_fields_hold_no_blocks() -> None:

@@ -134,7 +134,7 @@ def test_numbered_hydrogens_of_an_oxygen_are_no_water() -> None:
     assert choose_element("H2O1", {"H", "O", "Na"}, ["H2O1", "Na1"]).symbol == "O"
 
 
-@pytest.mark.parametrize("label", ["M1", "T1", "A", "X", "Dum1", "vac", "?", "1", "Q1", ""])
+@pytest.mark.parametrize("label", ["M1", "T1", "Ts1", "A", "X", "Dum1", "vac", "?", "1", "Q1", ""])
 def test_labels_that_name_no_element(label: str) -> None:
     assert choose_element(label).symbol is None
     assert choose_element(label, {"O", "Si"}).symbol is None
