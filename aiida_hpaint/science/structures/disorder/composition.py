@@ -13,6 +13,7 @@ from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
 _FITTING = 0.1  # part of the atoms by which formula and sites may differ
+_TRACE = 0.05  # part of the atoms
 _WHOLE_UNITS = 0.05  # part by which the number of formula units may differ from a whole one
 _COMPLETE = 0.03  # part of the hydrogen that rounding may hide
 _SAME = 0.02  # atoms in the cell
@@ -44,6 +45,17 @@ class Change:
     hydrogen: float | None
     charge: float | None
     replaced: float
+
+    @property
+    def vanished(self) -> list[str]:
+        """Elements that were more than traces and are gone, without others in their place."""
+        total = sum(self.before.values())
+        lost = total - sum(self.after.values())
+        return [
+            element
+            for element, amount in self.before.items()
+            if amount > _TRACE * total and not self.after.get(element) and lost > amount / 2
+        ]
 
     @property
     def is_none(self) -> bool:

@@ -46,11 +46,14 @@ class Fragment:
         Their elements, in alphabetical order.
     occupancy
         Their median occupancy.
+    is_group
+        Whether the file has them in a disorder group.
     """
 
     sites: tuple[int, ...]
     symbols: tuple[str, ...]
     occupancy: float
+    is_group: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +142,7 @@ def find_fragments(images: Images) -> tuple[Fragment, ...]:
             tuple(part),
             tuple(sorted(sites[index].symbol for index in part)),
             float(np.median([sites[index].occupancy for index in part])),
+            bool(sites[part[0]].group),
         )
         for part in sorted(parts)
     )

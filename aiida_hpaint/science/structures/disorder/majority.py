@@ -109,13 +109,14 @@ def _choose_fragments(
     """Choose fragments such that an image of each can be present at each of its places."""
     owners, occupancies = fragments.owners, fragments.occupancies
     shares, rivals = find_rivals(fragments, neighbours)
+    strengths = _find_strengths(fragments, shares, rivals)
     weights = np.zeros(len(fragments.fragments))
     for image in np.unique(owners, return_index=True)[1].tolist():
         owner = int(owners[image])
         around = occupancies[image] + sum(occupancies[other] for other in neighbours[image])
         if around > 0.5 + FULL and image not in fragments.blocked:
             places = np.sum(owners == owner) * occupancies[image] / shares[owner]
-            weights[owner] = places * shares[owner] ** _POWER
+            weights[owner] = places * strengths[owner] ** _POWER
             weights[owner] += _ORDER * (1 - owner / len(weights))
     costs: dict[tuple[int, int], float] = defaultdict(float)
     for (u, v), cost in crowding.items():
@@ -125,6 +126,24 @@ def _choose_fragments(
     chosen = select(weights, rivals, _find_capacities(fragments, shares), penalties)
     main = chosen[weights[chosen] > 0]
     return np.sort(np.concatenate([main, _share_ties(fragments, neighbours, main)]))
+
+
+def _find_strengths(
+    fragments: FragmentImages, shares: dict[int, float], rivals: set[tuple[int, int]]
+) -> dict[int, float]:
+    """Return the shares, but for groups that the file does not say to be larger than a rival.
+
+    A group that excludes its own images has a larger share than another of the same occupancy,
+    which would have a place at each of them.
+    """
+    strengths = dict(shares)
+    for pair in rivals:
+        for one, other in (pair, pair[::-1]):
+            larger, smaller = fragments.fragments[one], fragments.fragments[other]
+            both = larger.is_group and smaller.is_group
+            if both and larger.occupancy >= smaller.occupancy - FULL:
+                strengths[other] = min(strengths[other], shares[one])
+    return strengths
 
 
 def _share_ties(

@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.disorder.cleaning import (
     find_split_sites,
     merge_equal_rows,
 )
-from aiida_hpaint.science.structures.disorder.composition import compare, replace_formula
+from aiida_hpaint.science.structures.disorder.composition import Change, compare, replace_formula
 from aiida_hpaint.science.structures.disorder.exclusion import overlap
 from aiida_hpaint.science.structures.disorder.fragments import FragmentImages, is_full
 from aiida_hpaint.science.structures.disorder.hydrogen import (
@@ -33,7 +33,7 @@ from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_
 from aiida_hpaint.science.structures.records import Record
 
 _MOST_REPLACED = 1 / 3
-"""Part of the atoms beyond which an ordered structure is another compound."""
+"""Part of the atoms that may change: beyond it an ordered structure is another compound."""
 
 
 def order_record(record: Record, policy: str) -> list[Record]:
@@ -116,7 +116,7 @@ def _finish(
     """Adapt the formula of an ordered record, check it, and add what was changed."""
     after = Images.of(ordered)
     change = compare(listed, after, sum(each.count for each in aside))
-    _check(after, change.replaced)
+    _check(after, change)
     if not change.is_none or (aside and "sum" not in ordered.formulas):
         ordered = replace_formula(ordered, change)
     changes = [*changes, *describe_contents(change)]
@@ -138,12 +138,13 @@ def _refuse(record: Record) -> list[HostProblem]:
     ]
 
 
-def _check(after: Images, replaced: float) -> None:
+def _check(after: Images, change: Change) -> None:
     label = after.record.label
-    if replaced > _MOST_REPLACED:
+    if change.replaced > _MOST_REPLACED or change.vanished:
+        without = f", with no {' and '.join(change.vanished)} left" if change.vanished else ""
         reason = (
-            f"its main components leave out or replace {100 * replaced:.0f} % of the atoms: what "
-            "is left is another compound"
+            f"ordering leaves out or replaces {100 * change.replaced:.0f} % of its atoms{without}: "
+            "what is left is another compound"
         )
         remedy = "Choose one ordered configuration, or try --disorder ordered:N"
         raise make_host_error(label, reason, remedy)

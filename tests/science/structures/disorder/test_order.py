@@ -322,6 +322,13 @@ def test_another_compound_is_refused(make_record: MakeRecord) -> None:
         order_record(make_record((9, 9, 20), PMMM, rows), "majority")
 
 
+def test_a_crystal_that_loses_an_element_is_refused(make_record: MakeRecord) -> None:
+    rows: list[tuple[Any, ...]] = [("S1", "S", 0.5, 0.5, 0.5, 0.45)]
+    rows += [(f"O{n}", "O", 0, 0, n / 5, 1) for n in range(4)]
+    with pytest.raises(HostError, match="with no S left: what is left is another compound"):
+        order_record(make_record((9, 9, 20), P1, rows), "majority")
+
+
 def test_ordered_cells_keep_the_composition(make_record: MakeRecord) -> None:
     rows = [
         ("Al1", "Al", 0, 0, 0, 0.5),
