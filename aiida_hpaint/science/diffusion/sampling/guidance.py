@@ -82,7 +82,9 @@ class Guidance:
         mean of positions at a bond's length from the parent is not farther than that, and it is
         closer where the direction of the bond is open. A position that is too far by some factor
         moves to where it is too close by a power of this factor: one just outside moves little,
-        one near another atom says nothing about the direction and ends at the parent.
+        one near another atom says nothing about the direction and ends at the parent. Nor is the
+        mean closer than it would be if all directions were equally likely, given the noisy
+        position: among symmetric ones the network may not choose, and leave the site on its parent.
 
         Parameters
         ----------
@@ -94,16 +96,27 @@ class Guidance:
             return estimate
         cells, level = crystals.cells, levels[:, None, None]
         denoised = crystals.frac - torch.linalg.solve(axes, level * estimate, left=False)
-        shifts = denoised - self.parents
-        bonds = (shifts - torch.round(shifts)) @ cells
+        bonds, noisy = (self._find_bonds(crystals, frac) for frac in (denoised, crystals.frac))
         found = torch.linalg.vector_norm(bonds, dim=-1)
         # Noise levels may be fractional; this one is in Å.
         volumes = torch.linalg.det(cells) / torch.linalg.det(axes)
-        squared = (levels * volumes.abs() ** (1 / 3)).square()
-        strength = (squared / (squared + TOLERANCE**2))[:, None]
+        squared = (levels * volumes.abs() ** (1 / 3)).square()[:, None]
+        strength = squared / (squared + TOLERANCE**2)
         excess = torch.where(
             self.guided, (1 - (self.lengths / found) ** STEEPNESS).clamp(min=0.0), 0.0
         )
-        pulls = -(strength * excess)[..., None] * bonds
-        moves: Tensor = torch.linalg.solve(cells, pulls, left=False) @ axes
-        return estimate - moves / level
+        # Mean resultant length of the von Mises-Fisher distribution, that of noisy directions.
+        sharpness = self.lengths * torch.linalg.vector_norm(noisy, dim=-1) / squared
+        sharpness = sharpness.clamp(min=1e-3)  # at 0 both terms of the length are infinite
+        least = self.lengths * (1 / torch.tanh(sharpness) - 1 / sharpness)
+        lacking = torch.where(self.guided, (least - found).clamp(min=0.0), 0.0)
+        pulls = lacking[..., None] * normalize(noisy, dim=-1) - excess[..., None] * bonds
+        shifts = torch.linalg.solve(cells, strength[..., None] * pulls, left=False)
+        corrected: Tensor = estimate - shifts @ axes / level
+        return corrected
+
+    def _find_bonds(self, crystals: Crystals, frac: Tensor) -> Tensor:
+        """Return the shortest vectors (B, N, 3) in Å from the parents to positions."""
+        shifts = frac - self.parents
+        bonds: Tensor = (shifts - torch.round(shifts)) @ crystals.cells
+        return bonds

@@ -12,7 +12,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import SampleRequest
 from aiida_hpaint.science.diffusion.sampling.guidance import STEEPNESS, TOLERANCE, Guidance
 from aiida_hpaint.science.diffusion.sampling.noise_streams import NoiseStreams
 from aiida_hpaint.science.diffusion.sampling.requests import make_requests
-from aiida_hpaint.science.plausibility import count_misplaced
+from aiida_hpaint.science.plausibility import count_misplaced, find_implausible_samples
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.parents import write_parents
@@ -126,3 +126,49 @@ def test_samples_have_their_hydrogen_where_the_budget_says(generator: str, carri
     again = generate(host, settings.model_copy(update={"redraws": 6}))
     assert count_misplaced(again).sum() <= guided.sum()
     assert (again.scalars["draws"] > 1)[guided > 0].all()
+
+
+@pytest.mark.parametrize("distance", [0.4, 0.9, 1.6])
+def test_sites_on_their_parents_move_to_the_mean_of_all_directions(distance: float) -> None:
+    _, crystals, guidance = make_batch([0, -1])
+    site = 2 if guidance.guided[0, 2] else 3
+    level, direction = 0.5, np.array([0.48, 0.6, 0.64])
+    parent = guidance.parents[0, site] @ crystals.cells[0]
+    noisy = (crystals.frac @ crystals.cells).clone()
+    noisy[0, site] = parent + torch.as_tensor(distance * direction)
+    there = crystals.with_frac(noisy @ torch.linalg.inv(crystals.cells))
+    denoised = noisy.clone()
+    denoised[0, site] = parent
+    found = (correct(there, guidance, denoised, level)[0, site] - parent).numpy()
+    # The mean over directions, weighted with their probability given the noisy position.
+    normals = np.random.default_rng(0).standard_normal((400_000, 3))
+    bonds = LENGTH * normals / np.linalg.norm(normals, axis=1, keepdims=True)
+    weights = np.exp(-((bonds - distance * direction) ** 2).sum(1) / (2 * level**2))
+    mean = (weights[:, None] * bonds).sum(0) / weights.sum()
+    share = level**2 / (level**2 + TOLERANCE**2)
+    np.testing.assert_allclose(found, share * mean, atol=5e-3)
+
+
+def test_a_site_exactly_on_its_parent_stays_finite() -> None:
+    _, crystals, guidance = make_batch([0, 1])
+    at_parents = crystals.with_frac(
+        torch.where(guidance.guided[..., None], guidance.parents, crystals.frac)
+    )
+    levels = torch.full((1,), 0.1, dtype=torch.float64)
+    estimate = torch.zeros(1, 4, 3, dtype=torch.float64)
+    found = guidance.correct(at_parents, estimate, levels, crystals.cells)
+    assert torch.isfinite(found).all()
+
+
+def test_hydrogen_with_many_equivalent_directions_leaves_its_parent() -> None:
+    # Rock salt KOH: all directions of O-H are equivalent, and their mean is on the O atom.
+    numbers = np.array([19] * 4 + [8] * 4 + [1] * 4)
+    corners = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    frac = np.concatenate([corners, corners + 0.5, np.full((4, 3), np.nan)])
+    host = StructureBatch(("x",), np.eye(3)[None] * 5.78, [12], numbers, frac, numbers == 1)
+    settings = SamplingSettings(samples=3, steps=12, redraws=0)
+    free = generate(host, settings)
+    guided = generate(write_parents(host, [[4, 5, 6, 7]]), settings)
+    assert find_implausible_samples(free).all()
+    assert not find_implausible_samples(guided).any()
+    assert (count_misplaced(guided) == 0).all()
