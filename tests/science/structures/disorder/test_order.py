@@ -70,9 +70,13 @@ def test_the_charge_that_ordering_changes_is_said(make_record: MakeRecord) -> No
 def test_vacancies_are_filled_if_most_places_are(
     make_record: MakeRecord, occupancy: float, kept: bool
 ) -> None:
-    rows = [("Mg1", "Mg", 0, 0, 0, 1), ("OW1", "O", 0.5, 0.5, 0.5, occupancy)]
+    rows = [
+        ("Mg1", "Mg", 0, 0, 0, 1),
+        ("O1", "O", 0.5, 0, 0, 1),
+        ("OW1", "O", 0.5, 0.5, 0.5, occupancy),
+    ]
     found = ordered(make_record((5, 5, 5), PMMM, rows))
-    assert (len(found.sites) == 2) == kept
+    assert (len(found.sites) == 3) == kept
     assert any("OW1" in note and f"occupancy {occupancy}" in note for note in found.notes)
 
 
