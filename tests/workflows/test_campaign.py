@@ -132,7 +132,8 @@ def test_a_campaign_survives_its_worker_and_goes_on_without_repeating(
     assert len(controllers(name)) == 2
     run("results", name, "--output", str(tmp_path / "found"))
     found = sorted(os.listdir(tmp_path / "found"))
-    assert found == ["a.cif", "b.cif", "c.cif", "candidates.extxyz", "d.cif", "samples.csv"]
+    cifs = [f"{label}{version}.cif" for label in "abcd" for version in ("", "_relaxed")]
+    assert found == sorted([*cifs, "candidates.extxyz", "samples.csv"])
     check_provenance(name, tmp_path)
 
 
@@ -211,6 +212,9 @@ def test_sources_of_a_campaign_are_linked_and_marked(name: str, seed: int, tmp_p
     assert set(query.all(flat=True)) == {cif.uuid}
     assert cif.base.extras.get("hpaint")["structure"] == picked.uuid
     assert "Removed the marks of 1 nodes" in run("mark", name, "--remove")
+    # The only process of a campaign has its name as the label.
+    run("export", name, "--output", str(tmp_path / "published"))
+    assert len(list((tmp_path / "published").glob("*/samples.csv"))) == 1
 
     other = {**values, "settings": {**settings, "keep": 2}}
     output.write_text(json.dumps(other), "utf-8")

@@ -203,20 +203,23 @@ def _load_processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Gro
 
 
 def _load(source: str) -> tuple[list[Node], Group | None]:
-    """Return the nodes of a PK, a UUID or a label of a group, and the group."""
+    """Return the nodes of a campaign, a PK, a UUID or a label of a group, and the group."""
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import load_group, load_node
 
-    from aiida_hpaint.campaigns.group import CampaignGroup
+    from aiida_hpaint.campaigns.group import CampaignGroup, find_campaign
 
-    try:
-        return [load_node(source)], None
-    except (NotExistent, MultipleObjectsError, ValueError):
-        pass
-    try:
-        group = load_group(source)
-    except (NotExistent, MultipleObjectsError, ValueError):
-        raise click.ClickException(f"there is no node and no group {source}") from None
+    # First, since the process that runs a campaign has its name as the label.
+    group: Any = find_campaign(source)
+    if group is None:
+        try:
+            return [load_node(source)], None
+        except (NotExistent, MultipleObjectsError, ValueError):
+            pass
+        try:
+            group = load_group(source)
+        except (NotExistent, MultipleObjectsError, ValueError):
+            raise click.ClickException(f"there is no node and no group {source}") from None
     # Hosts that an earlier restoration had finished belong to the campaign, too.
     others = group.other_restorations if isinstance(group, CampaignGroup) else {}
     nodes = [*group.nodes, *(load_node(uuid) for uuid in others)]
