@@ -14,6 +14,7 @@ from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.disorder import order_record
+from aiida_hpaint.science.structures.doubts import note_doubts
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.insertion import Insert, validate_insert
@@ -149,6 +150,7 @@ def prepare_hosts(
         host = _checked(found.host, limits)
         if isinstance(host, HostError) or not host.placed[0]:
             return host
+        host = note_doubts(host)
         try:
             return fill_host(host, found.record, counts, symbol, settings, limits)
         except HostError as error:
