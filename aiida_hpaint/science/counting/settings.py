@@ -19,8 +19,12 @@ SCREENING = RestorationSettings(
     relax_all=RelaxationSettings(moving="all", fmax=0.1, max_steps=30),
     keep=1,
     keep_window=0.0,
+    checks=None,
 )
-"""Short restoration that is accurate enough to compare numbers of sites."""
+"""Short restoration that is accurate enough to compare numbers of sites.
+
+The energies decide, also those of hosts with so many sites that H2 forms.
+"""
 
 
 class ErrorRateSettings(Settings):
