@@ -43,10 +43,14 @@ def save_npz(batch: StructureBatch, target: _Target) -> None:
         if values.dtype.kind not in "fiubU":
             raise ValueError(f"scalar {name!r} has type {values.dtype}: use numbers or strings")
         arrays[f"scalar_{index}"] = values
+    # All samples of a host have the same metadata, or nearly so.
+    texts = [json.dumps(entry) for entry in batch.metadata]
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     header = {
         "format": FORMAT_VERSION,
         "scalars": list(batch.scalars),
-        "metadata": list(batch.metadata),
+        "metadata": list(places),
+        "metadata_rows": [places[text] for text in texts],
         "history": list(batch.history),
     }
     arrays["header"] = np.array(json.dumps(header))
@@ -85,7 +89,7 @@ def _from_arrays(file: Any, header: dict[str, Any]) -> StructureBatch:
     return StructureBatch(
         labels=tuple(file["labels"].tolist()),
         scalars={name: file[f"scalar_{i}"] for i, name in enumerate(header["scalars"])},
-        metadata=tuple(header["metadata"]),
+        metadata=tuple(json.loads(header["metadata"][row]) for row in header["metadata_rows"]),
         history=tuple(header["history"]),
         **{name: file[name] for name in _ARRAYS[1:]},
     )
