@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase import Atoms
-from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
+
+if TYPE_CHECKING:
+    from ase import Atoms
 
 __all__ = ["note_doubts"]
 
@@ -46,6 +47,9 @@ def note_doubts(host: StructureBatch) -> StructureBatch:
 
 
 def _find_lone_metals(host: StructureBatch) -> Iterator[str]:
+    from ase.data import covalent_radii
+    from ase.neighborlist import neighbor_list
+
     atoms, sites = _get_placed(host)
     first = neighbor_list("i", atoms, ISOLATED * covalent_radii[atoms.numbers])
     alone = np.setdiff1d(np.flatnonzero(~np.isin(atoms.numbers, _MAY_BE_ALONE)), first)
@@ -55,6 +59,9 @@ def _find_lone_metals(host: StructureBatch) -> Iterator[str]:
 
 
 def _find_close_anions(host: StructureBatch) -> Iterator[str]:
+    from ase.data import covalent_radii
+    from ase.neighborlist import neighbor_list
+
     atoms, sites = _get_placed(host)
     first, second, image, distance = neighbor_list(
         "ijSd", atoms, BONDED * covalent_radii[atoms.numbers]
@@ -80,6 +87,8 @@ def _find_close_anions(host: StructureBatch) -> Iterator[str]:
 
 
 def _get_placed(host: StructureBatch) -> tuple[Atoms, np.ndarray]:
+    from ase import Atoms
+
     """Return the atoms of the host that have a position, and their sites."""
     sites = np.flatnonzero(np.isfinite(host.frac_coords).all(1) & ~host.inserted)
     coords = host.frac_coords[sites]
