@@ -87,9 +87,9 @@ def _find_close_anions(host: StructureBatch) -> Iterator[str]:
 
 
 def _get_placed(host: StructureBatch) -> tuple[Atoms, np.ndarray]:
+    """Return the atoms of the host that have a position, and their sites."""
     from ase import Atoms
 
-    """Return the atoms of the host that have a position, and their sites."""
     sites = np.flatnonzero(np.isfinite(host.frac_coords).all(1) & ~host.inserted)
     coords = host.frac_coords[sites]
     return Atoms(host.numbers[sites], scaled_positions=coords, cell=host.cells[0], pbc=True), sites
