@@ -119,6 +119,7 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
         assert sorted(os.listdir("found")) == [
             "candidates.extxyz",
             "mp-626151_a_b.cif",
+            "mp-626151_a_b_relaxed.cif",
             "samples.csv",
         ]
     missing = runner.invoke(main, ["results", "123456789"])
