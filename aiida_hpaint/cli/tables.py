@@ -21,6 +21,7 @@ from aiida_hpaint.science.structures import (
     write_restored,
 )
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.writing.crystal import TOLERANCE
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
@@ -237,15 +238,20 @@ def describe_notices(results: list[HostResult]) -> list[str]:
 
 
 def _extra(result: HostResult, name: str) -> str:
-    """Return how the lowest candidate was generated, or its space group and number."""
+    """Return how the lowest candidate was generated, or its space group and number.
+
+    The space group is the one within the tolerance of the CIF, not the one of exact coordinates.
+    """
     if result.best is None or name not in result.best.scalars:
         return "-"
-    value = result.best.scalars[name][0].item()
-    if name != "space_group" or not value:
-        return str(value or "-")
+    if name != "space_group":
+        return str(result.best.scalars[name][0].item() or "-")
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
-    return f"{sg_symbol_from_int_number(value)} ({value})"
+    from aiida_hpaint.science.symmetry.refine import find_space_group
+
+    number = find_space_group(result.best, TOLERANCE)
+    return f"{sg_symbol_from_int_number(number)} ({number})" if number else "-"
 
 
 def _numbers(result: HostResult) -> list[str]:

@@ -42,7 +42,7 @@ def test_every_encoding_gives_the_text(tmp_path: Path, data: bytes, note: str, p
     [
         ("x.cif", TEXT.encode("utf-16-le"), "zero bytes"),
         ("x.cif.gz", b"data_x", "no gzip file"),
-        ("x.cif.gz", gzip.compress(TEXT.encode())[:-12], "cut off"),
+        ("x.cif.gz", gzip.compress(TEXT.encode(), mtime=0)[:-12], "cut off"),
         ("x.cif.gz", b"", "cut off"),
     ],
 )
