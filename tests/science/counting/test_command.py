@@ -13,7 +13,9 @@ from aiida_hpaint.cli.restore.count import (
 )
 
 HOST = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
-FLAGS = dict.fromkeys(("protocol", "samples", "seed", "generator", "potential", "element"))
+FLAGS = dict.fromkeys(
+    ("protocol", "samples", "seed", "generator", "potential", "element", "disorder")
+)
 ROW = {
     "count": 2,
     "score": 0.9,

@@ -58,7 +58,7 @@ def test_candidates_are_scored() -> None:
     [
         ("quick", {}, "no protocol 'quick': choose from fast, balanced, stringent"),
         ("fast", {"sampling": {"sample": 3}}, "sampling.sample: did you mean sampling.samples?"),
-        ("fast", {"zzz": 3}, "no setting zzz: there is sampling, symmetry"),
+        ("fast", {"zzz": 3}, "no setting zzz: there is hosts, sampling, symmetry"),
         ("fast", {"sampling": {"samples": 0}}, "setting sampling.samples: .*greater.*got 0"),
         ("fast", {"score": {"max_step": 3}}, "score.max_step: did you mean score.max_steps?"),
         ("fast", {"candidates": 0}, "setting candidates: .*greater.*got 0"),
