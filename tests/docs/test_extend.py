@@ -127,6 +127,7 @@ def test_the_graph_measures_what_it_restores() -> None:
             "score": None,
             "relax_inserted": None,
             "relax_all": {"max_steps": 1},
+            "checks": None,
         },
     )
     graph = names["restore_and_measure"].build(
