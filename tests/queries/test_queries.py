@@ -21,6 +21,7 @@ LABELS = ("mp-1 <b>\x1b[31m", "../poison", "c")
 QUICK: dict[str, Any] = {
     "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
+    "checks": None,  # relaxations end early
     "score": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},
