@@ -81,7 +81,8 @@ def describe_outcome(inspection: Inspection) -> str:
     budget = inspection.budget
     if inspection.problems or budget is None:
         return "cannot be used: " + " ".join(
-            f"{problem.reason}. {problem.remedy}." for problem in inspection.problems
+            f"{f'{problem.site}: ' if problem.site else ''}{problem.reason}. {problem.remedy}."
+            for problem in inspection.problems
         )
     if not budget.missing:
         return f"nothing is missing: {budget.listed} {budget.symbol} in the cell are listed"

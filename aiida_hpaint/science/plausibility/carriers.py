@@ -56,23 +56,6 @@ def find_carriers(
     return carriers[:, contacts.inserted]
 
 
-def count_hydrogens_by_parent(carriers: IntArray, n_sites: int) -> IntArray:
-    """Count (S, n) the inserted sites that each site carries.
-
-    Parameters
-    ----------
-    carriers : (S, m) integers
-        Carriers of the inserted sites, -1 for none, as `find_carriers` returns them; or, as one
-        row, the parents that a budget names.
-    n_sites
-        Number n of sites of the structure.
-    """
-    counts = np.zeros((len(carriers), n_sites), dtype=np.int64)
-    rows, places = np.nonzero(carriers >= 0)
-    np.add.at(counts, (rows, carriers[rows, places]), 1)
-    return counts
-
-
 def find_shared(contacts: Contacts) -> BoolArray:
     """Return (S, m, n) whether each inserted site may also count as carried by each site.
 

@@ -50,7 +50,7 @@ def structures():
 @pytest.mark.parametrize(("name", "model", "modal"), MODELS)
 def test_energies_and_forces_equal_those_of_sevenn(name, model, modal):
     potential = get_potential(PotentialSettings(name=name, device="cpu"))
-    assert potential.is_folded
+    assert potential.folded is not None
     ours = potential.evaluate(*arguments(structures()))
     calculator, start = oracle(model, modal), 0
     for index, atoms in enumerate(structures()):
@@ -79,7 +79,7 @@ def test_the_cache_returns_the_same_network(name, model, modal, tmp_path, monkey
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "file"))
-    assert load("sevennet-0", None, "cpu").is_folded
+    assert load("sevennet-0", None, "cpu").folded is not None
 
 
 def test_a_network_from_the_cache_builds_what_it_cannot_fold(sevennet, monkeypatch):
@@ -105,7 +105,7 @@ def test_double_precision_as_the_default_of_torch_changes_nothing(sevennet):
         found = again.evaluate(*arguments(structures()))
     finally:
         torch.set_default_dtype(torch.float32)
-    assert again.is_folded
+    assert again.folded is not None
     np.testing.assert_array_equal(found.energies, expected.energies)
     np.testing.assert_array_equal(found.forces, expected.forces)
 

@@ -112,11 +112,6 @@ class SevenNet:
         """The folded network, if it is in use."""
         return self._folded
 
-    @property
-    def is_folded(self) -> bool:
-        """Whether the folded network is in use."""
-        return self._folded is not None
-
     def evaluate(
         self,
         numbers: IntArray,
