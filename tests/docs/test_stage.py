@@ -107,8 +107,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "examples" / "hosts" / "brucite.cif", folder / "host.cif")
     settings, field, function, entry, protocol = (block.body for block in EDITS)
     science = folder / "aiida_hpaint" / "science"
-    insert(science / "settings.py", f"{settings}\n\n", before="class RestorationSettings(")
-    insert(science / "settings.py", field, before="    validation: ValidationSettings | None")
+    whole = science / "settings" / "restoration.py"
+    insert(whole, f"{settings}\n\n", before="class RestorationSettings(")
+    insert(whole, field, before="    validation: ValidationSettings | None")
+    insert(whole.with_name("__init__.py"), f"    {NAMES},\n", before="    RestorationSettings,\n")
     insert(science / "stages.py", f"    {NAMES},\n", before="    PotentialSettings,\n")
     with (science / "stages.py").open("a", encoding="utf-8") as file:
         file.write(f"\n\n{function}")

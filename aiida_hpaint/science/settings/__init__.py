@@ -1,0 +1,61 @@
+"""The settings of a restoration: one object for Python, YAML, the command line and provenance."""
+
+from aiida_hpaint.science.settings.base import (
+    CAMPAIGN_CHUNK_SITES,
+    CHUNK_SITES,
+    Device,
+    Precision,
+    Scheme,
+    Settings,
+)
+from aiida_hpaint.science.settings.dft import (
+    DftSettings,
+    ValidationSettings,
+)
+from aiida_hpaint.science.settings.hosts import (
+    DEFAULT_HOST_SETTINGS,
+    HostSettings,
+)
+from aiida_hpaint.science.settings.peaks import (
+    PeaksSettings,
+    PinballSettings,
+    RestoreHydrogenSettings,
+)
+from aiida_hpaint.science.settings.relaxation import (
+    DEFAULT_SCORE,
+    CheckSettings,
+    PotentialSettings,
+    RelaxationSettings,
+)
+from aiida_hpaint.science.settings.restoration import (
+    RestorationSettings,
+)
+from aiida_hpaint.science.settings.sampling import (
+    FilterSettings,
+    SamplingSettings,
+    SymmetrySettings,
+)
+
+__all__ = [
+    "CAMPAIGN_CHUNK_SITES",
+    "CHUNK_SITES",
+    "DEFAULT_HOST_SETTINGS",
+    "DEFAULT_SCORE",
+    "CheckSettings",
+    "Device",
+    "DftSettings",
+    "FilterSettings",
+    "HostSettings",
+    "PeaksSettings",
+    "PinballSettings",
+    "PotentialSettings",
+    "Precision",
+    "RelaxationSettings",
+    "RestorationSettings",
+    "RestoreHydrogenSettings",
+    "SamplingSettings",
+    "Scheme",
+    "Settings",
+    "SymmetrySettings",
+    "ValidationSettings",
+]

@@ -1,0 +1,24 @@
+"""What all settings have in common."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float64", "float32", "bfloat16"]
+Scheme = Literal["td", "pos-only", "baseline", "repaint"]
+"""Inpainting schemes: how host sites enter the sampling; see `diffusion.sampling.schemes`."""
+
+CHUNK_SITES = 2000
+"""Largest number of host sites in a chunk, which one job per stage takes through the recipe."""
+
+CAMPAIGN_CHUNK_SITES = 5000
+"""The same for campaigns: with thousands of hosts, fewer and longer jobs."""
+
+
+class Settings(BaseModel):
+    """Base class of all settings: immutable, and strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())

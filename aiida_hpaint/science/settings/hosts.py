@@ -1,0 +1,33 @@
+"""How hosts are read."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from aiida_hpaint.science.settings.base import Settings
+
+
+class HostSettings(Settings):
+    """How hosts are read: what is made of disorder, and which statement about H is believed."""
+
+    disorder: str = Field(
+        "majority",
+        pattern=r"^(refuse|majority|ordered:[1-9]\d*)$",
+        description="'refuse' partial and mixed occupancy; 'majority': the main component of each "
+        "site and disorder group; 'ordered:N': the N most plausible ordered cells",
+    )
+    budget: dict[str, int] | None = Field(
+        None,
+        description="number of missing H atoms on each atom of a listed site, by its label, like "
+        "O1:1,Wat:2; null: as the record says",
+    )
+    trust: Literal["labels", "formula", "add"] | None = Field(
+        None,
+        description="what to believe in contradictions: labels (and other statements about single "
+        "sites), the formula, or the number that is given to add; null: such a record is refused",
+    )
+
+
+DEFAULT_HOST_SETTINGS = HostSettings()

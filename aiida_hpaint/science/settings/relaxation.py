@@ -1,0 +1,69 @@
+"""How arrangements are relaxed, and what the results are checked for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from aiida_hpaint.science.settings.base import Device, Settings
+
+
+class PotentialSettings(Settings):
+    """Settings of the machine-learned potential that relaxes and ranks."""
+
+    name: str = Field("sevennet-0", description="a name from `aiida-hpaint models list`")
+    model: str | None = Field(
+        None, description="path of the model file, for potentials that need one"
+    )
+    trust: bool = Field(False, description="allow a model file to run code that it contains")
+    device: Device = "auto"
+
+
+class RelaxationSettings(Settings):
+    """Settings of one relaxation stage; the cell never changes."""
+
+    moving: Literal["inserted", "all"] = "inserted"
+    optimizer: Literal["bfgs", "fire"] = "bfgs"
+    fmax: float = Field(
+        0.05,
+        gt=0,
+        description="force on every moving site below which a structure is converged, eV/Å",
+    )
+    max_steps: int = Field(
+        100, ge=0, description="largest number of optimiser steps; 0 only evaluates energies"
+    )
+    give_up_above: float | None = Field(
+        1.5,
+        gt=0,
+        description="drop a sample whose energy is this far above the lowest of its host after "
+        "`give_up_after` steps, eV",
+    )
+    give_up_after: int = Field(40, ge=1, description="optimiser steps before a sample is dropped")
+    max_sites_per_batch: int = Field(
+        400, ge=1, description="largest number of sites evaluated together"
+    )
+
+
+DEFAULT_SCORE = RelaxationSettings(max_steps=3)
+"""Score of settings that name `candidates`, or only some values of the score."""
+
+
+class CheckSettings(Settings):
+    """Limits of the checks of finished candidates, beside the host that they were made from.
+
+    Candidates that fail rank after those that pass; what is worth a notice is only said.
+    """
+
+    host_notice: float = Field(
+        0.3, gt=0, description="displacement of a host atom other than H that is worth a notice, Å"
+    )
+    host_limit: float = Field(
+        0.8, gt=0, description="displacement of a host atom other than H above which it fails, Å"
+    )
+    force_limit: float = Field(
+        1.0, gt=0, description="force above which a candidate that has not converged fails, eV/Å"
+    )
+    volume_per_hydrogen: float = Field(
+        8.0, ge=0, description="volume of the cell for each H below which a notice is given, Å³"
+    )

@@ -1,0 +1,80 @@
+"""The settings of a whole restoration."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from aiida_hpaint.science.settings.base import Settings
+from aiida_hpaint.science.settings.dft import ValidationSettings
+from aiida_hpaint.science.settings.hosts import HostSettings
+from aiida_hpaint.science.settings.relaxation import (
+    CheckSettings,
+    PotentialSettings,
+    RelaxationSettings,
+)
+from aiida_hpaint.science.settings.sampling import (
+    FilterSettings,
+    SamplingSettings,
+    SymmetrySettings,
+)
+
+
+class RestorationSettings(Settings):
+    """The whole recipe; `aiida_hpaint.science.recipe` says what its stages do.
+
+    A stage that is null is left out.
+    """
+
+    hosts: HostSettings = HostSettings()
+    sampling: SamplingSettings | None = Field(
+        SamplingSettings(),
+        description="null: inserted sites have positions already, which are relaxed and ranked",
+    )
+    symmetry: SymmetrySettings = SymmetrySettings()
+    filter: FilterSettings = FilterSettings()
+    potential: PotentialSettings = PotentialSettings()
+    score: RelaxationSettings | None = Field(
+        None,
+        description="short relaxation after which `candidates` are chosen; null: relax all samples",
+    )
+    candidates: int = Field(
+        10, ge=1, description="number of samples of each host that are relaxed after the score"
+    )
+    misplaced: float = Field(
+        0.5, ge=0, description="energy counted against each H of a sample at a wrong atom, eV"
+    )
+    relax_inserted: RelaxationSettings | None = Field(
+        RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"
+    )
+    relax_all: RelaxationSettings | None = Field(
+        RelaxationSettings(moving="all"), description="null: the host stays as it was measured"
+    )
+    keep: int = Field(
+        2, ge=1, description="lowest candidates of each host that go on after `relax_inserted`"
+    )
+    keep_window: float = Field(
+        0.02, ge=0, description="also keep candidates within this energy of the lowest, eV per atom"
+    )
+    checks: CheckSettings | None = Field(
+        CheckSettings(), description="checks of finished candidates; null: none, all of them pass"
+    )
+    validation: ValidationSettings | None = Field(
+        None, description="relaxation of the lowest candidates with Quantum ESPRESSO; null: none"
+    )
+
+    @property
+    def final_relaxation(self) -> RelaxationSettings:
+        """Relaxation of complete structures, like references: all sites, as `relax_all` says."""
+        return self.relax_all or RelaxationSettings(moving="all")
+
+    def require_sampling(self) -> SamplingSettings:
+        """Return the settings of sampling, for what cannot do without.
+
+        Raises
+        ------
+        ValueError
+            If sampling is off.
+        """
+        if self.sampling is None:
+            raise ValueError("sampling is null, but this draws samples: give settings of sampling")
+        return self.sampling
