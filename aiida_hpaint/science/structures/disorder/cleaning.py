@@ -1,4 +1,4 @@
-"""Occupancies that are not meant as they are written, and split sites that have none."""
+"""Occupancies that are not meant as they are written, and overlapping sites that have none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from aiida_hpaint.science.structures.disorder.exclusion import overlap
 from aiida_hpaint.science.structures.disorder.fragments import FULL, is_full
-from aiida_hpaint.science.structures.disorder.images import Images, is_placed
+from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
 from aiida_hpaint.science.structures.disorder.unstated import find_misfit, share_unstated
 from aiida_hpaint.science.structures.errors import HostProblem, make_host_error
-from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.structures.records import ListedSite, Record
 
 _ROUNDING = 0.02  # thirds and sums of refined occupancies
 _EXCESS = 0.1  # occupancies refine to a little above one
@@ -33,24 +33,35 @@ def clean_occupancies(record: Record) -> Record:
     return _remove_site_symmetry(record)
 
 
-def find_split_sites(images: Images) -> list[HostProblem]:
-    """Find fully occupied sites that overlap: they are split, and nothing says how."""
-    found: dict[tuple[str, str], float] = {}
+def find_overlapping_sites(images: Images) -> list[HostProblem]:
+    """Find fully occupied sites that overlap: split ones, and those that a mistake put there.
+
+    Alternatives of one atom are of one element; two elements that share a place without an
+    occupancy are as likely a wrong coordinate, cell or symmetry.
+    """
+    found: dict[tuple[str, str], tuple[float, bool]] = {}
     for i, j, distance in images.pairs(1.5):
         first, second = images.site(i), images.site(j)
         if is_full(first) and is_full(second) and overlap(first, second, distance):
             pair = (first.label, second.label)
-            found[pair] = min(distance, found.get(pair, distance))
+            same = _get_element(first) == _get_element(second)
+            found[pair] = min((distance, same), found.get(pair, (distance, same)))
     problems = []
-    for (first_label, second_label), distance in found.items():
+    for (first_label, second_label), (distance, same) in found.items():
         of = "its own image" if first_label == second_label else second_label
-        reason = (
-            f"it is {distance:.2f} Å from {of}: it seems split over several positions, but has "
-            "no occupancy"
-        )
-        remedy = "Give occupancies, or keep one of the positions"
+        reason = f"it is {distance:.2f} Å from {of}: "
+        if same:
+            reason += "it seems split over several positions, but has no occupancy"
+            remedy = "Give occupancies, or keep one of the positions"
+        else:
+            reason += "no bond is that short"
+            remedy = "Correct coordinates, cell or symmetry; if they share a place, give occupancies"
         problems.append(HostProblem(images.record.label, reason, remedy, f"site {first_label}"))
     return problems
+
+
+def _get_element(site: ListedSite) -> str:
+    return "H" if is_hydrogen(site) else site.symbol
 
 
 def _limit(record: Record) -> Record:

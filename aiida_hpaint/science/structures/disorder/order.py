@@ -15,7 +15,7 @@ from aiida_hpaint.science.structures.disorder.changes import (
 )
 from aiida_hpaint.science.structures.disorder.cleaning import (
     clean_occupancies,
-    find_split_sites,
+    find_overlapping_sites,
     merge_equal_rows,
 )
 from aiida_hpaint.science.structures.disorder.composition import Change, compare, replace_formula
@@ -59,9 +59,9 @@ def order_record(record: Record, policy: str) -> list[Record]:
     """
     cleaned = clean_occupancies(record)
     listed = Images.of(cleaned)
-    split = find_split_sites(listed)
-    if split:
-        raise HostError(split)
+    overlapping = find_overlapping_sites(listed)
+    if overlapping:
+        raise HostError(overlapping)
     merged = merge_equal_rows(cleaned)
     if all(is_full(site) for site in merged.sites if is_placed(site)):
         return [merged]

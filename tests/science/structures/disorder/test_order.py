@@ -244,6 +244,16 @@ def test_split_sites_without_occupancy_are_refused(make_record: MakeRecord) -> N
         order_record(make_record((5, 5, 5), PMMM, rows), "majority")
 
 
+def test_two_elements_in_one_place_are_no_split_site(make_record: MakeRecord) -> None:
+    rows = [("C1", "C", 0.2, 0.2, 0.2, 1), ("O1", "O", 0.28, 0.2, 0.2, 1)]
+    with pytest.raises(HostError, match=r"C1: it is 0.80 Å from O1: no bond is that") as caught:
+        order_record(make_record((10, 10, 10), P1, rows), "majority")
+    assert "split" not in str(caught.value)
+    assert "Correct coordinates, cell or symmetry" in str(caught.value)
+    bonded = [rows[0], ("O1", "O", 0.31, 0.2, 0.2, 1)]  # the shortest C-O, that of CO, has 1.13 Å
+    assert len(ordered(make_record((10, 10, 10), P1, bonded)).sites) == 2
+
+
 def test_rows_that_symmetry_generates_are_dropped(make_record: MakeRecord) -> None:
     rows = [("Mg1", "Mg", 0.2, 0.3, 0.1, 1), ("Mg1*", "Mg", -0.2, -0.3, -0.1, 1)]
     found = ordered(make_record((5, 6, 7), P_BAR_1, rows))
