@@ -24,6 +24,7 @@ from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures import StructureBatch, concatenate
+from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.workflows.restore.marks import note_structures
 from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples, get_samples_in_host
 
@@ -75,11 +76,18 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
         fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
     if not ranked:
         return None
+    joined = concatenate(hosts)
+    labels = dict(zip(joined.host_indices.tolist(), make_distinct(joined.labels), strict=True))
     return CampaignSamples(
-        concatenate(fill_missing_scalars(ranked)),
-        concatenate(hosts),
-        concatenate(fill_missing_scalars(fixed)) if fixed else None,
+        _name_hosts(concatenate(fill_missing_scalars(ranked)), labels),
+        _name_hosts(joined, labels),
+        _name_hosts(concatenate(fill_missing_scalars(fixed)), labels) if fixed else None,
     )
+
+
+def _name_hosts(batch: StructureBatch, labels: Mapping[int, str]) -> StructureBatch:
+    """Return structures with the labels of their hosts, which differ in different folders too."""
+    return replace(batch, labels=tuple(labels[host] for host in batch.host_indices.tolist()))
 
 
 def _choose_hosts(batch: StructureBatch, number_of: Mapping[int, int]) -> StructureBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
+from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.writing.crystal import TOLERANCE
 
@@ -122,13 +123,13 @@ def group_rows_by_host(
         members = np.flatnonzero(indices == index)
         ranked = members[ranks[members] >= 0]
         ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
-        label = samples.labels[int(members[0])]
         host = hosts[places[index]] if hosts is not None and index in places else None
         best = _list_keys(samples[ordered[:1]])
         row = fixed.get(best[0]) if best else None
         before = in_host[row] if in_host is not None and row is not None else None
-        found.append(HostResult(label, samples[members], samples[ordered], host, before))
-    return found
+        found.append(HostResult("", samples[members], samples[ordered], host, before))
+    labels = make_distinct([result.samples.labels[0] for result in found])
+    return [replace(result, label=label) for result, label in zip(found, labels, strict=True)]
 
 
 def _list_keys(samples: StructureBatch) -> list[tuple[int, int]]:

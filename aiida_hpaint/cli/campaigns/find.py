@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -105,6 +106,7 @@ def find(
     """Find the records of a database that miss hydrogen, and say why one thinks so."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.databases import Filters, Verdict
+    from aiida_hpaint.science.structures.distinct_names import make_distinct
 
     if as_json and as_csv:
         raise click.UsageError("give --json or --csv, not both")
@@ -127,6 +129,9 @@ def find(
             campaign.add(document, found, len(findings))
     # Several processes find them in any order.
     shown.sort(key=lambda finding: finding.source)
+    folders = [str(Path(finding.source).parent) for finding in shown]
+    names = make_distinct([finding.label for finding in shown], folders)
+    shown = [replace(finding, label=name) for finding, name in zip(shown, names, strict=True)]
     show = show_json if as_json else show_csv if as_csv else show_table
     show(shown)
     _report(counts)

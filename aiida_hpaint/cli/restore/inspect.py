@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,17 +55,21 @@ def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.settings import make_host_settings
     from aiida_hpaint.science.structures import parse_insert
+    from aiida_hpaint.science.structures.distinct_names import make_distinct
     from aiida_hpaint.science.structures.inspection import inspect_file
 
     silence_warnings()
     settings = make_host_settings(flags)
     asked = parse_insert(flags["add"]) if flags["add"] else {"H": None}
-    found = [
-        inspection
-        for file in files
-        for symbol, count in asked.items()
-        for inspection in inspect_file(file, settings, symbol, count)
-    ]
+    found, folders, owners = [], [], []
+    for number, file in enumerate(files):
+        for symbol, count in asked.items():
+            for index, inspection in enumerate(inspect_file(file, settings, symbol, count)):
+                found.append(inspection)
+                folders.append(str(Path(file).parent))
+                owners.append((number, index))
+    labels = make_distinct([inspection.label for inspection in found], folders, owners)
+    found = [_rename(inspection, label) for inspection, label in zip(found, labels, strict=True)]
     if as_json:
         click.echo(json.dumps([inspection.as_json() for inspection in found], indent=2))
     else:
@@ -74,6 +80,14 @@ def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
             click.echo(", ".join(f"{number} {text}" for text, number in counts.items()))
     if any(inspection.problems for inspection in found):
         raise click.exceptions.Exit(1)
+
+
+def _rename(inspection: Inspection, label: str) -> Inspection:
+    problems = tuple(
+        replace(each, label=label) if each.label == inspection.label else each
+        for each in inspection.problems
+    )
+    return replace(inspection, label=label, problems=problems)
 
 
 def describe_outcome(inspection: Inspection) -> str:

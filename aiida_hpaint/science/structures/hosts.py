@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -14,6 +14,7 @@ from aiida_hpaint.science.structures.budget.apply import fill_host
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_problems
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.disorder import order_record
+from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.doubts import note_doubts
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
@@ -45,10 +46,11 @@ HostOutcome = StructureBatch | HostError
 
 @dataclass(frozen=True)
 class _Found:
-    """A host, and the record that it comes from; None where its file has no such thing."""
+    """A host or its error, the record of its file, if it holds records, and the file's folder."""
 
-    host: StructureBatch
+    outcome: StructureBatch | HostError
     record: Record | None = None
+    folder: str = ""
 
 
 def read_hosts(
@@ -118,7 +120,7 @@ def prepare_hosts(
     Parameters
     ----------
     sources : path or object, or several of them
-        As for `read_hosts`.
+        As for `read_hosts`. Labels that several of them have get a folder or a number.
     insert : mapping, text or None
         Sites to add to each host; None takes what the file of each says that it lacks. Hosts that
         already hold unplaced sites stay as they are.
@@ -144,10 +146,8 @@ def prepare_hosts(
     counts = None if insert is None else validate_insert(insert)
     missing = {symbol, "H", *ISOTOPES, *(counts or ())}
 
-    def filled(found: _Found | HostError) -> HostOutcome:
-        if isinstance(found, HostError):
-            return found
-        host = _checked(found.host, limits)
+    def fill(found: _Found) -> HostOutcome:
+        host = _checked(found.outcome, limits)
         if isinstance(host, HostError) or not host.placed[0]:
             return host
         host = note_doubts(host)
@@ -156,7 +156,8 @@ def prepare_hosts(
         except HostError as error:
             return error
 
-    return _partition(filled(found) for found in _find_hosts(sources, settings, missing))
+    found = _find_hosts(sources, settings, missing)
+    return _partition(_name([(fill(each), each.folder) for each in found]))
 
 
 def iter_hosts(
@@ -164,38 +165,66 @@ def iter_hosts(
 ) -> Iterator[HostOutcome]:
     """Yield each structure of the sources as a batch of one, or its error, without checks."""
     for found in _find_hosts(sources, settings):
-        yield found if isinstance(found, HostError) else found.host
+        yield found.outcome
 
 
 def _find_hosts(
     sources: Any, settings: HostSettings, missing: Collection[str] = ("H", *ISOTOPES)
-) -> Iterator[_Found | HostError]:
+) -> Iterator[_Found]:
     for source in _listed(sources):
+        folder = str(Path(source).parent) if isinstance(source, str | PathLike) else ""
         try:
             if isinstance(source, Record):
                 yield from _expand_records([source], settings, missing)
-                continue
-            if isinstance(source, str | PathLike) and holds_records(source):
-                yield from _expand_records(read_records(source), settings, missing)
-                continue
-            for host in _read(source):
-                yield host if isinstance(host, HostError) else _Found(host)
+            elif isinstance(source, str | PathLike) and holds_records(source):
+                yield from _expand_records(read_records(source), settings, missing, folder)
+            else:
+                for outcome in _read(source):
+                    yield _Found(outcome, None, folder)
         except HostError as error:
-            yield error
+            yield _Found(error, None, folder)
 
 
 def _expand_records(
-    records: Iterable[Record | HostError], settings: HostSettings, missing: Collection[str]
-) -> Iterator[_Found | HostError]:
+    records: Iterable[Record | HostError],
+    settings: HostSettings,
+    missing: Collection[str],
+    folder: str = "",
+) -> Iterator[_Found]:
     for record in records:
         if isinstance(record, HostError):
-            yield record
+            yield _Found(record, None, folder)
             continue
         try:
             for ordered in order_record(record, settings.disorder):
-                yield _Found(expand_record(ordered, missing), ordered)
+                yield _Found(expand_record(ordered, missing), ordered, folder)
         except HostError as error:
-            yield error
+            yield _Found(error, None, folder)
+
+
+def _name(found: Sequence[tuple[HostOutcome, str]]) -> Iterator[HostOutcome]:
+    """Yield outcomes with labels that tell them apart, also by the folders of their files."""
+    outcomes = [outcome for outcome, _ in found]
+    labels = [
+        each.problems[0].label if isinstance(each, HostError) else each.labels[0]
+        for each in outcomes
+    ]
+    # Starting points of one host keep its label.
+    owners: list[tuple[bool, int]] = [
+        (True, int(each.scalars["host"][0]))
+        if isinstance(each, StructureBatch) and "host" in each.scalars
+        else (False, number)
+        for number, each in enumerate(outcomes)
+    ]
+    names = make_distinct(labels, [folder for _, folder in found], owners)
+    for outcome, label, name in zip(outcomes, labels, names, strict=True):
+        if isinstance(outcome, StructureBatch):
+            yield replace(outcome, labels=(name,))
+        else:
+            yield HostError(
+                replace(each, label=name) if each.label == label else each
+                for each in outcome.problems
+            )
 
 
 def _listed(sources: Any) -> Iterable[Any]:

@@ -77,6 +77,13 @@ def test_members_of_an_archive_are_written_next_to_the_campaign(
     assert len(load_hosts(read_campaign(output), skip_bad=False)) == 2
 
 
+def test_records_of_the_same_name_are_told_apart(database: Path) -> None:
+    shutil.copy(HOSTS / "diaspore.cif", database / "1" / "di[1]spore.cif")
+    found = json.loads(find(database, "--json").stdout)
+    names = [each["label"] for each in found]
+    assert names == ["1000000", "1/di[1]spore", "database/di[1]spore"]
+
+
 def test_other_records_of_a_file_are_left_out(tmp_path: Path) -> None:
     both = (HOSTS / "brucite.cif").read_text() + (REFERENCES / "portlandite.cif").read_text()
     (tmp_path / "both.cif").write_text(both)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_json_has_everything() -> None:
     assert [site["missing_h"] for site in brucite["sites"]] == [0, 1]
     assert brucite["evidence"][0]["source"] == "_chemical_formula_sum"
     assert "there is no such file" in missing["problems"][0]
+
+
+def test_files_of_the_same_name_are_told_apart(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(BRUCITE, tmp_path / folder)
+    paths = [tmp_path / "a" / "brucite.cif", tmp_path / "b" / "brucite.cif"]
+    result = run(*paths, paths[0], BRUCITE.parent / "diaspore.cif", "--json")
+    names = [each["label"] for each in json.loads(result.output)]
+    assert names == ["a/brucite", "b/brucite", "a/brucite-2", "diaspore"]
+    both = json.loads(run(*paths, "--json", "--add", "H:2,Li:1", "--trust", "add").output)
+    assert [each["label"] for each in both] == ["a/brucite"] * 2 + ["b/brucite"] * 2
 
 
 def test_options_choose() -> None:

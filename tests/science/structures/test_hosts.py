@@ -16,6 +16,7 @@ from pymatgen.io.vasp import Poscar
 from aiida_hpaint.science.structures import (
     HostError,
     StructureBatch,
+    concatenate,
     partition_hosts,
     prepare_hosts,
     read_hosts,
@@ -156,17 +157,38 @@ def test_a_campaign_goes_on_with_the_good_ones(files: Path, examples: Path) -> N
     assert partition_hosts(files / "no_cell.xyz")[0] is None
 
 
+def test_hosts_and_problems_of_the_same_name_are_told_apart(examples: Path, tmp_path: Path) -> None:
+    text = (examples / "hosts" / "brucite.cif").read_text()
+    for folder, content in {"a": text, "b": text, "c": text.replace("0.333", "x.333")}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "brucite.cif").write_text(content)
+    hosts, problems = prepare_hosts(sorted(tmp_path.glob("*/*.cif")))
+    assert hosts is not None
+    assert hosts.labels == ("a/brucite", "b/brucite")
+    assert {problem.label for problem in problems} == {"c/brucite"}
+    assert hosts.metadata[0]["source"] == "brucite.cif"
+
+
+def test_starting_points_of_one_host_keep_its_label(examples: Path) -> None:
+    one = read_hosts(examples / "hosts" / "brucite.cif")
+    points = concatenate([one, one, one]).with_scalars(host=[0, 0, 1])
+    hosts, problems = prepare_hosts(points, {"H": 2})
+    assert hosts is not None
+    assert not problems
+    assert hosts.labels == ("brucite", "brucite", "brucite-2")
+
+
 def test_preparing_counts_host_by_host(examples: Path, files: Path) -> None:
     names = ["brucite", "sodium_alanate"]
     paths = [examples / "hosts" / f"{name}.cif" for name in names]
     complete = examples / "references" / "brucite.cif"
     hosts, problems = prepare_hosts([*paths, complete, bulk("Fe"), files / "flat_cell.vasp"])
     assert hosts is not None
-    assert hosts.labels == ("brucite", "sodium_alanate")
+    assert hosts.labels == ("hosts/brucite", "sodium_alanate")
     assert hosts.insert_counts.tolist() == [2, 16]
     assert [str(problem).partition(".")[0] for problem in problems[:2]] == [
-        "brucite: nothing is missing: _chemical_formula_sum: 'H2 Mg O2' times 1 gives 2 H in the "
-        "cell, and 2 listed",
+        "references/brucite: nothing is missing: _chemical_formula_sum: 'H2 Mg O2' times 1 gives 2 "
+        "H in the cell, and 2 listed",
         "Fe: its file does not say how many H it lacks",
     ]
     assert len(problems) == 3

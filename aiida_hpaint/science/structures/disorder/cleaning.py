@@ -55,7 +55,7 @@ def find_overlapping_sites(images: Images) -> list[HostProblem]:
             remedy = "Give occupancies, or keep one of the positions"
         else:
             reason += "no bond is that short"
-            remedy = "Correct coordinates, cell or symmetry; if they share a place, give occupancies"
+            remedy = "Correct coordinates, cell or symmetry, or give occupancies"
         problems.append(HostProblem(images.record.label, reason, remedy, f"site {first_label}"))
     return problems
 
