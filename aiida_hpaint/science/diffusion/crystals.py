@@ -25,12 +25,16 @@ class Crystals:
         Fractional coordinates.
     cells : (B, 3, 3)
         Lattice vectors as rows, Å.
+    carried : (B, N) integers
+        1 + the number of sites to insert that each known site carries, as the budget of the
+        structure says; 0 where it says nothing.
     """
 
     numbers: Tensor
     unknown: Tensor
     frac: Tensor
     cells: Tensor
+    carried: Tensor
 
     @property
     def present(self) -> Tensor:
@@ -48,6 +52,7 @@ class Crystals:
             unknown=self.unknown.to(device),
             frac=self.frac.to(device, dtype),
             cells=self.cells.to(device, dtype),
+            carried=self.carried.to(device),
         )
 
 
@@ -57,15 +62,20 @@ def collate(
     cells: Sequence[NDArray[np.floating]],
     unknown: Sequence[NDArray[np.bool_]],
     dtype: torch.dtype = torch.float64,
+    *,
+    carried: Sequence[NDArray[np.integer]] | None = None,
 ) -> Crystals:
-    """Pad structures, each given by its arrays, into one `Crystals`."""
+    """Pad structures, each given by its arrays, into one `Crystals`; by default without budgets."""
     size, width = len(numbers), max(len(entry) for entry in numbers)
     batch = Crystals(
         numbers=torch.zeros(size, width, dtype=torch.long),
         unknown=torch.zeros(size, width, dtype=torch.bool),
         frac=torch.zeros(size, width, 3, dtype=dtype),
         cells=torch.as_tensor(np.stack(list(cells)), dtype=dtype),
+        carried=torch.zeros(size, width, dtype=torch.long),
     )
+    for row, counts in enumerate(carried or ()):
+        batch.carried[row, : len(counts)] = torch.as_tensor(counts.astype(np.int64))
     for row, (species, coords, mask) in enumerate(zip(numbers, frac, unknown, strict=True)):
         count = len(species)
         batch.numbers[row, :count] = torch.as_tensor(species.astype(np.int64))

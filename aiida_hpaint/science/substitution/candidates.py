@@ -8,7 +8,6 @@ import numpy as np
 
 from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.substitution.groups import get_group_atoms, random_rotation_to
@@ -39,7 +38,7 @@ class Candidate:
     @property
     def sites(self) -> int:
         """Number of sites after the substitution."""
-        leaving = int((self.crystal.numbers == get_atomic_number(self.swap.take)).sum())
+        leaving = int((self.crystal.numbers == self.swap.taken).sum())
         return len(self.crystal.numbers) + leaving * (len(get_group_atoms(self.swap.put)[0]) - 1)
 
 
@@ -56,7 +55,7 @@ def build_structure(candidate: Candidate, scale: float, rattle: float) -> Struct
     crystal = candidate.crystal
     cell = crystal.cell * scale
     rng = np.random.default_rng(candidate.seed)
-    leaving = crystal.numbers == get_atomic_number(candidate.swap.take)
+    leaving = crystal.numbers == candidate.swap.taken
     numbers, positions = [crystal.numbers[~leaving]], [(crystal.frac @ cell)[~leaving]]
     elements, shape = get_group_atoms(candidate.swap.put)
     for site in np.flatnonzero(leaving):

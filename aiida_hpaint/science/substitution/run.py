@@ -25,6 +25,7 @@ from aiida_hpaint.science.substitution.acceptance import find_acceptable, find_d
 from aiida_hpaint.science.substitution.candidates import Candidate
 from aiida_hpaint.science.substitution.relaxation import relax_candidates
 from aiida_hpaint.science.substitution.settings import SubstitutionSettings, Swap
+from aiida_hpaint.science.substitution.voids import VOID, mark_voids
 from aiida_hpaint.science.types import Progress
 
 RESULT = "exchanged.npz"
@@ -80,18 +81,23 @@ def _make_candidates(
     data: TrainingStructures, swap: Swap, place: int, settings: SubstitutionSettings
 ) -> list[Candidate]:
     """Choose structures that a swap applies to, in random order, up to its limit."""
-    fits = data.contain(get_atomic_number(swap.take)) & ~data.contain(1)
+    fits = ~data.contain(1)
+    if swap.take != VOID:
+        fits &= data.contain(swap.taken)
     for element in swap.beside:
         fits &= data.contain(get_atomic_number(element))
+    for element in swap.without:
+        fits &= ~data.contain(get_atomic_number(element))
     order = np.random.default_rng([settings.seed, place]).permutation(np.flatnonzero(fits))
     found: list[Candidate] = []
     for index in order.tolist():
         label = f"{data.labels[data.chosen[index]]}:{swap}"
-        candidate = Candidate(label, data.crystal(index), swap, (settings.seed, place, index))
-        if (
-            candidate.sites <= settings.max_sites
-            and (candidate.crystal.numbers != get_atomic_number(swap.take)).any()
-        ):
+        crystal, seed = data.crystal(index), (settings.seed, place, index)
+        if swap.take == VOID:
+            crystal = mark_voids(crystal, np.random.default_rng((*seed, 1)))
+        candidate = Candidate(label, crystal, swap, seed)
+        leaving = crystal.numbers == swap.taken
+        if candidate.sites <= settings.max_sites and leaving.any() and not leaving.all():
             found.append(candidate)
         if len(found) == swap.limit:
             break

@@ -9,14 +9,17 @@ from pydantic import Field, field_validator, model_validator
 
 from aiida_hpaint.science.diffusion.training.files import Sources
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings, Settings
-from aiida_hpaint.science.structures.elements import is_element
+from aiida_hpaint.science.structures.elements import get_atomic_number, is_element
 from aiida_hpaint.science.substitution.groups import GROUPS
+from aiida_hpaint.science.substitution.voids import VOID, VOID_NUMBER
 
 
 class Swap(Settings):
     """Replacement of one element by another element or a group; short forms: F>OH, F>OH:300."""
 
-    take: str = Field(description="element to replace")
+    take: str = Field(
+        description=f"element to replace, or '{VOID}': hydrogen is put into voids between atoms"
+    )
     put: str = Field(description=f"replacement: {', '.join(GROUPS)} or an element")
     limit: int | None = Field(
         None, ge=1, description="largest number of structures; null: all that the swap applies to"
@@ -24,6 +27,7 @@ class Swap(Settings):
     beside: tuple[str, ...] = Field(
         (), description="further elements that a structure must contain"
     )
+    without: tuple[str, ...] = Field((), description="elements that a structure must not contain")
 
     @model_validator(mode="before")
     @classmethod
@@ -37,7 +41,7 @@ class Swap(Settings):
     @field_validator("take")
     @classmethod
     def _element(cls, value: str) -> str:
-        if not is_element(value):
+        if value != VOID and not is_element(value):
             raise ValueError(f"{value!r} is not an element: write a swap like 'F>H' or 'F>OH:300'")
         return value
 
@@ -47,6 +51,11 @@ class Swap(Settings):
         if value not in GROUPS and not is_element(value):
             raise ValueError(f"{value!r} is neither an element nor one of {', '.join(GROUPS)}")
         return value
+
+    @property
+    def taken(self) -> int:
+        """Atomic number of the sites to replace."""
+        return VOID_NUMBER if self.take == VOID else get_atomic_number(self.take)
 
     def __str__(self) -> str:
         return f"{self.take}>{self.put}"

@@ -22,7 +22,8 @@ def settings(folder: Path, **changes: object) -> SubstitutionSettings:
     data = folder / "data.extxyz"
     salts = [bulk("NaF", "rocksalt", a=4.63), bulk("LiCl", "rocksalt", a=5.14), bulk("Al", a=4.05)]
     write_extxyz(from_ase(salts), data)
-    values = {"data": data, "output": folder / "out", "swaps": ["F>H", "Cl>H"], "chunk": 1}
+    values = {"data": data, "output": folder / "out", "chunk": 1}
+    values["swaps"] = ["F>H", "Cl>H", {"take": "void", "put": "H", "without": ["F", "Cl"]}]
     return SubstitutionSettings.model_validate({**values, **changes})
 
 
@@ -44,6 +45,7 @@ def test_hydrides_come_of_halides_at_their_volume(folder: Path) -> None:
         tuple(sorted(made.crystal(i).numbers.tolist())): abs(np.linalg.det(made.crystal(i).cell))
         for i in range(len(made))
     }
+    assert (1, 13) in edges
     # Edges of the cubic cells as measured: NaH 4.88 Å, LiH 4.08 Å. The chloride shrinks by more
     # than the scales that are tried allow.
     assert (4 * edges[1, 11]) ** (1 / 3) == pytest.approx(4.88, rel=0.03)
@@ -52,7 +54,7 @@ def test_hydrides_come_of_halides_at_their_volume(folder: Path) -> None:
 
 def test_the_record_says_what_was_tried(folder: Path) -> None:
     record = json.loads((folder / "out" / "exchanged.json").read_text())
-    assert record["tried"] == record["kept"] == {"F>H": 1, "Cl>H": 1}
+    assert record["tried"] == record["kept"] == {"F>H": 1, "Cl>H": 1, "void>H": 1}
     assert record["potential"]["name"] == "sevennet-0"
     assert record["data"][0]["structures"] == 3
 

@@ -22,3 +22,8 @@ def test_a_swap_that_means_nothing_is_refused(text: str) -> None:
 def test_an_exchange_needs_a_swap() -> None:
     with pytest.raises(ValidationError, match="at least 1 item"):
         SubstitutionSettings(data="train.npz", output="out", swaps=[])
+
+
+def test_voids_are_taken_like_an_element() -> None:
+    assert Swap.model_validate("void>H:5").taken == 0
+    assert Swap.model_validate("F>H").taken == 9

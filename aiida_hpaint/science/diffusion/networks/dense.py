@@ -32,6 +32,12 @@ class DenseNetworkSettings(Settings):
     radial: int = Field(16, ge=2, description="radial functions")
     heads: int = Field(12, ge=1, description="channels mixed by each radial function")
     cutoff: float = Field(6.5, gt=0, description="Å")
+    budget: int = Field(
+        0,
+        ge=0,
+        description="largest number of inserted sites carried by a known site that is told from "
+        "larger ones; 0: such budgets are no input",
+    )
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class DenseNetwork(nn.Module):
 
     The layers mix features through image-summed kernels (`compute_kernels`) and update them as in
     PaiNN (Schuett, Unke, Gastegger, arXiv:2102.03150, eqs. 8 to 10, on kernels instead of edges).
-    A learned vector marks known sites in place of an embedded noise level.
+    A learned vector marks known sites in place of an embedded noise level. Where a budget says how
+    many inserted sites a known site carries, another one is added for this number.
     """
 
     frequencies: Tensor
@@ -67,6 +74,10 @@ class DenseNetwork(nn.Module):
         self.basis = RadialBasis(self.settings.radial, self.settings.cutoff)
         self.species = nn.Embedding(119, width)
         self.known = nn.Parameter(torch.zeros(width))
+        if self.settings.budget:
+            self.budgets = nn.Embedding(self.settings.budget + 2, width, padding_idx=0)
+            # Zeros leave the estimates of a model without budgets as they are.
+            nn.init.zeros_(self.budgets.weight)
         self.level = nn.Sequential(nn.Linear(32, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(
             DenseLayer(self.settings, first=index == 0) for index in range(self.settings.layers)
@@ -94,6 +105,9 @@ class DenseNetwork(nn.Module):
         radial = kernels[:, :, 0].contiguous()
         directed = kernels[:, :, 1:].reshape(size, -1, 3 * width, width)
         scalars = self.species(crystals.numbers) + self._embed(noise_levels)
+        if self.settings.budget:
+            largest = self.settings.budget + 1
+            scalars = scalars + self.budgets(crystals.carried.clamp(max=largest))
         vectors = scalars.new_zeros(0)
         for layer in self.layers:
             scalars, vectors = layer(scalars, vectors, radial, directed)

@@ -20,7 +20,7 @@ from aiida_hpaint.science.diffusion.models.library import is_bundled, is_model_n
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
 from aiida_hpaint.science.settings import SamplingSettings
-from aiida_hpaint.science.structures.budget.parents import UNKNOWN
+from aiida_hpaint.science.structures.budget.parents import UNKNOWN, encode_carried
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 GROUP = "hpaint.generators"
@@ -82,6 +82,11 @@ class SampleRequest:
     def known_parents(self) -> IntArray:
         """(g,) parents of the `guided` sites."""
         return np.asarray(self.parents[self.parents != UNKNOWN])
+
+    @property
+    def carried(self) -> IntArray:
+        """(n,) 1 + how many inserted sites each known site carries; 0 where that is not known."""
+        return encode_carried(self.parents, self.unknown)
 
     @property
     def bond_lengths(self) -> FloatArray:

@@ -51,6 +51,7 @@ def inpaint(
         [np.nan_to_num(request.frac) for request in requests],
         [request.frame.cell for request in requests],
         [request.unknown for request in requests],
+        carried=[request.carried for request in requests],
     ).to(model.device, model.dtype)
     streams = NoiseStreams([request.rng for request in requests], clean.frac)
     guidance = Guidance.create(requests, clean)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -76,7 +76,7 @@ class Sampler:
     def mark_moving(self, crystals: Crystals) -> Crystals:
         """Return the crystals with every site that the scheme moves marked as unknown."""
         moving = find_moving_sites(self.scheme, self.clean)
-        return Crystals(crystals.numbers, moving, crystals.frac, crystals.cells)
+        return replace(crystals, unknown=moving)
 
     def site_levels(self, index: int) -> Tensor:
         """Return the noise level (B, N) that the network is given for each site at a level."""

@@ -20,6 +20,11 @@ from aiida_hpaint.science.diffusion.training.structures import (
     TrainingDataError,
     TrainingStructures,
 )
+from aiida_hpaint.science.plausibility.carriers import find_carriers
+from aiida_hpaint.science.plausibility.contacts import find_contacts
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.parents import encode_carried
+from aiida_hpaint.science.types import BoolArray, IntArray
 
 POOL = 16
 """Batches in a pool. Pools are sorted by size before they are cut, so that little is padded."""
@@ -73,6 +78,7 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         self.batch_size, self.focus_share, self.seed = batch_size, focus_share, seed
         self.first, self.last = first, last
         self.stream, self.rank, self.world = stream, rank, world
+        self._budgets: dict[int, IntArray] = {}
         focus = structures.contain(masks.focus)
         usable = structures.sizes > 1
         self.focused, self.others = np.where(usable & focus)[0], np.where(usable & ~focus)[0]
@@ -97,11 +103,22 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         share = self._focused_share()
         focused = round(total * share)
         chosen = np.concatenate(
-            [_draw(rng, self.focused, focused), _draw(rng, self.others, total - focused)]
+            [self._draw(rng, self.focused, focused), self._draw(rng, self.others, total - focused)]
         )
         order = np.argsort(self.structures.sizes[chosen] + rng.random(total))
         rows = chosen[order].reshape(POOL, self.batch_size)
         return np.asarray(rows[rng.permutation(POOL)[number % POOL]])
+
+    def _draw(
+        self, rng: np.random.Generator, members: NDArray[np.int64], count: int
+    ) -> NDArray[np.int64]:
+        """Draw structures in proportion to their weights."""
+        if not count:
+            return members[:0]
+        weights = self.structures.weights[self.structures.chosen[members]]
+        # Equal weights need no probabilities, with which the same random numbers choose others.
+        shares = None if np.ptp(weights) == 0 else weights / weights.sum()
+        return np.asarray(rng.choice(members, count, p=shares))
 
     def _focused_share(self) -> float:
         if not len(self.focused) or not len(self.others):
@@ -110,9 +127,21 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
             return len(self.focused) / (len(self.focused) + len(self.others))
         return self.focus_share
 
+    def _draw_carried(
+        self, index: int, crystal: TrainingCrystal, mask: BoolArray, rng: np.random.Generator
+    ) -> IntArray:
+        """Return the (n,) budget that the network is told, see `Crystals.carried`."""
+        chance, focus = self.masks.budget_probability, crystal.numbers == self.masks.focus
+        if not chance or not np.array_equal(mask, focus) or rng.random() >= chance:
+            return np.zeros(len(mask), dtype=np.int64)
+        if index not in self._budgets:
+            self._budgets[index] = find_carried(crystal, focus)
+        return self._budgets[index]
+
     def _add_noise(self, index: int, rng: np.random.Generator) -> _Noisy:
         crystal = self.structures.crystal(index, niggli=self.noise.settings.kind == "fractional")
         mask = draw_mask(crystal.numbers, self.masks, rng)
+        carried = self._draw_carried(index, crystal, mask, rng)
         levels = self._levels(crystal, draw_times(mask, self.masks, rng))
         axes = self.noise.axes(torch.as_tensor(crystal.cell)[None])[0].numpy()
         kicks = rng.standard_normal((len(levels), 3)) * levels[:, None] @ np.linalg.inv(axes)
@@ -121,7 +150,7 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
         target[mask] = expected_noise(kicks, axes, levels)
         everywhere = np.zeros(len(mask))
         everywhere[mask] = levels
-        return _Noisy(crystal, noisy, mask, everywhere, target)
+        return _Noisy(crystal, noisy, mask, everywhere, target, carried)
 
     def _levels(self, crystal: TrainingCrystal, times: NDArray[np.float64]) -> NDArray[np.float64]:
         cells = torch.as_tensor(crystal.cell)[None]
@@ -136,12 +165,30 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
             [row.crystal.cell for row in rows],
             [row.mask for row in rows],
             dtype=torch.float32,
+            carried=[row.carried for row in rows],
         )
         target, levels = torch.zeros_like(crystals.frac), torch.zeros_like(crystals.frac[..., 0])
         for index, row in enumerate(rows):
             target[index, : len(row.target)] = torch.as_tensor(row.target)
             levels[index, : len(row.target)] = torch.as_tensor(row.levels)
         return NoisyBatch(crystals, levels, target)
+
+
+def find_carried(crystal: TrainingCrystal, focus: BoolArray) -> IntArray:
+    """Return (n,) 1 + how many sites of the focus each other site carries, see `find_carriers`.
+
+    It is 0 everywhere if a site of the focus is carried by none, as budgets that miss some are no
+    budgets.
+    """
+    structure = StructureBatch(
+        labels=("training",),
+        cells=crystal.cell[None],
+        site_counts=np.array([len(focus)]),
+        numbers=crystal.numbers,
+        frac_coords=crystal.frac,
+        inserted=focus,
+    )
+    return encode_carried(find_carriers(find_contacts(structure, np.array([0])))[0], focus)
 
 
 def expected_noise(
@@ -155,10 +202,6 @@ def expected_noise(
     return target
 
 
-def _draw(rng: np.random.Generator, members: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    return np.asarray(rng.choice(members, count) if count else members[:0])
-
-
 @dataclass(frozen=True)
 class _Noisy:
     crystal: TrainingCrystal
@@ -166,3 +209,4 @@ class _Noisy:
     mask: NDArray[np.bool_]
     levels: NDArray[np.float64]
     target: NDArray[np.float64]
+    carried: IntArray

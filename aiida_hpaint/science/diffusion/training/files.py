@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +43,9 @@ class Source(Settings):
     )
     sha256: str = Field("", description="expected sha256, see `hash_source`; empty: not checked")
     name: str = Field("", description="name on the card; unset: that of the file or folder")
+    weight: float = Field(
+        1.0, gt=0, description="how often its structures are drawn, relative to other sources'"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -86,7 +90,8 @@ def read_source(source: Source) -> TrainingStructures:
             "the data have changed"
         )
     try:
-        return read(path)
+        structures = read(path)
+        return replace(structures, weights=np.full_like(structures.weights, source.weight))
     except (TrainingDataError, HostError) as error:
         raise TrainingDataError(f"{path}: {error}") from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -103,11 +108,13 @@ def hash_source(path: Path) -> str:
 
 def describe_source(source: Source, structures: TrainingStructures) -> dict[str, Any]:
     """Return name, hash and size of a source, for the card."""
+    weight = {} if source.weight == 1 else {"weight": source.weight}
     return {
         "name": source.name or source.path.name,
         "sha256": source.sha256 or hash_source(source.path.expanduser()),
         "structures": len(structures),
         "sites": int(structures.sizes.sum()),
+        **weight,
     }
 
 

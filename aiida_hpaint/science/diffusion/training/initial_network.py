@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork
@@ -23,8 +23,7 @@ def make_initial_network(settings: TrainingSettings) -> nn.Module:
     if settings.initial_model is None:
         return network
     model = load_model(settings.initial_model, "cpu", "float32")
-    wanted = settings.network.model_dump(mode="json", exclude={"architecture"})
-    if model.card.architecture != settings.network.architecture or model.card.network != wanted:
+    if not _is_same_network(model.card, settings):
         raise CheckpointError(
             f"the model '{settings.initial_model}' has another network than the settings: "
             "leave `network` out of them"
@@ -35,8 +34,21 @@ def make_initial_network(settings: TrainingSettings) -> nn.Module:
             "settings have: leave `noise` out of them"
         )
     assert isinstance(model.network, nn.Module)
-    network.load_state_dict(model.network.state_dict())
+    found = model.network.state_dict()
+    # New weights for budgets are zero: with them the network is at first the same as without.
+    kept = {name: value for name, value in network.state_dict().items() if name not in found}
+    network.load_state_dict({**kept, **found})
     return network
+
+
+def _is_same_network(card: ModelCard, settings: TrainingSettings) -> bool:
+    """Return whether a model has the network of the settings, which may add budgets to it."""
+    wanted = settings.network.model_dump(mode="json", exclude={"architecture"})
+    if card.architecture != settings.network.architecture:
+        return False
+    if card.architecture == "dense" and not card.network.get("budget"):
+        return {**card.network, "budget": 0} == {**wanted, "budget": 0}
+    return card.network == wanted
 
 
 def build_network(settings: TrainingSettings) -> nn.Module:

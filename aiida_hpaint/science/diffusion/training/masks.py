@@ -32,6 +32,13 @@ class MaskSettings(Settings):
     )
     known: float = Field(0.2, ge=0, le=1, description="probability of a known site, for 'uniform'")
     p_replace: float = Field(0.2, ge=0, lt=1, description="probability of a known site, for 'td'")
+    budget_probability: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="where all sites of the focus are noisy, probability that the network is told "
+        "how many of them each known site carries; needs a network with `budget`",
+    )
     t_replace: float = Field(0.001, ge=0, lt=1, description="time of known sites, for 'td'")
 
 

@@ -162,6 +162,12 @@ class TrainingSettings(Settings):
                 "masks of kind 'td' need the architecture 'gemnet', which takes a time for each "
                 "site; a dense network only marks known sites: use 'task' or 'uniform'"
             )
+        takes_budgets = isinstance(self.network, DenseChoice) and self.network.budget > 0
+        if self.masks.budget_probability and not takes_budgets:
+            raise ValueError(
+                "masks.budget_probability needs a dense network with budgets as an input: set "
+                "network.budget, for example to 8, or budget_probability to 0"
+            )
         return self
 
     @property

@@ -51,6 +51,7 @@ class TrainingStructures:
     cells : (F, 3, 3) lattice vectors as rows, Å.
     labels : (F,) names of the structures.
     chosen : (S,) rows of the selected structures in the arrays above.
+    weights : (F,) how often each structure is drawn, relative to others.
     """
 
     counts: IntArray
@@ -59,6 +60,7 @@ class TrainingStructures:
     cells: FloatArray
     labels: NDArray[np.str_]
     chosen: IntArray
+    weights: FloatArray
 
     @classmethod
     def of(
@@ -83,7 +85,9 @@ class TrainingStructures:
         if labels is None:
             labels = np.arange(len(counts)).astype(np.str_)
         check_shapes(counts, numbers, frac, cells, labels)
-        made = cls(counts, numbers, frac, cells, labels, np.arange(len(counts)))
+        made = cls(
+            counts, numbers, frac, cells, labels, np.arange(len(counts)), np.ones(len(counts))
+        )
         check_structures(made)
         return made
 
@@ -135,6 +139,7 @@ def join_structures(parts: Sequence[TrainingStructures]) -> TrainingStructures:
         cells=np.concatenate([part.cells for part in parts]),
         labels=np.concatenate([part.labels for part in parts]),
         chosen=np.concatenate(chosen),
+        weights=np.concatenate([part.weights for part in parts]),
     )
 
 

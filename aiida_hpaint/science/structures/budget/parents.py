@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.types import IntArray
+from aiida_hpaint.science.types import BoolArray, IntArray
 
-__all__ = ["UNKNOWN", "read_parents", "write_parents"]
+__all__ = ["UNKNOWN", "encode_carried", "read_parents", "write_parents"]
 
 UNKNOWN = -1
 """Parent of an inserted site of which nobody knows which atom carries it."""
@@ -69,6 +69,22 @@ def write_parents(
         budget = {**(structures.metadata[row].get("budget") or {}), "parents": list(map(int, each))}
         metadata.append({**structures.metadata[row], "budget": budget})
     return replace(structures, metadata=tuple(metadata))
+
+
+def encode_carried(parents: IntArray, inserted: BoolArray) -> IntArray:
+    """Return (n,) 1 + the number of inserted sites that each site carries; 0 where it is not known.
+
+    Inserted sites get 0. That a site carries none is known only if all parents are.
+
+    Parameters
+    ----------
+    parents : (m,) sites that carry the inserted ones, or `UNKNOWN`.
+    inserted : (n,) True for the m inserted sites.
+    """
+    known = parents != UNKNOWN
+    counts = np.bincount(parents[known], minlength=len(inserted))
+    stated = (counts > 0) | known.all()
+    return np.asarray(np.where(stated & ~inserted, counts + 1, 0), dtype=np.int64)
 
 
 def _is_host_site(structure: StructureBatch, index: int) -> bool:

@@ -91,3 +91,21 @@ def test_the_noise_level_matters_to_unknown_sites(network: DenseNetwork) -> None
     crystals = batch(random_crystal(4, 6))
     low, high = (estimate(network, crystals, level) for level in (0.1, 3.0))
     assert (low - high).abs().max() > 1e-3
+
+
+def test_a_budget_is_seen_once_its_weights_are_learned() -> None:
+    rows = [random_crystal(6, 8)] * 3
+    told = [np.zeros(6, int), np.array([3, 1, 1, 0, 0, 0]), np.array([1, 3, 1, 0, 0, 0])]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    crystals = collate(*columns, carried=told)
+    torch.manual_seed(0)
+    aware = DenseNetwork(DenseNetworkSettings(width=32, layers=3, radial=8, heads=4, budget=4))
+    aware.double().eval()
+    nn.init.normal_(aware.readout.weight)
+    silent, *others = estimate(aware, crystals)
+    assert all(torch.equal(silent, other) for other in others)
+    nn.init.normal_(aware.budgets.weight[1:])
+    again, one, other = estimate(aware, crystals)
+    assert torch.equal(again, silent)
+    assert not torch.allclose(one, silent)
+    assert not torch.allclose(one, other)

@@ -43,7 +43,9 @@ def test_who_shares_the_batch_changes_nothing() -> None:
     noise, kicks = torch.randn(2, 2, 4, 3, dtype=torch.float64)
     noise[1] *= 50
     together = step(both, noise, kicks)
-    alone = Crystals(both.numbers[:1], both.unknown[:1], both.frac[:1], both.cells[:1])
+    alone = Crystals(
+        both.numbers[:1], both.unknown[:1], both.frac[:1], both.cells[:1], both.carried[:1]
+    )
     assert torch.equal(step(alone, noise[:1], kicks[:1]).frac, together.frac[:1])
 
 
@@ -63,7 +65,8 @@ def test_equilibrium_of_a_normal_distribution_is_kept_but_for_the_adapted_step()
     cells = (50 * torch.eye(3, dtype=torch.float64)).expand(shape[0], 3, 3)
     numbers = torch.ones(shape[:2], dtype=torch.long)
     place = level * torch.randn(shape, dtype=torch.float64, generator=generator)
-    state = Crystals(numbers, numbers > 0, place / 50 + 0.5, cells)
+    nothing = torch.zeros_like(numbers)
+    state = Crystals(numbers, numbers > 0, place / 50 + 0.5, cells, nothing)
     levels = torch.full((shape[0],), level, dtype=torch.float64)
     for _ in range(30):
         noise = (state.frac - 0.5) * 50 / level

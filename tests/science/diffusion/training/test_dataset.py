@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from aiida_hpaint.science.diffusion.models.cards import (
     FractionalNoiseSettings,
 )
 from aiida_hpaint.science.diffusion.noise import Noise
-from aiida_hpaint.science.diffusion.training.dataset import NoisyBatch, NoisyBatches
+from aiida_hpaint.science.diffusion.training.dataset import (
+    NoisyBatch,
+    NoisyBatches,
+    find_carried,
+)
 from aiida_hpaint.science.diffusion.training.files import Source, load_structures
 from aiida_hpaint.science.diffusion.training.masks import MaskSettings
-from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
+from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal, TrainingStructures
 
 CRYSTALS = Path(__file__).parents[1] / "data" / "crystals.npz"
 
@@ -121,3 +126,42 @@ def test_structures_come_in_the_cell_that_sampling_uses(structures: TrainingStru
                 structures.cells[index].astype(float), numbers, frac, niggli=niggli
             )
             np.testing.assert_allclose(crystal.cell, frame.cell, atol=1e-9)
+
+
+def test_water_and_hydroxide_are_the_budget_of_a_crystal() -> None:
+    numbers = np.array([8, 1, 1, 8, 1, 12])
+    cart = np.array(
+        [[0, 0, 0], [0.76, 0.59, 0], [-0.76, 0.59, 0], [4, 4, 4], [4, 4, 4.97], [6, 6, 0]]
+    )
+    crystal = TrainingCrystal(numbers, cart / 10, 10 * np.eye(3))
+    assert find_carried(crystal, numbers == 1).tolist() == [3, 0, 0, 2, 0, 1]
+
+
+def test_a_site_of_the_focus_that_nothing_carries_leaves_sites_without_any_open() -> None:
+    numbers = np.array([8, 1, 1, 12])
+    crystal = TrainingCrystal(
+        numbers, np.array([[0, 0, 0], [0.1, 0, 0], [0.5] * 3, [0.5, 0, 0.5]]), 10 * np.eye(3)
+    )
+    assert find_carried(crystal, numbers == 1).tolist() == [2, 0, 0, 0]
+
+
+def test_the_network_is_told_budgets_as_often_as_asked(structures: TrainingStructures) -> None:
+    masks = MaskSettings(focus_probability=1.0, budget_probability=0.5)
+    told, silent = 0, 0
+    for batch in batches(structures, 0, 30, masks=masks, focus_share=1.0):
+        whole = (batch.crystals.numbers == 1) == batch.crystals.unknown
+        complete = whole.all(1)
+        told += int((batch.crystals.carried[complete] > 0).any(1).sum())
+        silent += int((batch.crystals.carried[complete] == 0).all(1).sum())
+        assert not batch.crystals.carried[batch.crystals.unknown].any()
+    assert told / (told + silent) == pytest.approx(0.5, abs=0.15)
+
+
+def test_structures_are_drawn_in_proportion_to_their_weights(
+    structures: TrainingStructures,
+) -> None:
+    weights = np.ones(len(structures.counts))
+    weights[structures.chosen[structures.contain(1)][0]] = 1e6
+    heavy = replace(structures, weights=weights)
+    batch = next(iter(batches(heavy, 0, 1, focus_share=1.0)))
+    assert len({int(row.sum()) for row in batch.crystals.numbers}) == 1

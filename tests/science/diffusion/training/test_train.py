@@ -188,6 +188,29 @@ def test_a_run_can_start_from_a_model(tmp_path: Path, kind: str) -> None:
         make_initial_network(other)
 
 
+def test_budgets_can_be_added_to_a_model_and_change_nothing_at_first(tmp_path: Path) -> None:
+    run = settings(tmp_path / "first", steps=2)
+    path = tmp_path / "first.safetensors"
+    export_model(train(run).checkpoint, run, path)
+    aware = settings(
+        tmp_path / "aware",
+        initial_model=str(path),
+        network={**NETWORKS["dense"], "budget": 4},
+        masks={"budget_probability": 1.0, "focus_probability": 1.0},
+        focus_share=1.0,
+    )
+    before = load_model(str(path), "cpu", "float32").network
+    after = make_initial_network(aware)
+    batch = probe(aware, 1)[0]
+    assert batch.crystals.carried.any()
+    assert torch.equal(
+        after(batch.crystals, batch.levels, None), before(batch.crystals, batch.levels, None)
+    )
+    trained = weights(train(aware).checkpoint)["network.budgets.weight"]
+    assert trained[1:].any()
+    assert not trained[0].any()
+
+
 def test_a_model_can_keep_a_share_of_its_start(tmp_path: Path) -> None:
     first = settings(tmp_path / "first", name="first")
     path = tmp_path / "first.safetensors"
@@ -215,6 +238,7 @@ def test_missing_models_to_start_from_are_named(tmp_path: Path) -> None:
     [
         ({"noise": {"kind": "fractional"}}, "takes noise levels in Å"),
         ({"masks": {"kind": "td"}}, "need the architecture 'gemnet'"),
+        ({"masks": {"budget_probability": 0.5}}, "set network.budget"),
         ({"network": {"architecture": "transformer"}}, "'dense', 'gemnet'"),
         ({"network": {"architecture": "gemnet", "layers": 3}}, "layers"),
     ],

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_prepared_pairs_follow_moving_sites(network: GemNetwork) -> None:
 
 def test_unknown_sites_get_what_they_would_get_if_all_were_unknown(network: GemNetwork) -> None:
     crystals = batch(random_crystal(6, 6), random_crystal(4, 7))
-    everything = Crystals(crystals.numbers, crystals.present, crystals.frac, crystals.cells)
+    everything = replace(crystals, unknown=crystals.present)
     levels = levels_of(crystals)
     found, full = network(crystals, levels), network(everything, levels)
     torch.testing.assert_close(found, full * crystals.unknown[..., None])
