@@ -27,6 +27,7 @@ from aiida_hpaint.cli.publish.provenance import provenance
 from aiida_hpaint.cli.restore.count import count
 from aiida_hpaint.cli.restore.demo import demo
 from aiida_hpaint.cli.restore.inspect import inspect
+from aiida_hpaint.cli.restore.powder import powder
 from aiida_hpaint.cli.restore.restore import restore
 from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
 from aiida_hpaint.cli.restore.validate import validate
@@ -118,6 +119,7 @@ for command in (
     provenance,
     count,
     validate,
+    powder,
     restore_hydrogen,
     trajectory,
     export,
