@@ -20,8 +20,7 @@ from aiida_hpaint.science.diffusion.training.structures import (
     TrainingDataError,
     TrainingStructures,
 )
-from aiida_hpaint.science.plausibility.carriers import find_carriers
-from aiida_hpaint.science.plausibility.contacts import find_contacts
+from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.parents import encode_carried
 from aiida_hpaint.science.types import BoolArray, IntArray
@@ -175,10 +174,9 @@ class NoisyBatches(IterableDataset[NoisyBatch]):
 
 
 def find_carried(crystal: TrainingCrystal, focus: BoolArray) -> IntArray:
-    """Return (n,) 1 + how many sites of the focus each other site carries, see `find_carriers`.
+    """Return (n,) 1 + how many sites of the focus each other site carries, see `find_parents`.
 
-    It is 0 everywhere if a site of the focus is carried by none, as budgets that miss some are no
-    budgets.
+    If nothing carries one of them, sites that seem to carry none have 0: it may belong to them.
     """
     structure = StructureBatch(
         labels=("training",),
@@ -188,7 +186,7 @@ def find_carried(crystal: TrainingCrystal, focus: BoolArray) -> IntArray:
         frac_coords=crystal.frac,
         inserted=focus,
     )
-    return encode_carried(find_carriers(find_contacts(structure, np.array([0])))[0], focus)
+    return encode_carried(find_parents(structure), focus)
 
 
 def expected_noise(
