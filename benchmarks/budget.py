@@ -10,15 +10,12 @@ is written when it is finished: the same command continues an interrupted run.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from aiida_hpaint.science.benchmark import read_references, run_benchmark
-from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.protocols import load_protocol
 
 RATES = {
@@ -61,8 +58,8 @@ def parse_options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace, generator: str, budget: bool, name: str) -> dict[str, Any]:
     """Run one benchmark and return its summary."""
-    references = select_small(
-        read_references(options.references, half=options.half, budget=budget), options.max_sites
+    references = read_references(
+        options.references, half=options.half, budget=budget, max_sites=options.max_sites
     )
     settings = load_protocol(options.protocol, {"sampling": {"generator": generator}})
     folder = options.output / name.replace(", ", "-").replace(" ", "-")
@@ -81,18 +78,6 @@ def measure(options: argparse.Namespace, generator: str, budget: bool, name: str
         )
 
 
-def select_small(references: References, most: int) -> References:
-    """Return the references with at most as many sites."""
-    small = np.flatnonzero(references.hosts.site_counts <= most)
-    return replace(
-        references,
-        hosts=references.hosts[small],
-        complete=references.complete[small],
-        indices=references.indices[small],
-        source={**references.source, "max_sites": most},
-    )
-
-
 def print_table(summaries: dict[str, dict[str, Any]]) -> None:
     """Print a column for each benchmark, as Markdown."""
     first = next(iter(summaries.values()))
@@ -108,10 +93,10 @@ def print_table(summaries: dict[str, dict[str, Any]]) -> None:
 
 
 def format_rate(rate: dict[str, Any]) -> str:
-    """Return a rate in per cent with its error; a dash where no host has it."""
+    """Return a rate in per cent with its 95 % interval; a dash where no host has it."""
     if rate["value"] is None:
         return "-"
-    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} %"
+    return f"{100 * rate['value']:.1f} % ({100 * rate['low']:.0f} to {100 * rate['high']:.0f})"
 
 
 if __name__ == "__main__":

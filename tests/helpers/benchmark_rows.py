@@ -14,11 +14,10 @@ from aiida_hpaint.science.benchmark.statistics.rows import (
     ROWS,
     SETTINGS,
     SUMMARY,
-    WITH_NONMETAL,
-    WITHOUT_NONMETAL,
     PotentialRow,
 )
 from aiida_hpaint.science.benchmark.statistics.summary import summarise
+from aiida_hpaint.science.plausibility.bonding import METALLIC, OXYGEN
 
 
 def make_rows(skill: float, hosts: int = 12, samples: int = 4, seed: int = 0) -> list[HostRow]:
@@ -39,7 +38,7 @@ def make_row(index: int, skill: float, samples: int, rng: np.random.Generator) -
         index=index,
         label=f"mp-{1000 + index}",
         formula=f"Na{inserted}O{sites - 2 * inserted}H{inserted}" if index % 5 else "Mg2Fe",
-        chemistry=WITH_NONMETAL if index % 5 else WITHOUT_NONMETAL,
+        chemistry=OXYGEN if index % 5 else METALLIC,
         sites=sites,
         inserted=inserted,
         reference_energy=-4.0 * sites,
@@ -49,10 +48,15 @@ def make_row(index: int, skill: float, samples: int, rng: np.random.Generator) -
         network_calls=100 * samples,
         evaluations=int(rng.gamma(4, 20 / skill)),
         samples=tuple(
-            sample.model_copy(update={"rank": int(rank) if lives else -1})
+            sample.model_copy(update=_rank(sample, int(rank))) if lives else sample
             for sample, rank, lives in zip(drawn, ranks, alive, strict=True)
         ),
     )
+
+
+def _rank(sample: SampleRow, rank: int) -> dict[str, Any]:
+    known: dict[str, Any] = {"rank": rank, "passes": True, "match_relaxed": sample.match}
+    return known if rank else {**known, "confidence": 0.96 if sample.match else 0.55}
 
 
 def make_sample(place: int, chance: float, sites: int, rng: np.random.Generator) -> SampleRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,14 @@ if TYPE_CHECKING:
 _HELP = """Measure how often restorations are right.
 
 REFERENCES are complete structures (extxyz, CIF, ...). An element is removed from each and
-restored; candidates and reference are relaxed with the same potential and compared.
+restored; candidates and reference are relaxed with the same potential and compared. Each file of
+several structures is a set of its own, with its own folder, and the table shows all sets side by
+side; files of one structure each are a set together.
 
-The folder gets report.html with its figures, summary.json (rates with standard errors and 95 %
-intervals, for 1 to all samples, by size and chemistry), samples.csv, rows.jsonl and settings.json.
-The same command continues an interrupted run. With --compare each generator has its own subfolder,
-and the report shows all generators together.
+The folder gets report.html with its figures, summary.json (rates with 95 % intervals, by size and
+chemistry; how well the confidence in answers is calibrated), samples.csv, rows.jsonl and
+settings.json. The same command continues an interrupted run. With --compare each generator has its
+own subfolder, and the report shows all generators together.
 
 --half selects one half of the references by the SHA-256 of their reduced formula: `tune` to choose
 settings and models, `final` for final figures. With --budget each host says how many H each of its
@@ -36,6 +39,7 @@ With --submit AiiDA runs the jobs; --show writes the results.
 \b
 Examples:
   aiida-hpaint benchmark references.extxyz --output runs/bundled
+  aiida-hpaint benchmark mp20.extxyz minerals.extxyz --half final --output runs/all
   aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
   aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
   aiida-hpaint benchmark references.extxyz --output runs/sampled --unrelaxed
@@ -44,18 +48,6 @@ Examples:
   aiida-hpaint benchmark references.extxyz --submit --code python@cluster
   aiida-hpaint benchmark --show PK --output runs/cluster
 """
-
-_RATES = {
-    "single_sample_match_unrelaxed": "single sample, unrelaxed",
-    "single_sample_carriers_unrelaxed": "single sample, H at the right atoms",
-    "any_match_unrelaxed": "any sample, unrelaxed",
-    "single_sample_match": "single sample",
-    "lowest_match": "lowest",
-    "lowest_carriers": "lowest, H at the right atoms",
-    "any_match": "any sample",
-    "les": "lowest matches or is lower (LES)",
-    "host_match": "host still matches",
-}
 
 
 @click.command(help=_HELP)
@@ -95,6 +87,12 @@ _RATES = {
     help="Use the first N references.",
 )
 @click.option(
+    "--max-sites",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Leave out references with more sites.",
+)
+@click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
@@ -118,17 +116,19 @@ def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **fla
 
     settings = load_protocol(flags["protocol"], collect_overrides(flags))
     silence_warnings()
-    from aiida_hpaint.science.benchmark import read_references
+    from aiida_hpaint.science.benchmark import read_reference_sets
 
-    selection = [flags[name] for name in ("element", "half", "limit", "budget")]
-    chosen = read_references(references, *selection)
-    if chosen.left_out:
+    selection = [flags[name] for name in ("element", "half", "limit", "budget", "max_sites")]
+    sets = read_reference_sets(references, *selection)
+    left_out = sum(chosen.left_out for chosen in sets.values())
+    if left_out:
         has = f"no {flags['element']} or nothing else"
-        click.echo(f"Left out: {chosen.left_out} structures that have {has}", err=True)
+        click.echo(f"Left out: {left_out} structures that have {has}", err=True)
     if flags["submit"]:
-        _submit(profile, chosen, settings, flags)
+        for chosen in sets.values():
+            _submit(profile, chosen, settings, flags)
     else:
-        _run(chosen, settings, flags)
+        _run(sets, settings, flags)
 
 
 def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
@@ -155,30 +155,30 @@ def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
         raise click.UsageError(f"--submit cannot be combined with {', '.join(given)}")
 
 
-def _run(chosen: References, settings: RestorationSettings, flags: dict[str, Any]) -> None:
+def _run(
+    sets: Mapping[str, References], settings: RestorationSettings, flags: dict[str, Any]
+) -> None:
     from aiida_hpaint.cli.chunking import count_cores
     from aiida_hpaint.cli.console import make_console, open_progress
-    from aiida_hpaint.science.benchmark import run_benchmark, run_comparison, write_report
+    from aiida_hpaint.science.benchmark import list_runs, run_side_by_side, write_report
 
-    names, output = _names(flags["compare"]), flags["output"]
-    shared: Any = {
-        "relaxed": not flags["unrelaxed"],
-        "processes": flags["processes"] or count_cores(),
-        "potentials": _others(flags["potentials"], settings),
-    }
+    runs = list_runs(sets, settings, _names(flags["compare"]))
+    potentials = _others(flags["potentials"], settings)
     with open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)
 
-        shared["progress"] = progress
-        if names:
-            summaries = run_comparison(chosen, settings, names, output, **shared)
-        else:
-            summary = run_benchmark(chosen, settings, output, **shared)
-            summaries = {settings.require_sampling().generator: summary}
+        summaries = run_side_by_side(
+            runs,
+            flags["output"],
+            relaxed=not flags["unrelaxed"],
+            processes=flags["processes"] or count_cores(),
+            potentials=potentials,
+            progress=progress,
+        )
     make_console().print(make_rates_table(summaries))
-    click.echo(f"Report: {write_report(output)}")
+    click.echo(f"Report: {write_report(flags['output'])}")
 
 
 def _submit(
@@ -244,23 +244,13 @@ def _others(names: str | None, settings: RestorationSettings) -> dict[str, Poten
 
 
 def make_rates_table(summaries: dict[str, dict[str, Any]]) -> Table:
-    """Return a table of rates and costs with a column for each generator."""
+    """Return a table of rates, costs and calibration with a column for each run."""
     from rich.table import Table
 
-    first = next(iter(summaries.values()))
-    title = f"{first['hosts']} hosts, {first['samples']} samples each; ± standard error (95 %)"
-    table = Table("", *summaries, title=title)
-    for key, title in _RATES.items():
-        if key not in first:
-            continue
-        table.add_row(title, *(_percent(summary[key]) for summary in summaries.values()))
-    seconds = (f"{summary['seconds']['per_host']:.1f} s" for summary in summaries.values())
-    table.add_row("CPU time per host", *seconds)
+    from aiida_hpaint.science.benchmark.report.runs import Run
+    from aiida_hpaint.science.benchmark.report.tables import tabulate_rates
+
+    table = Table("", *summaries, title="Rates with 95 % intervals")
+    for row in tabulate_rates([Run(name, (), summary) for name, summary in summaries.items()]):
+        table.add_row(*row)
     return table
-
-
-def _percent(rate: dict[str, Any]) -> str:
-    if rate["value"] is None:
-        return "-"
-    interval = f"{100 * rate['low']:.0f} to {100 * rate['high']:.0f}"
-    return f"{100 * rate['value']:.1f} ± {100 * rate['error']:.1f} % ({interval})"

@@ -7,18 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.benchmark.collect import collect_rows
-    from aiida_hpaint.science.benchmark.references import References, read_references
+    from aiida_hpaint.science.benchmark.references import (
+        References,
+        read_reference_sets,
+        read_references,
+    )
     from aiida_hpaint.science.benchmark.report.html_report import write_report
-    from aiida_hpaint.science.benchmark.run import run_benchmark, run_comparison
+    from aiida_hpaint.science.benchmark.run import (
+        list_runs,
+        run_benchmark,
+        run_side_by_side,
+    )
     from aiida_hpaint.science.benchmark.single_points import find_usable_potentials
 
 # Torch is imported only with what needs it.
 _LAZY = {
     "References": "references",
     "collect_rows": "collect",
+    "list_runs": "run",
+    "read_reference_sets": "references",
     "read_references": "references",
     "run_benchmark": "run",
-    "run_comparison": "run",
+    "run_side_by_side": "run",
     "write_report": "report.html_report",
     "find_usable_potentials": "single_points",
 }
@@ -27,9 +37,11 @@ __all__ = [
     "References",
     "collect_rows",
     "find_usable_potentials",
+    "list_runs",
+    "read_reference_sets",
     "read_references",
     "run_benchmark",
-    "run_comparison",
+    "run_side_by_side",
     "write_report",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.parents import write_parents
 from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol, is_element
+from aiida_hpaint.science.structures.safe_text import make_safe_names
 
 Half = Literal["tune", "final"]
 
@@ -50,6 +51,7 @@ def read_references(
     half: Half | None = None,
     limit: int | None = None,
     budget: bool = False,
+    max_sites: int | None = None,
 ) -> References:
     """Read complete structures and remove the sites of an element.
 
@@ -66,6 +68,8 @@ def read_references(
     budget
         Whether the hosts say which atoms carry the removed H, as labels of records do (`OH`,
         `Wat`); see `add_budget`.
+    max_sites
+        Largest number of sites of a structure; None: any.
 
     Raises
     ------
@@ -74,20 +78,62 @@ def read_references(
     ValueError
         If there is no such element, or no structure is left.
     """
+    return _select({path: _read(path) for path in files}, element, half, limit, budget, max_sites)
+
+
+def read_reference_sets(files: Sequence[Path], *options: Any) -> dict[str, References]:
+    """Read several sets of references, by names that follow from those of the files.
+
+    Each file that holds several structures is a set of its own. All files that hold a single one
+    are a set together.
+
+    Parameters
+    ----------
+    files, options
+        See `read_references`, also for what is raised.
+    """
+    batches = {path: _read(path) for path in files}
+    single = [path for path, batch in batches.items() if len(batch) == 1]
+    sets = [[path] for path in files if path not in single] + ([single] if single else [])
+    names = make_safe_names(one[0].stem if len(one) == 1 else "single" for one in sets)
+    return {
+        name: _select({path: batches[path] for path in one}, *options)
+        for name, one in zip(names, sets, strict=True)
+    }
+
+
+def _read(path: Path) -> StructureBatch:
+    return replace(read_hosts(path), scalars={})
+
+
+def _select(
+    batches: Mapping[Path, StructureBatch],
+    element: str = "H",
+    half: Half | None = None,
+    limit: int | None = None,
+    budget: bool = False,
+    max_sites: int | None = None,
+) -> References:
     if not is_element(element):
         raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
-    complete = concatenate([replace(read_hosts(path), scalars={}) for path in files])
+    complete = concatenate(list(batches.values()))
     fits = _has_host(complete, get_atomic_number(element))
+    small = fits & (complete.site_counts <= (max_sites or np.inf))
     chosen = [
-        i for i in np.flatnonzero(fits) if half in (None, find_half(complete[int(i)].numbers))
+        i for i in np.flatnonzero(small) if half in (None, find_half(complete[int(i)].numbers))
     ]
     if not chosen:
         of = "" if half is None else f" in the half '{half}'"
-        raise ValueError(f"no structure{of} of {len(complete)} has {element} and another element")
+        of += "" if max_sites is None else f" with up to {max_sites} sites"
+        names = ", ".join(path.name for path in batches)
+        raise ValueError(
+            f"no structure{of} of {len(complete)} has {element} and another element ({names})"
+        )
     indices = np.array(chosen[:limit], dtype=np.int64)
     hosts, references = remove_sites(complete[indices], element)
-    hashes = {path.name: hash_file(path) for path in files}
-    source = {"references": hashes, "element": element, "half": half, "limit": limit}
+    hashes = {path.name: hash_file(path) for path in batches}
+    source: dict[str, Any] = {"references": hashes, "element": element}
+    source |= {"half": half, "limit": limit, "max_sites": max_sites}
     if budget:
         hosts, references = add_budget(hosts, references)
         source["budget"] = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from aiida_hpaint.science.benchmark.workers import measure_hosts
 from aiida_hpaint.science.diffusion.sampling.generators import identify_generator
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
+from aiida_hpaint.science.structures.safe_text import make_safe_names
 from aiida_hpaint.science.types import Progress
 
 
@@ -171,10 +171,36 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total, "hosts")
 
 
-def run_comparison(
-    references: References,
+def list_runs(
+    sets: Mapping[str, References],
     settings: RestorationSettings,
-    generators: Sequence[str],
+    generators: Sequence[str] = (),
+) -> dict[str, tuple[References, RestorationSettings]]:
+    """Return references and settings of a run for each set and generator, by their names.
+
+    Without generators it is that of the settings. The names of sets or of generators are left out
+    where there is only one.
+
+    Raises
+    ------
+    ValueError
+        If a generator is named twice.
+    """
+    runs = {}
+    for generator in generators or [settings.require_sampling().generator]:
+        sampling = settings.require_sampling().model_copy(update={"generator": generator})
+        variant = settings.model_copy(update={"sampling": sampling})
+        for name, references in sets.items():
+            parts = [name] if len(sets) > 1 else []
+            parts += [generator] if len(generators) > 1 or len(sets) == 1 else []
+            if ", ".join(parts) in runs:
+                raise ValueError(f"generator {generator} is named twice: compare different ones")
+            runs[", ".join(parts)] = references, variant
+    return runs
+
+
+def run_side_by_side(
+    runs: Mapping[str, tuple[References, RestorationSettings]],
     folder: Path,
     *,
     relaxed: bool = True,
@@ -182,35 +208,33 @@ def run_comparison(
     potentials: Mapping[str, PotentialSettings] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Run the benchmark with each generator, in a folder of its own, and return the summaries.
+    """Measure each of the runs of `list_runs`, and return the summaries by their names.
 
-    All other settings are the same; see `run_benchmark`. `comparison.json` maps generators to
-    folders.
+    A single run has its files in the folder itself, see `run_benchmark`. Several have a folder in
+    it each, and `comparison.json` maps names to folders.
 
     Raises
     ------
     ValueError
-        If a generator is named twice, or a folder holds a run with other settings.
+        If a folder holds a run with other settings.
     """
-    names = name_folders(generators)
-    variants = {}
-    for name in generators:
-        sampling = settings.require_sampling().model_copy(update={"generator": name})
-        variants[name] = settings.model_copy(update={"sampling": sampling})
-    for name, variant in variants.items():
-        open_folder(folder / names[name], references, variant, relaxed, potentials)
-    (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+    names = dict(zip(runs, name_folders(list(runs)), strict=True))
+    folders = {name: folder / names[name] if len(runs) > 1 else folder for name in runs}
+    for name, (references, settings) in runs.items():
+        open_folder(folders[name], references, settings, relaxed, potentials)
+    if len(runs) > 1:
+        (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     summaries = {}
-    for name, variant in variants.items():
+    for name, (references, settings) in runs.items():
 
         def tell(done: int, total: int, text: str, name: str = name) -> None:
             if progress is not None:
-                progress(done, total, f"{names[name]}: {text}")
+                progress(done, total, f"{names[name]}: {text}" if len(runs) > 1 else text)
 
         summaries[name] = run_benchmark(
             references,
-            variant,
-            folder / names[name],
+            settings,
+            folders[name],
             relaxed=relaxed,
             processes=processes,
             potentials=potentials,
@@ -219,17 +243,10 @@ def run_comparison(
     return summaries
 
 
-def name_folders(generators: Sequence[str]) -> dict[str, str]:
-    """Return a unique folder name for each generator, from its name or the name of its file."""
-    names: dict[str, str] = {}
-    for generator in generators:
-        if generator in names:
-            raise ValueError(f"generator {generator} is named twice: compare different ones")
-        path = Path(generator)
-        plain = path.stem if path.suffix == ".safetensors" else generator
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.") or "generator"
-        taken = [
-            name for name in names.values() if re.fullmatch(rf"{re.escape(base)}(-\d+)?", name)
-        ]
-        names[generator] = f"{base}-{len(taken) + 1}" if taken else base
-    return names
+def name_folders(names: Sequence[str]) -> list[str]:
+    """Return a unique folder name for each run of `list_runs`; files of models by their stem."""
+    parts = [
+        [Path(part).stem if part.endswith(".safetensors") else part for part in name.split(", ")]
+        for name in names
+    ]
+    return make_safe_names("-".join(some) for some in parts)

@@ -50,7 +50,7 @@ class Rate:
         return {**found, "low": self.low, "high": self.high}
 
     def __str__(self) -> str:
-        return f"{100 * self.value:.1f} ± {100 * self.error:.1f} %"
+        return f"{100 * self.value:.1f} % ({self.interval})"
 
 
 def compute_wilson_interval(value: float, n: int) -> tuple[float, float]:

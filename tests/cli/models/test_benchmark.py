@@ -24,7 +24,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     result = run(tmp_path, *arguments)
     assert result.exit_code == 0, result.output
     assert "hosts: 1/1" in result.output
-    assert "lowest matches or is lower (LES)" in result.output
+    assert "Lower energy or match (LES)" in result.output
     assert (tmp_path / "summary.json").exists()
     assert (tmp_path / "samples.csv").exists()
     assert f"Report: {tmp_path / 'report.html'}" in result.output

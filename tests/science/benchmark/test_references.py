@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.science.benchmark import read_references
+from aiida_hpaint.science.benchmark import read_reference_sets, read_references
 from aiida_hpaint.science.benchmark.references import find_half, format_reduced_formula
 from aiida_hpaint.science.plausibility import count_misplaced
+from aiida_hpaint.science.structures import read_hosts, write_extxyz
 from aiida_hpaint.science.structures.budget.parents import read_parents
 
 REFERENCES = sorted((Path(__file__).parents[3] / "examples" / "references").glob("*.cif"))
@@ -54,6 +55,26 @@ def test_structures_without_the_element_are_left_out() -> None:
     files = [HOSTS / "brucite.cif", *REFERENCES]
     found = read_references(files[:1] + REFERENCES[:2], limit=1)
     assert (found.left_out, found.indices.tolist()) == (1, [1])
+
+
+def test_a_file_of_several_structures_is_a_set(tmp_path: Path) -> None:
+    whole = tmp_path / "minerals.extxyz"
+    write_extxyz(read_hosts(REFERENCES), whole)
+    sets = read_reference_sets([REFERENCES[0], whole, REFERENCES[1]])
+    assert {name: len(found.hosts) for name, found in sets.items()} == {
+        "minerals": len(REFERENCES),
+        "single": 2,
+    }
+    assert list(sets["minerals"].source["references"]) == [whole.name]
+
+
+def test_large_structures_are_left_out() -> None:
+    everything = read_references(REFERENCES)
+    most = int(everything.complete.site_counts.min())
+    small = read_references(REFERENCES, max_sites=most)
+    assert set(small.complete.site_counts.tolist()) == {most}
+    with pytest.raises(ValueError, match="with up to 1 sites"):
+        read_references(REFERENCES, max_sites=1)
 
 
 def test_nothing_to_take_out_is_said() -> None:

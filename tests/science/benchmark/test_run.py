@@ -13,9 +13,10 @@ import torch
 
 from aiida_hpaint.science.benchmark import (
     References,
+    list_runs,
     read_references,
     run_benchmark,
-    run_comparison,
+    run_side_by_side,
     write_report,
 )
 from aiida_hpaint.science.benchmark.run import name_folders
@@ -119,8 +120,9 @@ def test_another_file_in_the_place_of_settings_is_refused(
 
 
 def test_generators_side_by_side(references: References, tmp_path: Path) -> None:
-    one = read_references([EXAMPLES / "brucite.cif"])
-    summaries = run_comparison(one, quick(samples=2), ["random", "bundled"], tmp_path)
+    one = {"brucite": read_references([EXAMPLES / "brucite.cif"])}
+    runs = list_runs(one, quick(samples=2), ["random", "bundled"])
+    summaries = run_side_by_side(runs, tmp_path)
     assert list(summaries) == ["random", "bundled"]
     assert json.loads((tmp_path / "comparison.json").read_text()) == {
         "random": "random",
@@ -143,11 +145,20 @@ def test_samples_as_drawn(references: References, folder: Path, tmp_path: Path) 
         run_benchmark(references, quick(), folder, relaxed=False)
 
 
-def test_each_generator_has_its_folder() -> None:
-    names = name_folders(["random", "a/best.safetensors", "b/best.safetensors", "mattergen/base"])
-    assert list(names.values()) == ["random", "best", "best-2", "mattergen-base"]
+def test_each_run_has_its_folder() -> None:
+    names = name_folders(["random", "a/best.safetensors", "b/best.safetensors", "mp20, a/base"])
+    assert names == ["random", "best", "best_2", "mp20-a_base"]
+
+
+def test_sets_and_generators_name_runs(references: References) -> None:
+    sets = {"mp20": references, "minerals": references}
+    assert list(list_runs({"mp20": references}, quick())) == ["bundled"]
+    assert list(list_runs(sets, quick())) == ["mp20", "minerals"]
+    both = list_runs(sets, quick(), ["random", "bundled"])
+    assert list(both) == ["mp20, random", "minerals, random", "mp20, bundled", "minerals, bundled"]
+    assert both["mp20, random"][1].require_sampling().generator == "random"
     with pytest.raises(ValueError, match="random is named twice"):
-        name_folders(["random", "bundled", "random"])
+        list_runs(sets, quick(), ["random", "bundled", "random"])
 
 
 @pytest.mark.slow

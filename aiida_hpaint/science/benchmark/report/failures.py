@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiida_hpaint.science.benchmark.report.runs import Run
 from aiida_hpaint.science.benchmark.statistics import HostRow
-from aiida_hpaint.science.benchmark.statistics.order_statistics import is_correct, is_success
+from aiida_hpaint.science.benchmark.statistics.criteria import is_correct, is_success
 
 
 @dataclass(frozen=True)

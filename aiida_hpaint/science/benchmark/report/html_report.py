@@ -21,11 +21,14 @@ from aiida_hpaint.science.benchmark.report.runs import Run, read_run
 from aiida_hpaint.science.benchmark.report.tables import (
     FAILURE_HEAD,
     POTENTIAL_HEAD,
+    RELIABILITY_HEAD,
     tabulate_failures,
     tabulate_hashes,
     tabulate_potentials,
     tabulate_rates,
+    tabulate_reliability,
     tabulate_settings,
+    tabulate_splits,
     tabulate_versions,
 )
 from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON, SETTINGS
@@ -75,7 +78,14 @@ def render_report(runs: Sequence[Run]) -> str:
             "names": [run.name for run in runs],
             "colours": list(pick_colours([run.name for run in runs]).values()),
             "rates": tabulate_rates(runs),
-            "emphasised": [0, 1] if relaxed else [0],
+            "emphasised": [0, 2] if relaxed else [0],
+            "splits": tabulate_splits(runs),
+            "reliability_head": RELIABILITY_HEAD,
+            "reliability": [
+                {"name": run.name, "rows": rows}
+                for run in runs
+                if (rows := tabulate_reliability(run))
+            ],
             "figures": [
                 {
                     "source": "data:image/svg+xml;base64,"

@@ -21,8 +21,8 @@ from aiida_hpaint.science.benchmark.report.figure_style import (
     spread_apart,
 )
 from aiida_hpaint.science.benchmark.report.runs import Run
-from aiida_hpaint.science.benchmark.statistics.rows import WITH_NONMETAL, WITHOUT_NONMETAL
 from aiida_hpaint.science.evaluation.success import Rate
+from aiida_hpaint.science.plausibility import bonding
 
 BY_K = (
     ("lowest_match", "Lowest in energy matches"),
@@ -50,7 +50,14 @@ SPLITS = (
     ("chemistry", "By chemistry"),
 )
 
-SHORT = {WITH_NONMETAL: "C, N, O, S", WITHOUT_NONMETAL: "without"}
+SHORT = {
+    bonding.OXYGEN: "O-H",
+    bonding.CARBON: "C-H",
+    bonding.NONMETAL: "other",
+    bonding.COMPLEX: "compl.",
+    bonding.METALLIC: "metal",
+    bonding.OTHER: "no H",
+}
 """Short names of groups of hosts whose names are too long for an axis."""
 
 
@@ -98,7 +105,7 @@ def _draw_lines(axes: Axes, lines: dict[str, list[Rate]], named: bool) -> None:
 def draw_splits(figure: FigureBase, runs: Sequence[Run]) -> None:
     """Draw LES and match of the lowest by inserted sites, all sites and chemistry."""
     kinds = OF_KINDS if any(run.relaxed for run in runs) else OF_KINDS_SAMPLED
-    panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[5, 4, 2.6])
+    panels = figure.subplots(2, 3, sharex="col", sharey=True, width_ratios=[5, 4, 4])
     for column, (split, title) in enumerate(SPLITS):
         for axes, (key, _) in zip(panels[:, column], kinds, strict=True):
             _draw_bars(axes, runs, split, key)

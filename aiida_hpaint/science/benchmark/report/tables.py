@@ -18,14 +18,31 @@ UNKNOWN = "—"
 
 _RATES = {
     "les": "Lower energy or match (LES)",
+    "les_host_kept": "LES, lower only with the host kept",
+    "les_strict": "LES of the answer, lower only if it passes and the host is kept",
+    "les_within": "The same, or within 1 meV/atom",
+    "les_close": "The same, with sites within 0.3 Å for a match",
     "lowest_match": "Lowest in energy matches",
+    "lowest_close": "Its inserted sites are within 0.3 Å",
+    "lowest_carriers": "Its H are at the right atoms",
     "any_match": "Any sample matches",
     "single_sample_match": "One sample matches, relaxed",
     "single_sample_match_unrelaxed": "One sample matches, as sampled",
+    "single_sample_carriers_unrelaxed": "One sample has H at the right atoms",
     "any_match_unrelaxed": "Any sample matches, as sampled",
     "host_match": "Host of the lowest still matches",
     "passes": "Any candidate passes the checks",
 }
+
+_CALIBRATION = {
+    "sure_share": "Hosts that are said to be 95 % sure",
+    "sure_right": "Of these are right",
+}
+
+SPLITS = {"sites": "sites", "inserted": "inserted sites", "chemistry": ""}
+"""Kinds of host that rates are broken down by, as `splits` of a summary has them, and units."""
+
+_OF_KIND = ("single_sample_match_unrelaxed", "lowest_match", "les_strict")
 
 _COSTS = {
     ("seconds", "per_host"): "CPU seconds per host",
@@ -43,6 +60,8 @@ FAILURE_HEAD = (
     "farthest inserted site (Å)",
     "reason",
 )
+
+RELIABILITY_HEAD = ("confidence", "mean", "right")
 
 POTENTIAL_HEAD = (
     "potential",
@@ -62,22 +81,58 @@ PACKAGES = ("aiida-hpaint", "matplotlib", "numpy", "pymatgen", "spglib")
 
 
 def tabulate_rates(runs: Sequence[Run]) -> Rows:
-    """Return rates with standard errors and 95 % intervals, then costs; a column for each run.
+    """Return rates with 95 % intervals, then calibration and costs; a column for each run.
 
     Rows without a value in any run are left out.
     """
-    rates = []
-    for key, text in _RATES.items():
-        found = [run.rate(key) for run in runs]
-        rates.append([text, *(f"{r} ({r.interval})" if r is not None else UNKNOWN for r in found)])
+    rates = [[text, *(_format_rate(run.rate(key)) for run in runs)] for key, text in _RATES.items()]
+    said = [run.summary.get("confidence") or {} for run in runs]
+    calibration = [
+        [text, *(_format_counted_rate(found.get(key)) for found in said)]
+        for key, text in _CALIBRATION.items()
+    ]
+    brier = [
+        f"{found['brier']:.3f} ({found['brier_constant']:.3f})" if found else UNKNOWN
+        for found in said
+    ]
     costs = [
         [text, *(_format(run.cost(group, key), ".3g") for run in runs)]
         for (group, key), text in _COSTS.items()
     ]
-    hosts = ["Hosts", *(str(len(run.rows)) for run in runs)]
-    samples = ["Samples per host", *(str(len(run.rows[0].drawn)) for run in runs)]
-    relaxed = ["Relaxed candidates per host", *(_count_candidates(run) for run in runs)]
-    return [row for row in [*rates, *costs, hosts, samples, relaxed] if set(row[1:]) != {UNKNOWN}]
+    candidates = (_format(run.summary.get("candidates_per_host"), ".1f") for run in runs)
+    rows = [
+        *rates,
+        *calibration,
+        ["Brier score of the confidence (of a constant)", *brier],
+        *costs,
+        ["Hosts", *(str(run.summary["hosts"]) for run in runs)],
+        ["Samples per host", *(f"{run.summary['samples']:g}" for run in runs)],
+        ["Relaxed candidates per host", *candidates],
+    ]
+    return [row for row in rows if set(row[1:]) != {UNKNOWN}]
+
+
+def tabulate_splits(runs: Sequence[Run]) -> Rows:
+    """Return rates by kind of host: one sample as sampled, lowest matches, LES strict; and n."""
+    rows = []
+    for split, unit in SPLITS.items():
+        found = [[run.split(split, key) for key in _OF_KIND] for run in runs]
+        for name in dict.fromkeys(name for first, *_ in found for name in first):
+            cells = [[rates.get(name) for rates in of_run] for of_run in found]
+            rows.append([f"{name} {unit}".strip(), *map(_format_kind, cells)])
+    return rows
+
+
+def tabulate_reliability(run: Run) -> Rows:
+    """Return a row for each group of hosts with similar confidence; see `RELIABILITY_HEAD`."""
+    return [
+        [
+            f"{100 * group['low']:.0f} to {100 * group['high']:.0f} %",
+            f"{100 * group['confidence']:.1f} %",
+            _format_counted_rate(group["right"]),
+        ]
+        for group in (run.summary.get("confidence") or {}).get("reliability", ())
+    ]
 
 
 def tabulate_failures(failures: Sequence[Failure]) -> Rows:
@@ -153,10 +208,16 @@ def tabulate_versions() -> Rows:
     return rows
 
 
-def _count_candidates(run: Run) -> str:
-    """Return the mean number of candidates that were chosen by their scores."""
-    counts = [sum(sample.candidate is True for sample in row.samples) for row in run.rows]
-    return f"{sum(counts) / len(counts):.1f}" if any(counts) else UNKNOWN
+def _format_rate(rate: Rate | None) -> str:
+    return UNKNOWN if rate is None else str(rate)
+
+
+def _format_kind(rates: Sequence[Rate | None]) -> str:
+    known = [rate for rate in rates if rate is not None]
+    if not known:
+        return UNKNOWN
+    shares = (UNKNOWN if rate is None else f"{100 * rate.value:.0f}" for rate in rates)
+    return f"{' / '.join(shares)} % (n = {known[0].n})"
 
 
 def _format(value: float | None, form: str, factor: float = 1.0) -> str:
@@ -169,7 +230,7 @@ def _format_counted_rate(entry: Mapping[str, Any] | None) -> str:
     if entry is None or entry["value"] is None:
         return UNKNOWN
     rate = Rate(entry["value"], entry["error"], entry["n"])
-    return f"{rate} ({rate.interval}; n = {rate.n})"
+    return f"{100 * rate.value:.1f} % ({rate.interval}; n = {rate.n})"
 
 
 def _format_setting(value: Any) -> str:

@@ -43,18 +43,6 @@ def sort_outcomes(row: HostRow) -> list[SampleRow]:
     return sorted(found, key=_sort_key)
 
 
-def is_correct(row: HostRow, sample: SampleRow) -> bool:
-    """Return whether a sample matches the reference, of a host with a ranked sample."""
-    return row.lowest is not None and sample.match is True
-
-
-def is_success(row: HostRow, sample: SampleRow) -> bool:
-    """Return whether a sample matches the reference or is lower in energy (LES)."""
-    difference = sample.energy_difference
-    lower = row.lowest is not None and difference is not None and difference < 0
-    return lower or is_correct(row, sample)
-
-
 def has_selection(row: HostRow) -> bool:
     """Return whether candidates were selected among samples, or proposals added to them."""
     chosen = any(sample.candidate is not None for sample in row.samples)

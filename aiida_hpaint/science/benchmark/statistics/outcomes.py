@@ -9,25 +9,19 @@ from ase.data import chemical_symbols
 from ase.formula import Formula
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.benchmark.statistics.rows import (
-    WITH_NONMETAL,
-    WITHOUT_NONMETAL,
-    HostRow,
-    SampleRow,
-)
+from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.evaluation.matching import (
     compare,
     compute_inserted_distances,
     is_host_match,
+    is_match,
 )
 from aiida_hpaint.science.plausibility import count_misplaced, find_parents
+from aiida_hpaint.science.plausibility.bonding import classify_hydrogen
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parents
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
-
-NONMETALS = (6, 7, 8, 16)
-"""Atomic numbers of C, N, O and S, which tell oxides and organic hosts from hydrides."""
 
 _ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
 """Statuses with a meaningful energy, if there is one."""
@@ -50,31 +44,58 @@ def describe_host(
     reference
         Reference as it was given; removed sites are marked as inserted.
     start, samples
-        Samples of the host before any relaxation and at the end, in the same order.
+        Samples of the host before any relaxation and at the end. Those that a search added are
+        not in `start`.
     target
         Relaxed reference; None if nothing was relaxed.
     costs
         Fields of the row for times and numbers of evaluations.
     """
     energy, unrelaxed = _read_reference_energies(target)
-    same_as = find_represented(start, samples)
+    drawn, is_drawn = _align(start, samples)
+    same_as = find_represented(drawn, samples)
     formula = Formula.from_list([chemical_symbols[number] for number in reference.numbers])
-    has_nonmetal = np.isin(reference.numbers[~reference.inserted], NONMETALS).any()
+    relaxed = None if energy is None else target
     return HostRow(
         index=index,
         label=reference.labels[0],
         formula=str(formula.format("hill")),
-        chemistry=WITH_NONMETAL if has_nonmetal else WITHOUT_NONMETAL,
+        chemistry=classify_hydrogen(reference),
         sites=int(reference.site_counts[0]),
         inserted=int(reference.insert_counts[0]),
         reference_energy=energy,
         reference_energy_unrelaxed=unrelaxed,
+        reference_match=None if relaxed is None else is_match(relaxed, reference),
+        evidence=_read_evidence(samples),
         samples=tuple(
-            _describe_sample(start[i], samples[i], reference, energy, same_as[i])
+            _describe_sample(
+                i, drawn[i] if is_drawn[i] else None, samples[i], reference, relaxed, same_as[i]
+            )
             for i in range(len(samples))
         ),
         **costs,
     )
+
+
+def _align(
+    start: StructureBatch, samples: StructureBatch
+) -> tuple[StructureBatch, NDArray[np.bool_]]:
+    """Return the samples where they were drawn, and which of them were: others are as they end."""
+    places = {number: row for row, number in enumerate(start.scalars["sample"].tolist())}
+    coords = samples.frac_coords.copy()
+    is_drawn = np.zeros(len(samples), dtype=np.bool_)
+    for row, number in enumerate(samples.scalars["sample"].tolist()):
+        if number in places:
+            coords[samples.sites(row)] = start.frac_coords[start.sites(places[number])]
+            is_drawn[row] = True
+    return samples.with_coords(coords), is_drawn
+
+
+def _read_evidence(samples: StructureBatch) -> dict[str, Any] | None:
+    """Return the evidence for the answer, from its metadata."""
+    answers = np.flatnonzero(samples.scalars["rank"] == 0)
+    known = samples.metadata[answers[0]].get("confidence") if len(answers) else None
+    return None if known is None else dict(known["evidence"])
 
 
 def _read_reference_energies(target: StructureBatch | None) -> tuple[float | None, float | None]:
@@ -87,25 +108,30 @@ def _read_reference_energies(target: StructureBatch | None) -> tuple[float | Non
 
 
 def _describe_sample(
-    start: StructureBatch,
+    place: int,
+    drawn: StructureBatch | None,
     sample: StructureBatch,
     reference: StructureBatch,
-    target: float | None,
+    relaxed: StructureBatch | None,
     same_as: int,
 ) -> SampleRow:
     scalars = {name: values[0].item() for name, values in sample.scalars.items()}
-    energy = (
-        none_unless_finite(scalars["energy"]) if SampleStatus(scalars["status"]) in _ENDED else None
-    )
-    values: dict[str, Any] = _compare(start, reference, "_unrelaxed") if start.placed[0] else {}
+    status = SampleStatus(scalars["status"])
+    energy = none_unless_finite(scalars["energy"]) if status in _ENDED else None
+    values: dict[str, Any] = {}
+    if drawn is not None and drawn.placed[0]:
+        values |= _compare(drawn, reference, "_unrelaxed")
     if energy is not None:
         values |= _compare(sample, reference, "")
         values["host_match"] = is_host_match(sample, reference)
-        if target is not None:
-            values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
+    if energy is not None and relaxed is not None:
+        target = float(relaxed.scalars["energy"][0])
+        values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
+        if scalars["rank"] >= 0:
+            values |= _compare_with_relaxed(sample, relaxed, values["host_match"])
     return SampleRow(
-        sample=scalars["sample"],
-        status=str(SampleStatus(scalars["status"])),
+        sample=place,
+        status=str(status),
         same_as=same_as,
         rank=scalars["rank"],
         passes=scalars.get("passes") if scalars["rank"] >= 0 else None,
@@ -116,11 +142,24 @@ def _describe_sample(
     )
 
 
+def _compare_with_relaxed(
+    sample: StructureBatch, relaxed: StructureBatch, host_match: bool
+) -> dict[str, Any]:
+    return {
+        "match_relaxed": is_match(sample, relaxed),
+        "worst_inserted_relaxed": float(compute_inserted_distances(sample, relaxed).max()),
+        "host_match": host_match or is_host_match(sample, relaxed),
+    }
+
+
 def _describe_selection(scalars: dict[str, Any]) -> dict[str, Any]:
-    """Return fields that only recipes with proposals, scores or refinement fill."""
+    """Return fields that only some recipes fill: with proposals, scores, a search, refinement."""
     return {
         "origin": scalars.get("origin", GENERATED),
         "parent": scalars.get("parent", -1),
+        "round": scalars.get("round", 0),
+        "found": scalars.get("found"),
+        "confidence": none_unless_finite(scalars.get("confidence", np.nan)),
         "energy_scored": none_unless_finite(scalars.get("energy_scored", np.nan)),
         "candidate": _is_candidate(scalars),
         "space_group": scalars.get("space_group") or None,

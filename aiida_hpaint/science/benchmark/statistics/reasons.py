@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_hpaint.science.benchmark.statistics.order_statistics import is_correct, is_success
+from aiida_hpaint.science.benchmark.statistics.criteria import (
+    WITHIN,
+    is_correct,
+    is_right,
+    is_success,
+)
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 
 NO_CANDIDATE = "no candidate"
 LOWER = "lower in energy than the reference"
+LOWER_ELSEWHERE = "lower in energy, in another host"
+LOWER_FAILING = "lower in energy, fails the checks"
+RELAXED = "matches only the relaxed reference"
+DEGENERATE = "within 1 meV/atom of the reference"
 MOVED = "host moved away"
 NOT_FIRST = "relaxed, but not ranked first"
 LOST = "sampled, but lost in relaxation"
@@ -27,6 +36,7 @@ def explain_failure(row: HostRow) -> dict[str, Any] | None:
         "sites": row.sites,
         "inserted": row.inserted,
         "les": lowest is not None and is_success(row, lowest),
+        "les_strict": is_right(row),
         "energy_difference": None if lowest is None else lowest.energy_difference,
         "rmsd_inserted": None if lowest is None else lowest.rmsd_inserted,
         "reason": find_reason(row),
@@ -38,8 +48,14 @@ def find_reason(row: HostRow) -> str:
     lowest = row.lowest
     if lowest is None:
         return NO_CANDIDATE
+    if lowest.match_relaxed:
+        return RELAXED
     if lowest.energy_difference is not None and lowest.energy_difference < 0:
-        return LOWER
+        if lowest.host_match is False:
+            return LOWER_ELSEWHERE
+        return LOWER_FAILING if lowest.passes is False else LOWER
+    if lowest.energy_difference is not None and lowest.energy_difference < WITHIN:
+        return DEGENERATE
     if any(is_correct(row, sample) and sample.candidate is not False for sample in row.samples):
         return NOT_FIRST
     right = [sample for sample in row.samples if sample.match_unrelaxed]

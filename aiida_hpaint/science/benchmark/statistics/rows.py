@@ -31,10 +31,6 @@ SUMMARY = "summary.json"
 SETTINGS = "settings.json"
 COMPARISON = "comparison.json"
 
-WITH_NONMETAL = "oxide/organic (C,N,O,S)"
-WITHOUT_NONMETAL = "metallic/complex hydride"
-"""Values of `HostRow.chemistry`: hosts with C, N, O or S, and hosts without."""
-
 
 class SampleRow(BaseModel):
     """Outcome of one sample; distances and matches are to the reference as it was given.
@@ -55,8 +51,11 @@ class SampleRow(BaseModel):
         Whether it matches the reference before relaxation.
     match
         Whether it matches after relaxation; None without an energy.
+    match_relaxed
+        Whether it matches the relaxed reference; None unless it was ranked.
     host_match
-        Whether its host sites alone match those of the reference after relaxation.
+        Whether its host sites alone match those of the reference, as given or relaxed; None
+        without an energy.
     rmsd
         Root mean square displacement of all sites after relaxation, in units of
         (V / sites)^(1/3); None unless it matches.
@@ -69,6 +68,8 @@ class SampleRow(BaseModel):
         The same before relaxation; None without positions.
     worst_inserted, worst_inserted_unrelaxed
         Largest distance of an inserted site, Å.
+    worst_inserted_relaxed
+        The same to the relaxed reference; None unless it was ranked.
     misplaced, misplaced_unrelaxed
         Number of H that other atoms carry than in the reference; None if no H was removed.
     energy
@@ -81,6 +82,12 @@ class SampleRow(BaseModel):
         'drawn' (sampled by the generator), or 'symmetrised' or 'wyckoff' (symmetric proposals).
     parent
         Index of the sample that a symmetrised one was made from; otherwise -1.
+    round
+        Round of the search that made it; 0 before any.
+    found
+        Number of independent samples that ended in this state; None where nobody counted.
+    confidence
+        Probability that it is the ground state; None unless it is the answer.
     energy_scored
         Energy after the short relaxation that scores samples, eV; None without scores.
     candidate
@@ -98,6 +105,7 @@ class SampleRow(BaseModel):
     passes: bool | None = None
     match_unrelaxed: bool = False
     match: bool | None = None
+    match_relaxed: bool | None = None
     host_match: bool | None = None
     rmsd: float | None = None
     rmsd_unrelaxed: float | None = None
@@ -105,6 +113,7 @@ class SampleRow(BaseModel):
     rmsd_inserted_unrelaxed: float | None = None
     worst_inserted: float | None = None
     worst_inserted_unrelaxed: float | None = None
+    worst_inserted_relaxed: float | None = None
     misplaced: int | None = None
     misplaced_unrelaxed: int | None = None
     energy: float | None = None
@@ -112,6 +121,9 @@ class SampleRow(BaseModel):
     energy_difference: float | None = None
     origin: str = GENERATED
     parent: int = -1
+    round: int = 0
+    found: int | None = None
+    confidence: float | None = None
     energy_scored: float | None = None
     candidate: bool | None = None
     space_group: int | None = None
@@ -152,13 +164,17 @@ class HostRow(BaseModel):
     formula
         Formula of the whole cell of the reference, in Hill order.
     chemistry
-        `WITH_NONMETAL` or `WITHOUT_NONMETAL`.
+        Kind of its hydrogen, see `plausibility.bonding`.
     sites, inserted
         Number of all and of inserted sites.
     reference_energy
         Energy of the relaxed reference, eV; None if its relaxation failed.
     reference_energy_unrelaxed
         Energy of the reference as it was given, eV.
+    reference_match
+        Whether the relaxed reference still matches the reference as given.
+    evidence
+        What the confidence in the answer is based on, see `science.confidence`; None without one.
     seconds_sampling, seconds_relaxing
         CPU seconds of one core over all samples, without the reference.
     network_calls
@@ -181,6 +197,8 @@ class HostRow(BaseModel):
     inserted: int
     reference_energy: float | None
     reference_energy_unrelaxed: float | None
+    reference_match: bool | None = None
+    evidence: dict[str, Any] | None = None
     seconds_sampling: float
     seconds_relaxing: float
     network_calls: int
@@ -190,8 +208,13 @@ class HostRow(BaseModel):
 
     @property
     def drawn(self) -> list[SampleRow]:
-        """The samples of the generator, without proposals."""
-        return [sample for sample in self.samples if sample.origin == GENERATED]
+        """The samples that the generator drew before any search, without proposals."""
+        return [one for one in self.samples if one.origin == GENERATED and one.round == 0]
+
+    @property
+    def answer(self) -> SampleRow | None:
+        """The sample of rank 0, which users get; None without any."""
+        return next((sample for sample in self.samples if sample.rank == 0), None)
 
     @property
     def lowest(self) -> SampleRow | None:

@@ -10,6 +10,13 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint.science.benchmark.statistics.agreement import compare_potentials
+from aiida_hpaint.science.benchmark.statistics.calibration import measure_calibration
+from aiida_hpaint.science.benchmark.statistics.criteria import (
+    ANSWER,
+    LOWEST,
+    is_correct,
+    is_success,
+)
 from aiida_hpaint.science.benchmark.statistics.order_statistics import (
     check_any_by_k,
     check_lowest_by_k,
@@ -17,19 +24,18 @@ from aiida_hpaint.science.benchmark.statistics.order_statistics import (
     compute_lowest_probabilities,
     find_candidates,
     has_selection,
-    is_correct,
-    is_success,
     sort_outcomes,
 )
 from aiida_hpaint.science.benchmark.statistics.reasons import explain_failure
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
 from aiida_hpaint.science.evaluation.success import estimate_rate_as_json
+from aiida_hpaint.science.plausibility.bonding import KINDS
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import FloatArray
 
 Figure = dict[str, Any]
 
-SITES = ((1, 10), (11, 20), (21, 40), (41, None))
+SITES = ((1, 10), (11, 20), (21, 40), (41, 80), (81, None))
 INSERTED = ((1, 1), (2, 2), (3, 4), (5, 8), (9, None))
 
 
@@ -43,10 +49,11 @@ def summarise(
     the reference.
     `single_sample_match`, `lowest_match`, `any_match`, `les`: at the end of the recipe, of one
     sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the
-    lower-energy success of Reents et al. (arXiv:2601.01959, section II). `host_match`: of hosts
-    with a lowest candidate, whether the host alone still matches. Rates are {value, error, n, low,
-    high}: errors are standard errors of a bootstrap over hosts, low and high the ends of a 95 %
-    interval (Wilson's). Energies are in eV per atom, distances in Å, times in CPU seconds.
+    lower-energy success of Reents et al. (arXiv:2601.01959, section II); stricter ones are those of
+    `statistics.criteria`. `host_match`: of hosts with a lowest candidate, whether the host alone
+    still matches. Rates are {value, error, n, low, high}: errors are standard errors of a bootstrap
+    over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV per atom,
+    distances in Å, times in CPU seconds. `confidence`: see `measure_calibration`.
 
     Symmetric proposals count in figures of the lowest and of any sample after relaxation, not in
     figures of single samples or of samples before relaxation. Where only the `candidates` of lowest
@@ -55,23 +62,25 @@ def summarise(
 
     `potentials`: see `compare_potentials`; `potential` is the name of the one that relaxed.
 
-    If nothing was relaxed, there are only figures before relaxation, and no failures.
+    If nothing was relaxed, there are only figures before relaxation, and no failures. Where hosts
+    differ in their number of samples, figures of k samples end at the smallest.
 
     Raises
     ------
     ValueError
-        If there are no rows, or hosts differ in their number of samples.
+        If there are no rows, or a host has no sample.
     """
     if not rows:
         raise ValueError("there are no hosts to summarise")
-    counts = {len(row.drawn) for row in rows}
-    if len(counts) > 1 or counts == {0}:
-        raise ValueError(f"hosts have {sorted(counts)} samples: they need the same number, not 0")
+    empty = [row.label for row in rows if not row.drawn]
+    if empty:
+        raise ValueError(f"there are no samples of {empty[0]}: each host needs one at least")
     explained = [explain_failure(row) for row in rows] if _relaxed(rows) else []
     return {
         "hosts": len(rows),
-        "samples": counts.pop(),
+        "samples": float(np.mean([len(row.drawn) for row in rows])),
         "proposals_per_host": float(np.mean([len(row.samples) - len(row.drawn) for row in rows])),
+        "candidates_per_host": _count_candidates(rows),
         "k": "candidates" if any(has_selection(row) for row in rows) else "samples",
         **_rates(rows),
         **_by_k(rows),
@@ -82,6 +91,7 @@ def summarise(
         "calls": _calls(rows),
         "statuses": dict(Counter(s.status for row in rows for s in row.samples).most_common()),
         "failures": [one for one in explained if one is not None],
+        "confidence": measure_calibration(rows),
         "potentials": compare_potentials(rows, potential),
     }
 
@@ -89,19 +99,25 @@ def summarise(
 def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
     unrelaxed = _unrelaxed(rows)
     rates = {
-        "single_sample_match_unrelaxed": estimate_rate_as_json(unrelaxed),
+        "single_sample_match_unrelaxed": estimate_rate_as_json(
+            [float(np.mean(found)) for found in unrelaxed]
+        ),
         "single_sample_carriers_unrelaxed": estimate_rate_as_json(_check_carriers(rows)),
         "any_match_unrelaxed": estimate_rate_as_json([any(found) for found in unrelaxed]),
     }
     if not _relaxed(rows):
         return rates
-    single = [[is_correct(row, row.outcome(sample)) for sample in row.drawn] for row in rows]
+    single = [
+        float(np.mean([is_correct(row, row.outcome(sample)) for sample in row.drawn]))
+        for row in rows
+    ]
     anywhere = [any(is_correct(row, sample) for sample in row.samples) for row in rows]
     stayed = [row.lowest.host_match is True for row in rows if row.lowest is not None]
     return {
         **rates,
         "single_sample_match": estimate_rate_as_json(single),
-        "lowest_match": estimate_rate_as_json([_lowest(row, is_correct) for row in rows]),
+        **{key: _rate([row.lowest for row in rows], rows, test) for key, test in LOWEST.items()},
+        **{key: _rate([row.answer for row in rows], rows, test) for key, test in ANSWER.items()},
         "lowest_carriers": estimate_rate_as_json(
             [
                 row.lowest.misplaced == 0
@@ -110,17 +126,18 @@ def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
             ]
         ),
         "any_match": estimate_rate_as_json(anywhere),
-        "les": estimate_rate_as_json([_lowest(row, is_success) for row in rows]),
         "host_match": estimate_rate_as_json(stayed),
         "passes": estimate_rate_as_json([row.passes for row in rows]),
     }
 
 
-def _check_carriers(rows: Sequence[HostRow]) -> list[list[bool]]:
-    """Return whether each sample of hosts that lack H has it at the atoms of the reference."""
+def _check_carriers(rows: Sequence[HostRow]) -> list[float]:
+    """Return the share of samples with all H at the right atoms, of each host that lacks H."""
     found = [[one.misplaced_unrelaxed for one in row.drawn] for row in rows]
     return [
-        [count == 0 for count in counts] for counts in found if any(n is not None for n in counts)
+        float(np.mean([count == 0 for count in counts]))
+        for counts in found
+        if any(count is not None for count in counts)
     ]
 
 
@@ -130,12 +147,11 @@ def _by_k(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
         return drawn
     if any(has_selection(row) for row in rows):
         return {**_by_candidates(rows), **drawn}
-    chances = compute_lowest_probabilities(len(rows[0].drawn))
     matched = [[is_correct(row, sample) for sample in sort_outcomes(row)] for row in rows]
     succeeded = [[is_success(row, sample) for sample in sort_outcomes(row)] for row in rows]
     return {
-        "lowest_match_by_k": _curve(np.array(matched, dtype=float) @ chances.T),
-        "les_by_k": _curve(np.array(succeeded, dtype=float) @ chances.T),
+        "lowest_match_by_k": _lowest_curve(matched),
+        "les_by_k": _lowest_curve(succeeded),
         "any_match_by_k": _any_curve(matched),
         **drawn,
     }
@@ -157,12 +173,22 @@ def _by_candidates(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
     }
 
 
+def _rate(
+    samples: Sequence[SampleRow | None],
+    rows: Sequence[HostRow],
+    test: Callable[[HostRow, SampleRow], bool],
+) -> Figure:
+    """Return at which rate a sample of each host passes a test; None never does."""
+    pairs = zip(rows, samples, strict=True)
+    return estimate_rate_as_json([one is not None and test(row, one) for row, one in pairs])
+
+
 def _unrelaxed(rows: Sequence[HostRow]) -> list[list[bool]]:
     return [[sample.match_unrelaxed for sample in row.drawn] for row in rows]
 
 
 def _splits(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
-    kinds = sorted({row.chemistry for row in rows}, reverse=True)
+    kinds = sorted({row.chemistry for row in rows}, key=_order_kinds)
     groups = {
         "sites": [(_named(*span), _within(rows, "sites", *span)) for span in SITES],
         "inserted": [(_named(*span), _within(rows, "inserted", *span)) for span in INSERTED],
@@ -172,6 +198,10 @@ def _splits(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
         key: [{"name": name, "hosts": len(some), **_rates(some)} for name, some in split if some]
         for key, split in groups.items()
     }
+
+
+def _order_kinds(kind: str) -> tuple[int, str]:
+    return KINDS.index(kind) if kind in KINDS else len(KINDS), kind
 
 
 def _distances(rows: Sequence[HostRow]) -> dict[str, Figure]:
@@ -206,7 +236,7 @@ def _seconds(rows: Sequence[HostRow]) -> dict[str, float]:
     sampling = float(np.mean([row.seconds_sampling for row in rows]))
     relaxing = float(np.mean([row.seconds_relaxing for row in rows]))
     return {
-        "sampling_per_sample": sampling / len(rows[0].drawn),
+        "sampling_per_sample": sampling * len(rows) / sum(len(row.drawn) for row in rows),
         "sampling_per_host": sampling,
         "relaxing_per_host": relaxing,
         "per_host": sampling + relaxing,
@@ -216,14 +246,10 @@ def _seconds(rows: Sequence[HostRow]) -> dict[str, float]:
 def _calls(rows: Sequence[HostRow]) -> dict[str, float]:
     network = float(np.mean([row.network_calls for row in rows]))
     return {
-        "network_per_sample": network / len(rows[0].drawn),
+        "network_per_sample": network * len(rows) / sum(len(row.drawn) for row in rows),
         "network_per_host": network,
         "evaluations_per_host": float(np.mean([row.evaluations for row in rows])),
     }
-
-
-def _lowest(row: HostRow, test: Callable[[HostRow, SampleRow], bool]) -> bool:
-    return row.lowest is not None and test(row, row.lowest)
 
 
 def _curve(by_host: FloatArray) -> list[Figure]:
@@ -235,13 +261,29 @@ def _curve(by_host: FloatArray) -> list[Figure]:
 
 def _any_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
     """Return rates at which any of k samples is good."""
-    return _curve(np.array([compute_any_probabilities(len(found), sum(found)) for found in good]))
+    most = min(len(found) for found in good)
+    return _curve(
+        np.array([compute_any_probabilities(len(found), sum(found))[:most] for found in good])
+    )
+
+
+def _lowest_curve(good: Sequence[Sequence[bool]]) -> list[Figure]:
+    """Return rates at which the lowest of k samples is good; samples are in ascending order."""
+    most = min(len(found) for found in good)
+    chances = {len(found): compute_lowest_probabilities(len(found))[:most] for found in good}
+    return _curve(np.array([chances[len(found)] @ np.array(found, dtype=float) for found in good]))
 
 
 def _relaxed(rows: Sequence[HostRow]) -> bool:
     return not any(
         sample.status == SampleStatus.SAMPLED.value for row in rows for sample in row.samples
     )
+
+
+def _count_candidates(rows: Sequence[HostRow]) -> float | None:
+    """Return the mean number of candidates that were chosen by their scores; None without any."""
+    counts = [sum(sample.candidate is True for sample in row.samples) for row in rows]
+    return float(np.mean(counts)) if any(counts) else None
 
 
 def _spread(values: Sequence[float | None]) -> Figure:

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiida_hpaint.science.benchmark.statistics.criteria import is_correct, is_success
 from aiida_hpaint.science.benchmark.statistics.order_statistics import (
     compute_any_probabilities,
     compute_lowest_probabilities,
-    is_correct,
-    is_success,
     sort_outcomes,
 )
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
