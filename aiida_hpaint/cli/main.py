@@ -24,6 +24,7 @@ from aiida_hpaint.cli.models.trajectory import trajectory
 from aiida_hpaint.cli.plugins import find_packages, load_command
 from aiida_hpaint.cli.publish.export import export
 from aiida_hpaint.cli.publish.provenance import provenance
+from aiida_hpaint.cli.restore.audit import audit
 from aiida_hpaint.cli.restore.count import count
 from aiida_hpaint.cli.restore.demo import demo
 from aiida_hpaint.cli.restore.inspect import inspect
@@ -120,6 +121,7 @@ for command in (
     count,
     validate,
     powder,
+    audit,
     restore_hydrogen,
     trajectory,
     export,
