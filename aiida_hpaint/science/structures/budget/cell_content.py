@@ -11,6 +11,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.periodic_pairs import find_periodic_pairs
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 REACH = 3.6
@@ -74,12 +75,7 @@ class CellContent:
     @cached_property
     def neighbours(self) -> tuple[IntArray, IntArray, FloatArray]:
         """First and second atom, in both orders, and distance (Å) of pairs within `REACH`."""
-        from ase.neighborlist import primitive_neighbor_list
-
-        first, second, distances = primitive_neighbor_list(
-            "ijd", [True] * 3, self.host.cells[0], self.host.cart_coords, REACH
-        )
-        return np.asarray(first), np.asarray(second), np.asarray(distances)
+        return find_periodic_pairs(self.host.frac_coords, self.host.cells[0], REACH)
 
     @cached_property
     def hydrogens(self) -> Mapping[str, float]:

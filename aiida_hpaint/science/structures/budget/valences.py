@@ -7,11 +7,13 @@ between non-metals count as well; listed H is left out of the sums, and found ag
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.bond_lengths import (
     SOFTNESS,
@@ -20,6 +22,7 @@ from aiida_hpaint.science.structures.bond_lengths import (
 )
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.oxidation_states import find_common_states
+from aiida_hpaint.science.types import FloatArray
 
 VALENCES = {"O": 2.0, "N": 3.0, "C": 4.0}
 """Valences of the atoms that may carry H."""
@@ -42,80 +45,90 @@ TRIPLE_BOND = 1.19
 """Longest bond (Å) of a C to O or N that ends there: CO, CN."""
 
 
-def find_lacking_valences(cell: CellContent) -> dict[str, float]:
+@dataclass(frozen=True)
+class BondValences:
+    """Bond valences of the atoms of a cell, without those of bonds to H.
+
+    Attributes
+    ----------
+    sums : (n,)
+        Sum of the valences (v.u.) of the bonds of each O, N and C; of C that a triple bond ends, 4.
+    states : (n,)
+        Oxidation state of each atom but H that the lengths of its bonds to anions fit best.
+    to_anions : (n,)
+        Sum of the valences (v.u.) of its bonds to anions in that state.
+    """
+
+    sums: FloatArray
+    states: FloatArray
+    to_anions: FloatArray
+
+
+def find_lacking_valences(cell: CellContent, found: BondValences) -> dict[str, float]:
     """Return the mean valence that the atoms of each listed O, N and C lack without H."""
-    bonds = _list_bonds(cell)
     lacking: dict[str, list[float]] = defaultdict(list)
-    for atom, symbol in enumerate(cell.symbols):
+    for label, symbol, total in zip(cell.labels, cell.symbols, found.sums.tolist(), strict=True):
         if symbol in VALENCES:
-            ends = symbol == "C" and any(
-                other in ("O", "N") and distance <= TRIPLE_BOND
-                for other, distance, _ in bonds[atom]
-            )
-            total = VALENCES[symbol] if ends else sum(valence for *_, valence in bonds[atom])
-            lacking[cell.labels[atom]].append(VALENCES[symbol] - total)
+            lacking[label].append(VALENCES[symbol] - total)
     return {label: float(np.mean(values)) for label, values in lacking.items()}
 
 
-def _list_bonds(cell: CellContent) -> list[list[tuple[str, float, float]]]:
-    """Return the bonds of each atom but those to H: other element, length and valence."""
-    pairs: list[list[tuple[int, float]]] = [[] for _ in cell.symbols]
+def find_bond_valences(cell: CellContent) -> BondValences:
+    """Find the bonds of the atoms of a cell, and their valences."""
+    size, symbols = len(cell.symbols), np.array(cell.symbols)
     first, second, distances = cell.neighbours
-    symbols = np.array(cell.symbols)
     covalent = np.isin(symbols, list(NON_METALS))
     kept = (symbols[first] != "H") & np.isin(symbols[second], PARTNERS)
     kept &= ~(covalent[first] & covalent[second]) | (distances < LONGEST_COVALENT)
-    for i, j, distance in zip(
-        first[kept].tolist(), second[kept].tolist(), distances[kept].tolist(), strict=True
-    ):
-        pairs[i].append((j, distance))
-    bonds: list[list[tuple[str, float, float]]] = [[] for _ in cell.symbols]
-    for i, neighbours in enumerate(pairs):
-        symbol = cell.symbols[i]
-        state = _choose_state(symbol, [(cell.symbols[j], d) for j, d in neighbours])
-        for j, distance in neighbours:
-            other = cell.symbols[j]
-            if not _is_central(symbol, other):
-                continue
-            valence = _find_valence(symbol, state, other, distance)
-            bonds[i].append((other, distance, valence))
-            if symbol != other:
-                bonds[j].append((symbol, distance, valence))
-    return bonds
+    first, second, distances = first[kept], second[kept], distances[kept]
+    states, to_anions, valences = np.zeros(size), np.zeros(size), np.zeros(len(first))
+    for symbol in set(cell.symbols) - {"H"}:
+        atoms, bonds = symbols == symbol, np.flatnonzero(symbols[first] == symbol)
+        partners = symbols[second[bonds]]
+        possible = _list_states(symbol)
+        each = np.array([_find_valences(symbol, x, partners, distances[bonds]) for x in possible])
+        sums = np.array([np.bincount(first[bonds], row, size) for row in each])
+        best = np.abs(sums - np.array(possible)[:, None]).argmin(axis=0)
+        states[atoms] = np.array(possible)[best[atoms]]
+        to_anions[atoms] = sums[best[atoms], np.flatnonzero(atoms)]
+        valences[bonds] = each[best[first[bonds]], np.arange(len(bonds))]
+    # Of two partners in the order O, N, C the later is the central one, so that none counts twice.
+    rank = np.select([symbols == "O", symbols == "N", symbols == "C"], [0, 1, 2], 3)
+    central = (rank[second] < 3) & (rank[first] >= rank[second])
+    unlike = central & (rank[first] != rank[second])
+    sums = np.bincount(first[central], valences[central], size)
+    sums += np.bincount(second[unlike], valences[unlike], size)
+    ends = (rank[first] == 2) & (rank[second] < 2) & (distances <= TRIPLE_BOND)
+    sums[first[ends]] = VALENCES["C"]
+    return BondValences(sums, states, to_anions)
 
 
-def _is_central(symbol: str, other: str) -> bool:
-    """Return whether the first is the positive one of a bond, or an equal partner."""
-    order = ("O", "N", "C")
-    if symbol in order and other in order:
-        return order.index(symbol) >= order.index(other)
-    return other in order and symbol not in order
-
-
-def _choose_state(symbol: str, neighbours: list[tuple[str, float]]) -> float:
-    """Return the oxidation state that the bonds of an atom add up to best."""
+def _list_states(symbol: str) -> list[float]:
+    """Return the oxidation states that an atom with bonds to anions may have."""
     if symbol in ("O", "C", "F"):
-        return {"O": -2.0, "C": 4.0, "F": -1.0}[symbol]
+        return [{"O": -2.0, "C": 4.0, "F": -1.0}[symbol]]
     states = list_oxide_states(symbol) or [s for s in find_common_states(symbol) if s > 0]
-
-    def misfit(state: float) -> float:
-        return abs(sum(_find_valence(symbol, state, *one) for one in neighbours) - state)
-
-    if len(states) < 2:
-        return float(states[0]) if states else 1.0
-    return float(min(states, key=misfit))
+    return list(map(float, states)) or [1.0]
 
 
-def _find_valence(symbol: str, state: float, other: str, distance: float) -> float:
-    try:
-        length = find_bond_length(symbol, state, other)
-    except KeyError:
-        length = _add_radii(symbol, other) - UNKNOWN_BOND
-    if symbol in NON_METALS and other in NON_METALS and distance > length + COVALENT_REACH:
-        return 0.0
-    return math.exp((length - distance) / SOFTNESS)
+def _find_valences(
+    symbol: str, state: float, partners: NDArray[np.str_], distances: FloatArray
+) -> FloatArray:
+    """Return the valences of the bonds of atoms of one element to partners at distances (Å)."""
+    valences = np.zeros(len(distances))
+    for other in set(partners.tolist()):
+        chosen = partners == other
+        try:
+            length = find_bond_length(symbol, state, other)
+        except KeyError:
+            length = _add_radii(symbol, other) - UNKNOWN_BOND
+        valences[chosen] = np.exp((length - distances[chosen]) / SOFTNESS)
+        if symbol in NON_METALS and other in NON_METALS:
+            valences[chosen & (distances > length + COVALENT_REACH)] = 0.0
+    return valences
 
 
+@cache
 def _add_radii(symbol: str, other: str) -> float:
     from ase.data import atomic_numbers, covalent_radii
 

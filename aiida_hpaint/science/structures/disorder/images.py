@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from aiida_hpaint.science.structures.elements import ISOTOPES
+from aiida_hpaint.science.structures.periodic_pairs import find_periodic_pairs
 from aiida_hpaint.science.structures.reading.expand import find_images
 from aiida_hpaint.science.structures.records import ListedSite, Record
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
@@ -117,19 +116,9 @@ def _expand(
 
 def _find_pairs(record: Record, frac: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
     """Find the pairs up to `REACH`; of several lattice translations the shortest counts."""
-    base = np.mod(frac, 1.0)
-    margin = REACH * np.linalg.norm(np.linalg.inv(record.cell), axis=0)
-    spans = [np.arange(-np.ceil(m), np.ceil(m) + 1) for m in margin]
-    shifts = np.array(list(itertools.product(*spans)))
-    shifted = (base[None] + shifts[:, None]).reshape(-1, 3)
-    near = ((shifted > -margin) & (shifted < 1 + margin)).all(axis=1)
-    copies = np.tile(np.arange(len(base)), len(shifts))[near]
-    found = cKDTree(base @ record.cell).sparse_distance_matrix(
-        cKDTree(shifted[near] @ record.cell), REACH, output_type="ndarray"
-    )
-    first, second, distances = found["i"], copies[found["j"]], found["v"]
+    first, second, distances = find_periodic_pairs(frac, record.cell, REACH)
     order = np.lexsort((distances, second, first))
     first, second, distances = first[order], second[order], distances[order]
     keep = first != second
     keep[1:] &= (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-    return first[keep].astype(np.int64), second[keep].astype(np.int64), distances[keep]
+    return first[keep], second[keep], distances[keep]
