@@ -3,10 +3,13 @@
     python benchmarks/records.py cod --show refused
     python benchmarks/records.py minerals/hosts --answers minerals/hosts.json
     python benchmarks/records.py minerals/references --remove-h
+    python benchmarks/records.py minerals/hosts --site-formula
 
 Folders stand for the CIFs in them. Answers are a JSON list with `file`, `missing_h_in_cell` and
 `h_by_label` (in the whole cell). With --remove-h the H of each complete record is taken out, and
-the answer is what was there: the number, and the atoms that the H are closest to.
+the answer is what was there: the number, and the atoms that the H are closest to. With
+--site-formula all formulas and labels are replaced by those of the listed sites, as many programs
+write them, so that bond valences alone can tell that H is missing.
 """
 
 from __future__ import annotations
@@ -42,7 +45,7 @@ def main() -> None:
     answers = read_answers(options.answers) if options.answers else {}
     start, outcomes, checks = time.perf_counter(), Counter[str](), Counter[str]()
     for path in list_files(options.sources):
-        for inspection, answer in inspect(path, answers.get(path.name), options.remove_h):
+        for inspection, answer in inspect(path, answers.get(path.name), options):
             outcome = name_outcome(inspection)
             outcomes[outcome] += 1
             wrong = [] if answer is None else check(inspection, answer)
@@ -61,7 +64,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("sources", nargs="+", type=Path, help="CIFs, or folders of them")
     parser.add_argument("--answers", type=Path, help="JSON with the right answers")
     parser.add_argument("--remove-h", action="store_true", help="take listed H out first")
-    kinds = ["complete", "missing", "refused"]
+    parser.add_argument("--site-formula", action="store_true", help="formulas of the sites only")
+    kinds = ["complete", "missing", "undecided", "refused"]
     parser.add_argument("--show", nargs="*", choices=kinds, default=[], help="records to list")
     return parser.parse_args()
 
@@ -80,20 +84,39 @@ def read_answers(path: Path) -> dict[str, Answer]:
 
 
 def inspect(
-    path: Path, answer: Answer | None, remove_h: bool
+    path: Path, answer: Answer | None, options: argparse.Namespace
 ) -> Iterator[tuple[Inspection, Answer | None]]:
     """Yield each structure of a file with its answer."""
-    if not remove_h:
+    if not (options.remove_h or options.site_formula):
         yield from ((inspection, answer) for inspection in inspect_file(path))
         return
     for record in read_records(path):
         if isinstance(record, HostError):
             yield Inspection(path.stem, path.name, problems=record.problems), None
             continue
-        known = count_listed(record)
-        kept = tuple(site for site in record.sites if site.symbol not in ("H", "D", "T"))
-        for inspection in inspect_record(replace(record, sites=kept)):
+        known = answer
+        if options.remove_h:
+            known = count_listed(record)
+            kept = tuple(site for site in record.sites if site.symbol not in ("H", "D", "T"))
+            record = replace(record, sites=kept)
+        if options.site_formula:
+            record = write_site_formula(record)
+        for inspection in inspect_record(record):
             yield inspection, known
+
+
+def write_site_formula(record: Record) -> Record:
+    """Return a record that says no more than its sites."""
+    numbers = Counter[str]()
+    sites = []
+    for site in record.sites:
+        numbers[site.symbol] += 1
+        label = f"{site.symbol}{numbers[site.symbol]}"
+        sites.append(replace(site, label=label, attached_hydrogens=None, charge=None))
+    record = replace(record, sites=tuple(sites), units=None, weight=None, density={}, formulas={})
+    counts = CellContent.from_host(expand_record(record)).composition
+    formula = " ".join(f"{symbol}{count}" for symbol, count in sorted(counts.items()))
+    return replace(record, formulas={"sum": formula})
 
 
 def count_listed(record: Record) -> Answer:
@@ -106,7 +129,7 @@ def count_listed(record: Record) -> Answer:
 def name_outcome(inspection: Inspection) -> str:
     """Return the outcome of a structure."""
     if inspection.problems or inspection.budget is None:
-        return "refused"
+        return "undecided" if inspection.is_undecided else "refused"
     kind = "missing H" if inspection.budget.missing else "complete"
     return f"{kind}, ordered" if inspection.disorder else kind
 

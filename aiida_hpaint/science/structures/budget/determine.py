@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.carriers import list_carriers, may_carry
 from aiida_hpaint.science.structures.budget.claims import Claim, collect_claims, quote
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.plausible_sites import (
     find_suspicion,
+    find_unstated,
     has_room,
     place_missing,
 )
@@ -53,7 +55,7 @@ def reconcile(
     """Return the budget that follows from evidence, as `determine_budget` does."""
     symbol = findings.symbol
     if settings.budget and symbol == "H":
-        return _take_given(label, findings, settings.budget, add)
+        return _take_given(label, findings, settings.budget, add, settings.trust)
     claims = collect_claims(findings)
     if add is not None:
         return _take_number(label, findings, claims, add, settings.trust)
@@ -61,6 +63,8 @@ def reconcile(
     if claim.missing < 0:
         reason = f"it has {findings.listed} {symbol}, but {quote(claim.evidence)}"
         raise make_host_error(label, reason, "Correct formula, Z or sites in the file")
+    if claim.trust == "formula" and settings.trust is None and find_unstated(findings):
+        raise _ask_of_unstated(label, findings, claim)
     suspicion = find_suspicion(findings, claim.missing)
     if suspicion and settings.trust is None:
         reason = f"{quote(claim.evidence)}, {findings.listed} of them listed, but {suspicion}"
@@ -121,31 +125,40 @@ def _take_number(
 
 
 def _take_given(
-    label: str, findings: Findings, budget: Mapping[str, int], add: int | None
+    label: str, findings: Findings, budget: Mapping[str, int], add: int | None, trust: str | None
 ) -> HydrogenBudget:
-    """Return the budget that the user gives by site."""
-    counts = {x: n for x, n in findings.cell.counts.items() if findings.cell.elements[x] != "H"}
+    """Return the budget that the user gives by site, unless these sites carry no H."""
+    elements = findings.cell.elements
+    counts = {x: n for x, n in findings.cell.counts.items() if elements[x] != "H"}
     by_site = {
         name: budget[findings.names.get(name, name)]
         for name in counts
         if findings.names.get(name, name) in budget
     }
-    unknown = [x for x in budget if x not in {findings.names.get(name, name) for name in by_site}]
+    named = {findings.names.get(name, name) for name in by_site}
+    carriers = ", ".join(list_carriers(findings)[:20])
+    remedy = f"Name sites that may carry H: {carriers or ', '.join(list(counts)[:20])}"
+    unknown = [x for x in budget if x not in named]
     if unknown:
-        remedy = f"Name sites that may carry H: {', '.join(list(counts)[:20])}"
         raise make_host_error(label, f"it has no site {', '.join(unknown)} (--budget)", remedy)
+    by_site = {name: n for name, n in by_site.items() if n}
+    odd = [f"{name} ({elements[name]})" for name in by_site if not may_carry(findings, name)]
+    if odd and carriers and trust != "add":
+        reason = f"--budget puts H on {', '.join(odd)}, which carries none in oxides and salts"
+        raise make_host_error(label, reason, f"{remedy}. Or insist with --trust add")
     missing = sum(counts[name] * n for name, n in by_site.items())
     if add is not None and add != missing:
         reason = f"--budget makes {missing} H in the cell, --add says {add}"
         raise make_host_error(label, reason, "Give one of them")
     given = ", ".join(f"{name}:{n}" for name, n in budget.items())
     notes = [f"{missing} H were given by site (--budget {given})"]
+    if odd:
+        notes.append(f"--budget puts H on {', '.join(odd)}, as only hydrides have it")
     notes += [
         f"{quote(claim.evidence)}: not believed, as --budget chooses"
         for claim in collect_claims(findings)
         if claim.missing != missing
     ]
-    by_site = {name: n for name, n in by_site.items() if n}
     evidence = findings.evidence
     return HydrogenBudget("H", missing, findings.listed, by_site, evidence, _finish(notes))
 
@@ -196,3 +209,17 @@ def _ask(label: str, findings: Findings) -> HostError:
     if hints:
         remedy += f". It says: {'; '.join(quote(each) for each in hints)}"
     return make_host_error(label, reason, remedy)
+
+
+def _ask_of_unstated(label: str, findings: Findings, claim: Claim) -> HostError:
+    """Return the error of a formula that repeats sites to which bond valences miss H."""
+    (valences,) = findings.valences
+    fitting = round(valences.total or 0) - findings.listed
+    by_site = ",".join(f"{findings.names.get(x, x)}:{n}" for x, n in valences.by_site.items())
+    text = claim.evidence.statement
+    reason = (
+        f"it is undecided whether H is missing: {claim.evidence.source}: {text}, but it may only "
+        f"repeat the listed sites, and {quote(valences)}"
+    )
+    remedy = f"Say how many with --add H:{fitting}, or where with --budget {by_site}"
+    return make_host_error(label, reason, f"{remedy}; if none is missing, --trust formula")

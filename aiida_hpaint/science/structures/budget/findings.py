@@ -21,9 +21,7 @@ from aiida_hpaint.science.structures.budget.mass import find_mass_evidence
 from aiida_hpaint.science.structures.budget.placement import find_likely_total
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.budget.valences import (
-    BondValences,
     describe_lacking,
-    find_bond_valences,
     find_lacking_valences,
 )
 from aiida_hpaint.science.structures.reading.expand import expand_record
@@ -67,14 +65,9 @@ class Findings:
         return self.cell.count_listed(self.symbol)
 
     @cached_property
-    def bonds(self) -> BondValences:
-        """Bond valences of the cell."""
-        return find_bond_valences(self.cell)
-
-    @cached_property
     def lacking(self) -> dict[str, float]:
         """Valence that an atom of each listed O, N and C lacks without its H."""
-        return find_lacking_valences(self.cell, self.bonds) if self.symbol == "H" else {}
+        return find_lacking_valences(self.cell) if self.symbol == "H" else {}
 
     @cached_property
     def carried(self) -> dict[str, int]:

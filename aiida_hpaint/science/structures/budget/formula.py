@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
-from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+from aiida_hpaint.science.structures.budget.formula_text import read_formula, write_formula
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.records import Record
 
@@ -19,6 +20,9 @@ analyses count impurities that a list of sites leaves out."""
 LARGEST_SHARE = 0.05
 """The same for all elements together, as a share of the atoms."""
 
+
+DIFFERS = "it differs from the sites"
+"""Beginning of what is assumed of a formula that fits only nearly."""
 
 LARGEST_GAP = 0.4
 """Largest share of the atoms of a formula that may be unlisted solvent."""
@@ -51,7 +55,37 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
 def _read_formula(
     source: str, text: str, record: Record, cell: CellContent, symbol: str
 ) -> Evidence:
-    formula = parse_formula(text)
+    """Return what a formula says by the reading of its dots that fits the sites.
+
+    Raises
+    ------
+    ValueError
+        If none fits: the error of the first.
+    """
+    readings = read_formula(text)
+    found, errors = list[tuple[Mapping[str, float], Evidence]](), list[ValueError]()
+    for formula in readings:
+        try:
+            found.append((formula, _count(source, text, formula, record, cell, symbol)))
+        except ValueError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    formula, evidence = min(found, key=lambda one: DIFFERS in one[1].assumption)
+    if formula == readings[0]:
+        return evidence
+    about = f"{source} {text!r}: its dot was taken to separate parts: {write_formula(formula)}."
+    return replace(evidence, assumption=f"{evidence.assumption} {about}".strip())
+
+
+def _count(
+    source: str,
+    text: str,
+    formula: Mapping[str, float],
+    record: Record,
+    cell: CellContent,
+    symbol: str,
+) -> Evidence:
     others = {element: count for element, count in formula.items() if element != symbol}
     present = {e: count for e, count in cell.composition.items() if e != symbol}
     units, assumption = fit_units(others, present, record.units)
@@ -104,17 +138,42 @@ def fit_units(
     if units and exact == 1 and all((n / units).is_integer() for n in formula.values()):
         return 1.0, f"taken as that of the whole cell, as Z = {units:g} does not fit the sites"
     if exact is not None:
-        raise ContradictionError(
-            f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}"
-        )
+        reason = f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}"
+        if units and not max(units, exact) % min(units, exact):
+            reason += ": Z, the cell or the space group (multiplicities) is another one"
+        raise ContradictionError(reason)
     for ratio in ratios if units is None else [units]:
         if ratio and _nearly_fits(formula, present, ratio):
-            return ratio, f"it differs from the sites ({sites}) by what analysis or rounding leaves"
+            return ratio, f"{DIFFERS} ({sites}) by what analysis or rounding leaves"
     times = f"times Z = {units:g}" if units is not None else "with any whole Z"
-    reason = f"the formula {times} does not fit its other sites ({sites})"
+    written = write_formula(formula)
+    reason = f"the formula ({written}) {times} does not fit its other sites ({sites})"
     if units is not None and _lists_a_part(formula, present, units):
         raise ValueError(f"{reason}: it counts atoms that are not listed")
-    raise ContradictionError(reason)
+    raise ContradictionError(reason + _compare_multiplicities(formula, present, units or 1.0))
+
+
+def _compare_multiplicities(
+    formula: Mapping[str, float], present: Mapping[str, int], units: float
+) -> str:
+    """Return what a wrong space group may explain: simple ratios that differ by element.
+
+    Where operations are wrong, sites on special positions of one group are on general ones of the
+    other, so that some elements come out twice as often, or half as often, as others.
+    """
+    if set(formula) != set(present):
+        return ""
+    ratios = {e: present[e] / (units * n) for e, n in formula.items()}
+    smallest = min(ratios.values())
+    times = {e: ratio / smallest for e, ratio in ratios.items()}
+    if max(times.values()) > 48 or any(abs(n - round(n)) > 0.01 for n in times.values()):
+        return ""
+    few = " ".join(e for e, n in sorted(times.items()) if round(n) == 1)
+    many = ", ".join(f"{e} {n:.0f} times" for e, n in sorted(times.items()) if round(n) > 1)
+    return (
+        f"; against {few}, there is {many} as much as the formula says: the space group may be "
+        "another one, where these sites have other multiplicities, or sites are split over rows"
+    )
 
 
 def _fits(formula: Mapping[str, float], present: Mapping[str, int], units: float) -> bool:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
+
+_DOT = re.compile(r"(?<=[\w)\]}])\.(?=\d*[A-Z(\[{])")
+"""A dot that may separate parts as well as be a decimal point: CaSO4.2H2O, Fe0.95O."""
 
 _TOKEN = re.compile(
     r"""(?P<charge>\d*[+-])
@@ -12,11 +16,40 @@ _TOKEN = re.compile(
     | (?P<element>[A-Z][a-z]?)
     | (?P<open>[(\[{])
     | (?P<close>[)\]}])
-    | (?P<next>[,.;*·])
-    | (?P<repeat>[nx](?![a-z]))
+    | (?P<next>[,.;*·•⋅∙])
+    | (?P<repeat>n(?![a-z]))
+    | (?P<times>[xX\u00d7](?![a-z]))
     | (?P<ignored>[\s~_'"])""",
     re.VERBOSE,
 )
+
+
+def read_formula(text: str) -> list[dict[str, float]]:
+    """Return the numbers of atoms of a formula by each reading of its dots, decimals first.
+
+    Raises
+    ------
+    ValueError
+        If the text is no formula by any reading.
+    """
+    found, errors = list[dict[str, float]](), list[ValueError]()
+    for reading in dict.fromkeys([text, _DOT.sub(" . ", text)]):
+        try:
+            counts = parse_formula(reading)
+        except ValueError as error:
+            errors.append(error)
+            continue
+        if counts not in found:
+            found.append(counts)
+    if not found:
+        raise errors[0]
+    return found
+
+
+def write_formula(counts: Mapping[str, float]) -> str:
+    """Write numbers of atoms as text: C and H first, then by the alphabet."""
+    order = sorted(counts, key=lambda symbol: ({"C": "", "H": " "}.get(symbol, symbol), symbol))
+    return " ".join(f"{symbol}{counts[symbol]:g}" for symbol in order)
 
 
 def parse_formula(text: str) -> dict[str, float]:
@@ -44,6 +77,13 @@ def _split(text: str) -> list[tuple[str, str]]:
         if match is None:
             raise ValueError(f"the formula {text!r} cannot be read from {text[position:]!r} on")
         kind = str(match.lastgroup)
+        if kind == "times":
+            # Between parts x stands for a dot, before one for a number that nobody knows, and
+            # behind the factor of one for nothing.
+            before = [kind for kind, _ in tokens[-2:]]
+            if not before or before[-1] in ("next", "open"):
+                raise ValueError(f"the formula {text!r} does not say how many {match[0]} are")
+            kind = "repeat" if before in (["number"], ["next", "number"]) else "next"
         if kind not in ("ignored", "charge", "repeat"):
             tokens.append((kind, match[0]))
         position = match.end()

@@ -64,10 +64,11 @@ class BondValences:
     to_anions: FloatArray
 
 
-def find_lacking_valences(cell: CellContent, found: BondValences) -> dict[str, float]:
+def find_lacking_valences(cell: CellContent) -> dict[str, float]:
     """Return the mean valence that the atoms of each listed O, N and C lack without H."""
     lacking: dict[str, list[float]] = defaultdict(list)
-    for label, symbol, total in zip(cell.labels, cell.symbols, found.sums.tolist(), strict=True):
+    sums = find_bond_valences(cell).sums.tolist()
+    for label, symbol, total in zip(cell.labels, cell.symbols, sums, strict=True):
         if symbol in VALENCES:
             lacking[label].append(VALENCES[symbol] - total)
     return {label: float(np.mean(values)) for label, values in lacking.items()}

@@ -193,10 +193,42 @@ def test_a_given_budget_is_taken(tmp_path: Path) -> None:
     half = determine_budget(record, HostSettings(budget={"OW": 1}))
     assert half.missing == 8
     assert any("not believed" in text for text in half.assumptions)
-    with pytest.raises(HostError, match=r"it has no site O9 \(--budget\). Name sites .* OW"):
+    with pytest.raises(HostError, match=r"no site O9 \(--budget\). Name .* H: OW, O\d, O\d\.$"):
         determine_budget(record, HostSettings(budget={"O9": 1}))
     with pytest.raises(HostError, match="--budget makes 8 H in the cell, --add says 16"):
         determine_budget(record, HostSettings(budget={"OW": 1}), add=16)
+
+
+@pytest.mark.parametrize("site", ["Ca1", "S1"])
+def test_h_on_cations_of_salts_needs_insistence(tmp_path: Path, site: str) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca H4 O6 S", UNITS: 4})
+    with pytest.raises(HostError, match=rf"puts H on {site} .* H: O3, .* insist with --trust add"):
+        determine_budget(record, HostSettings(budget={site: 2}))
+    budget = determine_budget(record, HostSettings(budget={site: 2}, trust="add"))
+    assert outcome(budget) == (8, 0, {site: 2})
+    assert any(f"H on {site}" in text for text in budget.assumptions)
+
+
+@pytest.mark.parametrize(
+    "text", ["CaSO4.2H2O", "Ca S O4 x 2(H2 O)", "CaSO4*2H2O", "CaSO4\u00b72H2O", "CaSO4\u20222H2O"]
+)
+def test_water_behind_any_kind_of_dot(tmp_path: Path, text: str) -> None:
+    budget = determine_budget(read_gypsum(tmp_path, {SUM: text, UNITS: 4}))
+    assert outcome(budget) == (16, 0, {"O3": 2})
+    assert any("H4 Ca1" in note for note in budget.assumptions) == (text == "CaSO4.2H2O")
+
+
+def test_a_formula_that_fits_in_no_reading_is_shown_as_read(tmp_path: Path) -> None:
+    record = read_gypsum(tmp_path, {SUM: "CaSO4.3H2O", UNITS: 4})
+    with pytest.raises(HostError, match=r"the formula \(Ca1 O5.3 S1\) times Z = 4 does not fit"):
+        determine_budget(record)
+
+
+def test_multiplicities_of_another_space_group_are_named(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0", "O1 O 0.25 0.667 0.2203")
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, rows=rows)
+    with pytest.raises(HostError, match=r"against Mg, there is O 6 times .* space group"):
+        determine_budget(record)
 
 
 def test_other_elements_are_counted_from_the_formula(tmp_path: Path) -> None:

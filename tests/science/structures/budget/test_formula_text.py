@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition
 
-from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+from aiida_hpaint.science.structures.budget.formula_text import parse_formula, read_formula
 
 ELEMENTS = ("H", "C", "N", "O", "Mg", "Si", "Ca", "Fe", "Co")
 
@@ -32,6 +32,21 @@ ELEMENTS = ("H", "C", "N", "O", "Mg", "Si", "Ca", "Fe", "Co")
 def test_formulas_of_cifs_are_read(text: str, counts: dict[str, float] | None) -> None:
     expected = counts or {"C": 12.5, "H": 12, "N": 2, "Cl": 2, "O": 8.5}
     assert parse_formula(text) == pytest.approx(expected)
+
+
+def test_a_dot_has_two_readings() -> None:
+    decimal, separator = read_formula("CaSO4.2H2O")
+    assert decimal == pytest.approx({"Ca": 1, "S": 1, "O": 5.2, "H": 2})
+    assert separator == pytest.approx({"Ca": 1, "S": 1, "O": 6, "H": 4})
+    assert read_formula("C6 H6 x 2(H2 O)") == [{"C": 6, "H": 10, "O": 2}]
+    assert read_formula("2x(H2 O)") == [{"H": 4, "O": 2}]
+    assert len(read_formula("Na.35 (Al1.6 Mg.4) F6")) == 1
+
+
+@pytest.mark.parametrize("text", ["C6 H6, x(H2 O)", "Al2O3.xH2O"])
+def test_an_unknown_number_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="does not say how many x are"):
+        read_formula(text)
 
 
 @given(
