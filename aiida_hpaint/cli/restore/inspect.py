@@ -36,7 +36,8 @@ or does not say how many, options choose, here and in `restore` and `submit`:
   --trust add            believe --add although the file contradicts it
   --disorder ordered:4   the four most plausible ordered cells
 
-The exit status is 1 if a structure cannot be used. A complete one can: nothing is missing.
+The exit status is 1 if a structure is undecided or cannot be used. A complete one can: nothing is
+missing.
 
 \b
 Examples:
@@ -94,7 +95,8 @@ def describe_outcome(inspection: Inspection) -> str:
     """Return the outcome as text: what is missing where, or that it cannot be used."""
     budget = inspection.budget
     if inspection.problems or budget is None:
-        return "cannot be used: " + " ".join(
+        kind = "undecided" if inspection.is_undecided else "cannot be used"
+        return f"{kind}: " + " ".join(
             f"{f'{problem.site}: ' if problem.site else ''}{problem.reason}. {problem.remedy}."
             for problem in inspection.problems
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiida_hpaint.science.structures.safe_text import escape_control_characters
@@ -55,6 +55,30 @@ class HostError(ValueError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class RecordError(HostError):
+    """Error of one record of a file, with what the file says of it nevertheless.
+
+    Attributes
+    ----------
+    name : str
+        Name of its data block.
+    formulas, units
+        Its chemical formulas and Z, as those of `Record`.
+    """
+
+    def __init__(
+        self,
+        problems: HostProblem | Iterable[HostProblem],
+        name: str = "",
+        formulas: Mapping[str, str] | None = None,
+        units: float | None = None,
+    ) -> None:
+        super().__init__(problems)
+        self.name = name
+        self.formulas = dict(formulas or {})
+        self.units = units
 
 
 def make_host_error(label: str, reason: str, remedy: str, site: str | None = None) -> HostError:

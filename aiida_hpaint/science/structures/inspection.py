@@ -17,7 +17,7 @@ from aiida_hpaint.science.structures.budget.findings import Findings, find_evide
 from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
 from aiida_hpaint.science.structures.checks import find_problems
 from aiida_hpaint.science.structures.disorder import order_record
-from aiida_hpaint.science.structures.errors import HostError, HostProblem
+from aiida_hpaint.science.structures.errors import HostError, HostProblem, RecordError
 from aiida_hpaint.science.structures.hosts import iter_hosts
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.records import ListedSite, Record
@@ -124,6 +124,7 @@ class Inspection:
             "budget": None if self.budget is None else self.budget.as_json(),
             "notes": list(self.notes),
             "problems": [str(problem) for problem in self.problems],
+            "is_undecided": self.is_undecided,
         }
 
 
@@ -181,7 +182,10 @@ def inspect_record(
 
 
 def _report(source: str, error: HostError) -> Inspection:
-    return Inspection(error.problems[0].label, source, problems=error.problems)
+    known = Inspection(error.problems[0].label, source, problems=error.problems)
+    if not isinstance(error, RecordError):
+        return known
+    return replace(known, block=error.name, formulas=error.formulas, units=error.units)
 
 
 def _inspect(

@@ -37,9 +37,21 @@ def test_the_tables_show_sites_evidence_and_outcome() -> None:
 def test_problems_show_the_evidence_and_set_the_exit_status() -> None:
     result = run(FILES / "gypsum_amcsd_double.cif", BRUCITE)
     assert result.exit_code == 1
-    assert "Cannot be used" in result.output
+    assert "Undecided: " in result.output
     assert "688.7 g/mol in the cell leave 16.0 ± 0.4 H" in result.output
-    assert "1 cannot be used, 1 to be restored" in result.output
+    assert "1 undecided, 1 to be restored" in result.output
+
+
+def test_refused_records_keep_formula_z_and_block(tmp_path: Path) -> None:
+    text = BRUCITE.read_text(encoding="utf-8").replace("_cell_length_a", "_cell_length_x")
+    path = tmp_path / "broken.cif"
+    path.write_text(text, encoding="utf-8")
+    (refused,) = json.loads(run(path, "--json").output)
+    (sound,) = json.loads(run(BRUCITE, "--json").output)
+    assert "it has no cell" in refused["problems"][0]
+    for key in ("block", "formulas", "units"):
+        assert refused[key] == sound[key]
+        assert refused[key]
 
 
 def test_json_has_everything() -> None:

@@ -216,10 +216,9 @@ def _ask_of_unstated(label: str, findings: Findings, claim: Claim) -> HostError:
     (valences,) = findings.valences
     fitting = round(valences.total or 0) - findings.listed
     by_site = ",".join(f"{findings.names.get(x, x)}:{n}" for x, n in valences.by_site.items())
-    text = claim.evidence.statement
     reason = (
-        f"it is undecided whether H is missing: {claim.evidence.source}: {text}, but it may only "
-        f"repeat the listed sites, and {quote(valences)}"
+        f"it does not say whether H is missing: {quote(claim.evidence)}, which may only repeat the "
+        f"listed sites, and {quote(valences)}"
     )
     remedy = f"Say how many with --add H:{fitting}, or where with --budget {by_site}"
     return make_host_error(label, reason, f"{remedy}; if none is missing, --trust formula")

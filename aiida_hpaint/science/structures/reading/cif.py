@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
-from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.errors import HostError, RecordError, make_host_error
 from aiida_hpaint.science.structures.reading.cell import make_cell
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock, parse_cif_blocks
 from aiida_hpaint.science.structures.reading.cif_sites import has_sites, read_cif_sites
@@ -36,7 +36,7 @@ def read_cif_records(path: Path, source: SourceText) -> list[Record | HostError]
         blocks, notes = parse_cif_blocks(path.name, source.text)
     except HostError as error:
         return [error]
-    found = [block for block in blocks if isinstance(block, HostError) or has_sites(block)]
+    found = [block for block in blocks if isinstance(block, RecordError) or has_sites(block)]
     if not found:
         remedy = "Give a CIF with _atom_site_fract_x, _y and _z"
         return [make_host_error(path.name, "it lists no sites", remedy)]
@@ -44,20 +44,23 @@ def read_cif_records(path: Path, source: SourceText) -> list[Record | HostError]
     outcomes: list[Record | HostError] = []
     for label, block in zip(_name_records(path, found), found, strict=True):
         try:
-            if isinstance(block, HostError):
+            if isinstance(block, RecordError):
                 raise block
             outcomes.append(_read_block(label, block, path.name, source))
         except HostError as error:
-            outcomes.append(error)
+            problems = [replace(each, label=label) for each in error.problems]
+            formulas = _read_formulas(block) if isinstance(block, CifBlock) else {}
+            units = _read_units(block, []) if isinstance(block, CifBlock) else None
+            outcomes.append(RecordError(problems, block.name, formulas, units))
     return outcomes
 
 
-def _name_records(path: Path, blocks: Sequence[CifBlock | HostError]) -> list[str]:
+def _name_records(path: Path, blocks: Sequence[CifBlock | RecordError]) -> list[str]:
     """Name records: by the file, by their block where there are several, and by number."""
     stem = re.sub(r"\.m?cif(\.gz)?$", "", path.name, flags=re.IGNORECASE)
     if len(blocks) == 1:
         return [stem]
-    names = [block.name if isinstance(block, CifBlock) else "" for block in blocks]
+    names = [block.name for block in blocks]
     seen = Counter[str]()
     labels = []
     for name in names:
@@ -71,9 +74,7 @@ def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> R
     notes = [*source.notes, *block.notes]
     cell = _read_cell(label, block, notes)
     space_group, symmetry = read_cif_symmetry(label, block, cell)
-    formulas = {
-        kind: text for kind in _FORMULAS if (text := block.find(f"_chemical_formula_{kind}"))
-    }
+    formulas = _read_formulas(block)
     notes += symmetry.notes
     elements = _list_elements(formulas.get("sum") or formulas.get("moiety", ""))
     sites = read_cif_sites(label, block, elements, cell, notes)
@@ -84,7 +85,7 @@ def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> R
         for kind in ("diffrn", "meas")
         if (value := parse_number(block.find(f"_exptl_crystal_density_{kind}"))) is not None
     }
-    units = _read_number(block, "_cell_formula_units_z", notes)
+    units = _read_units(block, notes)
     weight = _read_number(block, "_chemical_formula_weight", notes)
     return Record(
         label=label,
@@ -103,6 +104,15 @@ def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> R
         format="cif",
         source_hash=source.sha256,
     )
+
+
+def _read_formulas(block: CifBlock) -> dict[str, str]:
+    found = {kind: block.find(f"_chemical_formula_{kind}") for kind in _FORMULAS}
+    return {kind: text for kind, text in found.items() if text}
+
+
+def _read_units(block: CifBlock, notes: list[str]) -> float | None:
+    return _read_number(block, "_cell_formula_units_z", notes)
 
 
 def _read_cell(label: str, block: CifBlock, notes: list[str]) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.errors import HostError, RecordError, make_host_error
 from aiida_hpaint.science.structures.reading.cif_syntax import parse_document
 from aiida_hpaint.science.structures.reading.numbers import is_unknown
 
@@ -64,14 +64,14 @@ class CifBlock:
         return None
 
 
-def parse_cif_blocks(name: str, text: str) -> tuple[list[CifBlock | HostError], list[str]]:
+def parse_cif_blocks(name: str, text: str) -> tuple[list[CifBlock | RecordError], list[str]]:
     """Parse a CIF into its blocks, in their order.
 
     Words that stand where a data name is due, such as one without its underscore, are left out.
 
     Returns
     -------
-    blocks : list of CifBlock or HostError
+    blocks : list of CifBlock or RecordError
         The blocks, or what is wrong with them.
     notes : list of str
         What was left out.
@@ -82,12 +82,12 @@ def parse_cif_blocks(name: str, text: str) -> tuple[list[CifBlock | HostError], 
         If the syntax is broken.
     """
     document, notes = parse_document(name, text)
-    blocks: list[CifBlock | HostError] = []
+    blocks: list[CifBlock | RecordError] = []
     for block in document:
         try:
             blocks.append(_read_block(name, block))
         except HostError as error:
-            blocks.append(error)
+            blocks.append(RecordError(error.problems, block.name.strip()))
     return blocks, notes
 
 

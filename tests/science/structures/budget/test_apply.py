@@ -79,7 +79,7 @@ def test_nothing_to_add_is_an_error(counts: str | dict[str, int]) -> None:
 def test_bond_valences_doubt_a_formula_without_h(tmp_path: Path) -> None:
     read_brucite(tmp_path, {"_chemical_formula_sum": "Mg O2"})
     (problem,) = prepare_hosts(tmp_path / "test.cif")[1]
-    assert "undecided whether H is missing: _chemical_formula_sum: 'Mg O2'" in problem.reason
+    assert "not say whether H is missing: _chemical_formula_sum: 'Mg O2'" in problem.reason
     assert "bond valences: valence without H (v.u.): O1 1.0; 2 H in the cell" in problem.reason
     assert "--add H:2, or where with --budget O1:1" in problem.remedy
     trusting = HostSettings(trust="formula")
