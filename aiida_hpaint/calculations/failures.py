@@ -29,6 +29,9 @@ _FROM_OTHER_STAGES: Mapping[str, float | int | str] = {
     "origin": GENERATED,
     "parent": -1,
     "draws": 0,
+    "same_as": -1,
+    "round": 0,
+    "found": 0,
 }
 """Scalars that other stages add, and their values for samples of failed jobs."""
 

@@ -112,8 +112,14 @@ def is_complete(identity: Mapping[str, Any]) -> bool:
 
     It needs the code, as a release or as the hash of its files, and the weights, as their hash or,
     for built-in potentials, as the version of the wheel that contains them. Potentials that other
-    packages register need a hash.
+    packages register need a hash. A search needs both a `model` that relaxes and a `generator`.
     """
+    if "generator" in identity:
+        of_generator = {**identity, "model": identity["generator"]}
+        return all(
+            is_complete({key: value for key, value in each.items() if key != "generator"})
+            for each in (identity, of_generator)
+        )
     model = identity.get("model", {})
     if "version" not in identity or None in (identity.get("source", ""), model.get("source", "")):
         return False

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science import recipe, stages
+from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.trajectory import Trajectory
@@ -59,8 +60,10 @@ def run_stage_job(
     inputs = recipe.find_stage(stage).inputs.model_validate(dict(settings))
     if isinstance(inputs, stages.SamplingInputs):
         check_model(inputs.generator, identity)
-    if isinstance(inputs, stages.RelaxationInputs):
+    if isinstance(inputs, stages.RelaxationInputs | SearchInputs):
         check_potential(inputs.potential, identity)
+    if isinstance(inputs, SearchInputs) and inputs.needs_generator:
+        check_model(inputs.sampling.generator, {"model": identity.get("generator", {})})
     tools = stages.StageTools(deadline=deadline())
     result = recipe.run_stage(stage, structures, inputs, tools)
     if result.trajectory is None:

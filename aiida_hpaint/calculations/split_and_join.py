@@ -63,7 +63,8 @@ def join_in_order(structures: StructureBatch, parts: Sequence[StructureBatch]) -
     order = {host: position for position, host in enumerate(hosts)}
     by_host = np.array([order[host] for host in together.scalars["host"].tolist()])
     origin = together.scalars.get("origin", np.full(len(together), GENERATED))
-    return together[np.lexsort((by_host, origin != GENERATED))]
+    added = together.scalars.get("round", np.zeros(len(together))) > 0
+    return together[np.lexsort((by_host, (origin != GENERATED) | added))]
 
 
 def _keys(batch: StructureBatch) -> list[tuple[int, int]]:

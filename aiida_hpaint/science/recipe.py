@@ -16,10 +16,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aiida_hpaint.science.search import SearchInputs, search_hosts
 from aiida_hpaint.science.settings import (
     RelaxationSettings,
     RestorationSettings,
     SamplingSettings,
+    SearchSettings,
     Settings,
 )
 from aiida_hpaint.science.stages import (
@@ -57,11 +59,14 @@ class Stage:
     inputs
         Class of its inputs.
     make_inputs
-        Make the inputs from all settings, the stage's own, and the selection to begin with.
+        Make the inputs from all settings, the stage's own, and the selection to begin with; None
+        where other settings turn the stage off.
     run
         Run the stage: called with its name, structures, inputs and tools.
     select
         Make the selection among its results from the settings; None where all of them go on.
+    adds_samples
+        Whether its results may hold samples that were not among its structures.
     """
 
     name: str
@@ -70,9 +75,10 @@ class Stage:
     field: str
     kind: Literal["sample", "relax"]
     inputs: type[Settings]
-    make_inputs: Callable[[RestorationSettings, Any, Selection | None], Settings]
+    make_inputs: Callable[[RestorationSettings, Any, Selection | None], Settings | None]
     run: Callable[[str, StructureBatch, Any, StageTools], StageResult]
     select: Callable[[RestorationSettings], Selection] | None = None
+    adds_samples: bool = False
 
 
 def plan_stages(settings: RestorationSettings) -> dict[str, Settings]:
@@ -85,8 +91,9 @@ def plan_stages(settings: RestorationSettings) -> dict[str, Settings]:
     select: Selection | None = None
     for stage in STAGES:
         own = getattr(settings, stage.field)
-        if own is not None:
-            plan[stage.name] = stage.make_inputs(settings, own, select)
+        inputs = None if own is None else stage.make_inputs(settings, own, select)
+        if inputs is not None:
+            plan[stage.name] = inputs
             select = None if stage.select is None else stage.select(settings)
     return plan
 
@@ -155,12 +162,42 @@ def _make_relaxation_inputs(
     return RelaxationInputs(relaxation=own, potential=settings.potential, select=select)
 
 
+def _make_search_inputs(
+    settings: RestorationSettings, own: SearchSettings, select: Selection | None
+) -> SearchInputs | None:
+    if settings.sampling is None or settings.relax_inserted is None:
+        return None
+    # What the search knows of other settings must not change what is looked up in the cache.
+    return SearchInputs(
+        search=own,
+        sampling=settings.sampling.model_copy(update={"record": 0}),
+        symmetry=settings.symmetry.model_copy(update={"refine": None}),
+        filter=settings.filter,
+        potential=settings.potential,
+        score=settings.score,
+        relaxation=settings.relax_inserted,
+        misplaced=settings.misplaced,
+    )
+
+
+def _select_after_fixed_host(settings: RestorationSettings) -> Selection:
+    return Selection(
+        keep=settings.keep,
+        window=settings.keep_window,
+        same=settings.filter.same,
+        misplaced=settings.misplaced,
+    )
+
+
+SAMPLE = "sample"
+"""Stage that turns hosts into samples."""
+
 FIXED_HOST = "relax_inserted"
 """Stage after which inserted sites are where they belong in the host as its source has it."""
 
 STAGES: tuple[Stage, ...] = (
     Stage(
-        name="sample",
+        name=SAMPLE,
         title="sample",
         about="Place the sites to insert with a generator, propose symmetric arrangements beside "
         "the samples, and filter out what is too close, implausible or a duplicate.",
@@ -195,12 +232,20 @@ STAGES: tuple[Stage, ...] = (
         inputs=RelaxationInputs,
         make_inputs=_make_relaxation_inputs,
         run=relax_samples,
-        select=lambda settings: Selection(
-            keep=settings.keep,
-            window=settings.keep_window,
-            same=settings.filter.same,
-            misplaced=settings.misplaced,
-        ),
+        select=_select_after_fixed_host,
+    ),
+    Stage(
+        name="search",
+        title="search",
+        about="Go on for hosts whose lowest arrangement was not found often enough: make new ones, "
+        "some of them from the lowest, score them, and relax the inserted sites of the best.",
+        field="search",
+        kind="relax",
+        inputs=SearchInputs,
+        make_inputs=_make_search_inputs,
+        run=search_hosts,
+        select=_select_after_fixed_host,
+        adds_samples=True,
     ),
     Stage(
         name="relax_all",

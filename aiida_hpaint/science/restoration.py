@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from aiida_hpaint.science.electrostatics.starting_points import select_guesses
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import FIXED_HOST, plan_finish, plan_stages, run_stage
+from aiida_hpaint.science.recipe import FIXED_HOST, SAMPLE, plan_finish, plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import (
     StageTools,
@@ -240,8 +240,7 @@ def relax_and_rank(
 ) -> StructureBatch:
     """Run all stages after the sampling, for samples that `propose_and_filter` has marked."""
     _refuse_dft(settings)
-    settings = settings.model_copy(update={"sampling": None})
-    return _run_stages(samples, samples, settings, tools).samples
+    return _run_stages(samples, samples, settings, tools, skip=(SAMPLE,)).samples
 
 
 def _run_stages(
@@ -249,9 +248,11 @@ def _run_stages(
     structures: StructureBatch,
     settings: RestorationSettings,
     tools: StageTools | None,
+    skip: Collection[str] = (),
 ) -> Restoration:
     recording, in_host = None, None
-    for name, inputs in plan_stages(settings).items():
+    plan = {name: inputs for name, inputs in plan_stages(settings).items() if name not in skip}
+    for name, inputs in plan.items():
         result = run_stage(name, structures, inputs, tools)
         structures = result.structures
         in_host = structures if name == FIXED_HOST else in_host

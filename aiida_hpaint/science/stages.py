@@ -276,8 +276,8 @@ def finish_restoration(
     Parameters
     ----------
     samples
-        Results of the last stage. They are ordered by host, and proposals follow after all that
-        was sampled, however the hosts were cut into chunks.
+        Results of the last stage. They are ordered by host, and proposals and what a search added
+        follow after all that was sampled, however the hosts were cut into chunks.
     hosts
         Hosts before the restoration, by their scalar `host`, or by their row where they have none.
     inputs
@@ -298,6 +298,7 @@ def finish_restoration(
         }
     )
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
+    proposed |= samples.scalars.get("round", np.zeros(len(samples))) > 0
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])
     if inputs.refine is not None:
         ranked = make_symmetric(ranked, inputs.refine)

@@ -20,57 +20,70 @@ _LARGEST_BLOCK = 500_000
 def find_duplicates(
     samples: StructureBatch, members: NDArray[np.intp], tolerance: float
 ) -> list[int]:
-    """Find members of one host that agree with an earlier member within the tolerance (Å).
+    """Find members of one host that agree with an earlier member; see `find_repeated`."""
+    return list(find_repeated(samples, members, tolerance))
+
+
+def find_repeated(
+    samples: StructureBatch, members: NDArray[np.intp], tolerance: float
+) -> dict[int, int]:
+    """Return which earlier member of one host each member agrees with, within a tolerance (Å).
 
     Two samples agree if, for the operation of the host and the assignment of sites that make the
     sum of squared distances between their inserted sites smallest, no distance reaches the
-    tolerance. A member is compared with those before it that are no duplicates themselves.
+    tolerance. A member is compared with those before it that repeat none themselves; members that
+    repeat none are left out.
     """
     if len(members) < 2:
-        return []
+        return {}
     first = samples[int(members[0])]
     symmetry, numbers = find_host_symmetry(first), first.numbers[first.inserted]
     kept: list[FloatArray] = []
-    found = []
+    kept_indices: list[int] = []
+    found = {}
     for index in members.tolist():
         sites = samples.sites(index)
         frac = samples.frac_coords[sites][samples.inserted[sites]]
-        if is_duplicate(symmetry, numbers, kept, frac, tolerance):
-            found.append(index)
-        else:
+        place = _find_same(symmetry, numbers, kept, frac, tolerance)
+        if place is None:
             kept.append(frac)
+            kept_indices.append(index)
+        else:
+            found[index] = kept_indices[place]
     return found
 
 
-def is_duplicate(
+def _find_same(
     symmetry: SymmetryOperations,
     numbers: IntArray,
     others: list[FloatArray],
     frac: FloatArray,
     tolerance: float,
-) -> bool:
-    """Return whether an arrangement (m, 3) agrees with one of others within the tolerance (Å).
+) -> int | None:
+    """Return the first of others that an arrangement (m, 3) agrees with within a tolerance (Å).
 
     The sum of squared distances of an arrangement within the tolerance is below m tolerance², and
     so is that of any better one: operations for which the distances to the closest sites sum up
     to more are left out before sites are assigned to each other, which changes nothing.
     """
     if not others or not len(frac):
-        return bool(others)
+        return 0 if others else None
     images = np.concatenate([frac[None], symmetry.images(frac)])
     size = max(1, _LARGEST_BLOCK // (len(images) * len(frac)))
     for start in range(0, len(others), size):
         block = np.stack(others[start : start + size])
-        for squared in _yield_close_operations(symmetry.cell, numbers, block, images, tolerance):
+        for place, squared in _yield_close_operations(
+            symmetry.cell, numbers, block, images, tolerance
+        ):
             if _find_largest_distance(squared) < tolerance:
-                return True
-    return False
+                return start + place
+    return None
 
 
 def _yield_close_operations(
     cell: FloatArray, numbers: IntArray, others: FloatArray, images: FloatArray, tolerance: float
-) -> Iterator[FloatArray]:
-    """Yield (operations, m, m) squared distances for each of (K, m, 3) others that may agree."""
+) -> Iterator[tuple[int, FloatArray]]:
+    """Yield which of (K, m, 3) others may agree, and (operations, m, m) squared distances."""
     limit = len(numbers) * tolerance**2
     wide = 2 * np.sqrt(limit) < 1 / np.linalg.norm(np.linalg.inv(cell), axis=0).max()
     place, operation = np.indices((len(others), len(images))).reshape(2, -1)
@@ -84,9 +97,8 @@ def _yield_close_operations(
     different = np.where(numbers[:, None] == numbers[None], 0.0, 1e6)
     for other in np.unique(place):
         chosen = images[operation[place == other]]
-        yield (
-            _square_shortest(cell, chosen[:, None] - others[other][None, :, None], wide) + different
-        )
+        shifts = chosen[:, None] - others[other][None, :, None]
+        yield int(other), _square_shortest(cell, shifts, wide) + different
 
 
 def _find_largest_distance(squared: FloatArray) -> float:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings
+from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings, SearchSettings
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -108,7 +108,11 @@ def _restore() -> dict[str, Any]:
 
 def _turn_on_stages(base: Mapping[str, Any], layer: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with the defaults of the stages that a layer of overrides turns on."""
-    usual = {**RestorationSettings().model_dump(), "score": DEFAULT_SCORE.model_dump()}
+    usual = {
+        **RestorationSettings().model_dump(),
+        "score": DEFAULT_SCORE.model_dump(),
+        "search": SearchSettings().model_dump(),
+    }
     turned_on = {key for key, value in layer.items() if isinstance(value, Mapping)}
     if "candidates" in layer and "score" not in layer:
         turned_on.add("score")

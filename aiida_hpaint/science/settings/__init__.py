@@ -35,6 +35,7 @@ from aiida_hpaint.science.settings.sampling import (
     SamplingSettings,
     SymmetrySettings,
 )
+from aiida_hpaint.science.settings.search import SearchSettings
 
 __all__ = [
     "CAMPAIGN_CHUNK_SITES",
@@ -55,6 +56,7 @@ __all__ = [
     "RestoreHydrogenSettings",
     "SamplingSettings",
     "Scheme",
+    "SearchSettings",
     "Settings",
     "SymmetrySettings",
     "ValidationSettings",

@@ -17,6 +17,7 @@ from aiida_hpaint.science.settings.sampling import (
     SamplingSettings,
     SymmetrySettings,
 )
+from aiida_hpaint.science.settings.search import SearchSettings
 
 
 class RestorationSettings(Settings):
@@ -45,6 +46,11 @@ class RestorationSettings(Settings):
     )
     relax_inserted: RelaxationSettings | None = Field(
         RelaxationSettings(moving="inserted"), description="null: the host is never kept fixed"
+    )
+    search: SearchSettings | None = Field(
+        None,
+        description="search for lower arrangements after `relax_inserted`; null, or without "
+        "`sampling` or `relax_inserted`: none",
     )
     relax_all: RelaxationSettings | None = Field(
         RelaxationSettings(moving="all"), description="null: the host stays as it was measured"

@@ -13,3 +13,18 @@ WYCKOFF = "wyckoff"
 
 PEAKS = "peaks"
 """Placed at maxima of the electrostatic potential."""
+
+INPAINTED = "inpainted"
+"""Version of a low arrangement of which the generator made some sites anew."""
+
+RANDOM = "random"
+"""Placed at random."""
+
+SWAPPED = "swapped"
+"""Version of a low arrangement of which one site was placed at random."""
+
+TURNED = "turned"
+"""Version of a low arrangement with sites turned about the atoms that carry them."""
+
+INDEPENDENT = (GENERATED, RANDOM)
+"""Origins of samples whose random numbers are their own, which derive from no other sample."""

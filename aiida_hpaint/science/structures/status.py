@@ -40,6 +40,9 @@ class SampleStatus(str, Enum):
 RELAXED = frozenset({SampleStatus.CONVERGED, SampleStatus.NOT_CONVERGED})
 """Statuses of samples whose energies may be compared and ranked."""
 
+EVALUATED = RELAXED | {SampleStatus.HIGHER_IN_ENERGY}
+"""Statuses of samples that a potential was asked for, and that repeat no other."""
+
 ACTIVE = RELAXED | {SampleStatus.SAMPLED, SampleStatus.UNFINISHED}
 """Statuses of samples that a later stage takes up."""
 

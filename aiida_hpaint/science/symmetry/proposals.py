@@ -183,7 +183,7 @@ def add_symmetric_proposals(
     began = time.monotonic()
     sampled = samples.with_scalars(
         origin=samples.scalars.get("origin", np.full(len(samples), GENERATED)).astype("U16"),
-        parent=np.full(len(samples), -1),
+        parent=samples.scalars.get("parent", np.full(len(samples), -1)),
     )
     batches = [sampled, *_propose_by_host(sampled, settings, use_parents)]
     together = concatenate(batches)

@@ -20,6 +20,7 @@ from aiida_hpaint.calculations.split_and_join import split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_finish, plan_stages
+from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import (
     CHUNK_SITES,
     RelaxationSettings,
@@ -232,6 +233,7 @@ def _plan(
     options: Mapping[str, Mapping[str, Any]],
     upload_model: bool,
 ) -> dict[str, Any]:
+    drawn = settings.sampling
     here = {kind: runs_this_python(code) for kind, code in codes.items()}
     model: dict[str, FolderData] = {}
     identities: dict[str, dict[str, Any]] = {}
@@ -245,17 +247,45 @@ def _plan(
     plan: dict[str, Any] = {}
     for name, inputs in plan_stages(settings).items():
         kind = find_stage(name).kind
+        identity, files = identities[kind], model if kind == "sample" else {}
+        if isinstance(inputs, SearchInputs) and inputs.needs_generator and drawn is not None:
+            there, files = _bring_generator(drawn, codes, here, upload_model)
+            inputs = inputs.model_copy(update={"sampling": there.model_copy(update={"record": 0})})
+            identity = identity | {"generator": identify_sampling(drawn, here[kind])["model"]}
         plan[name] = {
             "settings": Dict(inputs.model_dump(mode="json")),
-            "identity": Dict(identities[kind]),
+            "identity": Dict(identity),
             "code": codes[kind],
             "options": Dict(dict(options[kind])),
-            **(model if kind == "sample" else {}),
+            **files,
         }
     if settings.sampling is None:
         plan["guesses"] = Dict(settings.model_dump(mode="json", include={"symmetry", "filter"}))
     plan["finish"] = Dict(plan_finish(settings).model_dump(mode="json"))
     return plan
+
+
+def _bring_generator(
+    settings: SamplingSettings,
+    codes: Mapping[str, AbstractCode],
+    here: Mapping[str, bool],
+    upload: bool,
+) -> tuple[SamplingSettings, dict[str, FolderData]]:
+    """Return settings and files of the generator for a search, which runs where samples relax.
+
+    Raises
+    ------
+    ValueError
+        If the generator is not known to work there.
+    """
+    try:
+        identify_sampling(settings, here["relax"])
+        return _generator(settings, codes["relax"], upload)
+    except ValueError as error:
+        raise ValueError(
+            f"the search draws samples where they are relaxed, with {codes['relax'].full_label}: "
+            f"{error}; or leave these moves out: --set search.moves=[random,turned,swapped]"
+        ) from None
 
 
 def _generator(

@@ -241,7 +241,10 @@ class StageWorkChain(RetryingWorkChain):
         return int(done.sum()) * self._get_sample_count()
 
     def _proposes(self) -> bool:
-        """Return whether a job adds symmetric proposals to the samples."""
+        """Return whether a job may add samples: symmetric proposals, or what a search finds."""
+        stage = self.inputs.stage.value
+        if stage not in _OTHER_JOBS and find_stage(stage).adds_samples:
+            return True
         symmetry = self.inputs.settings.get("symmetry", None) or {}
         return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
 

@@ -44,8 +44,23 @@ def test_samples_of_other_hosts_are_no_duplicates(brucite: Make) -> None:
 
 
 def test_what_is_not_freshly_sampled_is_left_alone(brucite: Make) -> None:
-    samples = concatenate([brucite(status="failed"), brucite(), brucite(status="converged")])
-    assert filter_samples(samples).scalars["status"].tolist() == ["failed", "sampled", "converged"]
+    samples = concatenate([brucite(status="failed"), brucite(), brucite(status="too close")])
+    assert filter_samples(samples).scalars["status"].tolist() == ["failed", "sampled", "too close"]
+
+
+def test_new_samples_repeat_what_was_evaluated(brucite: Make) -> None:
+    other = [[1 / 3, 2 / 3, 0.43], [2 / 3, 1 / 3, 0.97]]
+    samples = [brucite(), brucite(other, 1), brucite(sample=2, status="converged")]
+    filtered = filter_samples(concatenate(samples))
+    assert filtered.scalars["status"].tolist() == ["duplicate", "sampled", "converged"]
+    assert filtered.scalars["same_as"].tolist() == [2, -1, -1]
+
+
+def test_what_was_evaluated_tolerates_no_violations_in_new_samples(brucite: Make) -> None:
+    alone = filter_samples(brucite(STRAY))
+    beside = filter_samples(concatenate([brucite(STRAY), brucite(sample=1, status="converged")]))
+    assert alone.scalars["status"].tolist() == ["sampled"]
+    assert beside.scalars["status"].tolist() == ["implausible", "converged"]
 
 
 STRAY = [[0.1, 0.1, 0.42], [0.1, 0.1, 0.58]]

@@ -39,6 +39,7 @@ def generate(
     settings: SamplingSettings,
     *,
     generator: Generator | None = None,
+    numbers: Sequence[Sequence[int]] | None = None,
     progress: Progress | None = None,
     tick: Tick | None = None,
 ) -> StructureBatch:
@@ -52,10 +53,12 @@ def generate(
     Parameters
     ----------
     hosts
-        Structures whose inserted sites have no position yet; with a `start_time` below 1 their
-        positions are guesses to refine.
+        Structures of which some or all inserted sites have no position yet; with a `start_time`
+        below 1 their positions are guesses to refine.
     generator
         Generator that takes the place of the one that `settings.generator` names.
+    numbers
+        Indices of the samples to draw, for each host; None: those below `settings.samples`.
     progress
         Called with samples done, samples in all and a word.
     tick
@@ -68,7 +71,7 @@ def generate(
     GeneratorError, CheckpointError
         If there is no such generator, or it cannot be loaded.
     """
-    return _generate(hosts, settings, generator, progress, tick, record=0).samples
+    return _generate(hosts, settings, generator, progress, tick, 0, numbers).samples
 
 
 def generate_recorded(
@@ -107,6 +110,7 @@ def _generate(
     progress: Progress | None,
     tick: Tick | None,
     record: int,
+    numbers: Sequence[Sequence[int]] | None = None,
 ) -> _Generated:
     named = generator is None
     if generator is None:
@@ -117,12 +121,13 @@ def _generate(
     started = time.monotonic()
     device = generator.load(settings)
     settings = generator.resolve_settings(settings)
-    indices = np.repeat(np.arange(len(hosts)), settings.samples)
-    numbering = np.tile(np.arange(settings.samples), len(hosts))
+    numbers = [range(settings.samples)] * len(hosts) if numbers is None else numbers
+    indices = np.repeat(np.arange(len(hosts)), [len(each) for each in numbers])
+    numbering = np.concatenate([np.array(each, dtype=np.int64) for each in numbers])
     samples = hosts[indices].with_scalars(host=indices, sample=numbering)
     if record:
         refuse_large_recording(int(find_unknown(samples).sum()), settings)
-    requests = make_requests(hosts, settings, niggli=generator.is_niggli)
+    requests = make_requests(hosts, settings, numbers, niggli=generator.is_niggli)
     paths = _sample(generator, requests, settings, record, _report(progress, tick, len(requests)))
     made, draws = place_sites(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))

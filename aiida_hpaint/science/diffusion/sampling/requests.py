@@ -26,15 +26,21 @@ def find_unknown(batch: StructureBatch) -> BoolArray:
 
 
 def make_requests(
-    hosts: StructureBatch, settings: SamplingSettings, *, niggli: bool = False
+    hosts: StructureBatch,
+    settings: SamplingSettings,
+    samples: Sequence[Sequence[int]] | None = None,
+    *,
+    niggli: bool = False,
 ) -> list[SampleRequest]:
-    """Return `settings.samples` requests for each host, in a frame of its own.
+    """Return requests for the samples of each host, in a frame of its own.
 
     Their sites are those of the host in the same order, except that inserted sites with known
     parents are sorted by these: random numbers then belong to a parent, wherever a file lists it.
 
     Parameters
     ----------
+    samples
+        Indices of the samples of each host; None: those below `settings.samples`.
     niggli
         Whether the generator wants Niggli cells.
 
@@ -59,7 +65,7 @@ def make_requests(
         order = _sort_by_parent(parents, frac)
         frac[unknown] = frac[unknown][order]
         carriers = numbers[parents[parents != UNKNOWN]]
-        for sample in range(settings.samples):
+        for sample in range(settings.samples) if samples is None else samples[index]:
             rng = make_random_stream(settings.seed, sample, numbers, unknown, carriers)
             requests.append(
                 SampleRequest(frame, numbers, frac, unknown, rng, parents[order], order)
@@ -91,11 +97,10 @@ def place_sites(
 
 def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSettings) -> IntArray:
     """Return the (m,) parents of the unknown sites; all are unknown if they are not to be used."""
-    count = int(unknown.sum())
-    # Hosts may have inserted sites with positions beside those without: a budget counts both.
-    if not settings.use_parents or not np.array_equal(unknown, host.inserted):
-        return np.full(count, UNKNOWN, dtype=np.int64)
-    return read_parents(host)
+    # Hosts may lack positions of other sites than those to insert, of which a budget says nothing.
+    if not settings.use_parents or not host.inserted[unknown].all():
+        return np.full(int(unknown.sum()), UNKNOWN, dtype=np.int64)
+    return read_parents(host)[unknown[host.inserted]]
 
 
 def _sort_by_parent(parents: IntArray, frac: FloatArray) -> IntArray:
