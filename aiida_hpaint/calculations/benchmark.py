@@ -13,6 +13,7 @@ from aiida.orm import Dict, SinglefileData, Str
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import remove_sites
 from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = ["compare_restored", "join_batches", "prepare_references", "remove_element"]
@@ -88,7 +89,8 @@ def compare_restored(
     from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, format_samples_csv
 
     asked = settings.get_dict()
-    rows = collect_rows(complete.batch, start.batch, samples.batch, targets.batch, asked["indices"])
+    begun = expand_samples(start.batch, complete.batch)
+    rows = collect_rows(complete.batch, begun, samples.batch, targets.batch, asked["indices"])
     lines = "".join(row.model_dump_json() + "\n" for row in rows)
     return {
         "rows": SinglefileData(io.BytesIO(lines.encode()), filename=ROWS),

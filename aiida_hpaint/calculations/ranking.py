@@ -37,6 +37,7 @@ _COLUMNS = (
 
 _OPTIONAL_COLUMNS = (
     "energy_scored",
+    "cell_repeats",
     "origin",
     "parent",
     "space_group",
@@ -136,8 +137,9 @@ def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
 def format_table(samples: StructureBatch) -> str:
     """Return a CSV table with one line per sample.
 
-    The columns are label, host, sample, status, rank, energies, maximum force, steps, those that
-    scores, proposals and refinements add, and the error. Energies are in eV (`energy_above_best`
+    The columns are label, host, sample, status, rank, energies, maximum force, steps, how often the
+    searched cell is contained in the host's, those that scores, proposals and refinements add, and
+    the error. Energies are in eV (`energy_above_best`
     in eV per atom), forces in eV/Å, `refined_by` in Å; unknown values are empty, and a rank of -1
     means not ranked.
     """

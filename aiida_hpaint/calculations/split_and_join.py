@@ -1,20 +1,41 @@
-"""Calcfunctions that split batches by hosts, and join the parts again."""
+"""Calcfunctions that split batches by searched cells and hosts, and join the parts again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from aiida.engine import calcfunction
-from aiida.orm import Int, List
+from aiida.orm import Int, List, Str
 
 from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
-__all__ = ["join_in_order", "join_parts", "split_hosts", "take_hosts"]
+__all__ = ["choose_cells", "join_in_order", "join_parts", "split_hosts", "take_hosts"]
+
+
+@calcfunction
+def choose_cells(
+    hosts: StructureBatchData, cell: Str, max_sites: Int
+) -> dict[str, StructureBatchData]:
+    """Return the hosts in the cells that they are searched in, in chunks as `split_hosts` does.
+
+    A host that is searched in two cells is in two chunks; see
+    `aiida_hpaint.science.structures.primitive.choose_searches`.
+    """
+    numbered = hosts.batch.with_scalars(host=np.arange(len(hosts)))
+    setting: Any = cell.value
+    chunks = [
+        search[rows]
+        for search in choose_searches(numbered, setting)
+        for rows in chunk_by_sites(search, max_sites.value)
+    ]
+    return {f"chunk_{i:04d}": StructureBatchData(chunk) for i, chunk in enumerate(chunks)}
 
 
 @calcfunction

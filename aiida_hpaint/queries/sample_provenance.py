@@ -19,6 +19,7 @@ from aiida_hpaint.queries.provenance_record import (
     ProvenanceRecord,
 )
 from aiida_hpaint.queries.samples import Ranking, filter_by_label, read_sample
+from aiida_hpaint.science.structures.primitive import get_search
 
 __all__ = ["add_sample_provenance"]
 
@@ -43,10 +44,12 @@ def add_sample_provenance(
     inputs = find_inputs(ranking.pk)
     host_index, row = int(details["host"]), int(details["row"])
     hosts = inputs.pop("hosts")[0]
-    chunk = _find_chunk(host_index, str(details["label"]), [pk for pk, _ in inputs.values()])
+    node = _load_batch(samples)
+    search = get_search(node.batch.metadata[row])
+    chunks = [pk for pk, _ in inputs.values()]
+    chunk = _find_chunk(host_index, str(details["label"]), chunks, search)
     jobs = _find_jobs(chunk.pk or 0, host_index)
     workflow = next(iter(find_returning_workflows([samples]).get(samples, ())), None)
-    node = _load_batch(samples)
     return replace(
         record,
         host=_read_host(hosts, host_index),
@@ -57,13 +60,16 @@ def add_sample_provenance(
     )
 
 
-def _find_chunk(host_index: int, label: str, chunks: Sequence[int]) -> StructureBatchData:
-    """Return the chunk with a host; several chunks may have a host of its label."""
+def _find_chunk(
+    host_index: int, label: str, chunks: Sequence[int], search: int
+) -> StructureBatchData:
+    """Return the chunk with a search of a host; several chunks may have a host of its label."""
     query = QueryBuilder()
     filters = {"id": {"in": list(chunks)}, **filter_by_label(label)}
     query.append(StructureBatchData, filters=filters)
     for chunk in query.all(flat=True):
-        if np.any(chunk.batch.scalars["host"] == host_index):
+        rows = np.flatnonzero(chunk.batch.scalars["host"] == host_index)
+        if len(rows) and get_search(chunk.batch.metadata[int(rows[0])]) == search:
             found: StructureBatchData = chunk
             return found
     raise ValueError(f"no chunk of the restoration has host {host_index} ({label})")

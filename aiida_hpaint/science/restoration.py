@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ from aiida_hpaint.science.stages import (
     start_from_guesses,
 )
 from aiida_hpaint.science.structures import HostError, prepare_hosts
-from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.primitive import choose_searches, expand_samples
+from aiida_hpaint.science.structures.trajectory import Recording, Trajectory, join_recordings
 from aiida_hpaint.science.types import Progress
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Restoration:
         the checks of candidates found (`passes`, and `checks` in the metadata) and energies above
         the best candidate (eV per atom); the history says how they came to be.
     recording
-        The samples as they were drawn, before any relaxation, and the way there; None unless
-        asked for.
+        The samples as they were drawn, before any relaxation, and the way there, in the cells that
+        were searched; None unless asked for.
     in_host
         The samples after the stage `relax_inserted`, in which the host is fixed; None without it.
     """
@@ -187,9 +188,9 @@ def restore_batch(
     _refuse_dft(settings)
     check_inserted_sites(hosts, settings.sampling)
     if settings.sampling is not None:
-        return _run_stages(hosts, hosts, settings, tools)
+        return _run_stages(hosts, choose_searches(hosts, settings.cell), settings, tools)
     guesses = start_from_guesses(hosts, settings.symmetry, settings.filter)
-    return _run_stages(hosts, guesses, settings, tools)
+    return _run_stages(hosts, [guesses], settings, tools)
 
 
 def restore_from_starting_points(
@@ -229,38 +230,62 @@ def restore_from_starting_points(
     tools = StageTools(progress=progress, generator=generator, potential=potential)
     if settings.sampling is not None and settings.sampling.start_time < 1:
         guesses = select_guesses(points, settings.sampling)
-        return _run_stages(hosts, guesses, settings, tools)
+        return _run_stages(hosts, [guesses], settings, tools)
     settings = settings.model_copy(update={"sampling": None})
     samples = start_from_guesses(points, settings.symmetry, settings.filter)
-    return _run_stages(hosts, samples, settings, tools)
+    return _run_stages(hosts, [samples], settings, tools)
 
 
 def relax_and_rank(
-    samples: StructureBatch, settings: RestorationSettings, tools: StageTools | None = None
+    samples: StructureBatch | Sequence[StructureBatch],
+    settings: RestorationSettings,
+    tools: StageTools | None = None,
+    hosts: StructureBatch | None = None,
 ) -> StructureBatch:
-    """Run all stages after the sampling, for samples that `propose_and_filter` has marked."""
+    """Run all stages after the sampling, for samples that `propose_and_filter` has marked.
+
+    Parameters
+    ----------
+    samples
+        Samples, or those of several searches of the same hosts (see `choose_searches`).
+    hosts
+        Hosts before the restoration; None: the samples are in the cells of their hosts.
+    """
     _refuse_dft(settings)
-    return _run_stages(samples, samples, settings, tools, skip=(SAMPLE,)).samples
+    searches = [samples] if isinstance(samples, StructureBatch) else list(samples)
+    before = searches[0] if hosts is None else hosts
+    return _run_stages(before, searches, settings, tools, skip=(SAMPLE,)).samples
 
 
 def _run_stages(
     hosts: StructureBatch,
-    structures: StructureBatch,
+    searches: Sequence[StructureBatch],
     settings: RestorationSettings,
     tools: StageTools | None,
     skip: Collection[str] = (),
 ) -> Restoration:
-    recording, in_host = None, None
     plan = {name: inputs for name, inputs in plan_stages(settings).items() if name not in skip}
-    for name, inputs in plan.items():
-        result = run_stage(name, structures, inputs, tools)
-        structures = result.structures
-        in_host = structures if name == FIXED_HOST else in_host
-        if result.trajectory is not None:
-            # Nothing is recorded of proposals, which follow after all that was sampled.
-            recording = Recording(structures[: len(result.trajectory)], result.trajectory)
-    samples = finish_restoration(structures, hosts, plan_finish(settings))
-    return Restoration(hosts, samples, recording, in_host)
+    recordings: list[Recording] = []
+    in_host: list[StructureBatch] = []
+    finished: list[StructureBatch] = []
+    for structures in searches:
+        for name, inputs in plan.items():
+            result = run_stage(name, structures, inputs, tools)
+            structures = result.structures
+            if name == FIXED_HOST:
+                in_host.append(structures)
+            if result.trajectory is not None:
+                # Nothing is recorded of proposals, which follow after all that was sampled.
+                sampled = structures[: len(result.trajectory)]
+                recordings.append(Recording(sampled, result.trajectory))
+        finished.append(structures)
+    samples = finish_restoration(concatenate(finished), hosts, plan_finish(settings))
+    return Restoration(
+        hosts,
+        samples,
+        join_recordings(recordings) if recordings else None,
+        expand_samples(concatenate(in_host), hosts) if in_host else None,
+    )
 
 
 def _refuse_dft(settings: RestorationSettings) -> None:

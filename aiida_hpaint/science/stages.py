@@ -271,6 +271,7 @@ def finish_restoration(
 ) -> StructureBatch:
     """Rank the samples of each host, make them exactly symmetric where asked for, and check them.
 
+    Samples of smaller cells become samples of the file's before that; see `expand_samples`.
     Candidates that fail a check rank after those that pass; see `plausibility.check_answers`.
 
     Parameters
@@ -283,8 +284,9 @@ def finish_restoration(
     inputs
         How to refine and check.
     """
-    from aiida_hpaint.science.evaluation import rank
+    from aiida_hpaint.science.evaluation import mark_found_again, rank
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
+    from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
     from aiida_hpaint.science.structures.sample_origin import GENERATED
     from aiida_hpaint.science.symmetry import refine_symmetry as make_symmetric
 
@@ -297,6 +299,7 @@ def finish_restoration(
             if name not in samples.scalars
         }
     )
+    samples = mark_found_again(expand_samples(samples, hosts), CELL_REPEATS)
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     proposed |= samples.scalars.get("round", np.zeros(len(samples))) > 0
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])

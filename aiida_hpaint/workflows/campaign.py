@@ -28,6 +28,7 @@ from aiida_hpaint.workflows.controllers import ALL_BEGUN, ENDED, MAX_JOBS, query
 from aiida_hpaint.workflows.engine.durable import DurableEngine
 from aiida_hpaint.workflows.engine.resubmission import DEAD, seal_if_dead
 from aiida_hpaint.workflows.engine.upstream import WaitForAnyWorkChain
+from aiida_hpaint.workflows.restore.build import cut_into_chunks
 from aiida_hpaint.workflows.restore.deduplication import PLAN, hash_plan, read_plan
 from aiida_hpaint.workflows.restore.graph import restore
 from aiida_hpaint.workflows.restore.marks import MARKED, NO_MARKS, mark_sources
@@ -117,7 +118,8 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         """Submit the restoration of a chunk."""
         hosts = _load(chunk)
         plan = _plain(self.inputs.plan)
-        graph = restore.build(hosts=hosts, chunks={"chunk_0000": hosts}, plan=plan)
+        chunks = cut_into_chunks(hosts, self.inputs.chunk_sites.value, plan.get("cell"))
+        graph = restore.build(hosts=hosts, chunks=chunks, plan=plan)
         graph.name = f"{self._group().label} {label}"
         graph.check_before_run()
         inputs = graph.to_engine_inputs({"call_link_label": label})
@@ -142,7 +144,10 @@ class CampaignWorkChain(WaitForAnyWorkChain):
         """Return PKs of the chunks by their labels."""
         query = QueryBuilder()
         query.append(WorkChainNode, filters={"id": self.node.pk}, tag="me")
-        finished = {"attributes.exit_status": 0}
+        finished = {
+            "attributes.exit_status": 0,
+            "attributes.function_name": "cut_into_restorations",
+        }
         query.append(CalcFunctionNode, with_incoming="me", filters=finished, tag="cut")
         query.append(StructureBatchData, with_incoming="cut", project="id", edge_project="label")
         return {label: pk for pk, label in sorted(query.all(), key=lambda row: str(row[1]))}

@@ -64,9 +64,20 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
     settings = load_settings(request)
     hosts = load_hosts(request, bool(flags.get("skip_bad")), settings.hosts)
+    _show_searched_cells(hosts, settings)
     jobs = flags.get("jobs") or count_cores()
     chunk_sites = request.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
     return Task(request, settings, hosts, chunk_sites)
+
+
+def _show_searched_cells(hosts: StructureBatch, settings: RestorationSettings) -> None:
+    """Say which hosts are searched in a smaller cell than their file's, and what that assumes."""
+    from aiida_hpaint.science.structures import escape_control_characters
+    from aiida_hpaint.science.structures.primitive import describe_searches
+
+    if settings.sampling is not None and settings.sampling.start_time >= 1:
+        for line in describe_searches(hosts, settings.cell):
+            click.echo(f"Note: {escape_control_characters(line)}", err=True)
 
 
 def run_here(task: Task) -> Restoration:

@@ -18,7 +18,8 @@ from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.restoration import relax_and_rank
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.stages import propose_and_filter
-from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.primitive import choose_searches, expand_samples
 from aiida_hpaint.science.structures.status import SampleStatus
 
 
@@ -46,13 +47,21 @@ def measure_host(
     """
     load_models(settings, relaxed, potentials or {})
     began = time.process_time()
-    drawn = generate(host, settings.require_sampling())
+    sampling = settings.require_sampling()
+    searches = [generate(cell, sampling) for cell in choose_searches(host, settings.cell)]
+    drawn = expand_samples(concatenate(searches), host)
     sampled = time.process_time()
     start = drawn
     if relaxed:
-        use_parents = settings.require_sampling().use_parents
-        start = propose_and_filter(drawn, settings.symmetry, settings.filter, use_parents)
-    samples = relax_and_rank(start, settings) if relaxed else _skip_relaxation(drawn)
+        searches = [
+            propose_and_filter(one, settings.symmetry, settings.filter, sampling.use_parents)
+            for one in searches
+        ]
+        start = expand_samples(concatenate(searches), host)
+        samples = relax_and_rank(searches, settings, hosts=host)
+    else:
+        samples = _skip_relaxation(drawn)
+    start, samples = (one[np.argsort(one.scalars["sample"])] for one in (start, samples))
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
     row = describe_host(

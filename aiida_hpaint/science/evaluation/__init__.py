@@ -2,7 +2,12 @@
 
 from aiida_hpaint.science.evaluation.filtering import filter_samples
 from aiida_hpaint.science.evaluation.matching import Comparison, compare, is_host_match, is_match
-from aiida_hpaint.science.evaluation.ranking import find_answers, rank, select_lowest
+from aiida_hpaint.science.evaluation.ranking import (
+    find_answers,
+    mark_found_again,
+    rank,
+    select_lowest,
+)
 from aiida_hpaint.science.evaluation.success import Rate, estimate_rate, is_lower_energy_success
 
 __all__ = [
@@ -15,6 +20,7 @@ __all__ = [
     "is_host_match",
     "is_lower_energy_success",
     "is_match",
+    "mark_found_again",
     "rank",
     "select_lowest",
 ]

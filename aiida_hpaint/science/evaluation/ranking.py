@@ -56,6 +56,27 @@ def select_lowest(
     return samples.with_scalars(status=statuses)
 
 
+def mark_found_again(
+    samples: StructureBatch, search: str, same: float = FilterSettings().same
+) -> StructureBatch:
+    """Mark relaxed samples DUPLICATE that repeat a lower one of another search of their host.
+
+    Parameters
+    ----------
+    search
+        Scalar that differs between searches.
+    same
+        Largest distance in Å of inserted sites at which samples count as duplicates.
+    """
+    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
+    energies = samples.scalars["energy"] / samples.site_counts
+    for members in _relaxed_by_host(samples):
+        if len(np.unique(samples.scalars[search][members])) > 1:
+            repeats = _find_repeats(samples, members, energies, same)
+            statuses[repeats] = SampleStatus.DUPLICATE.value
+    return samples.with_scalars(status=statuses)
+
+
 def rank(samples: StructureBatch) -> StructureBatch:
     """Rank the relaxed samples of each host by energy, those that pass the checks first.
 

@@ -6,6 +6,7 @@ from aiida_hpaint.science.settings.base import (
     Device,
     Precision,
     Scheme,
+    SearchedCell,
     Settings,
 )
 from aiida_hpaint.science.settings.dft import (
@@ -57,6 +58,7 @@ __all__ = [
     "SamplingSettings",
     "Scheme",
     "SearchSettings",
+    "SearchedCell",
     "Settings",
     "SymmetrySettings",
     "ValidationSettings",

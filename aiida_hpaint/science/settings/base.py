@@ -11,6 +11,13 @@ Precision = Literal["auto", "float64", "float32", "bfloat16"]
 Scheme = Literal["td", "pos-only", "baseline", "repaint"]
 """Inpainting schemes: how host sites enter the sampling; see `diffusion.sampling.schemes`."""
 
+SearchedCell = Literal["primitive", "file", "both"]
+"""Cells that hosts are searched in, which are smaller than those of their files if sites repeat.
+
+'primitive' takes the primitive cell of the known sites. 'both' takes that cell, too, and where the
+file does not say that inserted sites repeat with the known ones, the larger cell as well. 'file'
+takes the cell of the file. Results are always in the cell of the file."""
+
 CHUNK_SITES = 2000
 """Largest number of host sites in a chunk, which one job per stage takes through the recipe."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from aiida_hpaint.science.settings.base import Settings
+from aiida_hpaint.science.settings.base import SearchedCell, Settings
 from aiida_hpaint.science.settings.dft import ValidationSettings
 from aiida_hpaint.science.settings.hosts import HostSettings
 from aiida_hpaint.science.settings.relaxation import (
@@ -33,6 +33,11 @@ class RestorationSettings(Settings):
     )
     symmetry: SymmetrySettings = SymmetrySettings()
     filter: FilterSettings = FilterSettings()
+    cell: SearchedCell = Field(
+        "both",
+        description="cell that is searched: 'primitive' of the known sites; 'both', the larger one "
+        "as well where the file does not say that inserted sites repeat, too; 'file'",
+    )
     potential: PotentialSettings = PotentialSettings()
     score: RelaxationSettings | None = Field(
         None,

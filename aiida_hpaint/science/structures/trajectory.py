@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.archives import check_npz
-from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
+from aiida_hpaint.science.structures.primitive import number_searches
 
-__all__ = ["Recording", "Trajectory"]
+__all__ = ["Recording", "Trajectory", "join_recordings"]
 
 _Target = Path | IO[bytes]
 
@@ -167,3 +168,21 @@ class Recording:
         if not is_zipfile(path):
             raise ValueError(f"{path} is no recording: those end in .npz")
         return cls(load_npz(path), Trajectory.load(path))
+
+
+def join_recordings(recordings: Sequence[Recording]) -> Recording:
+    """Return the recordings of all searches of the same hosts as one, with numbers of samples.
+
+    Their cells may differ; their times are the same.
+    """
+    numbered = [number_searches(one.samples) for one in recordings]
+    paths = [one.trajectory for one in recordings]
+    joined = replace(
+        paths[0],
+        positions=np.concatenate([path.positions for path in paths], axis=1),
+        means=np.concatenate([path.means for path in paths], axis=1),
+        counts=np.concatenate([path.counts for path in paths]),
+        hosts=np.concatenate([path.hosts for path in paths]),
+        samples=np.concatenate([samples.scalars["sample"] for samples in numbered]),
+    )
+    return Recording(concatenate(numbered), joined)

@@ -10,13 +10,14 @@ from aiida.orm import (
     Dict,
     FolderData,
     Int,
+    Str,
     StructureData,
 )
 from aiida_workgraph import WorkGraph
 
 from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import identify_relaxation, identify_sampling
-from aiida_hpaint.calculations.split_and_join import split_hosts
+from aiida_hpaint.calculations.split_and_join import choose_cells, split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_finish, plan_stages
@@ -29,6 +30,7 @@ from aiida_hpaint.science.settings import (
 )
 from aiida_hpaint.science.stages import RelaxationInputs, check_inserted_sites
 from aiida_hpaint.science.structures import StructureBatch, parse_insert
+from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.workflows.engine.codes import find_code, runs_this_python
 from aiida_hpaint.workflows.engine.options import complete_job_options
 from aiida_hpaint.workflows.restore.graph import restore
@@ -130,7 +132,7 @@ def make_restore_inputs(
     if settings.validation is not None:
         pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
-    chunks = cut_into_chunks(hosts, chunk_sites)
+    chunks = cut_into_chunks(hosts, chunk_sites, plan.get("cell"))
     if settings.sampling is not None:
         check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])
     return {"hosts": hosts, "chunks": chunks, "plan": plan}
@@ -192,11 +194,24 @@ def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> Structu
     return node
 
 
-def cut_into_chunks(hosts: StructureBatchData, chunk_sites: int) -> dict[str, StructureBatchData]:
-    """Split hosts into chunks; if one chunk has all, it is the node of the hosts itself."""
-    if hosts.batch.n_sites <= chunk_sites:
-        return {"chunk_0000": hosts}
-    chunks: dict[str, StructureBatchData] = split_hosts(hosts, Int(chunk_sites))
+def cut_into_chunks(
+    hosts: StructureBatchData, chunk_sites: int, cell: Str | None = None
+) -> dict[str, StructureBatchData]:
+    """Split hosts into chunks; if one chunk has all, it is the node of the hosts itself.
+
+    Parameters
+    ----------
+    cell
+        `cell` of a plan: which cells the hosts are searched in; None: those of their files.
+    """
+    batch = hosts.batch
+    chunks: dict[str, StructureBatchData]
+    if cell is not None and choose_searches(batch, cell.value)[0] is not batch:
+        chunks = choose_cells(hosts, cell, Int(chunk_sites))
+    elif batch.n_sites <= chunk_sites:
+        chunks = {"chunk_0000": hosts}
+    else:
+        chunks = split_hosts(hosts, Int(chunk_sites))
     return chunks
 
 
@@ -259,6 +274,8 @@ def _plan(
             "options": Dict(dict(options[kind])),
             **files,
         }
+    if settings.sampling is not None and settings.sampling.start_time >= 1:
+        plan["cell"] = Str(settings.cell)
     if settings.sampling is None:
         plan["guesses"] = Dict(settings.model_dump(mode="json", include={"symmetry", "filter"}))
     plan["finish"] = Dict(plan_finish(settings).model_dump(mode="json"))

@@ -42,11 +42,13 @@ _OPTIONAL_STAGE: Any = namespace(
 )
 STAGE_PLAN: dict[str, Any] = {
     **{stage.name: _OPTIONAL_STAGE for stage in STAGES},
+    "cell": optional(Str),
     "guesses": optional(Dict),
     "finish": optional(Dict),
     "pick": optional(Bool),
 }
-"""Types of the plan of a restoration: its stages; without sampling, settings for `guesses`; how to
+"""Types of the plan of a restoration: its stages; which `cell` is searched (`SearchedCell`), which
+decides the chunks; without sampling, settings for `guesses`; how to
 `finish` (`FinishInputs`); and whether to `pick` a StructureData for each host."""
 
 _OF_RANKING: dict[str, Any] = {

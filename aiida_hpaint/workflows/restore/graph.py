@@ -63,11 +63,12 @@ def restore(
     hosts
         All hosts with the sites to insert, which have no positions yet.
     chunks
-        The same hosts, split by `split_hosts`.
+        The same hosts in the cells that are searched, as `cut_into_chunks` splits them.
     plan
-        Settings, identity, code and options of each stage that is on; without sampling, settings
-        for `guesses`; how to `finish` (checks, symmetry); whether to `pick` a
-        StructureData for each host (default: yes); and the `validation` with DFT, if any.
+        Settings, identity, code and options of each stage that is on; which `cell` was chosen for
+        the chunks; without sampling, settings for `guesses`; how to `finish` (checks, symmetry);
+        whether to `pick` a StructureData for each host (default: yes); and the `validation` with
+        DFT, if any.
         `build_restore` makes the plan from a protocol.
 
     Returns

@@ -13,6 +13,7 @@ from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import FIXED_HOST, STAGES
 from aiida_hpaint.science.stages import FinishInputs
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
@@ -150,13 +151,18 @@ def get_hosts(restoration: ProcessNode) -> StructureBatch:
 
 
 def get_samples_in_host(restoration: ProcessNode) -> StructureBatch | None:
-    """Return the samples after the stage with fixed hosts; None if it has not ended."""
+    """Return the samples after the stage with fixed hosts, in the cells of the hosts' files.
+
+    None if that stage has not ended.
+    """
     found = [
         state.node.outputs.structures.batch
         for state in list_stage_states(restoration)
         if state.stage == FIXED_HOST and state.is_over and "structures" in state.node.outputs
     ]
-    return concatenate(fill_missing_scalars(found)) if found else None
+    if not found:
+        return None
+    return expand_samples(concatenate(fill_missing_scalars(found)), get_hosts(restoration))
 
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:

@@ -10,7 +10,7 @@ from aiida.orm import Node, ProcessNode, load_node
 
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.trajectory import Recording
+from aiida_hpaint.science.structures.trajectory import Recording, join_recordings
 
 _CALLS = (LinkType.CALL_CALC, LinkType.CALL_WORK)
 
@@ -29,7 +29,10 @@ def find_recordings(identifier: str | int) -> list[Recording]:
         node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}: see `aiida-hpaint status`") from None
-    found = [Recording(_samples(data), data.trajectory) for data in _trajectories(node)]
+    found = [
+        join_recordings([Recording(_samples(data), data.trajectory)])
+        for data in _trajectories(node)
+    ]
     if not found:
         raise ValueError(f"node {node.pk} has no trajectory: restore with --record to have one")
     return found

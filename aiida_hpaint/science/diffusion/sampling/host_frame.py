@@ -4,14 +4,13 @@ Samples are generated in this frame. The same crystal may be given in another or
 another order of its sites or another origin; the frame depends on none of these, so that equal
 random numbers give equal samples. It has
 
-1. a reduced cell, which is compact and follows from the metric tensor of the given cell;
-2. standard orientation, lower triangular, which follows from the metric tensor as well;
+1. a reduced cell, which is compact, with axes that lengths, angles and contents decide;
+2. standard orientation, lower triangular, which follows from the metric tensor;
 3. an origin that moves with the known sites: the point for which the phases of three strong
    structure factors are zero. Unlike an atom or a centre of mass, it depends neither on the order
    of sites nor on the periodic images that were chosen for them.
 
-If a file has another unit cell of the same lattice, its frame is the same only where both cells
-reduce to the same one.
+Symmetry of the host is all that is left open: its operations map one such frame onto another.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from itertools import product
 
 import numpy as np
 
-from aiida_hpaint.science.diffusion.lattice import orient_cell, reduce_cell, reduce_to_niggli
+from aiida_hpaint.science.diffusion.lattice import orient_cell
+from aiida_hpaint.science.diffusion.sampling.canonical_axes import find_canonical_axes
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CONSIDERED = 40
@@ -62,7 +62,7 @@ def find_host_frame(
 
     Networks that see lattice vectors need Niggli cells (`niggli`), as in their training data.
     """
-    transform = reduce_to_niggli(cell) if niggli else reduce_cell(cell)
+    transform = find_canonical_axes(cell, numbers, frac, niggli=niggli)
     origin = find_origin(numbers, frac @ np.linalg.inv(transform))
     return HostFrame(transform, orient_cell(transform @ cell), origin)
 
