@@ -61,7 +61,6 @@ def measure_host(
         samples = relax_and_rank(searches, settings, hosts=host)
     else:
         samples = _skip_relaxation(drawn)
-    start, samples = (one[np.argsort(one.scalars["sample"])] for one in (start, samples))
     ended = time.process_time()
     target = relax_reference(reference, settings) if relaxed else None
     row = describe_host(
