@@ -47,7 +47,7 @@ def select_lowest(
     for members in _relaxed_by_host(samples):
         members = members[np.argsort(energies[members], kind="stable")]
         repeats = _find_repeats(samples, members, energies, same)
-        statuses[repeats] = SampleStatus.DUPLICATE.value
+        statuses[list(repeats)] = SampleStatus.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]
         for place, index in enumerate(distinct):
             close = energies[index] - energies[distinct[0]] <= window
@@ -61,6 +61,8 @@ def mark_found_again(
 ) -> StructureBatch:
     """Mark relaxed samples DUPLICATE that repeat a lower one of another search of their host.
 
+    The scalar `same_as`, if there is one, becomes the number of that sample.
+
     Parameters
     ----------
     search
@@ -70,11 +72,15 @@ def mark_found_again(
     """
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     energies = samples.scalars["energy"] / samples.site_counts
+    numbers = samples.scalars["sample"]
+    same_as = samples.scalars.get("same_as", np.full(len(samples), -1)).copy()
     for members in _relaxed_by_host(samples):
         if len(np.unique(samples.scalars[search][members])) > 1:
             repeats = _find_repeats(samples, members, energies, same)
-            statuses[repeats] = SampleStatus.DUPLICATE.value
-    return samples.with_scalars(status=statuses)
+            statuses[list(repeats)] = SampleStatus.DUPLICATE.value
+            same_as[list(repeats)] = numbers[list(repeats.values())]
+    named = {"same_as": same_as} if "same_as" in samples.scalars else {}
+    return samples.with_scalars(status=statuses, **named)
 
 
 def rank(samples: StructureBatch) -> StructureBatch:
@@ -118,13 +124,14 @@ def _find_repeats(
     members: NDArray[np.intp],
     energies: NDArray[np.float64],
     same: float,
-) -> list[int]:
-    """Find members that agree with a lower one in energy and arrangement."""
-    found: list[int] = []
+) -> dict[int, int]:
+    """Find members that agree with a lower one in energy and arrangement, and which one that is."""
+    found: dict[int, int] = {}
     for place, index in enumerate(members):
         lower = members[:place]
         alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
-        pairs = (np.array([other, index]) for other in alike if other not in found)
-        if any(find_duplicates(samples, pair, same) for pair in pairs):
-            found.append(int(index))
+        for other in (one for one in alike.tolist() if one not in found):
+            if find_duplicates(samples, np.array([other, index]), same):
+                found[int(index)] = other
+                break
     return found

@@ -55,7 +55,7 @@ def expand_samples(samples: StructureBatch, hosts: StructureBatch) -> StructureB
 def number_searches(samples: StructureBatch) -> StructureBatch:
     """Return samples whose numbers are those of their host: two searches take turns.
 
-    The scalars `sample` and `parent` count the samples of one search until then.
+    The scalars `sample`, `parent` and `same_as` count the samples of one search until then.
     """
     searched = [entry.get(SEARCHED) or {} for entry in samples.metadata]
     count = np.array([about.get("searches", 1) for about in searched], dtype=np.int64)
@@ -63,9 +63,10 @@ def number_searches(samples: StructureBatch) -> StructureBatch:
         return samples
     turn = np.array([about.get("search", 0) for about in searched], dtype=np.int64)
     numbers: dict[str, NDArray[Any]] = {"sample": samples.scalars["sample"] * count + turn}
-    if "parent" in samples.scalars:
-        parents = samples.scalars["parent"]
-        numbers["parent"] = np.where(parents < 0, parents, parents * count + turn)
+    for name in ("parent", "same_as"):
+        if name in samples.scalars:
+            named = samples.scalars[name]
+            numbers[name] = np.where(named < 0, named, named * count + turn)
     metadata = tuple(
         {**entry, SEARCHED: {key: value for key, value in about.items() if key != "searches"}}
         if about
