@@ -71,10 +71,10 @@ def _read_formula(
             errors.append(error)
     if not found:
         raise errors[0]
-    formula, evidence = min(found, key=lambda one: DIFFERS in one[1].assumption)
-    if formula == readings[0]:
+    best, evidence = min(found, key=lambda one: DIFFERS in one[1].assumption)
+    if best == readings[0]:
         return evidence
-    about = f"{source} {text!r}: its dot was taken to separate parts: {write_formula(formula)}."
+    about = f"{source} {text!r}: its dot was taken to separate parts: {write_formula(best)}."
     return replace(evidence, assumption=f"{evidence.assumption} {about}".strip())
 
 

@@ -71,7 +71,7 @@ def parse_formula(text: str) -> dict[str, float]:
 
 
 def _split(text: str) -> list[tuple[str, str]]:
-    tokens, position = [], 0
+    tokens, position = list[tuple[str, str]](), 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:

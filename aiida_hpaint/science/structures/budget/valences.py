@@ -97,11 +97,12 @@ def find_bond_valences(cell: CellContent) -> BondValences:
     rank = np.select([symbols == "O", symbols == "N", symbols == "C"], [0, 1, 2], 3)
     central = (rank[second] < 3) & (rank[first] >= rank[second])
     unlike = central & (rank[first] != rank[second])
-    sums = np.bincount(first[central], valences[central], size)
-    sums += np.bincount(second[unlike], valences[unlike], size)
+    totals = np.zeros(size)
+    totals += np.bincount(first[central], valences[central], size)
+    totals += np.bincount(second[unlike], valences[unlike], size)
     ends = (rank[first] == 2) & (rank[second] < 2) & (distances <= TRIPLE_BOND)
-    sums[first[ends]] = VALENCES["C"]
-    return BondValences(sums, states, to_anions)
+    totals[first[ends]] = VALENCES["C"]
+    return BondValences(totals, states, to_anions)
 
 
 def _list_states(symbol: str) -> list[float]:
