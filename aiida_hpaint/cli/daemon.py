@@ -44,9 +44,9 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
 
     client = get_daemon_client()
-    if is_daemon_alive(client) and not _answers(client):
-        # Whoever stopped it got its answer before it ended: it serves nobody any more.
-        _wait_for_end(lambda: is_daemon_alive(client))
+    # Whoever stopped it got its answer before it ended: it serves nobody any more, but its workers
+    # finish what they do first. A daemon that is only busy answers again.
+    _wait_for_end(lambda: is_daemon_alive(client) and not _answers(client), DAEMON_TIMEOUT)
     try:
         if (
             is_daemon_alive(client)
@@ -119,9 +119,9 @@ def _remove_dead_broker() -> None:
     manager.reset_runner()
 
 
-def _wait_for_end(is_alive: Callable[[], bool]) -> bool:
-    """Return whether something ends within KILL_TIMEOUT; killed processes take a moment."""
-    deadline = time.monotonic() + KILL_TIMEOUT
+def _wait_for_end(is_alive: Callable[[], bool], timeout: float = KILL_TIMEOUT) -> bool:
+    """Return whether something ends in time (s); killed processes take a moment."""
+    deadline = time.monotonic() + timeout
     while is_alive():
         if time.monotonic() > deadline:
             return False

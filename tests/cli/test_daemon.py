@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -24,3 +25,33 @@ def test_a_dying_process_is_waited_for() -> None:
 def test_a_living_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(daemon, "KILL_TIMEOUT", 0.2)
     assert not daemon._wait_for_end(lambda: True)
+
+
+def test_a_daemon_that_is_being_stopped_may_take_longer_than_a_killed_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not answer any more, and is alive for a while: another one starts only after it."""
+    looks = iter([True] * 5)
+    events = []
+
+    class Client:
+        profile = SimpleNamespace(name="p")
+
+        def stop_daemon(self, **_: object) -> None:
+            events.append("stop")
+
+        def start_daemon(self, **_: object) -> None:
+            events.append("start")
+
+    def is_alive(_: object) -> bool:
+        return next(looks, False)
+
+    monkeypatch.setattr(daemon, "KILL_TIMEOUT", 0.0)
+    monkeypatch.setattr(daemon, "get_daemon_client", Client)
+    monkeypatch.setattr(daemon, "is_daemon_alive", is_alive)
+    monkeypatch.setattr(daemon, "_answers", lambda _: False)
+    for name in ("stop_orphans", "_remove_dead_broker", "_requeue_processes"):
+        monkeypatch.setattr(daemon, name, lambda *_: None)
+    assert daemon.ensure_daemon()
+    assert events == ["start"]
+    assert next(looks, None) is None
