@@ -22,7 +22,7 @@ from aiida_hpaint.science.structures import (
 )
 from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.science.structures.writing.crystal import TOLERANCE
+from aiida_hpaint.science.structures.insertion import ISOTOPE
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
@@ -72,18 +72,15 @@ class HostResult:
     @property
     def checks(self) -> str:
         """What the checks of the best candidate found, in a few words."""
-        if self.best is None:
-            return "-"
-        notices = name_findings(get_findings(self.best, "notices"))
-        if self.failed:
-            return f"FAILS: {name_findings(self.failed)}"
-        return f"notice: {notices}" if notices else "ok"
+        return "-" if self.best is None else describe_checks(self.best)
 
     @property
     def inserted(self) -> str:
         """Elements and numbers of the inserted sites, such as H2."""
         first = self.samples[0]
-        counts = Counter(get_symbol(number) for number in first.numbers[first.inserted].tolist())
+        isotope = str(first.metadata[0].get(ISOTOPE) or "H")
+        symbols = [get_symbol(number) for number in first.numbers[first.inserted].tolist()]
+        counts = Counter(isotope if symbol == "H" else symbol for symbol in symbols)
         return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
 
     @property
@@ -96,6 +93,14 @@ class HostResult:
     def error(self) -> str:
         """The first error of a sample; empty if there is none."""
         return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
+
+
+def describe_checks(one: StructureBatch) -> str:
+    """Return what the checks of one structure found, in a few words."""
+    if failed := get_findings(one):
+        return f"FAILS: {name_findings(failed)}"
+    notices = name_findings(get_findings(one, "notices"))
+    return f"notice: {notices}" if notices else "ok"
 
 
 def group_rows_by_host(
@@ -239,19 +244,14 @@ def describe_notices(results: list[HostResult]) -> list[str]:
 
 
 def _extra(result: HostResult, name: str) -> str:
-    """Return how the lowest candidate was generated, or its space group and number.
-
-    The space group is the one within the tolerance of the CIF, not the one of exact coordinates.
-    """
+    """Return how the lowest candidate was generated, or its space group and number."""
     if result.best is None or name not in result.best.scalars:
         return "-"
     if name != "space_group":
         return str(result.best.scalars[name][0].item() or "-")
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
-    from aiida_hpaint.science.symmetry.refine import find_space_group
-
-    number = find_space_group(result.best, TOLERANCE)
+    number = int(result.best.scalars[name][0])
     return f"{sg_symbol_from_int_number(number)} ({number})" if number else "-"
 
 

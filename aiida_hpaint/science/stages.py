@@ -288,6 +288,7 @@ def finish_restoration(
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
     from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
     from aiida_hpaint.science.structures.sample_origin import GENERATED
+    from aiida_hpaint.science.structures.writing.answer_groups import find_answer_groups
     from aiida_hpaint.science.symmetry import refine_symmetry as make_symmetric
 
     inputs = inputs or FinishInputs()
@@ -306,6 +307,7 @@ def finish_restoration(
     if inputs.refine is not None:
         ranked = make_symmetric(ranked, inputs.refine)
     chosen = ranked.scalars["rank"] >= 0
+    ranked = ranked.with_scalars(space_group=find_answer_groups(ranked, hosts, chosen))
     if inputs.checks is None:
         return ranked.with_scalars(passes=chosen)
     checked = check_answers(ranked, hosts, chosen, inputs.checks, inputs.tolerance)

@@ -17,6 +17,9 @@ from aiida_hpaint.science.types import BoolArray
 Insert = Mapping[str, int] | str
 """How many sites of which elements: `{"H": 4}`, or as text `"H:4,Li:1"`."""
 
+ISOTOPE = "inserted_isotope"
+"""Key in the metadata of hosts whose inserted H are D or T."""
+
 _PAIR = re.compile(r"\s*([A-Za-z]+)\s*:\s*(-?[0-9.]+)\s*")
 
 
@@ -182,12 +185,19 @@ def validate_insert(insert: Insert) -> dict[str, int]:
 
 def _checked(counts: Mapping[str, float]) -> dict[str, int]:
     for symbol, count in counts.items():
-        if symbol in ISOTOPES:
-            raise ValueError(f"{symbol} is hydrogen here: write H:{count}")
         if not is_element(symbol):
             raise ValueError(f"{symbol!r} is no element: write its symbol, like H or Li")
         if isinstance(count, bool) or not float(count).is_integer():
             raise ValueError(f"{symbol}:{count} is no whole number: write {symbol}:4 for four")
         if count < 0:
             raise ValueError(f"{symbol}:{count} is negative: give how many to add")
+    isotopes = [symbol for symbol in counts if symbol in ("H", *ISOTOPES)]
+    if len(isotopes) > 1:
+        raise ValueError(f"{' and '.join(isotopes)} are one element: insert one isotope at a time")
     return {symbol: int(count) for symbol, count in counts.items()}
+
+
+def split_isotope(counts: Mapping[str, int]) -> tuple[dict[str, int], str]:
+    """Return the numbers of sites to insert with isotopes as H, and the isotope; empty for none."""
+    isotope = next((symbol for symbol in counts if symbol in ISOTOPES), "")
+    return {"H" if symbol == isotope else symbol: n for symbol, n in counts.items()}, isotope

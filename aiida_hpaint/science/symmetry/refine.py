@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import spglib
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.plausibility import find_contacts, find_too_close
@@ -16,11 +13,11 @@ from aiida_hpaint.science.symmetry.symmetrise import average_images
 TOLERANCE_SHARES = (1.0, 0.5, 0.25)
 """Fractions of the tolerance to search with: larger tolerances may find fewer operations."""
 
+TIGHT = 1e-3
+"""Tolerance in Å for the symmetry of an exact structure."""
+
 METRIC = 1e-3
 """Relative change of the metric of a cell up to which a rotation counts as its symmetry."""
-
-TIGHT = 1e-3
-"""Tolerance in Å for the space group of a refined structure."""
 
 
 def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch:
@@ -32,31 +29,21 @@ def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch
 
     Returns
     -------
-    The samples with the scalars `space_group` (international number afterwards, 0 where a sample
-    has no rank) and `refined_by` (Å, largest displacement, 0 where nothing moved).
+    The samples with the scalar `refined_by` (Å, largest displacement, 0 where nothing moved).
     """
     coords = samples.frac_coords.copy()
-    groups = np.zeros(len(samples), dtype=np.int64)
     moves = np.zeros(len(samples))
     for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
         refined, moves[index] = _refined(samples[index], tolerance)
         coords[samples.sites(index)] = refined.frac_coords
-        groups[index] = find_space_group(refined)
     record = {
         "stage": "refine_symmetry",
         "version": __version__,
         "settings": {"tolerance": tolerance},
         "refined": int((moves > 0).sum()),
     }
-    refined = samples.with_coords(coords).with_scalars(space_group=groups, refined_by=moves)
+    refined = samples.with_coords(coords).with_scalars(refined_by=moves)
     return refined.with_history(record)
-
-
-def find_space_group(structure: StructureBatch, tolerance: float = TIGHT) -> int:
-    """Return the international number of the space group of one structure; 0 if none is found."""
-    crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
-    found = spglib.get_symmetry_dataset(crystal, symprec=tolerance)
-    return 0 if found is None else int(found.number)
 
 
 def _refined(structure: StructureBatch, tolerance: float) -> tuple[StructureBatch, float]:

@@ -15,6 +15,7 @@ from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import DftSettings, RestoreHydrogenSettings
 from aiida_hpaint.science.structures import check_hosts, parse_insert
+from aiida_hpaint.science.structures.insertion import split_isotope
 from aiida_hpaint.workflows.dft.codes import find_espresso_codes
 from aiida_hpaint.workflows.dft.inputs import (
     Calculation,
@@ -62,7 +63,7 @@ def fill_builder(
 ) -> None:
     """Set all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
     pw, pp = find_espresso_codes(*codes)
-    [(element, count)] = parse_insert(":".join(map(str, insert))).items()
+    [(element, count)] = split_isotope(parse_insert(":".join(map(str, insert))))[0].items()
     if count < 1:
         raise ValueError(f"there are no sites to add ({element}:{count}): add at least one")
     host = check_hosts(read_structure(structure))

@@ -33,6 +33,7 @@ from aiida_hpaint.workflows.dft.results import (
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, load_hydrogen_settings
+from aiida_hpaint.workflows.restore_hydrogen.checks import check_restored
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 
 __all__ = ["RestoreHydrogenWorkChain"]
@@ -47,7 +48,8 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
     the host with the electrons of the missing atoms is calculated, atoms are placed at maxima of
     its electrostatic potential, which the pinball model selects if there are too many, and they
     are relaxed with the host fixed. Rounds are repeated until no site is missing, then all
-    positions are relaxed. If the work chain fails, the structure reached so far is an output.
+    positions are relaxed. The result is checked as those of other restorations are; what the checks
+    found is in the report. If the work chain fails, the structure reached so far is an output.
     """
 
     @classmethod
@@ -219,7 +221,7 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
         return ToContext(final=self._relax(self.ctx.structure, "relax_all"))
 
     def finish(self) -> ExitCode | None:
-        """Attach the outputs."""
+        """Check the result as those of other restorations are, and attach the outputs."""
         found = read_relaxation(self.ctx.final)
         self.ctx.structure = found.structure or self.ctx.structure
         if found.parameters is not None:
@@ -227,8 +229,15 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
         if not self.ctx.final.is_finished_ok:
             message = found.report["message"]
             return self._fail("ERROR_FINAL_RELAXATION_FAILED", message=message)
-        self._attach("finished", final=found.report)
-        return None
+        checks = check_restored(self.ctx.structure, self.inputs.structure)
+        self._attach("finished", final=found.report, checks=checks)
+        if not checks["failed"]:
+            return None
+        code: ExitCode = self.exit_codes.ERROR_CHECKS_FAILED.format(
+            message="; ".join(checks["failed"])
+        )
+        self.report(str(code.message))
+        return code
 
     def _relax(self, structure: StructureData, label: str) -> ProcessNode:
         """Submit a relaxation, in which only inserted sites move unless it is the last one."""
@@ -304,4 +313,5 @@ _EXIT_CODES = (
     (405, "ERROR_ROUND_LIMIT", "{missing} sites are still missing after {round} rounds"),
     (406, "ERROR_RELAXATION_FAILED", "No arrangement of round {round} could be relaxed: {message}"),
     (407, "ERROR_FINAL_RELAXATION_FAILED", "The last relaxation failed: {message}"),
+    (408, "ERROR_CHECKS_FAILED", "The restored structure does not pass the checks: {message}"),
 )

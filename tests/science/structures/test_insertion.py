@@ -49,7 +49,7 @@ def test_text_says_what_to_insert(text: str, counts: dict[str, int]) -> None:
         ("H:1,H:2", "H is given twice"),
         ("Xx:1", "'Xx' is no element"),
         ("h:1", "'h' is no element"),
-        ("D:2", "D is hydrogen here: write H:2"),
+        ("D:2,H:1", "D and H are one element: insert one isotope at a time"),
         ("H:-1", "H:-1 is negative"),
         ("H:1.5", "H:1.5 is no whole number"),
         ("H:1.2.3", "H:nan is no whole number"),
@@ -96,7 +96,7 @@ def test_nothing_to_add_is_an_error_that_names_the_hosts(rock_salt: StructureBat
 
 def test_more_than_fits_is_an_error(rock_salt: StructureBatch) -> None:
     with pytest.raises(
-        HostError, match=r"100 inserted sites do not fit into 74.09 Å³ \(at most 24"
+        HostError, match=r"100 inserted sites cannot fit into 74.09 Å³ \(at most 24"
     ):
         add_sites(rock_salt, "H:100")
 

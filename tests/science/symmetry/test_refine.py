@@ -31,7 +31,6 @@ def test_a_shaken_crystal_gets_its_space_group_back(reference: Read, name: str) 
     refined = refine_symmetry(before, 0.1)
     as_pymatgen = Structure(Lattice(crystal.cells[0]), crystal.numbers, refined.frac_coords)
     number = SpacegroupAnalyzer(as_pymatgen, symprec=1e-5).get_space_group_number()
-    assert refined.scalars["space_group"][0] == number
     exact = (crystal.cells[0], crystal.frac_coords, crystal.numbers)
     assert number == spglib.get_symmetry_dataset(exact, symprec=1e-3).number
     shift = (refined.frac_coords - before.frac_coords) @ crystal.cells[0]
@@ -47,7 +46,6 @@ def test_what_is_not_symmetric_is_left_alone(reference: Read) -> None:
     refined = refine_symmetry(before, 0.02)
     np.testing.assert_array_equal(refined.frac_coords, before.frac_coords)
     assert refined.scalars["refined_by"][0] == 0
-    assert refined.scalars["space_group"][0] == 1
 
 
 def test_only_ranked_samples_are_refined_and_the_tolerance_is_recorded(reference: Read) -> None:
@@ -55,7 +53,6 @@ def test_only_ranked_samples_are_refined_and_the_tolerance_is_recorded(reference
     both = concatenate([crystal, crystal.with_scalars(rank=[-1])])
     refined = refine_symmetry(both, 0.1)
     np.testing.assert_array_equal(refined[1].frac_coords, crystal.frac_coords)
-    assert refined.scalars["space_group"].tolist() == [164, 0]
     assert refined.scalars["refined_by"][1] == 0
     assert refined.history[-1]["stage"] == "refine_symmetry"
     assert refined.history[-1]["settings"] == {"tolerance": 0.1}
@@ -70,4 +67,5 @@ def test_a_cell_that_is_not_cubic_stays_so() -> None:
     )
     refined = refine_symmetry(before, 0.1)
     np.testing.assert_array_equal(refined.cells[0], cell)
-    assert refined.scalars["space_group"][0] == 123
+    number = spglib.get_symmetry_dataset((cell, refined.frac_coords, [55, 1]), symprec=1e-3).number
+    assert number == 123

@@ -110,9 +110,9 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
     notes = list(crystal.notes)
     if record is not None and record.format == "shelx":
         notes.append("Displacement parameters of the SHELX file are not in this CIF.")
-    notes += edit_formula(block, structure)
+    notes += edit_formula(block, crystal.composition, crystal.inserted_composition)
     notes += edit_symmetry(block, crystal)
-    edit_atom_types(block, structure)
+    edit_atom_types(block, crystal.composition, crystal.inserted_composition)
     atoms = edit_atom_loop(block, crystal)
     notes += atoms.notes
     split_tensors(block, crystal)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import ISOTOPES, get_symbol, is_element
+from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
 from aiida_hpaint.science.structures.writing.cif_items import LoopTable, find_value, set_value
 from aiida_hpaint.science.structures.writing.cif_text import (
     format_formula,
@@ -24,14 +25,25 @@ __all__ = ["edit_atom_types", "edit_cell", "edit_formula"]
 
 _PAIR = re.compile(r"([A-Z][a-z]?)(\d+\.?\d*|\.\d+|)")
 _SAME_RATIO = 1e-3
+_ISOTOPE_MASSES = {"D": 2.01410178, "T": 3.01604928}  # Wang et al., Chin. Phys. C 41, 030003 (2017)
 
 
-def edit_formula(block: cif.Block, structure: StructureBatch) -> tuple[str, ...]:
-    """Correct formula and weight where the formula is not that of the sites; say so."""
-    counts = Counter(get_symbol(number) for number in structure.numbers.tolist())
+def edit_formula(
+    block: cif.Block, counts: Counter[str], inserted: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Correct formula and weight where the formula is not that of the sites; say so.
+
+    Parameters
+    ----------
+    counts
+        Number of atoms of each element or isotope in the cell.
+    inserted
+        Elements or isotopes of the inserted sites.
+    """
     name = "_chemical_formula_sum"
     text = find_value(block, name)
-    if text is not None and _fits(text, counts):
+    missed = set(inserted) & set(ISOTOPES) - {symbol for symbol, _ in _PAIR.findall(text or "")}
+    if text is not None and _fits(text, counts) and not missed:
         return ()
     given = _parse_units(find_value(block, "_cell_formula_units_Z"))
     units = int(np.gcd.reduce(list(counts.values())))
@@ -64,18 +76,24 @@ def edit_cell(block: cif.Block, structure: StructureBatch) -> None:
     set_value(block, "_cell_volume", format_number(float(lattice.volume), 4))
 
 
-def edit_atom_types(block: cif.Block, structure: StructureBatch) -> None:
-    """Add the elements of inserted sites to the list of atom types, if there is one."""
+def edit_atom_types(block: cif.Block, counts: Counter[str], inserted: Collection[str]) -> None:
+    """Add the elements of inserted sites to the list of atom types, if there is one.
+
+    Parameters
+    ----------
+    counts
+        Number of atoms of each element or isotope in the cell.
+    inserted
+        Elements or isotopes of the inserted sites.
+    """
     table = LoopTable.find(block, "_atom_type_", "symbol")
     if not len(table):
         return
     known = {re.sub(r"[^A-Za-z].*", "", text).capitalize() for text in table.texts("symbol")}
-    added = np.unique(structure.numbers[structure.inserted]).tolist()
-    for symbol in (get_symbol(number) for number in added):
+    for symbol in sorted(inserted):
         if symbol not in known:
             table.append({"symbol": symbol, "description": symbol})
     if "number_in_cell" in table.columns:
-        counts = Counter(get_symbol(number) for number in structure.numbers.tolist())
         symbols = table.texts("symbol")
         if all(symbol in counts for symbol in symbols):
             table.add_column("number_in_cell", [str(counts[symbol]) for symbol in symbols])
@@ -88,9 +106,12 @@ def _fits(formula: str, counts: Counter[str]) -> bool:
     for symbol, number in _PAIR.findall(formula):
         if is_element(symbol):
             wanted["H" if symbol in ISOTOPES else symbol] += float(number or 1)  # type: ignore[assignment]
-    if set(wanted) != set(counts):
+    found: Counter[str] = Counter()
+    for symbol, count in counts.items():
+        found["H" if symbol in ISOTOPES else symbol] += count
+    if set(wanted) != set(found):
         return False
-    ratios = [counts[symbol] / wanted[symbol] for symbol in counts if wanted[symbol]]
+    ratios = [found[symbol] / wanted[symbol] for symbol in found if wanted[symbol]]
     return max(ratios) - min(ratios) < _SAME_RATIO * max(ratios)
 
 
@@ -102,4 +123,7 @@ def _parse_units(text: str | None) -> int | None:
 def _weigh(formula: dict[str, float]) -> float:
     from ase.data import atomic_masses, atomic_numbers
 
-    return sum(float(atomic_masses[atomic_numbers[s]]) * n for s, n in formula.items())
+    return sum(
+        (_ISOTOPE_MASSES.get(symbol) or float(atomic_masses[atomic_numbers[symbol]])) * number
+        for symbol, number in formula.items()
+    )

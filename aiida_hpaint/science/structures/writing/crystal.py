@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,9 +83,26 @@ class RestoredCrystal:
     notes: tuple[str, ...]
 
     @property
+    def composition(self) -> Counter[str]:
+        """Number of atoms of each element or isotope in the cell."""
+        return _count(self.sites)
+
+    @property
+    def inserted_composition(self) -> Counter[str]:
+        """The same for the inserted sites."""
+        return _count(site for site in self.sites if site.is_inserted)
+
+    @property
     def keeps_symmetry(self) -> bool:
         """Whether all operations of the host are kept."""
         return len(self.symmetry.kept) == self.symmetry.tried
+
+
+def _count(sites: Iterable[UniqueSite]) -> Counter[str]:
+    found = Counter[str]()
+    for site in sites:
+        found[site.symbol] += len(site.members)
+    return found
 
 
 def describe_crystal(

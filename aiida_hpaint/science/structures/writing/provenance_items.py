@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint import __version__
-from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.writing.cif_items import LoopTable, find_value, set_value
 from aiida_hpaint.science.structures.writing.cif_text import format_number, quote_text
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
@@ -61,10 +60,8 @@ def add_provenance(block: cif.Block, crystal: RestoredCrystal, notes: Sequence[s
 
 def describe_changes(crystal: RestoredCrystal) -> str:
     """Say in one sentence what was inserted, and what became of the host."""
-    inserted = crystal.structure.numbers[crystal.structure.inserted]
-    symbols = [get_symbol(number) for number in np.unique(inserted).tolist()]
-    counts = [f"{(inserted == number).sum()}" for number in np.unique(inserted).tolist()]
-    what = " and ".join(f"{n} {s}" for n, s in zip(counts, symbols, strict=True)) or "nothing"
+    counts = crystal.inserted_composition
+    what = " and ".join(f"{n} {symbol}" for symbol, n in counts.items()) or "nothing"
     if crystal.version == INSERTED:
         return f"{what} per cell inserted in calculated positions, other sites as in the source"
     return f"{what} per cell inserted, and all sites relaxed in the fixed cell"

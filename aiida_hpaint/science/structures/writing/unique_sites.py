@@ -8,6 +8,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.writing.kept_symmetry import KeptSymmetry
 from aiida_hpaint.science.structures.writing.site_labels import (
     label_hydrogens,
@@ -118,8 +119,9 @@ def _list_inserted(
     taken: list[str],
 ) -> list[UniqueSite]:
     found = []
+    isotope = str(structure.metadata[0].get(ISOTOPE) or "H")
     for parent, sites in _group_by_parent(structure, symmetry, parents, owner).items():
-        labels = _label_inserted(structure, parent, sites, owner, taken)
+        labels = _label_inserted(structure, parent, sites, owner, taken, isotope)
         taken.extend(labels)
         for index, label in zip(sites, labels, strict=True):
             position = structure.frac_coords[index]
@@ -132,7 +134,7 @@ def _list_inserted(
             found.append(
                 UniqueSite(
                     label,
-                    get_symbol(int(structure.numbers[index])),
+                    _get_symbol(structure, index, isotope),
                     position,
                     np.array([index, *orbit[orbit != index]], dtype=np.int64),
                     parent=owner.get(parent, ""),
@@ -162,12 +164,18 @@ def _label_inserted(
     sites: list[int],
     owner: dict[int, str],
     taken: list[str],
+    isotope: str,
 ) -> list[str]:
     if parent != NO_PARENT:
         carrier = get_symbol(int(structure.numbers[parent]))
-        return label_hydrogens(owner[parent], carrier, len(sites), taken)
+        return label_hydrogens(owner[parent], carrier, len(sites), taken, isotope)
     labels: list[str] = []
     for index in sites:
-        symbol = get_symbol(int(structure.numbers[index]))
+        symbol = _get_symbol(structure, index, isotope)
         labels.append(label_plainly(symbol, [*taken, *labels]))
     return labels
+
+
+def _get_symbol(structure: StructureBatch, index: int, isotope: str) -> str:
+    symbol = get_symbol(int(structure.numbers[index]))
+    return isotope if symbol == "H" else symbol
