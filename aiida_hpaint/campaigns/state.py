@@ -23,6 +23,7 @@ from aiida_hpaint.campaigns.deduplication import (
     merge_known_hosts,
 )
 from aiida_hpaint.campaigns.group import CampaignGroup
+from aiida_hpaint.science.structures.wording import format_count
 
 __all__ = [
     "CampaignState",
@@ -205,7 +206,7 @@ def _estimate_time_left(
     left = sum(one.sites for one in alive) - done
     return (
         left * seconds / done,
-        f"{len(ended)} chunks with {done} sites in {format_duration(seconds)}",
+        f"{format_count(len(ended), 'chunk')} with {done} sites in {format_duration(seconds)}",
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError, begin_work
+
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.console import Console
@@ -51,15 +53,13 @@ def silence_warnings() -> None:
     warnings.showwarning = show_note  # type: ignore[assignment]
 
 
-def convert_host_error(problems: tuple[HostProblem, ...]) -> click.ClickException:
-    """Return the error that lists the problems of the hosts, with exit status 2."""
+def convert_host_error(problems: tuple[HostProblem, ...]) -> CommandError:
+    """Return the error that lists the problems of the hosts."""
     lines = "\n".join(f"  {problem}" for problem in problems)
-    error = click.ClickException(
+    return CommandError(
         f"nothing was started, because of these hosts:\n{lines}\n"
         "Fix these files, or skip them with --skip-bad."
     )
-    error.exit_code = 2
-    return error
 
 
 def list_assumptions(hosts: StructureBatch) -> list[str]:
@@ -102,11 +102,15 @@ def show_provenance_commands(node: ProcessNode, has_results: bool = True) -> Non
 
 @contextmanager
 def open_progress() -> Iterator[ShowProgress]:
-    """Show progress as bars in a terminal, and as one line for each change elsewhere."""
+    """Show progress as bars in a terminal, and as one line for each change elsewhere.
+
+    The first that is shown begins the work of a command; what precedes it checks the command.
+    """
     if not sys.stdout.isatty():
         shown: dict[str, tuple[int, int]] = {}
 
         def print_line(title: str, done: int, total: int) -> None:
+            begin_work()
             if shown.get(title) != (done, total):
                 shown[title] = (done, total)
                 click.echo(f"{title}: {done}/{total}")
@@ -120,6 +124,7 @@ def open_progress() -> Iterator[ShowProgress]:
         tasks = {}
 
         def update_bar(title: str, done: int, total: int) -> None:
+            begin_work()
             if title not in tasks:
                 tasks[title] = bars.add_task(title, total=total)
             bars.update(tasks[title], completed=done, total=total)

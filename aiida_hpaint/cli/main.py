@@ -16,6 +16,7 @@ from aiida_hpaint.cli.campaigns.pick import pick
 from aiida_hpaint.cli.campaigns.results import results
 from aiida_hpaint.cli.campaigns.status import status
 from aiida_hpaint.cli.campaigns.submit import submit
+from aiida_hpaint.cli.errors import convert_error
 from aiida_hpaint.cli.models.benchmark import benchmark
 from aiida_hpaint.cli.models.exchange import exchange
 from aiida_hpaint.cli.models.models import models
@@ -45,6 +46,9 @@ First steps:
   aiida-hpaint results PK                     table and CIFs of a restoration
 
 Each command has more examples: aiida-hpaint COMMAND --help
+
+The exit status is 0 if a command succeeds, 1 if it runs and does not succeed, and 2 if it is wrong:
+an option, a value, or a file that cannot be read.
 """
 
 
@@ -80,17 +84,7 @@ class Commands(click.Group):
         except Exception as error:
             if ctx.params["debug"]:
                 raise
-            raise click.ClickException(describe_error(error)) from error
-
-
-def describe_error(error: Exception) -> str:
-    """Return the message of an error; unexpected errors get their type and a hint at --debug."""
-    if isinstance(error, ValueError | OSError) and str(error):
-        return str(error)
-    return (
-        f"{type(error).__name__}: {error}\n"
-        "This error was not expected: `aiida-hpaint --debug ...` shows where it happened."
-    )
+            raise convert_error(error) from error
 
 
 @click.group(cls=Commands, help=_HELP)

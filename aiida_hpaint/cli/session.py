@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError, begin_work
+
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.manage.configuration import Profile
@@ -18,7 +20,7 @@ def load_profile(name: str | None = None) -> Profile:
 
     Raises
     ------
-    ClickException
+    CommandError
         If there is no profile, or none of that name.
     """
     import aiida
@@ -28,7 +30,7 @@ def load_profile(name: str | None = None) -> Profile:
         return aiida.load_profile(name)
     except ConfigurationError as error:
         reason = str(error).strip().rstrip(".") or "no AiiDA profile was found"
-        raise click.ClickException(
+        raise CommandError(
             f"{reason[0].upper()}{reason[1:]}.\n"
             "Run `aiida-hpaint setup` once, or restore with --no-aiida."
         ) from None
@@ -36,6 +38,7 @@ def load_profile(name: str | None = None) -> Profile:
 
 def submit_to_daemon(process: WorkGraph | ProcessBuilder) -> ProcessNode:
     """Submit a process to the daemon, starting the daemon first if necessary."""
+    begin_work()
     from aiida.engine import ProcessBuilder, submit
 
     from aiida_hpaint.cli.daemon import ensure_daemon

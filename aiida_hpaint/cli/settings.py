@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
 from pydantic import ValidationError
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.protocols import merge_settings
 from aiida_hpaint.science.settings import HostSettings, Settings
 
@@ -33,7 +33,7 @@ def read_settings_file(path: Path, kind: type[AnySettings]) -> AnySettings:
 
     Raises
     ------
-    ClickException
+    CommandError
         If the file is not YAML.
     ValueError
         If a setting is unknown or wrong; the message names its key.
@@ -43,7 +43,7 @@ def read_settings_file(path: Path, kind: type[AnySettings]) -> AnySettings:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"{path} is not YAML: {error}") from error
+        raise CommandError(f"{path} is not YAML: {error}") from error
     return kind.model_validate(values)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiida_hpaint import __version__
 from aiida_hpaint.publication.archive import ARCHIVE_FILE, Archive
 from aiida_hpaint.queries.provenance_record import JobRecord
+from aiida_hpaint.science.structures.wording import format_count
 
 __all__ = ["PublicationDetails", "format_readme"]
 
@@ -177,7 +178,7 @@ def _list_software(archive: Archive) -> list[str]:
     order = ("version of aiida-hpaint", "model", "weights", "computer", "code", "pseudopotential")
     listed = sorted((order.index(kind), kind, text) for kind, text in found if text)
     lines = [f"- {kind}: `{_code(text)}`" for _, kind, text in listed]
-    return [f"{len(archive.jobs)} jobs.", "", *lines]
+    return [f"{format_count(len(archive.jobs), 'job')}.", "", *lines]
 
 
 def _list_papers(jobs: Sequence[JobRecord]) -> list[str]:

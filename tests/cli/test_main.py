@@ -58,7 +58,7 @@ def test_what_is_wrong_is_said_before_anything_starts(
     arguments: list[str], message: str, where: list[str], tmp_path: Path
 ) -> None:
     result = run("restore", *arguments, *where, "--output", str(tmp_path / "out"))
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
     assert not (tmp_path / "out").exists()

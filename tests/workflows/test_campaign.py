@@ -203,7 +203,7 @@ def test_sources_of_a_campaign_are_linked_and_marked(name: str, seed: int, tmp_p
     (first,) = controllers(name)
     finished(first, TIMEOUT)
     assert "hpaint" not in cif.base.extras.all
-    assert "Marked 1 nodes" in run("mark", name)
+    assert "Marked 1 node." in run("mark", name)
     mark = cif.base.extras.get("hpaint")
     assert (mark["status"], mark["missing"], mark["host"]) == ("restored", {"H": 2}, 0)
     picked = load_node(run("pick", name).split()[0])

@@ -14,9 +14,10 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.campaigns.campaign_file import CampaignFile
 from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
-from aiida_hpaint.cli.campaigns.search import GROUP, Search
+from aiida_hpaint.cli.campaigns.search import GROUP, Search, is_optimade
 from aiida_hpaint.cli.chunking import count_cores
 from aiida_hpaint.cli.settings import make_host_settings
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.databases import Finding, Verdict
@@ -110,6 +111,11 @@ def find(
 
     if as_json and as_csv:
         raise click.UsageError("give --json or --csv, not both")
+    nodes = [each for each in sources if each.startswith(GROUP) or each.endswith(".aiida")]
+    if where and not nodes:
+        raise click.UsageError("--where is for AiiDA groups and archives: give one")
+    if filter_ and not any(map(is_optimade, sources)):
+        raise click.UsageError("--filter is for OPTIMADE providers: give one")
     from aiida_hpaint.science.structures import quote_for_shell
 
     silence_warnings()
@@ -134,7 +140,8 @@ def find(
     shown = [replace(finding, label=name) for finding, name in zip(shown, names, strict=True)]
     show = show_json if as_json else show_csv if as_csv else show_table
     show(shown)
-    _report(counts)
+    if counts or not search.problems:
+        _report(counts)
     if campaign is not None and counts[Verdict.MISSING]:
         given = {name: value for name, value in reading.items() if value is not None}
         path = quote_for_shell(str(campaign.write({"hosts": given} if given else {})))
@@ -165,11 +172,12 @@ def _open_campaign(path: Path, sources: Sequence[str]) -> CampaignFile:
 def _report(counts: Mapping[Verdict, int]) -> None:
     from aiida_hpaint.science.databases import Verdict
 
+    hint = "(aiida-hpaint inspect shows why)"
     parts = (
-        (Verdict.MISSING, "miss hydrogen"),
-        (Verdict.UNDECIDED, "are undecided (aiida-hpaint inspect shows why)"),
-        (Verdict.COMPLETE, "are complete"),
-        (Verdict.REFUSED, "are refused"),
+        (Verdict.MISSING, "misses hydrogen", "miss hydrogen"),
+        (Verdict.UNDECIDED, f"is undecided {hint}", f"are undecided {hint}"),
+        (Verdict.COMPLETE, "is complete", "are complete"),
+        (Verdict.REFUSED, "is refused", "are refused"),
     )
-    told = ", ".join(f"{counts.get(verdict, 0)} {text}" for verdict, text in parts)
-    click.echo(f"{sum(counts.values())} records: {told}", err=True)
+    told = ", ".join(format_count(counts.get(key, 0), *texts) for key, *texts in parts)
+    click.echo(f"{format_count(sum(counts.values()), 'record')}: {told}", err=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from aiida_hpaint.science.structures.wording import format_count
+
 _HELP = """Write the outcome of restorations on the nodes that their hosts come from.
 
 Campaigns do so on their own, unless they were submitted with --no-mark. The extra `hpaint` of a
@@ -38,4 +40,4 @@ def mark(obj: dict[str, Any], source: str, remove: bool) -> None:
     ended = [one for one in find_restorations(source) if one.is_terminated]
     change = remove_marks if remove else mark_sources
     count = sum(change(one) for one in ended)
-    click.echo(f"{'Removed the marks of' if remove else 'Marked'} {count} nodes.")
+    click.echo(f"{'Removed the marks of' if remove else 'Marked'} {format_count(count, 'node')}.")

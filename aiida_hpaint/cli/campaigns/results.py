@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -118,10 +120,13 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
         click.echo(f"Not restored: {line}", err=True)
     if len(unrestored) > _SHOWN:
         click.echo(f"Not restored: {len(unrestored) - _SHOWN} more", err=True)
-    click.echo(f"{restored} of {state.total} hosts of campaign {group.label} are restored")
+    click.echo(
+        f"{restored} of {format_count(state.total, 'host')} of campaign {group.label} restored"
+    )
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if state.running or state.waiting:
-        click.echo(f"{state.running + state.waiting} hosts are still running or waiting.")
+        left = format_count(state.running + state.waiting, "host is", "hosts are")
+        click.echo(f"{left} still running or waiting.")
 
 
 def find_restoration(identifier: str) -> ProcessNode:
@@ -138,12 +143,12 @@ def find_restoration(identifier: str) -> ProcessNode:
     try:
         node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
-        raise click.ClickException(
+        raise CommandError(
             f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
         ) from None
     hosts = node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all()
     if not isinstance(node, ProcessNode) or not hosts:
-        raise click.ClickException(
+        raise CommandError(
             f"node {identifier} is not a restoration: `aiida-hpaint status` lists them"
         )
     return node

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli.campaigns.advice import give_advice
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -142,7 +143,7 @@ def _describe_failure(failure: FailureGroup) -> list[str]:
     pks = failure.processes
     more = f" (and {len(pks) - 1} more)" if len(pks) > 1 else ""
     return [
-        f"  failed   {failure.hosts} hosts: {failure.reason}",
+        f"  failed   {format_count(failure.hosts, 'host')}: {failure.reason}",
         f"           {give_advice(failure.reason)}; see `verdi process report {pks[0]}`{more}",
     ]
 

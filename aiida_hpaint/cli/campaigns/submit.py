@@ -14,6 +14,7 @@ from aiida_hpaint.cli.restore.request import (
     read_request,
 )
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, HostSettings
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import CampaignHosts
@@ -131,7 +132,7 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
 
     task = prepare_task(files, flags)
     node = submit_task(obj["profile"], task)
-    click.echo(f"Submitted as node {node.pk}: {len(task.hosts)} hosts.")
+    click.echo(f"Submitted as node {node.pk}: {format_count(len(task.hosts), 'host')}.")
     click.echo(f"  aiida-hpaint status {node.pk}")
     click.echo(f"  aiida-hpaint results {node.pk}")
 
@@ -248,8 +249,9 @@ def _show_submission(submission: Submission) -> None:
     _show_first("Given twice, restored once: ", same)
     if submission.rows:
         click.echo(
-            f"To restore: {len(submission.rows)} hosts in {submission.count_chunks()} chunks of at "
-            f"most {submission.chunk_sites} sites, {submission.max_jobs} at once"
+            f"To restore: {format_count(len(submission.rows), 'host')} in "
+            f"{format_count(submission.count_chunks(), 'chunk')} of at most "
+            f"{submission.chunk_sites} sites, {submission.max_jobs} at once"
         )
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.science.structures.wording import format_count
+
 if TYPE_CHECKING:
     from aiida_hpaint.science.structures import Recording
 
@@ -124,7 +127,9 @@ def plot(
     names = [f"sample {index}" for index in recording.trajectory.samples]
     target = "the end" if known is None else "the reference"
     plot_deviations(found, names, output, f"{label}, {recording.trajectory.scheme}", target)
-    click.echo(f"{output}: {len(recording)} samples of {label}, {found.steps[-1]} steps")
+    click.echo(
+        f"{output}: {format_count(len(recording), 'sample')} of {label}, {found.steps[-1]} steps"
+    )
 
 
 @trajectory.command(help=ANIMATE)
@@ -152,7 +157,7 @@ def animate(
     from aiida_hpaint.science.evaluation.animation import animate as write_gif
 
     if output.suffix.lower() != ".gif":
-        raise click.ClickException(
+        raise CommandError(
             f"{output}: the animation is a GIF: choose a file name that ends in .gif"
         )
     recording = _read(obj["profile"], source, host, (sample,))
@@ -173,7 +178,8 @@ def export(
     recording = _read(obj["profile"], source, host, samples)
     frames = concatenate([recording.frames(row) for row in range(len(recording))])
     write_extxyz(frames, output)
-    click.echo(f"{output}: {len(frames)} frames of {len(recording)} samples")
+    drawn = format_count(len(recording), "sample")
+    click.echo(f"{output}: {format_count(len(frames), 'frame')} of {drawn}")
 
 
 def _read(profile: str | None, source: str, host: str | None, samples: Sequence[int]) -> Recording:
@@ -185,9 +191,7 @@ def _read(profile: str | None, source: str, host: str | None, samples: Sequence[
     if Path(source).is_file():
         return _choose([Recording.load(Path(source))], host, samples)
     if not source.isdigit() and "-" not in source:
-        raise click.ClickException(
-            f"there is no file {source}, and it is not the PK or UUID of a node"
-        )
+        raise CommandError(f"there is no file {source}, and it is not the PK or UUID of a node")
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
@@ -205,14 +209,14 @@ def _choose(recordings: Sequence[Recording], host: str | None, samples: Sequence
             first = hosts[recording.samples.labels.index(chosen)]
             rows = [row for row, other in enumerate(hosts) if other == first]
             return _pick(recording[rows], samples)
-    raise click.ClickException(f"there is no host '{chosen}': choose from {', '.join(labels)}")
+    raise CommandError(f"there is no host '{chosen}': choose from {', '.join(labels)}")
 
 
 def _pick(recording: Recording, samples: Sequence[int]) -> Recording:
     numbers = recording.trajectory.samples.tolist()
     missing = sorted(set(samples) - set(numbers))
     if missing:
-        raise click.ClickException(
+        raise CommandError(
             f"there is no sample {missing[0]}: the host has samples 0 to {max(numbers)}"
         )
     chosen = [row for row, number in enumerate(numbers) if not samples or number in samples]

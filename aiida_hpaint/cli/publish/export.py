@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
@@ -148,7 +150,7 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
             click.echo(f"{name}: {line}", err=True)
     _report_gaps(archive.missing)
     processes = "1 process" if len(nodes) == 1 else f"{len(nodes)} processes"
-    click.echo(f"Exported {processes} ({len(archive.jobs)} jobs) to {output}/")
+    click.echo(f"Exported {processes} ({format_count(len(archive.jobs), 'job')}) to {output}/")
     return archive.missing
 
 
@@ -162,12 +164,14 @@ def _check(path: Path) -> Sequence[str]:
     try:
         archive = check_archive(path)
     except AiidaException as error:
-        raise click.ClickException(
+        raise CommandError(
             f"{path} cannot be read ({error}): see `verdi archive migrate`"
         ) from None
     _report_gaps(archive.missing)
-    outcome = f"failed, {len(archive.missing)} problems" if archive.missing else "passed"
-    click.echo(f"{path}: {len(archive.jobs)} jobs. Completeness check: {outcome}.")
+    outcome = (
+        f"failed, {format_count(len(archive.missing), 'problem')}" if archive.missing else "passed"
+    )
+    click.echo(f"{path}: {format_count(len(archive.jobs), 'job')}. Completeness check: {outcome}.")
     for name, sha256 in archive.weights:
         click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
     return archive.missing
@@ -196,7 +200,7 @@ def _load_processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Gro
         nodes, group = _load(source)
         processes = [node for node in nodes if isinstance(node, ProcessNode)]
         if not processes:
-            raise click.ClickException(f"{source} is neither a process nor a group with processes")
+            raise CommandError(f"{source} is neither a process nor a group with processes")
         found |= {node.uuid: node for node in processes}
         groups += [] if group is None else [group]
     return list(found.values()), groups
@@ -219,7 +223,7 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
         try:
             group = load_group(source)
         except (NotExistent, MultipleObjectsError, ValueError):
-            raise click.ClickException(f"there is no node and no group {source}") from None
+            raise CommandError(f"there is no node and no group {source}") from None
     # Hosts that an earlier restoration had finished belong to the campaign, too.
     others = group.other_restorations if isinstance(group, CampaignGroup) else {}
     nodes = [*group.nodes, *(load_node(uuid) for uuid in others)]
@@ -250,12 +254,10 @@ def _find_kind(node: ProcessNode) -> str:
         If it cannot be published, has not ended, or has no result.
     """
     if not node.is_terminated:
-        raise click.ClickException(
-            f"node {node.pk} has not ended yet: `verdi process show {node.pk}`"
-        )
+        raise CommandError(f"node {node.pk} has not ended yet: `verdi process show {node.pk}`")
     kind = _read_kind(node)
     if not _has_result(node, kind):
-        raise click.ClickException(
+        raise CommandError(
             f"{kind} {node.pk} has no {RESULTS[kind]}: see `verdi process report {node.pk}`"
         )
     return kind
@@ -277,7 +279,7 @@ def _read_kind(node: ProcessNode) -> str:
     for name, kind in (("complete", BENCHMARK), ("hosts", RESTORATION), ("structures", VALIDATION)):
         if name in inputs:
             return kind
-    raise click.ClickException(
+    raise CommandError(
         f"node {node.pk} ({node.process_label}) is not a restoration, validation or benchmark"
     )
 

@@ -56,11 +56,14 @@ def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) 
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.science.recipe import load_tools
     from aiida_hpaint.science.structures import read_hosts
     from aiida_hpaint.science.structures.batch import concatenate
 
     silence_warnings()
     settings = load_protocol(flags["protocol"], collect_overrides(flags)) if restores else None
+    if settings is not None:
+        load_tools(settings)
     structures = concatenate([replace(read_hosts(file), scalars={}) for file in files])
     found = {
         f"{label} ({row + 1})" if structures.labels.count(label) > 1 else label: _audit(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,7 +105,7 @@ def make_comparison_table(rows: list[tuple[HostResult, Comparison | None]]) -> T
 def _list_cifs(folder: Path) -> list[Path]:
     found = sorted(folder.glob("*.cif"))
     if not found:
-        raise click.ClickException(
+        raise CommandError(
             f"there is no CIF in {folder}: FOLDER needs hosts/*.cif and references/*.cif"
         )
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.science.structures.wording import format_count
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,8 +37,8 @@ or does not say how many, options choose, here and in `restore` and `submit`:
   --trust add            believe --add although the file contradicts it
   --disorder ordered:4   the four most plausible ordered cells
 
-The exit status is 1 if a structure is undecided or cannot be used. A complete one can: nothing is
-missing.
+The exit status is 1 if a structure is undecided or cannot be used, and 2 if there is no such file.
+A complete one can be used: nothing is missing.
 
 \b
 Examples:
@@ -57,11 +58,12 @@ def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     from aiida_hpaint.cli.settings import make_host_settings
     from aiida_hpaint.science.structures import parse_insert
     from aiida_hpaint.science.structures.distinct_names import make_distinct
+    from aiida_hpaint.science.structures.insertion import split_isotope
     from aiida_hpaint.science.structures.inspection import inspect_file
 
     silence_warnings()
     settings = make_host_settings(flags)
-    asked = parse_insert(flags["add"]) if flags["add"] else {"H": None}
+    asked = split_isotope(parse_insert(flags["add"]))[0] if flags["add"] else {"H": None}
     found, folders, owners = [], [], []
     for number, file in enumerate(files):
         for symbol, count in asked.items():
@@ -80,7 +82,7 @@ def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
             counts = Counter(describe_outcome(one).partition(":")[0] for one in found)
             click.echo(", ".join(f"{number} {text}" for text, number in counts.items()))
     if any(inspection.problems for inspection in found):
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(1 if all(Path(file).exists() for file in files) else 2)
 
 
 def _rename(inspection: Inspection, label: str) -> Inspection:
@@ -100,12 +102,16 @@ def describe_outcome(inspection: Inspection) -> str:
             f"{f'{problem.site}: ' if problem.site else ''}{problem.reason}. {problem.remedy}."
             for problem in inspection.problems
         )
+
+    def say(number: int) -> str:
+        return format_count(number, f"{budget.symbol} is", f"{budget.symbol} are")
+
     if not budget.missing:
-        return f"nothing is missing: {budget.listed} {budget.symbol} in the cell are listed"
+        return f"nothing is missing: {say(budget.listed)} listed in the cell"
     where = ", ".join(f"{label} {n}" for label, n in budget.by_site.items()) or "nobody knows where"
     return (
-        f"to be restored: {budget.missing} {budget.symbol} are missing in the cell, "
-        f"{budget.listed} are listed; on each atom: {where}"
+        f"to be restored: {say(budget.missing)} missing in the cell, "
+        f"{format_count(budget.listed, 'is', 'are')} listed; on each atom: {where}"
     )
 
 
@@ -141,7 +147,9 @@ def _list_properties(inspection: Inspection) -> list[str]:
         operations = group.pop("operations")
         titles = {"hermann_mauguin": "Hermann-Mauguin", "hall": "Hall", "number": "number"}
         names = [f"{titles[key]} {value}" for key, value in group.items() if value is not None]
-        lines.append(f"Space group: {'; '.join(names) or 'no name'}; {operations} operations")
+        lines.append(
+            f"Space group: {'; '.join(names) or 'no name'}; {format_count(operations, 'operation')}"
+        )
     return lines
 
 

@@ -102,6 +102,10 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
         given["code"] = add_dft_code(given.get("code", values.get("code")), flags["dft_code"])
     overrides = merge_settings(values.get("settings") or {}, collect_validation(flags))
     merged = {**values, **given, "settings": merge_settings(overrides, collect_overrides(flags))}
+    if flags.get("dft_code") and not (
+        merged["settings"].get("validation") is not None or merged.get("start_from")
+    ):
+        raise ValueError("--dft-code is for --validate, --rank and --start-from: add one of them")
     model = CampaignRequest if "campaign" in merged else RestorationRequest
     if model is RestorationRequest:
         for name in ("group", "archive", "where", "max_jobs", "no_mark", "dry_run"):

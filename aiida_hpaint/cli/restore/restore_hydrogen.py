@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -29,7 +29,8 @@ positions at the end. It takes minutes where `aiida-hpaint restore` takes second
 ESPRESSO: see `aiida-hpaint setup dft`.
 
 FILES are CIF, SHELX, POSCAR or extxyz files. The number of missing H is read from each file, or
-given with --add. The folder gets a CIF for each host and hosts.csv.
+given with --add. The folder gets CIFs of each host, and hosts.csv. Answers are checked as those of
+`aiida-hpaint restore` are; the exit status is 1 if a host has none that passes.
 
 \b
 Examples:
@@ -48,6 +49,7 @@ _COLUMNS = (
     "sites",
     "arrangements",
     "energy",
+    "checks",
     "pw_jobs",
     "scf_iterations",
     "seconds",
@@ -84,12 +86,17 @@ def restore_hydrogen(
             click.echo(f"{label}: submitted as node {node.pk}, `verdi process show {node.pk}`")
         return
     _watch(nodes)
-    rows = [_row(label, node) for label, node in zip(hosts.labels, nodes, strict=True)]
-    _write(rows, nodes, hosts, output)
+    answers = [_read_answer(node, host) for node, host in zip(nodes, hosts, strict=True)]
+    rows = [
+        _row(label, node, answer)
+        for label, node, answer in zip(hosts.labels, nodes, answers, strict=True)
+    ]
+    _write(rows, answers, hosts, output)
     make_console().print(_table(rows))
+    _show_checks(answers)
     click.echo(f"CIFs and hosts.csv are in {output}")
     show_provenance_commands(nodes[0], has_results=False)
-    if any(row["status"] != "finished" for row in rows):
+    if not all(answer is not None and answer.scalars["passes"][0] for answer in answers):
         raise click.exceptions.Exit(1)
 
 
@@ -135,7 +142,7 @@ def _find_inserted(host: StructureBatch) -> tuple[str, int]:
     elements = {get_symbol(number) for number in host.numbers[host.inserted].tolist()}
     if len(elements) != 1:
         asked = ", ".join(sorted(elements))
-        raise click.ClickException(f"{host.labels[0]}: insert one element at a time, not {asked}")
+        raise CommandError(f"{host.labels[0]}: insert one element at a time, not {asked}")
     return elements.pop(), int(host.insert_counts[0])
 
 
@@ -159,8 +166,35 @@ def _watch(nodes: Sequence[ProcessNode]) -> None:
             time.sleep(1)
 
 
-def _row(label: str, node: ProcessNode) -> dict[str, Any]:
+def _read_answer(node: ProcessNode, host: StructureBatch) -> StructureBatch | None:
+    """Return the checked structure of a work chain that got to its end; None for others."""
+    from aiida_hpaint.workflows.restore_hydrogen.checks import read_restored
+
+    if "report" not in node.outputs or node.outputs.report["status"] != "finished":
+        return None
+    return read_restored(node.outputs.structure, host)
+
+
+def _show_checks(answers: Sequence[StructureBatch | None]) -> None:
+    """Print notices and failures of the checks, as `aiida-hpaint restore` does."""
+    from aiida_hpaint.science.plausibility.check_answers import get_findings
+
+    for answer in answers:
+        if answer is None:
+            continue
+        for notice in get_findings(answer, "notices"):
+            click.echo(f"Notice: {answer.labels[0]}: {notice}")
+        if failed := get_findings(answer):
+            reasons = "; ".join(failed)
+            click.echo(
+                f"Not restored: {answer.labels[0]}: it does not pass the checks: {reasons}",
+                err=True,
+            )
+
+
+def _row(label: str, node: ProcessNode, answer: StructureBatch | None) -> dict[str, Any]:
     from aiida_hpaint.cli.session import describe_end
+    from aiida_hpaint.cli.tables import describe_checks
 
     report = node.outputs.report.get_dict() if "report" in node.outputs else {}
     rounds = report.get("rounds", [])
@@ -172,6 +206,7 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
         "sites": "+".join(str(one["sites"]) for one in rounds),
         "arrangements": "+".join(str(len(one["arrangements"])) for one in rounds),
         "energy": report.get("final", {}).get("energy"),
+        "checks": "-" if answer is None else describe_checks(answer),
         "message": "" if node.is_finished_ok else report.get("message", describe_end(node)),
         **{key: report.get(key) for key in ("pw_jobs", "scf_iterations", "seconds")},
     }
@@ -179,13 +214,12 @@ def _row(label: str, node: ProcessNode) -> dict[str, Any]:
 
 def _write(
     rows: Sequence[Mapping[str, Any]],
-    nodes: Sequence[ProcessNode],
+    answers: Sequence[StructureBatch | None],
     hosts: StructureBatch,
     folder: Path,
 ) -> None:
     from aiida_hpaint.science.structures import (
         escape_for_spreadsheet,
-        from_pymatgen,
         make_safe_names,
         write_restored,
     )
@@ -197,11 +231,8 @@ def _write(
         for row in rows:
             writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
     names = make_safe_names(row["label"] for row in rows)
-    for row, node, host, name in zip(rows, nodes, hosts, names, strict=True):
-        if row["status"] == "finished":
-            structure = from_pymatgen([node.outputs.structure.get_pymatgen()])
-            # The work chain appends what it inserts to the sites of the host.
-            answer = replace(structure, labels=host.labels, inserted=host.inserted)
+    for answer, host, name in zip(answers, hosts, names, strict=True):
+        if answer is not None:
             write_restored(answer, folder, name, host=host)
 
 
@@ -209,7 +240,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table()
-    titles = ("host", "node", "status", "rounds", "sites", "relaxed", "energy\neV")
+    titles = ("host", "node", "status", "rounds", "sites", "relaxed", "energy\neV", "checks")
     for title in (*titles, "pw.x\njobs", "scf\niterations", "seconds", "message"):
         table.add_column(title, overflow="fold")
     for row in rows:

@@ -82,9 +82,11 @@ def _show_searched_cells(hosts: StructureBatch, settings: RestorationSettings) -
 
 def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
+    from aiida_hpaint.science.recipe import load_tools
     from aiida_hpaint.science.restoration import restore_batch
     from aiida_hpaint.science.stages import StageTools
 
+    load_tools(task.settings)
     with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -116,7 +117,7 @@ def _read(sources: tuple[str, ...], references: tuple[Path, ...]) -> tuple[Sampl
     if len(sources) > 1 or Path(sources[0]).exists():
         return read_hosts(list(sources)), given
     if not sources[0].isdigit() and Path(sources[0]).suffix:
-        raise click.ClickException(f"there is no file {sources[0]}")
+        raise CommandError(f"there is no file {sources[0]}")
     samples, known = read_restored_samples(load_validation_node(sources[0]))
     return samples, given or known
 

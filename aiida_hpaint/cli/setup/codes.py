@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.options import add_options
 
 if TYPE_CHECKING:
@@ -212,9 +213,7 @@ def _make_workload(flags: Mapping[str, Any]) -> Workload:
         for text in flags["potentials"]:
             name, _, model = text.partition("=")
             if find_potential(name).needs_file and not model:
-                raise click.ClickException(
-                    f"--potential {name} needs its file: write {name}=/PATH/THERE"
-                )
+                raise CommandError(f"--potential {name} needs its file: write {name}=/PATH/THERE")
             chosen.append(PotentialSettings(name=name, model=model or None))
         values["potentials"] = tuple(chosen)
     return Workload(**values)
@@ -230,9 +229,9 @@ def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any
     try:
         given = yaml.safe_load(read_text(flags.get("options")) or "") or {}
     except yaml.YAMLError as error:
-        raise click.ClickException(f"--options is not YAML: {error}") from None
+        raise CommandError(f"--options is not YAML: {error}") from None
     if not isinstance(given, dict):
-        raise click.ClickException("--options: write keys and values, like 'qos: high'")
+        raise CommandError("--options: write keys and values, like 'qos: high'")
     names = {"queue": "queue_name", "account": "account", "walltime": "max_wallclock_seconds"}
     given |= {option: flags[flag] for flag, option in names.items() if flags.get(flag)}
     return add_gpu_options(computer, flags.get("gpus") or 0, given)
@@ -270,9 +269,9 @@ def _load_check(pk: int) -> CalcJobNode:
     try:
         node: Any = load_node(pk)
     except NotExistent:
-        raise click.ClickException(f"there is no node {pk}") from None
+        raise CommandError(f"there is no node {pk}") from None
     if getattr(node, "process_type", None) != "aiida.calculations:hpaint.check":
-        raise click.ClickException(f"node {pk} is not a check of a code")
+        raise CommandError(f"node {pk} is not a check of a code")
     found: CalcJobNode = node
     return found
 

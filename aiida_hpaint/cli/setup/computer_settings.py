@@ -9,9 +9,9 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import click
 from pydantic import Field, ValidationError, field_validator
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.settings import (
     describe_validation_errors,
     parse_key_value,
@@ -101,12 +101,12 @@ def check_label(label: str) -> str:
 
     Raises
     ------
-    ClickException
+    CommandError
         If it cannot name one.
     """
     wrong = not label.isprintable() or label != label.strip() or len(label) > 100
     if not label or wrong or "@" in label or label.startswith("-"):
-        raise click.ClickException(
+        raise CommandError(
             f"{label!r} cannot be a name: use up to 100 printable characters other than @, "
             "without a - at the beginning or spaces at either end"
         )
@@ -121,7 +121,7 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
 
     Raises
     ------
-    ClickException
+    CommandError
         If a setting is wrong; the message names it.
     ValueError
         If the file cannot be read, or is not YAML.
@@ -129,7 +129,7 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
     values = read_mapping(file, "hostname: cluster") if file is not None else {}
     named = values.pop("label", label)
     if named != label:
-        raise click.ClickException(f"{file} is for the computer {named!r}, not {label!r}")
+        raise CommandError(f"{file} is for the computer {named!r}, not {label!r}")
     ours = ComputerSettings.model_fields.keys() - {"connection"}
     connection = {key: value for key, value in values.items() if key not in ours}
     connection |= flags.get("connection") or {}
@@ -138,7 +138,7 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
     try:
         return ComputerSettings.model_validate({**values, "connection": connection})
     except ValidationError as error:
-        raise click.ClickException("; ".join(describe_validation_errors(error))) from None
+        raise CommandError("; ".join(describe_validation_errors(error))) from None
 
 
 def read_text(value: str | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.setup.computer_settings import ComputerSettings
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def ensure_computer(
 
     Raises
     ------
-    ClickException
+    CommandError
         If a setting is wrong, or must not change any more.
     """
     from aiida.common.exceptions import NotExistent
@@ -63,13 +64,13 @@ def convert_connection(computer: Computer, parameters: Mapping[str, Any]) -> dic
 
     Raises
     ------
-    ClickException
+    CommandError
         If the transport has no such parameter, or refuses its value.
     """
     options = computer.get_transport_class().auth_options
     for name in parameters:
         if name not in options:
-            raise click.ClickException(
+            raise CommandError(
                 f"{computer.transport_type} has no parameter {name!r}: there are "
                 f"{', '.join(options)}"
             )
@@ -80,7 +81,7 @@ def _create_computer(label: str, settings: ComputerSettings) -> Computer:
     from aiida.orm import Computer
 
     if settings.hostname is None or settings.work_dir is None:
-        raise click.ClickException(
+        raise CommandError(
             f"there is no computer {label!r} yet: to create it, give its host with --host, and the "
             "folder there in which jobs run with --work-dir"
         )
@@ -122,7 +123,7 @@ def _refuse_other_machine(computer: Computer, settings: ComputerSettings) -> Non
         if is_used
         else f"it has not been used yet and can be deleted: verdi computer delete {name}"
     )
-    raise click.ClickException(
+    raise CommandError(
         f"there is another computer {computer.label!r}:\n" + "\n".join(differences) + f"\n{remedy}"
     )
 
@@ -181,7 +182,7 @@ def _validate(computer: Computer) -> None:
     try:
         computer.validate()
     except ValidationError as error:
-        raise click.ClickException(f"computer {computer.label!r}: {error}") from None
+        raise CommandError(f"computer {computer.label!r}: {error}") from None
 
 
 def _default_connection(computer: Computer) -> dict[str, Any]:
@@ -202,4 +203,4 @@ def _convert(name: str, option: Mapping[str, Any], value: Any) -> Any:
         callback = option.get("callback")
         return converted if callback is None else callback(None, parameter, converted)
     except click.BadParameter as error:
-        raise click.ClickException(f"connection: {name}: {error.message}") from None
+        raise CommandError(f"connection: {name}: {error.message}") from None

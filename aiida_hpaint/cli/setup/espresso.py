@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.settings import DftSettings
 
 if TYPE_CHECKING:
@@ -132,11 +133,11 @@ def create_family(folder: Path, label: str, cutoff: float = CUTOFF) -> tuple[str
     if Family.collection.count(filters={"label": label}):
         return label, False
     if not any(folder.glob("*.[uU][pP][fF]")):
-        raise click.ClickException(f"{folder}: the folder has no UPF files")
+        raise CommandError(f"{folder}: the folder has no UPF files")
     try:
         family = Family.create_from_folder(folder.resolve(), label, pseudo_type=UpfData)
     except ValueError as error:
-        raise click.ClickException(f"{folder}: {error}") from None
+        raise CommandError(f"{folder}: {error}") from None
     cutoffs = {"cutoff_wfc": cutoff, "cutoff_rho": 4 * cutoff}
     family.set_cutoffs(dict.fromkeys(family.elements, cutoffs), "standard", unit="Ry")
     return label, True
@@ -158,7 +159,7 @@ def _create_code(computer: Computer, name: str, path: Path, taken: set[str]) -> 
     from aiida.orm import InstalledCode
 
     if not os.access(path, os.X_OK):
-        raise click.ClickException(f"{path} is not an executable program")
+        raise CommandError(f"{path} is not an executable program")
     lines = ["export OMP_NUM_THREADS=1"]
     if os.geteuid() == 0:
         # Containers often run as root, for whom Open MPI otherwise refuses to start.

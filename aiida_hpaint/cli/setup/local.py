@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
+from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from aiida.manage.configuration import Profile
@@ -22,7 +22,7 @@ def ensure_profile(name: str | None = None) -> tuple[Profile, bool]:
 
     Raises
     ------
-    ClickException
+    CommandError
         If the profile has no broker, without which it cannot have a daemon.
     """
     from aiida import load_profile
@@ -35,7 +35,7 @@ def ensure_profile(name: str | None = None) -> tuple[Profile, bool]:
         _create_profile(label)
     profile = load_profile(label, allow_switch=True)
     if profile.process_control_backend is None:
-        raise click.ClickException(
+        raise CommandError(
             f"the profile {label} has no broker, which the daemon needs:\n"
             f"run `verdi profile configure-broker core.zeromq -p {label}`,"
             " or choose another profile with -p"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.setup.computer_settings import check_label
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def find_computer(label: str) -> Computer:
     try:
         computer = load_computer(label)
     except (NotExistent, MultipleObjectsError):
-        raise click.ClickException(
+        raise CommandError(
             f"there is no computer {label!r}: run `aiida-hpaint setup computer {quoted} ...` first"
         ) from None
     if not computer.is_configured:
-        raise click.ClickException(
+        raise CommandError(
             f"computer {label!r} is not configured: run `aiida-hpaint setup computer {quoted}`"
         )
     return computer
@@ -76,7 +77,7 @@ def ensure_remote_code(
     """
     check_label(label)
     if not path.startswith("/") or not path.isprintable():
-        raise click.ClickException(f"--{kind} {path}: write an absolute path on {computer.label}")
+        raise CommandError(f"--{kind} {path}: write an absolute path on {computer.label}")
     known = _find_code(computer, label)
     if known is not None:
         _refuse_other_code(known, kind, path, prepend)
@@ -99,7 +100,7 @@ def add_gpu_options(computer: Computer, gpus: int, given: Mapping[str, Any]) -> 
         return dict(given)
     line = GPU_LINES.get(computer.scheduler_type)
     if line is None:
-        raise click.ClickException(
+        raise CommandError(
             f"the request of GPUs from {computer.scheduler_type} differs from site to site: write "
             "--options 'custom_scheduler_commands: ...' instead of --gpus"
         )
@@ -130,7 +131,7 @@ def _refuse_other_code(code: InstalledCode, kind: str, path: str, prepend: str |
     ]
     if different:
         full = shlex.quote(code.full_label)
-        raise click.ClickException(
+        raise CommandError(
             f"there is another code {code.full_label!r}, and codes never change:\n"
             + "\n".join(different)
             + f"\nchoose another --label, or rename that one: verdi code relabel {full} NEW-NAME"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aiida_hpaint.science.settings.base import Settings
 
@@ -14,7 +15,6 @@ class HostSettings(Settings):
 
     disorder: str = Field(
         "majority",
-        pattern=r"^(refuse|majority|ordered:[1-9]\d*)$",
         description="'refuse' partial and mixed occupancy; 'majority': the main component of each "
         "site and disorder group; 'ordered:N': the N most plausible ordered cells",
     )
@@ -28,6 +28,14 @@ class HostSettings(Settings):
         description="what to believe in contradictions: labels (and other statements about single "
         "sites), the formula, or the number that is given to add; null: such a record is refused",
     )
+
+    @field_validator("disorder")
+    @classmethod
+    def _is_policy(cls, value: str) -> str:
+        if not re.fullmatch(r"refuse|majority|ordered:[1-9]\d*", value, re.ASCII):
+            known = "majority, refuse, or ordered:N with a number from 1 on, like ordered:4"
+            raise ValueError(f"{value!r} is none of {known}")
+        return value
 
 
 DEFAULT_HOST_SETTINGS = HostSettings()

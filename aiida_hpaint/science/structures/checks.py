@@ -11,6 +11,7 @@ import numpy as np
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import MAX_ATOMIC_NUMBER, get_symbol
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, name_site
+from aiida_hpaint.science.structures.wording import format_count
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 
@@ -149,12 +150,12 @@ def find_overfull_cell(
     """Find out whether a structure has more sites, inserted or in all, than fit in its cell."""
     inserted, volume = int(one.inserted.sum()), abs(float(np.linalg.det(one.cells[0])))
     for count, limit, what in (
-        (inserted, limits.volume_per_inserted, f"{inserted} inserted sites"),
-        (one.n_sites, limits.volume_per_site, f"{one.n_sites} sites"),
+        (inserted, limits.volume_per_inserted, format_count(inserted, "inserted site")),
+        (one.n_sites, limits.volume_per_site, format_count(one.n_sites, "site")),
     ):
         if count * limit > volume:
             most = int(volume // limit)
-            reason = f"{what} do not fit into {volume:.4g} Å³ (at most {most})"
+            reason = f"{what} cannot fit into {volume:.4g} Å³ (at most {most})"
             yield HostProblem(one.labels[0], reason, "Add fewer, or check the cell (Å)")
             return
 
@@ -170,7 +171,11 @@ def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:
     first, second = (
         name_site(int(placed[k]), get_symbol(int(one.numbers[placed[k]]))) for k in (i, j)
     )
-    more = f", and {len(pairs) - 1} more pairs are too close" if len(pairs) > 1 else ""
+    more = (
+        f", and {format_count(len(pairs) - 1, 'more pair is', 'more pairs are')} too close"
+        if len(pairs) > 1
+        else ""
+    )
     reason = f"it is {distance:.3f} Å from {second}{more}"
     remedy = "Remove one of them: disorder has to be resolved first"
     yield HostProblem(one.labels[0], reason, remedy, first)

@@ -51,7 +51,7 @@ def test_a_folder_becomes_a_campaign(database: Path, tmp_path: Path) -> None:
     result = find(database, "--output", output)
     assert result.exit_code == 0, result.output
     assert "4 records: 2 miss hydrogen, 0 are undecided" in result.stderr
-    assert "1 are complete, 1 are refused" in result.stderr
+    assert "1 is complete, 1 is refused" in result.stderr
     assert "H2 Mg O2" in result.stdout
     assert "portlandite" not in result.stdout
     campaign = read_campaign(output)
@@ -174,7 +174,7 @@ def test_nodes_of_a_group_become_a_campaign(tmp_path: Path) -> None:
     dry = CliRunner().invoke(main, ["submit", str(output), "--dry-run"])
     assert "To restore: 2 hosts" in dry.output, dry.output
     chosen = find(f"group:{label}", "--where", "extras.incorrect_formula=missing_elements")
-    assert "1 records: 1 miss hydrogen" in chosen.stderr
+    assert "1 record: 1 misses hydrogen" in chosen.stderr
     assert find("group:no such group").exit_code == 2
     two = find(f"group:{label}", "x.aiida", "--output", output)
     assert "nodes of one group or one archive" in two.output

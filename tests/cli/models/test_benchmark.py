@@ -29,7 +29,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (tmp_path / "samples.csv").exists()
     assert f"Report: {tmp_path / 'report.html'}" in result.output
     result = run(tmp_path, *arguments, "--seed", "1")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "settings.sampling.seed: 0 in the folder, 1 requested" in result.output
 
 
@@ -52,7 +52,7 @@ def test_a_benchmark_ends_in_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_what_is_wrong_is_said(tmp_path: Path, arguments: list[str], expected: str) -> None:
     result = run(tmp_path, BRUCITE, *arguments)
-    assert result.exit_code != 0
+    assert result.exit_code == 2
     assert expected in result.output
     assert "not expected" not in result.output
     assert not list(tmp_path.iterdir())

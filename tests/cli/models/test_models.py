@@ -87,7 +87,7 @@ def test_fetch_convert_and_use(
 def test_a_demanded_sha256_is_passed_on(folder: Path) -> None:
     run("convert", str(folder), "--name", NAME)
     result = run("fetch", NAME, "--sha256", "0" * 64)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "was expected" in result.output
 
 
@@ -135,6 +135,6 @@ def test_a_published_model_shows_where_it_is() -> None:
 )
 def test_what_is_not_there_is_named(arguments: list[str], message: str) -> None:
     result = run(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output

@@ -38,7 +38,7 @@ def test_a_figure_against_a_reference(source: Path, recording: Recording, tmp_pa
     options = ["--host", "ß 2", "--reference", reference, "-o", tmp_path / "rmsd.png"]
     assert run("plot", source, *options).exit_code == 0
     result = run("plot", source, "--reference", reference, "-o", tmp_path / "rmsd.png")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "Li-H.a: the reference 'reference' has other sites: H2Mg, not HLi" in result.output
 
 
@@ -75,7 +75,7 @@ def test_frames_as_extxyz(source: Path, recording: Recording, tmp_path: Path) ->
 )
 def test_what_is_wrong(arguments: list[str], message: str, source: Path) -> None:
     result = run(*[str(source) if a == "SOURCE" else a for a in arguments])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
 
@@ -105,5 +105,5 @@ def test_nodes_are_sources(recording: Recording, tmp_path: Path) -> None:
         (DiffusionTrajectoryData(recording.trajectory).store().pk, "no job that returned its"),
     ):
         result = run("export", source, "-o", tmp_path / "frames.extxyz")
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert message in result.output

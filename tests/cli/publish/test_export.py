@@ -135,7 +135,7 @@ def test_unpublishable_nodes_are_refused(restoration: Any, tmp_path: Path) -> No
         (other.pk, "(Other) is not a restoration, validation or benchmark"),
     ):
         result = run(source, "-o", output)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert message in result.output
         assert not output.exists()
     (tmp_path / "full").write_text("")
@@ -248,7 +248,7 @@ def test_archives_of_others_are_checked(restoration: Any, tmp_path: Path) -> Non
 
     (tmp_path / "no.aiida").write_bytes(b"no archive")
     result = run("--check", tmp_path / "no.aiida")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot be read" in result.output
     assert run("--check", good, restoration.pk).exit_code == 2
     assert run("-o", tmp_path / "x").exit_code == 2

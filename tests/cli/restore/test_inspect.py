@@ -56,7 +56,7 @@ def test_refused_records_keep_formula_z_and_block(tmp_path: Path) -> None:
 
 def test_json_has_everything() -> None:
     result = run(BRUCITE, FILES / "no.cif", "--json")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     brucite, missing = json.loads(result.output)
     assert brucite["budget"]["missing"] == 2
     assert [site["missing_h"] for site in brucite["sites"]] == [0, 1]

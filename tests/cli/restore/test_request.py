@@ -224,7 +224,10 @@ def test_a_yaml_file_may_ask_for_validation(tmp_path: Path) -> None:
     [(None, {"dft": "pw"}), ("py", {"sample": "py", "relax": "py", "dft": "pw"})],
 )
 def test_the_code_of_pw_stands_beside_that_of_python(code: str | None, wanted: Any) -> None:
-    assert read_request(["host.cif"], {"code": code, "dft_code": "pw"}).code == wanted
+    assert (
+        read_request(["host.cif"], {"code": code, "dft_code": "pw", "validate": "dft"}).code
+        == wanted
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_plain_python_refuses_to_validate() -> None:
     result = CliRunner().invoke(
         main, ["restore", host, "--add", "H:2", "--no-aiida", "--validate", "dft"]
     )
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "validation by DFT needs AiiDA: leave out --no-aiida" in result.output
 
 

@@ -36,14 +36,14 @@ def run(*arguments: str | Path) -> Result:
 @pytest.mark.usefixtures("profile")
 def test_elements_are_restored_one_at_a_time(lithium: Path) -> None:
     result = run(lithium, "--add", "H:1,Na:1", "--trust", "add")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "lithium: insert one element at a time, not H, Na" in result.output
 
 
 @pytest.mark.usefixtures("profile")
 def test_unknown_settings_are_told(lithium: Path) -> None:
     result = run(lithium, "--add", "H:1", "--trust", "add", "--set", "pinbal.keep=2")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "did you mean pinball?" in result.output
 
 
@@ -61,4 +61,5 @@ def test_a_host_becomes_a_cif_and_a_row(lithium: Path, tmp_path: Path) -> None:
         [row] = csv.DictReader(stream)
     assert (row["label"], row["status"], row["rounds"]) == ("lithium", "finished", "1")
     assert float(row["energy"]) < 0
+    assert row["checks"] == "ok"
     assert int(row["scf_iterations"]) > 0

@@ -75,7 +75,7 @@ def test_codes_are_kept_and_never_changed(place: str, tmp_path: Path) -> None:
     assert again.exit_code == 0
     assert "created" not in again.output
     other = setup("codes", place, "--pw", "/opt/7.5/pw.x", "--no-check")
-    assert other.exit_code == 1
+    assert other.exit_code == 2
     assert "'/opt/pw.x' is stored, '/opt/7.5/pw.x' was given" in other.output
     assert QueryBuilder().append(InstalledCode).count() == before
 

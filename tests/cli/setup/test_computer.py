@@ -60,7 +60,7 @@ def test_another_machine_needs_another_name(tmp_path: Path) -> None:
     arguments = ("used", "--work-dir", str(tmp_path), "--no-test")
     assert setup(*arguments, *LOCAL).exit_code == 0
     result = setup("used", "--scheduler", "core.slurm", "--no-test")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "scheduler: core.direct is stored, core.slurm was given" in result.output
     assert "verdi computer delete used" in result.output
     InstalledCode(label="any", computer=load("used"), filepath_executable="/bin/sh").store()

@@ -59,7 +59,7 @@ def test_wrong_settings_are_named() -> None:
 
 def test_errors_reach_the_user_in_words() -> None:
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--element", "Q"])
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "there is no element 'Q'" in result.output
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--max", "0"])
     assert "n_max" in result.output

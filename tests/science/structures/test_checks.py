@@ -133,12 +133,12 @@ def test_a_host_without_sites_is_refused(rock_salt: StructureBatch) -> None:
 def test_crowded_cells_are_refused(rock_salt: StructureBatch) -> None:
     assert len(add_sites(rock_salt, {"H": 21})) == 1
     with pytest.raises(
-        HostError, match=r"22 inserted sites do not fit .* \(at most 21\)"
+        HostError, match=r"22 inserted sites cannot fit .* \(at most 21\)"
     ) as caught:
         add_sites(rock_salt, {"H": 22}, HostLimits(volume_per_inserted=3.5))
     assert "74.09 Å³" in str(caught.value)
     small = changed(rock_salt, cells=rock_salt.cells * 0.6)
-    with pytest.raises(HostError, match=r"8 sites do not fit into 16 Å³ \(at most 6\)"):
+    with pytest.raises(HostError, match=r"8 sites cannot fit into 16 Å³ \(at most 6\)"):
         check_hosts(small)
 
 

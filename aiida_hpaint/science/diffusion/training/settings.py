@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,7 +57,7 @@ class TrainingSettings(Settings):
         description="one source or a list: npz, extxyz, CIF, folder of CIFs, MatterGen cache"
     )
     output: Path = Field(description="folder for checkpoints, logs and the finished model")
-    name: str = Field("trained", pattern=r"^[\w.-]+$", description="name of the finished model")
+    name: str = Field("trained", description="name of the finished model")
     description: str = Field("", description="description of the finished model, for its card")
     about_data: dict[str, Any] = Field(
         {}, description="source and licence of the data, for the card"
@@ -147,6 +148,8 @@ class TrainingSettings(Settings):
 
     @model_validator(mode="after")
     def _check_combinations(self) -> TrainingSettings:
+        if not re.fullmatch(r"[\w.-]+", self.name):
+            raise ValueError(f"name {self.name!r}: use letters, digits, dots, - and _ only")
         if self.initial_share and self.initial_model is None:
             raise ValueError(
                 f"initial_share is {self.initial_share:g}, but there is no initial_model: name one"

@@ -21,5 +21,6 @@ def find_charge_evidence(record: Record, cell: CellContent) -> list[Evidence]:
     if total < 0 or abs(total - round(total)) > 0.1:
         return []
     states = dict.fromkeys(f"{cell.elements[s.label]}{s.charge:+g}" for s in sites)
-    statement = f"{' '.join(states)} need {total:g} H+ in the cell"
-    return [Evidence("oxidation numbers", statement, float(round(total)), is_certain=False)]
+    needed = round(total, 2) + 0.0  # without the sign of zero
+    statement = f"{' '.join(states)} need {needed:g} H+ in the cell"
+    return [Evidence("oxidation numbers", statement, float(round(needed)), is_certain=False)]

@@ -18,6 +18,7 @@ from aiida_hpaint.science.structures.budget.plausible_sites import (
 from aiida_hpaint.science.structures.budget.types import HydrogenBudget
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.structures.wording import format_count
 
 
 def determine_budget(
@@ -114,7 +115,11 @@ def _take_number(
     if against and not agreeing and against != partial and trust != "add":
         claim = against[0]
         asked = f"--add {findings.symbol}:{add}"
-        says = f"{claim.missing} are missing" if claim.missing > 0 else "nothing is missing"
+        says = (
+            format_count(claim.missing, "is missing", "are missing")
+            if claim.missing > 0
+            else "nothing is missing"
+        )
         reason = f"{asked} contradicts its file: {quote(claim.evidence)}, so that {says}"
         remedy = f"Leave --add out, or insist with {asked} --trust add"
         raise make_host_error(label, reason, remedy)

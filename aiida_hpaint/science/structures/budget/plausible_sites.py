@@ -64,7 +64,8 @@ def place_missing(
         listed = ", ".join(f"{label} {n}" for label, n in found.items())
         notes.append(f"Bond valences put missing H on these atoms: {listed}")
     if rest > 0:
-        notes.append(f"It is not known which atoms carry {rest} of the {missing} missing H")
+        which = "the missing H" if rest == missing else f"{rest} of the {missing} missing H"
+        notes.append(f"It is not known which atoms carry {which}")
     return {**known, **found}, notes
 
 

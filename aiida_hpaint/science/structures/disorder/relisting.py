@@ -11,6 +11,7 @@ import numpy as np
 from aiida_hpaint.science.structures.disorder.images import Images, is_placed
 from aiida_hpaint.science.structures.records import ListedSite, Record, SpaceGroupName
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.structures.wording import format_count
 from aiida_hpaint.science.types import IntArray
 
 
@@ -50,8 +51,9 @@ def relist(images: Images, occupancies: Mapping[int, float], subgroup: IntArray)
     )
     before, after = name_group(operations), name_group(kept)
     note = (
-        f"Symmetry lowered from {before} to {after} ({len(operations)} to {len(kept)} operations): "
-        "of alternatives that the others map onto each other, one is chosen"
+        f"Symmetry lowered from {before} to {after} ({len(operations)} to "
+        f"{format_count(len(kept), 'operation')}): of alternatives that "
+        "the others map onto each other, one is chosen"
     )
     return replace(
         record,
