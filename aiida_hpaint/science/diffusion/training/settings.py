@@ -109,6 +109,9 @@ class TrainingSettings(Settings):
     decay: int = Field(
         12_000, ge=0, description="steps at the end over which the learning rate falls linearly"
     )
+    final_rate: float = Field(
+        0.0, ge=0, le=1, description="share of the learning rate that is left after the decay"
+    )
     weight_decay: float = Field(1e-4, ge=0)
     betas: tuple[float, float] = (0.9, 0.98)
     average: float = Field(

@@ -123,7 +123,8 @@ class ScoreMatching(lightning.LightningModule):
         settings = self.settings
         rise = min(1.0, (step + 1) / max(settings.warmup, 1))
         fall = min(1.0, (settings.steps - step) / max(settings.decay, 1))
-        return rise * max(fall, 0.01)
+        left = settings.final_rate + (1 - settings.final_rate) * fall
+        return rise * max(left, 0.01)
 
 
 def noise_loss(

@@ -23,7 +23,12 @@ from aiida_hpaint.science.diffusion.training.initial_network import (
 from aiida_hpaint.science.diffusion.training.inputs import read_inputs
 from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
 from aiida_hpaint.science.diffusion.training.structures import TrainingDataError
-from aiida_hpaint.science.diffusion.training.train import TrainingResult, noise_loss, train
+from aiida_hpaint.science.diffusion.training.train import (
+    ScoreMatching,
+    TrainingResult,
+    noise_loss,
+    train,
+)
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -209,6 +214,19 @@ def test_budgets_can_be_added_to_a_model_and_change_nothing_at_first(tmp_path: P
     trained = weights(train(aware).checkpoint)["network.budgets.weight"]
     assert trained[1:].any()
     assert not trained[0].any()
+
+
+def test_a_decay_that_ends_early_is_the_beginning_of_a_longer_one(tmp_path: Path) -> None:
+    data = read_inputs(settings(tmp_path))
+    long, short = (
+        ScoreMatching(settings(tmp_path, warmup=0, **values), data)
+        for values in (
+            {"steps": 22, "decay": 17},
+            {"steps": 18, "decay": 13, "final_rate": 4 / 17},
+        )
+    )
+    rates = [[run._rate(step) for step in range(19)] for run in (long, short)]
+    assert rates[0] == pytest.approx(rates[1])
 
 
 def test_a_model_can_keep_a_share_of_its_start(tmp_path: Path) -> None:
