@@ -89,11 +89,12 @@ def compare_restored(
     from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, format_samples_csv
 
     asked = settings.get_dict()
+    ranking = asked["settings"].get("rerank") or asked["settings"]["potential"]
     begun = expand_samples(start.batch, complete.batch)
     rows = collect_rows(complete.batch, begun, samples.batch, targets.batch, asked["indices"])
     lines = "".join(row.model_dump_json() + "\n" for row in rows)
     return {
         "rows": SinglefileData(io.BytesIO(lines.encode()), filename=ROWS),
-        "summary": Dict(summarise(rows, asked["settings"]["potential"]["name"])),
+        "summary": Dict(summarise(rows, ranking["name"])),
         "table": SinglefileData(io.BytesIO(format_samples_csv(rows).encode()), filename=SAMPLES),
     }

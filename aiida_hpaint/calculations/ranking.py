@@ -37,6 +37,8 @@ _COLUMNS = (
 
 _OPTIONAL_COLUMNS = (
     "energy_scored",
+    "energy_searched",
+    "ranked_by",
     "cell_repeats",
     "origin",
     "parent",

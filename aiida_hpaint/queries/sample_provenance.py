@@ -149,8 +149,10 @@ def _read_models(chunk: StructureBatchData, jobs: Sequence[JobRecord]) -> dict[s
         version = entry.get("version") or version
         if stage == "sample":
             generator |= {key: value for key, value in entry.items() if value is not None}
-        elif stage.startswith(("relax", "score")) and entry.get("model"):
-            potential |= entry["model"]
+        elif stage.startswith(("relax", "score", "rerank")) and entry.get("model"):
+            # Of two potentials, the one that ranks comes last.
+            is_another = entry["model"].get("name") != potential.get("name")
+            potential = {**({} if is_another else potential), **entry["model"]}
     seed = generator.get("seed")
     return {
         "version": version,

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from aiida_hpaint.science.search import SearchInputs, search_hosts
 from aiida_hpaint.science.settings import (
+    PotentialSettings,
     RelaxationSettings,
     RestorationSettings,
     SamplingSettings,
@@ -32,6 +33,7 @@ from aiida_hpaint.science.stages import (
     StageResult,
     StageTools,
     relax_samples,
+    rerank_samples,
     sample_hosts,
     score_samples,
 )
@@ -212,7 +214,13 @@ def _make_search_inputs(
     )
 
 
-def _select_after_fixed_host(settings: RestorationSettings) -> Selection:
+def _make_reranking_inputs(
+    settings: RestorationSettings, own: PotentialSettings, select: Selection | None
+) -> RelaxationInputs:
+    return RelaxationInputs(relaxation=settings.last_relaxation, potential=own, select=select)
+
+
+def _select_candidates(settings: RestorationSettings) -> Selection:
     return Selection(
         keep=settings.keep,
         window=settings.keep_window,
@@ -264,7 +272,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=RelaxationInputs,
         make_inputs=_make_relaxation_inputs,
         run=relax_samples,
-        select=_select_after_fixed_host,
+        select=_select_candidates,
     ),
     Stage(
         name="search",
@@ -276,7 +284,7 @@ STAGES: tuple[Stage, ...] = (
         inputs=SearchInputs,
         make_inputs=_make_search_inputs,
         run=search_hosts,
-        select=_select_after_fixed_host,
+        select=_select_candidates,
         adds_samples=True,
     ),
     Stage(
@@ -288,6 +296,18 @@ STAGES: tuple[Stage, ...] = (
         inputs=RelaxationInputs,
         make_inputs=_make_relaxation_inputs,
         run=relax_samples,
+        select=_select_candidates,
+    ),
+    Stage(
+        name="rerank",
+        title="rank with a second potential",
+        about="Relax the lowest `keep` of each host, and those within `keep_window` of the lowest, "
+        "on with a second potential, which ranks them.",
+        field="rerank",
+        kind="relax",
+        inputs=RelaxationInputs,
+        make_inputs=_make_reranking_inputs,
+        run=rerank_samples,
     ),
 )
 """The stages in their order."""

@@ -41,6 +41,7 @@ __all__ = [
     "finish_restoration",
     "propose_and_filter",
     "relax_samples",
+    "rerank_samples",
     "sample_hosts",
     "score_samples",
     "start_from_guesses",
@@ -264,6 +265,22 @@ def score_samples(
     """
     scored = relax_samples(name, samples, inputs, tools).structures
     return StageResult(scored.with_scalars(energy_scored=scored.scalars["energy"]))
+
+
+def rerank_samples(
+    name: str, samples: StructureBatch, inputs: RelaxationInputs, tools: StageTools
+) -> StageResult:
+    """Relax the lowest candidates of each host on with the potential that ranks them.
+
+    Adds the scalars `energy_searched`, energy by the potential before in eV, and `ranked_by`; see
+    `evaluation.reranking`. A potential among the tools takes the place of the first one only.
+    """
+    from aiida_hpaint.science.evaluation.reranking import settle_reranking
+
+    if "energy_searched" not in samples.scalars:
+        samples = samples.with_scalars(energy_searched=samples.scalars["energy"])
+    reranked = relax_samples(name, samples, inputs, replace(tools, potential=None))
+    return StageResult(settle_reranking(samples, reranked.structures))
 
 
 def finish_restoration(

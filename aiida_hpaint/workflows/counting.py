@@ -152,7 +152,7 @@ def build_count(
     relaxing = make_relaxation_inputs(inputs["plan"], restoration.final_relaxation)
     if runs_this_python(relaxing["code"]):
         # Phases contain only elements of the host and the missing one.
-        get_potential(restoration.potential).card.check_elements(hosts.batch.numbers)
+        get_potential(restoration.ranking_potential).card.check_elements(hosts.batch.numbers)
     graph = restore_and_count.build(
         host=StructureBatchData(one),
         bare=StructureBatchData(make_bare_host(one)),

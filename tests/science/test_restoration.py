@@ -19,7 +19,13 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.evaluation import compare
 from aiida_hpaint.science.evaluation.trajectories import compute_deviations
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.settings import HostSettings, RestorationSettings, SamplingSettings
+from aiida_hpaint.science.settings import (
+    HostSettings,
+    PotentialSettings,
+    RelaxationSettings,
+    RestorationSettings,
+    SamplingSettings,
+)
 from aiida_hpaint.science.structures import HostError, read_hosts, remove_sites, to_ase
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -162,6 +168,27 @@ def test_objects_take_the_place_of_what_the_settings_name() -> None:
     assert list(records) == ["sample", "filter", "relax_all", "check"]
     assert records["sample"]["model"]["name"] == "corner"
     assert records["relax_all"]["model"]["name"] == "lj"
+
+
+def test_a_second_potential_ranks_what_the_first_has_found() -> None:
+    from ase.calculators.lj import LennardJones
+
+    off = {"relax_inserted": None, "checks": None}
+    one_step = RelaxationSettings(moving="all", max_steps=1, give_up_above=None)
+    both = {"relax_all": one_step, "rerank": PotentialSettings(), "keep": 1, "keep_window": 0.0}
+    settings = quick("random").model_copy(update={**off, **both})
+    found = restore(BRUCITE, settings=settings, potential=LennardJones()).samples
+    records = {record["stage"]: record for record in found.history}
+    assert records["rerank"]["model"]["name"] == "sevennet-0"
+    assert records["rerank"]["samples"] == 1
+    assert records["rerank"]["settings"] == one_step.model_dump()
+    chosen = found.scalars["rank"] == 0
+    assert chosen.sum() == 1
+    # SevenNet-0 binds brucite by more than 20 eV; Lennard-Jones has other units.
+    assert found.scalars["energy"][chosen] < -20
+    assert np.isnan(found.scalars["energy"][~chosen]).all()
+    assert np.isfinite(found.scalars["energy_searched"][chosen])
+    assert set(found.scalars["ranked_by"].tolist()) == {"sevennet-0"}
 
 
 def test_guesses_are_ranked_where_sampling_is_off(restoration: Restoration) -> None:

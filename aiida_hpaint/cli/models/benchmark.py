@@ -235,7 +235,7 @@ def _others(names: str | None, settings: RestorationSettings) -> dict[str, Poten
     if names is None:
         return {}
     wanted = [name.strip() for name in names.split(",") if name.strip()]
-    found, left_out = find_usable_potentials(wanted, settings.potential)
+    found, left_out = find_usable_potentials(wanted, settings.ranking_potential)
     for reason in left_out.values():
         click.echo(f"Left out: {reason}", err=True)
     if not found:

@@ -83,9 +83,9 @@ def measure_host(
 
 
 def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
-    """Relax a reference like candidates in the last stage."""
+    """Relax a reference like candidates in the last stage, with the potential that ranks them."""
     start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
-    return relax(start, settings.final_relaxation, settings.potential)
+    return relax(start, settings.final_relaxation, settings.ranking_potential)
 
 
 def load_models(
@@ -97,7 +97,8 @@ def load_models(
     sampling = settings.require_sampling()
     get_generator(sampling.generator).load(sampling)
     if relaxed:
-        for potential in (settings.potential, *(potentials or {}).values()):
+        own = (settings.potential, settings.ranking_potential)
+        for potential in (*own, *(potentials or {}).values()):
             get_potential(potential)
 
 

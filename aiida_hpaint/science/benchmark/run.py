@@ -77,7 +77,7 @@ def run_benchmark(
             file.flush()
             rows.append(row)
             _tell(progress, len(rows), total)
-    return write_results(folder, rows, settings.potential.name)
+    return write_results(folder, rows, settings.ranking_potential.name)
 
 
 def open_folder(
@@ -139,13 +139,16 @@ def _add_defaults(known: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hash_models(settings: RestorationSettings, relaxed: bool) -> dict[str, Any]:
-    """Return the hashes of the generator and of the potential."""
+    """Return the hashes of the generator and of the potentials."""
     generator = identify_generator(settings.require_sampling().generator)
     potential = get_potential(settings.potential).card.as_json() if relaxed else {}
-    return {
+    found = {
         "generator": generator.get("sha256", generator.get("package_version")),
         "potential": potential.get("sha256"),
     }
+    if relaxed and settings.rerank is not None:
+        found["rerank"] = get_potential(settings.rerank).card.sha256
+    return found
 
 
 def remove_partial_line(path: Path) -> None:

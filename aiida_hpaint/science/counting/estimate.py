@@ -78,12 +78,12 @@ def estimate_missing_count(
     settings = override_settings(settings or CountingSettings(), element, n_max)
     one = read_hosts(host, settings=settings.restoration.hosts)
     hosts = make_hosts_by_count(one, settings.element, settings.n_max)
-    potential = get_potential(settings.restoration.potential)
+    potential = get_potential(settings.restoration.ranking_potential)
     potential.card.check_elements(hosts.numbers)
     # Phases come first, so that a missing one is reported before the host is restored.
     competing = relax_competing_phases(one, settings, phases, potential, progress=progress)
     bare = relax(make_bare_host(one), settings.restoration.final_relaxation, potential)
-    tools = StageTools(progress=progress, potential=potential)
+    tools = StageTools(progress=progress)
     restorations = RestorationsByCount(
         bare, restore_batch(hosts, settings.restoration, tools).samples
     )

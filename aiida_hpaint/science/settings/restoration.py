@@ -61,10 +61,18 @@ class RestorationSettings(Settings):
         RelaxationSettings(moving="all"), description="null: the host stays as it was measured"
     )
     keep: int = Field(
-        2, ge=1, description="lowest candidates of each host that go on after `relax_inserted`"
+        2,
+        ge=1,
+        description="lowest candidates of each host that go on after `relax_inserted`, and to "
+        "`rerank`",
     )
     keep_window: float = Field(
         0.02, ge=0, description="also keep candidates within this energy of the lowest, eV per atom"
+    )
+    rerank: PotentialSettings | None = Field(
+        None,
+        description="second potential, which relaxes the lowest candidates on and ranks them; "
+        "null: `potential` ranks",
     )
     checks: CheckSettings | None = Field(
         CheckSettings(), description="checks of finished candidates; null: none, all of them pass"
@@ -77,6 +85,16 @@ class RestorationSettings(Settings):
     def final_relaxation(self) -> RelaxationSettings:
         """Relaxation of complete structures, like references: all sites, as `relax_all` says."""
         return self.relax_all or RelaxationSettings(moving="all")
+
+    @property
+    def last_relaxation(self) -> RelaxationSettings:
+        """Relaxation before candidates are ranked; where all are off, energies alone."""
+        return self.relax_all or self.relax_inserted or RelaxationSettings(max_steps=0)
+
+    @property
+    def ranking_potential(self) -> PotentialSettings:
+        """Potential whose energies rank candidates, which references are relaxed with, too."""
+        return self.rerank or self.potential
 
     def require_sampling(self) -> SamplingSettings:
         """Return the settings of sampling, for what cannot do without.

@@ -10,6 +10,19 @@ MAX_ATOMIC_NUMBER = 118
 ISOTOPES = ("D", "T")
 """Symbols of hydrogen isotopes, which structure files use like those of elements."""
 
+_SHELLS = {
+    "3d": ("V", "Cr", "Mn", "Fe", "Co", "Ni"),
+    "4f": ("Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"),
+    "5f": ("U", "Np", "Pu", "Am", "Cm"),
+}
+MAGNETIC = frozenset(element for shell in _SHELLS.values() for element in shell)
+"""Elements with a magnetic moment in most of their hydrides, oxides and hydroxides.
+
+They have open 3d shells from V to Ni, 4f from Ce to Yb or 5f from U to Cm. Elements that have a
+moment only occasionally (Ti, Cu, Mo, Ru, ...) are not included, because spin doubles the cost;
+`spin: collinear` includes every element.
+"""
+
 
 @lru_cache(maxsize=1)
 def _symbols() -> tuple[str, ...]:

@@ -13,11 +13,11 @@ from aiida_quantumespresso.common.types import SpinType
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
 from aiida_hpaint.science.settings import DftSettings
+from aiida_hpaint.science.structures.elements import MAGNETIC
 from aiida_hpaint.workflows.dft.families import find_cutoffs, pick_family
 from aiida_hpaint.workflows.engine.options import check_options
 
 __all__ = [
-    "MAGNETIC",
     "Calculation",
     "choose_spin_type",
     "make_base_inputs",
@@ -31,19 +31,6 @@ Calculation = Literal["scf", "relax"]
 
 _BASIS = "balanced"
 """Protocol of aiida-quantumespresso that ours overrides with all of its own settings."""
-
-_SHELLS = {
-    "3d": ("V", "Cr", "Mn", "Fe", "Co", "Ni"),
-    "4f": ("Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"),
-    "5f": ("U", "Np", "Pu", "Am", "Cm"),
-}
-MAGNETIC = frozenset(element for shell in _SHELLS.values() for element in shell)
-"""Elements with a magnetic moment in most of their hydrides, oxides and hydroxides.
-
-They have open 3d shells from V to Ni, 4f from Ce to Yb or 5f from U to Cm. Elements that have a
-moment only occasionally (Ti, Cu, Mo, Ru, ...) are not included, because spin doubles the cost;
-`spin: collinear` includes every element.
-"""
 
 
 def make_base_inputs(

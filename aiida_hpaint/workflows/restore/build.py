@@ -251,18 +251,18 @@ def _plan(
     drawn = settings.sampling
     here = {kind: runs_this_python(code) for kind, code in codes.items()}
     model: dict[str, FolderData] = {}
-    identities: dict[str, dict[str, Any]] = {}
+    sampled: dict[str, Any] = {}
     if settings.sampling is not None:
-        identities["sample"] = identify_sampling(settings.sampling, here["sample"])
+        sampled = identify_sampling(settings.sampling, here["sample"])
         sampling, model = _generator(settings.sampling, codes["sample"], upload_model)
         settings = settings.model_copy(update={"sampling": sampling})
-    potential = resolve_potential_path(settings.potential, codes["relax"])
-    identities["relax"] = identify_relaxation(potential, here["relax"])
-    settings = settings.model_copy(update={"potential": potential})
+    settings = _resolve_potentials(settings, codes["relax"], here["relax"])
     plan: dict[str, Any] = {}
     for name, inputs in plan_stages(settings).items():
         kind = find_stage(name).kind
-        identity, files = identities[kind], model if kind == "sample" else {}
+        identity, files = sampled, model
+        if isinstance(inputs, RelaxationInputs | SearchInputs):
+            identity, files = identify_relaxation(inputs.potential, here[kind]), {}
         if isinstance(inputs, SearchInputs) and inputs.needs_generator and drawn is not None:
             there, files = _bring_generator(drawn, codes, here, upload_model)
             inputs = inputs.model_copy(update={"sampling": there.model_copy(update={"record": 0})})
@@ -303,6 +303,19 @@ def _bring_generator(
             f"the search draws samples where they are relaxed, with {codes['relax'].full_label}: "
             f"{error}; or leave these moves out: --set search.moves=[random,turned,swapped]"
         ) from None
+
+
+def _resolve_potentials(
+    settings: RestorationSettings, code: AbstractCode, local: bool
+) -> RestorationSettings:
+    """Return the settings with the paths of model files that jobs find; refuse bad potentials."""
+    found = {}
+    for field in ("potential", "rerank"):
+        potential = getattr(settings, field)
+        if potential is not None:
+            found[field] = resolve_potential_path(potential, code)
+            identify_relaxation(found[field], local)
+    return settings.model_copy(update=found)
 
 
 def _generator(

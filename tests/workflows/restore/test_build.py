@@ -78,6 +78,23 @@ def test_what_makes_a_result_is_an_input(brucite: StructureBatch) -> None:
     assert plan["relax_all"]["identity"]["model"]["package"] == "sevenn"
 
 
+def test_a_second_potential_has_an_identity_of_its_own(brucite: StructureBatch) -> None:
+    overrides = {"rerank": {"name": "sevennet-l3i5"}, "keep": 3}
+    from aiida_hpaint.workflows.restore.build import make_relaxation_inputs
+
+    plan = plan_of(build(brucite, overrides=overrides))
+    settings = plan["rerank"]["settings"].get_dict()
+    assert settings["potential"]["name"] == "sevennet-l3i5"
+    assert settings["relaxation"] == load_protocol().final_relaxation.model_dump()
+    assert settings["select"]["keep"] == 3
+    assert plan["rerank"]["identity"]["model"]["name"] == "sevennet-l3i5"
+    assert plan["relax_all"]["identity"]["model"]["name"] == "sevennet-0"
+    # References and competing phases are relaxed with the potential that ranks.
+    last = make_relaxation_inputs(plan, None)
+    assert last["settings"]["potential"]["name"] == "sevennet-l3i5"
+    assert last["identity"]["model"]["name"] == "sevennet-l3i5"
+
+
 def test_options_of_a_stage_are_added_to_the_defaults(brucite: StructureBatch) -> None:
     options = {
         "relax": {"queue_name": "gpu", "environment_variables": {"OMP_NUM_THREADS": "4"}},

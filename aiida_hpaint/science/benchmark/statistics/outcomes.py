@@ -176,7 +176,7 @@ def _is_candidate(scalars: dict[str, Any]) -> bool | None:
     status, scored = SampleStatus(scalars["status"]), scalars["energy_scored"]
     held_back = (
         status in (SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE)
-        and scalars["energy"] == scored
+        and scalars.get("energy_searched", scalars["energy"]) == scored
     )
     return bool(np.isfinite(scored)) and not held_back
 

@@ -17,6 +17,8 @@ from aiida_hpaint.science.structures.writing.versions import INSERTED, RELAXED
 if TYPE_CHECKING:
     from gemmi import cif
 
+    from aiida_hpaint.science.structures.batch import StructureBatch
+
 __all__ = ["PREFIX", "add_provenance", "describe_changes"]
 
 PREFIX = "_aiida_hpaint_"
@@ -38,7 +40,7 @@ def add_provenance(block: cif.Block, crystal: RestoredCrystal, notes: Sequence[s
         "source_file": known.get("source"),
         "source_block": known.get("block"),
         "source_sha256": known.get("source_hash"),
-        **_identify_models(crystal.structure.history),
+        **_identify_models(crystal.structure),
         "symmetry_tolerance": crystal.tolerance,
         "averaged_by": round(crystal.averaged_by, 4),
     }
@@ -100,17 +102,25 @@ def _declare_dictionary(block: cif.Block) -> None:
     table.write()
 
 
-def _identify_models(history: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return names and hashes of the generator and of the potential of the last relaxation."""
-    found: dict[str, Any] = {}
-    for stage in history:
+def _identify_models(structure: StructureBatch) -> dict[str, Any]:
+    """Return names and hashes of generator, potential, and another one that searched, if any."""
+    cards: dict[str, Mapping[str, Any]] = {}
+    for stage in structure.history:
         card = stage.get("model")
         if not isinstance(card, Mapping):
             continue
         kind = "generator" if stage.get("stage") == "sample" else "potential"
-        found[f"{kind}_name"] = card.get("name")
-        found[f"{kind}_sha256"] = card.get("sha256")
-    return found
+        if kind == "potential" and stage.get("stage") == "rerank":
+            ranked_by = structure.scalars.get("ranked_by", np.array([card.get("name")]))[0]
+            if ranked_by != card.get("name"):
+                continue  # it gave no energy, and the first potential ranks
+            cards["search_potential"] = cards.get("potential", {})
+        cards[kind] = card
+    return {
+        f"{kind}_{item}": card.get(item)
+        for kind, card in cards.items()
+        for item in ("name", "sha256")
+    }
 
 
 def _add_budget(block: cif.Block, budget: Mapping[str, Any]) -> None:
