@@ -15,8 +15,8 @@ import aiida_hpaint
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "aiida_hpaint").rglob("*.py"))
 LONGEST_FILE = 400
-USER_BROUGHT = {"chgnet", "mace", "mattersim"}
-"""Potentials that are used if they are installed."""
+USER_BROUGHT = {"chgnet", "dftd3", "mace", "mattersim"}
+"""Potentials, and a correction of them, that are used if they are installed."""
 
 
 def test_files_stay_short() -> None:

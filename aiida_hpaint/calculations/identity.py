@@ -32,6 +32,7 @@ from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import (
     PotentialInfo,
     check_trust,
+    dispersion,
     find_potential,
     list_potentials,
 )
@@ -104,6 +105,8 @@ def identify_relaxation(settings: PotentialSettings, local: bool = True) -> dict
     check_trust(info, settings)
     if file is not None:
         model |= {"file": file.name, "sha256": hash_file(file)}
+    if settings.dispersion is not None:
+        model["dispersion"] = _identify_dispersion(info, local)
     return {**_package(local), "model": model}
 
 
@@ -218,6 +221,16 @@ def _model_file(info: PotentialInfo, model: str | None, local: bool) -> Path | N
     if local:
         raise ValueError(f"potential {info.name}: there is no model file {model}")
     return None
+
+
+def _identify_dispersion(info: PotentialInfo, local: bool) -> str:
+    """Return the correction, and the version of the package that computes it."""
+    if local and find_spec(dispersion.PACKAGE) is None:
+        raise ValueError(
+            f"potential {info.name} with dispersion: the package {dispersion.PACKAGE} is not "
+            f"installed: {dispersion.INSTALL_COMMAND}"
+        )
+    return dispersion.describe_dispersion(info.functional)
 
 
 def _version(info: PotentialInfo) -> str:

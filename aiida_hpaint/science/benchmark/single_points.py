@@ -31,7 +31,8 @@ def find_usable_potentials(
         Names of `list_potentials`, with `=FILE` after those that need a model file; 'all' stands
         for all of them.
     beside
-        Potential that relaxes; it is left out silently, because its energies are known.
+        Potential that relaxes; it is left out silently, because its energies are known. The others
+        have the same dispersion.
 
     Raises
     ------
@@ -45,7 +46,9 @@ def find_usable_potentials(
     for entry in dict.fromkeys(wanted):
         name, _, file = entry.partition("=")
         settings = PotentialSettings(
-            name=name, model=file or None, device=beside.device, trust=beside.trust
+            name=name,
+            model=file or None,
+            **beside.model_dump(include={"device", "trust", "dispersion"}),
         )
         if name not in known:
             raise PotentialError(f"unknown potential {name!r}: choose from {', '.join(known)}")

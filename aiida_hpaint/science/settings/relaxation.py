@@ -17,6 +17,11 @@ class PotentialSettings(Settings):
         None, description="path of the model file, for potentials that need one"
     )
     trust: bool = Field(False, description="allow a model file to run code that it contains")
+    dispersion: Literal["d3bj"] | None = Field(
+        None,
+        description="dispersion that is added to the potential: 'd3bj' is DFT-D3(BJ), which needs "
+        "`pip install aiida-hpaint[d3]`; null: none",
+    )
     device: Device = "auto"
 
 

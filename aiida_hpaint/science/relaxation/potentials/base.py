@@ -42,6 +42,9 @@ class PotentialInfo:
         Hash of the weights, for potentials of other packages that bring their weights along.
         Without it, and without a file, nothing proves which model computes an energy, and no
         result is taken from a cache.
+    functional : string
+        Density functional that the training data were computed with, by the name that dispersion
+        corrections know it by.
     provider : string
         Distribution that registers the potential; empty for aiida-hpaint's own. The registry
         fills it in.
@@ -54,6 +57,7 @@ class PotentialInfo:
     install_command: str = ""
     needs_file: bool = False
     sha256: str | None = None
+    functional: str = "pbe"
     provider: str = ""
 
     @property
@@ -90,6 +94,8 @@ class PotentialCard:
     lowest_energy : float or None
         Energies per atom (eV) below this are a hole in the potential; None where the model's
         zero of energy is unknown.
+    dispersion : string or None
+        Correction that was added to the model, and the package that computes it.
     """
 
     name: str
@@ -101,6 +107,7 @@ class PotentialCard:
     cutoff: float | None = None
     elements: frozenset[int] | None = None
     lowest_energy: float | None = None
+    dispersion: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the card as JSON, elements as sorted chemical symbols."""

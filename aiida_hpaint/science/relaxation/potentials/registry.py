@@ -17,6 +17,7 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     PotentialError,
     PotentialInfo,
 )
+from aiida_hpaint.science.relaxation.potentials.dispersion import DispersionCorrected
 from aiida_hpaint.science.relaxation.potentials.files import resolve_device
 from aiida_hpaint.science.relaxation.potentials.plugins import (
     RegisteredPotentials,
@@ -28,15 +29,22 @@ _HERE = "aiida_hpaint.science.relaxation.potentials"
 _ML = "pip install aiida-hpaint[ml]"
 
 
-def _describe_sevennet(name: str, description: str, needs_file: bool = False) -> PotentialInfo:
-    return PotentialInfo(name, "sevenn", f"{_HERE}.sevennet:load", description, _ML, needs_file)
+def _describe_sevennet(
+    name: str, description: str, needs_file: bool = False, functional: str = "pbe"
+) -> PotentialInfo:
+    loader = f"{_HERE}.sevennet:load"
+    return PotentialInfo(
+        name, "sevenn", loader, description, _ML, needs_file, functional=functional
+    )
 
 
 OWN_POTENTIALS = (
     _describe_sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
     _describe_sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
     _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
-    _describe_sevennet("sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN"),
+    _describe_sevennet(
+        "sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN", functional="r2scan"
+    ),
     _describe_sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
     PotentialInfo(
         "nequip",
@@ -124,7 +132,10 @@ def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
     if potential.model and Path(potential.model).expanduser().is_file():
         check_trust(info, potential)
     device = resolve_device(info.name, potential.device)
-    return _load(info, potential.model, device, _time_stamp(potential.model))
+    loaded = _load(info, potential.model, device, _time_stamp(potential.model))
+    if potential.dispersion is None:
+        return loaded
+    return DispersionCorrected(loaded, info.functional)
 
 
 def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
