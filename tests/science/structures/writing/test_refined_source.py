@@ -158,11 +158,26 @@ def test_what_put_them_there_is_written(host: StructureBatch, answer: StructureB
     assert texts["_aiida_hpaint_source_file"] == "made_up.cif"
     assert texts["_aiida_hpaint_source_sha256"] == host.metadata[0]["source_hash"]
     assert texts["_aiida_hpaint_structure"] == "inserted"
+    assert "_aiida_hpaint_search_potential_name" not in texts
     assert texts["_refine_ls_hydrogen_treatment"] == "noref"
     assert texts["_audit_creation_method"].startswith("SHELXL-2018/3; inserted sites by aiida-hp")
     assert "16 H per cell inserted" in texts["_audit_update_record"]
     checks = block.find("_aiida_hpaint_check_", ["outcome", "text"])
     assert [list(map(cif.as_string, row)) for row in checks] == [["notice", "C1 moved by 0.4 \\%A"]]
+
+
+def test_the_potential_that_ranks_is_told_from_the_one_that_searched(
+    host: StructureBatch, answer: StructureBatch
+) -> None:
+    last = {"stage": "rerank", "model": {"name": "better", "sha256": "ef" * 32}}
+    both = replace(answer, history=(*answer.history, last)).with_scalars(ranked_by=["better"])
+    block = cif.read_string(write_cif(both, host=host)).sole_block()
+    found = [block.find_value(f"_aiida_hpaint_{name}") for name in ("potential_name", "ranked_by")]
+    assert found == ["better", "better"]
+    assert block.find_value("_aiida_hpaint_search_potential_name") == "some-potential"
+    # It gave no energy: the first one ranks.
+    block = cif.read_string(write_cif(both.with_scalars(ranked_by=["some-potential"]), host=host))
+    assert block.sole_block().find_value("_aiida_hpaint_potential_name") == "some-potential"
 
 
 def test_tensors_of_split_sites_are_turned_with_them(
