@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,7 @@ class _Reading:
     number: int
     choices: tuple[SymmetryOperations, ...]
     names: str
+    names_setting: bool = True
 
     def __str__(self) -> str:
         return f"{self.what} ({self.names})"
@@ -224,7 +225,9 @@ def _read_symbol(label: str, text: str, cell: FloatArray, notes: list[str]) -> l
 
 def _read_number(number: int, cell: FloatArray) -> _Reading | None:
     fitting = _choose_fitting(list_settings(number), cell)
-    return _make_reading(f"the number {number}", fitting, cell) if fitting else None
+    if not fitting:
+        return None
+    return replace(_make_reading(f"the number {number}", fitting, cell), names_setting=False)
 
 
 def _make_reading(what: str, settings: Sequence[Setting], cell: FloatArray) -> _Reading:
@@ -251,7 +254,8 @@ def _compare(label: str, first: _Reading, other: _Reading, notes: list[str]) -> 
         return
     if first.number != other.number:
         raise make_host_error(label, f"{first} contradicts {other}", _CORRECT)
-    if any(same_operations(one, two) for one in first.choices for two in other.choices):
+    is_alike = any(same_operations(one, two) for one in first.choices for two in other.choices)
+    if is_alike or not other.names_setting:
         return
     notes.append(
         f"In the file, {other} has another setting or origin than {first.what}, which was used."

@@ -180,6 +180,14 @@ def _add_columns(
     name = "site_symmetry_multiplicity"
     if name not in table.columns or not crystal.keeps_symmetry:
         table.add_column(name, [str(len(site.members)) for site in listed])
+    if not crystal.keeps_symmetry:
+        order = len(crystal.symmetry.operations)
+        new = {
+            "wyckoff_symbol": ["?"] * len(listed),
+            "site_symmetry_order": [str(order // len(site.members)) for site in listed],
+        }
+        for outdated in new.keys() & set(table.columns):
+            table.add_column(outdated, new[outdated])
     has_u = {"u_iso_or_equiv", "b_iso_or_equiv"} & set(table.columns)
     if has_u and not {"adp_type", "thermal_displace_type"} & set(table.columns):
         aniso = set(LoopTable.find(block, "_atom_site_aniso_", "label").texts("label"))
