@@ -95,7 +95,11 @@ class TrainingStructures:
         return len(self.chosen)
 
     def crystal(self, index: int, *, niggli: bool = False) -> TrainingCrystal:
-        """Return one structure in the reduced cell that sampling uses for hosts."""
+        """Return one structure in a reduced cell, as sampling uses for hosts.
+
+        Its axes may have another order and other signs than there, where these are the same for
+        all settings of a crystal; networks that see axes get the Niggli cell in both.
+        """
         row = int(self.chosen[index])
         start = self.starts[row]
         sites = slice(start, start + self.counts[row])
