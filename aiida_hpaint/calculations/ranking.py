@@ -14,6 +14,7 @@ from aiida.orm import Dict, List, SinglefileData, StructureData
 
 from aiida_hpaint.calculations.failures import NOT_RELAXED, fill_missing_scalars
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
+from aiida_hpaint.science.confidence import SURE
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.stages import FinishInputs, finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
@@ -46,6 +47,7 @@ _OPTIONAL_COLUMNS = (
     "refined_by",
     "passes",
     "host_displacement",
+    "confidence",
 )
 
 
@@ -68,8 +70,9 @@ def rank_samples(
     -------
     mapping
         `samples` (StructureBatchData), `table` (a CSV file, one line per sample) and `summary`
-        (Dict: numbers of hosts and samples, statuses, hosts without a candidate, and what the
-        lowest candidates of hosts fail where none passes).
+        (Dict: numbers of hosts, also of those whose answer is at least 95 % sure, and of samples,
+        statuses, hosts without a candidate, and what the lowest candidates of hosts fail where none
+        passes).
     """
     inputs = FinishInputs() if finish is None else FinishInputs.model_validate(finish.get_dict())
     batches = [chunks[key].batch for key in sorted(chunks)]
@@ -124,6 +127,7 @@ def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
     return {
         "n_hosts": len(hosts),
         "n_restored": len(restored),
+        "n_sure": int(np.count_nonzero(samples.scalars["confidence"][answers] >= SURE)),
         "n_samples": len(samples),
         "statuses": dict(Counter(map(str, samples.scalars["status"]))),
         "without_candidate": [

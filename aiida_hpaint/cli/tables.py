@@ -12,6 +12,7 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
+from aiida_hpaint.science.confidence import describe_confidence, format_confidence
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
 from aiida_hpaint.science.structures import (
@@ -68,6 +69,13 @@ class HostResult:
     def is_restored(self) -> bool:
         """Whether there is a candidate that passes the checks."""
         return bool(self.best is not None and find_answers(self.best)[0])
+
+    @property
+    def confidence(self) -> str:
+        """How probable it is that the best candidate is the ground state of its potential."""
+        if self.best is None or "confidence" not in self.best.scalars:
+            return "-"
+        return format_confidence(float(self.best.scalars["confidence"][0]))
 
     @property
     def checks(self) -> str:
@@ -163,7 +171,7 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
         for title, name in _EXTRA.items()
         if any(name in result.samples.scalars for result in results)
     ]
-    for title in (*extra, "checks", "samples"):
+    for title in (*extra, "sure", "checks", "samples"):
         table.add_column(title, overflow="fold")
     if files:
         table.add_column("file", overflow="fold")
@@ -174,6 +182,7 @@ def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None 
             result.inserted,
             *_numbers(result),
             *more,
+            result.confidence,
             result.checks,
             result.statuses,
         ]
@@ -231,6 +240,16 @@ def describe_unrestored(results: list[HostResult]) -> list[str]:
                 f"{result.label}: no candidate passes the checks: {'; '.join(result.failed)}"
             )
     return lines
+
+
+def describe_confidences(results: list[HostResult]) -> list[str]:
+    """Return one line for each host: what the confidence in its answer is based on."""
+    described = [
+        (result.label, describe_confidence(result.best))
+        for result in results
+        if result.best is not None
+    ]
+    return [f"{label}: {line}" for label, line in described if line]
 
 
 def describe_notices(results: list[HostResult]) -> list[str]:

@@ -37,6 +37,9 @@ class Sample:
         not ranked.
     energy, energy_above_best, max_force
         Energies in eV and eV per atom, force in eV/Å; None if unknown.
+    confidence, reasons
+        Probability that it is the ground state of its potential, and why one thinks so, a phrase
+        each; None and empty but for rank 0.
     origin
         Value of `structures.origin`: drawn, symmetrised, wyckoff or peaks.
     error
@@ -57,6 +60,8 @@ class Sample:
     energy: float | None
     energy_above_best: float | None
     max_force: float | None
+    confidence: float | None
+    reasons: tuple[str, ...]
     origin: str
     error: str
     failed: tuple[str, ...]
@@ -142,6 +147,8 @@ def read_sample(ranking: Ranking, batch: StructureBatch, row: int) -> Sample:
         energy=_finite_or_none(scalars.get("energy")),
         energy_above_best=_finite_or_none(scalars.get("energy_above_best")),
         max_force=_finite_or_none(scalars.get("max_force")),
+        confidence=_finite_or_none(scalars.get("confidence")),
+        reasons=tuple((batch.metadata[row].get("confidence") or {}).get("reasons", ())),
         origin=str(scalars.get("origin", GENERATED)),
         failed=tuple(get_findings(batch[row])),
         notices=tuple(get_findings(batch[row], "notices")),

@@ -289,7 +289,8 @@ def finish_restoration(
     """Rank the samples of each host, make them exactly symmetric where asked for, and check them.
 
     Samples of smaller cells become samples of the file's before that; see `expand_samples`.
-    Candidates that fail a check rank after those that pass; see `plausibility.check_answers`.
+    Candidates that fail a check rank after those that pass; see `plausibility.check_answers`. How
+    probable it is that the answer of a host is right is said last; see `science.confidence`.
 
     Parameters
     ----------
@@ -301,6 +302,7 @@ def finish_restoration(
     inputs
         How to refine and check.
     """
+    from aiida_hpaint.science.confidence import add_confidence
     from aiida_hpaint.science.evaluation import mark_found_again, rank
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
     from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
@@ -326,6 +328,6 @@ def finish_restoration(
     chosen = ranked.scalars["rank"] >= 0
     ranked = ranked.with_scalars(space_group=find_answer_groups(ranked, hosts, chosen))
     if inputs.checks is None:
-        return ranked.with_scalars(passes=chosen)
+        return add_confidence(ranked.with_scalars(passes=chosen), hosts)
     checked = check_answers(ranked, hosts, chosen, inputs.checks, inputs.tolerance)
-    return note_lower_failures(rank(checked))
+    return add_confidence(note_lower_failures(rank(checked)), hosts)

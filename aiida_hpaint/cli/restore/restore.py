@@ -98,6 +98,7 @@ def report_restoration(
     """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
+        describe_confidences,
         describe_notices,
         describe_unrestored,
         group_rows_by_host,
@@ -108,6 +109,8 @@ def report_restoration(
     results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)
     make_console().print(make_host_table(results, files))
+    for line in describe_confidences(results):
+        click.echo(f"Confidence: {line}")
     for line in describe_notices(results):
         click.echo(f"Notice: {line}")
     unrestored = describe_unrestored(results)

@@ -126,3 +126,29 @@ def _square_shortest(cell: FloatArray, shifts: FloatArray, wide: bool) -> FloatA
     if wide:
         return np.asarray(((wrapped @ cell) ** 2).sum(-1))
     return np.asarray((((wrapped[..., None, :] + NEIGHBOURS) @ cell) ** 2).sum(-1).min(-1))
+
+
+def compute_least_rms(
+    symmetry: SymmetryOperations,
+    numbers: IntArray,
+    left: FloatArray,
+    right: FloatArray,
+    limit: float,
+) -> float:
+    """Return the root mean square distance of two arrangements (m, 3) at their closest, Å.
+
+    It is that of the operation of the host and the assignment of sites that make it smallest, or
+    infinity where that is not below the limit (Å).
+    """
+    most = len(numbers) * limit**2
+    wide = 2 * np.sqrt(most) < 1 / np.linalg.norm(np.linalg.inv(symmetry.cell), axis=0).max()
+    images = np.concatenate([right[None], symmetry.images(right)])
+    squared = _square_shortest(symmetry.cell, left[None, :, None] - images[:, None], wide)
+    squared += np.where(numbers[:, None] == numbers[None], 0.0, 1e6)
+    least = np.maximum(squared.min(axis=1).sum(axis=1), squared.min(axis=2).sum(axis=1))
+    best = most
+    for place in np.argsort(least, kind="stable"):
+        if least[place] >= best:
+            break
+        best = min(best, float(squared[place][linear_sum_assignment(squared[place])].sum()))
+    return float(np.sqrt(best / len(numbers))) if best < most else np.inf

@@ -9,10 +9,8 @@ import numpy as np
 
 from aiida_hpaint.science.benchmark.statistics.criteria import is_right
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
+from aiida_hpaint.science.confidence import SURE
 from aiida_hpaint.science.evaluation.success import estimate_rate_as_json
-
-SURE = 0.95
-"""Confidence from which on an answer counts as sure."""
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 1.0)
 """Ends of the groups of hosts whose confidence is compared with how many of them are right."""

@@ -49,6 +49,9 @@ def add_provenance(block: cif.Block, crystal: RestoredCrystal, notes: Sequence[s
     for name, value in pairs.items():
         if value is not None and value != "":
             set_value(block, PREFIX + name, quote_text(value))
+    reasons = (metadata.get("confidence") or {}).get("reasons") or ()
+    if reasons:
+        set_value(block, f"{PREFIX}confidence_reasons", quote_text("; ".join(reasons)))
     _add_budget(block, known.get("budget") or {})
     _add_checks(block, metadata.get("checks") or {})
     assumed = (known.get("budget") or {}).get("assumptions", ())

@@ -1,0 +1,85 @@
+"""The probability that an answer is the ground state of its potential, from the evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp, inf, log
+from typing import Any
+
+from aiida_hpaint.science.confidence.evidence import Evidence
+
+POTENTIAL_ERROR = 0.005
+"""Error of energy differences between arrangements in one host, eV per atom."""
+
+SIGNS = {
+    "agreement": 1,
+    "share": 1,
+    "unseen": -1,
+    "gap": 1,
+    "size": -1,
+    "hydride": -1,
+    "moved": -1,
+    "failing": -1,
+}
+"""Features, and the sign that the coefficient of each may have: more evidence never lowers the
+probability."""
+
+
+@dataclass(frozen=True)
+class ConfidenceModel:
+    """A logistic regression.
+
+    Attributes
+    ----------
+    intercept
+        Log-odds of an answer without any evidence.
+    coefficients
+        Change of the log-odds by each of the features of `SIGNS`.
+    source
+        Where they come from: benchmarks, their numbers of hosts, and the error of the fit.
+    """
+
+    intercept: float
+    coefficients: dict[str, float]
+    source: dict[str, Any]
+
+    def estimate(self, evidence: Evidence) -> float:
+        """Return the probability that the answer is right."""
+        features = compute_features(evidence)
+        odds = self.intercept + sum(self.coefficients[name] * features[name] for name in SIGNS)
+        return 1 / (1 + exp(-odds))
+
+
+@cache
+def load_confidence_model() -> ConfidenceModel:
+    """Load the coefficients of the package."""
+    text = files(__package__).joinpath("coefficients.json").read_text(encoding="utf-8")
+    return ConfidenceModel(**json.loads(text))
+
+
+def compute_features(evidence: Evidence) -> dict[str, float]:
+    """Return the features of `SIGNS`, each of the order of one.
+
+    `agreement`: logarithm of how often the answer was found. `share`: the share of samples that
+    agree with it. `unseen`: the chance that one more sample ends in a state that none has found, by
+    the number of states that were found once (Good, Biometrika 40, 237 (1953)); the answer is left
+    out of it. `gap`: distance of the next state, against
+    the error of the potential. `size`: logarithm of the number of inserted sites. `moved`: the
+    largest displacement of a host atom in Å, 1 at most.
+    """
+    samples = max(evidence.samples, 1)
+    others = max(evidence.single - (evidence.found <= 1), 0)
+    gap = inf if evidence.gap is None else max(evidence.gap, 0.0)
+    return {
+        "agreement": log(1 + evidence.found),
+        "share": evidence.found / samples,
+        "unseen": others / samples,
+        "gap": 1.0 if gap == inf else gap / (gap + POTENTIAL_ERROR),
+        "size": log(max(evidence.inserted, 1)),
+        "hydride": float(evidence.is_hydride),
+        "moved": min(evidence.displacement or 0.0, 1.0),
+        "failing": float(not evidence.passes),
+    }
