@@ -42,6 +42,7 @@ settings:
   symmetry: {{symmetrised: false, wyckoff: 0, refine: null}}
   filter: {{plausible: false}}
   score: null
+  search: null
   potential: {{name: harmonic, device: cpu}}
   relax_inserted: {{max_steps: 2}}
   relax_all: {{max_steps: 2}}

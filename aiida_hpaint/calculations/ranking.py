@@ -43,6 +43,8 @@ _OPTIONAL_COLUMNS = (
     "cell_repeats",
     "origin",
     "parent",
+    "round",
+    "found",
     "space_group",
     "refined_by",
     "passes",

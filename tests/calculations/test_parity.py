@@ -179,6 +179,7 @@ def test_the_lowest_are_selected_whatever_moves_first(hosts: StructureBatch) -> 
         "sampling": {"generator": "random", "samples": 4},
         "filter": {"plausible": False},
         "score": None,
+        "search": None,
         "relax_inserted": {"moving": "all", "max_steps": 1},
         "keep": 1,
         "keep_window": 0.0,

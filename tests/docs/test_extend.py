@@ -125,6 +125,7 @@ def test_the_graph_measures_what_it_restores() -> None:
             "sampling": {"generator": "random", "samples": 1},
             "symmetry": {"wyckoff": 0},
             "score": None,
+            "search": None,
             "relax_inserted": None,
             "relax_all": {"max_steps": 1},
             "checks": None,

@@ -30,7 +30,7 @@ from aiida_hpaint.science.recipe import plan_stages, run_stage
 from aiida_hpaint.science.structures import add_sites, read_hosts
 
 settings = load_protocol("fast", {
-    "sampling": {"generator": "random", "samples": 2}, "score": None,
+    "sampling": {"generator": "random", "samples": 2}, "score": None, "search": None,
     "relax_inserted": None, "relax_all": None,
 })
 plan = plan_stages(settings)
@@ -72,7 +72,8 @@ settings = load_settings(read_request(["host.cif"], {"protocol": "fast", "set_":
 )}))
 plan = make_stage_plan(settings)
 assert plan["nudge"]["settings"].get_dict() == {"distance": 0.2, "seed": 0}
-alone = make_stage_plan(settings.model_copy(update={"score": None, "relax_all": None}))
+off = {"score": None, "search": None, "relax_all": None}
+alone = make_stage_plan(settings.model_copy(update=off))
 try:
     make_relaxation_inputs(alone, None)
 except ValueError as error:

@@ -17,6 +17,7 @@ QUICK: dict[str, Any] = {
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
     "checks": None,  # relaxations end early
     "score": None,
+    "search": None,
     "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1},
     "relax_all": {"max_steps": 1},

@@ -18,6 +18,7 @@ QUICK: dict[str, Any] = {
     "checks": None,  # relaxations end early
     "filter": {"plausible": False},
     "score": None,
+    "search": None,
     "potential": {"name": "harmonic", "device": "cpu"},
     "relax_inserted": {"max_steps": 1},
     "relax_all": {"max_steps": 1},

@@ -34,7 +34,7 @@ BRUCITE = EXAMPLES / "hosts" / "brucite.cif"
 
 
 def quick(generator: str = "bundled") -> RestorationSettings:
-    plain = {"symmetry": {"wyckoff": 0, "refine": None}, "score": None}
+    plain = {"symmetry": {"wyckoff": 0, "refine": None}, "score": None, "search": None}
     sampling = {"samples": 3, "generator": generator}
     return load_protocol("fast", {"sampling": sampling, **plain})
 

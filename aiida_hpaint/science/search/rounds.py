@@ -167,12 +167,12 @@ def _relax_chosen(
     name: str, samples: StructureBatch, inputs: SearchInputs, tools: StageTools
 ) -> StructureBatch:
     """Relax the chosen samples beside those of their hosts that are relaxed."""
-    statuses = samples.scalars["status"]
-    unfinished = statuses == SampleStatus.UNFINISHED.value
-    if not unfinished.any():
+    marks = [entry.get(MARK, {}) for entry in samples.metadata]
+    chosen = np.array([mark.get("stage") == CHOSEN for mark in marks])
+    if not chosen.any():
         return samples
-    relaxed = np.isin(statuses, [status.value for status in RELAXED])
-    rows = np.flatnonzero(unfinished | relaxed)
+    relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
+    rows = np.flatnonzero(chosen | relaxed)
     return _put(samples, rows, _relax(CHOSEN, samples[rows], inputs.relaxation, inputs, tools))
 
 

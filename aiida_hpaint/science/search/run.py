@@ -17,7 +17,7 @@ from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.search.evidence import Evidence
 from aiida_hpaint.science.search.inputs import SearchInputs
 from aiida_hpaint.science.search.mix import count_wins
-from aiida_hpaint.science.search.moves import ORIGIN_DTYPE
+from aiida_hpaint.science.search.moves import ORIGIN_DTYPE, is_possible
 from aiida_hpaint.science.search.rounds import OutOfTimeError, run_round, split_by_host
 from aiida_hpaint.science.stages import StageResult, StageTools
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
@@ -53,7 +53,7 @@ def search_hosts(
     history, before = samples.history, len(samples)
     known = [_collect(one, inputs) for one in split_by_host(_begin(name, samples))]
     unfinished: list[int] = []
-    while going_on := [i for i, one in enumerate(known) if one.asks_for_more(inputs.search)]:
+    while going_on := [i for i, one in enumerate(known) if _goes_on(one, inputs)]:
         number = known[going_on[0]].round + 1
         if tools.progress is not None:
             text = f"{name}: round {number}, {len(going_on)} hosts go on"
@@ -117,6 +117,13 @@ def _identify(inputs: SearchInputs, tools: StageTools) -> dict[str, str] | None:
     if tools.generator is not None:
         return tools.generator.identify()
     return identify_generator(inputs.sampling.generator)
+
+
+def _goes_on(evidence: Evidence, inputs: SearchInputs) -> bool:
+    moves = inputs.search.moves
+    return evidence.asks_for_more(inputs.search) and any(
+        is_possible(move, evidence) for move in moves
+    )
 
 
 def _collect(samples: StructureBatch, inputs: SearchInputs) -> Evidence:

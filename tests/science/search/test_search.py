@@ -157,6 +157,14 @@ def _stop_after_a_round(
         return search(samples, settings, tools)
 
 
+def test_where_no_move_is_possible_the_search_ends(
+    make_host: Make, make_settings: MakeSettings, emt: Any
+) -> None:
+    settings, tools = make_settings(moves=["inpainted", "swapped"]), StageTools(potential=emt)
+    samples = before_search(make_host(1), settings, tools)
+    assert len(search(samples, settings, tools)) == len(samples)
+
+
 def test_a_deadline_that_has_passed_leaves_the_samples_as_they_are(
     make_host: Make, make_settings: MakeSettings, emt: Any
 ) -> None:

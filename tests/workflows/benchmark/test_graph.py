@@ -118,7 +118,12 @@ def test_jobs_that_die_leave_hosts_without_candidates(references: References) ->
     from aiida_hpaint.workflows.benchmark.build import build_benchmark
 
     sampling = {"generator": "random", "samples": 2, "device": "cpu"}
-    plain = {"sampling": sampling, "symmetry": {"symmetrised": False, "wyckoff": 0}, "score": None}
+    plain = {
+        "sampling": sampling,
+        "symmetry": {"symmetrised": False, "wyckoff": 0},
+        "score": None,
+        "search": None,
+    }
     settings = load_protocol("fast", plain)
     dies = {"relax": {"prepend_text": "exit 1"}}
     graph = build_benchmark(references, settings, options=dies, chunk_sites=5)

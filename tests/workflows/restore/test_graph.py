@@ -21,6 +21,7 @@ QUICK: dict[str, Any] = {
     "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
     "checks": None,  # relaxations end early
     "score": None,
+    "search": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},
     "relax_all": {"max_steps": 1},
@@ -262,6 +263,7 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
         "potential": {"device": "cpu"},
         "score": {"max_steps": 2},
         "candidates": 2,
+        "search": {"agreement": 99, "unseen": 0, "rounds": 1, "arrangements": 5, "relaxed": 1},
     }
     node = submit(brucite, overrides, protocol="fast")
     finished(node, TIMEOUT)
@@ -274,12 +276,14 @@ def test_the_whole_funnel_restores_brucite_as_plain_python_does(
     ours = node.outputs.samples.batch
     plain = restore_batch(brucite, load_protocol("fast", overrides)).samples
     assert set(ours.scalars) == set(plain.scalars) >= {"origin", "energy_scored", "space_group"}
-    for name in ("sample", "origin", "parent", "status", "rank", "space_group"):
+    for name in ("sample", "origin", "parent", "status", "rank", "space_group", "round", "found"):
         assert ours.scalars[name].tolist() == plain.scalars[name].tolist(), name
     for name in ("energy_sampled", "energy_scored", "energy"):
         np.testing.assert_allclose(ours.scalars[name], plain.scalars[name], atol=1e-3)
     assert [record["stage"] for record in ours.history] == [r["stage"] for r in plain.history]
-    assert stage_reports(node)["chunk_0000"]["score"]["status"] == "finished"
+    for stage in ("score", "search"):
+        assert stage_reports(node)["chunk_0000"][stage]["status"] == "finished"
+    assert ours.scalars["round"].max() == 1
     check_a_recording_beside_proposals(node, len(ours))
 
 

@@ -158,6 +158,7 @@ def test_dft_chooses_in_a_restoration() -> None:
         "symmetry": {"symmetrised": False, "wyckoff": 4, "refine": 0.02},
         "checks": None,  # relaxations end early
         "score": None,
+        "search": None,
         "potential": {"device": "cpu"},
         "relax_inserted": {"max_steps": 1, "give_up_above": None},
         "relax_all": {"max_steps": 0},
