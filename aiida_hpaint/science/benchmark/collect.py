@@ -11,7 +11,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion.sampling.generators import get_generator
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.sample_origin import GENERATED
+from aiida_hpaint.science.structures.sample_origin import GENERATED, INPAINTED
 
 SAMPLING = "sample"
 """Name of the sampling stage in the history of samples."""
@@ -77,7 +77,8 @@ def count_network_calls(samples: StructureBatch) -> int:
     settings = SamplingSettings.model_validate(record["settings"])
     once = get_generator(settings.generator).count_evaluations(settings)
     everything = np.ones(len(samples), dtype=np.int64)
-    drawn = samples.scalars.get("origin", np.full(len(samples), GENERATED)) == GENERATED
+    origins = samples.scalars.get("origin", np.full(len(samples), GENERATED))
+    drawn = np.isin(origins, (GENERATED, INPAINTED))
     return once * int(samples.scalars.get("draws", everything)[drawn].sum())
 
 

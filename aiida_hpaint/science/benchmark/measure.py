@@ -71,7 +71,7 @@ def measure_host(
         target,
         seconds_sampling=sampled - began,
         seconds_relaxing=ended - sampled if relaxed else 0.0,
-        network_calls=count_network_calls(drawn),
+        network_calls=count_network_calls(samples),
         evaluations=sum(record.get("evaluations", 0) for record in samples.history),
     )
     if target is None or not potentials:
