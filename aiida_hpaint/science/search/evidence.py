@@ -99,7 +99,7 @@ class Evidence:
         is to be expected.
         """
         found = int(self.found[self.lowest[0]]) if len(self.lowest) else 0
-        return found >= settings.agreement or (found > 1 and self.unseen <= settings.unseen)
+        return found >= settings.agreement or (found > 1 and self.unseen < settings.unseen)
 
     def asks_for_more(self, settings: SearchSettings) -> bool:
         """Return whether another round is to be made for the host."""

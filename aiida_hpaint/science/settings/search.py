@@ -25,7 +25,7 @@ class SearchSettings(Settings):
         0.1,
         ge=0,
         le=1,
-        description="share of samples of the generator that end where no other does, up to which "
+        description="share of samples of the generator that end where no other does, below which "
         "two that end in the lowest arrangement suffice",
     )
     rounds: int = Field(4, ge=0, description="largest number of rounds; 0 only counts agreement")
