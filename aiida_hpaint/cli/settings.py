@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.yaml_text import parse_yaml, read_yaml
 from aiida_hpaint.science.protocols import merge_settings
 from aiida_hpaint.science.settings import HostSettings, Settings
 
@@ -33,18 +33,15 @@ def read_settings_file(path: Path, kind: type[AnySettings]) -> AnySettings:
 
     Raises
     ------
-    CommandError
-        If the file is not YAML.
     ValueError
-        If a setting is unknown or wrong; the message names its key.
+        If the file cannot be read, or a setting is unknown or wrong; the message names its key.
     """
-    import yaml
-
+    values = read_mapping(path, "key: value")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} is not YAML: {error}") from error
-    return kind.model_validate(values)
+        return kind.model_validate(values)
+    except ValidationError as error:
+        reasons = "; ".join(describe_validation_errors(error))
+        raise ValueError(f"{path}: {reasons}") from None
 
 
 def read_mapping(path: Path, example: str) -> dict[str, Any]:
@@ -55,14 +52,7 @@ def read_mapping(path: Path, example: str) -> dict[str, Any]:
     ValueError
         If the file cannot be read, is not YAML, or holds no mapping such as `example`.
     """
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
+    values = read_yaml(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path}: keys and values are needed, such as `{example}`")
     return {str(key): value for key, value in values.items()}
@@ -140,9 +130,10 @@ def parse_key_value(text: str, message: str) -> tuple[str, Any]:
     if not sign or not key:
         raise ValueError(message)
     try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
+        yaml.safe_load(value)
+    except (yaml.YAMLError, RecursionError):
         return key.strip(), value
+    return key.strip(), parse_yaml(value, text)
 
 
 def describe_validation_errors(error: ValidationError) -> list[str]:

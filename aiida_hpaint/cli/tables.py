@@ -18,6 +18,7 @@ from aiida_hpaint.science.plausibility.check_answers import get_findings, name_f
 from aiida_hpaint.science.structures import (
     StructureBatch,
     make_safe_names,
+    remove_restored,
     write_extxyz,
     write_restored,
 )
@@ -201,7 +202,8 @@ def write_host_files(
     """Write the best candidate of each host, all as extxyz, and all samples as CSV.
 
     The best candidate gets two files of each format: `NAME.cif` with the host as its source has it,
-    and `NAME_relaxed.cif` with all sites relaxed.
+    and `NAME_relaxed.cif` with all sites relaxed. Files that an earlier run left for a host that
+    now has no candidate are removed, if it was this package that wrote them.
 
     Returns
     -------
@@ -213,10 +215,14 @@ def write_host_files(
     ranked = np.flatnonzero(samples.scalars["rank"] >= 0)
     if len(ranked):
         write_extxyz(samples[ranked], folder / CANDIDATES_FILENAME)
+    else:
+        (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)
     files = {}
     for index, name in enumerate(make_safe_names(result.label for result in results)):
         best = results[index].best
-        if best is not None:
+        if best is None:
+            remove_restored(folder, name)
+        else:
             host, in_host = results[index].host, results[index].in_host
             files[index] = write_restored(
                 best, folder, name, host=host, formats=formats, in_host=in_host

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from aiida_hpaint.calculations.ranking import format_table
-from aiida_hpaint.cli.restore.restore import report_restoration
+from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.restore.restore import refuse_to_replace, report_restoration
 from aiida_hpaint.cli.tables import (
     describe_notices,
     describe_unrestored,
@@ -18,6 +19,7 @@ from aiida_hpaint.cli.tables import (
     make_host_table,
 )
 from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.writing import FORMATS
 
 
 @pytest.fixture
@@ -103,3 +105,30 @@ def test_hosts_without_an_answer_end_with_exit_status_1(
 ) -> None:
     assert not report_restoration(checked, tmp_path, None, hosts=None)
     assert report_restoration(checked[:2], tmp_path, None, hosts=None)
+
+
+def test_files_of_an_earlier_run_do_not_stay_for_a_host_that_fails(
+    checked: StructureBatch, tmp_path: Path
+) -> None:
+    report_restoration(checked, tmp_path, None, hosts=None, formats=tuple(FORMATS))
+    before = {path.name for path in tmp_path.iterdir()}
+    assert len(before) > 2 * len(FORMATS)
+    (tmp_path / "2_relaxed.cif").write_text("data_mine")
+    failed = checked.with_scalars(rank=[1, 0, -1], status=["converged", "converged", "failed"])
+    report_restoration(failed, tmp_path, None, hosts=None)
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith("2")} == {
+        "2_relaxed.cif"
+    }
+    assert (tmp_path / "Li-H_a.cif").is_file()
+    nothing = checked.with_scalars(rank=[-1] * 3, status=["failed"] * 3)
+    report_restoration(nothing, tmp_path, None, hosts=None)
+    assert {path.name for path in tmp_path.iterdir()} == {"samples.csv", "2_relaxed.cif"}
+
+
+def test_results_never_replace_hosts(tmp_path: Path) -> None:
+    host = tmp_path / "brucite.cif"
+    host.write_text("data_x")
+    with pytest.raises(CommandError, match="is a host, which the result would replace"):
+        refuse_to_replace([str(host)], ["brucite"], tmp_path)
+    refuse_to_replace([str(host)], ["brucite"], tmp_path / "restored")
+    refuse_to_replace([str(host)], ["gypsum"], tmp_path)

@@ -171,13 +171,14 @@ def show(model: str) -> None:
     from rich.table import Table
 
     from aiida_hpaint.cli.console import make_console, silence_warnings
+    from aiida_hpaint.science.structures import escape_control_characters
 
     silence_warnings()
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for key, value in _describe(model):
-        table.add_row(key, value)
+    for row in _describe(model):
+        table.add_row(*map(escape_control_characters, row))
     make_console().print(table)
 
 
@@ -190,10 +191,12 @@ def _generators(cards: list[Any]) -> Table:
         get_generator,
         list_generators,
     )
+    from aiida_hpaint.science.structures import escape_control_characters
 
     table = Table("generator", "what it is", "sha256 or version", title="Generators (--generator)")
     for card in cards:
-        table.add_row(card.name, card.description, card.sha256[:12])
+        row = (card.name, card.description, card.sha256[:12])
+        table.add_row(*map(escape_control_characters, row))
     for one in list_generators():
         # Those of other packages are not imported for a list.
         about = get_generator(one.name).about if one.name in BUILT_IN else f"from {one.package}"

@@ -202,6 +202,10 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose files are relative to its folder."""
     values = read_mapping(path, "hosts: [host.cif]")
     hosts = values.get("hosts")
+    if not isinstance(hosts, str | list | None):
+        raise ValueError(f"{path}: hosts: {hosts!r} is neither a file nor a list of files")
+    if not isinstance(values.get("settings"), Mapping | None):
+        raise ValueError(f"{path}: settings: write keys and values, like {{keep: 2}}")
     patterns = [hosts] if isinstance(hosts, str) else hosts or []
     values["hosts"] = [name for one in patterns for name in _expand(path.parent, str(one))]
     if values.get("archive"):

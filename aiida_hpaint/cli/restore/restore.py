@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -64,6 +65,7 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
 
     task, node, recording, in_host = prepare_task(files, flags), None, None, None
+    refuse_to_replace(task.request.hosts, task.hosts.labels, flags["output"])
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
@@ -84,6 +86,27 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         click.echo(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
     if not all_restored:
         raise click.exceptions.Exit(1)
+
+
+def refuse_to_replace(sources: Sequence[str], labels: Sequence[str], output: Path) -> None:
+    """Refuse an output folder in which results would replace the files of the hosts.
+
+    Raises
+    ------
+    CommandError
+        If a file of results would have the path of a source.
+    """
+    from aiida_hpaint.science.structures import make_safe_names
+    from aiida_hpaint.science.structures.writing import list_names
+
+    own = {str(Path(source).resolve()) for source in sources}
+    for name in make_safe_names(labels):
+        for each in list_names(name):
+            if str((output / each).resolve()) in own:
+                raise CommandError(
+                    f"{output / each} is a host, which the result would replace: "
+                    "choose another folder with --output"
+                )
 
 
 def report_restoration(

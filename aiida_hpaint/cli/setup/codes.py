@@ -221,15 +221,11 @@ def _make_workload(flags: Mapping[str, Any]) -> Workload:
 
 def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the `metadata.options` of jobs that the options give."""
-    import yaml
-
     from aiida_hpaint.cli.setup.computer_settings import read_text
     from aiida_hpaint.cli.setup.remote_codes import add_gpu_options
+    from aiida_hpaint.cli.yaml_text import parse_yaml
 
-    try:
-        given = yaml.safe_load(read_text(flags.get("options")) or "") or {}
-    except yaml.YAMLError as error:
-        raise CommandError(f"--options is not YAML: {error}") from None
+    given = parse_yaml(read_text(flags.get("options")) or "", "--options") or {}
     if not isinstance(given, dict):
         raise CommandError("--options: write keys and values, like 'qos: high'")
     names = {"queue": "queue_name", "account": "account", "walltime": "max_wallclock_seconds"}

@@ -34,7 +34,7 @@ from aiida_hpaint.science.structures.safe_text import (
 )
 from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory
-from aiida_hpaint.science.structures.writing import write_cif, write_restored
+from aiida_hpaint.science.structures.writing import remove_restored, write_cif, write_restored
 
 __all__ = [
     "ACTIVE",
@@ -71,6 +71,7 @@ __all__ = [
     "read_hosts",
     "read_records",
     "remove_inserted",
+    "remove_restored",
     "remove_sites",
     "save_npz",
     "separate_usable_hosts",

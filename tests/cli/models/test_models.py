@@ -64,6 +64,19 @@ def test_a_broken_card_does_not_hide_the_others(own_models: Path) -> None:
     assert "broken.json is not a model card" in result.output
 
 
+def test_a_card_cannot_write_to_the_terminal(folder: Path, own_models: Path) -> None:
+    run("convert", str(folder), "--name", NAME)
+    [path] = own_models.rglob("*.json")
+    card = json.loads(path.read_text("utf-8"))
+    card["description"] = "good \x1b[2J\x1b]0;title\x07 model"
+    card["data"] = {**card.get("data", {}), "licence": "MIT\x1b[31m"}
+    path.write_text(json.dumps(card), "utf-8")
+    for output in (run("show", NAME).output, run("list").output):
+        assert "\x1b" not in output
+        assert "\x07" not in output
+        assert "\\x1b[2J" in output
+
+
 def test_fetch_convert_and_use(
     folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

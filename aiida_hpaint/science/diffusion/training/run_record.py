@@ -87,7 +87,7 @@ class RunRecorder(Callback):
             self._add_row(trainer)
         if step % self.save_every == 0:
             name = f"step={step}.ckpt" if self.keep_all else LAST_CHECKPOINT
-            trainer.save_checkpoint(self.folder / name)
+            self._save(trainer, self.folder / name)
         if self.deadline is not None:
             late = time.monotonic() > self.deadline
             # All processes have to stop after the same step, or those that go on wait for ever.
@@ -105,7 +105,14 @@ class RunRecorder(Callback):
         """Save the last checkpoint, before the averaged weights replace the others."""
         if trainer.global_step >= trainer.max_steps:
             self._add_row(trainer)
-        trainer.save_checkpoint(self.folder / LAST_CHECKPOINT)
+        self._save(trainer, self.folder / LAST_CHECKPOINT)
+
+    def _save(self, trainer: Trainer, path: Path) -> None:
+        """Save a checkpoint whole, or leave the earlier one: a copy may be cut short."""
+        part = path.with_name(f"{path.name}.part")
+        trainer.save_checkpoint(part)
+        if trainer.is_global_zero:
+            part.replace(path)
 
     def on_save_checkpoint(
         self, trainer: Trainer, module: LightningModule, checkpoint: dict[str, Any]

@@ -14,7 +14,10 @@ from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal, des
 from aiida_hpaint.science.structures.writing.shelx import format_shelx
 from aiida_hpaint.science.structures.writing.versions import INSERTED, RELAXED, Version
 
-__all__ = ["FORMATS", "write_restored"]
+__all__ = ["FORMATS", "list_names", "remove_restored", "write_restored"]
+
+_OURS = "hpaint"
+"""What all files of results name somewhere, and others hardly ever do."""
 
 _ENDINGS: Mapping[Version, str] = {INSERTED: "", RELAXED: "_relaxed"}
 
@@ -28,7 +31,9 @@ def _write_poscar(crystal: RestoredCrystal, path: Path) -> None:
 
     label = " ".join(crystal.structure.labels[0].split()) or "restored"
     structure = to_pymatgen(crystal.structure)[0]
-    text = Poscar(structure, comment=label, sort_structure=False).get_str(significant_figures=8)
+    text = Poscar(structure, comment=f"{label}, by aiida-hpaint", sort_structure=False).get_str(
+        significant_figures=8
+    )
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -62,6 +67,19 @@ FORMATS: Mapping[str, tuple[str, Callable[[RestoredCrystal, Path], None]]] = {
     "json": (".json", _write_json),
 }
 """Suffix of the files of each format, and the function that writes one."""
+
+
+def list_names(name: str) -> list[str]:
+    """Return the names of all files that one answer can have: of all formats and versions."""
+    endings = (*_ENDINGS.values(), "_dft")
+    return [f"{name}{ending}{suffix}" for ending in endings for suffix, _ in FORMATS.values()]
+
+
+def remove_restored(folder: Path, name: str) -> None:
+    """Remove what an earlier run wrote for a host, but no files that others wrote."""
+    for path in (folder / each for each in list_names(name)):
+        if path.is_file() and _OURS in path.read_text(encoding="utf-8", errors="replace"):
+            path.unlink()
 
 
 def write_restored(
