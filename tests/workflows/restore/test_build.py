@@ -197,7 +197,7 @@ def test_structures_that_cannot_be_hosts_leave_nothing_behind(structure: Any) ->
     from aiida_hpaint.science.structures import HostError
 
     before = QueryBuilder().append(ProcessNode).count()
-    with pytest.raises(HostError, match="rock salt: 900 inserted sites do not fit"):
+    with pytest.raises(HostError, match="rock salt: 900 inserted sites cannot fit"):
         build(structure.store(), add={"H": 900})
     with pytest.raises(ValueError, match="say what to add"):
         build(structure)

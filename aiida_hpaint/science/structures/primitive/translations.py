@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from ase.geometry import minkowski_reduce
 
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
@@ -58,6 +57,8 @@ class Translations:
         (3, 3) integers N, whose determinant is the number of translations: the given cell is N
         times the primitive one, whose vectors are the shortest that there are.
         """
+        from ase.geometry import minkowski_reduce  # here: ase costs a tenth of a second
+
         reduced, steps = minkowski_reduce(cell)
         inside = self.fractions @ np.linalg.inv(steps)
         inside -= np.rint(inside)
