@@ -59,7 +59,7 @@ class DispersionCorrected:
             f"{card.name} with dispersion", "dftd3.interface", INSTALL_COMMAND
         )
         try:
-            self._damping = interface.RationalDampingParam(method=functional)
+            self._damping = interface.RationalDampingParam(method=functional, atm=False)
         except RuntimeError as error:
             raise PotentialError(
                 f"{card.name}: {PACKAGE} has no D3(BJ) parameters of the functional "
