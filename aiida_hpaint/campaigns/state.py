@@ -23,7 +23,7 @@ from aiida_hpaint.campaigns.deduplication import (
     merge_known_hosts,
 )
 from aiida_hpaint.campaigns.group import CampaignGroup
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 __all__ = [
     "CampaignState",

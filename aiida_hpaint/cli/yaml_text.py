@@ -22,9 +22,7 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose one node, unless it is nested too deeply."""
         if self.depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(
-                None, None, f"more than {_DEEPEST} levels of nesting", self.peek_event().start_mark
-            )
+            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels of nesting")
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1

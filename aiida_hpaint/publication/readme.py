@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiida_hpaint import __version__
 from aiida_hpaint.publication.archive import ARCHIVE_FILE, Archive
 from aiida_hpaint.queries.provenance_record import JobRecord
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 __all__ = ["PublicationDetails", "format_readme"]
 

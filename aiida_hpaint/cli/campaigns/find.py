@@ -17,7 +17,7 @@ from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
 from aiida_hpaint.cli.campaigns.search import GROUP, Search, is_optimade
 from aiida_hpaint.cli.chunking import count_cores
 from aiida_hpaint.cli.settings import make_host_settings
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.databases import Finding, Verdict

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 _HELP = """Write the outcome of restorations on the nodes that their hosts come from.
 

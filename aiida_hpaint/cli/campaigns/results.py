@@ -10,7 +10,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.errors import CommandError
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode

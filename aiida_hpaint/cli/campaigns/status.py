@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli.campaigns.advice import give_advice
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode

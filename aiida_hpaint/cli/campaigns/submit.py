@@ -14,7 +14,7 @@ from aiida_hpaint.cli.restore.request import (
     read_request,
 )
 from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, HostSettings
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from aiida_hpaint.campaigns.sources import CampaignHosts

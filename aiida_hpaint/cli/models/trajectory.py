@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_hpaint.cli.errors import CommandError
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.structures import Recording

@@ -11,8 +11,8 @@ import numpy as np
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import MAX_ATOMIC_NUMBER, get_symbol
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, name_site
-from aiida_hpaint.science.structures.wording import format_count
 from aiida_hpaint.science.types import FloatArray, IntArray
+from aiida_hpaint.science.wording import format_count
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from aiida_hpaint.science.structures.budget.plausible_sites import (
 from aiida_hpaint.science.structures.budget.types import HydrogenBudget
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.records import Record
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 
 def determine_budget(

@@ -11,8 +11,8 @@ import numpy as np
 from aiida_hpaint.science.structures.disorder.images import Images, is_placed
 from aiida_hpaint.science.structures.records import ListedSite, Record, SpaceGroupName
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
-from aiida_hpaint.science.structures.wording import format_count
 from aiida_hpaint.science.types import IntArray
+from aiida_hpaint.science.wording import format_count
 
 
 def relist(images: Images, occupancies: Mapping[int, float], subgroup: IntArray) -> Record:

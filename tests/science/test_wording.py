@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_hpaint.science.structures.wording import format_count
+from aiida_hpaint.science.wording import format_count
 
 
 @pytest.mark.parametrize(
