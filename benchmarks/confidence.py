@@ -63,7 +63,7 @@ def main() -> None:
         coefficients=dict(zip(names, np.round(weights[1:], 3).tolist(), strict=True)),
         source=source,
     )
-    text = json.dumps(asdict(model), indent=2) + "\n"
+    text = json.dumps(asdict(model), indent=2, ensure_ascii=False) + "\n"
     print(text)
     list_surprises(rows, told[penalty], right)
     if options.write:
