@@ -86,6 +86,14 @@ def test_a_generator_of_another_package_is_named_by_its_version(plugin: Path) ->
     assert not is_complete({**identity, "model": {"name": "toy"}})
 
 
+def test_a_search_needs_the_identities_of_both_of_its_models() -> None:
+    whole, partial = {"name": "a", "sha256": "0" * 64}, {"name": "a"}
+    version = {"version": __version__}
+    assert is_complete({**version, "model": whole, "generator": whole})
+    assert not is_complete({**version, "model": whole, "generator": partial})
+    assert not is_complete({**version, "model": partial, "generator": whole})
+
+
 def test_code_under_development_is_named_by_its_content(empty_site: Path) -> None:
     info = install(empty_site)
     (info / "direct_url.json").write_text("{}")

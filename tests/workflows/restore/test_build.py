@@ -95,6 +95,24 @@ def test_a_second_potential_has_an_identity_of_its_own(brucite: StructureBatch) 
     assert last["identity"]["model"]["name"] == "sevennet-l3i5"
 
 
+def test_a_search_names_the_generator_unless_it_needs_none(brucite: StructureBatch) -> None:
+    plan = plan_of(build(brucite, protocol="balanced"))
+    search = plan["search"]["identity"].get_dict()
+    assert search["generator"] == plan["sample"]["identity"]["model"]
+    assert search["model"] == plan["relax_all"]["identity"]["model"]
+    assert plan["relax_all"]["settings"]["select"]["keep"] == load_protocol("balanced").keep
+    without = {"search": {"moves": ["random", "turned"]}}
+    plan = plan_of(build(brucite, protocol="balanced", overrides=without))
+    assert plan["search"]["identity"].get_dict() == plan["relax_all"]["identity"].get_dict()
+
+
+def test_the_model_goes_along_with_a_search(brucite: StructureBatch) -> None:
+    plan = plan_of(build(brucite, protocol="balanced", upload_model=True))
+    assert plan["search"]["model"].uuid == plan["sample"]["model"].uuid
+    generator = plan["search"]["settings"]["sampling"]["generator"]
+    assert generator == plan["sample"]["settings"]["generator"]
+
+
 def test_options_of_a_stage_are_added_to_the_defaults(brucite: StructureBatch) -> None:
     options = {
         "relax": {"queue_name": "gpu", "environment_variables": {"OMP_NUM_THREADS": "4"}},
