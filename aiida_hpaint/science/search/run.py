@@ -1,4 +1,4 @@
-"""The stage `search`: rounds for all hosts whose lowest arrangement is not sure."""
+"""The search: rounds for all hosts whose lowest arrangement is not sure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from aiida_hpaint.science.search.inputs import SearchInputs
 from aiida_hpaint.science.search.mix import count_wins
 from aiida_hpaint.science.search.moves import ORIGIN_DTYPE, is_possible
 from aiida_hpaint.science.search.rounds import OutOfTimeError, run_round, split_by_host
-from aiida_hpaint.science.stages import StageResult, StageTools
+from aiida_hpaint.science.stages import StageTools
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
@@ -39,16 +39,10 @@ _DEFAULTS: Mapping[str, Any] = {
 """Scalars that the search needs, and their values where earlier stages did not set them."""
 
 
-def search_hosts(
+def run_search(
     name: str, samples: StructureBatch, inputs: SearchInputs, tools: StageTools
-) -> StageResult:
-    """Make new arrangements, in rounds, for each host whose lowest one is not sure.
-
-    Adds the scalars `round` (0 before the search) and `found` (number of independent samples that
-    ended in the same arrangement), and samples of origins that `search.moves` lists. A host's
-    result depends on its own samples alone. A round that the deadline ends is dropped, and made
-    again when the stage is resumed: a sample of each host that goes on is marked as unfinished.
-    """
+) -> StructureBatch:
+    """Return all samples of the hosts after the search; see `search.stage.search_hosts`."""
     began, longest, spent = time.monotonic(), 0.0, 0
     history, before = samples.history, len(samples)
     known = [_collect(one, inputs) for one in split_by_host(_begin(name, samples))]
@@ -88,7 +82,7 @@ def search_hosts(
         "moves": count_moves(known),
     }
     together = replace(concatenate(parts), history=history) if parts else samples
-    return StageResult(together.with_history(record))
+    return together.with_history(record)
 
 
 def count_moves(known: list[Evidence]) -> dict[str, dict[str, int]]:
