@@ -54,7 +54,8 @@ def check_same(left: HostRow, right: HostRow) -> None:
     """Equal but for times; jobs share batches, so that floats differ by rounding."""
     known, found = left.model_dump(exclude={*TIMES}), right.model_dump(exclude={*TIMES})
     ours, theirs = known.pop("samples"), found.pop("samples")
-    for pair in [(known, found), *zip(ours, theirs, strict=True)]:
+    evidence = known.pop("evidence") or {}, found.pop("evidence") or {}
+    for pair in [(known, found), evidence, *zip(ours, theirs, strict=True)]:
         assert pair[0].keys() == pair[1].keys()
         for key, value in pair[0].items():
             same = close(value, pair[1][key]) if isinstance(value, float) else value == pair[1][key]
