@@ -20,6 +20,7 @@ QUICK: dict[str, Any] = {
     "symmetry": {"symmetrised": False, "wyckoff": 2, "refine": None},
     "checks": None,  # relaxations end early
     "score": None,
+    "search": None,
     "potential": {"device": "cpu"},
     "relax_inserted": {"max_steps": 2},
     "relax_all": {"max_steps": 1},
