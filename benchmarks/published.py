@@ -16,7 +16,7 @@ import numpy as np
 
 from aiida_hpaint.science.benchmark.references import read_references
 from aiida_hpaint.science.plausibility.check_answers import check_answers
-from aiida_hpaint.science.settings import CheckSettings, SymmetrySettings
+from aiida_hpaint.science.settings import CheckSettings
 
 
 def main() -> None:
@@ -31,8 +31,7 @@ def main() -> None:
         host=np.arange(size), status=["converged"] * size, max_force=np.zeros(size)
     )
     everything = np.ones(size, dtype=np.bool_)
-    tolerance = SymmetrySettings().tolerance
-    checked = check_answers(answers, found.hosts, everything, CheckSettings(), tolerance)
+    checked = check_answers(answers, found.hosts, everything, CheckSettings())
     passes = checked.scalars["passes"]
     for row in np.flatnonzero(~passes).tolist():
         failed = checked.metadata[row]["checks"]["failed"]

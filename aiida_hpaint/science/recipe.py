@@ -111,10 +111,7 @@ def plan_stages(settings: RestorationSettings) -> dict[str, Settings]:
 
 def plan_finish(settings: RestorationSettings) -> FinishInputs:
     """Return the inputs of `finish_restoration`, after all stages."""
-    symmetry = settings.symmetry
-    return FinishInputs(
-        checks=settings.checks, tolerance=symmetry.tolerance, refine=symmetry.refine
-    )
+    return FinishInputs(checks=settings.checks, refine=settings.symmetry.refine)
 
 
 def find_stage(name: str) -> Stage:

@@ -89,9 +89,6 @@ class FinishInputs(Settings):
     """All that the end of a restoration knows: how results are ranked, checked and refined."""
 
     checks: CheckSettings | None = CheckSettings()
-    tolerance: float = Field(
-        SymmetrySettings().tolerance, gt=0, description="tolerance of the symmetry of a host, Å"
-    )
     refine: float | None = Field(
         None, gt=0, description="largest displacement that makes a structure symmetric, Å"
     )
@@ -329,5 +326,5 @@ def finish_restoration(
     ranked = ranked.with_scalars(space_group=find_answer_groups(ranked, hosts, chosen))
     if inputs.checks is None:
         return add_confidence(ranked.with_scalars(passes=chosen), hosts)
-    checked = check_answers(ranked, hosts, chosen, inputs.checks, inputs.tolerance)
+    checked = check_answers(ranked, hosts, chosen, inputs.checks)
     return add_confidence(note_lower_failures(rank(checked)), hosts)

@@ -16,7 +16,7 @@ from aiida_hpaint.science.plausibility.hydrogen_checks import (
     check_protonation,
     check_rules,
 )
-from aiida_hpaint.science.settings import CheckSettings, SymmetrySettings
+from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.insertion import remove_sites
@@ -67,8 +67,7 @@ def audit_geometry(structure: StructureBatch) -> list[Alert]:
         If it has no H, or nothing else.
     """
     _, complete = remove_sites(structure)
-    tolerance = SymmetrySettings().tolerance
-    answer = make_answer(complete, complete, tolerance)
+    answer = make_answer(complete, complete)
     alerts = [
         Alert(_rate(found.name, found.fails), found.name, found.detail)
         for check in _CHECKS

@@ -83,14 +83,11 @@ class Answer:
         One structure: the candidate, whose first n sites are those of the host.
     parents : (m,)
         Site that carries each inserted site by the budget, -1 where nobody knows.
-    tolerance
-        Tolerance of symmetry, Å.
     """
 
     host: StructureBatch
     structure: StructureBatch
     parents: IntArray
-    tolerance: float
 
     @cached_property
     def relaxed_host(self) -> StructureBatch:
@@ -154,15 +151,13 @@ def list_names(names: Iterable[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def make_answer(host: StructureBatch, candidate: StructureBatch, tolerance: float) -> Answer:
+def make_answer(host: StructureBatch, candidate: StructureBatch) -> Answer:
     """Make an answer of a candidate and its host, each a batch of one structure.
 
     Parameters
     ----------
     host
         The host, with or without the sites to insert; these are left out.
-    tolerance
-        Tolerance of symmetry, Å.
 
     Raises
     ------
@@ -189,7 +184,7 @@ def make_answer(host: StructureBatch, candidate: StructureBatch, tolerance: floa
     parents = read_parents(candidate)
     known = parents != UNKNOWN
     parents[known] = np.argsort(order)[parents[known]]
-    return Answer(bare, ordered, parents, tolerance)
+    return Answer(bare, ordered, parents)
 
 
 def find_pairs(structure: StructureBatch, reach: float = REACH) -> Pairs:

@@ -48,7 +48,6 @@ def check_answers(
     hosts: StructureBatch,
     chosen: BoolArray,
     settings: CheckSettings,
-    tolerance: float,
 ) -> StructureBatch:
     """Check finished candidates, and say what was found.
 
@@ -62,8 +61,6 @@ def check_answers(
         Which samples are finished candidates.
     settings
         Limits of the checks.
-    tolerance
-        Tolerance of symmetry, Å.
 
     Returns
     -------
@@ -77,7 +74,7 @@ def check_answers(
     metadata = list(samples.metadata)
     for index in np.flatnonzero(chosen & samples.placed).tolist():
         host = hosts[rows[int(samples.scalars["host"][index])]]
-        answer = make_answer(host, samples[index], tolerance)
+        answer = make_answer(host, samples[index])
         found = check_answer(answer, settings)
         passes[index] = not any(one.fails for one in found)
         displacements[index] = host_checks.find_host_displacement(answer)
@@ -89,7 +86,7 @@ def check_answers(
     record = {
         "stage": "check",
         "version": __version__,
-        "settings": {**settings.model_dump(), "tolerance": tolerance},
+        "settings": settings.model_dump(),
         "checked": int(chosen.sum()),
         "passed": int(passes.sum()),
     }

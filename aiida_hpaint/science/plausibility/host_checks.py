@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import spglib
 
 from aiida_hpaint.science.plausibility.answers import Answer, Finding, Pairs, find_pairs, list_names
 from aiida_hpaint.science.plausibility.carriers import NONMETALS
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.structures.writing.crystal import describe_crystal
+from aiida_hpaint.science.structures.writing.versions import RELAXED
 from aiida_hpaint.science.types import BoolArray
 
 __all__ = [
@@ -135,20 +135,15 @@ def _have_no_neighbour(pairs: Pairs, near: BoolArray, size: int) -> BoolArray:
 
 
 def check_symmetry(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
-    """Compare the space group of the answer with that of the host."""
-    host, found = (_find_symmetry(one, answer.tolerance) for one in (answer.host, answer.structure))
-    if host is None or found is None or len(found.rotations) >= len(host.rotations):
+    """Compare the space group of the answer, which its file has, with that of the host."""
+    try:
+        found = describe_crystal(answer.structure, answer.host, RELAXED)
+    except ValueError:  # operations of the host that are no group: nothing to compare with
         return
-    detail = (
-        f"{found.international} ({found.number}), where the host without what was inserted has "
-        f"{host.international} ({host.number})"
-    )
-    yield Finding("lower symmetry", detail, fails=False)
-
-
-def _find_symmetry(structure: StructureBatch, tolerance: float) -> Any:
-    crystal: Any = (structure.cells[0], structure.frac_coords, structure.numbers)
-    return spglib.get_symmetry_dataset(crystal, symprec=tolerance)
+    if not found.keeps_symmetry:
+        symmetry = found.symmetry
+        kept = f"{len(symmetry.kept)} of {symmetry.tried} operations of the host are kept"
+        yield Finding("lower symmetry", f"{found.names}: {kept}", fails=False)
 
 
 def check_convergence(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from aiida.orm import StructureData
 
 from aiida_hpaint.data.structure_batch import read_structure
 from aiida_hpaint.science.plausibility.check_answers import check_answers
-from aiida_hpaint.science.settings import CheckSettings, SymmetrySettings
+from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -37,8 +37,7 @@ def read_restored(structure: StructureData, host: StructureBatch) -> StructureBa
         host=[0], status=[SampleStatus.CONVERGED.value], max_force=[np.nan]
     )
     alone = replace(host, scalars={})
-    tolerance = SymmetrySettings().tolerance
-    return check_answers(answer, alone, np.array([True]), CheckSettings(), tolerance)
+    return check_answers(answer, alone, np.array([True]), CheckSettings())
 
 
 def check_restored(structure: StructureData, host: StructureData) -> dict[str, Any]:
