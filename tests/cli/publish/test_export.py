@@ -183,7 +183,7 @@ def test_a_running_child_is_named(tmp_path: Path) -> None:
     child.store()
     provenance_examples.returned(graph, {"samples": restored.outputs.samples})
     result = run(graph.seal().pk, "-o", tmp_path / "out")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert f"Stage<sample> {child.pk} has not ended yet" in result.output
     child.seal()
 
