@@ -14,6 +14,10 @@ _DEEPEST = 50
 """Most levels of nesting; settings have five."""
 
 
+class _RefusedError(yaml.MarkedYAMLError):
+    """YAML that is well-formed, and refused."""
+
+
 class _StrictLoader(yaml.SafeLoader):
     """A loader of plain values that refuses keys that are given twice, and deep nesting."""
 
@@ -22,7 +26,7 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose one node, unless it is nested too deeply."""
         if self.depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem=f"more than {_DEEPEST} levels of nesting")
+            raise _RefusedError(problem=f"more than {_DEEPEST} levels of nesting")
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
@@ -36,7 +40,7 @@ class _StrictLoader(yaml.SafeLoader):
                 continue
             key: Any = self.construct_object(key_node, deep=True)
             if isinstance(key, Hashable) and key in seen:
-                raise yaml.MarkedYAMLError(
+                raise _RefusedError(
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
                 )
             if isinstance(key, Hashable):
@@ -64,7 +68,8 @@ def parse_yaml(text: str, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}" if mark is not None else ""
-        raise ValueError(f"{name}{where}: {error.problem}") from None
+        kind = "" if isinstance(error, _RefusedError) else " is not YAML"
+        raise ValueError(f"{name}{kind}{where}: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{name} is not YAML: {error}") from None
 

@@ -28,7 +28,7 @@ def test_plain_values_are_read() -> None:
         ("a: 1\nb: 2\na: 3", "x.yaml, line 3: the key 'a' is given twice"),
         ("[" * 5000, "more than 50 levels of nesting"),
         ("{a: " * 5000, "more than 50 levels of nesting"),
-        ("a: [1", "x.yaml, line 1"),
+        ("a: [1", "x.yaml is not YAML, line 1"),
         ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
     ],
 )

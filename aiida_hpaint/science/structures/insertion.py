@@ -44,7 +44,7 @@ def parse_insert(text: str) -> dict[str, int]:
             raise ValueError(f"{symbol} is given twice in {text!r}: give its total once")
         number = float(match[2]) if match[2].count(".") < 2 else float("nan")
         counts.update(_checked({symbol: int(number) if number.is_integer() else number}))
-    return counts
+    return _checked(counts)
 
 
 def add_sites(

@@ -83,7 +83,7 @@ def build_training(
     return made
 
 
-def _add_source(source: Source, key: str, files: Files) -> dict[str, str]:
+def _add_source(source: Source, key: str, files: Files) -> dict[str, Any]:
     """Return the source as a job sees it; local data are added to the files to upload."""
     path = source.path.expanduser().absolute()
     if not path.exists():
@@ -91,7 +91,7 @@ def _add_source(source: Source, key: str, files: Files) -> dict[str, str]:
     found = hash_source(path)
     if source.sha256 not in ("", found):
         raise ValueError(f"{path} has the sha256 {found[:12]}..., not {source.sha256[:12]}...")
-    named = {"sha256": found, "name": source.name or path.name}
+    named = {"sha256": found, "name": source.name or path.name, "weight": source.weight}
     if path.is_dir():
         files[key] = FolderData(tree=str(path))
         return {"path": key, **named}
@@ -101,7 +101,7 @@ def _add_source(source: Source, key: str, files: Files) -> dict[str, str]:
     return {"path": sent, **named}
 
 
-def _describe_remote_source(source: Source) -> dict[str, str]:
+def _describe_remote_source(source: Source) -> dict[str, Any]:
     if not source.sha256 or not Path(source.path).is_absolute():
         raise ValueError(
             f"there is no local file {source.path}; for data on the remote computer, give "

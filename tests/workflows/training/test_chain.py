@@ -49,16 +49,23 @@ def test_data_are_sent_or_stay_where_they_are(tmp_path: Path) -> None:
         for key in ("num_atoms", "atomic_numbers"):
             np.save(cache / f"{key}.npy", data[key])
     there = {"path": "/there/more.npz", "sha256": "0" * 64}
-    inputs = build(settings(data=[CRYSTALS, cache, there], held_out=CRYSTALS))._inputs(prune=True)
+    inputs = build(
+        settings(data=[CRYSTALS, {"path": cache, "weight": 2}, there], held_out=CRYSTALS)
+    )._inputs(prune=True)
     sent = inputs["files"]
     assert isinstance(sent["data_0"], SinglefileData)
     assert isinstance(sent["data_1"], FolderData)
     assert sorted(sent) == ["data_0", "data_1", "held_out_0"]
     seen = inputs["settings"].get_dict()
     assert seen["data"] == [
-        {"path": "data_0.npz", "sha256": hash_source(CRYSTALS), "name": "crystals.npz"},
-        {"path": "data_1", "sha256": hash_source(cache), "name": "cache"},
-        {**there, "name": "more.npz"},
+        {
+            "path": "data_0.npz",
+            "sha256": hash_source(CRYSTALS),
+            "name": "crystals.npz",
+            "weight": 1.0,
+        },
+        {"path": "data_1", "sha256": hash_source(cache), "name": "cache", "weight": 2.0},
+        {**there, "name": "more.npz", "weight": 1.0},
     ]
     assert seen["output"] == "training"
     assert inputs["identity"].get_dict() == {"version": __version__}
