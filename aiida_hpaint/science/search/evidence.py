@@ -71,6 +71,21 @@ class Evidence:
         return rows[np.argsort(self.energies[rows], kind="stable")]
 
     @property
+    def is_saturated(self) -> bool:
+        """Whether the last round found nothing lower, only the lowest arrangement again."""
+        if not self.round or not len(self.lowest):
+            return False
+        lowest = int(self.lowest[0])
+        rounds = self.samples.scalars["round"]
+        again = (self.groups == lowest) & (rounds == self.round)
+        return bool(rounds[lowest] < self.round and again.any())
+
+    @cached_property
+    def repeats(self) -> int:
+        """Number of samples, of whatever origin, that ended in the lowest arrangement."""
+        return int((self.groups == self.lowest[0]).sum()) if len(self.lowest) else 0
+
+    @property
     def unseen(self) -> float:
         """Estimated probability that the next sample ends in an arrangement not seen before."""
         drawn = self.groups[self.samples.scalars["origin"] == GENERATED]
@@ -96,10 +111,14 @@ class Evidence:
         """Return whether the lowest arrangement is sure.
 
         It was found as often as the settings ask for, or more than once where hardly anything new
-        is to be expected.
+        is to be expected, or whatever a whole round tried only led back to it.
         """
         found = int(self.found[self.lowest[0]]) if len(self.lowest) else 0
-        return found >= settings.agreement or (found > 1 and self.unseen < settings.unseen)
+        return (
+            found >= settings.agreement
+            or (found > 1 and self.unseen < settings.unseen)
+            or (self.is_saturated and self.repeats >= settings.rediscoveries)
+        )
 
     def asks_for_more(self, settings: SearchSettings) -> bool:
         """Return whether another round is to be made for the host."""

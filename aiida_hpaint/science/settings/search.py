@@ -28,6 +28,12 @@ class SearchSettings(Settings):
         description="share of samples of the generator that end where no other does, below which "
         "two that end in the lowest arrangement suffice",
     )
+    rediscoveries: int = Field(
+        6,
+        ge=1,
+        description="number of samples of whatever origin that end in the lowest arrangement, after "
+        "a round that found nothing lower, at which the search of a host ends",
+    )
     rounds: int = Field(4, ge=0, description="largest number of rounds; 0 only counts agreement")
     evaluations: int = Field(
         1000,

@@ -105,3 +105,17 @@ def test_shares_sum_up_and_follow_what_moves_found() -> None:
 def test_an_energy_that_is_hardly_lower_is_no_success() -> None:
     evidence = collect(sample(0, 0.0, -3.0), sample(1, 0.5, -3.001, origin="random", round=1))
     assert count_wins(evidence) == {}
+
+
+def test_a_round_that_only_leads_back_suffices() -> None:
+    settings = SearchSettings(agreement=3, unseen=0.0, rediscoveries=3)
+    proposed = [sample(0, 0.0, -3.0, origin="wyckoff"), sample(1, 0.5, -1.0)]
+    again = [sample(n, 0.0, -3.0, origin="inpainted", round=1) for n in (2, 3)]
+    assert not collect(*proposed).suffices(settings)
+    assert collect(*proposed, *again).suffices(settings)
+    assert not collect(*proposed, again[0]).suffices(settings)
+    # The last round found something lower, or nothing of the kind.
+    lower = sample(4, 0.8, -4.0, origin="inpainted", round=1)
+    assert not collect(*proposed, *again, lower).suffices(settings)
+    elsewhere = sample(5, 0.5, -1.0, origin="inpainted", round=2)
+    assert not collect(*proposed, *again, elsewhere).suffices(settings)
