@@ -31,8 +31,8 @@ class SearchSettings(Settings):
     rediscoveries: int = Field(
         6,
         ge=1,
-        description="number of samples of whatever origin that end in the lowest arrangement, after "
-        "a round that found nothing lower, at which the search of a host ends",
+        description="number of samples of whatever origin that end in the lowest arrangement at "
+        "which the search of a host ends, after a round that found nothing lower",
     )
     rounds: int = Field(4, ge=0, description="largest number of rounds; 0 only counts agreement")
     evaluations: int = Field(
