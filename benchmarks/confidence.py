@@ -39,10 +39,22 @@ def main() -> None:
     """Fit, print how well hosts that were left out are told, and write the coefficients."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="+", help="folders of benchmarks")
+    parser.add_argument(
+        "--swapped",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of references whose half `final` is the one to choose on, as of the minerals",
+    )
     parser.add_argument("--note", default="", help="what else is to be known of the benchmarks")
     parser.add_argument("--write", action="store_true", help="replace those of the package")
     options = parser.parse_args()
-    rows = [row for folder in options.folders for row in read_tuning_rows(folder)]
+    by_folder = {
+        folder.name: read_tuning_rows(folder, half)
+        for half, folders in (("tune", options.folders), ("final", options.swapped))
+        for folder in folders
+    }
+    rows = [row for found in by_folder.values() for row in found]
     names = list(SIGNS)
     found = [compute_features(Evidence(**(row.evidence or {}))) for row in rows]
     features = np.array([[one[name] for name in names] for one in found])
@@ -53,7 +65,7 @@ def main() -> None:
     figures = describe(told[penalty], right)
     weights = fit(features, right, penalty)
     source = {
-        "benchmarks": {folder.name: len(read_tuning_rows(folder)) for folder in options.folders},
+        "benchmarks": {name: len(found) for name, found in by_folder.items()},
         "note": options.note,
         "penalty": penalty,
         "cross_validation": figures,
@@ -70,7 +82,7 @@ def main() -> None:
         (Path(confidence.__file__).parent / "coefficients.json").write_text(text, encoding="utf-8")
 
 
-def read_tuning_rows(folder: Path) -> list[HostRow]:
+def read_tuning_rows(folder: Path, expected: str = "tune") -> list[HostRow]:
     """Return the hosts of a benchmark that have an answer.
 
     Raises
@@ -79,8 +91,8 @@ def read_tuning_rows(folder: Path) -> list[HostRow]:
         If its references are not of the half that settings may be chosen on.
     """
     half = json.loads((folder / SETTINGS).read_text(encoding="utf-8")).get("half")
-    if half != "tune":
-        raise ValueError(f"{folder} has the half {half!r}: fit to benchmarks with --half tune")
+    if half != expected:
+        raise ValueError(f"{folder} has the half {half!r}: fit to those with --half {expected}")
     return [row for row in read_rows(folder) if row.evidence is not None]
 
 
