@@ -110,7 +110,7 @@ def test_a_campaign_survives_its_worker_and_goes_on_without_repeating(
     # While it runs, one host more: the others are known.
     path = write(tmp_path, hosts, name, seed, cheap_options())
     told = run("submit", path)
-    assert "To restore: 1 hosts in 1 chunks" in told
+    assert "To restore: 1 host in 1 chunk" in told
     _, second = controllers(name)
     until(lambda: chunks_of(first), "chunks", TIMEOUT)
     assert "running (node" in run("status", name)
@@ -169,12 +169,12 @@ def test_a_chunk_that_fails_does_not_stop_the_others_and_is_repeated_alone(
     assert (summary["n_restored"], summary["n_failed"]) == (1, 1)
     assert list(summary["failed"].values()) == [["poison"]]
     shown = run("status", name)
-    assert "failed   1 hosts: it ended without a result" in shown
+    assert "failed   1 host: it ended without a result" in shown
     assert "ask for more memory or walltime" in shown
 
     # Options of jobs are no settings of the result: the other host is known.
     path = write(tmp_path, hosts, name, seed, cheap_options())
-    assert "To restore: 1 hosts" in run("submit", path)
+    assert "To restore: 1 host" in run("submit", path)
     _, second = controllers(name)
     finished(second, TIMEOUT)
     assert [chunk.inputs.graph_inputs.hosts.batch.labels for chunk in chunks_of(second)] == [
