@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from aiida_hpaint.science.benchmark.measure import load_models, relax_reference
+from aiida_hpaint.science.benchmark.measure import load_models
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.evaluation import is_match, select_lowest
 from aiida_hpaint.science.evaluation.success import estimate_rate
 from aiida_hpaint.science.recipe import run_stage
 from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.restoration import relax_reference
 from aiida_hpaint.science.settings import RelaxationSettings, RestorationSettings
 from aiida_hpaint.science.stages import RelaxationInputs, propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch

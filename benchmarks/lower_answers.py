@@ -22,13 +22,13 @@ import numpy as np
 import torch
 
 from aiida_hpaint.science.benchmark import References, read_references
-from aiida_hpaint.science.benchmark.measure import load_models, relax_reference
+from aiida_hpaint.science.benchmark.measure import load_models
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.evaluation.matching import compare, is_host_match
 from aiida_hpaint.science.evaluation.success import estimate_rate
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.relaxation import relax
-from aiida_hpaint.science.restoration import relax_and_rank
+from aiida_hpaint.science.restoration import relax_and_rank, relax_reference
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch

@@ -30,7 +30,7 @@ sys.path[:0] = [str(ROOT / "tests" / "helpers")]
 from espresso import missing, potential, pseudo_folder  # noqa: E402
 
 from aiida_hpaint.science.benchmark import read_references  # noqa: E402
-from aiida_hpaint.science.benchmark.measure import load_models, relax_reference  # noqa: E402
+from aiida_hpaint.science.benchmark.measure import load_models  # noqa: E402
 from aiida_hpaint.science.benchmark.references import References  # noqa: E402
 from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host  # noqa: E402
 from aiida_hpaint.science.diffusion import generate  # noqa: E402
@@ -42,7 +42,10 @@ from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
 from aiida_hpaint.science.evaluation.equivalence import compute_site_distances  # noqa: E402
 from aiida_hpaint.science.evaluation.matching import compare  # noqa: E402
 from aiida_hpaint.science.protocols import load_protocol  # noqa: E402
-from aiida_hpaint.science.restoration import relax_and_rank  # noqa: E402
+from aiida_hpaint.science.restoration import (  # noqa: E402
+    relax_and_rank,
+    relax_reference,
+)
 from aiida_hpaint.science.settings import PinballSettings, RestorationSettings  # noqa: E402
 from aiida_hpaint.science.stages import propose_and_filter  # noqa: E402
 from aiida_hpaint.science.structures import StructureBatch  # noqa: E402

@@ -22,6 +22,7 @@ from aiida_hpaint.science.stages import (
 from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.primitive import choose_searches, expand_samples
+from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory, join_recordings
 from aiida_hpaint.science.types import Progress
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Restoration",
     "relax_and_rank",
+    "relax_reference",
     "restore",
     "restore_batch",
     "restore_from_starting_points",
@@ -255,6 +257,20 @@ def relax_and_rank(
     searches = [samples] if isinstance(samples, StructureBatch) else list(samples)
     before = searches[0] if hosts is None else hosts
     return _run_stages(before, searches, settings, tools, skip=(SAMPLE,)).samples
+
+
+def relax_reference(
+    reference: StructureBatch, settings: RestorationSettings, potential: Potential | None = None
+) -> StructureBatch:
+    """Relax one complete structure like candidates in the last stage.
+
+    The potential is the one that ranks them, or the object that is given in its place: energies by
+    another one could not be compared.
+    """
+    from aiida_hpaint.science.relaxation import relax
+
+    start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
+    return relax(start, settings.final_relaxation, potential or settings.ranking_potential)
 
 
 def _run_stages(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.restore.complete import read_complete
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.audit import Alert
@@ -53,24 +53,21 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) -> None:
     """Look for doubtful hydrogen in complete structures."""
-    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.console import open_progress, silence_warnings
     from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.protocols import load_protocol
     from aiida_hpaint.science.recipe import load_tools
-    from aiida_hpaint.science.structures import read_hosts
-    from aiida_hpaint.science.structures.batch import concatenate
 
     silence_warnings()
     settings = load_protocol(flags["protocol"], collect_overrides(flags)) if restores else None
     if settings is not None:
         load_tools(settings)
-    structures = concatenate([replace(read_hosts(file), scalars={}) for file in files])
-    found = {
-        f"{label} ({row + 1})" if structures.labels.count(label) > 1 else label: _audit(
-            structures[row], settings
-        )
-        for row, label in enumerate(structures.labels)
-    }
+    structures, found = read_complete(files), {}
+    with open_progress() as show:
+        for row, label in enumerate(structures.labels):
+            found[label] = _audit(structures[row], settings)
+            if settings is not None:
+                show("structures", row + 1, len(structures))
     if as_json:
         listed = {label: [alert.as_json() for alert in alerts] for label, alerts in found.items()}
         click.echo(json.dumps(listed, indent=2))

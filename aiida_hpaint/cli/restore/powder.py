@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+
+from aiida_hpaint.cli.restore.complete import read_complete
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.diffraction import Agreement, Measurement, Radiation
@@ -102,8 +103,8 @@ def powder(
         check_format(output)
     if limits[0] >= limits[1]:
         raise click.BadParameter(f"{limits[0]:g} is not below {limits[1]:g}", param_hint="--range")
-    structures = _read_complete(files)
-    measurement = None if measured is None else _cut(read_measurement(measured), limits)
+    structures = read_complete(files)
+    measurement = None if measured is None else read_measurement(measured).cut(*limits)
     radiation, assumed = _choose_radiation(measurement, **flags)
     reflections = [compute_reflections(one, radiation, limits[1]) for one in structures]
     if measurement is None:
@@ -114,36 +115,6 @@ def powder(
     for note in (*measurement.notes, *assumed):
         click.echo(f"Note: {note}", err=True)
     _show_agreement(structures, reflections, radiation, measurement, output, as_json)
-
-
-def _read_complete(files: tuple[Path, ...]) -> StructureBatch:
-    """Read structures all of whose sites have positions."""
-    from aiida_hpaint.science.structures import read_hosts
-    from aiida_hpaint.science.structures.batch import concatenate
-
-    found = concatenate([replace(read_hosts(file), scalars={}) for file in files])
-    for row, placed in enumerate(found.placed):
-        if not placed:
-            raise click.UsageError(
-                f"{found.labels[row]}: sites to insert have no positions: restore it first"
-            )
-    return found
-
-
-def _cut(measurement: Measurement, limits: tuple[float, float]) -> Measurement:
-    """Return the measured points within the limits."""
-    inside = (measurement.two_theta >= limits[0]) & (measurement.two_theta <= limits[1])
-    if inside.sum() < 20:
-        raise click.BadParameter(
-            f"{inside.sum()} measured points are between {limits[0]:g} and {limits[1]:g}°",
-            param_hint="--range",
-        )
-    return replace(
-        measurement,
-        two_theta=measurement.two_theta[inside],
-        intensities=measurement.intensities[inside],
-        errors=measurement.errors[inside],
-    )
 
 
 def _choose_radiation(
@@ -188,22 +159,22 @@ def _show_distinction(
     from aiida_hpaint.science.diffraction import (
         PeakShape,
         compute_profile,
-        count_distinguishing_counts,
+        estimate_needed_counts,
     )
     from aiida_hpaint.science.diffraction.figure import draw_patterns
 
     grid = np.arange(limits[0], limits[1], width / 5)
     shape = PeakShape(w=width**2)
     profiles: FloatArray = np.stack([compute_profile(one, grid, shape) for one in reflections])
-    counts = count_distinguishing_counts(profiles)
+    counts = estimate_needed_counts(profiles)
     if as_json:
         finite = [[None if not np.isfinite(n) else float(n) for n in row] for row in counts]
         found = {"radiation": _describe(radiation), "labels": list(structures.labels)}
         click.echo(json.dumps({**found, "counts": finite}, indent=2))
     else:
         table = Table("if this is right", title=f"Counts that tell apart: {_describe(radiation)}")
-        for place, label in enumerate(structures.labels):
-            table.add_column(f"{place}: {label}", justify="right", overflow="fold")
+        for place in range(len(structures)):
+            table.add_column(str(place), justify="right")
         for place, label in enumerate(structures.labels):
             cells = ("-" if a == place else _count(n) for a, n in enumerate(counts[place]))
             table.add_row(f"{place}: {label}", *cells)

@@ -168,7 +168,7 @@ def _watch(nodes: Sequence[ProcessNode]) -> None:
 
 def _read_answer(node: ProcessNode, host: StructureBatch) -> StructureBatch | None:
     """Return the checked structure of a work chain that got to its end; None for others."""
-    from aiida_hpaint.workflows.restore_hydrogen.checks import read_restored
+    from aiida_hpaint.calculations.restored_by_dft import read_restored
 
     if "report" not in node.outputs or node.outputs.report["status"] != "finished":
         return None

@@ -6,8 +6,7 @@ import numpy as np
 
 from aiida_hpaint.science.audit.alerts import Alert, Level
 from aiida_hpaint.science.evaluation.matching import compare
-from aiida_hpaint.science.relaxation import relax
-from aiida_hpaint.science.restoration import restore_batch
+from aiida_hpaint.science.restoration import relax_reference, restore_batch
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import StageTools
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -32,7 +31,7 @@ def audit_by_restoring(
 ) -> list[Alert]:
     """Remove the H of a complete structure, restore it, and compare energies and positions.
 
-    The structure itself is relaxed like the last stage of the restoration, by the same potential.
+    The structure itself is relaxed like the candidates, by the potential that ranks these.
 
     Raises
     ------
@@ -43,12 +42,12 @@ def audit_by_restoring(
     """
     tools = tools or StageTools()
     hosts, complete = remove_sites(structure)
-    start = complete.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
-    potential = tools.potential or settings.potential
-    relaxed = relax(start, settings.final_relaxation, potential)
+    relaxed = relax_reference(complete, settings, tools.potential)
     status = SampleStatus(str(relaxed.scalars["status"][0]))
     if status not in RELAXED:
-        return [Alert("A", "it cannot be relaxed", f"{settings.potential.name}: {status.value}")]
+        return [
+            Alert("A", "it cannot be relaxed", f"{settings.ranking_potential.name}: {status.value}")
+        ]
     alerts = []
     moved = float(compare(relaxed, complete).site_distances.max())
     if moved > MOVED:
@@ -56,7 +55,7 @@ def audit_by_restoring(
     best = restore_batch(hosts, settings, tools).best
     if not len(best):
         return [*alerts, Alert("G", "not restored", "no candidate passes the checks")]
-    return sorted([*alerts, _compare_energies(best, relaxed, settings.potential.name)])
+    return sorted([*alerts, _compare_energies(best, relaxed, settings.ranking_potential.name)])
 
 
 def _compare_energies(best: StructureBatch, relaxed: StructureBatch, potential: str) -> Alert:

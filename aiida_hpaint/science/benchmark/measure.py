@@ -13,14 +13,12 @@ from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.sampling.generators import get_generator
-from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
-from aiida_hpaint.science.restoration import relax_and_rank
+from aiida_hpaint.science.restoration import relax_and_rank, relax_reference
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.primitive import choose_searches, expand_samples
-from aiida_hpaint.science.structures.status import SampleStatus
 
 
 def measure_host(
@@ -80,12 +78,6 @@ def measure_host(
         name: evaluate_single_points(samples, target, some) for name, some in potentials.items()
     }
     return row.model_copy(update={"potentials": found})
-
-
-def relax_reference(reference: StructureBatch, settings: RestorationSettings) -> StructureBatch:
-    """Relax a reference like candidates in the last stage, with the potential that ranks them."""
-    start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
-    return relax(start, settings.final_relaxation, settings.ranking_potential)
 
 
 def load_models(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -58,6 +58,27 @@ class Measurement:
     wavelength: float | None = None
     notes: tuple[str, ...] = ()
 
+    def cut(self, low: float, high: float) -> Measurement:
+        """Return the points between two angles 2θ, degrees.
+
+        Raises
+        ------
+        ValueError
+            If hardly any are left.
+        """
+        inside = (self.two_theta >= low) & (self.two_theta <= high)
+        if inside.sum() < _LEAST_POINTS:
+            raise ValueError(
+                f"{inside.sum()} measured points are between {low:g} and {high:g}°: give a range "
+                f"within {self.two_theta[0]:g} and {self.two_theta[-1]:g}°"
+            )
+        return replace(
+            self,
+            two_theta=self.two_theta[inside],
+            intensities=self.intensities[inside],
+            errors=self.errors[inside],
+        )
+
 
 def read_measurement(path: Path) -> Measurement:
     """Read a measured powder pattern.
@@ -111,21 +132,20 @@ def _read_block(block: cif.Block) -> FloatArray | None:
     if angles is not None:
         positions = np.array([_to_number(text) for text in angles])
     else:
-        start = next(
-            (
-                limits
-                for limits in (
-                    [parse_number(block.find_value(f"{name}{end}")) for end in ("min", "max")]
-                    for name in _RANGES
-                )
-                if None not in limits
-            ),
-            None,
-        )
-        if start is None:
+        ends = _read_range(block)
+        if ends is None:
             return None
-        positions = np.linspace(start[0] or 0.0, start[1] or 0.0, len(intensities))
+        positions = np.linspace(*ends, len(intensities))
     return np.stack([positions, intensities], axis=1) if len(positions) == len(values) else None
+
+
+def _read_range(block: cif.Block) -> tuple[float, float] | None:
+    """Return the first and the last angle of a pattern in constant steps."""
+    for name in _RANGES:
+        low, high = (parse_number(block.find_value(f"{name}{end}")) for end in ("min", "max"))
+        if low is not None and high is not None:
+            return low, high
+    return None
 
 
 def _to_number(text: str) -> float:
@@ -154,8 +174,6 @@ def _make_measurement(name: str, table: FloatArray, notes: tuple[str, ...]) -> M
 
 def _add_radiation(measurement: Measurement, block: cif.Block) -> Measurement:
     """Add what the CIF says of the radiation."""
-    from dataclasses import replace
-
     wavelengths = block.find_values("_diffrn_radiation_wavelength")
     probe = (
         f"{block.find_value('_diffrn_radiation_probe')} "

@@ -28,8 +28,8 @@ def share_out(evidence: Evidence, moves: Sequence[str], count: int) -> dict[str,
     A move that found new lowest arrangements gets more, one that was tried in vain less.
     """
     wins = count_wins(evidence)
-    rounds = np.maximum(evidence.samples.scalars["round"], 0)
-    origins = evidence.samples.scalars["origin"][rounds > 0].tolist()
+    scalars = evidence.samples.scalars
+    origins = scalars["origin"][scalars["round"] > 0].tolist()
     weights = np.array(
         [
             WEIGHTS[move] * (1 + REWARD * wins.get(move, 0)) / (1 + origins.count(move) / count)

@@ -21,6 +21,7 @@ from aiida_quantumespresso.calculations.pw import PwCalculation
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.peaks import take_arrangement
+from aiida_hpaint.calculations.restored_by_dft import check_restored
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings
@@ -33,7 +34,6 @@ from aiida_hpaint.workflows.dft.results import (
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, load_hydrogen_settings
-from aiida_hpaint.workflows.restore_hydrogen.checks import check_restored
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 
 __all__ = ["RestoreHydrogenWorkChain"]
@@ -229,7 +229,7 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
         if not self.ctx.final.is_finished_ok:
             message = found.report["message"]
             return self._fail("ERROR_FINAL_RELAXATION_FAILED", message=message)
-        checks = check_restored(self.ctx.structure, self.inputs.structure)
+        checks = check_restored(self.ctx.structure, self.inputs.structure).get_dict()
         self._attach("finished", final=found.report, checks=checks)
         if not checks["failed"]:
             return None

@@ -14,7 +14,7 @@ from aiida_hpaint.science.diffraction import (
     Radiation,
     compute_profile,
     compute_reflections,
-    count_distinguishing_counts,
+    estimate_needed_counts,
     fit_pattern,
     read_measurement,
 )
@@ -98,7 +98,7 @@ def test_neutrons_tell_apart_what_x_rays_hardly_do() -> None:
     for radiation in (DEUTERIUM, Radiation()):
         pair = [compute_reflections(one, radiation) for one in (right, make_wrong(right))]
         profiles = np.stack([compute_profile(one, GRID, PeakShape()) for one in pair])
-        needed[radiation.kind] = count_distinguishing_counts(profiles)
+        needed[radiation.kind] = estimate_needed_counts(profiles)
     assert needed["x-ray"][0, 1] > 100 * needed["neutron"][0, 1]
     assert np.isinf(np.diag(needed["neutron"])).all()
 

@@ -1,12 +1,12 @@
-"""Checks of a structure that density-functional theory restored."""
+"""Checks of a structure that density-functional theory restored, as those of other answers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from aiida.orm import StructureData
+from aiida.engine import calcfunction
+from aiida.orm import Dict, StructureData
 
 from aiida_hpaint.data.structure_batch import read_structure
 from aiida_hpaint.science.plausibility.check_answers import check_answers
@@ -40,7 +40,7 @@ def read_restored(structure: StructureData, host: StructureBatch) -> StructureBa
     return check_answers(answer, alone, np.array([True]), CheckSettings())
 
 
-def check_restored(structure: StructureData, host: StructureData) -> dict[str, Any]:
-    """Return what checks of a restored structure found, as JSON: `failed` and `notices`."""
-    checks: dict[str, Any] = read_restored(structure, read_structure(host)).metadata[0]["checks"]
-    return checks
+@calcfunction
+def check_restored(structure: StructureData, host: StructureData) -> Dict:
+    """Return what checks of a restored structure found: `failed` and `notices`."""
+    return Dict(read_restored(structure, read_structure(host)).metadata[0]["checks"])

@@ -11,7 +11,7 @@ import pytest
 
 from aiida_hpaint.science.structures import prepare_hosts, read_hosts, remove_inserted, to_pymatgen
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 BRUCITE = ROOT / "examples" / "hosts" / "brucite.cif"
 
 
@@ -35,7 +35,7 @@ def make_nodes(moves: list[float]) -> tuple[Any, Any, Any]:
 
 @pytest.mark.usefixtures("profile")
 def test_a_good_answer_passes_and_a_stray_atom_fails() -> None:
-    from aiida_hpaint.workflows.restore_hydrogen.checks import check_restored, read_restored
+    from aiida_hpaint.calculations.restored_by_dft import check_restored, read_restored
 
     host, bare, answer = make_nodes([0.0, 0.0])
     assert check_restored(answer, bare)["failed"] == []
