@@ -211,7 +211,7 @@ def test_sources_of_a_campaign_are_linked_and_marked(name: str, seed: int, tmp_p
     query.append(StructureData, with_ancestors="cif", filters={"uuid": picked.uuid})
     assert set(query.all(flat=True)) == {cif.uuid}
     assert cif.base.extras.get("hpaint")["structure"] == picked.uuid
-    assert "Removed the marks of 1 nodes" in run("mark", name, "--remove")
+    assert "Removed the marks of 1 node." in run("mark", name, "--remove")
     # The only process of a campaign has its name as the label.
     run("export", name, "--output", str(tmp_path / "published"))
     assert len(list((tmp_path / "published").glob("*/samples.csv"))) == 1

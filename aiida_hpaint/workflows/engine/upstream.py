@@ -7,9 +7,10 @@ needed, so that the entry can be removed; tests/test_conventions.py looks for ot
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ __all__ = [
     "get_daemon_environment",
     "get_installed_packages",
     "get_output_values",
+    "get_queued_processes",
     "get_submitted_tasks",
     "is_daemon_alive",
     "is_set_up",
@@ -150,6 +152,22 @@ def remove_broker_files(broker: Any) -> None:
     """
     for path in (broker._service_sockets_file, broker._service_pid_file):
         path.unlink(missing_ok=True)
+
+
+def get_queued_processes(broker: Any) -> set[int]:
+    """Return the PKs of processes that wait in the queue of a ZeromqBroker or are with a worker.
+
+    aiida-core reads the queue only with a class that, when it is made, takes from the workers what
+    they work on. A task moves between two folders, from the first to the second or back, so that
+    the first is read again.
+    """
+    found: set[int] = set()
+    tasks = broker._storage_path / "tasks"
+    for folder in ("pending", "processing", "pending"):
+        for path in (tasks / folder).glob("*.json"):
+            with suppress(FileNotFoundError, ValueError, KeyError):  # done meanwhile, or no process
+                found.add(json.loads(path.read_text("utf-8"))["body"]["args"]["pid"])
+    return found
 
 
 def check_work_folder(transport: Any, authinfo: Any, computer: Any) -> tuple[bool, str]:

@@ -152,6 +152,29 @@ def test_the_address_of_a_killed_broker_is_still_used(tmp_path: Path) -> None:
     assert ZeromqBroker._get_sockets_path(broker) is None
 
 
+def test_to_look_into_the_queue_takes_from_it(tmp_path: Path) -> None:
+    from aiida.brokers.zeromq.broker import ZeromqBroker
+    from aiida.brokers.zeromq.queue import PersistentQueue
+    from plumpy.process_comms import create_continue_body
+
+    from aiida_hpaint.workflows.engine.upstream import get_queued_processes
+
+    broker: Any = SimpleNamespace(_storage_path=tmp_path)
+    assert get_queued_processes(broker) == set()
+    queue = PersistentQueue(tmp_path / "tasks")
+    for pk in (7, 8):
+        queue.push(f"task-{pk}", {"body": create_continue_body(pid=pk)})
+    assert queue.pop() is not None
+    queue.push("another", {"body": {"task": "launch"}})
+    (tmp_path / "tasks" / "pending" / "1_torn.json").write_text("{")
+    assert get_queued_processes(broker) == {7, 8}
+    assert queue.processing_count() == 1
+
+    (tmp_path / "tasks" / "pending" / "1_torn.json").unlink()
+    assert len(list(ZeromqBroker.iterate_tasks(broker))) == 3
+    assert not list((tmp_path / "tasks" / "processing").iterdir())
+
+
 def test_the_tests_of_computers_are_private() -> None:
     from aiida.cmdline.commands import cmd_computer
 
