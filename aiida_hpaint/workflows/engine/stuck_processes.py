@@ -22,7 +22,8 @@ def find_stuck_processes(seconds: float = _SECONDS) -> list[ProcessNode]:
     A process may be missing in the queue if the daemon is stopped or the client is killed while
     it is submitted. `aiida-hpaint setup` puts such processes into the queue. One that is in the
     queue only waits for a worker, however long that has more to do. The queue of RabbitMQ does not
-    say what it holds, so there the age alone counts.
+    say what it holds, so there the age alone counts. A process without a checkpoint is none of
+    them: its client was killed earlier still, and no worker can begin it.
     """
     # The queue first: what leaves it until the database is asked has begun by then.
     broker = get_manager().get_broker()
@@ -30,4 +31,5 @@ def find_stuck_processes(seconds: float = _SECONDS) -> list[ProcessNode]:
     latest = datetime.now(timezone.utc) - timedelta(seconds=seconds)
     filters = {"attributes.process_state": "created", "ctime": {"<": latest}}
     found: list[ProcessNode] = QueryBuilder().append(ProcessNode, filters=filters).all(flat=True)
-    return [node for node in found if not node.is_sealed and node.pk not in queued]
+    left = [node for node in found if not node.is_sealed and node.pk not in queued]
+    return [node for node in left if node.checkpoint]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -29,6 +30,36 @@ def test_setup_may_be_repeated(daemon: Any) -> None:
         assert "created" not in result.output
         assert "daemon    running" in result.output
     assert count() == before
+
+
+@pytest.mark.usefixtures("profile")
+def test_only_what_is_missing_in_the_queue_is_stuck() -> None:
+    from aiida.manage import get_manager
+    from aiida.orm import WorkChainNode
+    from plumpy.process_comms import create_continue_body
+
+    from aiida_hpaint.workflows.engine.stuck_processes import find_stuck_processes
+
+    def create(checkpoint: str | None) -> Any:
+        node = WorkChainNode()
+        node.set_process_state("created")
+        if checkpoint:
+            node.set_checkpoint(checkpoint)
+        return node.store()
+
+    lost, queued, hopeless = create("saved"), create("saved"), create(None)
+    tasks = Path(get_manager().get_broker()._storage_path, "tasks", "processing")
+    tasks.mkdir(parents=True, exist_ok=True)
+    task = tasks / "1_task.json"
+    task.write_text(json.dumps({"body": create_continue_body(pid=queued.pk)}))
+    try:
+        found = {node.pk for node in find_stuck_processes(0)}
+        assert lost.pk in found
+        assert not {queued.pk, hopeless.pk} & found
+    finally:
+        task.unlink()
+        lost.delete_checkpoint()
+        queued.delete_checkpoint()
 
 
 @pytest.mark.usefixtures("profile")
