@@ -85,12 +85,21 @@ class Evidence:
         """Number of samples, of whatever origin, that ended in the lowest arrangement."""
         return int((self.groups == self.lowest[0]).sum()) if len(self.lowest) else 0
 
+    @cached_property
+    def drawn(self) -> IntArray:
+        """Groups of the samples that the generator drew for the whole host, where they ended."""
+        drawn = self.groups[self.samples.scalars["origin"] == GENERATED]
+        return np.asarray(drawn[drawn >= 0])
+
+    @property
+    def alone(self) -> int:
+        """Number of samples of the generator that ended where no other of them did."""
+        return int((np.bincount(self.drawn) == 1).sum())
+
     @property
     def unseen(self) -> float:
         """Estimated probability that the next sample ends in an arrangement not seen before."""
-        drawn = self.groups[self.samples.scalars["origin"] == GENERATED]
-        drawn = drawn[drawn >= 0]
-        return float((np.bincount(drawn) == 1).sum() / len(drawn)) if len(drawn) else 1.0
+        return self.alone / len(self.drawn) if len(self.drawn) else 1.0
 
     @property
     def host(self) -> int:
@@ -110,12 +119,13 @@ class Evidence:
     def suffices(self, settings: SearchSettings) -> bool:
         """Return whether the lowest arrangement is sure.
 
-        It was found as often as the settings ask for, or more than once where hardly anything new
-        is to be expected, or whatever a whole round tried only led back to it.
+        It was found as often as the settings ask for and more often than samples ended alone, or
+        more than once where hardly anything new is to be expected, or whatever a whole round tried
+        only led back to it.
         """
         found = int(self.found[self.lowest[0]]) if len(self.lowest) else 0
         return (
-            found >= settings.agreement
+            (found >= settings.agreement and found > self.alone)
             or (found > 1 and self.unseen < settings.unseen)
             or (self.is_saturated and self.repeats >= settings.rediscoveries)
         )

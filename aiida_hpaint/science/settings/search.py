@@ -19,7 +19,7 @@ class SearchSettings(Settings):
         3,
         ge=1,
         description="number of independent samples that end in the lowest arrangement at which the "
-        "search of a host ends",
+        "search of a host ends, if they are more than end where no other does",
     )
     unseen: float = Field(
         0.1,

@@ -73,6 +73,10 @@ def test_agreement_or_nothing_new_suffices() -> None:
     other = sample(3, 0.5, -1.0)
     settings = SearchSettings(agreement=3, unseen=0.1)
     assert collect(*thrice, other).suffices(settings)
+    # Where as many samples end alone, a lower arrangement may well have been missed.
+    alone = [sample(4 + n, 0.15 * (n + 1), -1.0 - n / 10) for n in range(3)]
+    assert not collect(*thrice, *alone).suffices(settings)
+    assert collect(*thrice, sample(9, 0.0, -3.0), *alone).suffices(settings)
     assert not collect(*thrice[:2], other).suffices(settings)
     assert collect(*thrice[:2]).suffices(settings)
     assert not collect(thrice[0]).suffices(settings)
