@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,11 @@ import numpy as np
 from rich.table import Table
 
 from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
-from aiida_hpaint.science.confidence import describe_confidence, format_confidence
-from aiida_hpaint.science.evaluation import find_answers
-from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
+from aiida_hpaint.science.confidence import describe_confidence
+from aiida_hpaint.science.plausibility.check_answers import get_findings
+from aiida_hpaint.science.report.host_results import (
+    HostResult,
+)
 from aiida_hpaint.science.structures import (
     StructureBatch,
     make_safe_names,
@@ -22,134 +22,11 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
-from aiida_hpaint.science.structures.distinct_names import make_distinct
-from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.science.structures.insertion import ISOTOPE
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
 _EXTRA = {"origin": "origin", "space group": "space_group"}
 """Columns that only some restorations have: title and scalar."""
-
-
-@dataclass(frozen=True)
-class HostResult:
-    """The samples of one host.
-
-    Attributes
-    ----------
-    label
-        Label of the host.
-    samples
-        All samples.
-    ranked
-        The candidates (samples with a rank), in that order.
-    host
-        The host, with what is known of its source; None if it is not at hand.
-    in_host
-        The best candidate while its host was fixed; None if it is not at hand.
-    """
-
-    label: str
-    samples: StructureBatch
-    ranked: StructureBatch
-    host: StructureBatch | None = None
-    in_host: StructureBatch | None = None
-
-    @property
-    def best(self) -> StructureBatch | None:
-        """The candidate of rank 0, a batch of one structure; None if there is none."""
-        return self.ranked[0] if len(self.ranked) else None
-
-    @property
-    def failed(self) -> list[str]:
-        """The checks that the best candidate fails, one sentence each."""
-        return [] if self.best is None else get_findings(self.best)
-
-    @property
-    def is_restored(self) -> bool:
-        """Whether there is a candidate that passes the checks."""
-        return bool(self.best is not None and find_answers(self.best)[0])
-
-    @property
-    def confidence(self) -> str:
-        """How probable it is that the best candidate is the ground state of its potential."""
-        if self.best is None or "confidence" not in self.best.scalars:
-            return "-"
-        return format_confidence(float(self.best.scalars["confidence"][0]))
-
-    @property
-    def checks(self) -> str:
-        """What the checks of the best candidate found, in a few words."""
-        return "-" if self.best is None else describe_checks(self.best)
-
-    @property
-    def inserted(self) -> str:
-        """Elements and numbers of the inserted sites, such as H2."""
-        first = self.samples[0]
-        isotope = str(first.metadata[0].get(ISOTOPE) or "H")
-        symbols = [get_symbol(number) for number in first.numbers[first.inserted].tolist()]
-        counts = Counter(isotope if symbol == "H" else symbol for symbol in symbols)
-        return " ".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in counts.items())
-
-    @property
-    def statuses(self) -> str:
-        """Number of samples with each status, the most common first."""
-        counts = Counter(map(str, self.samples.scalars["status"]))
-        return ", ".join(f"{count} {status}" for status, count in counts.most_common())
-
-    @property
-    def error(self) -> str:
-        """The first error of a sample; empty if there is none."""
-        return next((str(m["error"]) for m in self.samples.metadata if m.get("error")), "")
-
-
-def describe_checks(one: StructureBatch) -> str:
-    """Return what the checks of one structure found, in a few words."""
-    if failed := get_findings(one):
-        return f"FAILS: {name_findings(failed)}"
-    notices = name_findings(get_findings(one, "notices"))
-    return f"notice: {notices}" if notices else "ok"
-
-
-def group_rows_by_host(
-    samples: StructureBatch,
-    hosts: StructureBatch | None = None,
-    in_host: StructureBatch | None = None,
-) -> list[HostResult]:
-    """Split samples by their host, in the order of the hosts.
-
-    Parameters
-    ----------
-    samples
-        Ranked samples.
-    hosts
-        The hosts, which are found by their index.
-    in_host
-        The samples while their hosts were fixed, which are found by host and number.
-    """
-    places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
-    indices, ranks = samples.scalars["host"], samples.scalars["rank"]
-    keys = [] if in_host is None else _list_keys(in_host)
-    fixed = {key: row for row, key in enumerate(keys)}
-    found = []
-    for index in np.unique(indices).tolist():
-        members = np.flatnonzero(indices == index)
-        ranked = members[ranks[members] >= 0]
-        ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
-        host = hosts[places[index]] if hosts is not None and index in places else None
-        best = _list_keys(samples[ordered[:1]])
-        row = fixed.get(best[0]) if best else None
-        before = in_host[row] if in_host is not None and row is not None else None
-        found.append(HostResult("", samples[members], samples[ordered], host, before))
-    labels = make_distinct([result.samples.labels[0] for result in found])
-    return [replace(result, label=label) for result, label in zip(found, labels, strict=True)]
-
-
-def _list_keys(samples: StructureBatch) -> list[tuple[int, int]]:
-    """Return host and number of each sample, by which it is known in all stages."""
-    pairs = zip(samples.scalars["host"].tolist(), samples.scalars["sample"].tolist(), strict=True)
-    return list(pairs)
 
 
 def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:

@@ -15,9 +15,9 @@ from aiida_hpaint.cli.restore.restore import refuse_to_replace, report_restorati
 from aiida_hpaint.cli.tables import (
     describe_notices,
     describe_unrestored,
-    group_rows_by_host,
     make_host_table,
 )
+from aiida_hpaint.science.report.host_results import group_rows_by_host
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.writing import FORMATS
 

@@ -90,7 +90,8 @@ def test_names_of_files_are_plain_and_distinct(labels: list[str]) -> None:
 @few
 @given(labels=st.lists(names, min_size=1, max_size=4))
 def test_results_stay_in_their_folder(labels: list[str]) -> None:
-    from aiida_hpaint.cli.tables import group_rows_by_host, write_host_files
+    from aiida_hpaint.cli.tables import write_host_files
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
 
     # Such labels are refused when hosts are read; UTF-8 has no lone surrogates.
     labels = [label.encode("utf-8", "replace").decode() for label in labels]
@@ -210,7 +211,8 @@ def test_quoted_text_is_one_word_of_a_shell(text: str) -> None:
 @pytest.mark.parametrize("name", ["[red]x[/red]", "[/]", ":smile:", "[link=https://a.org]x[/link]"])
 def test_tables_show_markup_as_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from aiida_hpaint.cli.console import make_console
-    from aiida_hpaint.cli.tables import group_rows_by_host, make_host_table
+    from aiida_hpaint.cli.tables import make_host_table
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
 
     samples = ranked([name])
     make_console().print(

@@ -97,10 +97,10 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
     from aiida_hpaint.cli.console import make_console
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
-        group_rows_by_host,
         make_host_table,
         write_host_files,
     )
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     found = collect_campaign_samples(group)

@@ -301,7 +301,8 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
-    from aiida_hpaint.cli.tables import group_rows_by_host, write_host_files
+    from aiida_hpaint.cli.tables import write_host_files
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
     from aiida_hpaint.workflows.restore.progress import (
         get_hosts,
         get_samples,

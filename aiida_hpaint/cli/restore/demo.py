@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from aiida_hpaint.cli.tables import HostResult
     from aiida_hpaint.science.evaluation import Comparison
+    from aiida_hpaint.science.report.host_results import HostResult
     from aiida_hpaint.science.structures import StructureBatch
 
 _HELP = """Restore crystals whose hydrogen is known, and compare.
@@ -41,7 +41,8 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     """Restore crystals whose hydrogen is known, and compare."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.restore.run import prepare_task, submit_task, wait_for_samples
-    from aiida_hpaint.cli.tables import describe_unrestored, group_rows_by_host, write_host_files
+    from aiida_hpaint.cli.tables import describe_unrestored, write_host_files
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
 
     references = read_references(folder / "references")
     files = [str(path) for path in _list_cifs(folder / "hosts")]

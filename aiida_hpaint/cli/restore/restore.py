@@ -124,10 +124,10 @@ def report_restoration(
         describe_confidences,
         describe_notices,
         describe_unrestored,
-        group_rows_by_host,
         make_host_table,
         write_host_files,
     )
+    from aiida_hpaint.science.report.host_results import group_rows_by_host
 
     results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)

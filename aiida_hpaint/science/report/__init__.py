@@ -1,0 +1,1 @@
+"""Reports of restorations for readers: HTML pages that work alone and offline."""
