@@ -95,8 +95,8 @@ def _describe_agreement(evidence: Evidence) -> str:
         return f"{evidence.found} of {evidence.samples} samples agree"
     if evidence.states > 1 and evidence.single == evidence.states:
         return "nothing was found twice"
-    times = "once" if evidence.found else "by no sample itself"
-    return f"found {times} in {evidence.samples} samples"
+    how_many = "one" if evidence.found else "none"
+    return f"{how_many} of {evidence.samples} independent samples found it"
 
 
 def _describe_gap(evidence: Evidence) -> str:

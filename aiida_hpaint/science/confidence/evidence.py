@@ -30,7 +30,8 @@ class Evidence:
     samples
         Number of independent samples: drawn with random numbers of their own.
     found
-        How many of them agree with the answer.
+        How many of them agree with the answer: those that ended in it, as the search counts them,
+        or, without a search, those that are close to it.
     single
         How many of the relaxed states, the answer included, only one sample agrees with, or none.
     states
@@ -76,7 +77,9 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
     states = np.flatnonzero(samples.scalars["rank"] >= 0)
     origins = samples.scalars.get("origin", np.full(len(samples), GENERATED))
     drawn = np.flatnonzero(np.isin(origins, INDEPENDENT))
-    found = count_found(samples, host, states, drawn)
+    found = samples.scalars["found"][states] if "found" in samples.scalars else None
+    if found is None:  # no search counted where samples ended
+        found = count_found(samples, host, states, drawn)
     passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
     moved = samples.scalars.get("host_displacement", np.full(len(samples), np.nan))
     one = samples[answer]

@@ -64,6 +64,12 @@ def test_the_answer_gets_a_probability_and_its_evidence(
     assert describe_confidence(found[1]) == ""
 
 
+def test_the_count_of_a_search_is_taken(samples: StructureBatch, hosts: StructureBatch) -> None:
+    counted = rank(samples).with_scalars(found=[4, 4, 4, 1, 0])
+    evidence = add_confidence(counted, hosts).metadata[0]["confidence"]["evidence"]
+    assert (evidence["found"], evidence["single"]) == (4, 1)
+
+
 def test_proposals_are_no_independent_samples(
     samples: StructureBatch, hosts: StructureBatch
 ) -> None:
@@ -81,8 +87,11 @@ def test_proposals_are_no_independent_samples(
             {"found": 1, "single": 2, "gap": 0.002},
             ["nothing was found twice", "next state 2 meV/atom above"],
         ),
-        ({"found": 1, "states": 1, "gap": None}, ["found once in 10 samples", "no other state"]),
-        ({"found": 0, "gap": None}, ["found by no sample itself in 10 samples", "no other state"]),
+        (
+            {"found": 1, "states": 1, "gap": None},
+            ["one of 10 independent samples found it", "no other state"],
+        ),
+        ({"found": 0, "gap": None}, ["none of 10 independent samples found it", "no other state"]),
         ({"gap": -0.03}, ["10 of 10 samples agree", "a state that fails checks is 30 meV/atom"]),
         ({"displacement": 0.42}, ["10 of 10", "next", "host atoms moved by up to 0.4 Å"]),
         ({"displacement": 0.05}, ["10 of 10", "next"]),
