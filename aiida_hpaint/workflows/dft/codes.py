@@ -6,9 +6,9 @@ import shlex
 import shutil
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
+from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder
 
-from aiida_hpaint.workflows.engine.codes import runs_on_this_machine
+from aiida_hpaint.workflows.engine.codes import drop_identical, load_only_code, runs_on_this_machine
 
 __all__ = ["find_espresso_code", "find_espresso_codes"]
 
@@ -81,7 +81,7 @@ def _load_code(code: str | AbstractCode) -> AbstractCode:
     if isinstance(code, AbstractCode):
         return code
     try:
-        return load_code(code)
+        return load_only_code(code)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
         raise ValueError(
             f"code {code!r}: {error}; see `verdi code list`, or run `aiida-hpaint setup dft`"
@@ -94,7 +94,7 @@ def _find_only_code(name: str, plugin: str, beside: Computer | None) -> Abstract
     query.append(
         InstalledCode, with_computer="computer", filters={"attributes.input_plugin": plugin}
     )
-    codes: list[InstalledCode] = [code for code in query.all(flat=True) if not code.is_hidden]
+    codes = [code for code in drop_identical(query.all(flat=True)) if not code.is_hidden]
     local = [code for code in codes if code.full_label == f"{name}@localhost"]
     if len(local or codes) == 1:
         return (local or codes)[0]

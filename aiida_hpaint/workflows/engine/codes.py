@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
@@ -10,9 +12,11 @@ from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_
 
 __all__ = [
     "CODE_LABEL",
+    "drop_identical",
     "find_code",
     "get_default_code",
     "is_this_machine",
+    "load_only_code",
     "runs_on_this_machine",
     "runs_this_python",
 ]
@@ -50,7 +54,7 @@ def get_default_code() -> InstalledCode:
     query = QueryBuilder().append(InstalledCode, filters={"label": {"like": f"{CODE_LABEL}%"}})
     found: list[InstalledCode] = [code for code in query.all(flat=True) if runs_this_python(code)]
     if found:
-        return found[-1]
+        return min(found, key=lambda code: code.pk or 0)
     raise ValueError(f"no code runs {sys.executable} yet: run `aiida-hpaint setup` first")
 
 
@@ -75,6 +79,39 @@ def find_code(code: str | AbstractCode | None) -> AbstractCode:
     if isinstance(code, AbstractCode):
         return code
     try:
-        return load_code(code)
+        return load_only_code(code)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
         raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
+
+
+def load_only_code(identifier: str) -> AbstractCode:
+    """Return the code with a label, PK or UUID; if several are identical, the first.
+
+    Raises
+    ------
+    MultipleObjectsError
+        If codes with that label differ.
+    NotExistent
+        If there is none.
+    """
+    try:
+        return load_code(identifier)
+    except MultipleObjectsError:
+        label, _, computer = identifier.partition("@")
+        query = QueryBuilder().append(
+            Computer, filters={"label": computer or {"like": "%"}}, tag="c"
+        )
+        query.append(InstalledCode, with_computer="c", filters={"label": label})
+        found = drop_identical(query.all(flat=True))
+        if len(found) != 1:
+            raise
+        return found[0]
+
+
+def drop_identical(codes: Iterable[InstalledCode]) -> list[InstalledCode]:
+    """Return codes without those that run the same program in the same way as an earlier one."""
+    first: dict[str, InstalledCode] = {}
+    for code in sorted(codes, key=lambda one: one.pk or 0):
+        what = [code.full_label, code.computer.uuid, code.base.attributes.all]
+        first.setdefault(json.dumps(what, sort_keys=True), code)
+    return list(first.values())

@@ -16,12 +16,15 @@ from aiida_workgraph.enums import TaskState
 from node_graph.config import BUILTIN_TASKS
 
 from aiida_hpaint.workflows.engine.resubmission import seal_if_dead
-from aiida_hpaint.workflows.engine.upstream import (
+from aiida_hpaint.workflows.engine.upstream_graphs import (
+    GraphTask,
+    SubGraphTask,
     get_output_values,
     get_submitted_tasks,
     is_set_up,
     keep_task_states,
     set_graph_class,
+    use_subgraph_task,
 )
 
 __all__ = ["DurableEngine", "DurableGraph", "durable_graph"]
@@ -118,12 +121,28 @@ class DurableGraph(WorkGraph):  # type: ignore[misc]
         return get_output_values(self)
 
 
+class DurableGraphTask(GraphTask):
+    """A `durable_graph` as a task of any graph, which runs in a DurableEngine."""
+
+    engine = DurableEngine
+
+
+class DurableSubGraphTask(SubGraphTask):
+    """A DurableGraph as a task of any graph, which runs in a DurableEngine."""
+
+    graph_class = DurableGraph
+    engine = DurableEngine
+
+
+use_subgraph_task(DurableGraph, DurableSubGraphTask)
+
+
 def durable_graph(outputs: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorate a function like `task.graph`, so that it builds a DurableGraph."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         handle = task.graph(outputs=outputs)(function)
-        set_graph_class(handle, DurableGraph)
+        set_graph_class(handle, DurableGraph, DurableGraphTask)
         return handle
 
     return decorate

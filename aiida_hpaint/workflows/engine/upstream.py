@@ -1,4 +1,4 @@
-"""Every use of private parts of aiida-core 2.9, aiida-workgraph 0.9 and node-graph 0.6.
+"""Every use of private parts of aiida-core 2.9; `upstream_graphs` has those of aiida-workgraph.
 
 Each entry says which behaviour of these packages it works around.
 tests/workflows/engine/test_upstream.py has a test for each that fails once the packages behave as
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,9 @@ __all__ = [
     "find_orphans",
     "get_daemon_environment",
     "get_installed_packages",
-    "get_output_values",
     "get_queued_processes",
-    "get_submitted_tasks",
     "is_daemon_alive",
-    "is_set_up",
-    "keep_task_states",
     "remove_broker_files",
-    "set_graph_class",
 ]
 
 _DAEMON_COMMANDS = ("start-circus", "worker", "broker")
@@ -74,52 +69,6 @@ class WaitForAnyWorkChain(WorkChain):
         self._watched.discard(pk)
         if self.state == ProcessState.WAITING:
             self.resume()
-
-
-def set_graph_class(handle: Any, graph_class: type) -> None:
-    """Choose the class of the graphs that a `task.graph` builds.
-
-    The decorator always builds a WorkGraph.
-    """
-    handle._graph_class = graph_class
-
-
-def get_output_values(graph: Any) -> Any:
-    """Return the values of the outputs of a graph that has run.
-
-    node-graph keeps public attributes of `outputs` for the names of the outputs.
-    """
-    return graph.outputs._value
-
-
-@contextmanager
-def keep_task_states(engine: Any) -> Iterator[None]:
-    """Leave the states of tasks as they are while a WorkGraphEngine is set up.
-
-    Its `setup` updates the states of all tasks, and a task whose process has not terminated, as
-    after the death of a worker, then counts as failed.
-    """
-    states = engine.task_manager.state_manager
-    states.update_task_state = lambda name, success=True: None
-    try:
-        yield
-    finally:
-        del states.update_task_state
-
-
-def is_set_up(engine: Any) -> bool:
-    """Return whether a WorkGraphEngine was set up before its last checkpoint."""
-    return "_wgdata" in engine.ctx
-
-
-def get_submitted_tasks(engine: Any) -> list[str]:
-    """Return the list in which a WorkGraphEngine keeps the names of submitted tasks.
-
-    A WorkGraphEngine saves a checkpoint only when it begins to wait. What is submitted after the
-    last one is missing in the list when the checkpoint is loaded.
-    """
-    submitted: list[str] = engine.ctx._executed_tasks
-    return submitted
 
 
 def is_daemon_alive(client: DaemonClient) -> bool:

@@ -58,7 +58,7 @@ def test_an_engine_does_not_look_for_children_that_its_checkpoint_lacks(graph: A
     from aiida_workgraph.engine.workgraph import WorkGraphEngine
 
     from aiida_hpaint.workflows.engine.durable import DurableEngine
-    from aiida_hpaint.workflows.engine.upstream import get_submitted_tasks, is_set_up
+    from aiida_hpaint.workflows.engine.upstream_graphs import get_submitted_tasks, is_set_up
 
     for engine, expected in ((WorkGraphEngine, []), (DurableEngine, ["stage"])):
         process, saved = set_up(graph, engine)
@@ -71,7 +71,7 @@ def test_an_engine_does_not_look_for_children_that_its_checkpoint_lacks(graph: A
 def test_a_task_whose_process_still_runs_counts_as_failed_after_set_up(graph: Any) -> None:
     from aiida_workgraph.engine.workgraph import WorkGraphEngine
 
-    from aiida_hpaint.workflows.engine.upstream import keep_task_states
+    from aiida_hpaint.workflows.engine.upstream_graphs import keep_task_states
 
     process, _ = set_up(graph, WorkGraphEngine)
     states = process.task_manager.state_manager
