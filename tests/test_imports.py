@@ -22,6 +22,11 @@ def modules_after(code: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
+@pytest.fixture(scope="module")
+def recipe_modules() -> set[str]:
+    return modules_after("import aiida_hpaint.science.restoration")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["restore", "--help"]])
 def test_the_command_line_answers_without_heavy_packages(arguments: list[str]) -> None:
     code = f"from aiida_hpaint.cli import main; main({arguments}, standalone_mode=False)"
@@ -38,6 +43,17 @@ def test_the_package_alone_is_light() -> None:
 )
 def test_science_works_without_aiida(module: str) -> None:
     assert modules_after(f"import aiida_hpaint.science.{module}") & AIIDA == set()
+
+
+def test_a_plain_restoration_on_the_command_line_needs_no_aiida() -> None:
+    folder = "aiida_hpaint.cli"
+    code = f"import {folder}.tables, {folder}.restore.run, {folder}.restore.restore"
+    assert modules_after(code) & AIIDA == set()
+
+
+@pytest.mark.parametrize("package", ["torch", "pymatgen", "sevenn", "e3nn", "matplotlib"])
+def test_the_plain_recipe_alone_is_light(package: str, recipe_modules: set[str]) -> None:
+    assert package not in recipe_modules
 
 
 @pytest.mark.parametrize("module", ["settings", "structures", "evaluation"])

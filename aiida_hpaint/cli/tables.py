@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from aiida_hpaint.calculations.ranking import TABLE_FILENAME, format_table
 from aiida_hpaint.science.confidence import describe_confidence
+from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
 from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.report.host_results import (
     HostResult,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_hpaint.science.electrostatics.starting_points import select_guesses
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import FIXED_HOST, SAMPLE, plan_finish, plan_stages, run_stage
@@ -226,6 +225,8 @@ def restore_from_starting_points(
     CheckpointError, PotentialError
         If the model or the potential cannot be loaded.
     """
+    from aiida_hpaint.science.electrostatics.starting_points import select_guesses
+
     if isinstance(settings, str):
         settings = load_protocol(settings)
     _refuse_dft(settings)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from aiida_hpaint.calculations.ranking import format_table
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.restore.restore import refuse_to_replace, report_restoration
 from aiida_hpaint.cli.tables import (
@@ -17,6 +16,7 @@ from aiida_hpaint.cli.tables import (
     describe_unrestored,
     make_host_table,
 )
+from aiida_hpaint.science.evaluation.sample_table import format_table
 from aiida_hpaint.science.report.host_results import group_rows_by_host
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.science.structures.writing import FORMATS

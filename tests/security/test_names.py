@@ -24,8 +24,8 @@ from nasty import NASTY, names
 from pymatgen.core import Structure
 from pymatgen.io.cif import CifFile
 
-from aiida_hpaint.calculations.ranking import format_table
 from aiida_hpaint.science.benchmark.report.html_report import fill_template
+from aiida_hpaint.science.evaluation.sample_table import format_table
 from aiida_hpaint.science.structures import (
     HostError,
     StructureBatch,

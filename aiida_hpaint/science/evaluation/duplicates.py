@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -103,6 +102,8 @@ def _yield_close_operations(
 
 def _find_largest_distance(squared: FloatArray) -> float:
     """Return the largest distance in the best assignment of the best operation, Å."""
+    from scipy.optimize import linear_sum_assignment  # here: 0.2 s that few hosts need
+
     # Lower bounds of each operation's best sum, tried in ascending order.
     least = np.maximum(squared.min(axis=1).sum(axis=1), squared.min(axis=2).sum(axis=1))
     best, largest = np.inf, np.inf
@@ -140,6 +141,8 @@ def compute_least_rms(
     It is that of the operation of the host and the assignment of sites that make it smallest, or
     infinity where that is not below the limit (Å).
     """
+    from scipy.optimize import linear_sum_assignment
+
     most = len(numbers) * limit**2
     wide = 2 * np.sqrt(most) < 1 / np.linalg.norm(np.linalg.inv(symmetry.cell), axis=0).max()
     images = np.concatenate([right[None], symmetry.images(right)])

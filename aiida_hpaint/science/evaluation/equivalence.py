@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS, SymmetryOperations
@@ -39,6 +38,8 @@ def assign_sites(
 
     Partners on the right are assigned so that the sum of squared distances is smallest.
     """
+    from scipy.optimize import linear_sum_assignment
+
     distances = compute_site_distances(cell, left, right)
     # The cost of pairing different elements is far above any squared distance in a cell.
     cost = np.where(numbers[:, None] == numbers[None], distances**2, 1e6)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.analysis.structure_matcher import StructureMatcher
-from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.science.evaluation.equivalence import (
     assign_sites,
@@ -43,20 +41,18 @@ def compare(candidate: StructureBatch, reference: StructureBatch) -> Comparison:
 
     Reents et al. (arXiv:2601.01959) count a prediction as a structural match by the same matcher.
     """
-    found = StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate))
-    distances = compute_inserted_distances(candidate, reference)
-    return Comparison(found is not None, None if found is None else float(found[0]), distances)
+    rmsd = _find_rmsd(reference, candidate)
+    return Comparison(rmsd is not None, rmsd, compute_inserted_distances(candidate, reference))
 
 
 def is_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
     """Return whether StructureMatcher with its defaults calls two structures the same."""
-    return StructureMatcher().get_rms_dist(_structure(reference), _structure(candidate)) is not None
+    return _find_rmsd(reference, candidate) is not None
 
 
 def is_host_match(candidate: StructureBatch, reference: StructureBatch) -> bool:
     """Return whether two structures match without their inserted sites."""
-    left, right = (_structure(batch, ~batch.inserted) for batch in (reference, candidate))
-    return StructureMatcher().get_rms_dist(left, right) is not None
+    return _find_rmsd(reference, candidate, with_inserted=False) is not None
 
 
 def compute_inserted_distances(
@@ -76,7 +72,17 @@ def compute_inserted_distances(
     return find_closest_distances(find_host_symmetry(reference), numbers, ours, theirs)
 
 
-def _structure(batch: StructureBatch, sites: NDArray[np.bool_] | None = None) -> Structure:
-    chosen = slice(None) if sites is None else sites
-    numbers, frac = batch.numbers[chosen], batch.frac_coords[chosen]
-    return Structure(Lattice(batch.cells[0]), numbers.tolist(), frac)
+def _find_rmsd(
+    left: StructureBatch, right: StructureBatch, with_inserted: bool = True
+) -> float | None:
+    """Return the displacement of two structures in units of (V / n_sites)^(1/3), or None."""
+    from pymatgen.analysis.structure_matcher import StructureMatcher  # 0.3 s that few need
+    from pymatgen.core import Lattice, Structure
+
+    def convert(batch: StructureBatch) -> Structure:
+        chosen = ~batch.inserted | with_inserted
+        numbers, frac = batch.numbers[chosen], batch.frac_coords[chosen]
+        return Structure(Lattice(batch.cells[0]), numbers.tolist(), frac)
+
+    found = StructureMatcher().get_rms_dist(convert(left), convert(right))
+    return None if found is None else float(found[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
@@ -73,6 +72,8 @@ class DistinctArrangements:
         squares[:, self._numbers[:, None] != self._numbers] = 1e6
         near = (squares.min(2).max(1) <= limit) & (squares.min(1).max(1) <= limit)
         for index in np.flatnonzero(near):
+            from scipy.optimize import linear_sum_assignment
+
             rows, columns = linear_sum_assignment(squares[index])
             if squares[index][rows, columns].max() <= limit:
                 return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.types import FloatArray, IntArray
@@ -54,6 +53,8 @@ def _mapped(
     partners = squares.argmin(2)
     several = (np.sort(partners, axis=1) != np.arange(len(frac))).any(1)
     for index in np.where(near & several)[0]:
+        from scipy.optimize import linear_sum_assignment
+
         cost = np.where(np.isfinite(squares[index]), squares[index], 1e6)
         partners[index] = linear_sum_assignment(cost)[1]
     farthest = np.take_along_axis(squares, partners[:, :, None], 2)[:, :, 0].max(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from pymatgen.core.periodic_table import Element
 
 from aiida_hpaint.science.diffusion.lattice import list_image_translations
 from aiida_hpaint.science.diffusion.sampling.generators import (
@@ -79,7 +78,7 @@ def place_at_random(
     """
     from ase.data import covalent_radii
 
-    known = covalent_radii[[Element.from_Z(int(number)).Z for number in numbers]]
+    known = covalent_radii[numbers]
     # ASE has 0.2 Å where no radius is known.
     radii = np.where(known > 0.21, known, 1.5)
     unknown_sites = np.flatnonzero(unknown)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from aiida_hpaint.science.types import FloatArray, IntArray
 
@@ -54,6 +52,9 @@ def select(
     rows += [((i, j, count + y), (1.0, 1.0, -1.0), 1.0) for y, (i, j, _) in enumerate(costly)]
     if not count or not rows:
         return np.flatnonzero((np.asarray(weights) > 0) & (upper > 0)).astype(np.int64)
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here: 0.2 s that few hosts need
+    from scipy.sparse import coo_array
+
     entries = [(r, c, v) for r, row in enumerate(rows) for c, v in zip(row[0], row[1], strict=True)]
     row, column, value = zip(*entries, strict=True)
     total = count + len(costly)
