@@ -14,6 +14,7 @@ import numpy as np
 
 from aiida_hpaint.science.relaxation.evaluator import Structures
 from aiida_hpaint.science.relaxation.guards import CHECK_EVERY
+from aiida_hpaint.science.relaxation.optimizers.curvature import estimate_hessians
 from aiida_hpaint.science.relaxation.ragged import find_largest_norms, list_site_indices
 from aiida_hpaint.science.relaxation.stopping import EvaluatedSamples, StoppingCriteria
 
@@ -173,12 +174,18 @@ class Rounds:
             if len(self.active.rows) > 0 and sites > self.evaluator.max_sites:
                 return
             rows = self.waiting.pop(0)
-            fresh = self.optimizer.init(self._moving_counts[rows])
+            fresh = self.optimizer.init(self._moving_counts[rows], self._estimate_hessians(rows))
             self.active = Active(
                 np.concatenate([self.active.rows, rows]),
                 np.concatenate([self.active.earlier, np.full(len(rows), np.nan)]),
                 self.optimizer.join(self.active.state, fresh),
             )
+
+    def _estimate_hessians(self, rows: IntArray) -> tuple[FloatArray, ...] | None:
+        if self.settings.curvature == "unit" or self.settings.optimizer != "bfgs":
+            return None
+        sites = list_site_indices(self.batch.site_counts, rows)
+        return estimate_hessians(self._structures(rows, sites), self._moving[sites])
 
     def _select(self, chosen: IntArray) -> None:
         self.active = Active(

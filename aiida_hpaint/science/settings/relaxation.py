@@ -30,6 +30,11 @@ class RelaxationSettings(Settings):
 
     moving: Literal["inserted", "all"] = "inserted"
     optimizer: Literal["bfgs", "fire"] = "bfgs"
+    curvature: Literal["model", "unit"] = Field(
+        "model",
+        description="second derivatives that bfgs begins with: 'model' estimates them from "
+        "distances (Lindh et al. 1995), 'unit' takes 70 eV/Å² for all, as ASE's BFGS does",
+    )
     fmax: float = Field(
         0.05,
         gt=0,

@@ -17,8 +17,12 @@ class Optimizer(Protocol[StateT]):
     are double precision; positions and displacements are Cartesian, in Å, forces in eV/Å.
     """
 
-    def init(self, counts: IntArray) -> StateT:
-        """Return the state of structures with `counts` (S,) moving sites before the first step."""
+    def init(self, counts: IntArray, hessians: tuple[FloatArray, ...] | None = None) -> StateT:
+        """Return the state of structures with `counts` (S,) moving sites before the first step.
+
+        `hessians` are estimates of the second derivatives, S arrays (3 m, 3 m) in eV/Å², for
+        optimisers that use them.
+        """
         ...
 
     def step(self, state: StateT, forces: FloatArray) -> tuple[StateT, FloatArray]:

@@ -1,4 +1,4 @@
-"""BFGS with a Hessian for each structure, with the same steps as the BFGS of ASE."""
+"""BFGS with a Hessian for each structure; from a unit one, with the steps of the BFGS of ASE."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class BfgsState:
 class Bfgs:
     """Quasi-Newton steps with absolute eigenvalues, all scaled so that none exceeds `max_step`.
 
-    The steps equal those of `ase.optimize.BFGS` with fixed sites. There the rows of fixed sites in
+    Without an estimate of the Hessian, steps equal those of `ase.optimize.BFGS` with fixed sites.
+    There the rows of fixed sites in
     the Hessian stay a multiple of the identity and never mix with the others; here there are none.
 
     Attributes
@@ -50,18 +51,20 @@ class Bfgs:
     max_step : float
         Longest displacement of a site in one step, in Å.
     alpha : float
-        Initial curvature, in eV/Å².
+        Initial curvature where there is no estimate, in eV/Å².
     """
 
     max_step: float = 0.2
     alpha: float = 70.0
 
-    def init(self, counts: IntArray) -> BfgsState:
-        """Return the state before the first step: Hessians are multiples of the identity."""
+    def init(self, counts: IntArray, hessians: tuple[FloatArray, ...] | None = None) -> BfgsState:
+        """Return the state before the first step; see `curvature` for estimates of the Hessians."""
         total = int(counts.sum())
+        if hessians is None:
+            hessians = tuple(self.alpha * np.eye(3 * int(count)) for count in counts)
         return BfgsState(
             counts=np.asarray(counts, dtype=np.int64),
-            hessians=tuple(self.alpha * np.eye(3 * int(count)) for count in counts),
+            hessians=hessians,
             displacements=np.full((total, 3), np.nan),
             forces=np.full((total, 3), np.nan),
         )

@@ -67,8 +67,8 @@ class Fire:
     mixing: float = 0.1
     mixing_decay: float = 0.99
 
-    def init(self, counts: IntArray) -> FireState:
-        """Return the state before the first step: structures at rest."""
+    def init(self, counts: IntArray, hessians: tuple[FloatArray, ...] | None = None) -> FireState:
+        """Return the state before the first step: structures at rest; no Hessian is used."""
         size = len(counts)
         return FireState(
             counts=np.asarray(counts, dtype=np.int64),
