@@ -32,6 +32,11 @@ def convert_error(error: Exception) -> click.ClickException:
     What is wrong in a command raises ValueError or OSError; others were not expected, and their
     message hints at --debug.
     """
+    if type(error).__name__ == "OperationalError" and "is locked" in str(error):
+        return click.ClickException(
+            "another process keeps the database of the profile locked:"
+            " end it, and repeat the command"
+        )
     if not isinstance(error, ValueError | OSError) or not str(error):
         return click.ClickException(
             f"{type(error).__name__}: {error}\n"

@@ -17,6 +17,10 @@ PROFILE = "hpaint"
 """Name of the profile that `setup` creates where there is none."""
 
 
+STORAGE = "hpaint.sqlite_wal"
+"""Storage of that profile."""
+
+
 def ensure_profile(name: str | None = None) -> tuple[Profile, bool]:
     """Load a profile, creating it (SQLite, ZeroMQ broker) if necessary; return it and if it is new.
 
@@ -44,7 +48,7 @@ def ensure_profile(name: str | None = None) -> tuple[Profile, bool]:
 
 
 def _create_profile(name: str) -> None:
-    """Do what `verdi presto --use-zeromq` does, without its output."""
+    """Do what `verdi presto --use-zeromq` does without its output, with a storage that can wait."""
     from aiida.manage.configuration import create_profile, get_config
     from aiida.plugins import BrokerFactory
 
@@ -53,7 +57,7 @@ def _create_profile(name: str) -> None:
         config,
         name=name,
         email="aiida@localhost",
-        storage_backend="core.sqlite_dos",
+        storage_backend=STORAGE,
         storage_config={},
         broker_backend="core.zeromq",
         broker_config=BrokerFactory("core.zeromq").get_default_config(),

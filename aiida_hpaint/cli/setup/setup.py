@@ -107,6 +107,11 @@ def _set_up_local(obj: dict[str, str | None]) -> Any:
 
     profile, is_new = ensure_profile(obj["profile"])
     _report("profile", profile.name, is_new)
+    if profile.storage_backend == "core.sqlite_dos":
+        click.echo(
+            "          note: a lock of more than 5 s on its SQLite database stops its processes;\n"
+            "          `aiida-hpaint -p NAME setup` makes a profile whose processes wait"
+        )
     computer, is_new = ensure_localhost()
     _report("computer", computer.label, is_new)
     code, is_new = ensure_local_code(computer)
