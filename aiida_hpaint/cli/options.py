@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -51,8 +53,11 @@ def add_set_option(examples: str) -> Callable[[Command], Command]:
 
 
 def add_output_option(content: str, default: str | None = None) -> Callable[[Command], Command]:
-    """Return the option --output, the folder for some content."""
-    return click.option(
+    """Return the option --output, the folder for some content.
+
+    The folder is tried before the command begins, and locked until it ends.
+    """
+    add_option = click.option(
         "-o",
         "--output",
         type=click.Path(path_type=Path, file_okay=False),
@@ -60,6 +65,19 @@ def add_output_option(content: str, default: str | None = None) -> Callable[[Com
         show_default=default is not None,
         help=f"Folder for {content}.",
     )
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def run(*arguments: Any, **values: Any) -> Any:
+            from aiida_hpaint.science.outputs import lock_folder
+
+            folder = values["output"]
+            with nullcontext() if folder is None else lock_folder(folder):
+                return command(*arguments, **values)
+
+        return cast("Command", add_option(run))
+
+    return decorate
 
 
 def _split_formats(_context: Any, _option: Any, text: str) -> tuple[str, ...]:

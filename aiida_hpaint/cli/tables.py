@@ -11,6 +11,7 @@ from rich.table import Table
 
 from aiida_hpaint.science.confidence import describe_confidence
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
+from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.report.host_results import (
     HostResult,
@@ -87,23 +88,23 @@ def write_host_files(
     dict
         First file of each host with a candidate, by its index in `results`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / TABLE_FILENAME).write_text(format_table(samples), encoding="utf-8")
     ranked = np.flatnonzero(samples.scalars["rank"] >= 0)
-    if len(ranked):
-        write_extxyz(samples[ranked], folder / CANDIDATES_FILENAME)
-    else:
-        (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)
+    names = make_safe_names(result.label for result in results)
     files = {}
-    for index, name in enumerate(make_safe_names(result.label for result in results)):
-        best = results[index].best
-        if best is None:
+    with open_staging(folder) as staging:
+        (staging / TABLE_FILENAME).write_text(format_table(samples), encoding="utf-8")
+        if len(ranked):
+            write_extxyz(samples[ranked], staging / CANDIDATES_FILENAME)
+        for index, (name, result) in enumerate(zip(names, results, strict=True)):
+            if result.best is not None:
+                more: dict[str, Any] = {"host": result.host, "in_host": result.in_host}
+                written = write_restored(result.best, staging, name, formats=formats, **more)
+                files[index] = folder / written[0].name
+    if not len(ranked):
+        (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)
+    for name, result in zip(names, results, strict=True):
+        if result.best is None:
             remove_restored(folder, name)
-        else:
-            host, in_host = results[index].host, results[index].in_host
-            files[index] = write_restored(
-                best, folder, name, host=host, formats=formats, in_host=in_host
-            )[0]
     return files
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from aiida_hpaint.science.outputs import replace_text
+
 if TYPE_CHECKING:
     from aiida_hpaint.science.databases import Document, Finding
 
@@ -84,8 +86,7 @@ class CampaignFile:
         values = {key: value for key, value in values.items() if value}
         head = _HEAD.format(name=self.path.name)
         text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(f"{head}{text}", encoding="utf-8")
+        replace_text(self.path, f"{head}{text}")
         return self.path
 
     def _make_relative(self, path: Path) -> str:

@@ -107,6 +107,7 @@ def find(
     """Find the records of a database that miss hydrogen, and say why one thinks so."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.databases import Filters, Verdict
+    from aiida_hpaint.science.outputs import try_file
     from aiida_hpaint.science.structures.distinct_names import make_distinct
 
     if as_json and as_csv:
@@ -123,6 +124,8 @@ def find(
     reading = {"disorder": disorder, "trust": trust}
     settings = make_host_settings(reading)
     search = Search(obj["profile"], settings, filters, filter_, where, processes or count_cores())
+    if output is not None:
+        try_file(output)
     campaign = None if output is None else _open_campaign(output, sources)
     shown: list[Finding] = []
     counts: Counter[Verdict] = Counter()

@@ -49,6 +49,7 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.restore.restore import report_restoration
+    from aiida_hpaint.science.outputs import lock_folder
 
     silence_warnings()
     session.load_profile(obj["profile"])
@@ -59,7 +60,8 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
         from aiida_hpaint.science.structures import make_safe_name
 
         folder = output or Path(f"restored-{make_safe_name(group.label)}")
-        report_campaign(group, folder, formats)
+        with lock_folder(folder):
+            report_campaign(group, folder, formats)
         return
     node = find_restoration(pk)
     from aiida_hpaint.workflows.restore.progress import (
@@ -74,14 +76,9 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
     if not node.is_finished_ok:
         click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
-    report_restoration(
-        samples,
-        folder,
-        node,
-        hosts=get_hosts(node),
-        in_host=get_samples_in_host(node),
-        formats=formats,
-    )
+    hosts, in_host = get_hosts(node), get_samples_in_host(node)
+    with lock_folder(folder):
+        report_restoration(samples, folder, node, hosts=hosts, in_host=in_host, formats=formats)
 
 
 def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] = ("cif",)) -> None:

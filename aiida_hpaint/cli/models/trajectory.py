@@ -63,6 +63,13 @@ Example:
 """
 
 
+def _try_file(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    from aiida_hpaint.science.outputs import try_file
+
+    try_file(path)
+    return path
+
+
 def _common(command: Function) -> Function:
     decorators: Sequence[Callable[[Any], Any]] = (
         click.argument("source", metavar="SOURCE"),
@@ -71,6 +78,7 @@ def _common(command: Function) -> Function:
             "--output",
             type=click.Path(path_type=Path, dir_okay=False, writable=True),
             required=True,
+            callback=_try_file,
             help="File to write.",
         ),
         click.option("--host", metavar="LABEL", help="Host to use; default: the first."),

@@ -96,6 +96,7 @@ def export(
     """Write the data of a publication."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.science.outputs import lock_folder, open_staging
 
     silence_warnings()
     if (check is None) != bool(sources):
@@ -109,13 +110,16 @@ def export(
         gaps = _check(check)
     else:
         assert output is not None
-        gaps = _export(sources, output, flags)
+        with lock_folder(output), open_staging(output) as staging:
+            gaps = _export(sources, staging, output, flags)
     if gaps:
         raise click.exceptions.Exit(1)
 
 
-def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> Sequence[str]:
-    """Write archive, folders, README and digests; return what is missing."""
+def _export(
+    sources: Sequence[str], output: Path, target: Path, flags: Mapping[str, Any]
+) -> Sequence[str]:
+    """Write archive, folders, README and digests, to be moved to a target; return the gaps."""
     from aiida_hpaint.publication import PublicationDetails, format_readme, write_archive
     from aiida_hpaint.publication.archive import ARCHIVE_FILE
     from aiida_hpaint.publication.completeness import list_missing_results
@@ -126,7 +130,6 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
     # Hide AiiDA's list of traversal rules; opening the database would reset this.
     logging.getLogger("aiida.export").setLevel(logging.WARNING)
     failed = [list_missing_results(node) for node in nodes]
-    output.mkdir(parents=True, exist_ok=True)
     archive = write_archive(nodes, output / ARCHIVE_FILE, groups)
     # Folders are not named by PK, which differs from profile to profile.
     pairs = zip(kinds, nodes, strict=True)
@@ -150,7 +153,7 @@ def _export(sources: Sequence[str], output: Path, flags: Mapping[str, Any]) -> S
             click.echo(f"{name}: {line}", err=True)
     _report_gaps(archive.missing)
     processes = "1 process" if len(nodes) == 1 else f"{len(nodes)} processes"
-    click.echo(f"Exported {processes} ({format_count(len(archive.jobs), 'job')}) to {output}/")
+    click.echo(f"Exported {processes} ({format_count(len(archive.jobs), 'job')}) to {target}/")
     return archive.missing
 
 

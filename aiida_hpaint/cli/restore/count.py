@@ -242,13 +242,14 @@ def _write(
     folder: Path,
 ) -> None:
     from aiida_hpaint.science.counting.results import format_counts_csv
+    from aiida_hpaint.science.outputs import open_staging
     from aiida_hpaint.science.structures import write_restored
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    (folder / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
-    if structure is not None:
-        write_restored(structure, folder, make_safe_name(found["host"]), host=host)
+    with open_staging(folder) as staging:
+        (staging / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        (staging / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
+        if structure is not None:
+            write_restored(structure, staging, make_safe_name(found["host"]), host=host)
     click.echo(f"Tables and the lowest structure are in {folder}")
 
 

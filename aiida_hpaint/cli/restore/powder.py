@@ -97,10 +97,12 @@ def powder(
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.diffraction import compute_reflections, read_measurement
     from aiida_hpaint.science.evaluation.trajectory_plot import check_format
+    from aiida_hpaint.science.outputs import try_file
 
     silence_warnings()
     if output is not None:
         check_format(output)
+        try_file(output)
     if limits[0] >= limits[1]:
         raise click.BadParameter(f"{limits[0]:g} is not below {limits[1]:g}", param_hint="--range")
     structures = read_complete(files)

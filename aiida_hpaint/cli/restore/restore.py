@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,9 +78,9 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
 
         samples = wait_for_samples(node)
         in_host = get_samples_in_host(node)
-    all_restored = report_restoration(
-        samples, flags["output"], node, hosts=task.hosts, in_host=in_host, formats=flags["formats"]
-    )
+    more: dict[str, Any] = {"hosts": task.hosts, "in_host": in_host, "formats": flags["formats"]}
+    with rescue_samples(samples if node is None else None):
+        all_restored = report_restoration(samples, flags["output"], node, **more)
     if task.settings.sampling is not None and task.settings.sampling.record:
         source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
         if recording is not None:
@@ -107,6 +109,27 @@ def refuse_to_replace(sources: Sequence[str], labels: Sequence[str], output: Pat
                     f"{output / each} is a host, which the result would replace: "
                     "choose another folder with --output"
                 )
+
+
+@contextmanager
+def rescue_samples(samples: StructureBatch | None) -> Iterator[None]:
+    """Save samples that exist nowhere else where their results cannot be written.
+
+    Raises
+    ------
+    ClickException
+        That names their file, for a full disk or a folder that is gone.
+    """
+    from aiida_hpaint.science.structures import save_npz
+
+    try:
+        yield
+    except OSError as error:
+        if samples is None:
+            raise
+        path = Path(tempfile.mkdtemp(prefix="hpaint-")) / "samples.npz"
+        save_npz(samples, path)
+        raise click.ClickException(f"{error}\nAll samples were saved as {path}") from error
 
 
 def report_restoration(

@@ -218,22 +218,23 @@ def _write(
     hosts: StructureBatch,
     folder: Path,
 ) -> None:
+    from aiida_hpaint.science.outputs import open_staging
     from aiida_hpaint.science.structures import (
         escape_for_spreadsheet,
         make_safe_names,
         write_restored,
     )
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, _COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({name: escape_for_spreadsheet(value) for name, value in row.items()})
     names = make_safe_names(row["label"] for row in rows)
-    for answer, host, name in zip(answers, hosts, names, strict=True):
-        if answer is not None:
-            write_restored(answer, folder, name, host=host)
+    with open_staging(folder) as staging:
+        with (staging / "hosts.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, _COLUMNS)
+            writer.writeheader()
+            for row in rows:
+                writer.writerow({key: escape_for_spreadsheet(value) for key, value in row.items()})
+        for answer, host, name in zip(answers, hosts, names, strict=True):
+            if answer is not None:
+                write_restored(answer, staging, name, host=host)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -11,6 +11,7 @@ import click
 from rich.table import Table
 
 from aiida_hpaint.science.evaluation.validation import VALIDATION_FILENAME
+from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.structures import make_safe_names, write_cif
 from aiida_hpaint.science.structures.writing.versions import RELAXED
 
@@ -49,16 +50,15 @@ def write_validation(found: Validation, output: Path, hosts: StructureBatch | No
 
     Hosts with what is known of their sources are found by their labels, where these are unique.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    (output / VALIDATION_FILENAME).write_text(found.table, encoding="utf-8")
-    batch = found.structures
-    if batch is None:
-        return
     counts = Counter(() if hosts is None else hosts.labels)
     known = {} if hosts is None else {h.labels[0]: h for h in hosts if counts[h.labels[0]] == 1}
-    for one, name in zip(batch, make_safe_names(batch.labels), strict=True):
-        host = known.get(one.labels[0])
-        write_cif(one, output / f"{name}_dft.cif", host=host, version=RELAXED)
+    batch = [] if found.structures is None else list(found.structures)
+    names = make_safe_names(one.labels[0] for one in batch)
+    with open_staging(output) as staging:
+        (staging / VALIDATION_FILENAME).write_text(found.table, encoding="utf-8")
+        for one, name in zip(batch, names, strict=True):
+            host = known.get(one.labels[0])
+            write_cif(one, staging / f"{name}_dft.cif", host=host, version=RELAXED)
 
 
 def make_validation_table(rows: list[dict[str, str]]) -> Table:

@@ -25,6 +25,7 @@ from aiida_hpaint.science.benchmark.statistics.rows import (
 from aiida_hpaint.science.benchmark.statistics.summary import summarise
 from aiida_hpaint.science.benchmark.workers import measure_hosts
 from aiida_hpaint.science.diffusion.sampling.generators import identify_generator
+from aiida_hpaint.science.outputs import lock_folder, replace_text
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.structures.safe_text import make_safe_names
@@ -60,24 +61,27 @@ def run_benchmark(
         If the folder holds a run with other settings or references.
     CheckpointError, PotentialError
         If a model or a potential cannot be loaded.
+    OutputError
+        If another process uses the folder, or it cannot be written.
     """
-    potentials = potentials or {}
-    open_folder(folder, references, settings, relaxed, potentials)
-    rows = read_rows(folder)
-    finished = {row.index for row in rows}
-    places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
-    # The largest first: a long job at the end would keep one core busy and the others waiting.
-    todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
-    total = len(references.indices)
-    _tell(progress, len(rows), total)
-    remove_partial_line(folder / ROWS)
-    with (folder / ROWS).open("a", encoding="utf-8") as file:
-        for row in measure_hosts(references, todo, settings, processes, relaxed, potentials):
-            file.write(row.model_dump_json() + "\n")
-            file.flush()
-            rows.append(row)
-            _tell(progress, len(rows), total)
-    return write_results(folder, rows, settings.ranking_potential.name)
+    with lock_folder(folder):
+        potentials = potentials or {}
+        open_folder(folder, references, settings, relaxed, potentials)
+        rows = read_rows(folder)
+        finished = {row.index for row in rows}
+        places = [i for i, index in enumerate(references.indices) if int(index) not in finished]
+        # The largest first: a long job at the end would keep one core busy and the others waiting.
+        todo = sorted(places, key=lambda place: -int(references.hosts.site_counts[place]))
+        total = len(references.indices)
+        _tell(progress, len(rows), total)
+        remove_partial_line(folder / ROWS)
+        with (folder / ROWS).open("a", encoding="utf-8") as file:
+            for row in measure_hosts(references, todo, settings, processes, relaxed, potentials):
+                file.write(row.model_dump_json() + "\n")
+                file.flush()
+                rows.append(row)
+                _tell(progress, len(rows), total)
+        return write_results(folder, rows, settings.ranking_potential.name)
 
 
 def open_folder(
@@ -107,8 +111,7 @@ def open_folder(
         wanted["potentials"] = {name: card.sha256 for name, card in cards.items()}
     path = folder / SETTINGS
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
+        replace_text(path, json.dumps({"version": __version__, **wanted}, indent=2) + "\n")
         return
     try:
         known = flatten(_add_defaults(json.loads(path.read_text(encoding="utf-8"))))
@@ -165,7 +168,7 @@ def write_results(folder: Path, rows: Sequence[HostRow], potential: str) -> dict
     summary = summarise(rows, potential)
     write_samples(rows, folder / SAMPLES)
     text = json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False)
-    (folder / SUMMARY).write_text(text + "\n", encoding="utf-8")
+    replace_text(folder / SUMMARY, text + "\n")
     return summary
 
 
@@ -220,30 +223,33 @@ def run_side_by_side(
     ------
     ValueError
         If a folder holds a run with other settings.
+    OutputError
+        If another process uses the folder, or it cannot be written.
     """
     names = dict(zip(runs, name_folders(list(runs)), strict=True))
     folders = {name: folder / names[name] if len(runs) > 1 else folder for name in runs}
-    for name, (references, settings) in runs.items():
-        open_folder(folders[name], references, settings, relaxed, potentials)
-    if len(runs) > 1:
-        (folder / COMPARISON).write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
-    summaries = {}
-    for name, (references, settings) in runs.items():
+    with lock_folder(folder):
+        for name, (references, settings) in runs.items():
+            open_folder(folders[name], references, settings, relaxed, potentials)
+        if len(runs) > 1:
+            replace_text(folder / COMPARISON, json.dumps(names, indent=2) + "\n")
+        summaries = {}
+        for name, (references, settings) in runs.items():
 
-        def tell(done: int, total: int, text: str, name: str = name) -> None:
-            if progress is not None:
-                progress(done, total, f"{names[name]}: {text}" if len(runs) > 1 else text)
+            def tell(done: int, total: int, text: str, name: str = name) -> None:
+                if progress is not None:
+                    progress(done, total, f"{names[name]}: {text}" if len(runs) > 1 else text)
 
-        summaries[name] = run_benchmark(
-            references,
-            settings,
-            folders[name],
-            relaxed=relaxed,
-            processes=processes,
-            potentials=potentials,
-            progress=tell,
-        )
-    return summaries
+            summaries[name] = run_benchmark(
+                references,
+                settings,
+                folders[name],
+                relaxed=relaxed,
+                processes=processes,
+                potentials=potentials,
+                progress=tell,
+            )
+        return summaries
 
 
 def name_folders(names: Sequence[str]) -> list[str]:

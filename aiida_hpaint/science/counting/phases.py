@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +20,7 @@ from aiida_hpaint.science.counting.prototypes import generate_prototypes, is_mol
 from aiida_hpaint.science.counting.settings import CountingSettings
 from aiida_hpaint.science.counting.stress import StressCalculator
 from aiida_hpaint.science.files import find_cache_folder
+from aiida_hpaint.science.outputs import replace_text
 from aiida_hpaint.science.relaxation.potentials import Potential
 from aiida_hpaint.science.structures import (
     SampleStatus,
@@ -244,9 +244,6 @@ def _write_cache(potential: Potential, phases: Mapping[str, float | None]) -> No
     if path is None:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(dict(phases), indent=1), encoding="utf-8")
-        part.replace(path)
+        replace_text(path, json.dumps(dict(phases), indent=1))
     except OSError:
         return

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from aiida_hpaint.science.diffraction.agreement import Agreement
 from aiida_hpaint.science.diffraction.measurement import Measurement
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.types import FloatArray
 
 __all__ = ["draw_fits", "draw_patterns"]
@@ -33,7 +34,8 @@ def draw_patterns(
     above.title.set_parse_math(False)
     below.yaxis.label.set_parse_math(False)
     above.legend(frameon=False, fontsize="small")
-    figure.savefig(path, dpi=150)
+    with replace_file(path) as part:
+        figure.savefig(part, dpi=150)
 
 
 def draw_fits(
@@ -58,4 +60,5 @@ def draw_fits(
         axes.set_yticks([])
     panels[-1].set_xlabel("2θ (°)")
     figure.suptitle(title)
-    figure.savefig(path, dpi=150)
+    with replace_file(path) as part:
+        figure.savefig(part, dpi=150)

@@ -12,6 +12,7 @@ from ase.data.colors import jmol_colors
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.trajectory import Recording
 from aiida_hpaint.science.types import FloatArray, IntArray
 
@@ -59,7 +60,7 @@ def animate(recording: Recording, row: int, path: Path, frames_per_second: int =
     writer = PillowWriter(fps=frames_per_second)
     thinned = np.unique(np.linspace(0, len(steps) - 1, MOST_FRAMES).round().astype(int)).tolist()
     shown = [*thinned, *[len(steps) - 1] * int(REST * frames_per_second)]
-    with writer.saving(figure, str(path), dpi=100):
+    with replace_file(path) as part, writer.saving(figure, str(part), dpi=100):
         for frame in shown:
             frac = np.concatenate([host_frac, inserted[frame]])
             balls = _draw_sites(axes, numbers, frac, sample.cells[0], len(host_numbers))

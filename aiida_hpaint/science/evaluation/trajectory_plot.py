@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aiida_hpaint.science.evaluation.trajectories import Deviations
+from aiida_hpaint.science.outputs import replace_file
 
 FORMATS = ("png", "pdf", "svg")
 
@@ -66,7 +67,8 @@ def plot_deviations(
     if len(labels) <= NAMED:
         axes.legend(title="bold: means", frameon=False)
     _show_times(axes, found)
-    figure.savefig(path, dpi=150)
+    with replace_file(path) as part:
+        figure.savefig(part, dpi=150)
 
 
 def _show_times(axes: Axes, found: Deviations) -> None:

@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.conversion import (
     RECORD_KEY,
@@ -69,7 +71,10 @@ def write_extxyz(batch: StructureBatch, target: _Source) -> None:
         Where to write.
     """
     if isinstance(target, str | PathLike):
-        with open(target, "w", encoding="utf-8", newline="\n") as file:
+        with (
+            replace_file(Path(target)) as part,
+            part.open("w", encoding="utf-8", newline="\n") as file,
+        ):
             write_extxyz(batch, file)
         return
     for index, one in enumerate(batch):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from os import PathLike
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -55,7 +57,7 @@ def save_npz(batch: StructureBatch, target: _Target) -> None:
     }
     arrays["header"] = np.array(json.dumps(header))
     if isinstance(target, str | PathLike):
-        with open(target, "wb") as file:
+        with replace_file(Path(target)) as part, part.open("wb") as file:
             np.savez_compressed(file, **arrays)
     else:
         np.savez_compressed(target, **arrays)

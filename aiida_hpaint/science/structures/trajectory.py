@@ -12,6 +12,7 @@ from zipfile import is_zipfile
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
@@ -153,7 +154,7 @@ class Recording:
             buffer.seek(0)
             with np.load(buffer, allow_pickle=False) as file:
                 arrays |= dict(file)
-        with path.open("wb") as target:
+        with replace_file(path) as part, part.open("wb") as target:
             np.savez_compressed(target, **arrays)
 
     @classmethod

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from warnings import warn
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from aiida_hpaint.science.diffusion.training.files import (
     read_source,
 )
 from aiida_hpaint.science.diffusion.training.structures import TrainingStructures
+from aiida_hpaint.science.outputs import lock_folder, replace_file, replace_text
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.elements import get_atomic_number
@@ -37,7 +40,8 @@ def substitute_elements(
 ) -> Path:
     """Substitute elements in data, relax the results, and write the acceptable ones.
 
-    An interrupted run continues with the next chunk: each finished chunk is a file.
+    An interrupted run continues with the next chunk: each finished chunk is a file. One that
+    cannot be read is made again, with a warning.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def substitute_elements(
         If the swaps apply to no structure, or the folder holds a run with other settings.
     PotentialError
         If the potential is not available.
+    OutputError
+        If another process uses the output folder, or it cannot be written.
     """
     data = load_structures(settings.data)
     candidates = [
@@ -65,16 +71,15 @@ def substitute_elements(
             f"no structure with at most {settings.max_sites} sites afterwards fits the swaps "
             f"{', '.join(map(str, settings.swaps))}: choose other swaps or a larger max_sites"
         )
-    _write_settings(settings)
-    chunks = [candidates[i : i + settings.chunk] for i in range(0, len(candidates), settings.chunk)]
-    parts = []
-    for place, chunk in enumerate(chunks):
-        parts.append(_chunk(settings, place, chunk))
-        if progress is not None:
-            progress(
-                min((place + 1) * settings.chunk, len(candidates)), len(candidates), "structures"
-            )
-    return _finish(settings, data, concatenate(parts))
+    with lock_folder(settings.output):
+        _write_settings(settings)
+        parts = []
+        for place, begin in enumerate(range(0, len(candidates), settings.chunk)):
+            chunk = candidates[begin : begin + settings.chunk]
+            parts.append(_chunk(settings, place, chunk))
+            if progress is not None:
+                progress(begin + len(chunk), len(candidates), "structures")
+        return _finish(settings, data, concatenate(parts))
 
 
 def _make_candidates(
@@ -109,8 +114,7 @@ def _write_settings(settings: SubstitutionSettings) -> None:
     wanted = json.loads(settings.model_dump_json(exclude={"output"}))
     path = settings.output / "settings.json"
     if not path.exists():
-        settings.output.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=2) + "\n")
+        replace_text(path, json.dumps(wanted, indent=2) + "\n")
     elif json.loads(path.read_text()) != wanted:
         raise ValueError(
             f"{settings.output} holds a run with other settings: choose another folder, or use the "
@@ -121,9 +125,14 @@ def _write_settings(settings: SubstitutionSettings) -> None:
 def _chunk(
     settings: SubstitutionSettings, place: int, candidates: list[Candidate]
 ) -> StructureBatch:
+    """Relax the candidates of a chunk, or read what an earlier run made of them."""
     path = settings.output / f"chunk-{place:04d}.npz"
-    if not path.exists():
-        save_npz(relax_candidates(candidates, settings), path)
+    if path.exists():
+        try:
+            return load_npz(path)
+        except (OSError, ValueError, BadZipFile) as error:
+            warn(f"{path} is damaged and is made again: {error}", stacklevel=2)
+    save_npz(relax_candidates(candidates, settings), path)
     return load_npz(path)
 
 
@@ -135,17 +144,17 @@ def _finish(
         raise ValueError("no substituted structure is acceptable: choose other swaps")
     good = good[find_distinct(good)]
     path = settings.output / RESULT
-    np.savez_compressed(
-        path,
-        material_id=np.array(good.labels),
-        num_atoms=good.site_counts,
-        atomic_numbers=good.numbers,
-        frac_coords=good.frac_coords.astype(np.float32),
-        lattice=good.cells.astype(np.float32),
-    )
-    (settings.output / RECORD).write_text(
-        json.dumps(_record(settings, data, structures, good), indent=2) + "\n"
-    )
+    with replace_file(path) as part:
+        np.savez_compressed(
+            part,
+            material_id=np.array(good.labels),
+            num_atoms=good.site_counts,
+            atomic_numbers=good.numbers,
+            frac_coords=good.frac_coords.astype(np.float32),
+            lattice=good.cells.astype(np.float32),
+        )
+    record = _record(settings, data, structures, good)
+    replace_text(settings.output / RECORD, json.dumps(record, indent=2) + "\n")
     return path
 
 

@@ -9,6 +9,7 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import Node, ProcessNode, load_node
 
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SAMPLES, SETTINGS, SUMMARY
+from aiida_hpaint.science.outputs import open_staging
 
 __all__ = ["load_benchmark", "write_benchmark"]
 
@@ -53,7 +54,6 @@ def write_benchmark(node: ProcessNode, folder: Path) -> None:
     rows = node.outputs.rows.get_content()
     if (folder / ROWS).exists() and (folder / ROWS).read_text(encoding="utf-8") != rows:
         raise ValueError(f"{folder} holds another benchmark: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
     settings = {**node.inputs.graph_inputs.settings.get_dict(), "node": node.uuid}
     summary = node.outputs.summary.get_dict()
     texts = {
@@ -62,5 +62,6 @@ def write_benchmark(node: ProcessNode, folder: Path) -> None:
         SETTINGS: json.dumps(settings, indent=2) + "\n",
         SUMMARY: json.dumps(summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
     }
-    for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+    with open_staging(folder) as staging:
+        for name, text in texts.items():
+            (staging / name).write_text(text, encoding="utf-8", newline="")

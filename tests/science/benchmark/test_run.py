@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from pathlib import Path
@@ -23,6 +24,7 @@ from aiida_hpaint.science.benchmark.run import name_folders
 from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import ROWS, SETTINGS
 from aiida_hpaint.science.benchmark.workers import run_in_parallel
+from aiida_hpaint.science.outputs import LOCK, OutputError
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.restoration import restore_batch
 from aiida_hpaint.science.settings import RestorationSettings
@@ -50,6 +52,22 @@ def finished(references: References, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture
 def folder(finished: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(finished, tmp_path / "run"))
+
+
+def test_a_folder_in_which_a_benchmark_runs_is_refused(
+    references: References, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with (folder / LOCK).open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for run in (
+            lambda: run_benchmark(references, quick(), folder),
+            lambda: run_side_by_side(list_runs({"a": references}, quick()), folder),
+        ):
+            with pytest.raises(OutputError, match="in use"):
+                run()
+    assert [path.name for path in folder.iterdir()] == [LOCK]
 
 
 def without_times(rows: list[HostRow]) -> list[HostRow]:

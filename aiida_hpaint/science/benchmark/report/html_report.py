@@ -32,6 +32,7 @@ from aiida_hpaint.science.benchmark.report.tables import (
     tabulate_versions,
 )
 from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON, SETTINGS
+from aiida_hpaint.science.outputs import open_staging
 
 REPORT = "report.html"
 
@@ -50,9 +51,10 @@ def write_report(folder: Path) -> Path:
         If the folder holds no finished benchmark.
     """
     runs = read_runs(_find_folders(folder))
-    (folder / REPORT).write_text(render_report(runs), encoding="utf-8")
-    for ending in ("png", "pdf"):
-        save_figure(draw_all_panels(runs), folder / f"figures.{ending}")
+    with open_staging(folder) as staging:
+        (staging / REPORT).write_text(render_report(runs), encoding="utf-8")
+        for ending in ("png", "pdf"):
+            save_figure(draw_all_panels(runs), staging / f"figures.{ending}")
     return folder / REPORT
 
 

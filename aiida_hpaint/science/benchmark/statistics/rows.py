@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from aiida_hpaint.science.outputs import replace_text
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 
@@ -268,7 +269,7 @@ def read_rows(folder: Path) -> list[HostRow]:
 
 def write_samples(rows: Sequence[HostRow], path: Path) -> None:
     """Write a CSV line for each sample of each host."""
-    path.write_text(format_samples_csv(rows), encoding="utf-8", newline="")
+    replace_text(path, format_samples_csv(rows))
 
 
 def format_samples_csv(rows: Sequence[HostRow]) -> str:

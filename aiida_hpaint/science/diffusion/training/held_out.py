@@ -16,6 +16,7 @@ from pymatgen.core import Lattice, Structure
 
 from aiida_hpaint.science.diffusion.training.prototypes import prototype_label
 from aiida_hpaint.science.diffusion.training.structures import TrainingCrystal, TrainingStructures
+from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
 
@@ -75,8 +76,7 @@ def formula_keys(structures: TrainingStructures) -> list[bytes]:
 
 def write_matches(removals: list[HeldOutMatch], path: Path) -> None:
     """Write the matches and their reasons as CSV."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replace_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["removed", "like", "by"])
         for removal in removals:

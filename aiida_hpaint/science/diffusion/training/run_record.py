@@ -19,6 +19,7 @@ from torch import Tensor
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+from aiida_hpaint.science.outputs import replace_file
 
 _RECORD_KEY = "aiida_hpaint"
 """Key of the record in a checkpoint."""
@@ -170,8 +171,7 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
 
 def write_curve(rows: list[LossPoint], path: Path) -> None:
     """Write a loss curve as CSV: step, loss, validation_loss."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replace_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["step", "loss", "validation_loss"])
         writer.writerows([row.step, row.loss, row.validation] for row in rows)

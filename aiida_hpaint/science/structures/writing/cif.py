@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aiida_hpaint.science.outputs import replace_text
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.safe_text import make_safe_name
 from aiida_hpaint.science.structures.writing.atom_loop import edit_atom_loop
@@ -77,7 +78,7 @@ def write_cif(
     """
     text = format_cif(describe_crystal(answer, host, version, tolerance, in_host))
     if path is not None:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
+        replace_text(Path(path), text)
     return text
 
 
