@@ -13,9 +13,7 @@ from aiida_hpaint.science.confidence import describe_confidence
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
 from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.plausibility.check_answers import get_findings
-from aiida_hpaint.science.report.host_results import (
-    HostResult,
-)
+from aiida_hpaint.science.report.host_results import HostResult
 from aiida_hpaint.science.structures import (
     StructureBatch,
     make_safe_names,
