@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,23 @@ class Restoration:
         ranks = self.samples.scalars["rank"]
         members = np.where((self.samples.scalars["host"] == host) & (ranks >= 0))[0]
         return self.samples[members[np.argsort(ranks[members])]]
+
+    def write_report(self, folder: Path | str, *, title: str = "", alone: bool = False) -> Path:
+        """Write the report of all hosts into a folder, and return the page to open.
+
+        Parameters
+        ----------
+        folder
+            Folder, which is made if it does not exist; files of the hosts there are linked.
+        title
+            Title of the index of several hosts.
+        alone
+            Give each page of several hosts a copy of the viewer, so that it can be sent on its own.
+        """
+        from aiida_hpaint.science.report import group_rows_by_host, write_reports
+
+        results = group_rows_by_host(self.samples, self.hosts, self.in_host)
+        return write_reports(results, Path(folder), title=title, alone=alone)
 
     def table(self) -> list[dict[str, Any]]:
         """One row a sample: its label and its scalars."""

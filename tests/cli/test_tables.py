@@ -105,6 +105,7 @@ def test_hosts_without_an_answer_end_with_exit_status_1(
 ) -> None:
     assert not report_restoration(checked, tmp_path, None, hosts=None)
     assert report_restoration(checked[:2], tmp_path, None, hosts=None)
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_files_of_an_earlier_run_do_not_stay_for_a_host_that_fails(
@@ -122,7 +123,8 @@ def test_files_of_an_earlier_run_do_not_stay_for_a_host_that_fails(
     assert (tmp_path / "Li-H_a.cif").is_file()
     nothing = checked.with_scalars(rank=[-1] * 3, status=["failed"] * 3)
     report_restoration(nothing, tmp_path, None, hosts=None)
-    assert {path.name for path in tmp_path.iterdir()} == {"samples.csv", "2_relaxed.cif"}
+    left = {"samples.csv", "2_relaxed.cif", "report.html", "reports"}
+    assert {path.name for path in tmp_path.iterdir()} == left
 
 
 def test_results_never_replace_hosts(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
         make_host_table,
         write_host_files,
     )
-    from aiida_hpaint.science.report.host_results import group_rows_by_host
+    from aiida_hpaint.science.report import group_rows_by_host, write_reports
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     found = collect_campaign_samples(group)
@@ -121,6 +121,8 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
         f"{restored} of {format_count(state.total, 'host')} of campaign {group.label} restored"
     )
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
+    page = write_reports(results, output, title=f"Campaign {group.label}")
+    click.echo(f"Report, to open in a browser: {page}")
     if state.running or state.waiting:
         left = format_count(state.running + state.waiting, "host is", "hosts are")
         click.echo(f"{left} still running or waiting.")

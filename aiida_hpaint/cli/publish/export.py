@@ -305,7 +305,7 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.cli.tables import write_host_files
-    from aiida_hpaint.science.report.host_results import group_rows_by_host
+    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
     from aiida_hpaint.workflows.restore.progress import (
         get_hosts,
         get_samples,
@@ -316,6 +316,7 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
     assert samples is not None
     results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node))
     write_host_files(results, samples, folder)
+    write_reports(results, folder, process=Process(node.pk, node.uuid))
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:

@@ -42,7 +42,7 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.restore.run import prepare_task, submit_task, wait_for_samples
     from aiida_hpaint.cli.tables import describe_unrestored, write_host_files
-    from aiida_hpaint.science.report.host_results import group_rows_by_host
+    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
 
     references = read_references(folder / "references")
     files = [str(path) for path in _list_cifs(folder / "hosts")]
@@ -58,6 +58,8 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     matched = sum(found is not None and found.match for _, found in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}, and as many with all sites relaxed.")
+    page = write_reports(results, output, process=Process(node.pk, node.uuid))
+    click.echo(f"Report, to open in a browser: {page}")
     show_provenance_commands(node)
 
 

@@ -150,7 +150,7 @@ def report_restoration(
         make_host_table,
         write_host_files,
     )
-    from aiida_hpaint.science.report.host_results import group_rows_by_host
+    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
 
     results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)
@@ -163,6 +163,8 @@ def report_restoration(
     for line in unrestored:
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
+    process = None if node is None else Process(node.pk, node.uuid)
+    click.echo(f"Report, to open in a browser: {write_reports(results, output, process=process)}")
     if node is not None:
         _report_validation(node, output, hosts)
         show_provenance_commands(node)

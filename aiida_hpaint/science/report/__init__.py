@@ -1,1 +1,18 @@
-"""Reports of restorations for readers: HTML pages that work alone and offline."""
+"""Reports of restorations for readers: HTML pages that need no network."""
+
+from aiida_hpaint.science.report.host_results import (
+    HostResult,
+    describe_checks,
+    group_rows_by_host,
+)
+from aiida_hpaint.science.report.pages import REPORT, write_reports
+from aiida_hpaint.science.report.provenance import Process
+
+__all__ = [
+    "REPORT",
+    "HostResult",
+    "Process",
+    "describe_checks",
+    "group_rows_by_host",
+    "write_reports",
+]

@@ -29,7 +29,7 @@ from aiida_hpaint.science.structures.writing.versions import (
 )
 from aiida_hpaint.science.types import FloatArray
 
-__all__ = ["TOLERANCE", "RestoredCrystal", "describe_crystal"]
+__all__ = ["TOLERANCE", "RestoredCrystal", "describe_crystal", "find_host_group"]
 
 TOLERANCE = 0.2
 """Largest distance in Å between an image and its site for an operation that an answer keeps: about
@@ -172,6 +172,19 @@ def describe_crystal(
     return replace(found, notes=(*found.notes, *reason))
 
 
+def find_host_group(host: StructureBatch) -> str:
+    """Return the name of the space group that the source of a host says, or its sites have."""
+    operations, _ = _find_candidates(host, read_source(host))
+    return _name(operations)
+
+
+def _name(operations: SymmetryOperations) -> str:
+    try:
+        return str(name_group(operations))
+    except ValueError:
+        return f"{len(operations)} operations, which are no group"
+
+
 def _find_candidates(
     host: StructureBatch, source: HostSource
 ) -> tuple[SymmetryOperations, tuple[str, ...]]:
@@ -205,12 +218,8 @@ def _explain_reduction(crystal: RestoredCrystal, candidates: SymmetryOperations)
     worst = sorted({labels[int(site)] for site in symmetry.worst[lost]})
     split = "" if all(site.is_first for site in crystal.sites) else ", so that host sites split"
     shown = ", ".join(worst[:6]) + (" and others" if len(worst) > 6 else "")
-    try:
-        before = str(name_group(candidates))
-    except ValueError:
-        before = f"{len(candidates)} operations, which are no group,"
     return (
-        f"Space group reduced from {before} to {crystal.names}, because "
+        f"Space group reduced from {_name(candidates)} to {crystal.names}, because "
         f"{len(lost)} of {symmetry.tried} operations move {shown} farther than "
         f"{crystal.tolerance:g} Å from any equivalent site{split}.",
     )

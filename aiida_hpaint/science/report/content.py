@@ -1,0 +1,215 @@
+"""What the page of one host shows, as plain values for the template."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.science.report.geometry import list_displacements, list_valences
+from aiida_hpaint.science.report.host_results import HostResult, describe_checks
+from aiida_hpaint.science.report.ladder import HEIGHT, make_ladder
+from aiida_hpaint.science.report.patterns import HIGHEST_ANGLE, LOWEST_ANGLE, draw_patterns
+from aiida_hpaint.science.report.provenance import Process, describe_provenance, list_stages
+from aiida_hpaint.science.report.verdict import describe_samples, judge_host
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.insertion import remove_inserted
+from aiida_hpaint.science.structures.pictures import draw_picture
+from aiida_hpaint.science.structures.scenes import Scene, make_scene
+from aiida_hpaint.science.structures.writing.crystal import (
+    RestoredCrystal,
+    describe_crystal,
+    find_host_group,
+)
+from aiida_hpaint.science.structures.writing.hydrogen_bonds import list_carried_hydrogens
+from aiida_hpaint.science.structures.writing.versions import RELAXED
+from aiida_hpaint.science.types import FloatArray
+
+__all__ = ["MOST_CANDIDATES", "collect_content", "format_formula", "name_group"]
+
+MOST_CANDIDATES = 8
+"""Largest number of candidates that a page shows in 3D."""
+
+_MOST_PATTERNS = 4
+"""Largest number of candidates whose powder patterns are drawn."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One candidate as the page shows it."""
+
+    crystal: RestoredCrystal | None
+    structure: StructureBatch
+    scene: Scene
+    title: str
+
+
+def collect_content(
+    result: HostResult, name: str, process: Process | None = None
+) -> dict[str, Any]:
+    """Collect what the page of one host shows.
+
+    Parameters
+    ----------
+    result
+        Samples of the host.
+    name
+        Name of its files, without suffix.
+    process
+        The AiiDA process that it was restored by.
+    """
+    shown = min(len(result.ranked), MOST_CANDIDATES)
+    candidates = [_describe_candidate(result, row) for row in range(shown)]
+    best = candidates[0] if candidates else None
+    metadata = dict((result.host or result.samples).metadata[0])
+    return {
+        "label": result.label,
+        "name": name,
+        "inserted": result.inserted,
+        "formula": format_formula(result),
+        "verdict": judge_host(result),
+        "samples": describe_samples(result),
+        "shown": shown,
+        "candidates": len(result.ranked),
+        "scenes": [{**one.scene.to_json(), "title": one.title} for one in candidates],
+        "picture": draw_picture(best.scene) if best else "",
+        "balls": _list_balls(candidates),
+        "ladder": make_ladder(result),
+        "ladder_height": HEIGHT,
+        "rows": _list_candidates(result),
+        "symmetry": _describe_symmetry(result, best),
+        "patterns": _draw_patterns(result, candidates),
+        "angles": (LOWEST_ANGLE, HIGHEST_ANGLE),
+        **_measure_geometry(best),
+        "notes": _list_notes(metadata),
+        "budget": metadata.get("budget") or {},
+        "is_deuterium": "D" in result.inserted,
+        "provenance": describe_provenance(result.samples.history, metadata, process),
+        "stages": list_stages(result.samples.history),
+        "process": process,
+    }
+
+
+def _describe_candidate(result: HostResult, row: int) -> _Candidate:
+    """Describe one candidate without the drift of its relaxation, symmetric where it is."""
+    one = result.ranked[row]
+    crystal, structure, labels = None, one, []
+    before: FloatArray | None = None
+    with suppress(ValueError):  # sites that are not those of the host: shown as they are
+        crystal = describe_crystal(one, result.host, RELAXED)
+        structure = crystal.structure
+        names = {int(k): site.label for site in crystal.sites for k in site.members.tolist()}
+        labels = [names[k] for k in range(one.n_sites)]
+    if result.host is not None and crystal is not None:
+        before = np.full_like(structure.frac_coords, np.nan)
+        before[~one.inserted] = result.host.frac_coords[~result.host.inserted]
+    above = 1000 * float(one.scalars["energy_above_best"][0])
+    energy = "lowest that passes" if row == 0 else f"{above:+.1f} meV/atom"
+    title = f"Candidate {row + 1} of {len(result.ranked)}: {energy}"
+    return _Candidate(crystal, structure, make_scene(structure, before, labels), title)
+
+
+def _list_balls(candidates: list[_Candidate]) -> list[tuple[str, str]]:
+    """Return the elements of the host with the colours of their balls."""
+    found: dict[str, str] = {}
+    for scene in (one.scene for one in candidates):
+        atoms = zip(scene.symbols, scene.inserted.tolist(), strict=True)
+        found |= {symbol: scene.balls[symbol][0] for symbol, inserted in atoms if not inserted}
+    return sorted(found.items())
+
+
+def format_formula(result: HostResult) -> str:
+    """Return the reduced formula of a host with its inserted sites."""
+    from pymatgen.core import Composition
+
+    from aiida_hpaint.science.structures.elements import get_symbol
+
+    one = result.best if result.best is not None else result.samples[0]
+    symbols = [get_symbol(number) for number in one.numbers.tolist()]
+    counts = {symbol: symbols.count(symbol) for symbol in dict.fromkeys(symbols)}
+    return str(Composition(counts).reduced_formula)
+
+
+def _list_candidates(result: HostResult) -> list[dict[str, Any]]:
+    """Return a row for each candidate that is shown."""
+    rows = []
+    for index in range(len(result.ranked))[:MOST_CANDIDATES]:
+        one = result.ranked[index]
+        scalars = {name: values[0].item() for name, values in one.scalars.items()}
+        rows.append(
+            {
+                "number": index + 1,
+                "energy": scalars["energy"],
+                "above": 1000 * scalars["energy_above_best"],
+                "force": scalars["max_force"],
+                "group": name_group(int(scalars.get("space_group") or 0)),
+                "moved": scalars.get("host_displacement", float("nan")),
+                "origin": scalars.get("origin", ""),
+                "checks": describe_checks(one),
+            }
+        )
+    return rows
+
+
+def name_group(number: int) -> str:
+    """Return symbol and number of a type of space groups; a dash for 0."""
+    import gemmi
+
+    if not number:
+        return "-"
+    return f"{gemmi.find_spacegroup_by_number(number).hm} (No. {number})"
+
+
+def _describe_symmetry(result: HostResult, best: _Candidate | None) -> dict[str, Any]:
+    """Say which space group the host had, which the answer has, and what was lost."""
+    if best is None or best.crystal is None or result.host is None:
+        return {}
+    crystal = best.crystal
+    return {
+        "host": find_host_group(result.host),
+        "found": str(crystal.names),
+        "hall": crystal.names.hall or "",
+        "kept": len(crystal.symmetry.kept),
+        "tried": crystal.symmetry.tried,
+        "tolerance": crystal.tolerance,
+        "averaged_by": crystal.averaged_by,
+        "notes": list(crystal.notes),
+    }
+
+
+def _draw_patterns(result: HostResult, candidates: list[_Candidate]) -> list[Any]:
+    if not candidates:
+        return []
+    chosen = candidates[:_MOST_PATTERNS]
+    names = [f"candidate {number + 1}" for number in range(len(chosen))]
+    structures = [replace(one.structure, scalars={}, history=()) for one in chosen]
+    bare = remove_inserted(structures[0])
+    return draw_patterns(concatenate(structures), bare, names)
+
+
+def _measure_geometry(best: _Candidate | None) -> dict[str, Any]:
+    if best is None or best.crystal is None:
+        return {"hydrogens": [], "valences": [], "displacements": []}
+    valences: list[Any] = []
+    with suppress(KeyError):  # elements without parameters
+        valences = list_valences(best.crystal)
+    return {
+        "hydrogens": list_carried_hydrogens(best.crystal),
+        "valences": valences,
+        "displacements": list_displacements(best.crystal),
+    }
+
+
+def _list_notes(metadata: dict[str, Any]) -> list[str]:
+    """Return what was assumed about the host, each once."""
+    budget = metadata.get("budget") or {}
+    disorder = metadata.get("disorder") or {}
+    changes, assumed = disorder.get("changes", ()), budget.get("assumptions", ())
+    texts = [*metadata.get("notes", ()), *changes, *assumed]
+    isotopes = metadata.get("isotopes") or {}
+    if isotopes:
+        listed = " and ".join(f"{count} {symbol}" for symbol, count in isotopes.items())
+        texts.append(f"{listed} of the source were treated as H.")
+    return list(dict.fromkeys(map(str, texts)))

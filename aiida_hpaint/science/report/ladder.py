@@ -1,0 +1,150 @@
+"""The ladder of energies: which structures of one host were found, how often, and how far apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiida_hpaint.science.confidence.evidence import count_found
+from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
+from aiida_hpaint.science.report.host_results import HostResult
+from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
+from aiida_hpaint.science.structures.status import SampleStatus
+
+__all__ = ["HEIGHT", "Ladder", "Level", "make_ladder"]
+
+HEIGHT = 260.0
+"""Height of the drawing, in pixels."""
+
+_GAP = 20.0
+"""Least distance of two labels, pixels."""
+
+_TOP, _BOTTOM = 14.0, 16.0
+
+_FAR = 100.0
+"""Levels farther above the lowest than this are drawn at the top, meV per atom."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level of the ladder.
+
+    Attributes
+    ----------
+    name
+        Number of the candidate from 1; empty for a structure that was not relaxed to the end.
+    energy
+        Above the best candidate, meV per atom.
+    found
+        How many independent samples agree with it; None where nobody counted.
+    origin
+        How it was made.
+    problem
+        Which checks it fails; empty if none.
+    place, label_place
+        Heights of the level and of its label, pixels from the top.
+    """
+
+    name: str
+    energy: float
+    found: int | None
+    origin: str
+    problem: str
+    place: float = 0.0
+    label_place: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Levels of one host.
+
+    Attributes
+    ----------
+    levels
+        Candidates by rank.
+    others
+        Heights of structures that were given up on because they were higher in energy, pixels.
+    ticks
+        Labelled energies of the axis, and their heights.
+    drawn
+        How many independent samples there are.
+    """
+
+    levels: tuple[Level, ...]
+    others: tuple[float, ...]
+    ticks: tuple[tuple[str, float], ...]
+    drawn: int
+
+
+def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
+    """Return the ladder of one host; None without a candidate.
+
+    Parameters
+    ----------
+    most
+        Largest number of candidates that get a level.
+    """
+    if result.best is None:
+        return None
+    samples, scalars = result.samples, result.samples.scalars
+    ranked = np.flatnonzero(scalars["rank"] >= 0)
+    ranked = ranked[np.argsort(scalars["rank"][ranked], kind="stable")]
+    origins = scalars.get("origin", np.full(len(samples), GENERATED))
+    drawn = np.flatnonzero(np.isin(origins, INDEPENDENT))
+    counts: list[int | None] = [None] * len(ranked)
+    if "found" in scalars:  # a search counted where samples ended
+        counts = list(scalars["found"][ranked].tolist())
+    elif result.host is not None:
+        counts = list(count_found(samples, result.host, ranked, drawn).tolist())
+    per_atom = 1000 * scalars["energy"] / samples.site_counts
+    lowest = per_atom[ranked[0]]
+    left = np.flatnonzero(
+        (scalars["status"] == SampleStatus.HIGHER_IN_ENERGY.value) & np.isfinite(per_atom)
+    )
+    shown = ranked[:most]
+    highest = max([*(per_atom[shown] - lowest), *(per_atom[left] - lowest).clip(max=_FAR), 1.0])
+    depth = min([*(per_atom[shown] - lowest), 0.0])
+    step = _choose_step(highest - depth)
+    top = float(np.ceil(highest / step) * step)
+
+    def place(energy: float) -> float:
+        share = float((min(energy, top) - depth) / (top - depth))
+        return round(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    levels = [
+        Level(
+            str(number + 1),
+            float(per_atom[row] - lowest),
+            counts[number],
+            str(origins[row]),
+            name_findings(get_findings(samples[int(row)])),
+            place(float(per_atom[row] - lowest)),
+        )
+        for number, row in enumerate(shown.tolist())
+    ]
+    first = np.ceil(depth / step) * step
+    marks = np.arange(first, top + step / 2, step).tolist()
+    ticks = tuple((f"{mark:g}", place(mark)) for mark in marks)
+    others = tuple(sorted({place(float(per_atom[row] - lowest)) for row in left.tolist()}))
+    return Ladder(tuple(_spread(levels)), others, ticks, len(drawn))
+
+
+def _choose_step(extent: float) -> float:
+    """Return a round distance of about five ticks."""
+    size = 10 ** np.floor(np.log10(extent / 4))
+    return float(next(factor * size for factor in (1, 2, 5, 10) if extent / (factor * size) <= 5))
+
+
+def _spread(levels: list[Level]) -> list[Level]:
+    """Move labels apart that would overlap, from the lowest level upwards."""
+    from dataclasses import replace
+
+    limit, found = HEIGHT, []
+    for level in sorted(levels, key=lambda one: -one.place):
+        limit = min(level.place, limit)
+        found.append(replace(level, label_place=limit))
+        limit -= _GAP
+    over = max(0.0, _TOP - min((one.label_place for one in found), default=_TOP))
+    moved = [replace(one, label_place=round(one.label_place + over, 1)) for one in found]
+    return sorted(moved, key=lambda one: int(one.name))

@@ -1,0 +1,206 @@
+"""Reports as HTML pages: one host in one file, or many with an index and one copy of the viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.report.content import collect_content
+from aiida_hpaint.science.report.host_results import HostResult
+from aiida_hpaint.science.report.provenance import Process
+from aiida_hpaint.science.report.verdict import judge_host
+from aiida_hpaint.science.structures.safe_text import make_safe_names
+from aiida_hpaint.science.structures.scenes import INSERTED
+from aiida_hpaint.science.viewer import LIBRARY, SCRIPT, read_asset
+
+__all__ = ["REPORT", "render_host", "write_reports"]
+
+REPORT = "report.html"
+"""The page of a single host, or the index of many."""
+
+PAGES = "reports"
+"""Folder of the pages of many hosts."""
+
+_OURS = '<meta name="generator" content="aiida-hpaint'
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the index."""
+
+    label: str
+    link: str
+    formula: str
+    inserted: str
+    light: str
+    verdict: str
+    confidence: float
+    percent: str
+    energy: float
+    gap: float
+    group: str
+
+
+def write_reports(
+    results: Sequence[HostResult],
+    folder: Path,
+    *,
+    title: str = "",
+    process: Process | None = None,
+    alone: bool = False,
+) -> Path:
+    """Write the report of a restoration.
+
+    Of one host it is the file `report.html`, which needs no other one. Of several hosts
+    `report.html` is an index; the page of each is in the folder `reports`, with one copy of the
+    viewer beside them.
+
+    Parameters
+    ----------
+    results
+        Samples of each host.
+    folder
+        Folder of the files of the hosts, which is made if it does not exist.
+    title
+        Title of the index, such as the name of a campaign.
+    process
+        The AiiDA process, if there was one.
+    alone
+        Give each page of many a copy of the viewer, so that it can be sent on its own.
+
+    Returns
+    -------
+    Path
+        The page to open.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    names = make_safe_names(result.label for result in results)
+    pages = folder / PAGES
+    _remove_pages(pages)
+    if len(results) == 1:
+        content = collect_content(results[0], names[0], process)
+        _write(folder / REPORT, render_host(content, folder))
+        return folder / REPORT
+    pages.mkdir(exist_ok=True)
+    if not alone:
+        _write(pages / LIBRARY, read_asset(LIBRARY))
+        _write(pages / f"{LIBRARY}.LICENSE.txt", read_asset(f"{LIBRARY}.LICENSE.txt"))
+    for result, name in zip(results, names, strict=True):
+        content = collect_content(result, name, process)
+        library = None if alone else LIBRARY
+        _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
+    rows = [_make_row(result, name) for result, name in zip(results, names, strict=True)]
+    index = {"title": title, "rows": rows, "files": _list_files(folder, "")}
+    _write(folder / REPORT, _render("index.html", index))
+    return folder / REPORT
+
+
+def render_host(
+    content: Mapping[str, Any], folder: Path | None = None, library: str | None = None, up: str = ""
+) -> str:
+    """Return the page of one host.
+
+    Parameters
+    ----------
+    content
+        What `collect_content` returned.
+    folder
+        Folder with the files of the host: those that are there are linked.
+    library
+        Address of the viewer; None puts it into the page.
+    up
+        Address of the folder with the files of the host, empty or with a slash at its end.
+    """
+    more = {
+        "library": library,
+        "library_text": read_asset(LIBRARY) if library is None else "",
+        "script": read_asset(SCRIPT),
+        "inserted_colour": INSERTED,
+        "up": up,
+        "files": _list_files(folder, str(content["name"])),
+    }
+    return _render("host.html", {**content, **more})
+
+
+def _make_row(result: HostResult, name: str) -> _Row:
+    from aiida_hpaint.science.report.content import format_formula, name_group
+
+    verdict, best = judge_host(result), result.best
+    scalars = {} if best is None else {key: v[0].item() for key, v in best.scalars.items()}
+    above = 1000 * result.ranked.scalars["energy_above_best"][1:2]
+    return _Row(
+        label=result.label,
+        link=f"{PAGES}/{name}.html",
+        formula=format_formula(result),
+        inserted=result.inserted,
+        light=verdict.light,
+        verdict=verdict.title.partition(":")[0],
+        confidence=float(scalars.get("confidence", np.nan)),
+        percent=result.confidence,
+        energy=float(scalars.get("energy", np.nan)),
+        gap=float(above[0]) if len(above) else np.nan,
+        group=name_group(int(scalars.get("space_group") or 0)),
+    )
+
+
+def _list_files(folder: Path | None, name: str) -> list[tuple[str, str]]:
+    """Return the files of one host and of all that are in a folder, and what they hold."""
+    known = {
+        f"{name}.cif": "the CIF of the host, with the inserted sites",
+        f"{name}_relaxed.cif": "all sites relaxed",
+        "candidates.extxyz": "all candidates",
+        "samples.csv": "status and energy of every sample",
+    }
+    if folder is None:
+        return []
+    return [(file, words) for file, words in known.items() if (folder / file).is_file()]
+
+
+def _remove_pages(pages: Path) -> None:
+    """Remove pages that an earlier run wrote, which may be of other hosts."""
+    for path in pages.glob("*.html"):
+        if _OURS in path.read_text(encoding="utf-8", errors="replace")[:1000]:
+            path.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _render(template: str, content: Mapping[str, Any]) -> str:
+    """Return a page; all texts in the content are escaped, and scripts need its nonce to run."""
+    digest = sha256(repr(sorted(content.items(), key=lambda item: item[0])).encode()).hexdigest()
+    known = {"version": __version__, "nonce": digest[:32]}
+    return str(_load_environment().get_template(template).render({**content, **known}))
+
+
+@cache
+def _load_environment() -> Any:
+    """Return what fills the templates; it keeps what it has compiled."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("aiida_hpaint.science.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["number"] = _format_number
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    return environment
+
+
+def _format_number(value: Any, decimals: int = 2) -> str:
+    """Return a number with a true minus sign; a dash for what is not a number."""
+    if value is None or not np.isfinite(value):
+        return "\N{EN DASH}"
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")

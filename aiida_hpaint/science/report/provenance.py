@@ -1,0 +1,139 @@
+"""How an answer came to be: one paragraph, and the stages as a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiida_hpaint import __version__
+from aiida_hpaint.science.wording import format_count
+
+__all__ = ["Process", "StageRow", "describe_provenance", "list_stages"]
+
+_MODES = {"inserted": "the inserted sites in the fixed host", "all": "all sites in the fixed cell"}
+
+
+@dataclass(frozen=True)
+class Process:
+    """The AiiDA process that a restoration ran as.
+
+    Attributes
+    ----------
+    pk, uuid
+        Its node.
+    """
+
+    pk: int
+    uuid: str
+
+
+@dataclass(frozen=True)
+class StageRow:
+    """One record of the history.
+
+    Attributes
+    ----------
+    name
+        Name of the stage.
+    model
+        Name and SHA-256 of the model or potential; empty without one.
+    settings
+        Settings that it ran with, as text.
+    device
+        Device, empty if unknown.
+    """
+
+    name: str
+    model: str
+    settings: str
+    device: str
+
+
+def describe_provenance(
+    history: Sequence[Mapping[str, Any]], source: Mapping[str, Any], process: Process | None
+) -> str:
+    """Return a paragraph on host, generator, relaxations, potential and versions.
+
+    Parameters
+    ----------
+    history
+        Records of the stages.
+    source
+        Metadata of the host.
+    process
+        The AiiDA process, if there was one.
+    """
+    sentences = [_describe_source(source)]
+    for record in history:
+        settings = record.get("settings") or {}
+        if record.get("stage") == "sample":
+            sentences.append(_describe_sampling(record, settings))
+        elif settings.get("moving") and record.get("stage") != "score":
+            sentences.append(_describe_relaxation(record, settings))
+        elif record.get("stage") == "search":
+            sentences.append("A search made further arrangements until the lowest one was sure.")
+    versions = sorted({str(record["version"]) for record in history if record.get("version")})
+    by = " and ".join(versions) or __version__
+    sentences.append(f"All of it was done by aiida-hpaint {by}.")
+    if process is not None:
+        sentences.append(
+            f"It ran as process {process.pk} of AiiDA (UUID {process.uuid}), which keeps all "
+            "inputs, jobs and outputs."
+        )
+    return " ".join(sentence for sentence in dict.fromkeys(sentences) if sentence)
+
+
+def list_stages(history: Sequence[Mapping[str, Any]]) -> list[StageRow]:
+    """Return the records of the history as rows of a table."""
+    return [
+        StageRow(
+            str(record.get("stage", "?")).replace("_", " "),
+            _name_model(record.get("model")),
+            _format_settings(record.get("settings") or {}),
+            str(record.get("device") or ""),
+        )
+        for record in history
+    ]
+
+
+def _describe_source(source: Mapping[str, Any]) -> str:
+    name, digest = source.get("source"), source.get("source_hash")
+    if not name:
+        return ""
+    block = source.get("block")
+    inside = f", block {block}" if block else ""
+    return f"The host was read from {name}{inside}{f' (SHA-256 {digest})' if digest else ''}."
+
+
+def _describe_sampling(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    number = format_count(int(settings.get("samples", 0)), "arrangement")
+    generator = _name_model(record.get("model")) or str(settings.get("generator", "a generator"))
+    details = [f"seed {record.get('seed')}"]
+    if settings.get("steps"):
+        details = [f"{settings['steps']} steps", f"scheme {settings.get('scheme')}", *details]
+    return f"{number} of the inserted sites were drawn by {generator}: {', '.join(details)}."
+
+
+def _describe_relaxation(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    model = record.get("model") or {}
+    package = ""
+    if model.get("package"):
+        package = f" with {model['package']} {model.get('package_version', '')}".rstrip()
+    limit = settings.get("fmax")
+    return (
+        f"{_MODES.get(str(settings['moving']), 'Sites').capitalize()} were relaxed{package} by "
+        f"{_name_model(model)} until forces were below {limit} eV/Å."
+    )
+
+
+def _name_model(model: Any) -> str:
+    if not isinstance(model, Mapping):
+        return "" if model is None else str(model)
+    digest = model.get("sha256")
+    return f"{model.get('name', '?')}{f' (SHA-256 {digest})' if digest else ''}"
+
+
+def _format_settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {json.dumps(value)}" for name, value in settings.items())

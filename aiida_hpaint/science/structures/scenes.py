@@ -1,0 +1,229 @@
+"""What a picture of a crystal shows: atoms of the cell and on its faces, and their bonds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol
+from aiida_hpaint.science.structures.insertion import ISOTOPE
+from aiida_hpaint.science.structures.scene_bonds import (
+    Place,
+    SiteBond,
+    find_scene_bonds,
+    group_bonds,
+)
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+__all__ = ["INSERTED", "Scene", "make_scene"]
+
+_ON_FACE = 0.02
+"""Fractional distance within which a site counts as on a face of the cell."""
+
+_ROUNDS = 6
+"""How many bonds a molecule is completed along beyond the cell."""
+
+_DECIMALS = 3
+
+_TURNED = (22.0, 12.0)
+"""Degrees by which the crystal is turned to the side and forward."""
+
+INSERTED = "#d6187f"
+"""Colour of inserted sites, which no common element has."""
+
+_HYDROGEN = "#d9d9d9"
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """M atoms that are drawn for one structure.
+
+    Attributes
+    ----------
+    cell : (3, 3)
+        Lattice vectors as rows, Å.
+    numbers, sites : (M,)
+        Atomic number of each atom, and the site of the structure that it is an image of.
+    positions : (M, 3)
+        Cartesian, Å.
+    inserted : (M,)
+        Whether its site was inserted.
+    labels : (M,) strings
+        Label of its site.
+    before : (M, 3)
+        Where the source of the host has it, Å; NaN for inserted sites, or where that is not known.
+    bonds, hydrogen_bonds : (B, 2), (K, 2)
+        Pairs of atoms; of a hydrogen bond H comes first.
+    isotope
+        What inserted H stand for: H, D or T.
+    """
+
+    cell: FloatArray
+    numbers: IntArray
+    sites: IntArray
+    positions: FloatArray
+    inserted: BoolArray
+    labels: tuple[str, ...]
+    before: FloatArray
+    bonds: IntArray
+    hydrogen_bonds: IntArray
+    isotope: str = "H"
+
+    @property
+    def symbols(self) -> list[str]:
+        """Element of each atom; D and T where inserted H stand for them."""
+        return [
+            self.isotope if inserted and number == 1 else get_symbol(number)
+            for number, inserted in zip(self.numbers.tolist(), self.inserted.tolist(), strict=True)
+        ]
+
+    @property
+    def view(self) -> FloatArray:
+        """(3, 3) matrix from Cartesian coordinates to those of the screen, as row vectors.
+
+        On the screen x points to the right, y up and z to the reader: c is up, a comes forward, and
+        the crystal is turned a little to the side and forward, as drawings of crystals are.
+        """
+        up = self.cell[2] / np.linalg.norm(self.cell[2])
+        forward = self.cell[0] - (self.cell[0] @ up) * up
+        forward /= np.linalg.norm(forward)
+        axes = np.stack([np.cross(up, forward), up, forward], axis=1)
+        side, tilt = np.radians(_TURNED)
+        about_y = np.array(
+            [[np.cos(side), 0, -np.sin(side)], [0, 1, 0], [np.sin(side), 0, np.cos(side)]]
+        )
+        about_x = np.array(
+            [[1, 0, 0], [0, np.cos(tilt), np.sin(tilt)], [0, -np.sin(tilt), np.cos(tilt)]]
+        )
+        turned: FloatArray = axes @ about_y @ about_x
+        return turned
+
+    @property
+    def balls(self) -> dict[str, tuple[str, float]]:
+        """Colour and radius (Å) of the balls of each element that is drawn."""
+        return {symbol: _make_ball(symbol) for symbol in sorted(set(self.symbols))}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON, in the coordinates of the screen, Å with three decimals."""
+        known, view = np.isfinite(self.before).all(axis=1), self.view
+        return {
+            "cell": np.round(self.cell @ view, _DECIMALS).tolist(),
+            "balls": {symbol: list(ball) for symbol, ball in self.balls.items()},
+            "symbols": self.symbols,
+            "labels": list(self.labels),
+            "positions": np.round(self.positions @ view, _DECIMALS).tolist(),
+            "inserted": np.flatnonzero(self.inserted).tolist(),
+            "before": {
+                str(index): np.round(self.before[index] @ view, _DECIMALS).tolist()
+                for index in np.flatnonzero(known).tolist()
+            },
+            "bonds": self.bonds.tolist(),
+            "hydrogenBonds": self.hydrogen_bonds.tolist(),
+        }
+
+
+def _make_ball(symbol: str) -> tuple[str, float]:
+    from ase.data import covalent_radii
+    from ase.data.colors import jmol_colors
+
+    number = get_atomic_number(symbol)
+    colour = (
+        _HYDROGEN
+        if number == 1
+        else "#" + "".join(f"{round(255 * float(part)):02x}" for part in jmol_colors[number])
+    )
+    return colour, round(0.13 + 0.24 * float(covalent_radii[number]), 3)
+
+
+def make_scene(
+    structure: StructureBatch,
+    before: FloatArray | None = None,
+    labels: Sequence[str] = (),
+) -> Scene:
+    """Choose what is drawn of one structure, all of whose sites have positions.
+
+    Atoms on a face, edge or corner of the cell are repeated there. Metal atoms get their
+    neighbours, and molecules and ions are completed, beyond the faces too.
+
+    Parameters
+    ----------
+    structure
+        Batch of one structure of n sites.
+    before : (n, 3)
+        Fractional coordinates that the source gives; NaN for inserted sites.
+    labels : (n,) strings
+        Labels of the sites; by default the element and the number of the site, from 1.
+    """
+    frac = structure.frac_coords
+    wrapped = np.mod(frac + _ON_FACE, 1.0) - _ON_FACE
+    bonds, contacts = find_scene_bonds(structure, wrapped)
+    numbers = structure.numbers
+    places = _place_atoms(wrapped, bonds, contacts)
+    index = {place: row for row, place in enumerate(places)}
+    sites = np.array([site for site, _ in places], dtype=np.int64)
+    images = np.array([image for _, image in places], dtype=np.float64).reshape(-1, 3)
+    names = labels or [f"{get_symbol(n)}{k + 1}" for k, n in enumerate(numbers.tolist())]
+    known = np.full_like(frac, np.nan) if before is None else before + np.round(wrapped - before)
+    return Scene(
+        cell=structure.cells[0],
+        numbers=numbers[sites],
+        sites=sites,
+        positions=(wrapped[sites] + images) @ structure.cells[0],
+        inserted=structure.inserted[sites],
+        labels=tuple(names[site] for site in sites.tolist()),
+        before=(known[sites] + images) @ structure.cells[0],
+        bonds=_list_pairs(index, bonds),
+        hydrogen_bonds=_list_pairs(index, contacts),
+        isotope=str(structure.metadata[0].get(ISOTOPE) or "H"),
+    )
+
+
+def _place_atoms(
+    wrapped: FloatArray, bonds: list[SiteBond], contacts: list[SiteBond]
+) -> list[Place]:
+    """Return the atoms that are drawn: those in the cell first, then what completes them."""
+    places: dict[Place, None] = {}
+    for site, coords in enumerate(wrapped.tolist()):
+        a, b, c = ((0, 1) if abs(x) <= _ON_FACE else (0,) for x in coords)
+        places.update(dict.fromkeys((site, image) for image in product(a, b, c)))
+    inside, of_site = list(places), group_bonds(bonds)
+    # Metals get their neighbours, but an anion in the cell does not draw all metals around it.
+    neighbours = [
+        bond.reach(place)
+        for place in places
+        for bond in of_site[place[0]]
+        if bond.kind == "from metal"
+    ]
+    places.update(dict.fromkeys(neighbours))
+    fresh = list(places)
+    for _ in range(_ROUNDS):
+        reached = [
+            bond.reach(place)
+            for place in fresh
+            for bond in of_site[place[0]]
+            if bond.kind == "covalent"
+        ]
+        fresh = [place for place in dict.fromkeys(reached) if place not in places]
+        places.update(dict.fromkeys(fresh))
+    # Acceptors of H beyond the cell would hide the crystal behind loose atoms.
+    acceptors = group_bonds(contacts)
+    ends = [contact.reach(place) for place in inside for contact in acceptors[place[0]]]
+    places.update(dict.fromkeys(ends))
+    return list(places)
+
+
+def _list_pairs(index: dict[Place, int], bonds: list[SiteBond]) -> IntArray:
+    """Return (B, 2) pairs of drawn atoms that are bonded, each once."""
+    of_site = group_bonds(bonds)
+    found: dict[tuple[int, int], None] = {}
+    for place, row in index.items():
+        for bond in of_site[place[0]]:
+            other = index.get(bond.reach(place))
+            if other is not None and (other, row) not in found:
+                found[row, other] = None
+    return np.array(list(found), dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,151 @@
+"""Pages: what they say, that they need nothing else, and that names in them are text."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from restorations import make_restoration
+
+from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.viewer import LIBRARY
+
+HOSTILE = "</title><script>alert(1)</script><img src=x onerror=alert(2)>'\"&"
+
+
+class Tags(HTMLParser):
+    """Tags with their attributes, and the text outside of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+        self.text += " " if tag in ("td", "th", "li", "p") else ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside not in ("script", "style"):
+            self.text += data
+
+    def list(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("single")
+    restoration = make_restoration()
+    results = group_rows_by_host(restoration.samples, restoration.hosts)
+    (folder / "brucite_relaxed.cif").touch()
+    page = write_reports(results, folder, process=Process(4711, "0a1b"))
+    assert page == folder / "report.html"
+    assert sorted(path.name for path in folder.iterdir()) == ["brucite_relaxed.cif", "report.html"]
+    return page.read_text("utf-8")
+
+
+def test_a_page_of_one_host_says_what_was_found(single: str) -> None:
+    text = " ".join(Tags(single).text.split())
+    assert "High confidence: 98 %" in text
+    assert "Mg(HO)2, H2 inserted into the cell" in text
+    assert "P -3 m 1 (No. 164), the restored structure P -3 m 1 (No. 164)" in text
+    assert "all 12 symmetry operations of the host are kept" in text
+    # O-H of the published structure: 0.1927 times c = 4.7677 Å.
+    assert re.search("O1\N{EN DASH}H1 0\\.919 2 ", text)
+    assert "3 arrangements of the inserted sites were drawn by bundled (SHA-256 5aa7)" in text
+    assert "process 4711 of AiiDA (UUID 0a1b)" in text
+    assert "verdi process status 4711" in text
+    assert "brucite_relaxed.cif: all sites relaxed" in text
+    assert "brucite.cif:" not in text  # nobody wrote it
+
+
+def test_a_page_of_one_host_needs_no_other_file(single: str) -> None:
+    links = [one[key] for _, one in Tags(single).tags for key in ("src", "href") if one.get(key)]
+    assert links == ["brucite_relaxed.cif"]
+    assert "default-src 'none'" in single
+    assert "url(" not in re.sub(r"<script.*?</script>", "", single, flags=re.DOTALL)
+
+
+def test_scripts_run_by_a_nonce_only(single: str) -> None:
+    scripts = [one for one in Tags(single).list("script") if one.get("type") is None]
+    nonces = {one["nonce"] for one in scripts}
+    assert len(scripts) == 2
+    assert len(nonces) == 1
+    assert f"script-src 'nonce-{nonces.pop()}'" in single
+
+
+def test_scenes_are_json_of_the_candidates(single: str) -> None:
+    found = re.search(r'<script type="application/json" id="scenes">(.*?)</script>', single)
+    assert found is not None
+    scenes = json.loads(found[1])
+    assert len(scenes) == 3
+    assert {scenes[0]["symbols"][index] for index in scenes[0]["inserted"]} == {"H"}
+    assert scenes[1]["title"].startswith("Candidate 2 of 3: +30.0 meV/atom")
+
+
+def test_equal_results_give_equal_pages(tmp_path: Path) -> None:
+    texts = [make_restoration().write_report(tmp_path / name).read_bytes() for name in "ab"]
+    assert texts[0] == texts[1]
+
+
+def test_many_hosts_share_one_viewer(tmp_path: Path) -> None:
+    restoration = make_restoration(("brucite", "portlandite"))
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "mine.html").write_text("kept")
+    make_restoration(("lithium_hydroxide", "portlandite")).write_report(tmp_path)
+    page = restoration.write_report(tmp_path, title="My minerals")
+    names = sorted(path.name for path in (tmp_path / "reports").iterdir())
+    licence = f"{LIBRARY}.LICENSE.txt"
+    # Pages of other hosts that an earlier run wrote are gone.
+    assert names == [LIBRARY, licence, "brucite.html", "mine.html", "portlandite.html"]
+    assert (tmp_path / "reports" / "brucite.html").stat().st_size < 200_000
+    index = Tags(page.read_text("utf-8"))
+    assert "My minerals" in index.text
+    assert [link["href"] for link in index.list("a")] == [
+        "reports/brucite.html",
+        "reports/portlandite.html",
+    ]
+
+
+def test_pages_of_many_hosts_can_stand_alone(tmp_path: Path) -> None:
+    make_restoration(("brucite", "portlandite")).write_report(tmp_path, alone=True)
+    assert not (tmp_path / "reports" / LIBRARY).exists()
+    assert (tmp_path / "reports" / "brucite.html").stat().st_size > 500_000
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    restoration = make_restoration(("brucite", "portlandite"), labels=(HOSTILE, "=1+1"))
+    page = restoration.write_report(tmp_path, title=HOSTILE)
+    for path in (page, *(tmp_path / "reports").glob("*.html")):
+        tags = Tags(path.read_text("utf-8"))
+        assert not tags.list("img")
+        assert not any(key.startswith("on") for _, attributes in tags.tags for key in attributes)
+        scripts = [one for one in tags.list("script") if one.get("type") is None]
+        assert all(one["nonce"] for one in scripts)
+    assert HOSTILE in Tags(page.read_text("utf-8")).text
+
+
+def test_a_page_says_why_nothing_was_found(tmp_path: Path) -> None:
+    statuses = (SampleStatus.TOO_CLOSE, SampleStatus.TOO_CLOSE, SampleStatus.FAILED)
+    text = make_restoration(statuses=statuses).write_report(tmp_path).read_text("utf-8")
+    tags = Tags(text)
+    assert "No structure was found" in tags.text
+    told = "Of 3 arrangements, 2 had atoms closer than any bond, 1 ended with an error."
+    assert told in tags.text
+    assert not tags.list("script")
+
+
+def test_a_restoration_without_hosts_at_hand_has_a_page(tmp_path: Path) -> None:
+    results = group_rows_by_host(make_restoration().samples)
+    assert "Candidate" in write_reports(results, tmp_path).read_text("utf-8")

@@ -1,0 +1,81 @@
+"""Scenes: which atoms, bonds and hydrogen bonds a picture shows."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiida_hpaint.science.structures import StructureBatch, read_hosts
+from aiida_hpaint.science.structures.pictures import draw_picture
+from aiida_hpaint.science.structures.scenes import Scene, make_scene
+
+REFERENCES = Path(__file__).parents[3] / "examples" / "references"
+
+
+def read(name: str) -> StructureBatch:
+    return read_hosts([REFERENCES / f"{name}.cif"])
+
+
+def count_bonds(scene: Scene, symbol: str) -> Counter[int]:
+    """How many atoms of an element have how many bonds."""
+    bonds = Counter(scene.bonds.ravel().tolist())
+    return Counter(bonds[k] for k, one in enumerate(scene.symbols) if one == symbol)
+
+
+def test_metals_get_all_their_neighbours() -> None:
+    scene = make_scene(read("brucite"))
+    # Mg at the eight corners, each in an octahedron of O.
+    assert count_bonds(scene, "Mg") == {6: 8}
+    lengths = np.linalg.norm(np.diff(scene.positions[scene.bonds], axis=1)[:, 0], axis=1)
+    kinds = ["H" in (scene.symbols[i], scene.symbols[j]) for i, j in scene.bonds.tolist()]
+    np.testing.assert_allclose(lengths[kinds], 0.1927 * 4.7677, atol=2e-3)
+
+
+def test_molecules_and_ions_are_whole() -> None:
+    scene = make_scene(read("lithium_perchlorate_trihydrate"))
+    assert set(count_bonds(scene, "Cl")) == {4}
+    hydrogens = Counter(
+        scene.symbols[j if scene.symbols[i] == "H" else i]
+        for i, j in scene.bonds.tolist()
+        if "H" in (scene.symbols[i], scene.symbols[j])
+    )
+    assert set(hydrogens) == {"O"}
+
+
+def test_hydrogen_bonds_begin_at_hydrogen() -> None:
+    scene = make_scene(read("diaspore"))
+    ends = {(scene.symbols[i], scene.symbols[j]) for i, j in scene.hydrogen_bonds.tolist()}
+    assert ends == {("H", "O")}
+
+
+def test_hydrides_have_bonds_to_metals() -> None:
+    assert set(count_bonds(make_scene(read("magnesium_hydride")), "Mg")) == {6}
+
+
+def test_the_host_as_measured_lies_beside() -> None:
+    structure = read("brucite")
+    before = structure.frac_coords + np.array([2.0, -1.0, 0.01])
+    scene = make_scene(structure, before)
+    shift = scene.before - scene.positions
+    wanted = np.broadcast_to(0.01 * structure.cells[0][2], shift.shape)
+    np.testing.assert_allclose(shift, wanted, atol=1e-9)
+
+
+def test_the_view_is_a_rotation_with_c_up() -> None:
+    scene = make_scene(read("lithium_perchlorate_trihydrate"))
+    np.testing.assert_allclose(scene.view @ scene.view.T, np.eye(3), atol=1e-12)
+    assert np.linalg.det(scene.view) == pytest.approx(1)
+    on_screen = scene.cell @ scene.view
+    assert on_screen[2, 1] > 0
+    assert on_screen[0, 2] > 0
+
+
+def test_a_picture_is_svg_with_a_ball_for_each_atom() -> None:
+    scene = make_scene(read("brucite"))
+    tree = ET.fromstring(draw_picture(scene))
+    balls = tree.findall("{http://www.w3.org/2000/svg}circle")
+    assert len(balls) == len(scene.numbers)
