@@ -30,9 +30,11 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.environment.probe import hash_package_source
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.relaxation.potentials import (
+    PotentialError,
     PotentialInfo,
     check_trust,
     dispersion,
+    find_fetched_file,
     find_potential,
     list_potentials,
 )
@@ -94,6 +96,11 @@ def identify_relaxation(settings: PotentialSettings, local: bool = True) -> dict
             f"potential {info.name}: the package {info.package} is not installed: "
             f"{info.install_command or f'pip install {info.package}'}"
         )
+    try:
+        settings = find_fetched_file(settings)
+    except PotentialError:
+        if local:
+            raise
     model: dict[str, Any] = {"name": info.name, "package": info.package}
     if info.is_installed:
         model["package_version"] = _version(info)
@@ -129,7 +136,8 @@ def is_complete(identity: Mapping[str, Any]) -> bool:
     name = model.get("name", "")
     known = {info.name: info for info in list_potentials()}
     if name in known:
-        in_wheel = not (known[name].needs_file or known[name].provider)
+        info = known[name]
+        in_wheel = not (info.needs_file or info.is_published or info.provider)
     else:
         in_wheel = find_installed(name) is not None
     return name in BUILT_IN or "sha256" in model or bool(in_wheel and model.get("package_version"))
@@ -211,7 +219,7 @@ def _check_whole(path: Path, card: ModelCard, digest: str) -> None:
 
 
 def _model_file(info: PotentialInfo, model: str | None, local: bool) -> Path | None:
-    if not info.needs_file:
+    if not info.needs_file and not (info.is_published and model):
         return None
     if model is None:
         raise ValueError(f"potential {info.name} needs its model file: set potential.model")

@@ -155,7 +155,8 @@ def check_potential(potential: PotentialSettings, identity: Mapping[str, Any]) -
         raise MismatchError(
             f"potential '{potential.name}': the file {potential.model} has the sha256 "
             f"{str(found)[:12]}... where the job runs, and {wanted[:12]}... where it was "
-            "submitted: copy the same file to both computers"
+            "submitted: copy the same file to both computers, or send it along with "
+            "--upload-potential"
         )
 
 

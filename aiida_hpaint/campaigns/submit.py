@@ -117,6 +117,7 @@ def prepare_submission(
     code: Any = None,
     options: Mapping[str, Any] | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CAMPAIGN_CHUNK_SITES,
     max_jobs: int = 10,
     again: Repeat = "failed",
@@ -129,7 +130,7 @@ def prepare_submission(
         Name of a new or an existing campaign.
     sources
         Hosts with the sites to insert.
-    settings, code, options, upload_model
+    settings, code, options, upload_model, upload_potential
         As for `build_restore`.
     chunk_sites, max_jobs
         Largest number of sites in a chunk, and of chunks at once.
@@ -150,7 +151,8 @@ def prepare_submission(
     if sources.hosts is None:
         raise ValueError("there is no host: give at least one")
     _check_slots(max_jobs)
-    plan = {**make_stage_plan(settings, code, options, upload_model), "pick": Bool(False)}
+    stages = make_stage_plan(settings, code, options, upload_model, upload_potential)
+    plan = {**stages, "pick": Bool(False)}
     check_inserted_sites(sources.hosts, settings.sampling)
     keys = hash_hosts(sources.hosts)
     known = find_known_hosts(hash_plan(read_plan(plan)))

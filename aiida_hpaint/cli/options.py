@@ -198,6 +198,11 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
         "the model need not be installed where the jobs run.",
     ),
     click.option(
+        "--upload-potential",
+        is_flag=True,
+        help="Send the file of the potential along with the jobs, and store it in the provenance.",
+    ),
+    click.option(
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",

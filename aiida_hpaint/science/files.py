@@ -1,4 +1,4 @@
-"""Hashes of files, and the folder of what is computed once for each machine."""
+"""Hashes of files, and the folders of models and of what is computed once for each machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,22 @@ from pathlib import Path
 
 CACHE_VARIABLE = "AIIDA_HPAINT_CACHE"
 """Environment variable that names the folder of the cache."""
+
+FOLDER_VARIABLE = "AIIDA_HPAINT_MODELS"
+"""Environment variable that names the folder of fetched and converted models."""
+
+
+def models_folder() -> Path:
+    """Return the folder of fetched and converted models.
+
+    The environment variable AIIDA_HPAINT_MODELS sets it; the default is a folder in the user's data
+    (XDG_DATA_HOME, by default ~/.local/share).
+    """
+    chosen = os.environ.get(FOLDER_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(data).expanduser() / "aiida-hpaint" / "models"
 
 
 def find_cache_folder() -> Path:

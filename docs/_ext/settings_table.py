@@ -40,9 +40,13 @@ class SettingsTable(Directive):
 
 
 def _row(name: str, field: FieldInfo) -> list[str]:
-    default = "required" if field.is_required() else _literal(field.default)
+    default = "required" if field.is_required() else _literal(_default(field))
     cells = [f"`{name}`", default, _limits(field), _sentence(field)]
     return [f"{'- -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)
 
 
 def _literal(value: Any) -> str:
@@ -59,7 +63,7 @@ def _limits(field: FieldInfo) -> str:
 
 
 def _sentence(field: FieldInfo) -> str:
-    nested = isinstance(field.default, BaseModel) and type(field.default).__doc__
+    nested = isinstance(_default(field), BaseModel) and type(_default(field)).__doc__
     return (field.description or nested or "").partition("\n\n")[0].replace("\n", " ")
 
 

@@ -38,6 +38,7 @@ FILES are CIF, SHELX, POSCAR or extxyz files, or one YAML file:
     dft: {resources: {num_machines: 1, num_mpiprocs_per_machine: 16}}
   chunk_sites: 2000            # largest number of host sites in a chunk
   upload_model: true           # send the generator along with the jobs
+  upload_potential: true       # and the file of the potential
 
 With a name it is a campaign, for thousands of hosts. A campaign has no validation: run
 `aiida-hpaint validate` on its restorations.
@@ -161,6 +162,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         code=campaign.code,
         options=campaign.options or None,
         upload_model=campaign.upload_model,
+        upload_potential=campaign.upload_potential,
         chunk_sites=campaign.chunk_sites or CAMPAIGN_CHUNK_SITES,
         max_jobs=campaign.max_jobs,
         again=flags["again"],

@@ -101,6 +101,7 @@ Examples:
 @click.option("--submit", is_flag=True, help="Submit to AiiDA and return.")
 @options.add_code_option
 @click.option("--upload-model", is_flag=True, help="Send the generator weights with the jobs.")
+@click.option("--upload-potential", is_flag=True, help="Send the potential's file with the jobs.")
 @click.option("--show", metavar="PK", help="Write the results of a submitted benchmark.")
 @click.pass_obj
 def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **flags: Any) -> None:
@@ -144,8 +145,8 @@ def _check(references: tuple[Path, ...], flags: dict[str, Any]) -> None:
     if flags["potentials"] and flags["unrelaxed"]:
         raise click.UsageError("--potentials evaluate what was relaxed: leave out --unrelaxed")
     if not flags["submit"]:
-        if flags["code"] is not None or flags["upload_model"]:
-            raise click.UsageError("--code and --upload-model are for --submit")
+        if flags["code"] is not None or flags["upload_model"] or flags["upload_potential"]:
+            raise click.UsageError("--code, --upload-model, --upload-potential are for --submit")
         if flags["output"] is None:
             raise click.UsageError("Missing option '-o' / '--output'.")
         return
@@ -195,6 +196,7 @@ def _submit(
         settings,
         code=flags["code"],
         upload_model=flags["upload_model"],
+        upload_potential=flags["upload_potential"],
         chunk_sites=choose_chunk_sites(chosen.hosts.site_counts.tolist(), count_cores()),
         name=f"benchmark {settings.require_sampling().generator}",
     )

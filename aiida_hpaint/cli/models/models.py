@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.models.potentials import (
+    describe_potential,
+    fetch_published_potential,
+    make_potential_table,
+)
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -14,8 +20,9 @@ _HELP = """List, fetch, convert and show generators and potentials.
 
 A generator is a safetensors file with the weights, and a card (JSON) beside it that describes
 them. One generator is bundled; published ones can be fetched; checkpoints of MatterGen and
-XtalPaint can be converted. Fetched and converted models are stored in the model folder, and their
-names work wherever a generator is expected. The environment variable AIIDA_HPAINT_MODELS sets the
+XtalPaint can be converted. Published potentials can be fetched too. Fetched and converted models
+are stored in the model folder, and their names work wherever a generator or a potential is
+expected. The environment variable AIIDA_HPAINT_MODELS sets the
 folder (default: ~/.local/share/aiida-hpaint/models).
 
 \b
@@ -23,6 +30,8 @@ Examples:
   aiida-hpaint models list
   aiida-hpaint models fetch xtalpaint/td-pos-only
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only
+  aiida-hpaint models fetch nequip-oam-l
+  aiida-hpaint restore host.cif --potential nequip-oam-l
 """
 
 LIST_HELP = """List generators and potentials.
@@ -36,18 +45,24 @@ Examples:
       --set potential.trust=true
 """
 
-FETCH_HELP = """Fetch the published model NAME from the Hugging Face hub and convert it.
+FETCH_HELP = """Fetch the published generator or potential NAME.
 
-Nothing in the file is executed. The model's card records commit and sha256 of the first fetch;
-fetching again gives the same commit, unless --revision asks for another one (main: the newest).
-Downloads also stay in the cache of the hub's client (HF_HOME; with HF_HUB_OFFLINE=1 only that
-cache is used). Without a network, the error message lists the files to copy.
+Nothing in the file is executed. The card records revision and sha256 of the first fetch, and
+fetching again gives the same file or an error. Without a network, the error message lists the files
+to copy.
+
+Generators come from the Hugging Face hub and are converted; --revision asks for another commit
+(main: the newest). Downloads also stay in the cache of the hub's client (HF_HOME; with
+HF_HUB_OFFLINE=1 only that cache is used). Potentials come from the servers of their authors, in the
+version that `aiida-hpaint models show NAME` names; they run with the package that it names.
 
 \b
 Examples:
   aiida-hpaint models fetch xtalpaint/td-pos-only
   aiida-hpaint models fetch mattergen/base --revision main
   HF_HUB_OFFLINE=1 aiida-hpaint models fetch xtalpaint/pos-only
+  aiida-hpaint models fetch nequip-oam-l
+  aiida-hpaint models fetch nequip-oam-l --file downloaded.nequip.zip
 """
 
 CONVERT_HELP = """Convert CHECKPOINT, of MatterGen or XtalPaint, into a model.
@@ -66,13 +81,14 @@ Examples:
   aiida-hpaint models convert checkpoints/dft_band_gap --name tuned --architecture mattergen
 """
 
-SHOW_HELP = """Show the card of MODEL: its kind, source, settings and accuracy.
+SHOW_HELP = """Show the card of MODEL: its kind, source, licence, settings and accuracy.
 
 \b
 Examples:
   aiida-hpaint models show bundled
   aiida-hpaint models show xtalpaint/td-pos-only
   aiida-hpaint models show runs/mine/trained.safetensors
+  aiida-hpaint models show nequip-oam-l
 """
 
 
@@ -85,12 +101,13 @@ def models() -> None:
 def list_() -> None:
     """List generators and potentials."""
     from aiida_hpaint.cli.console import make_console, silence_warnings
-    from aiida_hpaint.science.diffusion.models.library import models_folder, read_cards
+    from aiida_hpaint.science.diffusion.models.library import read_cards
+    from aiida_hpaint.science.files import models_folder
 
     silence_warnings()
     cards, errors = read_cards()
     make_console().print(_generators(cards))
-    make_console().print(_potentials())
+    make_console().print(make_potential_table())
     click.echo(f"Model folder: {models_folder()}")
     for error in errors:
         click.echo(f"Note: {error}", err=True)
@@ -99,15 +116,26 @@ def list_() -> None:
 @models.command(help=FETCH_HELP)
 @click.argument("name")
 @click.option("--revision", metavar="COMMIT", help="Commit, tag or branch to fetch.")
+@click.option("--sha256", metavar="HEX", help="Expected sha256 of the file; others are refused.")
 @click.option(
-    "--sha256", metavar="HEX", help="Expected sha256 of the checkpoint; others are refused."
+    "--file",
+    type=click.Path(path_type=Path),
+    help="File of a potential that was downloaded otherwise; it is copied.",
 )
-def fetch(name: str, revision: str | None, sha256: str | None) -> None:
-    """Fetch a published model."""
+def fetch(name: str, revision: str | None, sha256: str | None, file: Path | None) -> None:
+    """Fetch a published generator or potential."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.diffusion.models.hub import fetch_model
+    from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 
     silence_warnings()
+    if name in PUBLISHED_POTENTIALS:
+        if revision:
+            raise click.UsageError("--revision is for generators: a potential has one version")
+        fetch_published_potential(name, sha256, file)
+        return
+    if file:
+        raise click.UsageError("--file is for potentials: see aiida-hpaint models convert")
     card = fetch_model(name, revision, sha256, report=lambda text: click.echo(text, err=True))
     _echo_summary(card.name)
     click.echo(f"  checkpoint  sha256 {card.data.get('source_sha256', 'unknown')}")
@@ -207,22 +235,6 @@ def _generators(cards: list[Any]) -> Table:
     return table
 
 
-def _potentials() -> Table:
-    from rich.table import Table
-
-    from aiida_hpaint.science.relaxation.potentials import list_potentials
-
-    table = Table("potential", "what it is", "installed", title="Potentials (--potential)")
-    for info in list_potentials():
-        about = (
-            f"{info.description}; needs --set potential.model=FILE"
-            if info.needs_file
-            else info.description
-        )
-        table.add_row(info.name, about, "yes" if info.is_installed else info.install_command)
-    return table
-
-
 def _echo_summary(model: str) -> None:
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
@@ -242,7 +254,10 @@ def _describe(model: str) -> list[tuple[str, str]]:
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
     from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+    from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 
+    if model in PUBLISHED_POTENTIALS:
+        return describe_potential(model)
     try:
         path = find_model(model)
     except ValueError:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
 
 
+_UPLOADS = ("upload_model", "upload_potential")
 _CAMPAIGN_KEYS = ("campaign", "group", "archive", "where", "max_jobs", "chunk_sites")
 
 
@@ -50,6 +51,9 @@ class RestorationRequest(Settings):
         {}, description="metadata.options of the jobs, for sample, relax and dft"
     )
     upload_model: bool = Field(False, description="send the generator along with the jobs")
+    upload_potential: bool = Field(
+        False, description="send the file of the potential along with the jobs"
+    )
     chunk_sites: int | None = Field(None, ge=1, description="largest number of host sites a chunk")
     name: str | None = Field(None, description="label of the process")
 
@@ -92,7 +96,7 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
     values: dict[str, Any] = {"hosts": list(files)}
     if len(files) == 1 and files[0].endswith((".yaml", ".yml")):
         values = _read_yaml(Path(files[0]))
-    keys = ("add", "protocol", "dft_protocol", "start_from", "code", "upload_model")
+    keys = ("add", "protocol", "dft_protocol", "start_from", "code", *_UPLOADS)
     given = {key: flags[key] for key in (*keys, *_CAMPAIGN_KEYS) if flags.get(key)}
     if "where" in given:
         given["where"] = list(given["where"])

@@ -111,6 +111,7 @@ def _build_graph(task: Task) -> WorkGraph:
         "code": request.code,
         "options": request.options or None,
         "upload_model": request.upload_model,
+        "upload_potential": request.upload_potential,
         "chunk_sites": task.chunk_sites,
         "name": request.name or f"restore {labels[0]}{more}",
     }

@@ -11,6 +11,7 @@ import click
 from aiida_hpaint.cli.options import Command
 from aiida_hpaint.cli.setup.codes import check, codes, requirements
 from aiida_hpaint.cli.setup.computer import set_up_computer
+from aiida_hpaint.cli.setup.potential import set_up_potential
 
 _HELP = """Set up AiiDA on this machine: profile, computer, code and daemon.
 
@@ -23,6 +24,7 @@ Examples:
   aiida-hpaint setup                  the default profile, or a new one named hpaint
   aiida-hpaint -p campaign setup      a profile named campaign
   aiida-hpaint setup dft              also Quantum ESPRESSO: codes and pseudopotentials
+  aiida-hpaint setup potential nequip-oam-l  another potential, the default from then on
   aiida-hpaint setup computer NAME    another computer, by ssh; see its --help
   aiida-hpaint setup codes NAME       its programs, checked by a short job; see its --help
   AIIDA_PATH=$PWD aiida-hpaint setup  all of it inside this folder
@@ -125,5 +127,5 @@ def _report(what: str, name: str, is_new: bool) -> None:
     click.echo(f"{what:<9} {name}{', created' if is_new else ''}")
 
 
-for command in (set_up_computer, codes, check, requirements):
+for command in (set_up_computer, codes, check, requirements, set_up_potential):
     setup.add_command(command)

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard
-from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models
 from aiida_hpaint.science.diffusion.sampling.generators import (
     Generator,
     GeneratorError,
@@ -42,7 +42,6 @@ __all__ = [
     "list_generators",
     "list_models",
     "load_model",
-    "models_folder",
 ]
 
 

@@ -53,7 +53,8 @@ print(json.dumps({"version": torch.__version__, "cuda": torch.version.cuda,
 MODELS = """
 import json, sys
 from aiida_hpaint.science.diffusion.models.cards import hash_card, read_card
-from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models
+from aiida_hpaint.science.files import models_folder
 from aiida_hpaint.science.files import hash_file
 found, errors = {}, {}
 names = list(dict.fromkeys([*json.loads(sys.argv[1]), *(card.name for card in list_models())]))

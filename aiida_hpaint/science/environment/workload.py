@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
 from typing import Any
@@ -57,7 +57,9 @@ class Workload:
 
     stages: tuple[str, ...] = ("sample", "relax")
     generators: tuple[str, ...] = (SamplingSettings().generator,)
-    potentials: tuple[PotentialSettings, ...] = (PotentialSettings(),)
+    potentials: tuple[PotentialSettings, ...] = field(
+        default_factory=lambda: (PotentialSettings(),)
+    )
     gpus: int = 0
 
     @property

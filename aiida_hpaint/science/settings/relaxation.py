@@ -7,12 +7,17 @@ from typing import Literal
 from pydantic import Field
 
 from aiida_hpaint.science.settings.base import Device, Settings
+from aiida_hpaint.science.settings.default_potential import find_default_potential
 
 
 class PotentialSettings(Settings):
     """Settings of the machine-learned potential that relaxes and ranks."""
 
-    name: str = Field("sevennet-0", description="a name from `aiida-hpaint models list`")
+    name: str = Field(
+        default_factory=find_default_potential,
+        description="a name from `aiida-hpaint models list`; the default is what `aiida-hpaint "
+        "setup potential` chose on this machine (NequIP-OAM is recommended), else sevennet-0",
+    )
     model: str | None = Field(
         None, description="path of the model file, for potentials that need one"
     )

@@ -38,7 +38,7 @@ class RestorationSettings(Settings):
         description="cell that is searched: 'primitive' of the known sites; 'both', the larger one "
         "as well where the file does not say that inserted sites repeat, too; 'file'",
     )
-    potential: PotentialSettings = PotentialSettings()
+    potential: PotentialSettings = Field(default_factory=PotentialSettings)
     score: RelaxationSettings | None = Field(
         None,
         description="short relaxation after which `candidates` are chosen; null: relax all samples",

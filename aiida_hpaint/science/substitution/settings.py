@@ -76,7 +76,7 @@ class SubstitutionSettings(Settings):
     rattle: float = Field(
         0.05, ge=0, description="Å, random displacement of all sites, which breaks symmetries"
     )
-    potential: PotentialSettings = PotentialSettings()
+    potential: PotentialSettings = Field(default_factory=PotentialSettings)
     relaxation: RelaxationSettings = RelaxationSettings(
         moving="all", fmax=0.1, max_steps=50, give_up_above=None
     )

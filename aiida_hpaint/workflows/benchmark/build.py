@@ -31,6 +31,7 @@ def build_benchmark(
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     name: str = "benchmark",
 ) -> WorkGraph:
@@ -45,7 +46,7 @@ def build_benchmark(
         Settings of the restorations; references are relaxed like the stage `relax_all`.
     element
         Element that is removed and restored; References have their own.
-    code, options, upload_model, chunk_sites
+    code, options, upload_model, upload_potential, chunk_sites
         See `aiida_hpaint.workflows.restore.build.build_restore`.
     name
         Label of the process.
@@ -60,7 +61,15 @@ def build_benchmark(
     node, asked = _prepare_source(references, element)
     removed = remove_element(node, Str(asked["element"]))
     hosts, complete = removed["hosts"], removed["complete"]
-    inputs = make_restore_inputs(hosts, settings, code, options, upload_model, chunk_sites)
+    inputs = make_restore_inputs(
+        hosts,
+        settings,
+        code,
+        options,
+        upload_model=upload_model,
+        upload_potential=upload_potential,
+        chunk_sites=chunk_sites,
+    )
     starts = split_hosts(prepare_references(complete), Int(chunk_sites))
     values = settings.model_dump(mode="json")
     graph = benchmark.build(

@@ -7,9 +7,11 @@ from typing import Any
 
 from aiida.orm import (
     AbstractCode,
+    Data,
     Dict,
     FolderData,
     Int,
+    SinglefileData,
     Str,
     StructureData,
 )
@@ -24,6 +26,7 @@ from aiida_hpaint.science.recipe import STAGES, find_stage, plan_finish, plan_st
 from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import (
     CHUNK_SITES,
+    PotentialSettings,
     RelaxationSettings,
     RestorationSettings,
     SamplingSettings,
@@ -36,9 +39,11 @@ from aiida_hpaint.workflows.engine.options import complete_job_options
 from aiida_hpaint.workflows.restore.graph import restore
 from aiida_hpaint.workflows.restore.model_files import (
     check_recording,
+    choose_compiled,
     resolve_generator_path,
     resolve_potential_path,
     store_model,
+    store_potential,
 )
 from aiida_hpaint.workflows.validate.build import build_validation_plan
 
@@ -70,6 +75,7 @@ def build_restore(
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     name: str = "restore",
 ) -> WorkGraph:
@@ -94,9 +100,9 @@ def build_restore(
         `metadata.options` of the jobs for `sample` and `relax` (resources, queue, walltime,
         prepend_text, environment_variables, ...), and for `dft`. They take precedence over
         options that `aiida-hpaint setup codes` saved with the codes, and over `DEFAULT_OPTIONS`.
-    upload_model
-        Upload the model of sampling with the jobs, so that it need not be on their computer; its
-        weights are then a node of the provenance.
+    upload_model, upload_potential
+        Upload the model of sampling, or the file of the potential, with the jobs, so that it need
+        not be on their computer; its weights are then a node of the provenance.
     chunk_sites
         Largest number of host sites in a chunk. Chunks run in parallel.
     name
@@ -111,7 +117,13 @@ def build_restore(
     """
     settings = choose_settings(settings, load_protocol, protocol, overrides)
     inputs = make_restore_inputs(
-        make_host_node(hosts, add), settings, code, options, upload_model, chunk_sites
+        make_host_node(hosts, add),
+        settings,
+        code,
+        options,
+        upload_model=upload_model,
+        upload_potential=upload_potential,
+        chunk_sites=chunk_sites,
     )
     graph = restore.build(**inputs)
     graph.name = name
@@ -124,11 +136,12 @@ def make_restore_inputs(
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
 ) -> dict[str, Any]:
     """Make the inputs `hosts`, `chunks` and `plan` of the restore graph; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
-    plan = make_stage_plan(settings, code, options, upload_model)
+    plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
     if settings.validation is not None:
         pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
@@ -143,12 +156,13 @@ def make_stage_plan(
     code: str | AbstractCode | ByStage | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
 ) -> dict[str, Any]:
     """Make the `plan` of the restore graph; see `build_restore`."""
     codes = {key: find_code(value) for key, value in _by_stage("code", code).items()}
     given = _by_stage("options", options)
     jobs = {key: complete_job_options(key, given[key], code) for key, code in codes.items()}
-    return _plan(settings, codes, jobs, upload_model)
+    return _plan(settings, codes, jobs, upload_model, upload_potential)
 
 
 def get_dft_value(value: Any) -> Any:
@@ -247,24 +261,32 @@ def _plan(
     codes: Mapping[str, AbstractCode],
     options: Mapping[str, Mapping[str, Any]],
     upload_model: bool,
+    upload_potential: bool,
 ) -> dict[str, Any]:
     drawn = settings.sampling
     here = {kind: runs_this_python(code) for kind, code in codes.items()}
-    model: dict[str, FolderData] = {}
+    model: Mapping[str, Data] = {}
     sampled: dict[str, Any] = {}
     if settings.sampling is not None:
         sampled = identify_sampling(settings.sampling, here["sample"])
         sampling, model = _generator(settings.sampling, codes["sample"], upload_model)
         settings = settings.model_copy(update={"sampling": sampling})
-    settings = _resolve_potentials(settings, codes["relax"], here["relax"])
+    if not upload_potential:
+        settings = _resolve_potentials(settings, codes["relax"], here["relax"])
     plan: dict[str, Any] = {}
     for name, inputs in plan_stages(settings).items():
         kind = find_stage(name).kind
         identity, files = sampled, model
         if isinstance(inputs, RelaxationInputs | SearchInputs):
             identity, files = identify_relaxation(inputs.potential, here[kind]), {}
+            if upload_potential:
+                potential, identity, files = _send_potential(
+                    inputs.potential, codes[kind], identity
+                )
+                inputs = inputs.model_copy(update={"potential": potential})
         if isinstance(inputs, SearchInputs) and inputs.needs_generator and drawn is not None:
-            there, files = _bring_generator(drawn, codes, here, upload_model)
+            there, generator = _bring_generator(drawn, codes, here, upload_model)
+            files = {**files, **generator}
             inputs = inputs.model_copy(update={"sampling": there.model_copy(update={"record": 0})})
             identity = identity | {"generator": identify_sampling(drawn, here[kind])["model"]}
         plan[name] = {
@@ -316,6 +338,20 @@ def _resolve_potentials(
             found[field] = resolve_potential_path(potential, code)
             identify_relaxation(found[field], local)
     return settings.model_copy(update=found)
+
+
+def _send_potential(
+    settings: PotentialSettings, code: AbstractCode, identity: Mapping[str, Any]
+) -> tuple[PotentialSettings, dict[str, Any], dict[str, SinglefileData]]:
+    """Return settings, identity and file of a potential that is sent along, compiled if it was."""
+    settings, package = store_potential(settings)
+    settings, node = choose_compiled(settings, package, code)
+    attributes = node.base.attributes
+    model = {**identity["model"], "file": node.filename, "sha256": attributes.get("sha256")}
+    if node.uuid != package.uuid:
+        model["compiled_from"] = package.base.attributes.get("sha256")
+        model["compiled_for"] = attributes.get("compiled_for")
+    return settings, {**identity, "model": model}, {"potential": node}
 
 
 def _generator(

@@ -48,6 +48,7 @@ def build_restore_from_peaks(
     pp: str | AbstractCode | None = None,
     options: ByStage | None = None,
     upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     name: str = "restore from peaks",
 ) -> WorkGraph:
@@ -58,7 +59,7 @@ def build_restore_from_peaks(
 
     Parameters
     ----------
-    hosts, add, protocol, overrides, settings, code, upload_model, chunk_sites
+    hosts, add, protocol, overrides, settings, code, upload_model, upload_potential, chunk_sites
         See `build_restore`. With a `sampling.start_time` below 1 the generator samples
         `sampling.samples` structures around each starting point.
     dft_protocol, dft_overrides
@@ -88,7 +89,7 @@ def build_restore_from_peaks(
     peak_search = _peak_search(node, search, get_dft_value(code) or pw, pp, get_dft_value(options))
     if settings.sampling is not None and settings.sampling.start_time >= 1:
         settings = settings.model_copy(update={"sampling": None})
-    plan = make_stage_plan(settings, code, options, upload_model)
+    plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
     graph = restore_from_peaks.build(
         hosts=node,
         chunks=cut_into_chunks(node, chunk_sites),

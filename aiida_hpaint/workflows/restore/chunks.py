@@ -39,6 +39,7 @@ _OPTIONAL_STAGE: Any = namespace(
     code=optional(AbstractCode),
     options=optional(Dict),
     model=optional(FolderData),
+    potential=optional(SinglefileData),
 )
 STAGE_PLAN: dict[str, Any] = {
     **{stage.name: _OPTIONAL_STAGE for stage in STAGES},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aiida.orm import AbstractCode, FolderData, QueryBuilder
+from aiida.orm import AbstractCode, FolderData, QueryBuilder, SinglefileData
 
+from aiida_hpaint.calculations.compile import find_compiled
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, hash_card, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model, is_bundled, is_model_name
 from aiida_hpaint.science.diffusion.sampling.generators import (
@@ -13,11 +14,21 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     refuse_without_trajectory,
 )
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
+from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.relaxation.potentials import find_fetched_file
+from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 from aiida_hpaint.science.settings import PotentialSettings, SamplingSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.workflows.engine.codes import runs_on_this_machine
 
-__all__ = ["check_recording", "resolve_generator_path", "resolve_potential_path", "store_model"]
+__all__ = [
+    "check_recording",
+    "choose_compiled",
+    "resolve_generator_path",
+    "resolve_potential_path",
+    "store_model",
+    "store_potential",
+]
 
 _FOLDER = "model"
 """Folder of an uploaded model in the working directory of a job."""
@@ -53,12 +64,14 @@ def resolve_potential_path(settings: PotentialSettings, code: AbstractCode) -> P
     ValueError
         If it is a relative path on a remote computer.
     """
+    if runs_on_this_machine(code):
+        settings = find_fetched_file(settings)
     if settings.model is None:
         return settings
     if runs_on_this_machine(code):
         path = Path(settings.model).expanduser().absolute()
         return settings.model_copy(update={"model": str(path)})
-    _refuse_relative("potential", settings.model, code)
+    _refuse_relative("potential", settings.model, code, ", or send it with --upload-potential")
     return settings
 
 
@@ -94,6 +107,52 @@ def store_model(settings: SamplingSettings) -> tuple[SamplingSettings, FolderDat
         node = _store(path, attributes)
     (name,) = (n for n in node.base.repository.list_object_names() if n.endswith(".safetensors"))
     return settings.model_copy(update={"generator": f"{_FOLDER}/{name}"}), node
+
+
+def store_potential(settings: PotentialSettings) -> tuple[PotentialSettings, SinglefileData]:
+    """Return settings that name an uploaded file in a job, and the node with the potential.
+
+    A file is stored only once in the database. What was compiled from it is not sent: see
+    `choose_compiled`.
+
+    Raises
+    ------
+    PotentialError
+        If a published potential was not fetched on the local machine.
+    ValueError
+        If the potential has no file, or it is not on the local machine.
+    """
+    settings = find_fetched_file(settings)
+    if settings.model is None:
+        raise ValueError(
+            f"the potential {settings.name} has no file that could be sent to the jobs: its "
+            "package brings the weights"
+        )
+    path = Path(settings.model).expanduser()
+    if not path.is_file():
+        raise ValueError(f"potential {settings.name}: there is no file {path} here to be sent")
+    digest = hash_file(path)
+    filters = {"attributes.sha256": digest, "attributes.filename": path.name}
+    node = QueryBuilder().append(SinglefileData, filters=filters).first(flat=True)
+    if node is None:
+        node = SinglefileData(path.absolute(), filename=path.name)
+        node.base.attributes.set("sha256", digest)
+        published = PUBLISHED_POTENTIALS.get(settings.name)
+        if published is not None and published.is_fetched:
+            node.base.attributes.set("card", published.read_card())
+        node.label = settings.name
+        node.store()
+    return settings.model_copy(update={"model": path.name}), node
+
+
+def choose_compiled(
+    settings: PotentialSettings, node: SinglefileData, code: AbstractCode
+) -> tuple[PotentialSettings, SinglefileData]:
+    """Return settings and node of what was compiled from a package for a code, if it was."""
+    compiled = find_compiled(node, code, settings.device)
+    if compiled is None:
+        return settings, node
+    return settings.model_copy(update={"model": compiled.filename}), compiled
 
 
 def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from aiida.engine import ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import CalcJobNode, Dict, FolderData, Int, List, Str
+from aiida.orm import CalcJobNode, Dict, FolderData, Int, List, SinglefileData, Str
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
@@ -46,6 +46,9 @@ class StageWorkChain(RetryingWorkChain):
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
         spec.input("model", valid_type=FolderData, required=False, help="uploaded as `model/`")
+        spec.input(
+            "potential", valid_type=SinglefileData, required=False, help="uploaded by its file name"
+        )
         spec.input(
             "max_jobs", valid_type=Int, default=lambda: Int(20), help="largest number of jobs"
         )
@@ -95,7 +98,7 @@ class StageWorkChain(RetryingWorkChain):
             function_inputs=function_inputs,
             inputs_spec=namespace(**dict.fromkeys(function_inputs, Any)),
             outputs_spec=self._job_outputs(),
-            upload_files={"model": self.inputs.model} if "model" in self.inputs else None,
+            upload_files={n: self.inputs[n] for n in ("model", "potential") if n in self.inputs},
             code=self.inputs.code,
             metadata=self._metadata(),
         )

@@ -1,16 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 
-import ase.io
 import numpy as np
 import pytest
-from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
+from nequip_package import make_package, run
 
 from aiida_hpaint.science.relaxation import PotentialError, get_potential, relax
 from aiida_hpaint.science.relaxation.potentials.nequip import load
@@ -20,15 +16,6 @@ from .crystals import arguments, batch_of, brucite, palladium_hydride
 
 pytest.importorskip("nequip")
 pytestmark = pytest.mark.filterwarnings("ignore")
-CONFIG = Path(__file__).with_name("tiny_nequip.yaml")
-
-
-def run(folder, command, *words):
-    program = Path(sys.executable).with_name(command)
-    finished = subprocess.run(
-        [program, *words], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-2000:]
 
 
 def trusting(model):
@@ -48,18 +35,9 @@ def _precision():
 @pytest.fixture(scope="module")
 def package(tmp_path_factory):
     """A tiny NequIP model, trained for one epoch on energies of EMT, and packaged."""
-    folder = tmp_path_factory.mktemp("nequip")
-    frames = []
-    for seed in range(6):
-        atoms = palladium_hydride(seed)
-        atoms.calc = EMT()
-        atoms.get_forces()
-        frames.append(atoms)
-    ase.io.write(folder / "data.extxyz", frames)
-    where = ["-cp", str(CONFIG.parent), "-cn", CONFIG.stem]
-    run(folder, "nequip-train", *where, "hydra.run.dir=out")
-    run(folder, "nequip-package", "build", "out/best.ckpt", "tiny.nequip.zip")
-    return folder / "tiny.nequip.zip"
+    return make_package(
+        tmp_path_factory.mktemp("nequip"), [palladium_hydride(seed) for seed in range(6)]
+    )
 
 
 def structures():
@@ -116,6 +94,22 @@ def test_relaxation_with_a_package_follows_ase(package):
         np.testing.assert_allclose(result[index].cart_coords, atoms.positions, atol=2e-3)
 
 
+def test_a_fetched_package_has_a_name_and_needs_no_trust(package, tmp_path, monkeypatch):
+    from aiida_hpaint.science.files import hash_file
+    from aiida_hpaint.science.relaxation.potentials.fetching import fetch_potential
+
+    monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path))
+    fetch_potential("nequip-oam-l", hash_file(package), file=package)
+    potential = get_potential(PotentialSettings(name="nequip-oam-l", device="cpu"))
+    assert potential.card.name == "nequip-oam-l"
+    assert potential.card.sha256 == hash_file(package)
+    ours, theirs = (
+        one.evaluate(*arguments(structures()))
+        for one in (potential, get_potential(trusting(package)))
+    )
+    np.testing.assert_array_equal(ours.energies, theirs.energies)
+
+
 def test_elements_that_the_model_does_not_know(package):
     potential = get_potential(trusting(package))
     with pytest.raises(PotentialError, match="not trained on O, Mg"):
@@ -123,16 +117,13 @@ def test_elements_that_the_model_does_not_know(package):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("target", ["ase", "batch"])
-def test_a_compiled_model_equals_the_package(package, target):
-    compiled = package.with_name(f"{target}.nequip.pt2")
-    mode = ["--mode", "aotinductor", "--device", "cpu", "--target", target]
+def test_a_compiled_model_equals_the_package(package):
+    """One for many structures at once is compiled by the test of CompileCalculation."""
+    compiled = package.with_name("one.nequip.pt2")
+    mode = ["--mode", "aotinductor", "--device", "cpu", "--target", "ase"]
     run(package.parent, "nequip-compile", *mode, package.name, compiled.name)
-    settings = PotentialSettings(name="nequip", device="cpu", trust=True)
     ours, theirs = (
-        get_potential(settings.model_copy(update={"model": str(path)})).evaluate(
-            *arguments(structures())
-        )
+        get_potential(trusting(path)).evaluate(*arguments(structures()))
         for path in (compiled, package)
     )
     np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-6)

@@ -181,3 +181,64 @@ def test_codes_remember_the_options_of_their_jobs(brucite: StructureBatch, remot
     plan = plan_of(brucite, "bundled", code={"sample": remote}, options=options)
     assert (plan["options"]["queue_name"], plan["options"]["account"]) == ("long", "mat1")
     assert plan["options"]["withmpi"] is False
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A file that was fetched as a published potential; nothing loads it."""
+    from aiida_hpaint.science.relaxation.potentials.fetching import fetch_potential
+
+    monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path / "models"))
+    (tmp_path / "downloaded").write_bytes(b"weights")
+    sha256: str = fetch_potential("nequip-oam-l", file=tmp_path / "downloaded")["sha256"]
+    return sha256
+
+
+def relaxation_of(hosts: Any, potential: dict[str, Any], **arguments: Any) -> Any:
+    from aiida_hpaint.workflows.restore.build import build_restore
+
+    overrides = {"sampling": {"generator": "random"}, "search": None, "potential": potential}
+    plan: Any = build_restore(hosts, overrides=overrides, **arguments).inputs.plan._value
+    return plan["relax_all"]
+
+
+def test_a_potential_that_is_sent_along_is_one_node_with_its_licence(
+    brucite: StructureBatch, package: str, remote: Any
+) -> None:
+    potential = {"name": "nequip-oam-l"}
+    plan = relaxation_of(brucite, potential, code={"relax": remote}, upload_potential=True)
+    node = plan["potential"]
+    assert node.filename == "nequip-oam-l.nequip.zip"
+    assert node.get_content("rb") == b"weights"
+    assert node.base.attributes.get("sha256") == package == plan["identity"]["model"]["sha256"]
+    assert node.base.attributes.get("card")["source"] == "nequip.net:mir-group/NequIP-OAM-L:0.1"
+    assert node.base.attributes.get("card")["licence"]
+    sent = plan["settings"]["potential"]
+    assert (sent["model"], sent["trust"]) == ("nequip-oam-l.nequip.zip", True)
+    again = relaxation_of(brucite, potential, upload_potential=True)
+    assert again["potential"].uuid == node.uuid
+
+
+def test_a_fetched_potential_is_a_path_here_and_a_name_elsewhere(
+    brucite: StructureBatch, package: str, remote: Any, tmp_path: Path
+) -> None:
+    potential = {"name": "nequip-oam-l"}
+    here = relaxation_of(brucite, potential)
+    path = tmp_path / "models" / "potentials" / "nequip-oam-l.nequip.zip"
+    assert here["settings"]["potential"]["model"] == str(path)
+    there = relaxation_of(brucite, potential, code={"relax": remote})
+    assert there["settings"]["potential"]["model"] is None
+    assert there["identity"]["model"]["sha256"] == package
+    assert "potential" not in {*here, *there}
+
+
+def test_potentials_that_cannot_be_sent(brucite: StructureBatch, remote: Any) -> None:
+    with pytest.raises(ValueError, match="sevennet-0 has no file that could be sent"):
+        relaxation_of(brucite, {"name": "sevennet-0"}, upload_potential=True)
+    own = {"name": "nequip", "model": "no.nequip.zip", "trust": True}
+    with pytest.raises(ValueError, match=r"there is no file no\.nequip\.zip here to be sent"):
+        relaxation_of(brucite, own, code={"relax": remote}, upload_potential=True)
+    with pytest.raises(ValueError, match=r"nowhere: give .* it with --upload-potential"):
+        relaxation_of(brucite, own, code={"relax": remote})
+    with pytest.raises(ValueError, match="models fetch nequip-oam-xl"):
+        relaxation_of(brucite, {"name": "nequip-oam-xl"})

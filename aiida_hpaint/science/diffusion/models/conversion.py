@@ -21,7 +21,6 @@ from aiida_hpaint.science.diffusion.models.hydra_configs import (
     require_plain_denoiser,
 )
 from aiida_hpaint.science.diffusion.models.library import (
-    models_folder,
     stored_model_path,
     to_weights_path,
 )
@@ -31,7 +30,7 @@ from aiida_hpaint.science.diffusion.models.published_weights import (
     select_gemnet_weights,
 )
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
-from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.files import hash_file, models_folder
 
 FORMAT = 1
 """Version of the conversion; cached models of other versions are not used."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
-from aiida_hpaint.science.diffusion.models.library import models_folder, stored_model_path
+from aiida_hpaint.science.diffusion.models.library import stored_model_path
 from aiida_hpaint.science.diffusion.models.published import PublishedModel, get_published_model
-from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.files import hash_file, models_folder
 
 Report = Callable[[str], None]
 _SHA256 = re.compile("[0-9a-f]{64}")

@@ -6,7 +6,6 @@ Nothing here needs torch, except the conversion of a checkpoint that is given by
 from __future__ import annotations
 
 import json
-import os
 import re
 from importlib import resources
 from math import prod
@@ -14,25 +13,12 @@ from pathlib import Path
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+from aiida_hpaint.science.files import models_folder
 
-FOLDER_VARIABLE = "AIIDA_HPAINT_MODELS"
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(f"{_PART}(/{_PART})?")
 _LONGEST_HEADER = 100_000_000
 _FILES = (".safetensors", ".json", ".ckpt", ".yaml")
-
-
-def models_folder() -> Path:
-    """Return the folder of fetched and converted models.
-
-    The environment variable AIIDA_HPAINT_MODELS sets it; the default is a folder in the user's data
-    (XDG_DATA_HOME, by default ~/.local/share).
-    """
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    if chosen:
-        return Path(chosen).expanduser()
-    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "aiida-hpaint" / "models"
 
 
 def stored_model_path(name: str) -> Path:

@@ -12,6 +12,7 @@ from aiida_hpaint.science.relaxation.potentials.base import (
 )
 from aiida_hpaint.science.relaxation.potentials.registry import (
     check_trust,
+    find_fetched_file,
     find_potential,
     get_potential,
     list_potentials,
@@ -25,6 +26,7 @@ __all__ = [
     "PotentialError",
     "PotentialInfo",
     "check_trust",
+    "find_fetched_file",
     "find_potential",
     "get_potential",
     "list_potentials",

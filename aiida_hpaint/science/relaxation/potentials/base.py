@@ -38,6 +38,8 @@ class PotentialInfo:
     needs_file : bool
         Whether `PotentialSettings.model` must name a file with weights. Such a file can hold code,
         so it is loaded only where the settings say `trust`.
+    is_published : bool
+        Whether `aiida-hpaint models fetch` brings the file with the weights.
     sha256 : string or None
         Hash of the weights, for potentials of other packages that bring their weights along.
         Without it, and without a file, nothing proves which model computes an energy, and no
@@ -56,6 +58,7 @@ class PotentialInfo:
     description: str = ""
     install_command: str = ""
     needs_file: bool = False
+    is_published: bool = False
     sha256: str | None = None
     functional: str = "pbe"
     provider: str = ""

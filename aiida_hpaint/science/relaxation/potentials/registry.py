@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
@@ -23,6 +24,7 @@ from aiida_hpaint.science.relaxation.potentials.plugins import (
     RegisteredPotentials,
     read_entry_points,
 )
+from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 from aiida_hpaint.science.settings import PotentialSettings
 
 _HERE = "aiida_hpaint.science.relaxation.potentials"
@@ -38,7 +40,7 @@ def _describe_sevennet(
     )
 
 
-OWN_POTENTIALS = (
+_READERS = (
     _describe_sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
     _describe_sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
     _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
@@ -76,6 +78,16 @@ OWN_POTENTIALS = (
         "a MatterSim checkpoint (.pth)",
         "pip install mattersim",
         needs_file=True,
+    ),
+)
+
+OWN_POTENTIALS = (
+    *_READERS,
+    *(
+        replace(reader, name=one.name, description=one.about, needs_file=False, is_published=True)
+        for one in PUBLISHED_POTENTIALS.values()
+        for reader in _READERS
+        if reader.name == one.kind
     ),
 )
 """The potentials of this package, in the order in which they are listed."""
@@ -129,6 +141,7 @@ def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
             f"{info.name} needs the package {info.package!r}, which is not installed: "
             f"{info.install_command or f'pip install {info.package}'}"
         )
+    potential = find_fetched_file(potential)
     if potential.model and Path(potential.model).expanduser().is_file():
         check_trust(info, potential)
     device = resolve_device(info.name, potential.device)
@@ -136,6 +149,23 @@ def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
     if potential.dispersion is None:
         return loaded
     return DispersionCorrected(loaded, info.functional)
+
+
+def find_fetched_file(settings: PotentialSettings) -> PotentialSettings:
+    """Return settings with the file of a fetched potential; all others as they are.
+
+    It is trusted: whoever fetched it had its source named, and its sha256 is that of then.
+
+    Raises
+    ------
+    PotentialError
+        If it was not fetched on this machine, or is another file than then.
+    """
+    published = PUBLISHED_POTENTIALS.get(settings.name.lower())
+    if published is None or settings.model is not None:
+        return settings
+    published.read_card()
+    return settings.model_copy(update={"model": str(published.path), "trust": True})
 
 
 def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
@@ -149,7 +179,8 @@ def check_trust(info: PotentialInfo, settings: PotentialSettings) -> None:
     PotentialError
         If the potential takes a file and `trust` is not set; nothing of the file was read.
     """
-    if info.needs_file and not settings.trust:
+    takes_file = info.needs_file or (info.is_published and settings.model is not None)
+    if takes_file and not settings.trust:
         raise PotentialError(
             f"{info.name}: whoever made {settings.model} can have it run any code when it is read: "
             "if you know where it is from, add --set potential.trust=true"

@@ -28,9 +28,9 @@ from aiida_hpaint.science.diffusion.models.cards import (
 )
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 from aiida_hpaint.science.diffusion.models.conversion import convert_checkpoint
-from aiida_hpaint.science.diffusion.models.library import find_model, list_models, models_folder
+from aiida_hpaint.science.diffusion.models.library import find_model, list_models
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings
-from aiida_hpaint.science.files import hash_file
+from aiida_hpaint.science.files import hash_file, models_folder
 
 P = "diffusion_module.model."
 

@@ -15,10 +15,10 @@ from aiida_hpaint.science.diffusion.models.library import (
     count_parameters,
     find_model,
     list_models,
-    models_folder,
     read_cards,
     stored_model_path,
 )
+from aiida_hpaint.science.files import models_folder
 
 
 @pytest.fixture(autouse=True)
