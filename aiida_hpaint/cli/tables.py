@@ -21,10 +21,15 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
+from aiida_hpaint.science.structures.cell_changes import (
+    VOLUME_CHANGE,
+    describe_cell_change,
+    is_same_cell,
+)
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
-_EXTRA = {"origin": "origin", "space group": "space_group"}
+_EXTRA = {"origin": "origin", "space group": "space_group", "volume\n%": VOLUME_CHANGE}
 """Columns that only some restorations have: title and scalar."""
 
 
@@ -134,6 +139,17 @@ def describe_confidences(results: list[HostResult]) -> list[str]:
     return [f"{label}: {line}" for label, line in described if line]
 
 
+def describe_cells(results: list[HostResult]) -> list[str]:
+    """Return one line for each host whose cell relaxed: what became of it."""
+    return [
+        f"{result.label}: {describe_cell_change(result.host.cells[0], result.best.cells[0])}"
+        for result in results
+        if result.best is not None
+        and result.host is not None
+        and not is_same_cell(result.host.cells[0], result.best.cells[0])
+    ]
+
+
 def describe_notices(results: list[HostResult]) -> list[str]:
     """Return one line for each notice of the best candidate of each host."""
     return [
@@ -145,9 +161,11 @@ def describe_notices(results: list[HostResult]) -> list[str]:
 
 
 def _extra(result: HostResult, name: str) -> str:
-    """Return how the lowest candidate was generated, or its space group and number."""
+    """Return how the lowest candidate was generated, its space group, or the change of volume."""
     if result.best is None or name not in result.best.scalars:
         return "-"
+    if name == VOLUME_CHANGE:
+        return f"{result.best.scalars[name][0]:+.1f}"
     if name != "space_group":
         return str(result.best.scalars[name][0].item() or "-")
     from pymatgen.symmetry.groups import sg_symbol_from_int_number

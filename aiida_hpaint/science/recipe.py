@@ -141,7 +141,7 @@ def load_tools(settings: RestorationSettings) -> None:
         get_generator,
         refuse_without_trajectory,
     )
-    from aiida_hpaint.science.relaxation.potentials import get_potential
+    from aiida_hpaint.science.relaxation.potentials import get_potential, require_stress
 
     if settings.sampling is not None:
         generator = get_generator(settings.sampling.generator)
@@ -149,7 +149,9 @@ def load_tools(settings: RestorationSettings) -> None:
             refuse_without_trajectory(generator)
         generator.load(settings.sampling)
     if any(isinstance(inputs, RelaxationInputs) for inputs in plan_stages(settings).values()):
-        get_potential(settings.potential)
+        potential = get_potential(settings.potential)
+        if settings.relax_all is not None and settings.relax_all.cell != "fixed":
+            require_stress(potential)
 
 
 def run_stage(
@@ -287,7 +289,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         name="relax_all",
         title="relax all sites",
-        about="Relax all sites at fixed cell.",
+        about="Relax all sites, and the cell where `relax_all.cell` says so.",
         field="relax_all",
         kind="relax",
         inputs=RelaxationInputs,

@@ -21,6 +21,7 @@ from aiida_hpaint.science.settings import (
     SymmetrySettings,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch, number_samples
+from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL, add_volume_changes
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.writing.source import drop_source_texts
 from aiida_hpaint.science.types import Progress
@@ -233,7 +234,10 @@ def sample_hosts(
 def relax_samples(
     name: str, samples: StructureBatch, inputs: RelaxationInputs, tools: StageTools
 ) -> StageResult:
-    """Relax the samples that are alive, after the selection that the last stage asks for."""
+    """Relax the samples that are alive, after the selection that the last stage asks for.
+
+    Where their cells relax, too, the scalar `energy_fixed_cell` keeps the energy before, in eV.
+    """
     from aiida_hpaint.science.evaluation import select_lowest
     from aiida_hpaint.science.relaxation import relax
 
@@ -242,6 +246,10 @@ def relax_samples(
     if inputs.select is not None and not resumes:
         select = inputs.select
         samples = select_lowest(samples, select.keep, select.window, select.same, select.misplaced)
+    if inputs.relaxation.cell != "fixed" and ENERGY_FIXED_CELL not in samples.scalars:
+        unknown = np.full(len(samples), np.nan)
+        before = samples.scalars.get("energy", unknown)
+        samples = samples.with_scalars(**{ENERGY_FIXED_CELL: before})
     relaxed = relax(
         samples,
         inputs.relaxation,
@@ -300,7 +308,7 @@ def finish_restoration(
         How to refine and check.
     """
     from aiida_hpaint.science.confidence import add_confidence
-    from aiida_hpaint.science.evaluation import mark_found_again, rank
+    from aiida_hpaint.science.evaluation import exclude_fixed_cells, mark_found_again, rank
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
     from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
     from aiida_hpaint.science.structures.sample_origin import GENERATED
@@ -316,12 +324,14 @@ def finish_restoration(
             if name not in samples.scalars
         }
     )
-    samples = mark_found_again(expand_samples(samples, hosts), CELL_REPEATS)
+    samples = exclude_fixed_cells(expand_samples(samples, hosts))
+    samples = mark_found_again(samples, CELL_REPEATS)
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     proposed |= samples.scalars.get("round", np.zeros(len(samples))) > 0
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])
     if inputs.refine is not None:
         ranked = make_symmetric(ranked, inputs.refine)
+    ranked = add_volume_changes(ranked, hosts)
     chosen = ranked.scalars["rank"] >= 0
     ranked = ranked.with_scalars(space_group=find_answer_groups(ranked, hosts, chosen))
     if inputs.checks is None:

@@ -144,6 +144,7 @@ def report_restoration(
     """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
     from aiida_hpaint.cli.tables import (
+        describe_cells,
         describe_confidences,
         describe_notices,
         describe_unrestored,
@@ -157,6 +158,8 @@ def report_restoration(
     make_console().print(make_host_table(results, files))
     for line in describe_confidences(results):
         click.echo(f"Confidence: {line}")
+    for line in describe_cells(results):
+        click.echo(f"Cell relaxed: {line}")
     for line in describe_notices(results):
         click.echo(f"Notice: {line}")
     unrestored = describe_unrestored(results)

@@ -90,4 +90,4 @@ def _evaluate(evaluator: Evaluator, structures: StructureBatch) -> FloatArray:
     batch = Structures(
         structures.numbers, structures.cart_coords, structures.cells, structures.site_counts
     )
-    return evaluator.evaluate(batch)[0]
+    return evaluator.evaluate(batch)[0].energies

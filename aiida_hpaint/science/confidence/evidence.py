@@ -11,8 +11,9 @@ from aiida_hpaint.science.evaluation.duplicates import compute_least_rms
 from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classify_hydrogen
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
-from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import IntArray
 
 AGREE = 0.5
@@ -129,4 +130,10 @@ def _find_gap(samples: StructureBatch, answer: int) -> float | None:
     others = np.isfinite(energies)
     others &= samples.scalars["status"] != SampleStatus.DUPLICATE.value
     others[answer] = False
-    return float((energies[others] - energies[answer]).min()) if others.any() else None
+    gaps = energies - energies[answer]
+    if ENERGY_FIXED_CELL in samples.scalars:
+        # The cells of samples that were not relaxed to the end are still those of the host.
+        before = float(samples.scalars[ENERGY_FIXED_CELL][answer] / samples.site_counts[answer])
+        is_fixed = ~np.isin(samples.scalars["status"], [status.value for status in RELAXED])
+        gaps = np.where(is_fixed & np.isfinite(before), energies - before, gaps)
+    return float(gaps[others].min()) if others.any() else None

@@ -3,6 +3,7 @@
 from aiida_hpaint.science.evaluation.filtering import filter_samples
 from aiida_hpaint.science.evaluation.matching import Comparison, compare, is_host_match, is_match
 from aiida_hpaint.science.evaluation.ranking import (
+    exclude_fixed_cells,
     find_answers,
     mark_found_again,
     rank,
@@ -15,6 +16,7 @@ __all__ = [
     "Rate",
     "compare",
     "estimate_rate",
+    "exclude_fixed_cells",
     "filter_samples",
     "find_answers",
     "is_host_match",

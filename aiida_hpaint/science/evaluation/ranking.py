@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,11 +11,15 @@ from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 from aiida_hpaint.science.types import BoolArray
 
 SAME_ENERGY = 0.001
 """Energy in eV per atom within which relaxed samples with equal arrangements are the same."""
+
+SAME_STRAIN = 0.02
+"""Largest relative difference of lengths of cells that relaxed, up to which they are the same."""
 
 
 def select_lowest(
@@ -101,6 +107,26 @@ def rank(samples: StructureBatch) -> StructureBatch:
     return samples.with_scalars(rank=ranks, energy_above_best=above)
 
 
+def exclude_fixed_cells(samples: StructureBatch) -> StructureBatch:
+    """Mark samples FAILED whose cell is fixed beside relaxed ones of the same host.
+
+    That happens where the job of one of two searches of a host failed: an energy in the cell of the
+    host is higher than that of the same arrangement in a cell that relaxed.
+    """
+    if "max_stress" not in samples.scalars:
+        return samples
+    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
+    metadata = list(samples.metadata)
+    is_free = np.isfinite(samples.scalars["max_stress"])
+    for members in _relaxed_by_host(samples):
+        if is_free[members].any():
+            for index in members[~is_free[members]].tolist():
+                statuses[index] = SampleStatus.FAILED.value
+                error = "its cell was not relaxed, unlike those of other samples of the host"
+                metadata[index] = {**metadata[index], "error": error}
+    return replace(samples, metadata=tuple(metadata)).with_scalars(status=statuses)
+
+
 def find_answers(samples: StructureBatch) -> BoolArray:
     """Return (S,) whether a sample is the answer for its host: of rank 0, and it passes."""
     passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
@@ -125,12 +151,14 @@ def _find_repeats(
     energies: NDArray[np.float64],
     same: float,
 ) -> dict[int, int]:
-    """Find members that agree with a lower one in energy and arrangement, and which one that is."""
+    """Find members that agree with a lower one in energy, cell and arrangement, and with which."""
     found: dict[int, int] = {}
     for place, index in enumerate(members):
         lower = members[:place]
         alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
         for other in (one for one in alike.tolist() if one not in found):
+            if not is_same_cell(samples.cells[other], samples.cells[index], SAME_STRAIN):
+                continue
             if find_duplicates(samples, np.array([other, index]), same):
                 found[int(index)] = other
                 break

@@ -61,10 +61,12 @@ def _has_status(samples: StructureBatch, *statuses: SampleStatus) -> BoolArray:
 
 
 def _put_back(before: StructureBatch, after: StructureBatch, rows: BoolArray) -> StructureBatch:
-    """Return `after` with positions, energies and statuses of some rows as they were `before`."""
+    """Return `after` with positions, cells, energies and statuses of some rows as `before`."""
     coords = np.where(rows[after.owners, None], before.frac_coords, after.frac_coords)
+    cells = np.where(rows[:, None, None], before.cells, after.cells)
     scalars = {
         name: np.where(rows, before.scalars[name], after.scalars[name])
-        for name in ("energy", "max_force", "status")
+        for name in ("energy", "max_force", "max_stress", "status")
+        if name in after.scalars
     }
-    return after.with_coords(coords).with_scalars(**scalars)
+    return replace(after, frac_coords=coords, cells=cells).with_scalars(**scalars)

@@ -29,6 +29,7 @@ _COLUMNS = (
 _OPTIONAL_COLUMNS = (
     "energy_scored",
     "energy_searched",
+    "energy_fixed_cell",
     "ranked_by",
     "cell_repeats",
     "origin",
@@ -38,6 +39,8 @@ _OPTIONAL_COLUMNS = (
     "space_group",
     "refined_by",
     "passes",
+    "max_stress",
+    "volume_change",
     "host_displacement",
     "confidence",
 )

@@ -73,7 +73,7 @@ class Pairs:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A finished candidate and the host it was made from, in the same cell.
+    """A finished candidate and the host it was made from, in the same cell but for its strain.
 
     Attributes
     ----------
@@ -92,7 +92,8 @@ class Answer:
     @cached_property
     def relaxed_host(self) -> StructureBatch:
         """The sites of the host where the candidate has them."""
-        return self.host.with_coords(self.structure.frac_coords[: self.host.n_sites])
+        frac = self.structure.frac_coords[: self.host.n_sites]
+        return replace(self.host, frac_coords=frac, cells=self.structure.cells)
 
     @cached_property
     def pairs(self) -> Pairs:
@@ -120,7 +121,7 @@ class Answer:
 
     @cached_property
     def shifts(self) -> FloatArray:
-        """(n, 3) displacements of the sites of the host in Å, without the drift of all of them."""
+        """(n, 3) displacements of the sites of the host in Å, without drift and strain."""
         moved = self.structure.frac_coords[: self.host.n_sites] - self.host.frac_coords
         shifts: FloatArray = (moved - np.round(moved)) @ self.host.cells[0]
         heavy = self.host.numbers != 1

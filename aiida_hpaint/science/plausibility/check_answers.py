@@ -35,6 +35,7 @@ CHECKS: tuple[Check, ...] = (
     hydrogen_checks.check_protonation,
     host_checks.check_bonds,
     host_checks.check_displacements,
+    host_checks.check_cell,
     host_checks.check_loose_sites,
     host_checks.check_convergence,
     hydrogen_checks.check_density,
@@ -65,8 +66,8 @@ def check_answers(
     Returns
     -------
     The samples with the scalars `passes` and `host_displacement` (largest displacement of a host
-    atom other than H, without drift, Å; NaN where nothing was checked). The metadata of those
-    checked say under `checks` what `failed`, and what the `notices` are.
+    atom other than H, without drift and strain, Å; NaN where nothing was checked). The metadata of
+    those checked say under `checks` what `failed`, and what the `notices` are.
     """
     rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
     passes = np.zeros(len(samples), dtype=np.bool_)

@@ -10,6 +10,11 @@ from aiida_hpaint.science.plausibility.answers import Answer, Finding, Pairs, fi
 from aiida_hpaint.science.plausibility.carriers import NONMETALS
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import (
+    describe_cell_change,
+    is_same_cell,
+    measure_strain,
+)
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.writing.crystal import describe_crystal
 from aiida_hpaint.science.structures.writing.versions import RELAXED
@@ -17,6 +22,7 @@ from aiida_hpaint.science.types import BoolArray
 
 __all__ = [
     "check_bonds",
+    "check_cell",
     "check_convergence",
     "check_displacements",
     "check_loose_sites",
@@ -98,6 +104,15 @@ def check_displacements(answer: Answer, settings: CheckSettings) -> Iterator[Fin
             f"up to {farthest:.2f} Å ({answer.list_sites(over[np.argsort(-moved[over])].tolist())})"
         )
         yield Finding("host atoms moved", detail, fails=farthest > settings.host_limit)
+
+
+def check_cell(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
+    """Compare the strain of a cell that relaxed with the limits."""
+    before, after = answer.host.cells[0], answer.structure.cells[0]
+    strain = 0.0 if is_same_cell(before, after) else measure_strain(before, after)
+    if strain > settings.strain_notice:
+        detail = f"by {100 * strain:.0f} % along a direction: {describe_cell_change(before, after)}"
+        yield Finding("cell strained", detail, fails=strain > settings.strain_limit)
 
 
 def check_loose_sites(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:

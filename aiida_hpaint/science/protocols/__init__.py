@@ -148,8 +148,11 @@ def _unknown(model: type[BaseModel], values: Mapping[str, Any], prefix: str = ""
 
 
 def _explain(error: ValidationError) -> str:
-    return "\n".join(
-        f"setting {'.'.join(map(str, entry['loc']))}: {entry['msg'].lower()},"
-        f" got {entry['input']!r}"
-        for entry in error.errors()
-    )
+    lines = []
+    for entry in error.errors():
+        name = ".".join(map(str, entry["loc"]))
+        if entry["type"] == "value_error":  # one of ours, about several values
+            lines.append(f"setting {name}: {entry['ctx']['error']}" if name else entry["msg"][13:])
+        else:
+            lines.append(f"setting {name}: {entry['msg'].lower()}, got {entry['input']!r}")
+    return "\n".join(lines)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aiida_hpaint.science.relaxation.potentials.base import Evaluation
 from aiida_hpaint.science.relaxation.ragged import list_site_indices
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.relaxation.potentials import Potential
+    from aiida_hpaint.science.relaxation.potentials import Potential, StressPotential
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 
@@ -41,23 +42,27 @@ class Evaluator:
 
     Attributes
     ----------
-    potential : Potential
-        Potential that computes energies and forces.
+    potential : Potential or StressPotential
+        Potential that computes energies and forces, and stresses where these are asked for.
     max_sites : integer
         Largest number of sites in one portion; a larger structure is a portion of its own.
+    with_stress : boolean
+        Whether stresses are asked for.
     calls, structures : integers
         Successful calls of the potential and structures evaluated so far.
     """
 
-    potential: Potential
+    potential: Potential | StressPotential
     max_sites: int
+    with_stress: bool = False
     calls: int = field(default=0, init=False)
     structures: int = field(default=0, init=False)
 
-    def evaluate(self, batch: Structures) -> tuple[FloatArray, FloatArray, dict[int, str]]:
-        """Return energies (S,), forces (N, 3), and messages of structures that failed (NaN)."""
+    def evaluate(self, batch: Structures) -> tuple[Evaluation, dict[int, str]]:
+        """Return the results, NaN for structures that failed, and the messages of these."""
         energies = np.full(len(batch.counts), np.nan)
         forces = np.full((len(batch.numbers), 3), np.nan)
+        stresses = np.full((len(batch.counts), 3, 3), np.nan) if self.with_stress else None
         errors: dict[int, str] = {}
         waiting = list(self._portions(batch.counts, np.arange(len(batch.counts))))
         while waiting:
@@ -67,16 +72,21 @@ class Evaluator:
             except Exception as error:
                 waiting[:0] = self._split_portion(batch.counts, members, error, errors)
             else:
-                energies[members], forces[list_site_indices(batch.counts, members)] = portion
-        return energies, forces, errors
+                energies[members] = portion.energies
+                forces[list_site_indices(batch.counts, members)] = portion.forces
+                if stresses is not None:
+                    stresses[members] = portion.stresses
+        return Evaluation(energies, forces, stresses), errors
 
-    def _call(self, portion: Structures) -> tuple[FloatArray, FloatArray]:
+    def _call(self, portion: Structures) -> Evaluation:
+        # Potentials without stresses do not know the last argument.
+        asked = {"with_stress": True} if self.with_stress else {}
         result = self.potential.evaluate(
-            portion.numbers, portion.positions, portion.cells, portion.counts
+            portion.numbers, portion.positions, portion.cells, portion.counts, **asked
         )
         self.calls += 1
         self.structures += len(portion.counts)
-        return result.energies, result.forces
+        return result
 
     def _portions(self, counts: IntArray, members: IntArray) -> list[IntArray]:
         portions: list[list[int]] = []

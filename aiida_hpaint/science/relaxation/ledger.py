@@ -46,8 +46,12 @@ class Ledger:
         Name of the stage, to find unfinished samples of the same stage again.
     frac : (N, 3) floats
         Fractional coordinates.
+    cells : (S, 3, 3) floats
+        Lattice vectors as rows, in Å.
     energy, energy_sampled, max_force : (S,) floats
         Energy, energy of the first evaluation (eV) and largest force (eV/Å); NaN where unknown.
+    max_stress : (S,) floats
+        Largest component of the stress that may still change the cell (GPa); NaN where it is fixed.
     evaluations : (S,) integers
         Number of evaluations over all stages.
     steps : (S,) integers
@@ -60,9 +64,11 @@ class Ledger:
 
     stage: str
     frac: FloatArray
+    cells: FloatArray
     energy: FloatArray
     energy_sampled: FloatArray
     max_force: FloatArray
+    max_stress: FloatArray
     evaluations: IntArray
     steps: IntArray
     status: list[SampleStatus]
@@ -77,9 +83,11 @@ class Ledger:
         return cls(
             stage=stage,
             frac=batch.frac_coords.copy(),
+            cells=batch.cells.copy(),
             energy=_read_scalar(batch, "energy"),
             energy_sampled=_read_scalar(batch, "energy_sampled"),
             max_force=_read_scalar(batch, "max_force"),
+            max_stress=_read_scalar(batch, "max_stress"),
             evaluations=np.array(batch.scalars.get("steps", np.zeros(len(batch))), dtype=np.int64),
             steps=np.array(steps, dtype=np.int64),
             status=[SampleStatus(str(status)) for status in statuses],
@@ -119,8 +127,8 @@ class Ledger:
         self.status[row] = SampleStatus.UNFINISHED
         self.metadata[row][MARK] = {"stage": self.stage, "steps": int(self.steps[row])}
 
-    def to_batch(self, batch: StructureBatch) -> StructureBatch:
-        """Return the batch with the results."""
+    def to_batch(self, batch: StructureBatch, with_stress: bool = False) -> StructureBatch:
+        """Return the batch with the results, `max_stress` among them where cells relax."""
         scalars: Mapping[str, NDArray[Any]] = {
             **batch.scalars,
             "energy": self.energy,
@@ -128,8 +136,15 @@ class Ledger:
             "max_force": self.max_force,
             "steps": self.evaluations,
             "status": np.array([status.value for status in self.status], dtype=np.str_),
+            **({"max_stress": self.max_stress} if with_stress else {}),
         }
-        return replace(batch, frac_coords=self.frac, scalars=scalars, metadata=tuple(self.metadata))
+        return replace(
+            batch,
+            frac_coords=self.frac,
+            cells=self.cells,
+            scalars=scalars,
+            metadata=tuple(self.metadata),
+        )
 
 
 def _read_scalar(batch: StructureBatch, name: str) -> FloatArray:

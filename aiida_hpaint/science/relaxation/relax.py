@@ -1,4 +1,4 @@
-"""Relaxation of many samples at once with a machine-learned potential, at fixed cells."""
+"""Relaxation of many samples at once with a machine-learned potential."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.relaxation.evaluator import Evaluator
 from aiida_hpaint.science.relaxation.ledger import Ledger
 from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
-from aiida_hpaint.science.relaxation.potentials import get_potential
+from aiida_hpaint.science.relaxation.potentials import get_potential, require_stress
 from aiida_hpaint.science.relaxation.rounds import Rounds
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.types import IntArray, Progress
@@ -39,7 +39,8 @@ def relax(
     """Relax every sample of a batch that is alive.
 
     Samples are relaxed in groups of bounded size; one that finishes makes room for the next.
-    Only moving sites move: all others keep their fractional coordinates bit for bit. The result
+    Only moving sites move: all others keep their fractional coordinates bit for bit, and follow the
+    strain where the cell relaxes (`settings.cell`), as all sites do. The result
     of a sample depends on the samples of its own host (scalar `host`) alone: they end it where they
     are far lower in energy (`give_up_above`) or far higher (a hole in the potential).
 
@@ -49,7 +50,8 @@ def relax(
         Samples; rows whose status is not alive pass through. If some are unfinished from an
         earlier call for the same stage, only those continue, with the steps they had left.
     settings : RelaxationSettings
-        Moving sites, optimiser and limits; `max_steps=0` computes energies only.
+        Moving sites, optimiser and limits, and what of the cell relaxes; `max_steps=0` computes
+        energies only.
     potential : PotentialSettings or Potential
         Potential that computes energies and forces: one of the registry by its settings, or any
         object with the members of `Potential`; ASE calculators are accepted as well.
@@ -58,7 +60,7 @@ def relax(
         default is `relax_inserted` or `relax_all`, depending on `settings.moving`.
     deadline : float, optional
         `time.monotonic()` at which to stop. Samples that have not finished keep their last
-        evaluated positions, with status UNFINISHED.
+        evaluated positions and cells, with status UNFINISHED.
     progress : function of (done, total, text), optional
         Called after every round.
 
@@ -66,20 +68,24 @@ def relax(
     -------
     StructureBatch
         With the scalars energy (eV), energy_sampled (eV, first evaluation), max_force (eV/Å, on
-        moving sites), steps (evaluations over all stages) and status, and one more history record.
+        moving sites), steps (evaluations over all stages) and status, with max_stress (GPa, of what
+        may still change) where cells relax, and one more history record.
 
     Raises
     ------
     PotentialError
-        If the potential cannot be loaded. Errors for single samples are never raised: they are in
-        the metadata of the sample.
+        If the potential cannot be loaded, or lacks the stresses that relaxed cells need. Errors for
+        single samples are never raised: they are in the metadata of the sample.
     """
     began = time.monotonic()
     potential = get_potential(potential)
+    has_free_cell = settings.cell != "fixed"
+    if has_free_cell:
+        potential = require_stress(potential)
     ledger = Ledger.open(batch, stage or f"relax_{settings.moving}")
     hosts = _number_hosts(batch)
     todo = _find_valid_rows(batch, ledger)
-    evaluator = Evaluator(potential, settings.max_sites_per_batch)
+    evaluator = Evaluator(potential, settings.max_sites_per_batch, has_free_cell)
     # Hosts enter in the order in which they first appear.
     in_order = dict.fromkeys(hosts[todo].tolist())
     rounds = Rounds(
@@ -108,7 +114,7 @@ def relax(
         "samples": len(todo),
         "statuses": dict(sorted(statuses.items())),
     }
-    return ledger.to_batch(batch).with_history(record)
+    return ledger.to_batch(batch, has_free_cell).with_history(record)
 
 
 def _run(rounds: Rounds, deadline: float | None, progress: Progress | None, todo: IntArray) -> None:

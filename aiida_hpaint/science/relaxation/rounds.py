@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_hpaint.science.relaxation.cells import CellVariables
 from aiida_hpaint.science.relaxation.evaluator import Structures
 from aiida_hpaint.science.relaxation.guards import CHECK_EVERY
 from aiida_hpaint.science.relaxation.optimizers.curvature import estimate_hessians
@@ -76,6 +77,7 @@ class Rounds:
     hosts: IntArray
     lowest_energy: float | None
     active: Active = field(init=False)
+    cells: CellVariables = field(init=False)
     criteria: StoppingCriteria = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,11 +90,13 @@ class Rounds:
         todo = np.concatenate([none, *self.waiting])
         self._inverse[todo] = np.linalg.inv(self.batch.cells[todo])
         self.active = Active(none, np.zeros(0), self.optimizer.init(none))
+        self.cells = CellVariables(self.settings.cell, self.batch.cells, self.batch.site_counts)
         self.criteria = StoppingCriteria(
             self.batch,
             self.settings,
             self.ledger,
             self.hosts,
+            self.cells,
             self._moving,
             self._moving_counts,
             self.lowest_energy,
@@ -107,17 +111,25 @@ class Rounds:
         return not self.waiting and len(self.active.rows) == 0
 
     def evaluate(self) -> FloatArray:
-        """Evaluate and check samples; return the forces on moving sites of those that stay."""
+        """Evaluate and check samples; return the forces on the variables of those that stay."""
         self._refill()
         samples = self._evaluate_active()
         self.ledger.add_evaluation(samples.rows, samples.energies, samples.max_forces)
+        if self.cells.rows:
+            self.ledger.max_stress[samples.rows] = samples.max_stresses
         outcomes = self.criteria.find_outcomes(samples)
         for index, (status, message) in outcomes.items():
             row = int(samples.rows[index])
             self.ledger.close(row, status, message)
             self.criteria.add_finished(row)
         staying = np.setdiff1d(np.arange(len(samples.rows)), np.array([*outcomes], dtype=int))
-        forces = samples.forces[list_site_indices(self._moving_counts[samples.rows], staying)]
+        counts = self._moving_counts[samples.rows]
+        forces = self.cells.add_rows(
+            samples.rows[staying],
+            counts[staying],
+            samples.forces[list_site_indices(counts, staying)],
+            None if samples.stresses is None else samples.stresses[staying],
+        )
         first = (samples.steps >= CHECK_EVERY) & np.isnan(samples.earlier)
         earlier = np.where(first, samples.energies, samples.earlier)
         self.active = replace(self.active, earlier=earlier)
@@ -127,11 +139,16 @@ class Rounds:
     def move(self, forces: FloatArray) -> None:
         """Move all active samples by one step of the optimiser."""
         rows = self.active.rows
+        counts = self._moving_counts[rows]
         state, moves = self.optimizer.step(self.active.state, forces)
+        moves = self.cells.move(rows, counts, moves)
         sites = list_site_indices(self.batch.site_counts, rows)
         movers = sites[self._moving[sites]]
-        inverse = np.repeat(self._inverse[rows], self._moving_counts[rows], axis=0)
+        # All sites follow the strain: fractional coordinates change by the moves alone.
+        inverse = np.repeat(self._inverse[rows], counts, axis=0)
         self.ledger.frac[movers] += np.einsum("na,nab->nb", moves, inverse)
+        if self.cells.rows:
+            self.ledger.cells[rows] = self.cells.compute_cells(rows)
         self.ledger.steps[rows] += 1
         self.active = replace(self.active, state=state)
 
@@ -147,34 +164,37 @@ class Rounds:
         """Evaluate the active samples."""
         rows = self.active.rows
         sites = list_site_indices(self.batch.site_counts, rows)
-        energies, forces, errors = self.evaluator.evaluate(self._structures(rows, sites))
-        moving_forces = forces[self._moving[sites]]
+        found, errors = self.evaluator.evaluate(self._structures(rows, sites))
+        moving_forces = found.forces[self._moving[sites]]
         return EvaluatedSamples(
             rows=rows,
             steps=self.ledger.steps[rows],
-            energies=energies,
+            energies=found.energies,
             earlier=self.active.earlier,
             forces=moving_forces,
             max_forces=find_largest_norms(moving_forces, self._moving_counts[rows]),
+            stresses=found.stresses,
+            max_stresses=self.cells.find_largest_stresses(found.stresses, rows),
             errors=errors,
         )
 
     def _structures(self, rows: IntArray, sites: IntArray) -> Structures:
         counts = self.batch.site_counts[rows]
-        cells = self.batch.cells[rows]
+        cells = self.ledger.cells[rows]
         frac = self.ledger.frac[sites]
         positions = np.einsum("na,nab->nb", frac, np.repeat(cells, counts, axis=0))
         return Structures(self.batch.numbers[sites], positions, cells, counts)
 
     def _refill(self) -> None:
         """Let the next hosts enter while there is room; one host enters however large it is."""
-        counts = self.batch.site_counts
+        sizes = self.batch.site_counts
         while self.waiting:
-            sites = counts[self.active.rows].sum() + counts[self.waiting[0]].sum()
+            sites = sizes[self.active.rows].sum() + sizes[self.waiting[0]].sum()
             if len(self.active.rows) > 0 and sites > self.evaluator.max_sites:
                 return
             rows = self.waiting.pop(0)
-            fresh = self.optimizer.init(self._moving_counts[rows], self._estimate_hessians(rows))
+            counts = self._moving_counts[rows] + self.cells.rows
+            fresh = self.optimizer.init(counts, self._estimate_hessians(rows))
             self.active = Active(
                 np.concatenate([self.active.rows, rows]),
                 np.concatenate([self.active.earlier, np.full(len(rows), np.nan)]),
@@ -185,7 +205,8 @@ class Rounds:
         if self.settings.curvature == "unit" or self.settings.optimizer != "bfgs":
             return None
         sites = list_site_indices(self.batch.site_counts, rows)
-        return estimate_hessians(self._structures(rows, sites), self._moving[sites])
+        hessians = estimate_hessians(self._structures(rows, sites), self._moving[sites])
+        return self.cells.add_curvatures(rows, hessians)
 
     def _select(self, chosen: IntArray) -> None:
         self.active = Active(

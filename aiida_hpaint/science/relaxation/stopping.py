@@ -17,6 +17,7 @@ from aiida_hpaint.science.relaxation.ragged import list_site_indices
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 if TYPE_CHECKING:
+    from aiida_hpaint.science.relaxation.cells import CellVariables
     from aiida_hpaint.science.relaxation.ledger import Ledger
     from aiida_hpaint.science.settings import RelaxationSettings
     from aiida_hpaint.science.structures.batch import StructureBatch
@@ -44,6 +45,10 @@ class EvaluatedSamples:
         Forces on the moving sites in eV/Å.
     max_forces : (A,) floats
         Largest force on a moving site in eV/Å.
+    stresses : (A, 3, 3) floats or None
+        In eV/Å³; None where cells are fixed.
+    max_stresses : (A,) floats
+        Largest component of the stress that may still change the cell in GPa; 0 where it is fixed.
     errors : mapping of index to message
         Samples that the potential could not evaluate.
     """
@@ -54,6 +59,8 @@ class EvaluatedSamples:
     earlier: FloatArray
     forces: FloatArray
     max_forces: FloatArray
+    stresses: FloatArray | None
+    max_stresses: FloatArray
     errors: dict[int, str]
 
 
@@ -67,6 +74,8 @@ class StoppingCriteria:
         Samples, settings of the stage, and results so far.
     hosts : (S,) integers
         Number below S that identifies the host of each sample.
+    cells
+        The cells and what of them relaxes.
     moving : (N,) booleans
         True for sites that move.
     moving_counts : (S,) integers
@@ -81,6 +90,7 @@ class StoppingCriteria:
     settings: RelaxationSettings
     ledger: Ledger
     hosts: IntArray
+    cells: CellVariables
     moving: BoolArray
     moving_counts: IntArray
     lowest_energy: float | None
@@ -103,6 +113,7 @@ class StoppingCriteria:
             index: (SampleStatus.FAILED, message) for index, message in samples.errors.items()
         }
         is_converged = samples.max_forces < self.settings.fmax
+        is_converged &= samples.max_stresses < self.settings.smax
         is_last = is_converged | (samples.steps >= self.settings.max_steps)
         self._add_implausible(outcomes, samples, is_last)
         is_left = _find_remaining(outcomes, len(is_last))
@@ -144,13 +155,16 @@ class StoppingCriteria:
                     int(index), (status, f"{message} after {int(steps[index])} steps")
                 )
 
-        is_infinite = ~(np.isfinite(energies) & np.isfinite(samples.max_forces))
+        values = (energies, samples.max_forces, samples.max_stresses)
+        is_infinite = ~np.asarray(np.isfinite(values).all(axis=0))
         add(is_infinite, SampleStatus.NOT_A_NUMBER, "the potential returned NaN or infinity")
         is_torn = find_implausible_forces(np.nan_to_num(samples.forces), self.moving_counts[rows])
         add(is_torn, SampleStatus.IMPLAUSIBLE_ENERGY, "an implausibly large force")
         if self.lowest_energy is not None:
             is_hole = energies < self.lowest_energy * self.batch.site_counts[rows]
             add(is_hole, SampleStatus.IMPLAUSIBLE_ENERGY, "an implausibly low energy per atom")
+        is_flat = self.cells.find_overstretched(rows)
+        add(is_flat, SampleStatus.FAILED, "the cell became twice or half as long along a direction")
         is_checked = is_last | ((steps > 0) & (steps % CHECK_EVERY == 0))
         is_collapsed = self._find_collapsed(rows, is_checked)
         add(is_collapsed, SampleStatus.COLLAPSED, "sites collapsed")
@@ -165,7 +179,7 @@ class StoppingCriteria:
             closest = find_closest_contacts(
                 self.batch.numbers[sites],
                 self.ledger.frac[sites],
-                self.batch.cells[chosen],
+                self.ledger.cells[chosen],
                 self.batch.site_counts[chosen],
                 self.moving[sites],
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aiida_hpaint.science.settings.base import Device, Settings
 from aiida_hpaint.science.settings.default_potential import find_default_potential
@@ -30,10 +30,19 @@ class PotentialSettings(Settings):
     device: Device = "auto"
 
 
+RelaxedCell = Literal["fixed", "shape", "volume", "free"]
+"""What of a cell relaxes: nothing, its shape at constant volume, its volume, or all of it."""
+
+
 class RelaxationSettings(Settings):
-    """Settings of one relaxation stage; the cell never changes."""
+    """Settings of one relaxation stage."""
 
     moving: Literal["inserted", "all"] = "inserted"
+    cell: RelaxedCell = Field(
+        "fixed",
+        description="what of the cell relaxes, where all sites move: 'fixed', nothing; 'shape', at "
+        "constant volume; 'volume', all lengths by the same factor; 'free', lengths and angles",
+    )
     optimizer: Literal["bfgs", "fire"] = "bfgs"
     curvature: Literal["model", "unit"] = Field(
         "model",
@@ -44,6 +53,11 @@ class RelaxationSettings(Settings):
         0.05,
         gt=0,
         description="force on every moving site below which a structure is converged, eV/Å",
+    )
+    smax: float = Field(
+        0.2,
+        gt=0,
+        description="component of the stress below which a cell that relaxes is converged, GPa",
     )
     max_steps: int = Field(
         100, ge=0, description="largest number of optimiser steps; 0 only evaluates energies"
@@ -58,6 +72,15 @@ class RelaxationSettings(Settings):
     max_sites_per_batch: int = Field(
         400, ge=1, description="largest number of sites evaluated together"
     )
+
+    @model_validator(mode="after")
+    def _check_cell(self) -> RelaxationSettings:
+        if self.cell != "fixed" and self.moving != "all":
+            raise ValueError(
+                f"cell {self.cell!r} needs all sites to move, and here only inserted ones do: set "
+                "relax_all.cell instead, or moving to all"
+            )
+        return self
 
 
 DEFAULT_SCORE = RelaxationSettings(max_steps=3)
@@ -75,6 +98,14 @@ class CheckSettings(Settings):
     )
     host_limit: float = Field(
         0.8, gt=0, description="displacement of a host atom other than H above which it fails, Å"
+    )
+    strain_notice: float = Field(
+        0.05,
+        ge=0,
+        description="relative change of a length of a cell that relaxed which is worth a notice",
+    )
+    strain_limit: float = Field(
+        0.3, gt=0, description="relative change of a length of a cell above which it fails"
     )
     force_limit: float = Field(
         1.0, gt=0, description="force above which a candidate that has not converged fails, eV/Å"

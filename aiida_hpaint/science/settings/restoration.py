@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aiida_hpaint.science.settings.base import SearchedCell, Settings
 from aiida_hpaint.science.settings.dft import ValidationSettings
@@ -80,6 +80,17 @@ class RestorationSettings(Settings):
     validation: ValidationSettings | None = Field(
         None, description="relaxation of the lowest candidates with Quantum ESPRESSO; null: none"
     )
+
+    @model_validator(mode="after")
+    def _check_cells(self) -> RestorationSettings:
+        for name in ("score", "relax_inserted"):
+            stage = getattr(self, name)
+            if stage is not None and stage.cell != "fixed":
+                raise ValueError(
+                    f"{name}.cell is {stage.cell!r}, but energies in cells that differ cannot "
+                    "choose between samples of one cell: set relax_all.cell instead"
+                )
+        return self
 
     @property
     def final_relaxation(self) -> RelaxationSettings:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from aiida_hpaint.science.relaxation import get_potential, relax
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
@@ -19,13 +20,16 @@ def structures():
 
 
 def test_energies_and_forces_equal_those_of_its_own_calculator():
-    ours, start = get_potential(SETTINGS).evaluate(*arguments(structures())), 0
+    ours = get_potential(SETTINGS).evaluate(*arguments(structures()), with_stress=True)
+    start = 0
     calculator = dynamics.CHGNetCalculator(use_device="cpu")
     for index, atoms in enumerate(structures()):
-        calculator.calculate(atoms, task="ef")
+        calculator.calculate(atoms, task="efs")
         sites = slice(start, start := start + len(atoms))
         np.testing.assert_allclose(ours.energies[index], calculator.results["energy"], atol=1e-4)
         np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
+        stress = voigt_6_to_full_3x3_stress(calculator.results["stress"])
+        np.testing.assert_allclose(ours.stresses[index], stress, atol=1e-5)
 
 
 def test_an_isolated_atom_fails_alone():

@@ -67,6 +67,19 @@ def test_energies_and_forces_are_those_of_the_calculator_of_dftd3(functional: st
     np.testing.assert_allclose(forces, wanted, rtol=0, atol=1e-10)
 
 
+def test_stresses_are_added_where_the_potential_has_some() -> None:
+    from dftd3.ase import DFTD3
+
+    frames = crystals()
+    batch = from_ase(frames)
+    arguments = batch.numbers, batch.cart_coords, batch.cells, batch.site_counts
+    found = corrected().evaluate(*arguments, with_stress=True)
+    for index, atoms in enumerate(frames):
+        atoms.calc = DFTD3(damping="d3bj", params_tweaks={"method": "pbe", "atm": False})
+        expected = atoms.get_stress(voigt=False)
+        np.testing.assert_allclose(found.stresses[index], expected, rtol=0, atol=1e-10)
+
+
 def test_forces_are_the_derivative_of_the_energy() -> None:
     (_, water), step = crystals(), 1e-3
     _, forces = evaluate(corrected(), [water])

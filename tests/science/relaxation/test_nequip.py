@@ -45,12 +45,14 @@ def structures():
 
 
 def compare(potential, calculator):
-    ours, start = potential.evaluate(*arguments(structures())), 0
+    assert potential.has_stress
+    ours, start = potential.evaluate(*arguments(structures()), with_stress=True), 0
     for index, atoms in enumerate(structures()):
         atoms.calc = calculator
         sites = slice(start, start := start + len(atoms))
         np.testing.assert_allclose(ours.energies[index], atoms.get_potential_energy(), atol=1e-6)
         np.testing.assert_allclose(ours.forces[sites], atoms.get_forces(), atol=1e-6)
+        np.testing.assert_allclose(ours.stresses[index], atoms.get_stress(voigt=False), atol=1e-7)
 
 
 def test_a_package_equals_the_calculator_of_nequip(package):
@@ -123,11 +125,12 @@ def test_a_compiled_model_equals_the_package(package):
     mode = ["--mode", "aotinductor", "--device", "cpu", "--target", "ase"]
     run(package.parent, "nequip-compile", *mode, package.name, compiled.name)
     ours, theirs = (
-        get_potential(trusting(path)).evaluate(*arguments(structures()))
+        get_potential(trusting(path)).evaluate(*arguments(structures()), with_stress=True)
         for path in (compiled, package)
     )
     np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-6)
     np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-6)
+    np.testing.assert_allclose(ours.stresses, theirs.stresses, atol=1e-7)
 
 
 def test_a_model_for_another_device(package, tmp_path):

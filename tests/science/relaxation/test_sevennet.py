@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS, FIRE
+from ase.stress import voigt_6_to_full_3x3_stress
 from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.files import CACHE_VARIABLE
@@ -48,16 +49,19 @@ def structures():
 
 
 @pytest.mark.parametrize(("name", "model", "modal"), MODELS)
-def test_energies_and_forces_equal_those_of_sevenn(name, model, modal):
+def test_energies_forces_and_stresses_equal_those_of_sevenn(name, model, modal):
     potential = get_potential(PotentialSettings(name=name, device="cpu"))
     assert potential.folded is not None
-    ours = potential.evaluate(*arguments(structures()))
+    ours = potential.evaluate(*arguments(structures()), with_stress=True)
     calculator, start = oracle(model, modal), 0
     for index, atoms in enumerate(structures()):
         calculator.calculate(atoms)
         sites = slice(start, start := start + len(atoms))
         assert abs(ours.energies[index] - calculator.results["energy"]) < 2e-6 * len(atoms)
         np.testing.assert_allclose(ours.forces[sites], calculator.results["forces"], atol=1e-4)
+        stress = voigt_6_to_full_3x3_stress(calculator.results["stress"])
+        # A force of 1e-4 eV/Å at 5 Å, in a cell of more than 50 Å³.
+        np.testing.assert_allclose(ours.stresses[index], stress, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "model", "modal"), MODELS)
@@ -92,9 +96,12 @@ def test_a_network_from_the_cache_builds_what_it_cannot_fold(sevennet, monkeypat
 @pytest.mark.numerics
 def test_the_graph_network_agrees_too(sevennet):
     graph = SevenNet(sevennet.card, lambda: sevennet._graph, None)
-    ours, theirs = (p.evaluate(*arguments(structures())) for p in (sevennet, graph))
+    ours, theirs = (
+        p.evaluate(*arguments(structures()), with_stress=True) for p in (sevennet, graph)
+    )
     np.testing.assert_allclose(ours.energies, theirs.energies, atol=1e-4)
     np.testing.assert_allclose(ours.forces, theirs.forces, atol=1e-4)
+    np.testing.assert_allclose(ours.stresses, theirs.stresses, atol=1e-5)
 
 
 def test_double_precision_as_the_default_of_torch_changes_nothing(sevennet):

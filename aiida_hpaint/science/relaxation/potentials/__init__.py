@@ -9,6 +9,8 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     PotentialCard,
     PotentialError,
     PotentialInfo,
+    StressPotential,
+    require_stress,
 )
 from aiida_hpaint.science.relaxation.potentials.registry import (
     check_trust,
@@ -25,10 +27,12 @@ __all__ = [
     "PotentialCard",
     "PotentialError",
     "PotentialInfo",
+    "StressPotential",
     "check_trust",
     "find_fetched_file",
     "find_potential",
     "get_potential",
     "list_potentials",
+    "require_stress",
     "wrap_calculator",
 ]

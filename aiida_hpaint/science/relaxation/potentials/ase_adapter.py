@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from aiida_hpaint.science.relaxation.potentials.base import Evaluation, PotentialCard
 from aiida_hpaint.science.relaxation.potentials.files import find_version
@@ -43,28 +44,49 @@ class AsePotential:
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures one after the other, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
-        if self._calculator is None:
-            self._calculator = self._factory()
         energies = np.empty(len(site_counts))
         forces = np.empty((len(numbers), 3))
+        stresses = np.empty((len(site_counts), 3, 3)) if with_stress else None
         start = 0
         for index, count in enumerate(site_counts):
             sites = slice(start, start := start + int(count))
-            energies[index], forces[sites] = self._evaluate_one(
-                Atoms(numbers[sites], cart_positions[sites], cell=cells[index], pbc=True)
-            )
-        return Evaluation(energies, forces)
+            atoms = Atoms(numbers[sites], cart_positions[sites], cell=cells[index], pbc=True)
+            results = self._evaluate_one(atoms, with_stress)
+            # The free energy is the one that the forces are gradients of.
+            energies[index] = results.get("free_energy", results["energy"])
+            forces[sites] = results["forces"]
+            if stresses is not None:
+                stresses[index] = _read_stress(results["stress"])
+        return Evaluation(energies, forces, stresses)
 
-    def _evaluate_one(self, atoms: Atoms) -> tuple[float, FloatArray]:
-        # Calling `calculate` skips what `atoms.calc` adds: stresses, and a comparison with the
-        # last structure. The free energy is the one that the forces are gradients of.
-        self._calculator.calculate(atoms, ["energy", "forces"])
-        results = self._calculator.results
-        energy = results.get("free_energy", results["energy"])
-        return float(energy), np.asarray(results["forces"], dtype=np.float64)
+    @property
+    def has_stress(self) -> bool:
+        """Whether the calculator computes stresses."""
+        return "stress" in self._load().implemented_properties
+
+    def _load(self) -> Any:
+        if self._calculator is None:
+            self._calculator = self._factory()
+        return self._calculator
+
+    def _evaluate_one(self, atoms: Atoms, with_stress: bool) -> dict[str, Any]:
+        # Calling `calculate` skips what `atoms.calc` adds: stresses that nobody asked for, and a
+        # comparison with the last structure.
+        calculator = self._load()
+        calculator.calculate(atoms, ["energy", "forces", *(["stress"] if with_stress else [])])
+        results: dict[str, Any] = calculator.results
+        return results
+
+
+def _read_stress(stress: FloatArray) -> FloatArray:
+    """Return a stress of six components (xx, yy, zz, yz, xz, xy) or nine as a matrix."""
+    values = np.asarray(stress, dtype=np.float64)
+    full = voigt_6_to_full_3x3_stress(values) if values.size == 6 else values.reshape(3, 3)
+    return np.asarray(full)
 
 
 def wrap_calculator(

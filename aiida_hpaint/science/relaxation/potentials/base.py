@@ -145,10 +145,22 @@ class PotentialCard:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Energies (S,) in eV and forces (N, 3) in eV/Å of S structures with N sites in all."""
+    """Results for S structures with N sites in all.
+
+    Attributes
+    ----------
+    energies : (S,) floats
+        In eV.
+    forces : (N, 3) floats
+        In eV/Å.
+    stresses : (S, 3, 3) floats or None
+        Derivatives of the energies by the strain over the volumes, in eV/Å³, where they were asked
+        for: negative on the diagonal in a cell that would expand, as in ASE.
+    """
 
     energies: FloatArray
     forces: FloatArray
+    stresses: FloatArray | None = None
 
 
 @runtime_checkable
@@ -160,7 +172,7 @@ class Potential(Protocol):
 
     - One structure's energy and forces must not depend on the others in the call, up to rounding.
       Calls hold at most `max_sites_per_batch` sites, or one structure that is larger.
-    - No stress is needed: cells are fixed.
+    - No stress is needed while cells are fixed; see `StressPotential` for the rest.
     - If memory runs out, raise `MemoryError` or any error whose message contains "out of memory"
       (that of torch does). The call is then repeated with half of the structures.
     - Any other error is attributed to a structure by evaluating each one alone; only that sample
@@ -200,3 +212,48 @@ class Potential(Protocol):
             If the model does not know an element, see `PotentialCard.check_elements`.
         """
         ...
+
+
+@runtime_checkable
+class StressPotential(Potential, Protocol):
+    """A potential that relaxations with a cell that changes can use.
+
+    `evaluate` takes one more argument, and returns stresses where it is true.
+    """
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether this model computes stresses."""
+        ...
+
+    def evaluate(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+        with_stress: bool = False,
+    ) -> Evaluation:
+        """Evaluate S structures, with their stresses where these are asked for."""
+        ...
+
+
+def has_stress(potential: Potential) -> bool:
+    """Return whether a potential computes stresses."""
+    return isinstance(potential, StressPotential) and potential.has_stress
+
+
+def require_stress(potential: Potential) -> StressPotential:
+    """Return a potential that computes stresses.
+
+    Raises
+    ------
+    PotentialError
+        If it does not.
+    """
+    if isinstance(potential, StressPotential) and potential.has_stress:
+        return potential
+    raise PotentialError(
+        f"{potential.card.name} computes no stress, without which no cell can relax: choose "
+        "another potential, or set relax_all.cell to fixed"
+    )

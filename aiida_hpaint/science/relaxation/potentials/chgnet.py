@@ -1,4 +1,4 @@
-"""CHGNet, many structures at once, without stresses and magnetic moments."""
+"""CHGNet, many structures at once, without magnetic moments."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase.data import chemical_symbols
+from ase.units import GPa
 from pymatgen.core import Structure
 
 from aiida_hpaint.science.files import hash_file
@@ -52,12 +53,18 @@ class CHGNet:
         """Card of the model."""
         return self._card
 
+    @property
+    def has_stress(self) -> bool:
+        """Whether stresses are computed: always."""
+        return True
+
     def evaluate(
         self,
         numbers: IntArray,
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
@@ -75,13 +82,14 @@ class CHGNet:
             for cell, elements, positions in parts
         ]
         found = self._network.predict_graph(
-            graphs, task="ef", batch_size=BATCH_SIZE[self._card.device]
+            graphs, task="efs" if with_stress else "ef", batch_size=BATCH_SIZE[self._card.device]
         )
         results = [found] if isinstance(found, dict) else found
         energies = np.array([float(result["e"]) for result in results])
         forces = np.concatenate([result["f"] for result in results])
         factor = site_counts if self._network.is_intensive else 1
-        return Evaluation(energies * factor, forces.astype(np.float64))
+        stresses = np.array([result["s"] for result in results]) * GPa if with_stress else None
+        return Evaluation(energies * factor, forces.astype(np.float64), stresses)
 
 
 def load(name: str, model: str | None, device: str) -> CHGNet:

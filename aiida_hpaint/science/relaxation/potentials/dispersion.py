@@ -20,6 +20,8 @@ from aiida_hpaint.science.relaxation.potentials.base import (
     Potential,
     PotentialCard,
     PotentialError,
+    has_stress,
+    require_stress,
 )
 from aiida_hpaint.science.relaxation.potentials.files import find_version, import_package
 
@@ -38,7 +40,7 @@ def describe_dispersion(functional: str) -> str:
 
 
 class DispersionCorrected:
-    """A potential with D3(BJ) added to its energies and forces.
+    """A potential with D3(BJ) added to its energies, forces and stresses.
 
     Parameters
     ----------
@@ -80,28 +82,40 @@ class DispersionCorrected:
         """Card of the potential, with the correction in its name."""
         return self._card
 
+    @property
+    def has_stress(self) -> bool:
+        """Whether the potential without dispersion computes stresses."""
+        return has_stress(self._potential)
+
     def evaluate(
         self,
         numbers: IntArray,
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
-        found = self._potential.evaluate(numbers, cart_positions, cells, site_counts)
+        arguments = (numbers, cart_positions, cells, site_counts)
+        if with_stress:
+            found = require_stress(self._potential).evaluate(*arguments, with_stress=True)
+        else:
+            found = self._potential.evaluate(*arguments)
         cuts = np.cumsum(site_counts)[:-1]
         parts = zip(np.split(numbers, cuts), np.split(cart_positions, cuts), cells, strict=True)
         terms = [self._correct(*part) for part in parts]
         return Evaluation(
-            found.energies + np.array([energy for energy, _ in terms]),
-            found.forces + np.concatenate([forces for _, forces in terms]),
+            found.energies + np.array([energy for energy, _, _ in terms]),
+            found.forces + np.concatenate([forces for _, forces, _ in terms]),
+            None if found.stresses is None else found.stresses + np.array([s for _, _, s in terms]),
         )
 
     def _correct(
         self, numbers: IntArray, positions: FloatArray, cell: FloatArray
-    ) -> tuple[float, FloatArray]:
-        """Return the correction of one periodic structure: energy in eV, forces in eV/Å."""
+    ) -> tuple[float, FloatArray, FloatArray]:
+        """Return the correction of one structure: energy in eV, forces in eV/Å, stress in eV/Å³."""
         model = self._model(numbers, positions / Bohr, cell / Bohr, np.ones(3, dtype=bool))
         found = model.get_dispersion(self._damping, grad=True)
-        return float(found["energy"]) * Hartree, -found["gradient"] * (Hartree / Bohr)
+        stress = found["virial"] * (Hartree / abs(np.linalg.det(cell)))
+        return float(found["energy"]) * Hartree, -found["gradient"] * (Hartree / Bohr), stress

@@ -40,10 +40,11 @@ class MACE(AsePotential):
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures one after the other, see `Potential.evaluate`."""
         with default_precision(self._dtype):
-            return super().evaluate(numbers, cart_positions, cells, site_counts)
+            return super().evaluate(numbers, cart_positions, cells, site_counts, with_stress)
 
 
 def load(name: str, model: str | None, device: str) -> MACE:

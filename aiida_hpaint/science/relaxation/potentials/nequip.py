@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 _INSTALL = "pip install aiida-hpaint[ml]"
+_STRESS = "stress"
 PACKAGE, COMPILED = ".nequip.zip", ".nequip.pt2"
 
 
@@ -51,20 +52,33 @@ class NequIP:
         Atom type of each atomic number, -1 where the model has none.
     batched : boolean
         Whether the model takes more than one structure.
+    has_stress : boolean
+        Whether it returns stresses.
     """
 
     def __init__(
-        self, card: PotentialCard, model: torch.nn.Module, types: IntArray, batched: bool
+        self,
+        card: PotentialCard,
+        model: torch.nn.Module,
+        types: IntArray,
+        batched: bool,
+        has_stress: bool,
     ) -> None:
         self._card = card
         self._model = model
         self._types = types
         self._batched = batched
+        self._has_stress = has_stress
 
     @property
     def card(self) -> PotentialCard:
         """Card of the model."""
         return self._card
+
+    @property
+    def has_stress(self) -> bool:
+        """Whether the model returns stresses."""
+        return self._has_stress
 
     def evaluate(
         self,
@@ -72,12 +86,13 @@ class NequIP:
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
         size = max(1, len(site_counts)) if self._batched else 1
         ends = np.cumsum(site_counts)
-        energies, forces = [np.zeros(0)], [np.zeros((0, 3))]
+        energies, forces, stresses = [np.zeros(0)], [np.zeros((0, 3))], [np.zeros((0, 3, 3))]
         for first in range(0, len(site_counts), size):
             counts = site_counts[first : first + size]
             sites = slice(int(ends[first] - counts[0]), int(ends[first + len(counts) - 1]))
@@ -88,7 +103,14 @@ class NequIP:
                 output = self._model(data)
             energies.append(output["total_energy"].detach().double().cpu().numpy().reshape(-1))
             forces.append(output["forces"].detach().double().cpu().numpy())
-        return Evaluation(np.concatenate(energies), np.concatenate(forces))
+            if with_stress:
+                stress = output[_STRESS].detach().double().cpu().numpy()
+                stresses.append(stress.reshape(-1, 3, 3))
+        return Evaluation(
+            np.concatenate(energies),
+            np.concatenate(forces),
+            np.concatenate(stresses) if with_stress else None,
+        )
 
     def _data(
         self, numbers: IntArray, positions: FloatArray, cells: FloatArray, counts: IntArray
@@ -145,7 +167,9 @@ def load(name: str, model: str | None, device: str) -> NequIP:
         elements=_elements(name, path, symbols),
     )
     batched = path.name.endswith(PACKAGE) or "batch" in _names(metadata.get("inputs", ""))
-    return NequIP(card, network, _type_table(symbols), batched)
+    outputs = metadata.get("outputs")
+    gives_stress = _gives_stress(network) if outputs is None else _STRESS in _names(outputs)
+    return NequIP(card, network, _type_table(symbols), batched, gives_stress)
 
 
 def _read(name: str, path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
@@ -173,10 +197,16 @@ def _read_package(path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str
 
 def _read_compiled(path: Path, device: str) -> tuple[torch.nn.Module, Mapping[str, Any]]:
     from nequip.model.inference_models import load_compiled_model
-    from nequip.utils.aoti_metadata import NEQUIP_AOTI_INPUTS_KEY
+    from nequip.utils.aoti_metadata import NEQUIP_AOTI_INPUTS_KEY, NEQUIP_AOTI_OUTPUTS_KEY
 
     model, metadata = load_compiled_model(str(path), device)
-    return model, {**metadata, "inputs": metadata.get(NEQUIP_AOTI_INPUTS_KEY, "")}
+    keys = {"inputs": NEQUIP_AOTI_INPUTS_KEY, "outputs": NEQUIP_AOTI_OUTPUTS_KEY}
+    return model, {**metadata, **{name: metadata.get(key, "") for name, key in keys.items()}}
+
+
+def _gives_stress(model: torch.nn.Module) -> bool:
+    """Return whether any part of a packaged model returns stresses."""
+    return any(_STRESS in getattr(part, "irreps_out", ()) for part in model.modules())
 
 
 def _names(entry: str | Sequence[str]) -> list[str]:

@@ -37,6 +37,25 @@ class Pairs:
         forces.index_add_(0, self.first, gradient)
         return forces.index_add_(0, self.second, gradient, alpha=-1)
 
+    def strain_derivatives(self, gradient: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+        """Return (S, 3, 3) derivatives of the energies by the strain, in eV.
+
+        A strain turns each vector r into r + r e, so that the derivative is the sum of the products
+        of vectors and gradient; rounding alone makes it differ from its transpose.
+
+        Parameters
+        ----------
+        gradient : (E, 3) floats
+            Derivative of the energy by the vectors, in eV/Å.
+        counts : (S,) integers
+            Sites of each structure.
+        """
+        structures = torch.arange(len(counts), device=counts.device)
+        owners = torch.repeat_interleave(structures, counts)[self.first]
+        products = self.vectors[:, :, None] * gradient.to(self.vectors.dtype)[:, None, :]
+        sums = products.new_zeros((len(counts), 3, 3)).index_add_(0, owners, products)
+        return (sums + sums.mT) / 2
+
 
 def find_pairs(
     positions: FloatArray,

@@ -62,19 +62,19 @@ GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
 
 
 class _Network(Protocol):
-    """Energies (S,) and forces (N, 3) of S structures whose pairs are known."""
+    """Energies of S structures whose E pairs are known, and their gradient by the vectors."""
 
-    def energies_and_forces(
+    def differentiate(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return energies in eV and forces in eV/Å."""
+        """Return energies (S,) in eV and gradient (E, 3) in eV/Å."""
         ...
 
 
 class SevenNet:
     """A SevenNet model (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
 
-    Energies and forces only, in single precision, as the models were trained. Structures of up
+    Everything is in single precision, as the models were trained. Structures of up
     to `LARGEST_FOLDED` sites go through the folded network, structures of equal size together.
 
     Parameters
@@ -112,26 +112,33 @@ class SevenNet:
         """The folded network, if it is in use."""
         return self._folded
 
+    @property
+    def has_stress(self) -> bool:
+        """Whether stresses are computed: always."""
+        return True
+
     def evaluate(
         self,
         numbers: IntArray,
         cart_positions: FloatArray,
         cells: FloatArray,
         site_counts: IntArray,
+        with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures at once, see `Potential.evaluate`."""
         self._card.check_elements(numbers)
         energies = np.empty(len(site_counts))
         forces = np.empty((len(numbers), 3))
+        stresses = np.empty((len(site_counts), 3, 3))
         starts = np.cumsum(site_counts) - site_counts
         for members, network in self._passes(np.asarray(site_counts)):
             sites = np.concatenate(
                 [np.arange(starts[i], starts[i] + site_counts[i]) for i in members]
             )
-            energies[members], forces[sites] = self._pass(
+            energies[members], forces[sites], stresses[members] = self._pass(
                 network, numbers[sites], cart_positions[sites], cells[members], site_counts[members]
             )
-        return Evaluation(energies, forces)
+        return Evaluation(energies, forces, stresses if with_stress else None)
 
     def _passes(self, counts: IntArray) -> list[tuple[IntArray, _Network]]:
         """Return which structures are evaluated together, and by which network."""
@@ -157,15 +164,18 @@ class SevenNet:
         positions: FloatArray,
         cells: FloatArray,
         counts: IntArray,
-    ) -> tuple[FloatArray, FloatArray]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         device = self._card.device
         assert self._card.cutoff is not None
         pairs = find_pairs(positions, cells, counts, self._card.cutoff, device)
         elements = torch.from_numpy(np.asarray(numbers, dtype=np.int64)).to(device)
         sizes = torch.from_numpy(np.asarray(counts, dtype=np.int64)).to(device)
         with default_precision(torch.float32):
-            energies, forces = network.energies_and_forces(elements, sizes, pairs)
-        return energies.double().cpu().numpy(), forces.double().cpu().numpy()
+            energies, gradient = network.differentiate(elements, sizes, pairs)
+        forces = pairs.forces(gradient, len(numbers))
+        volumes = np.abs(np.linalg.det(cells))[:, None, None]
+        strained = pairs.strain_derivatives(gradient, sizes).cpu().numpy()
+        return energies.double().cpu().numpy(), forces.double().cpu().numpy(), strained / volumes
 
 
 def load(name: str, model: str | None, device: str) -> SevenNet:

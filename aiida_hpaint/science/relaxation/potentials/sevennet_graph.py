@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class GraphNetwork:
-    """The modules of a sevenn model one after the other; forces from the edge vectors.
+    """The modules of a sevenn model one after the other, and the gradient by the edge vectors.
 
     Parameters
     ----------
@@ -25,17 +25,17 @@ class GraphNetwork:
         self._model = model
         self._modality = modality
 
-    def energies_and_forces(
+    def differentiate(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return energies (S,) in eV and forces (N, 3) in eV/Å of S structures."""
+        """Return energies (S,) in eV of S structures, and the gradient (E, 3) by the vectors."""
         vectors = pairs.vectors.float().requires_grad_(True)
         data = self._graph(numbers, counts, pairs, vectors)
         for module in self._model:
             data = module(data)
         energies = data["inferred_total_energy"]
         (gradient,) = torch.autograd.grad(energies.sum(), [vectors])
-        return energies.detach(), pairs.forces(gradient, len(numbers))
+        return energies.detach(), gradient
 
     def _graph(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs, vectors: torch.Tensor

@@ -83,7 +83,7 @@ class PrimitiveCell:
         kept = self.sites[:, 0]
         reduced = replace(
             host,
-            cells=np.linalg.solve(self.multiples.astype(np.float64), host.cells[0])[None],
+            cells=self.reduce_cell(host)[None],
             site_counts=np.array([len(kept)]),
             numbers=host.numbers[kept],
             frac_coords=host.frac_coords[kept] @ self.multiples,
@@ -104,6 +104,17 @@ class PrimitiveCell:
         )
         carrying = [rows.get(parents[s], UNKNOWN) for s in kept.tolist() if s in parents]
         return write_parents(reduced, [carrying])
+
+    def reduce_cell(self, host: StructureBatch) -> FloatArray:
+        """Return the (3, 3) primitive vectors of a host, as rows, in Å."""
+        cell: FloatArray = np.linalg.solve(self.multiples.astype(np.float64), host.cells[0])
+        return cell
+
+    def expand_cell(self, cell: FloatArray, host: StructureBatch) -> FloatArray:
+        """Return the (3, 3) cell of the file for one of a sample: the host's where it is fixed."""
+        if np.array_equal(cell, self.reduce_cell(host)):
+            return np.array(host.cells[0])
+        return np.asarray(self.multiples @ cell)
 
     def expand(self, frac: FloatArray, host: StructureBatch) -> FloatArray:
         """Return the fractional coordinates of a sample of the primitive cell in that of the file.

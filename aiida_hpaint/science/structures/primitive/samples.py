@@ -91,7 +91,7 @@ def _expand(sample: StructureBatch, host: StructureBatch) -> StructureBatch:
     }
     return replace(
         sample,
-        cells=host.cells,
+        cells=primitive.expand_cell(sample.cells[0], host)[None],
         site_counts=host.site_counts,
         numbers=host.numbers,
         frac_coords=primitive.expand(sample.frac_coords, host),

@@ -101,7 +101,7 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
     if record is not None and record.format == "cif":
         document = cif.read_string(record.text)
         block = document.sole_block()
-        if not crystal.source.has_cell(crystal.host):
+        if crystal.has_relaxed_cell or not crystal.source.has_cell(crystal.host):
             edit_cell(block, structure)
     else:
         document = cif.Document()
@@ -109,6 +109,8 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
         block.set_pair("_chemical_name_common", quote_text(structure.labels[0]))
         edit_cell(block, structure)
     notes = list(crystal.notes)
+    if record is not None and record.format == "cif" and crystal.has_relaxed_cell:
+        notes.append("Density and other values that follow from the cell are those of the source.")
     if record is not None and record.format == "shelx":
         notes.append("Displacement parameters of the SHELX file are not in this CIF.")
     notes += edit_formula(block, crystal.composition, crystal.inserted_composition)
@@ -118,7 +120,7 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
     notes += atoms.notes
     split_tensors(block, crystal)
     listed = list_operations(block) or crystal.symmetry.operations
-    outdated = atoms.has_other_sites or not crystal.keeps_symmetry
+    outdated = atoms.has_other_sites or not crystal.keeps_symmetry or crystal.has_relaxed_cell
     notes += edit_geometry(block, crystal, listed, outdated)
     add_provenance(block, crystal, notes)
     return document

@@ -9,9 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import (
+    describe_cell_change,
+    is_same_cell,
+    measure_strain,
+)
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.structures.writing.kept_symmetry import KeptSymmetry, find_kept_symmetry
+from aiida_hpaint.science.structures.writing.relaxed_cell import TOLERANCE as CELL_TOLERANCE
+from aiida_hpaint.science.structures.writing.relaxed_cell import (
+    find_fitting_operations,
+    make_cell_symmetric,
+)
 from aiida_hpaint.science.structures.writing.source import HostSource, read_source
 from aiida_hpaint.science.structures.writing.space_group_names import (
     GRID,
@@ -21,13 +31,14 @@ from aiida_hpaint.science.structures.writing.space_group_names import (
 from aiida_hpaint.science.structures.writing.unique_sites import UniqueSite, list_unique_sites
 from aiida_hpaint.science.structures.writing.versions import (
     INSERTED,
+    RELAXED,
     Version,
     check_answer,
     find_parents,
     place_in_fixed_host,
     place_sites,
 )
-from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 __all__ = ["TOLERANCE", "RestoredCrystal", "describe_crystal", "find_host_group"]
 
@@ -38,6 +49,9 @@ by less, and H that breaks the symmetry of a host by more."""
 
 _HOST_TOLERANCE = 1e-3
 """The same for operations of hosts whose source lists none."""
+
+_WORTH_SAYING = 1e-4
+"""Strain from which on it is said that the relaxed cell was made symmetric."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +75,7 @@ class RestoredCrystal:
     sites
         The asymmetric unit: sites of the host in their order, then inserted ones.
     displacements : (n,)
-        How far each site of the host moved, in Å, without the drift.
+        How far each site of the host moved, in Å, without the drift and the strain of the cell.
     tolerance
         Largest distance in Å between an image and its site for an operation that is kept.
     averaged_by
@@ -91,6 +105,11 @@ class RestoredCrystal:
     def inserted_composition(self) -> Counter[str]:
         """The same for the inserted sites."""
         return _count(site for site in self.sites if site.is_inserted)
+
+    @property
+    def has_relaxed_cell(self) -> bool:
+        """Whether the cell is another one than that of the host."""
+        return not is_same_cell(self.host.cells[0], self.structure.cells[0])
 
     @property
     def keeps_symmetry(self) -> bool:
@@ -145,16 +164,24 @@ def describe_crystal(
         placed, moves = place_in_fixed_host(placed, in_host, answer, parents)
     source = read_source(base)
     candidates, notes = _find_candidates(base, source)
+    fitting = None
+    if version == RELAXED and not is_same_cell(base.cells[0], answer.cells[0]):
+        candidates = replace(candidates, cell=answer.cells[0])
+        fitting = find_fitting_operations(candidates)
     # Inserted sites are never equivalent to sites of the host, which a source lists.
     kinds = 2 * answer.numbers + answer.inserted
-    symmetry = find_kept_symmetry(candidates, kinds, placed, tolerance)
+    symmetry = find_kept_symmetry(candidates, kinds, placed, tolerance, fitting)
     average = symmetry.average(placed)
     if version == INSERTED:
         average[~answer.inserted] = placed[~answer.inserted]
-    structure = answer.with_coords(average)
+    cell = base.cells[0]
+    if fitting is not None:
+        cell = make_cell_symmetric(symmetry.operations)
+        moves = (*moves, *_describe_cell(base.cells[0], answer.cells[0], cell))
+    structure = replace(answer, frac_coords=average, cells=cell[None])
     names = name_group(symmetry.operations)
-    shifts = (average - placed) @ answer.cells[0]
-    moved = (average[~answer.inserted] - base.frac_coords[~base.inserted]) @ answer.cells[0]
+    shifts = (average - placed) @ cell
+    moved = (average[~answer.inserted] - base.frac_coords[~base.inserted]) @ cell
     found = RestoredCrystal(
         structure=structure,
         host=base,
@@ -168,7 +195,7 @@ def describe_crystal(
         averaged_by=float(np.linalg.norm(shifts, axis=1).max(initial=0.0)),
         notes=(*source.notes, *notes, *moves),
     )
-    reason = _explain_reduction(found, candidates)
+    reason = _explain_reduction(found, candidates, fitting)
     return replace(found, notes=(*found.notes, *reason))
 
 
@@ -208,18 +235,43 @@ def _find_candidates(
     return exact.operations, (note,)
 
 
-def _explain_reduction(crystal: RestoredCrystal, candidates: SymmetryOperations) -> tuple[str, ...]:
-    """Say what the space group was reduced to, and which site no longer fits."""
+def _describe_cell(before: FloatArray, relaxed: FloatArray, cell: FloatArray) -> tuple[str, ...]:
+    """Say what became of a cell that relaxed, and by how much it was made symmetric then."""
+    notes = [f"The cell relaxed: {describe_cell_change(before, cell)}."]
+    if (strain := measure_strain(relaxed, cell)) > _WORTH_SAYING:
+        notes.append(
+            "The lengths and angles of the relaxed cell were averaged over the operations, which "
+            f"changed lengths by up to {100 * strain:.2f} %."
+        )
+    return tuple(notes)
+
+
+def _explain_reduction(
+    crystal: RestoredCrystal, candidates: SymmetryOperations, fitting: BoolArray | None
+) -> tuple[str, ...]:
+    """Say what the space group was reduced to, and which site or which cell no longer fits."""
     if crystal.keeps_symmetry:
         return ()
     symmetry = crystal.symmetry
     lost = np.setdiff1d(np.arange(symmetry.tried), symmetry.kept)
+    distorting = np.zeros(0, dtype=np.int64) if fitting is None else np.flatnonzero(~fitting)
+    lost = np.setdiff1d(lost, distorting)
     labels = {int(i): site.label for site in crystal.sites for i in site.members}
     worst = sorted({labels[int(site)] for site in symmetry.worst[lost]})
     split = "" if all(site.is_first for site in crystal.sites) else ", so that host sites split"
     shown = ", ".join(worst[:6]) + (" and others" if len(worst) > 6 else "")
+    reasons = []
+    if len(distorting):
+        reasons.append(
+            f"{len(distorting)} of {symmetry.tried} operations change lengths of the relaxed cell "
+            f"by more than {100 * CELL_TOLERANCE:g} %"
+        )
+    if len(lost):
+        reasons.append(
+            f"{len(lost)} of {symmetry.tried} operations move {shown} farther than "
+            f"{crystal.tolerance:g} Å from any equivalent site{split}"
+        )
     return (
         f"Space group reduced from {_name(candidates)} to {crystal.names}, because "
-        f"{len(lost)} of {symmetry.tried} operations move {shown} farther than "
-        f"{crystal.tolerance:g} Å from any equivalent site{split}.",
+        f"{' and '.join(reasons)}.",
     )

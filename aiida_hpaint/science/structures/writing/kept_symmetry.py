@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
-from aiida_hpaint.science.types import FloatArray, IntArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 __all__ = ["KeptSymmetry", "find_kept_symmetry"]
 
@@ -65,7 +65,11 @@ class KeptSymmetry:
 
 
 def find_kept_symmetry(
-    operations: SymmetryOperations, kinds: IntArray, frac: FloatArray, tolerance: float
+    operations: SymmetryOperations,
+    kinds: IntArray,
+    frac: FloatArray,
+    tolerance: float,
+    allowed: BoolArray | None = None,
 ) -> KeptSymmetry:
     """Find a largest group among operations that map sites onto sites of their kind.
 
@@ -80,11 +84,15 @@ def find_kept_symmetry(
         Kinds of sites (elements) and fractional coordinates of all sites of the cell.
     tolerance
         Largest distance in Å between an image and its site.
+    allowed : (T,) booleans
+        Operations that may be kept; None: all.
     """
     found = [
         _pair_sites(operations, index, kinds, frac, tolerance) for index in range(len(operations))
     ]
     deviations = np.array([deviation for deviation, _, _ in found])
+    if allowed is not None:
+        deviations = np.where(allowed, deviations, np.inf)
     products = _multiply(operations)
     members = {_find_identity(operations)}
     for index in np.argsort(deviations, kind="stable").tolist():

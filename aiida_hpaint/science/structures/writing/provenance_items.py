@@ -69,7 +69,8 @@ def describe_changes(crystal: RestoredCrystal) -> str:
     what = " and ".join(f"{n} {symbol}" for symbol, n in counts.items()) or "nothing"
     if crystal.version == INSERTED:
         return f"{what} per cell inserted in calculated positions, other sites as in the source"
-    return f"{what} per cell inserted, and all sites relaxed in the fixed cell"
+    relaxed = "and the cell relaxed" if crystal.has_relaxed_cell else "relaxed in the fixed cell"
+    return f"{what} per cell inserted, and all sites {relaxed}"
 
 
 def _add_audit(block: cif.Block, crystal: RestoredCrystal) -> None:

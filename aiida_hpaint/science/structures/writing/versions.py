@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.errors import make_host_error, name_site
 from aiida_hpaint.science.types import FloatArray, IntArray
@@ -101,7 +102,8 @@ def place_sites(
     """Return the (n, 3) fractional coordinates of one version of an answer.
 
     The mean displacement of host sites (the drift) is subtracted. In the version `inserted`, host
-    sites are those of the host, and inserted sites keep their vector from their parent.
+    sites are those of the host, and inserted sites keep their vector from their parent, in Å also
+    where the cell relaxed.
 
     Parameters
     ----------
@@ -120,10 +122,13 @@ def place_sites(
     placed[~inserted] = before + shifts[~inserted]
     if version == RELAXED:
         return np.asarray(placed)
+    unstretched = answer.cells[0] @ np.linalg.inv(host.cells[0]) - np.eye(3)
+    if is_same_cell(host.cells[0], answer.cells[0]):
+        unstretched[:] = 0.0
     for index in np.flatnonzero(inserted & (parents != NO_PARENT)).tolist():
         parent = int(parents[index])
         image = find_nearest_image(placed[index][None], placed[parent], answer.cells[0])[0]
-        placed[index] = image - shifts[parent]
+        placed[index] = image - shifts[parent] + (image - placed[parent]) @ unstretched
     placed[~inserted] = before
     return np.asarray(placed)
 

@@ -38,16 +38,16 @@ class FoldedNetwork:
         """All matrices, in single precision."""
         return self._weights
 
-    def energies_and_forces(
+    def differentiate(
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return energies (S,) in eV, forces (S N, 3) in eV/Å of S structures of N sites each."""
+        """Return energies (S,) in eV of S structures of N sites, gradient (E, 3) by the vectors."""
         sites = int(counts[0])
         vectors = pairs.vectors.float().requires_grad_(True)
         between = pairs.first * sites + pairs.second % sites
         energies = self.energies(numbers.view(len(counts), sites), between, vectors)
         (gradient,) = torch.autograd.grad(energies.sum(), [vectors])
-        return energies.detach(), pairs.forces(gradient, len(numbers))
+        return energies.detach(), gradient
 
     def energies(
         self, numbers: torch.Tensor, pairs: torch.Tensor, vectors: torch.Tensor
