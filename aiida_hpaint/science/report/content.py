@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from aiida_hpaint.science.report.geometry import list_displacements, list_valences
+from aiida_hpaint.science.report.geometry import (
+    list_displacements,
+    list_hydrogen_bonds,
+    list_metal_neighbours,
+    list_valences,
+)
 from aiida_hpaint.science.report.host_results import HostResult, describe_checks
 from aiida_hpaint.science.report.ladder import HEIGHT, make_ladder
 from aiida_hpaint.science.report.patterns import HIGHEST_ANGLE, LOWEST_ANGLE, draw_patterns
@@ -191,12 +196,16 @@ def _draw_patterns(result: HostResult, candidates: list[_Candidate]) -> list[Any
 
 def _measure_geometry(best: _Candidate | None) -> dict[str, Any]:
     if best is None or best.crystal is None:
-        return {"hydrogens": [], "valences": [], "displacements": []}
+        names = ("hydrogens", "hydrogen_bonds", "metals", "valences", "displacements")
+        return {name: [] for name in names}
+    hydrogens = list_carried_hydrogens(best.crystal)
     valences: list[Any] = []
     with suppress(KeyError):  # elements without parameters
         valences = list_valences(best.crystal)
     return {
-        "hydrogens": list_carried_hydrogens(best.crystal),
+        "hydrogens": hydrogens,
+        "hydrogen_bonds": list_hydrogen_bonds(hydrogens),
+        "metals": list_metal_neighbours(best.crystal),
         "valences": valences,
         "displacements": list_displacements(best.crystal),
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,10 +13,27 @@ from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_len
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.budget.valences import VALENCES, find_bond_valences
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.periodic_pairs import find_periodic_pairs
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
+from aiida_hpaint.science.structures.writing.hydrogen_bonds import CarriedHydrogen, HydrogenBond
 from aiida_hpaint.science.types import FloatArray
 
-__all__ = ["Displacement", "ValenceRow", "list_displacements", "list_valences"]
+__all__ = [
+    "Displacement",
+    "HydrogenBondRow",
+    "MetalNeighbours",
+    "ValenceRow",
+    "list_displacements",
+    "list_hydrogen_bonds",
+    "list_metal_neighbours",
+    "list_valences",
+]
+
+_LONGEST_TO_METAL = 4.0
+"""Distance beyond which no metal is a neighbour of H, Å."""
+
+_NEIGHBOURS = 1.25
+"""Distance up to which metals are neighbours of H, relative to the nearest."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +77,84 @@ class Displacement:
     length: float
 
 
+@dataclass(frozen=True)
+class HydrogenBondRow:
+    """A hydrogen bond, and how many equivalent ones its H has.
+
+    Attributes
+    ----------
+    name
+        Labels as D-H...A.
+    length, bond
+        Distance D-H, Å, and the hydrogen bond.
+    count
+        How many acceptors of this label are at these distances from one H.
+    """
+
+    name: str
+    length: float
+    bond: HydrogenBond
+    count: int
+
+
+@dataclass(frozen=True)
+class MetalNeighbours:
+    """Metal atoms around an inserted H that no nonmetal carries.
+
+    Attributes
+    ----------
+    hydrogen
+        Label of H.
+    metals
+        Labels of its neighbours with their numbers, such as `3 Mg1`.
+    shortest, longest
+        Distances, Å.
+    """
+
+    hydrogen: str
+    metals: str
+    shortest: float
+    longest: float
+
+
+def list_hydrogen_bonds(hydrogens: Sequence[CarriedHydrogen]) -> list[HydrogenBondRow]:
+    """Return hydrogen bonds, those of one H that look the same once with their number."""
+    found: dict[tuple[str, str], HydrogenBondRow] = {}
+    for one in hydrogens:
+        for bond in one.hydrogen_bonds:
+            donor = f"{one.donor}\N{EN DASH}{one.hydrogen}"
+            name = f"{donor}\N{MIDLINE HORIZONTAL ELLIPSIS}{bond.acceptor}"
+            key = name, f"{bond.to_hydrogen:.3f} {bond.to_donor:.3f} {bond.angle:.1f}"
+            count = found[key].count if key in found else 0
+            found[key] = HydrogenBondRow(name, one.length, bond, count + 1)
+    return list(found.values())
+
+
+def list_metal_neighbours(crystal: RestoredCrystal) -> list[MetalNeighbours]:
+    """Return the metals around inserted H that no nonmetal carries, as in hydrides."""
+    structure = crystal.structure
+    labels = {int(k): site.label for site in crystal.sites for k in site.members.tolist()}
+    first, second, distances = find_periodic_pairs(
+        structure.frac_coords, structure.cells[0], _LONGEST_TO_METAL
+    )
+    rows = []
+    for site in crystal.sites:
+        if not site.is_inserted or site.parent or site.symbol not in ("H", "D", "T"):
+            continue
+        near = (first == int(site.members[0])) & (structure.numbers[second] != 1)
+        if not near.any():
+            continue
+        near &= distances <= _NEIGHBOURS * distances[near].min()
+        counts = Counter(labels[int(k)] for k in second[near].tolist())
+        metals = ", ".join(f"{count} {label}" for label, count in counts.items())
+        rows.append(
+            MetalNeighbours(
+                site.label, metals, float(distances[near].min()), float(distances[near].max())
+            )
+        )
+    return rows
+
+
 def list_displacements(crystal: RestoredCrystal) -> list[Displacement]:
     """Return the displacements of the sites of the host, the largest first."""
     indices = np.flatnonzero(~crystal.structure.inserted).tolist()
@@ -95,8 +192,6 @@ def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
 
 def _without_labels(structure: StructureBatch) -> StructureBatch:
     """Return a structure whose metadata do not name the sites of its host."""
-    from dataclasses import replace
-
     return replace(structure, metadata=({},))
 
 

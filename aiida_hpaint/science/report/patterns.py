@@ -50,11 +50,15 @@ class Curve:
         Points of an SVG polyline: 2θ in degrees, and intensity from 100 (nothing) to 0.
     is_host
         Whether it is that of the host without the inserted sites.
+    difference
+        Points of its difference from the first candidate, from 30 (below by 30) to -30; empty for
+        the first candidate and the host.
     """
 
     name: str
     points: str
     is_host: bool = False
+    difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,16 @@ def _draw(
     of_candidates = profiles[: len(candidates)]
     shown = 100 * profiles / of_candidates.max()
     curves = [
-        Curve(name, _format_points(grid, line)) for name, line in zip(names, shown, strict=False)
+        Curve(
+            name,
+            _format_points(grid, 100 - line),
+            difference=_format_points(grid, (shown[0] - line).clip(-30, 30)) if row else "",
+        )
+        for row, (name, line) in enumerate(zip(names, shown, strict=False))
     ]
     if bare is not None:
-        curves.insert(
-            0, Curve("host without inserted sites", _format_points(grid, shown[-1]), True)
-        )
+        points = _format_points(grid, 100 - shown[-1])
+        curves.insert(0, Curve("host without inserted sites", points, is_host=True))
     return PatternFigure(
         title, radiation.wavelength, tuple(curves), _describe(of_candidates, names)
     )
@@ -143,7 +151,7 @@ def _format_points(grid: FloatArray, line: FloatArray) -> str:
     """Return the points of a polyline, without those on straight parts."""
     bend = np.abs(np.diff(line, 2))
     kept = np.concatenate([[True], (bend[:-1] > _FLAT) | (bend[1:] > _FLAT), [True, True]])
-    pairs = zip(grid[kept].tolist(), (100 - line[kept]).clip(min=-4).tolist(), strict=True)
+    pairs = zip(grid[kept].tolist(), line[kept].clip(min=-30).tolist(), strict=True)
     return " ".join(f"{x:.2f},{y:.1f}" for x, y in pairs)
 
 

@@ -149,3 +149,11 @@ def test_a_page_says_why_nothing_was_found(tmp_path: Path) -> None:
 def test_a_restoration_without_hosts_at_hand_has_a_page(tmp_path: Path) -> None:
     results = group_rows_by_host(make_restoration().samples)
     assert "Candidate" in write_reports(results, tmp_path).read_text("utf-8")
+
+
+def test_hydrides_have_distances_to_metals(tmp_path: Path) -> None:
+    text = make_restoration(("magnesium_hydride",)).write_report(tmp_path).read_text("utf-8")
+    # Distances Mg-H of Zachariasen, Holley & Stamper: 1.95 Å.
+    found = re.search(r"3 Mg1 1\.9(\d\d) to 1\.9(\d\d) ", " ".join(Tags(text).text.split()))
+    assert found is not None
+    assert "None: no acceptor" in text
