@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from aiida_hpaint import __version__
+from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.report.content import collect_content
 from aiida_hpaint.science.report.host_results import HostResult
 from aiida_hpaint.science.report.provenance import Process
 from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.safe_text import make_safe_names
 from aiida_hpaint.science.structures.scenes import INSERTED
-from aiida_hpaint.science.viewer import LIBRARY, SCRIPT, read_asset
+from aiida_hpaint.science.viewer import LIBRARY, LICENCE, SCRIPT, read_asset
 
 __all__ = ["REPORT", "render_host", "write_reports"]
 
@@ -80,25 +81,23 @@ def write_reports(
     Path
         The page to open.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     names = make_safe_names(result.label for result in results)
-    pages = folder / PAGES
-    _remove_pages(pages)
-    if len(results) == 1:
-        content = collect_content(results[0], names[0], process)
-        _write(folder / REPORT, render_host(content, folder))
-        return folder / REPORT
-    pages.mkdir(exist_ok=True)
-    if not alone:
-        _write(pages / LIBRARY, read_asset(LIBRARY))
-        _write(pages / f"{LIBRARY}.LICENSE.txt", read_asset(f"{LIBRARY}.LICENSE.txt"))
-    for result, name in zip(results, names, strict=True):
-        content = collect_content(result, name, process)
-        library = None if alone else LIBRARY
-        _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
-    rows = [_make_row(result, name) for result, name in zip(results, names, strict=True)]
-    index = {"title": title, "rows": rows, "files": _list_files(folder, "")}
-    _write(folder / REPORT, _render("index.html", index))
+    with open_staging(folder) as staging:
+        if len(results) == 1:
+            content = collect_content(results[0], names[0], process)
+            _write(staging / REPORT, render_host(content, folder))
+        else:
+            pages = staging / PAGES
+            for result, name in zip(results, names, strict=True):
+                content = collect_content(result, name, process)
+                library = None if alone else LIBRARY
+                _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
+            for asset in () if alone else (LIBRARY, LICENCE):
+                _write(pages / asset, read_asset(asset))
+            rows = [_make_row(result, name) for result, name in zip(results, names, strict=True)]
+            index = {"title": title, "rows": rows, "files": _list_files(folder, "")}
+            _write(staging / REPORT, _render("index.html", index))
+        _remove_pages(folder / PAGES)
     return folder / REPORT
 
 
@@ -171,6 +170,7 @@ def _remove_pages(pages: Path) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 

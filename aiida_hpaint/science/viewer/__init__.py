@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["LIBRARY", "SCRIPT", "read_asset"]
+__all__ = ["LIBRARY", "LICENCE", "SCRIPT", "read_asset"]
 
 LIBRARY = "3Dmol-min.js"
 """3Dmol.js 2.5.5 of the npm package 3dmol (BSD 3-Clause; `3Dmol-min.js.LICENSE.txt`), unchanged.
 N. Rego and D. Koes, Bioinformatics 31, 1322 (2015)."""
+
+LICENCE = f"{LIBRARY}.LICENSE.txt"
+"""Its licence."""
 
 SCRIPT = "crystal.js"
 """What shows the scenes of `structures.scenes` with it."""
