@@ -27,8 +27,13 @@ from aiida_hpaint.science.structures.trajectory import Recording, Trajectory, jo
 from aiida_hpaint.science.types import Progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
     from aiida_hpaint.science.diffusion.sampling.generators import Generator
     from aiida_hpaint.science.relaxation.potentials import Potential
+    from aiida_hpaint.science.report import HostResult
+    from aiida_hpaint.science.viewer import CrystalView
 
 __all__ = [
     "Restoration",
@@ -113,10 +118,62 @@ class Restoration:
         alone
             Give each page of several hosts a copy of the viewer, so that it can be sent on its own.
         """
-        from aiida_hpaint.science.report import group_rows_by_host, write_reports
+        from aiida_hpaint.science.report import write_reports
 
-        results = group_rows_by_host(self.samples, self.hosts, self.in_host)
-        return write_reports(results, Path(folder), title=title, alone=alone)
+        return write_reports(self._results, Path(folder), title=title, alone=alone)
+
+    def view(self, host: int = 0, height: int = 480) -> CrystalView:
+        """Return the candidates of one host in 3D for a notebook, or to `save` as a page.
+
+        Parameters
+        ----------
+        host
+            Index of the host.
+        height
+            Height in the notebook, pixels.
+
+        Raises
+        ------
+        ValueError
+            If the host has no candidate.
+        """
+        from aiida_hpaint.science.report.content import view_candidates
+
+        return view_candidates(self._results[host], height)
+
+    def plot_energies(self, host: int = 0, axes: Axes | None = None) -> Axes:
+        """Plot the energies of the candidates of one host, and how often each was found.
+
+        Parameters
+        ----------
+        host
+            Index of the host.
+        axes
+            Axes of matplotlib to plot on; by default those of a new figure.
+
+        Raises
+        ------
+        ValueError
+            If the host has no candidate.
+        """
+        from aiida_hpaint.science.report.notebook import plot_energies
+
+        return plot_energies(self._results[host], axes)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row for each sample: label, formula, sites and all scalars."""
+        return self.samples.to_pandas()
+
+    def _repr_html_(self) -> str:
+        from aiida_hpaint.science.report.notebook import tabulate_hosts
+
+        return tabulate_hosts(self._results)
+
+    @property
+    def _results(self) -> list[HostResult]:
+        from aiida_hpaint.science.report import group_rows_by_host
+
+        return group_rows_by_host(self.samples, self.hosts, self.in_host)
 
     def table(self) -> list[dict[str, Any]]:
         """One row a sample: its label and its scalars."""

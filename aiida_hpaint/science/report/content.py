@@ -20,6 +20,7 @@ from aiida_hpaint.science.report.patterns import HIGHEST_ANGLE, LOWEST_ANGLE, dr
 from aiida_hpaint.science.report.provenance import Process, describe_provenance, list_stages
 from aiida_hpaint.science.report.verdict import describe_samples, judge_host
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.pictures import draw_picture
 from aiida_hpaint.science.structures.scenes import Scene, make_scene
@@ -31,8 +32,9 @@ from aiida_hpaint.science.structures.writing.crystal import (
 from aiida_hpaint.science.structures.writing.hydrogen_bonds import list_carried_hydrogens
 from aiida_hpaint.science.structures.writing.versions import RELAXED
 from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.viewer import CrystalView, list_balls
 
-__all__ = ["MOST_CANDIDATES", "collect_content", "format_formula", "name_group"]
+__all__ = ["MOST_CANDIDATES", "collect_content", "name_group", "view_candidates"]
 
 MOST_CANDIDATES = 8
 """Largest number of candidates that a page shows in 3D."""
@@ -65,22 +67,22 @@ def collect_content(
     process
         The AiiDA process that it was restored by.
     """
-    shown = min(len(result.ranked), MOST_CANDIDATES)
-    candidates = [_describe_candidate(result, row) for row in range(shown)]
+    candidates = _describe_candidates(result)
+    scenes = _list_scenes(candidates)
     best = candidates[0] if candidates else None
     metadata = dict((result.host or result.samples).metadata[0])
     return {
         "label": result.label,
         "name": name,
         "inserted": result.inserted,
-        "formula": format_formula(result),
+        "formula": format_formula(result.samples[0] if best is None else best.structure),
         "verdict": judge_host(result),
         "samples": describe_samples(result),
-        "shown": shown,
+        "shown": len(candidates),
         "candidates": len(result.ranked),
-        "scenes": [{**one.scene.to_json(), "title": one.title} for one in candidates],
+        "scenes": scenes,
         "picture": draw_picture(best.scene) if best else "",
-        "balls": _list_balls(candidates),
+        "balls": list_balls(scenes),
         "ladder": make_ladder(result),
         "ladder_height": HEIGHT,
         "rows": _list_candidates(result),
@@ -95,6 +97,30 @@ def collect_content(
         "stages": list_stages(result.samples.history),
         "process": process,
     }
+
+
+def view_candidates(result: HostResult, height: int = 480) -> CrystalView:
+    """Return the candidates of one host in 3D, with the host as measured.
+
+    Raises
+    ------
+    ValueError
+        If there is no candidate.
+    """
+    candidates = _describe_candidates(result)
+    if not candidates:
+        raise ValueError(f"{result.label} has no candidate: {describe_samples(result)}")
+    picture = draw_picture(candidates[0].scene)
+    return CrystalView(_list_scenes(candidates), picture, height)
+
+
+def _describe_candidates(result: HostResult) -> list[_Candidate]:
+    shown = min(len(result.ranked), MOST_CANDIDATES)
+    return [_describe_candidate(result, row) for row in range(shown)]
+
+
+def _list_scenes(candidates: list[_Candidate]) -> list[dict[str, Any]]:
+    return [{**one.scene.to_json(), "title": one.title} for one in candidates]
 
 
 def _describe_candidate(result: HostResult, row: int) -> _Candidate:
@@ -114,27 +140,6 @@ def _describe_candidate(result: HostResult, row: int) -> _Candidate:
     energy = "lowest that passes" if row == 0 else f"{above:+.1f} meV/atom"
     title = f"Candidate {row + 1} of {len(result.ranked)}: {energy}"
     return _Candidate(crystal, structure, make_scene(structure, before, labels), title)
-
-
-def _list_balls(candidates: list[_Candidate]) -> list[tuple[str, str]]:
-    """Return the elements of the host with the colours of their balls."""
-    found: dict[str, str] = {}
-    for scene in (one.scene for one in candidates):
-        atoms = zip(scene.symbols, scene.inserted.tolist(), strict=True)
-        found |= {symbol: scene.balls[symbol][0] for symbol, inserted in atoms if not inserted}
-    return sorted(found.items())
-
-
-def format_formula(result: HostResult) -> str:
-    """Return the reduced formula of a host with its inserted sites."""
-    from pymatgen.core import Composition
-
-    from aiida_hpaint.science.structures.elements import get_symbol
-
-    one = result.best if result.best is not None else result.samples[0]
-    symbols = [get_symbol(number) for number in one.numbers.tolist()]
-    counts = {symbol: symbols.count(symbol) for symbol in dict.fromkeys(symbols)}
-    return str(Composition(counts).reduced_formula)
 
 
 def _list_candidates(result: HostResult) -> list[dict[str, Any]]:

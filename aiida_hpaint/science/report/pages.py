@@ -13,13 +13,20 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.outputs import open_staging
-from aiida_hpaint.science.report.content import collect_content
+from aiida_hpaint.science.report.content import collect_content, name_group
 from aiida_hpaint.science.report.host_results import HostResult
 from aiida_hpaint.science.report.provenance import Process
 from aiida_hpaint.science.report.verdict import judge_host
+from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.safe_text import make_safe_names
-from aiida_hpaint.science.structures.scenes import INSERTED
-from aiida_hpaint.science.viewer import LIBRARY, LICENCE, SCRIPT, read_asset
+from aiida_hpaint.science.viewer import (
+    INSERTED,
+    LIBRARY,
+    LICENCE,
+    SCRIPT,
+    make_environment,
+    read_asset,
+)
 
 __all__ = ["REPORT", "render_host", "write_reports"]
 
@@ -129,15 +136,13 @@ def render_host(
 
 
 def _make_row(result: HostResult, name: str) -> _Row:
-    from aiida_hpaint.science.report.content import format_formula, name_group
-
     verdict, best = judge_host(result), result.best
     scalars = {} if best is None else {key: v[0].item() for key, v in best.scalars.items()}
     above = 1000 * result.ranked.scalars["energy_above_best"][1:2]
     return _Row(
         label=result.label,
         link=f"{PAGES}/{name}.html",
-        formula=format_formula(result),
+        formula=format_formula(result.samples[0] if best is None else best),
         inserted=result.inserted,
         light=verdict.light,
         verdict=verdict.title.partition(":")[0],
@@ -184,16 +189,7 @@ def _render(template: str, content: Mapping[str, Any]) -> str:
 @cache
 def _load_environment() -> Any:
     """Return what fills the templates; it keeps what it has compiled."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("aiida_hpaint.science.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = make_environment("aiida_hpaint.science.report")
     environment.filters["number"] = _format_number
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
     return environment

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aiida_hpaint.science.viewer import CrystalView
 
 Json = Any
 
@@ -163,6 +168,34 @@ class StructureBatch:
             and all(_same(self.scalars[name], other.scalars[name]) for name in self.scalars)
             and all(_same(getattr(self, name), getattr(other, name)) for name in _ARRAYS)
         )
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a table with a row for each structure: label, formula, sites and all scalars."""
+        from aiida_hpaint.science.structures.display import tabulate_scalars
+
+        return tabulate_scalars(self)
+
+    def view(self, height: int = 480) -> CrystalView:
+        """Return the structures in 3D for a notebook, or to `save` as a page; see `display.view`.
+
+        Parameters
+        ----------
+        height
+            Height in the notebook, pixels.
+
+        Raises
+        ------
+        ValueError
+            If no structure has positions for all of its sites, or there are more than 20.
+        """
+        from aiida_hpaint.science.structures.display import view
+
+        return view(self, height)
+
+    def _repr_html_(self) -> str:
+        from aiida_hpaint.science.structures.display import tabulate_structures
+
+        return tabulate_structures(self)
 
 
 _ARRAYS = ("cells", "site_counts", "numbers", "frac_coords", "inserted")

@@ -6,8 +6,9 @@ from itertools import product
 
 import numpy as np
 
-from aiida_hpaint.science.structures.scenes import INSERTED, Scene
+from aiida_hpaint.science.structures.scenes import Scene
 from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.viewer import INSERTED
 
 __all__ = ["draw_picture"]
 

@@ -20,7 +20,7 @@ from aiida_hpaint.science.structures.scene_bonds import (
 )
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["INSERTED", "Scene", "make_scene"]
+__all__ = ["Scene", "make_scene"]
 
 _ON_FACE = 0.02
 """Fractional distance within which a site counts as on a face of the cell."""
@@ -32,9 +32,6 @@ _DECIMALS = 3
 
 _TURNED = (22.0, 12.0)
 """Degrees by which the crystal is turned to the side and forward."""
-
-INSERTED = "#d6187f"
-"""Colour of inserted sites, which no common element has."""
 
 _HYDROGEN = "#d9d9d9"
 

@@ -1,0 +1,131 @@
+"""Structures in notebooks: tables with pictures, crystals in 3D, and tables of pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.viewer import CrystalView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from aiida_hpaint.science.structures.batch import StructureBatch
+
+__all__ = [
+    "as_picture",
+    "format_formula",
+    "format_table",
+    "tabulate_scalars",
+    "tabulate_structures",
+    "view",
+]
+
+_MOST_ROWS = 10
+_MOST_PICTURES = 4
+_MOST_IN_3D = 20
+
+
+def view(structures: StructureBatch, height: int = 480) -> CrystalView:
+    """Return structures in 3D, one at a time; those with sites that have no position are left out.
+
+    Parameters
+    ----------
+    height
+        Pixels.
+
+    Raises
+    ------
+    ValueError
+        If no structure has positions for all of its sites, or there are more than 20.
+    """
+    from aiida_hpaint.science.structures.pictures import draw_picture
+    from aiida_hpaint.science.structures.scenes import make_scene
+
+    rows = np.flatnonzero(structures.placed).tolist()
+    if not 0 < len(rows) <= _MOST_IN_3D:
+        raise ValueError(
+            f"{len(rows)} of {len(structures)} structures have all positions, and 1 to "
+            f"{_MOST_IN_3D} can be shown: choose some, such as batch[:5].view()"
+        )
+    scenes = [make_scene(structures[row]) for row in rows]
+    titled = [
+        {**scene.to_json(), "title": f"{row}: {structures.labels[row]}"}
+        for row, scene in zip(rows, scenes, strict=True)
+    ]
+    return CrystalView(titled, draw_picture(scenes[0]), height)
+
+
+def tabulate_scalars(structures: StructureBatch) -> pd.DataFrame:
+    """Return a table of pandas with a row for each structure: label, sites and all scalars."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {
+        "label": list(structures.labels),
+        "formula": [format_formula(one) for one in structures],
+        "sites": structures.site_counts,
+        "inserted": structures.insert_counts,
+    }
+    return pd.DataFrame({**columns, **structures.scalars})
+
+
+def tabulate_structures(structures: StructureBatch) -> str:
+    """Return the first structures as a table in HTML, the first of them with pictures."""
+    from aiida_hpaint.science.structures.pictures import draw_picture
+    from aiida_hpaint.science.structures.scenes import make_scene
+
+    names = [name for name in ("status", "rank", "energy") if name in structures.scalars]
+    rows = []
+    for index in range(min(len(structures), _MOST_ROWS)):
+        one = structures[index]
+        drawn = index < _MOST_PICTURES and bool(one.placed[0])
+        picture = draw_picture(make_scene(one), 160) if drawn else ""
+        counts = (one.n_sites, int(one.insert_counts[0]))
+        values = (*counts, *(one.scalars[name][0].item() for name in names))
+        texts = map(_format_value, values)
+        rows.append([str(index), one.labels[0], format_formula(one), *texts, _Picture(picture)])
+    head = ["", "label", "formula", "sites", "inserted", *names, ""]
+    more = len(structures) - len(rows)
+    caption = f"{len(structures)} structures" + (f", {more} more not shown" if more > 0 else "")
+    return format_table(head, rows, caption)
+
+
+class _Picture(str):
+    """SVG of our own, which is no text to escape."""
+
+
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+    """Return a table in HTML; texts are escaped, pictures are not."""
+    titles = "".join(f"<th>{escape(text)}</th>" for text in head)
+    lines = []
+    for row in rows:
+        cells = (cell if isinstance(cell, _Picture) else escape(cell) for cell in row)
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def as_picture(svg: str) -> str:
+    """Mark SVG as a picture for `format_table`."""
+    return _Picture(svg)
+
+
+def format_formula(one: StructureBatch) -> str:
+    """Return the reduced formula of one structure, its sites to insert included."""
+    from pymatgen.core import Composition
+
+    symbols = [get_symbol(number) for number in one.numbers.tolist()]
+    counts: Mapping[str, int] = {symbol: symbols.count(symbol) for symbol in dict.fromkeys(symbols)}
+    return str(Composition(counts).reduced_formula) if counts else ""
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if np.isfinite(value) else "-"
+    return str(value)
