@@ -64,6 +64,10 @@ test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorat
 test-numerics: $(STAMP) ## run the numerical tests as on other processors (.ci/code_paths)
 	@bash .ci/numerics $(BIN)/python $(PYTEST_ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## read 20,000 damaged files; HPAINT_FUZZ sets their number
+	HPAINT_FUZZ=$${HPAINT_FUZZ:-20000} $(BIN)/python -m pytest tests/security/test_damaged_files.py $(PYTEST_ARGS)
+
 .PHONY: test-dft
 test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
 	@command -v pw.x >/dev/null && command -v pp.x >/dev/null || { \

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
+import zlib
 from os import PathLike
 from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo, is_zipfile
 
 import numpy as np
 
-MAX_BYTES = 4 * 2**30
-"""Default limit of the memory for the arrays of one file."""
+from aiida_hpaint.science.structures.file_limits import MAX_ARRAY_BYTES
 
 
-def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_BYTES) -> None:
+def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_ARRAY_BYTES) -> None:
     """Refuse an npz file that would fill the memory: small files can claim any size.
 
     Files of other formats pass; NumPy refuses them.
@@ -29,8 +29,8 @@ def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_B
     Raises
     ------
     ValueError
-        If it is damaged, unpacks to more than the limit, or holds an array that is shorter than
-        its header says.
+        If it is damaged, encrypted, unpacks to more than the limit, or holds an array that is
+        shorter than its header says.
     """
     try:
         if not is_zipfile(source):
@@ -44,7 +44,7 @@ def check_npz(source: str | PathLike[str] | IO[bytes], limit: int | None = MAX_B
                 )
             for entry in archive.infolist():
                 _check_array(archive, entry, _name(source))
-    except (BadZipFile, EOFError, NotImplementedError) as error:
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError, zlib.error) as error:
         raise ValueError(f"{_name(source)} is no npz file ({error})") from None
     finally:
         if not isinstance(source, str | PathLike):
@@ -55,7 +55,8 @@ def _check_array(archive: ZipFile, entry: ZipInfo, name: str) -> None:
     with archive.open(entry) as stream:
         shape, dtype = _header(stream)
     # Arrays of objects are pickles, of which NumPy reads none.
-    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > entry.file_size:
+    # Entries without any byte could be as many as one likes.
+    if not dtype.hasobject and math.prod(shape) * max(1, dtype.itemsize) > entry.file_size:
         raise ValueError(
             f"{name}: {entry.filename} should have {math.prod(shape)} numbers and is too short"
         )

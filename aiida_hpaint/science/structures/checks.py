@@ -11,6 +11,7 @@ import numpy as np
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.elements import MAX_ATOMIC_NUMBER, get_symbol
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, name_site
+from aiida_hpaint.science.structures.file_limits import MAX_SITES
 from aiida_hpaint.science.types import FloatArray, IntArray
 from aiida_hpaint.science.wording import format_count
 
@@ -90,6 +91,10 @@ def find_problems(
     """Find all problems of a single structure; none if it can serve as a host."""
     label = one.labels[0]
     yield from _name_problems(label)
+    if one.n_sites > MAX_SITES:
+        reason = f"it has {one.n_sites} sites, and at most {MAX_SITES} are read"
+        yield HostProblem(label, reason, "Give a smaller cell")
+        return
     if not np.any(~one.inserted):
         yield HostProblem(label, "it has no host site", "Give a structure with sites")
         return

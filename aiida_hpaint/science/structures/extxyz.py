@@ -39,6 +39,7 @@ from aiida_hpaint.science.structures.errors import (
     make_host_error,
     name_site,
 )
+from aiida_hpaint.science.structures.file_limits import check_site_count, guard_reading
 from aiida_hpaint.science.types import FloatArray
 
 _Source = str | PathLike[str] | TextIO
@@ -130,7 +131,9 @@ def iter_extxyz(source: _Source) -> Iterator[StructureBatch | HostError]:
         if frame is None:
             return
         try:
-            yield _parse(frame)
+            with guard_reading(frame.where):
+                parsed = _parse(frame)
+            yield parsed
         except HostError as error:
             yield error
 
@@ -146,13 +149,16 @@ def _next_frame(where: str, lines: Iterator[str]) -> _Frame | None:
     head = next((line for line in lines if line.strip()), None)
     if head is None:
         return None
-    if not head.split()[0].isdigit():
+    word = head.split()[0]
+    if not (word.isascii() and word.isdecimal()):
         remedy = "The first line of a frame is the number of its sites"
         raise make_host_error(where, f"it starts with {head.strip()[:40]!r}", remedy)
-    count = int(head.split()[0])
+    # Long numbers take long, and longer ones cannot be converted.
+    count = int(word) if len(word) < 10 else 10**9
+    check_site_count(where, count)
     comment = next(lines, "")
-    rows = [next(lines, "").split() for _ in range(count)]
-    if not all(rows):
+    rows = [line.split() for line in itertools.islice(lines, count)]
+    if len(rows) < count or not all(rows):
         found = sum(bool(row) for row in rows)
         remedy = "Complete the file: it seems to be cut off"
         raise make_host_error(where, f"it says {count} sites and lists {found}", remedy)
@@ -167,7 +173,7 @@ def _parse(frame: _Frame) -> StructureBatch:
         columns = _columns(str(info.pop("Properties", _FOREIGN_PROPERTIES)), frame.rows)
     except HostError:
         raise
-    except (ValueError, IndexError, KeyError) as error:
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
         remedy = "Write it again as extended XYZ"
         raise make_host_error(frame.where, f"it cannot be read ({error})", remedy) from error
     lattice = info.pop("Lattice", None)

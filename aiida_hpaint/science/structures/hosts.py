@@ -18,6 +18,7 @@ from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.doubts import note_doubts
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
+from aiida_hpaint.science.structures.file_limits import guard_reading
 from aiida_hpaint.science.structures.insertion import Insert, validate_insert
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.reading.other_formats import iter_other_structures
@@ -150,9 +151,10 @@ def prepare_hosts(
         host = _checked(found.outcome, limits)
         if isinstance(host, HostError) or not host.placed[0]:
             return host
-        host = note_doubts(host)
         try:
-            return fill_host(host, found.record, counts, symbol, settings, limits)
+            with guard_reading(host.labels[0]):
+                host = note_doubts(host)
+                return fill_host(host, found.record, counts, symbol, settings, limits)
         except HostError as error:
             return error
 
@@ -173,14 +175,16 @@ def _find_hosts(
 ) -> Iterator[_Found]:
     for source in _listed(sources):
         folder = str(Path(source).parent) if isinstance(source, str | PathLike) else ""
+        name = Path(source).name if isinstance(source, str | PathLike) else "a structure"
         try:
-            if isinstance(source, Record):
-                yield from _expand_records([source], settings, missing)
-            elif isinstance(source, str | PathLike) and holds_records(source):
-                yield from _expand_records(read_records(source), settings, missing, folder)
-            else:
-                for outcome in _read(source):
-                    yield _Found(outcome, None, folder)
+            with guard_reading(name):
+                if isinstance(source, Record):
+                    yield from _expand_records([source], settings, missing)
+                elif isinstance(source, str | PathLike) and holds_records(source):
+                    yield from _expand_records(read_records(source), settings, missing, folder)
+                else:
+                    for outcome in _read(source):
+                        yield _Found(outcome, None, folder)
         except HostError as error:
             yield _Found(error, None, folder)
 
@@ -196,8 +200,9 @@ def _expand_records(
             yield _Found(record, None, folder)
             continue
         try:
-            for ordered in order_record(record, settings.disorder):
-                yield _Found(expand_record(ordered, missing), ordered, folder)
+            with guard_reading(record.label):
+                for ordered in order_record(record, settings.disorder):
+                    yield _Found(expand_record(ordered, missing), ordered, folder)
         except HostError as error:
             yield _Found(error, None, folder)
 
@@ -280,7 +285,11 @@ def _from_node(node: Any) -> StructureBatch:
 def _checked(outcome: HostOutcome, limits: HostLimits) -> HostOutcome:
     if isinstance(outcome, HostError):
         return outcome
-    problems = tuple(find_problems(outcome, limits))
+    try:
+        with guard_reading(outcome.labels[0]):
+            problems = tuple(find_problems(outcome, limits))
+    except HostError as error:
+        return error
     return HostError(problems) if problems else outcome
 
 
@@ -294,4 +303,25 @@ def _partition(
             problems.extend(outcome.problems)
         else:
             good.append(outcome)
-    return (concatenate(good) if good else None), tuple(problems)
+    return (concatenate(_share_scalars(good)) if good else None), tuple(problems)
+
+
+def _share_scalars(hosts: Sequence[StructureBatch]) -> list[StructureBatch]:
+    """Leave out scalars that only some hosts have, such as results given beside other hosts."""
+    common = set[str]().union(*(host.scalars for host in hosts))
+    for host in hosts:
+        common &= set(host.scalars)
+    return [_leave_out(host, common) for host in hosts]
+
+
+def _leave_out(host: StructureBatch, kept: Collection[str]) -> StructureBatch:
+    dropped = [name for name in host.scalars if name not in kept]
+    if not dropped:
+        return host
+    about = host.metadata[0]
+    note = f"Left out, as other hosts have none of it: {', '.join(dropped)}."
+    return replace(
+        host,
+        scalars={name: values for name, values in host.scalars.items() if name in kept},
+        metadata=({**about, "notes": [*(about.get("notes") or ()), note]},),
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import zlib
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from aiida_hpaint.science.outputs import replace_file
 from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.file_limits import MAX_ROWS
 
 _Target = str | PathLike[str] | IO[bytes]
 
@@ -72,6 +75,13 @@ def load_npz(source: _Target) -> StructureBatch:
         If the file is not such a file, of another version, or too large: see `check_npz`.
     """
     check_npz(source)
+    try:
+        return _load(source)
+    except (BadZipFile, zlib.error, RuntimeError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{source} is damaged ({type(error).__name__}: {error})") from error
+
+
+def _load(source: _Target) -> StructureBatch:
     loaded = np.load(source, allow_pickle=False)
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         raise ValueError(f"{source} holds a bare array: save_npz writes an archive of them")
@@ -80,6 +90,8 @@ def load_npz(source: _Target) -> StructureBatch:
         if missing:
             raise ValueError(f"{source} holds no StructureBatch: {', '.join(missing)} missing")
         header = json.loads(str(file["header"]))
+        if not isinstance(header, dict):
+            raise ValueError(f"{source} has a header that is no object of JSON")
         if header.get("format") != FORMAT_VERSION:
             raise ValueError(
                 f"{source} has format {header.get('format')}, this version reads {FORMAT_VERSION}"
@@ -88,8 +100,11 @@ def load_npz(source: _Target) -> StructureBatch:
 
 
 def _from_arrays(file: Any, header: dict[str, Any]) -> StructureBatch:
+    labels = file["labels"]
+    if labels.ndim != 1 or len(labels) > MAX_ROWS:
+        raise ValueError(f"it has labels of shape {labels.shape}, and at most {MAX_ROWS} are read")
     return StructureBatch(
-        labels=tuple(file["labels"].tolist()),
+        labels=tuple(map(str, labels.tolist())),
         scalars={name: file[f"scalar_{i}"] for i, name in enumerate(header["scalars"])},
         metadata=tuple(json.loads(header["metadata"][row]) for row in header["metadata_rows"]),
         history=tuple(header["history"]),

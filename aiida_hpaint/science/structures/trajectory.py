@@ -154,7 +154,7 @@ class Recording:
             buffer.seek(0)
             with np.load(buffer, allow_pickle=False) as file:
                 arrays |= dict(file)
-        with replace_file(path) as part, part.open("wb") as target:
+        with replace_file(path) as new, new.open("wb") as target:
             np.savez_compressed(target, **arrays)
 
     @classmethod

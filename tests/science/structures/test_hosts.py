@@ -204,3 +204,14 @@ def test_preparing_adds_what_is_asked(examples: Path) -> None:
     assert again.equals(hosts)
     with pytest.raises(ValueError, match="is negative"):
         prepare_hosts(hosts, "H:-1")
+
+
+def test_results_are_hosts_beside_other_hosts(tmp_path: Path, rock_salt: StructureBatch) -> None:
+    results = rock_salt.with_scalars(host=[0], rank=[0], energy=[-1.0])
+    write_extxyz(results, tmp_path / "candidates.extxyz")
+    save_npz(rock_salt, tmp_path / "other.npz")
+    hosts = read_hosts([tmp_path / "other.npz", tmp_path / "candidates.extxyz"])
+    assert hosts.scalars == {}
+    assert "notes" not in hosts.metadata[0]
+    note = hosts.metadata[1]["notes"][-1]
+    assert note == "Left out, as other hosts have none of it: host, rank, energy."

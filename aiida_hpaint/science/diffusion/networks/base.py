@@ -10,6 +10,9 @@ from torch import Tensor
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
 
+WIDEST, MOST = 8192, 100
+"""Largest numbers of channels and of layers: small files may claim any size."""
+
 
 class ScoreNetwork(Protocol):
     """Network that estimates the noise in the positions of sites.

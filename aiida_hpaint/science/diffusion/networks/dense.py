@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from aiida_hpaint.science.diffusion.crystals import Crystals
 from aiida_hpaint.science.diffusion.lattice import list_image_translations
+from aiida_hpaint.science.diffusion.networks.base import MOST, WIDEST
 from aiida_hpaint.science.diffusion.networks.kernels import (
     PairImages,
     RadialBasis,
@@ -27,14 +28,17 @@ BYTES_PER_IMAGE = 1000
 class DenseNetworkSettings(Settings):
     """Size of a `DenseNetwork`."""
 
-    width: int = Field(128, ge=8, description="channels of a site, scalar and vector alike")
-    layers: int = Field(4, ge=1)
-    radial: int = Field(16, ge=2, description="radial functions")
-    heads: int = Field(12, ge=1, description="channels mixed by each radial function")
+    width: int = Field(
+        128, ge=8, le=WIDEST, description="channels of a site, scalar and vector alike"
+    )
+    layers: int = Field(4, ge=1, le=MOST)
+    radial: int = Field(16, ge=2, le=WIDEST, description="radial functions")
+    heads: int = Field(12, ge=1, le=WIDEST, description="channels mixed by each radial function")
     cutoff: float = Field(6.5, gt=0, description="Å")
     budget: int = Field(
         0,
         ge=0,
+        le=WIDEST,
         description="largest number of inserted sites carried by a known site that is told from "
         "larger ones; 0: such budgets are no input",
     )

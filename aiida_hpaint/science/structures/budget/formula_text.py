@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
+from aiida_hpaint.science.structures.file_limits import MAX_FORMULA
 
 _DOT = re.compile(r"(?<=[\w)\]}])\.(?=\d*[A-Z(\[{])")
 """A dot that may separate parts as well as be a decimal point: CaSO4.2H2O, Fe0.95O."""
@@ -30,8 +31,13 @@ def read_formula(text: str) -> list[dict[str, float]]:
     Raises
     ------
     ValueError
-        If the text is no formula by any reading.
+        If the text is no formula by any reading, or has more than `MAX_FORMULA` characters.
     """
+    if len(text) > MAX_FORMULA:
+        raise ValueError(
+            f"the formula {text[:40]!r} and so on has {len(text)} characters, "
+            f"and at most {MAX_FORMULA} are read"
+        )
     found, errors = list[dict[str, float]](), list[ValueError]()
     for reading in dict.fromkeys([text, _DOT.sub(" . ", text)]):
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
+from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock
 from aiida_hpaint.science.structures.reading.labels import number_labels
 from aiida_hpaint.science.structures.reading.numbers import is_unknown, parse_number
@@ -119,6 +120,7 @@ def _make_table(label: str, block: CifBlock, formula: Collection[str]) -> _Table
         if length != count:
             reason = f"its list of sites has {count} {axes[0]} and {length or 'no'} {axis}"
             raise make_host_error(label, reason, "Complete the CIF")
+    check_site_count(label, count)
     columns = {
         key.removeprefix("_atom_site_"): column
         for key, column in values.items()

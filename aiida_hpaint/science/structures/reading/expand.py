@@ -11,6 +11,7 @@ from aiida_hpaint.science.structures.batch import Json, StructureBatch
 from aiida_hpaint.science.structures.conversion import note_isotopes
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
+from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.records import ListedSite, Record
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray
@@ -52,6 +53,8 @@ def expand_record(record: Record, missing: Collection[str] = ("H", *ISOTOPES)) -
     kept = [site for site in record.sites if _is_atom(site)]
     if not kept:
         raise make_host_error(record.label, "it lists no atom", "Give the positions of the atoms")
+    # Most images coincide only in special cells.
+    check_site_count(record.label, len(kept) * len(record.operations.rotations) // 10)
     merged = [
         _merge_images(np.array(site.position), record.operations, _choose_limits(site))
         for site in kept

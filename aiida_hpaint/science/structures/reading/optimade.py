@@ -19,6 +19,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.elements import is_element
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.text import check_is_file
 from aiida_hpaint.science.structures.records import ListedSite, Record
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
@@ -104,6 +105,7 @@ def _iter_sites(
     species = {each["name"]: each for each in attributes["species"]}
     members = _read_assemblies(attributes.get("assemblies") or ())
     names = attributes["species_at_sites"]
+    check_site_count(label, len(names))
     if len(names) != len(positions):
         reason = f"it has {len(positions)} positions and {len(names)} species at sites"
         raise make_host_error(label, reason, _HELP)

@@ -12,8 +12,9 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
+from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.npz import load_npz
-from aiida_hpaint.science.structures.reading.text import check_is_file
+from aiida_hpaint.science.structures.reading.text import check_is_file, read_source_text
 
 __all__ = ["iter_other_structures"]
 
@@ -56,6 +57,9 @@ def _read_npz(path: Path) -> StructureBatch:
 def _read_poscar(path: Path) -> StructureBatch:
     from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
 
+    for line in read_source_text(path).text.splitlines()[5:7]:
+        if (words := line.split()) and all(word.isascii() and word.isdecimal() for word in words):
+            check_site_count(path.name, sum(int(word[:10]) for word in words))
     try:
         with warnings.catch_warnings():
             # Raised if the file names no elements; pymatgen would then invent some.

@@ -11,6 +11,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.elements import is_element
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.cell import make_cell
 from aiida_hpaint.science.structures.reading.expand import find_images
 from aiida_hpaint.science.structures.reading.labels import number_labels
@@ -104,6 +105,7 @@ def _read(label: str, name: str, source: SourceText) -> Record:
     notes = [*source.notes, *symmetry.notes]
     if model.peaks:
         notes.append(f"{model.peaks} peaks of the difference map (Q) were left out.")
+    check_site_count(label, len(model.atoms))
     sites = [_make_site(label, model, atom, symmetry.operations, notes) for atom in model.atoms]
     return Record(
         label=label,

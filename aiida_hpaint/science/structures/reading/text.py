@@ -7,11 +7,11 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiida_hpaint.science.structures.errors import make_host_error
+from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.file_limits import MAX_TEXT_BYTES
 
 __all__ = ["SourceText", "check_is_file", "read_source_text"]
 
-_MAX_BYTES = 2**28
 _MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
@@ -39,10 +39,17 @@ class SourceText:
 
 
 def check_is_file(path: Path) -> None:
-    """Raise HostError if there is no such file."""
+    """Raise HostError if there is no such file, or it is too large to be a structure."""
     if not path.is_file():
         reason = "it is a directory" if path.is_dir() else "there is no such file"
         raise make_host_error(str(path), reason, "Check the path")
+    if path.stat().st_size > MAX_TEXT_BYTES and path.suffix.lower() != ".npz":
+        raise _make_size_error(path.name)
+
+
+def _make_size_error(name: str) -> HostError:
+    reason = f"it has more than {MAX_TEXT_BYTES >> 20} MiB"
+    return make_host_error(name, reason, "Leave out reflections and other raw data")
 
 
 def read_source_text(path: Path) -> SourceText:
@@ -63,9 +70,8 @@ def read_source_text(path: Path) -> SourceText:
     sha256 = hashlib.sha256(data).hexdigest()
     if path.name.lower().endswith(".gz"):
         data = _unpack(path.name, data)
-    if len(data) > _MAX_BYTES:
-        reason = f"it has more than {_MAX_BYTES >> 20} MiB"
-        raise make_host_error(path.name, reason, "Leave out reflections and other raw data")
+    if len(data) > MAX_TEXT_BYTES:
+        raise _make_size_error(path.name)
     text, notes = _decode(path.name, data)
     return SourceText(text.replace("\r\n", "\n").replace("\r", "\n"), sha256, notes)
 
@@ -74,12 +80,12 @@ def _unpack(name: str, data: bytes) -> bytes:
     stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     try:
         # A few kilobytes can unpack to more than the memory holds.
-        unpacked = stream.decompress(data, _MAX_BYTES + 1)
+        unpacked = stream.decompress(data, MAX_TEXT_BYTES + 1)
     except zlib.error as error:
         raise make_host_error(
             name, f"it is no gzip file ({error})", "Unpack it, or name it without .gz"
         ) from error
-    if not stream.eof and len(unpacked) <= _MAX_BYTES:
+    if not stream.eof and len(unpacked) <= MAX_TEXT_BYTES:
         raise make_host_error(name, "it is cut off (gzip)", "Fetch it again")
     return unpacked
 

@@ -55,7 +55,7 @@ def test_what_is_no_text(tmp_path: Path, name: str, data: bytes, message: str) -
 def test_what_unpacks_to_too_much_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("aiida_hpaint.science.structures.reading.text._MAX_BYTES", 2**20)
+    monkeypatch.setattr("aiida_hpaint.science.structures.reading.text.MAX_TEXT_BYTES", 2**20)
     path = tmp_path / "x.cif.gz"
     path.write_bytes(gzip.compress(b" " * 2**22))
     with pytest.raises(HostError, match="more than 1 MiB"):
