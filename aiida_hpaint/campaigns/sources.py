@@ -24,13 +24,15 @@ from aiida_hpaint.calculations.hosts import (
 )
 from aiida_hpaint.campaigns.nodes import EVERYTHING, Selection, SourceNode, find_source_nodes
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
+from aiida_hpaint.science.preflight import find_unknown
+from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings, RestorationSettings
 from aiida_hpaint.science.structures import HostProblem, StructureBatch, concatenate, prepare_hosts
 
 __all__ = [
     "CampaignHosts",
     "HostOrigin",
     "drop_complete_hosts",
+    "drop_unknown_elements",
     "gather_campaign_hosts",
     "join_campaign_hosts",
     "open_archive",
@@ -206,15 +208,25 @@ def drop_complete_hosts(given: CampaignHosts) -> CampaignHosts:
     hosts = given.hosts
     if hosts is None or not hosts.placed.any():
         return given
-    incomplete = np.flatnonzero(~hosts.placed)
-    complete = tuple(
-        HostProblem(hosts.labels[row], "it lacks no site", "Say what to add")
+    complete = {
+        row: HostProblem(hosts.labels[row], "it lacks no site", "Say what to add")
         for row in np.flatnonzero(hosts.placed).tolist()
-    )
+    }
+    return _leave_out(given, complete)
+
+
+def drop_unknown_elements(given: CampaignHosts, settings: RestorationSettings) -> CampaignHosts:
+    """Return the hosts that the potentials describe; the others become problems."""
+    return given if given.hosts is None else _leave_out(given, find_unknown(given.hosts, settings))
+
+
+def _leave_out(given: CampaignHosts, problems: Mapping[int, HostProblem]) -> CampaignHosts:
+    """Turn hosts, by their rows, into problems."""
+    kept = [row for row in range(len(given)) if row not in problems]
     return CampaignHosts(
-        hosts[incomplete] if len(incomplete) else None,
-        tuple(given.origins[row] for row in incomplete.tolist()),
-        (*given.problems, *complete),
+        given.hosts[kept] if given.hosts is not None and kept else None,
+        tuple(given.origins[row] for row in kept),
+        (*given.problems, *problems.values()),
     )
 
 

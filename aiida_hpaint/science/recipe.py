@@ -44,7 +44,6 @@ __all__ = [
     "STAGES",
     "Stage",
     "find_stage",
-    "load_tools",
     "plan_finish",
     "plan_stages",
     "run_stage",
@@ -127,31 +126,6 @@ def find_stage(name: str) -> Stage:
             return stage
     names = ", ".join(stage.name for stage in STAGES)
     raise ValueError(f"the recipe has no stage {name!r}: its stages are {names}")
-
-
-def load_tools(settings: RestorationSettings) -> None:
-    """Load generator and potential, so that what is wrong with them is said before any work.
-
-    Raises
-    ------
-    ValueError
-        If one of them is unknown, not installed or not trusted, or cannot do what is asked.
-    """
-    from aiida_hpaint.science.diffusion.sampling.generators import (
-        get_generator,
-        refuse_without_trajectory,
-    )
-    from aiida_hpaint.science.relaxation.potentials import get_potential, require_stress
-
-    if settings.sampling is not None:
-        generator = get_generator(settings.sampling.generator)
-        if settings.sampling.record:
-            refuse_without_trajectory(generator)
-        generator.load(settings.sampling)
-    if any(isinstance(inputs, RelaxationInputs) for inputs in plan_stages(settings).values()):
-        potential = get_potential(settings.potential)
-        if settings.relax_all is not None and settings.relax_all.cell != "fixed":
-            require_stress(potential)
 
 
 def run_stage(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.preflight import check_tools
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import FIXED_HOST, SAMPLE, plan_finish, plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
@@ -263,6 +264,7 @@ def restore_batch(
     """
     _refuse_dft(settings)
     check_inserted_sites(hosts, settings.sampling)
+    check_tools(hosts, settings, tools)
     if settings.sampling is not None:
         return _run_stages(hosts, choose_searches(hosts, settings.cell), settings, tools)
     guesses = start_from_guesses(hosts, settings.symmetry, settings.filter)

@@ -13,7 +13,7 @@ from aiida_hpaint.cli.restore.request import (
     load_settings,
     read_request,
 )
-from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, HostSettings
+from aiida_hpaint.science.settings import CAMPAIGN_CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
 
     submission = prepare_submission(
         campaign.campaign,
-        _read_sources(campaign, flags["skip_bad"] or campaign.skip_bad, settings.hosts),
+        _read_sources(campaign, flags["skip_bad"] or campaign.skip_bad, settings),
         settings,
         code=campaign.code,
         options=campaign.options or None,
@@ -184,7 +184,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
 
 
 def _read_sources(
-    campaign: CampaignRequest, skip_bad: bool, settings: HostSettings
+    campaign: CampaignRequest, skip_bad: bool, restoration: RestorationSettings
 ) -> CampaignHosts:
     """Read the hosts of files, an archive and a group.
 
@@ -196,6 +196,7 @@ def _read_sources(
     from aiida_hpaint.campaigns.nodes import Selection
     from aiida_hpaint.campaigns.sources import (
         drop_complete_hosts,
+        drop_unknown_elements,
         join_campaign_hosts,
         read_hosts_from_archive,
         read_hosts_from_files,
@@ -203,7 +204,7 @@ def _read_sources(
     )
     from aiida_hpaint.cli.console import convert_host_error, list_assumptions
 
-    add, group = campaign.add, campaign.group
+    settings, add, group = restoration.hosts, campaign.add, campaign.group
     selection = Selection(tuple(campaign.where), frozenset(campaign.nodes))
     found = [read_hosts_from_files(campaign.hosts, add, settings)] if campaign.hosts else []
     if campaign.archive:
@@ -214,6 +215,7 @@ def _read_sources(
     sources = join_campaign_hosts(found)
     if skip_bad:
         sources = drop_complete_hosts(sources)
+    sources = drop_unknown_elements(sources, restoration)
     if sources.problems and (sources.hosts is None or not skip_bad):
         raise convert_host_error(sources.problems)
     _show_first("Left out: ", [str(problem) for problem in sources.problems])

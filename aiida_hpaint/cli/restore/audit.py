@@ -55,13 +55,13 @@ def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) 
     """Look for doubtful hydrogen in complete structures."""
     from aiida_hpaint.cli.console import open_progress, silence_warnings
     from aiida_hpaint.cli.settings import collect_overrides
+    from aiida_hpaint.science.preflight import check_tools
     from aiida_hpaint.science.protocols import load_protocol
-    from aiida_hpaint.science.recipe import load_tools
 
     silence_warnings()
     settings = load_protocol(flags["protocol"], collect_overrides(flags)) if restores else None
     if settings is not None:
-        load_tools(settings)
+        check_tools(None, settings)
     structures, found = read_complete(files), {}
     with open_progress() as show:
         for row, label in enumerate(structures.labels):
@@ -83,7 +83,12 @@ def _audit(structure: StructureBatch, settings: RestorationSettings | None) -> l
     if not (structure.numbers == 1).any():
         return [Alert("G", "no H", "there is nothing to audit; `inspect` says if any is missing")]
     alerts = audit_geometry(structure)
-    return sorted([*alerts, *(audit_by_restoring(structure, settings) if settings else [])])
+    if settings is not None:
+        try:
+            alerts = [*alerts, *audit_by_restoring(structure, settings)]
+        except Exception as error:  # one structure must not cost what was found about the others
+            alerts = [*alerts, Alert("A", "not restored", f"{type(error).__name__}: {error}")]
+    return sorted(alerts)
 
 
 def _show(found: dict[str, list[Alert]]) -> None:

@@ -127,9 +127,9 @@ def _count_here(
 ) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.science.counting import estimate_missing_count
-    from aiida_hpaint.science.recipe import load_tools
+    from aiida_hpaint.science.preflight import check_tools
 
-    load_tools(settings.restoration)
+    check_tools(None, settings.restoration)
     with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:

@@ -136,9 +136,14 @@ def load_settings(request: RestorationRequest) -> RestorationSettings:
 
 
 def load_hosts(
-    request: RestorationRequest, skip_bad: bool, settings: HostSettings = DEFAULT_HOST_SETTINGS
+    request: RestorationRequest,
+    skip_bad: bool,
+    settings: HostSettings = DEFAULT_HOST_SETTINGS,
+    restoration: RestorationSettings | None = None,
 ) -> StructureBatch:
     """Read the hosts, with the sites to insert, and show what was assumed for each.
+
+    Hosts with elements that the potentials of a restoration do not describe have a problem.
 
     Raises
     ------
@@ -149,6 +154,12 @@ def load_hosts(
     from aiida_hpaint.science.structures import prepare_hosts
 
     hosts, problems = prepare_hosts(request.hosts, request.add, settings=settings)
+    if hosts is not None and restoration is not None:
+        from aiida_hpaint.science.preflight import find_unknown
+
+        unknown = find_unknown(hosts, restoration)
+        kept = [row for row in range(len(hosts)) if row not in unknown]
+        hosts, problems = hosts[kept] if kept else None, (*problems, *unknown.values())
     if problems and (hosts is None or not skip_bad):
         raise convert_host_error(problems)
     for problem in problems:

@@ -194,7 +194,7 @@ def _show_checks(answers: Sequence[StructureBatch | None]) -> None:
 
 def _row(label: str, node: ProcessNode, answer: StructureBatch | None) -> dict[str, Any]:
     from aiida_hpaint.cli.session import describe_end
-    from aiida_hpaint.cli.tables import describe_checks
+    from aiida_hpaint.science.report import describe_checks
 
     report = node.outputs.report.get_dict() if "report" in node.outputs else {}
     rounds = report.get("rounds", [])

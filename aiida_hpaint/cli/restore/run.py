@@ -63,7 +63,7 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     if request.start_from and flags.get("no_aiida"):
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
     settings = load_settings(request)
-    hosts = load_hosts(request, bool(flags.get("skip_bad")), settings.hosts)
+    hosts = load_hosts(request, bool(flags.get("skip_bad")), settings.hosts, settings)
     _show_searched_cells(hosts, settings)
     jobs = flags.get("jobs") or count_cores()
     chunk_sites = request.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
@@ -82,11 +82,11 @@ def _show_searched_cells(hosts: StructureBatch, settings: RestorationSettings) -
 
 def run_here(task: Task) -> Restoration:
     """Restore in this process, without AiiDA."""
-    from aiida_hpaint.science.recipe import load_tools
+    from aiida_hpaint.science.preflight import check_tools
     from aiida_hpaint.science.restoration import restore_batch
     from aiida_hpaint.science.stages import StageTools
 
-    load_tools(task.settings)
+    check_tools(task.hosts, task.settings)
     with open_progress() as show:
 
         def progress(done: int, total: int, text: str) -> None:

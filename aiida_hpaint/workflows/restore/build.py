@@ -21,6 +21,7 @@ from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import identify_relaxation, identify_sampling
 from aiida_hpaint.calculations.split_and_join import choose_cells, split_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.preflight import find_unknown
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.recipe import STAGES, find_stage, plan_finish, plan_stages
 from aiida_hpaint.science.search import SearchInputs
@@ -32,7 +33,7 @@ from aiida_hpaint.science.settings import (
     SamplingSettings,
 )
 from aiida_hpaint.science.stages import RelaxationInputs, check_inserted_sites
-from aiida_hpaint.science.structures import StructureBatch, parse_insert
+from aiida_hpaint.science.structures import HostError, StructureBatch, parse_insert
 from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.workflows.engine.codes import find_code, runs_this_python
 from aiida_hpaint.workflows.engine.options import complete_job_options
@@ -111,7 +112,7 @@ def build_restore(
     Raises
     ------
     HostError
-        If a StructureData cannot serve as a host.
+        If a StructureData cannot serve as a host, or has elements that a potential does not know.
     ValueError
         If a value is unknown, missing or out of its range.
     """
@@ -141,6 +142,8 @@ def make_restore_inputs(
 ) -> dict[str, Any]:
     """Make the inputs `hosts`, `chunks` and `plan` of the restore graph; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
+    if unknown := find_unknown(hosts.batch, settings):
+        raise HostError(unknown.values())
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
     if settings.validation is not None:
         pw = {"code": get_dft_value(code), "options": get_dft_value(options)}

@@ -50,6 +50,9 @@ class PotentialInfo:
     provider : string
         Distribution that registers the potential; empty for aiida-hpaint's own. The registry
         fills it in.
+    elements : atomic numbers or None
+        What it was trained on, so that other elements are refused before anything runs; None if
+        only its file says so.
     """
 
     name: str
@@ -62,6 +65,7 @@ class PotentialInfo:
     sha256: str | None = None
     functional: str = "pbe"
     provider: str = ""
+    elements: frozenset[int] | None = None
 
     @property
     def is_installed(self) -> bool:

@@ -31,12 +31,24 @@ _HERE = "aiida_hpaint.science.relaxation.potentials"
 _ML = "pip install aiida-hpaint[ml]"
 
 
+_UP_TO_PLUTONIUM = frozenset(range(1, 95))
+_MATERIALS_PROJECT = _UP_TO_PLUTONIUM - frozenset(range(84, 89))
+"""Elements of the training data of MPtrj: Po, At, Rn, Fr and Ra are not among them."""
+
+
 def _describe_sevennet(
     name: str, description: str, needs_file: bool = False, functional: str = "pbe"
 ) -> PotentialInfo:
     loader = f"{_HERE}.sevennet:load"
     return PotentialInfo(
-        name, "sevenn", loader, description, _ML, needs_file, functional=functional
+        name,
+        "sevenn",
+        loader,
+        description,
+        _ML,
+        needs_file,
+        functional=functional,
+        elements=None if needs_file else _MATERIALS_PROJECT,
     )
 
 
@@ -62,6 +74,7 @@ _READERS = (
         f"{_HERE}.chgnet:load",
         "CHGNet 0.3.0, inside its wheel",
         "pip install chgnet",
+        elements=_UP_TO_PLUTONIUM,
     ),
     PotentialInfo(
         "mace",
