@@ -44,7 +44,7 @@ def test_hosts_with_unknown_elements_are_found_without_a_potential(hosts: Struct
 
 def test_nothing_is_drawn_for_hosts_that_the_potential_does_not_know(hosts: StructureBatch) -> None:
     card = PotentialCard("own", "tests", "0", "own", None, "cpu", elements=frozenset({1, 8, 12}))
-    tools = StageTools(generator=Forbidden(), potential=SimpleNamespace(card=card, evaluate=None))  # type: ignore[arg-type]
+    tools = StageTools(generator=Forbidden(), potential=SimpleNamespace(card=card, evaluate=print))  # type: ignore[arg-type]
     with pytest.raises(HostError, match="francium: own was not trained on its Fr"):
         restore_batch(hosts, load_protocol("fast"), tools)
 
