@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiida.engine import calcfunction
-from aiida.orm import CifData, Data, Dict, Int, StructureData
+from aiida.orm import CifData, Data, Dict, Int, SinglefileData, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.settings import DEFAULT_HOST_SETTINGS, HostSettings
@@ -22,11 +22,9 @@ from aiida_hpaint.science.structures.reading import read_records
 
 __all__ = [
     "CIF_OF",
-    "collect_hosts",
     "cut_into_restorations",
     "gather_hosts",
     "join_hosts",
-    "make_hosts",
     "open_cif",
     "read_hosts_of_node",
     "strip_results",
@@ -36,31 +34,6 @@ CIF_OF = "_cif"
 """Ending of the name of a CIF that says what the structure of that name lacks."""
 
 SitesToInsert = str | Mapping[str, int] | None
-
-
-@calcfunction
-def collect_hosts(add: Dict, **structures: StructureData) -> StructureBatchData:
-    """Return hosts with the sites to insert, in the order of the names of the structures.
-
-    The label of a host is that of its structure or, without one, its formula; its metadata have
-    the structure's UUID.
-    """
-    ordered = [structures[name] for name in sorted(structures)]
-    return StructureBatchData(make_hosts(ordered, add.get_dict()))
-
-
-def make_hosts(structures: Sequence[StructureData], add: Mapping[str, int]) -> StructureBatch:
-    """Return the hosts of `collect_hosts` without storing provenance.
-
-    Raises
-    ------
-    HostError
-        With all problems of the structures.
-    """
-    hosts, problems = prepare_hosts(structures, add)
-    if problems or hosts is None:
-        raise HostError(problems)
-    return hosts
 
 
 @calcfunction
@@ -75,8 +48,9 @@ def gather_hosts(add: Dict, rows: Dict, **sources: Data) -> StructureBatchData:
     rows
         Indices of the hosts to take from a source, by its name; without an entry, all.
     sources
-        Nodes: StructureData, CifData or StructureBatchData. A CifData whose name is that of a
-        StructureData with `CIF_OF` appended says what that structure lacks.
+        Nodes: StructureData, CifData, other SinglefileData with structures, or
+        StructureBatchData. A CifData whose name is that of a StructureData with `CIF_OF` appended
+        says what that structure lacks.
     """
     chosen = rows.get_dict()
     settings = HostSettings(**add.get_dict().get("hosts", {}))
@@ -126,7 +100,7 @@ def read_hosts_of_node(
     Parameters
     ----------
     source
-        StructureData, CifData or StructureBatchData.
+        StructureData, CifData, another SinglefileData, or StructureBatchData.
     insert
         Sites to insert; with None, those that a record lacks.
     settings
@@ -140,7 +114,11 @@ def read_hosts_of_node(
         If the node is of another type.
     """
     if isinstance(source, CifData):
-        return _from_cif(source, insert, settings)
+        with open_cif(source) as path:
+            return _from_file(path, source, insert, settings)
+    if isinstance(source, SinglefileData):
+        with _open_file(source) as path:
+            return _from_file(path, source, insert, settings)
     if isinstance(source, StructureBatchData):
         listed = [_with_source(host, source) for host in strip_results(source.batch)]
         return prepare_hosts(listed, insert, settings=settings)
@@ -156,11 +134,10 @@ def strip_results(hosts: StructureBatch) -> StructureBatch:
     return replace(hosts, scalars={}, history=())
 
 
-def _from_cif(
-    source: CifData, insert: SitesToInsert, settings: HostSettings
+def _from_file(
+    path: Path, source: SinglefileData, insert: SitesToInsert, settings: HostSettings
 ) -> tuple[StructureBatch | None, tuple[HostProblem, ...]]:
-    with open_cif(source) as path:
-        hosts, problems = prepare_hosts([path], insert, settings=settings)
+    hosts, problems = prepare_hosts([path], insert, settings=settings)
     return None if hosts is None else _with_source(hosts, source), problems
 
 
@@ -187,6 +164,15 @@ def open_cif(source: CifData) -> Iterator[Path]:
     stem = name[:-4] if name.lower().endswith(".cif") else name
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{make_safe_name(stem)}.cif"
+        path.write_bytes(source.get_content(mode="rb"))
+        yield path
+
+
+@contextmanager
+def _open_file(source: SinglefileData) -> Iterator[Path]:
+    """Write the content of a node into a file of its name, which tells the format."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / Path(source.filename).name
         path.write_bytes(source.get_content(mode="rb"))
         yield path
 

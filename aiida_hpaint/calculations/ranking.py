@@ -12,6 +12,8 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, List, SinglefileData, StructureData
 
 from aiida_hpaint.calculations.failures import NOT_RELAXED, fill_missing_scalars
+from aiida_hpaint.calculations.outcomes import FAILED, find_outcomes
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.confidence import SURE
 from aiida_hpaint.science.evaluation import find_answers
@@ -41,18 +43,18 @@ def rank_samples(
     -------
     mapping
         `samples` (StructureBatchData), `table` (a CSV file, one line per sample) and `summary`
-        (Dict: numbers of hosts, also of those whose answer is at least 95 % sure, and of samples,
-        statuses, hosts without a candidate, and what the lowest candidates of hosts fail where none
-        passes).
+        (Dict: numbers of hosts, also of those whose answer is at least 95 % sure and of those whose
+        jobs failed, with the reasons; of samples, statuses, hosts without a candidate, and what the
+        lowest candidates of hosts fail where none passes).
     """
     inputs = FinishInputs() if finish is None else FinishInputs.model_validate(finish.get_dict())
     batches = [chunks[key].batch for key in sorted(chunks)]
     ranked = join_chunks(batches, hosts.batch, inputs)
     table = io.BytesIO(format_table(ranked).encode())
     return {
-        "samples": StructureBatchData(ranked),
+        "samples": label_node(StructureBatchData(ranked), "samples, ranked"),
         "table": SinglefileData(table, filename=TABLE_FILENAME),
-        "summary": Dict(_summary(hosts.batch, ranked)),
+        "summary": label_node(Dict(_summary(hosts.batch, ranked)), "summary of a restoration"),
     }
 
 
@@ -95,9 +97,12 @@ def _summary(hosts: StructureBatch, samples: StructureBatch) -> dict[str, Any]:
     lowest, answers = samples.scalars["rank"] == 0, find_answers(samples)
     restored = set(samples.scalars["host"][answers].tolist())
     candidates = set(samples.scalars["host"][lowest].tolist())
+    outcomes = find_outcomes(len(hosts), samples)
     return {
         "n_hosts": len(hosts),
         "n_restored": len(restored),
+        "n_failed": outcomes.states.count(FAILED),
+        "failures": dict(Counter(outcomes.reasons.values())),
         "n_sure": int(np.count_nonzero(samples.scalars["confidence"][answers] >= SURE)),
         "n_samples": len(samples),
         "statuses": dict(Counter(map(str, samples.scalars["status"]))),

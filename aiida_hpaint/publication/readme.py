@@ -33,6 +33,9 @@ LICENCES = {
 """URLs of the licences that the Materials Cloud Archive offers."""
 
 
+_NO_LICENCE = "No licence has been chosen yet: state it here before you publish the data."
+
+
 @dataclass(frozen=True)
 class PublicationDetails:
     """Metadata of a publication beside title and licence, as the Materials Cloud Archive asks for.
@@ -56,7 +59,7 @@ class PublicationDetails:
 def format_readme(
     archive: Archive,
     folders: Mapping[str, tuple[str, str]],
-    licence: str,
+    licence: str | None,
     title: str,
     about: PublicationDetails = PublicationDetails(),
     failed: Mapping[str, Sequence[str]] = {},
@@ -70,7 +73,7 @@ def format_readme(
     folders
         Kind and UUID of the process of each folder, by its name.
     licence
-        Licence of the data, like CC-BY-4.0.
+        Licence of the data, like CC-BY-4.0; None: the README asks for one.
     title
         Title, one line.
     about
@@ -106,11 +109,12 @@ def _format_about(about: PublicationDetails) -> dict[str, list[str]]:
     return {name: found[name] for name in order if found[name]}
 
 
-def _format_licence(licence: str) -> list[str]:
-    address = LICENCES.get(licence)
+def _format_licence(licence: str | None) -> list[str]:
+    address = LICENCES.get(licence or "")
     where = f", {address}" if address else ""
+    chosen = f"The data are licensed under {_line(licence)}{where}." if licence else _NO_LICENCE
     return [
-        f"The data are licensed under {_line(licence)}{where}.",
+        chosen,
         "Pseudopotentials and weights of models keep their own licences.",
     ]
 

@@ -106,7 +106,7 @@ def _read_host(hosts: int, host_index: int) -> HostRecord:
         pk=hosts,
         uuid=node.uuid,
         source={key: value for key, value in metadata.items() if value},
-        structure=_find_structure(hosts, host_index, metadata.get("uuid")),
+        structure=_find_structure(metadata.get("uuid")),
     )
 
 
@@ -116,25 +116,15 @@ def _load_batch(pk: int) -> StructureBatchData:
     return found
 
 
-def _find_structure(hosts: int, host_index: int, uuid: str | None = None) -> int | None:
+def _find_structure(uuid: str | None) -> int | None:
     """Return the PK of the StructureData of a host.
 
-    It is an input of `collect_hosts`, or in campaigns has the UUID in the metadata of the host.
+    The metadata of the host have its UUID.
     """
-    query = QueryBuilder()
-    query.append(Data, filters={"id": hosts}, tag="hosts")
-    collect = {"attributes.function_name": "collect_hosts"}
-    query.append(CalcFunctionNode, filters=collect, with_outgoing="hosts", tag="collect")
-    query.append(
-        StructureData,
-        with_outgoing="collect",
-        edge_filters={"label": f"structure_{host_index:05d}"},
-        project="id",
-    )
+    if uuid is None:
+        return None
+    query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
     found: int | None = query.first(flat=True)
-    if found is None and uuid is not None:
-        query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
-        found = query.first(flat=True)
     return found
 
 

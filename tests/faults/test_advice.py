@@ -29,6 +29,9 @@ import pytest
         ("the potential returned NaN or infinity after 3 steps", "look at the host"),
         ("an implausibly large force after 0 steps", "look at the host"),
         ("killed", "killed by hand"),
+        ("job 7: a user killed it", "killed by hand"),
+        ("job 7: it ended without a result or a message: its program may not be a Python", "verdi"),
+        ("job 7: it ended without a result, its program could not be started: x", "setup check"),
         ("something new", "fix what the message names"),
     ],
 )  # fmt: skip

@@ -36,7 +36,7 @@ def run(stage: str, structures: StructureBatch, *fault: str, **more: Any) -> Any
     if identity:
         inputs["identity"] = Dict(identity)
     _, node = run_get_node(StageWorkChain, **inputs)
-    assert node.is_finished_ok, (node.exit_status, node.exception)
+    assert node.is_finished, (node.exit_status, node.exception)
     return node
 
 

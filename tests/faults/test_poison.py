@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from processes import finished
+from processes import ended
 
 from aiida_hpaint.science.structures import StructureBatch
 
@@ -45,7 +45,7 @@ def run_stage(stage: str, structures: StructureBatch, fault: str = "", **more: A
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     node = submit(StageWorkChain, **stage_inputs(stage, structures, fault, **more))
-    return finished(node, TIMEOUT)
+    return ended(node, TIMEOUT)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_the_host_that_kills_its_job_is_named_and_the_others_are_restored(
     hosts = replace(brucite[[0, 0, 0]], labels=("one", "poison", "two"))
     graph = build_restore(hosts, overrides=QUICK, options=OPTIONS)
     graph.submit()
-    node = finished(graph.process, TIMEOUT)
+    node = finished(graph.process, TIMEOUT, 410)
     report = node.outputs.reports["chunk_0000"]["sample"].get_dict()
     assert report["status"] == "failed in part"
     # Two of the chunk; one | poison, two; and then poison | two.

@@ -22,8 +22,10 @@ def ended(node: Any, seconds: float) -> Any:
     return node
 
 
-def finished(node: Any, seconds: float) -> Any:
-    """Return the node when its process has finished well."""
+def finished(node: Any, seconds: float, status: int = 0) -> Any:
+    """Return the node when its process has finished, well or with the expected exit status."""
     ended(node, seconds)
-    assert node.is_finished_ok, (node.exit_status, node.exit_message, node.exception)
+    found = (node.exit_status, node.exit_message, node.exception)
+    assert node.is_finished, found
+    assert node.exit_status == status, found
     return node

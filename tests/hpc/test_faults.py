@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from cluster import Cluster
 from faulty import HOST, LASTING, TRANSIENT, submit
-from processes import finished, until
+from processes import ended, finished, until
 
 pytestmark = pytest.mark.hpc
 
@@ -38,7 +38,7 @@ def reports_by_label(node: Any) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def test_a_host_with_a_fault_is_all_that_a_fault_costs(faulty: dict[str, Any]) -> None:
-    node = finished(faulty["hosts"], TIMEOUT)
+    node = finished(faulty["hosts"], TIMEOUT, 410)
     reports = reports_by_label(node)
     restored = {"unharmed", *(f"fault-{name}" for name in TRANSIENT)}
     assert set(node.outputs.summary["without_candidate"]) == reports.keys() - restored
@@ -62,7 +62,7 @@ def test_a_host_with_a_fault_is_all_that_a_fault_costs(faulty: dict[str, Any]) -
     ],
 )
 def test_each_fault_is_named(name: str, words: tuple[str, ...], faulty: dict[str, Any]) -> None:
-    node = finished(faulty["hosts"], TIMEOUT)
+    node = finished(faulty["hosts"], TIMEOUT, 410)
     report = reports_by_label(node)[f"fault-{name}"]["sample"]
     assert any(word in report["message"] for word in words), report
     if name in LASTING:
@@ -71,7 +71,7 @@ def test_each_fault_is_named(name: str, words: tuple[str, ...], faulty: dict[str
 
 
 def test_jobs_stop_before_their_walltime_and_go_on(faulty: dict[str, Any]) -> None:
-    node = finished(faulty["endless"], TIMEOUT)
+    node = finished(faulty["endless"], TIMEOUT, 422)
     report = node.outputs.report.get_dict()
     assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 2, 0)
     steps = [int(np.sum(job.outputs.structures.batch.scalars["steps"])) for job in node.called]
@@ -82,7 +82,7 @@ def test_jobs_stop_before_their_walltime_and_go_on(faulty: dict[str, Any]) -> No
 def waiting(faulty: dict[str, Any], cluster: Cluster, code: Any) -> Any:
     """A restoration of two hosts whose relaxations wait for signs, with no other beside it."""
     for node in faulty.values():
-        finished(node, TIMEOUT)
+        ended(node, TIMEOUT)
     options = {
         "sample": {"prepend_text": "echo run >> runs.txt"},
         "relax": {"prepend_text": WAIT.replace("MARKS", str(cluster.marks))},

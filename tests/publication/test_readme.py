@@ -52,3 +52,9 @@ def test_untrusted_text_stays_in_one_line(text: str) -> None:
 
 def headings(lines: list[str]) -> list[str]:
     return [line for line in lines if line.startswith("#")]
+
+
+def test_a_licence_is_asked_for_and_not_assumed() -> None:
+    text = format_readme(archive(JOB), {}, None, "T")
+    assert "No licence has been chosen yet" in text
+    assert "CC-BY" not in text

@@ -78,16 +78,14 @@ def test_the_provenance_of_a_restored_structure_is_complete(restoration: Any) ->
 
 
 def test_the_structure_data_of_a_host_is_found(brucite: StructureBatch) -> None:
-    from aiida.orm import Dict
-
-    from aiida_hpaint.calculations.hosts import collect_hosts
     from aiida_hpaint.data.structure_batch import to_structure
     from aiida_hpaint.queries.sample_provenance import _find_structure
     from aiida_hpaint.science.structures import remove_inserted
+    from aiida_hpaint.workflows.restore.host_nodes import make_host_node
 
     given = to_structure(remove_inserted(brucite))
-    node = collect_hosts(add=Dict({"H": 2}), structure_00000=given)
-    assert _find_structure(node.pk, 0) == given.pk
+    node = make_host_node(given, {"H": 2})
+    assert _find_structure(node.batch.metadata[0]["uuid"]) == given.pk
 
 
 def test_samples_of_a_host_with_their_statuses(restoration: Any) -> None:

@@ -31,6 +31,10 @@ _KNOWN = (
         _WALLTIME,
     ),
     (
+        ("could not be started", "may not be a Python"),
+        "check the code where the job runs: `aiida-hpaint setup check CODE`, `verdi code test`",
+    ),
+    (
         ("out of memory or time",),
         "ask for more memory or walltime (options), or smaller chunk_sites; a host that fails "
         "on its own kills its job: leave it out",
@@ -48,7 +52,10 @@ _KNOWN = (
     ),
     (("no chemistry", "implausibly", "bonding cannot", "NaN", "collapsed", "no position"), _HOST),
     (("no volume",), "correct the cell of the host"),
-    (("killed",), "it was killed by hand: submit it again if that was a mistake"),
+    (
+        ("a user killed it", "killed"),
+        "it was killed by hand: submit it again if that was a mistake",
+    ),
     (("never started", "stopped"), "it was stopped: submit it again"),
 )
 

@@ -70,7 +70,7 @@ RESULTS = {
     metavar="FILE",
     help="Only check an existing archive; nothing is imported.",
 )
-@click.option("--licence", default="CC-BY-4.0", show_default=True, help="Licence.")
+@click.option("--licence", metavar="ID", help="Licence of the data, like CC-BY-4.0.")
 @click.option("--title", default="Restored crystal structures", help="Title of the README.")
 @click.option("--author", "authors", multiple=True, metavar="NAME", help="Author; may be repeated.")
 @click.option("--description", default="", metavar="TEXT", help="Description of the data.")
@@ -152,6 +152,8 @@ def _export(
         for line in each:
             click.echo(f"{name}: {line}", err=True)
     _report_gaps(archive.missing)
+    if flags["licence"] is None:
+        click.echo("No licence was chosen: --licence, or complete README.md", err=True)
     processes = "1 process" if len(nodes) == 1 else f"{len(nodes)} processes"
     click.echo(f"Exported {processes} ({format_count(len(archive.jobs), 'job')}) to {target}/")
     return archive.missing

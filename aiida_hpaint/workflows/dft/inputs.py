@@ -12,6 +12,7 @@ from aiida.plugins import CalculationFactory
 from aiida_quantumespresso.common.types import SpinType
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
+from aiida_hpaint.science.protocols import merge_settings
 from aiida_hpaint.science.settings import DftSettings
 from aiida_hpaint.science.structures.elements import MAGNETIC
 from aiida_hpaint.workflows.dft.families import find_cutoffs, pick_family
@@ -42,6 +43,7 @@ def make_base_inputs(
     options: Mapping[str, Any] | None = None,
     charge: float = 0,
     fixed: Sequence[bool] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Make the inputs of a PwBaseWorkChain.
 
@@ -57,6 +59,9 @@ def make_base_inputs(
         `tot_charge` of pw.x, in units of e: positive if electrons are missing.
     fixed : (sites,)
         True for sites that must not move.
+    overrides
+        Of the protocol of PwBaseWorkChain, like `{"pw": {"parameters": {"SYSTEM": {...}}}}`; they
+        take precedence over the settings.
 
     Raises
     ------
@@ -70,7 +75,9 @@ def make_base_inputs(
         code,
         structure,
         protocol=_BASIS,
-        overrides=_make_overrides(settings, structure, family, calculation, charge),
+        overrides=merge_settings(
+            _make_overrides(settings, structure, family, calculation, charge), overrides or {}
+        ),
         spin_type=choose_spin_type(settings, elements),
         options=make_pw_options(code, options),
     )

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida.engine import ToContext
+from aiida.engine import ExitCode, ProcessBuilder, ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Bool, Dict, Float, List, StructureData
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_hpaint.calculations.symmetrise import symmetrise_structure
+from aiida_hpaint.science.protocols.dft import load_dft_protocol
 from aiida_hpaint.science.settings import DftSettings
-from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
+from aiida_hpaint.workflows.dft.codes import find_espresso_code
+from aiida_hpaint.workflows.dft.families import pick_family
+from aiida_hpaint.workflows.dft.inputs import (
+    make_base_inputs,
+    make_pw_options,
+    remove_structure,
+)
 from aiida_hpaint.workflows.dft.results import CONVERGED, FAILED, read_relaxation
+from aiida_hpaint.workflows.engine.options import add_saved_options
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 
 __all__ = ["DftRelaxWorkChain"]
+
+NESTED = frozenset({"pw", "kpoints", "meta_parameters", "max_iterations", "clean_workdir"})
+"""Keys of overrides that belong to the protocol of PwBaseWorkChain."""
 
 
 class DftRelaxWorkChain(CrashSafeWorkChain):
     """Relax the positions of one structure in its fixed cell, through PwRelaxWorkChain.
 
-    A failed calculation must not end those of other structures, so this work chain finishes with
-    exit status 0 even if pw.x fails; the outcome is in the `report`. PwBaseWorkChain handles
-    exceeded walltimes, scf cycles that do not converge and relaxations that need more steps.
+    The outcome is in the `report` even if pw.x fails. A DurableEngine goes on then, so that a
+    failed calculation does not end those of other structures. PwBaseWorkChain handles exceeded
+    walltimes, scf cycles that do not converge and relaxations that need more steps.
     """
+
+    has_results_if_failed = True
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
@@ -35,6 +50,12 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
         spec.input("settings", valid_type=Dict, help="`DftSettings`")
         spec.input("options", valid_type=Dict, required=False, help="metadata.options of the jobs")
         spec.input("charge", valid_type=Float, required=False, help="`tot_charge` of pw.x, e")
+        spec.input(
+            "overrides",
+            valid_type=Dict,
+            required=False,
+            help="overrides of the protocol of PwBaseWorkChain",
+        )
         spec.input("fixed", valid_type=List, required=False, help="True for sites that do not move")
         spec.output("structure", valid_type=StructureData, required=False, help="last positions")
         spec.output(
@@ -44,9 +65,62 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
             help="output parameters of the last pw.x job",
         )
         spec.output("report", valid_type=Dict, help="status, energy, costs; see `Relaxation`")
+        declare_part_codes(spec)
         # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(here.start, here.relax, here.finish)
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: AbstractCode | str | None,
+        structure: StructureData,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        charge: float = 0,
+        fixed: Sequence[bool] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder that is ready to be submitted.
+
+        Parameters
+        ----------
+        code
+            Code of pw.x, or its label; None for that of `aiida-hpaint setup dft`.
+        protocol
+            See `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
+        overrides
+            Values of `DftSettings`, and under `pw`, `kpoints`, ... overrides of the protocol of
+            PwBaseWorkChain: `{"cutoff_wfc": 40, "pw": {"parameters": {"SYSTEM": {...}}}}`.
+        options
+            `metadata.options` of the jobs.
+        charge
+            `tot_charge` of pw.x, in units of e.
+        fixed : (sites,)
+            True for sites that do not move.
+
+        Raises
+        ------
+        ValueError
+            If anything is unknown, missing or out of its range.
+        """
+        given = dict(overrides or {})
+        nested = {key: given.pop(key) for key in NESTED & given.keys()}
+        settings = load_dft_protocol(protocol, given)
+        pw = find_espresso_code("pw", code)
+        jobs = make_pw_options(pw, add_saved_options(pw, options))
+        pick_family(settings, structure.get_symbols_set())
+        builder = cls.get_builder()
+        builder.structure, builder.code = structure, pw
+        builder.settings, builder.options = Dict(settings.model_dump(mode="json")), Dict(jobs)
+        if nested:
+            builder.overrides = Dict(nested)
+        if charge:
+            builder.charge = Float(charge)
+        if fixed is not None:
+            builder.fixed = List([bool(value) for value in fixed])
+        return builder
 
     def start(self) -> None:
         """Initialise the context."""
@@ -63,11 +137,10 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
             self.report(self.ctx.message)
             return None
 
-    def finish(self) -> None:
-        """Attach the outputs."""
+    def finish(self) -> ExitCode | None:
+        """Attach the outputs, and return an exit code if the structure has not converged."""
         if self.ctx.message:
-            self.out("report", Dict({"status": FAILED, "message": self.ctx.message}).store())
-            return
+            return self._end({"status": FAILED, "message": self.ctx.message})
         fixed = self.inputs.fixed.get_list() if "fixed" in self.inputs else None
         found = read_relaxation(self.ctx.child, fixed)
         if found.report["status"] != CONVERGED:
@@ -76,7 +149,12 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
             self.out("structure", found.structure)
         if found.parameters is not None:
             self.out("parameters", found.parameters)
-        self.out("report", Dict(found.report).store())
+        return self._end(found.report)
+
+    def _end(self, report: dict[str, Any]) -> ExitCode | None:
+        self.out("report", Dict(report).store())
+        code: ExitCode | None = find_part_code(self.exit_codes, report["status"], report["message"])
+        return code
 
     def _make_inputs(self) -> dict[str, Any]:
         settings = DftSettings.model_validate(self.inputs.settings.get_dict())
@@ -92,6 +170,7 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
             options=self.inputs.options.get_dict() if "options" in self.inputs else None,
             charge=self.inputs.charge.value if "charge" in self.inputs else 0.0,
             fixed=self.inputs.fixed.get_list() if "fixed" in self.inputs else None,
+            overrides=self.inputs.overrides.get_dict() if "overrides" in self.inputs else None,
         )
         return {
             "structure": structure,

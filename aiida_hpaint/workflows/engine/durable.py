@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from aiida.common.links import LinkType
-from aiida.engine import Process, run_get_node
+from aiida.engine import ExitCode, Process, run_get_node
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import ProcessNode
 from aiida_workgraph import WorkGraph, task
 from aiida_workgraph.engine.workgraph import WorkGraphEngine
 from aiida_workgraph.enums import TaskState
+from aiida_workgraph.orm.workgraph import WorkGraphNode
 from node_graph.config import BUILTIN_TASKS
 
 from aiida_hpaint.workflows.engine.resubmission import seal_if_dead
@@ -24,14 +25,26 @@ from aiida_hpaint.workflows.engine.upstream_graphs import (
     is_set_up,
     keep_task_states,
     set_graph_class,
+    tolerate_failed_parts,
     use_subgraph_task,
 )
+from aiida_hpaint.workflows.engine.verdict import declare_graph_codes, judge
 
 __all__ = ["DurableEngine", "DurableGraph", "durable_graph"]
 
 
 class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
     """A WorkGraphEngine that finds all its children again when it is loaded by another worker."""
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        """Declare the exit codes of graphs that have results although something failed."""
+        super().define(spec)
+        declare_graph_codes(spec)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tolerate_failed_parts(self)
 
     def setup(self) -> None:
         """Set up the tasks; children that an earlier worker submitted keep running."""
@@ -42,8 +55,22 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
     def load_instance_state(self, saved_state: Any, load_context: Any) -> None:
         """Load a checkpoint, and find children that were submitted after it."""
         super().load_instance_state(saved_state, load_context)
+        tolerate_failed_parts(self)
         if is_set_up(self):
             self._find_children()
+
+    def finalize(self) -> ExitCode | None:
+        """Attach the outputs, and return an exit code if something failed.
+
+        The caller of a part reads from its outputs what failed, and decides.
+        """
+        code: ExitCode | None = super().finalize()
+        verdict = None if isinstance(self.node.caller, WorkGraphNode) else judge(self.outputs)
+        if code is not None or verdict is None:
+            return code
+        name, message = verdict
+        found: ExitCode = self.exit_codes[name]
+        return found.format(message=message)
 
     def submit(
         self, process: type[Process], inputs: dict[str, Any] | None = None, **kwargs: Any

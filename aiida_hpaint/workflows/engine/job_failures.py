@@ -19,6 +19,16 @@ _INSTALLATION_ERRORS = (
 )
 """Errors of the installation or a model, which do not depend on structures."""
 
+_NOT_STARTED = (
+    "command not found",
+    "No such file or directory",
+    "Permission denied",
+    "cannot execute",
+    "Exec format error",
+    "Unable to locate a modulefile",
+)
+"""Signs in the output of a shell of a program that could not be started."""
+
 _NO_RESULT = 310
 """Exit code of a job without a file of results."""
 
@@ -41,7 +51,7 @@ def may_be_due_to_structures(job: CalcJobNode) -> bool:
 def describe_failure(job: CalcJobNode) -> str | None:
     """Return in a few words why a job has no results; None if it has."""
     if job.is_excepted or job.is_killed:
-        lines = (job.exception or "killed").strip().splitlines()
+        lines = (job.exception or "a user killed it").strip().splitlines()
         return f"its results cannot be read: {lines[-1]}" if job.is_excepted else lines[-1]
     if not job.is_finished_ok:
         return f"{_summarise(job)} (exit status {job.exit_status})"
@@ -50,14 +60,22 @@ def describe_failure(job: CalcJobNode) -> str | None:
 
 def _summarise(job: CalcJobNode) -> str:
     if job.exit_status == _NO_RESULT:
-        errors = _select_errors((job.get_scheduler_stderr() or "").strip().splitlines())
-        reason = f": {errors}" if errors else ""
-        return f"it ended without a result, killed or out of memory or time{reason}"
+        return _describe_missing_result((job.get_scheduler_stderr() or "").strip().splitlines())
     lines = (job.exit_message or "it failed").strip().splitlines()
     if len(lines) < 2 or job.exit_status not in PYTHON_ERRORS:
         return lines[0]
     # The first line of an exit message says that Python failed, the second line why.
     return lines[1] or lines[-1]
+
+
+def _describe_missing_result(stderr: list[str]) -> str:
+    """Return why a job has no results, from the output of its scheduler and shell."""
+    if not stderr:
+        return "it ended without a result or a message: its program may not be a Python"
+    errors = _select_errors(stderr)
+    if any(sign in errors for sign in _NOT_STARTED):
+        return f"it ended without a result, its program could not be started: {errors}"
+    return f"it ended without a result, killed or out of memory or time: {errors}"
 
 
 def _select_errors(lines: list[str]) -> str:

@@ -22,7 +22,8 @@ class RetryingWorkChain(CrashSafeWorkChain):
     """Base of work chains that submit another job if the last one was unfinished or failed.
 
     The context has `status` ("running" while another job follows), `message`, the numbers of
-    `jobs` and `failures`, and whether smaller jobs may succeed (`divisible`).
+    `jobs` and `failures`, and whether smaller jobs may succeed (`divisible`) or a user has killed
+    the last one (`killed`).
     """
 
     @classmethod
@@ -50,6 +51,7 @@ class RetryingWorkChain(CrashSafeWorkChain):
         self.ctx.message = ""
         self.ctx.status = "running"
         self.ctx.divisible = False
+        self.ctx.killed = False
 
     def _count_success(self) -> None:
         self.ctx.in_a_row = 0
@@ -60,6 +62,9 @@ class RetryingWorkChain(CrashSafeWorkChain):
         self.ctx.message = f"job {job.pk}: {problem}"
         self.report(self.ctx.message)
         self.ctx.divisible = may_be_due_to_structures(job)
+        if job.is_killed:
+            # What a user has stopped is not submitted again.
+            self.ctx.killed, self.ctx.divisible, self.ctx.status = True, False, "failed"
         if job.exit_status in PYTHON_ERRORS or self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status = "failed"
 
@@ -72,7 +77,9 @@ class RetryingWorkChain(CrashSafeWorkChain):
                 **options.get("environment_variables", {}),
                 WALLTIME_VARIABLE: f"{reserve_walltime(seconds):.0f}",
             }
-        metadata = {"options": options, "call_link_label": f"job_{self.ctx.jobs}"}
+        name = f"job_{self.ctx.jobs}"
+        label = f"{self._build_process_label()} {name}"
+        metadata = {"options": options, "call_link_label": name, "label": label}
         return metadata if self._may_be_cached() else {**metadata, "disable_cache": True}
 
     def _may_be_cached(self) -> bool:

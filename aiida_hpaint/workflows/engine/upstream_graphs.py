@@ -13,9 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from aiida.engine import Process
-from aiida.orm import Data, load_node
+from aiida.orm import Data, WorkChainNode, load_node
 from aiida_workgraph import WorkGraph
+from aiida_workgraph.engine.task_state import TaskStateManager
+from aiida_workgraph.enums import TaskState
 from aiida_workgraph.tasks import graph_task, subgraph_task
+from aiida_workgraph.utils import resolve_node_link_managers
 from node_graph.executor import SafeExecutor
 from node_graph.task_spec import TaskSpec
 
@@ -30,6 +33,7 @@ __all__ = [
     "is_set_up",
     "keep_task_states",
     "set_graph_class",
+    "tolerate_failed_parts",
     "use_subgraph_task",
 ]
 
@@ -143,6 +147,39 @@ def _load_nodes(value: Any) -> Any:
             return load_node(value[_NODE])
         return {name: _load_nodes(entry) for name, entry in value.items()}
     return [_load_nodes(entry) for entry in value] if isinstance(value, list) else value
+
+
+class _TolerantStates(TaskStateManager):  # type: ignore[misc]
+    """States in which a part with an exit code counts as finished if it has its results.
+
+    Those of aiida-workgraph skip whatever follows a task with an exit code.
+    """
+
+    def update_task_state(self, name: str, success: bool = True) -> None:
+        """Update the state of a task whose process has terminated."""
+        node = self.get_task_runtime_info(name, "process") if success else None
+        if node is None or not _has_results(node):
+            super().update_task_state(name, success)
+            return
+        self.ctx._task_results[name] = resolve_node_link_managers(node.outputs)
+        self.set_task_runtime_info(name, "state", TaskState.FINISHED)
+        self.update_meta_tasks(name)
+        self.process.report(f"Task: {name} ended with exit status {node.exit_status}.")
+        self.update_parent_task_state(name)
+
+
+def tolerate_failed_parts(engine: Any) -> None:
+    """Let a WorkGraphEngine go on after parts that failed, but return their results."""
+    engine.task_manager.state_manager.__class__ = _TolerantStates
+
+
+def _has_results(node: Any) -> bool:
+    return (
+        isinstance(node, WorkChainNode)
+        and node.is_failed
+        and getattr(node.process_class, "has_results_if_failed", False)
+        and "report" in node.outputs
+    )
 
 
 def set_graph_class(handle: Any, graph_class: type, task_class: type) -> None:

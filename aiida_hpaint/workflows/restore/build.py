@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from aiida.orm import (
@@ -13,13 +13,12 @@ from aiida.orm import (
     Int,
     SinglefileData,
     Str,
-    StructureData,
 )
 from aiida_workgraph import WorkGraph
 
-from aiida_hpaint.calculations.hosts import collect_hosts, make_hosts
 from aiida_hpaint.calculations.identity import identify_relaxation, identify_sampling
 from aiida_hpaint.calculations.split_and_join import choose_cells, split_hosts
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.preflight import find_unknown
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
@@ -33,11 +32,12 @@ from aiida_hpaint.science.settings import (
     SamplingSettings,
 )
 from aiida_hpaint.science.stages import RelaxationInputs, check_inserted_sites
-from aiida_hpaint.science.structures import HostError, StructureBatch, parse_insert
+from aiida_hpaint.science.structures import HostError
 from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.workflows.engine.codes import find_code, runs_this_python
 from aiida_hpaint.workflows.engine.options import complete_job_options
 from aiida_hpaint.workflows.restore.graph import restore
+from aiida_hpaint.workflows.restore.host_nodes import Hosts, make_host_node
 from aiida_hpaint.workflows.restore.model_files import (
     check_recording,
     choose_compiled,
@@ -52,14 +52,12 @@ __all__ = [
     "build_restore",
     "cut_into_chunks",
     "get_dft_value",
-    "make_host_node",
     "make_relaxation_inputs",
     "make_restore_inputs",
     "make_stage_plan",
 ]
 
 
-Hosts = StructureBatch | StructureBatchData | StructureData | Sequence[StructureData]
 ByStage = Mapping[str, Any]
 _STAGE_KEYS = tuple(dict.fromkeys(stage.kind for stage in STAGES))
 _DFT = "dft"
@@ -78,6 +76,7 @@ def build_restore(
     upload_model: bool = False,
     upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
+    relaxer: Mapping[str, Any] | None = None,
     name: str = "restore",
 ) -> WorkGraph:
     """Build a restore WorkGraph that is ready for `submit()` or `run()`.
@@ -86,9 +85,9 @@ def build_restore(
     ----------
     hosts
         Hosts with the sites to insert, as `structures.add_sites` makes them; or one or several
-        StructureData, with `add`.
+        StructureData, CifData, paths of files, ase Atoms or pymatgen Structures, or a Group.
     add
-        Sites to insert in each StructureData, like `{"H": 4}` or "H:4,Li:1".
+        Sites to insert in each host, like `{"H": 4}` or "H:4,Li:1"; None: what its file lacks.
     protocol, overrides
         See `aiida_hpaint.science.protocols.load_protocol`.
     settings
@@ -106,19 +105,22 @@ def build_restore(
         not be on their computer; its weights are then a node of the provenance.
     chunk_sites
         Largest number of host sites in a chunk. Chunks run in parallel.
+    relaxer
+        Process of another package that relaxes the samples after the stages that are on, and whose
+        energies rank them, from `make_relaxer_inputs`.
     name
         Label of the process.
 
     Raises
     ------
     HostError
-        If a StructureData cannot serve as a host, or has elements that a potential does not know.
+        If a structure cannot serve as a host, or has elements that a potential does not know.
     ValueError
         If a value is unknown, missing or out of its range.
     """
     settings = choose_settings(settings, load_protocol, protocol, overrides)
     inputs = make_restore_inputs(
-        make_host_node(hosts, add),
+        make_host_node(hosts, add, settings.hosts),
         settings,
         code,
         options,
@@ -126,6 +128,8 @@ def build_restore(
         upload_potential=upload_potential,
         chunk_sites=chunk_sites,
     )
+    if relaxer is not None:
+        inputs["plan"]["relaxer"] = dict(relaxer)
     graph = restore.build(**inputs)
     graph.name = name
     return graph
@@ -182,33 +186,6 @@ def _by_stage(name: str, value: Any) -> dict[str, Any]:
             f"{name}: there is no stage {', '.join(unknown)}: use sample, relax and dft"
         )
     return {key: value.get(key) for key in _STAGE_KEYS}
-
-
-def make_host_node(hosts: Hosts, add: str | Mapping[str, int] | None) -> StructureBatchData:
-    """Return the hosts of `build_restore` as a node.
-
-    Raises
-    ------
-    HostError
-        If a StructureData cannot serve as a host.
-    ValueError
-        If `add` is missing for StructureData, or given for a batch.
-    """
-    structures = [hosts] if isinstance(hosts, StructureData) else hosts
-    if isinstance(structures, StructureBatch | StructureBatchData):
-        if add is not None:
-            raise ValueError("add is for StructureData: a batch holds its sites to insert already")
-        return (
-            StructureBatchData(structures) if isinstance(structures, StructureBatch) else structures
-        )
-    if add is None:
-        raise ValueError("say what to add to the structures, like add={'H': 4}")
-    insert = parse_insert(add) if isinstance(add, str) else dict(add)
-    # Check first: a calcfunction that raises an error would stay in the database.
-    make_hosts(structures, insert)
-    named = {f"structure_{i:05d}": structure for i, structure in enumerate(structures)}
-    node: StructureBatchData = collect_hosts(add=Dict(insert), **named)
-    return node
 
 
 def cut_into_chunks(
@@ -293,17 +270,19 @@ def _plan(
             inputs = inputs.model_copy(update={"sampling": there.model_copy(update={"record": 0})})
             identity = identity | {"generator": identify_sampling(drawn, here[kind])["model"]}
         plan[name] = {
-            "settings": Dict(inputs.model_dump(mode="json")),
-            "identity": Dict(identity),
+            "settings": label_node(Dict(inputs.model_dump(mode="json")), f"settings of {name}"),
+            "identity": label_node(Dict(identity), f"version and model of {name}"),
             "code": codes[kind],
-            "options": Dict(dict(options[kind])),
+            "options": label_node(Dict(dict(options[kind])), f"options of the jobs of {name}"),
             **files,
         }
     if settings.sampling is not None and settings.sampling.start_time >= 1:
         plan["cell"] = Str(settings.cell)
     if settings.sampling is None:
-        plan["guesses"] = Dict(settings.model_dump(mode="json", include={"symmetry", "filter"}))
-    plan["finish"] = Dict(plan_finish(settings).model_dump(mode="json"))
+        guesses = settings.model_dump(mode="json", include={"symmetry", "filter"})
+        plan["guesses"] = label_node(Dict(guesses), "settings of guesses")
+    finish = plan_finish(settings).model_dump(mode="json")
+    plan["finish"] = label_node(Dict(finish), "settings of checks and ranking")
     return plan
 
 

@@ -21,13 +21,12 @@ from aiida_hpaint.workflows.dft.inputs import make_pw_options
 from aiida_hpaint.workflows.engine.options import add_saved_options
 from aiida_hpaint.workflows.restore.build import (
     ByStage,
-    Hosts,
     cut_into_chunks,
     get_dft_value,
-    make_host_node,
     make_stage_plan,
 )
 from aiida_hpaint.workflows.restore.graph import restore_from_peaks
+from aiida_hpaint.workflows.restore.host_nodes import Hosts, make_host_node
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
 __all__ = ["build_restore_from_peaks"]
@@ -84,7 +83,7 @@ def build_restore_from_peaks(
     _check(settings)
     keep = {"pinball": {"keep": starting_points}}
     search = load_hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
-    node = make_host_node(hosts, add)
+    node = make_host_node(hosts, add, settings.hosts)
     check_one_element(node.batch)
     peak_search = _peak_search(node, search, get_dft_value(code) or pw, pp, get_dft_value(options))
     if settings.sampling is not None and settings.sampling.start_time >= 1:

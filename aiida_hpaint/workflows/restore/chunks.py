@@ -21,6 +21,7 @@ from aiida_hpaint.calculations.ranking import pick_structures, rank_samples
 from aiida_hpaint.calculations.starting_points import begin_with_guesses
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.workflows.restore.relaxer import RelaxerWorkChain
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["RANKED", "STAGE", "STAGE_PLAN", "optional", "rank_chunks", "run_stages"]
@@ -47,10 +48,12 @@ STAGE_PLAN: dict[str, Any] = {
     "guesses": optional(Dict),
     "finish": optional(Dict),
     "pick": optional(Bool),
+    "relaxer": namespace(settings=optional(Dict), arguments=dynamic(Any)),
 }
 """Types of the plan of a restoration: its stages; which `cell` is searched (`SearchedCell`), which
-decides the chunks; without sampling, settings for `guesses`; how to
-`finish` (`FinishInputs`); and whether to `pick` a StructureData for each host."""
+decides the chunks; without sampling, settings for `guesses`; how to `finish` (`FinishInputs`);
+whether to `pick` a StructureData for each host; and the `relaxer` of another package, if any,
+that follows the stages."""
 
 _OF_RANKING: dict[str, Any] = {
     "samples": StructureBatchData,
@@ -92,6 +95,11 @@ def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any,
             inputs = {"stage": Str(stage.name), "structures": structures, **plan[stage.name]}
             step = graph.add_task(StageWorkChain, name=f"{stage.name}_{key}", **inputs)
             steps[stage.name], structures = step, step.outputs.structures
+    if "relaxer" in plan:
+        step = graph.add_task(
+            RelaxerWorkChain, name=f"relaxer_{key}", structures=structures, **plan["relaxer"]
+        )
+        steps["relaxer"], structures = step, step.outputs.structures
     return structures, steps
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from aiida.orm import ProcessNode
 
+from aiida_hpaint.calculations.outcomes import FAILED, RESTORED, WITHOUT, Outcomes, find_outcomes
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.evaluation import find_answers
-from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = [
     "CHUNK_OF",
@@ -36,33 +31,6 @@ CHUNK_OF = "hpaint_chunk_of"
 """Extra of a restoration: UUID of the campaign that it is a chunk of."""
 
 
-RESTORED, WITHOUT, FAILED = "r", "w", "f"
-"""States of a host: it has a candidate that passes the checks, it has none although its jobs
-succeeded, or they failed."""
-
-
-_JOB = re.compile(r"^job \d+: ")
-
-
-_UNFINISHED = "unfinished within the walltime of its jobs"
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Outcomes of the hosts of a restoration.
-
-    Attributes
-    ----------
-    states
-        One letter per host: RESTORED, WITHOUT or FAILED.
-    reasons
-        Reasons of failed hosts, by the host index.
-    """
-
-    states: str
-    reasons: Mapping[int, str]
-
-
 def record_outcomes(restoration: ProcessNode) -> Outcomes:
     """Return the outcomes of a restoration that has terminated, and save them as an extra."""
     saved: dict[str, Any] | None = restoration.base.extras.get(OUTCOMES, None)
@@ -73,39 +41,6 @@ def record_outcomes(restoration: ProcessNode) -> Outcomes:
         saved = {"states": found.states, "reasons": {str(k): v for k, v in found.reasons.items()}}
         restoration.base.extras.set(OUTCOMES, saved)
     return Outcomes(saved["states"], {int(host): why for host, why in saved["reasons"].items()})
-
-
-def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = "") -> Outcomes:
-    """Derive the outcomes of hosts from their ranked samples.
-
-    A host whose job failed counts as failed even if an earlier stage left candidates, so that it
-    is repeated.
-
-    Parameters
-    ----------
-    n_hosts
-        Number of hosts.
-    samples
-        Ranked samples; None if the restoration returned none.
-    ending
-        Reason why it returned none.
-    """
-    if samples is None:
-        return Outcomes(FAILED * n_hosts, dict.fromkeys(range(n_hosts), ending))
-    hosts = samples.scalars["host"]
-    states = np.full(n_hosts, WITHOUT)
-    unfinished = np.unique(
-        hosts[samples.scalars["status"] == str(SampleStatus.UNFINISHED)]
-    ).tolist()
-    reasons = dict.fromkeys(unfinished, _UNFINISHED)
-    restored = np.unique(hosts[find_answers(samples)])
-    states[restored] = RESTORED
-    for host in restored.tolist():
-        reasons.pop(host, None)
-    reasons |= _find_failed(samples)
-    reasons |= dict.fromkeys(set(range(n_hosts)) - set(hosts.tolist()), "it has no samples")
-    states[list(reasons)] = FAILED
-    return Outcomes("".join(states.tolist()), reasons)
 
 
 def summarise_outcomes(restorations: Sequence[ProcessNode]) -> dict[str, Any]:
@@ -137,16 +72,6 @@ def get_hosts(restoration: ProcessNode) -> StructureBatchData:
     node: Any = links.get_incoming(link_label_filter="graph_inputs__hosts").one().node
     found: StructureBatchData = node
     return found
-
-
-def _find_failed(samples: StructureBatch) -> dict[int, str]:
-    """Return the hosts that `mark_as_failed` marked, and the reasons."""
-    errors = {
-        record["reason"] for record in samples.history if record.get("stage") == "mark_as_failed"
-    }
-    rows = zip(samples.scalars["host"].tolist(), samples.metadata, strict=True)
-    found = ((host, entry.get("error")) for host, entry in rows)
-    return {host: _JOB.sub("", str(error)) for host, error in found if error in errors}
 
 
 def _describe_end(process: ProcessNode) -> str:

@@ -55,7 +55,7 @@ class StageState:
         """Reason why the stage has no complete result; None if it has, or still runs."""
         if not self.is_over:
             return None
-        if not self.node.is_finished_ok:
+        if "report" not in self.node.outputs:
             return f"process {self.node.pk}: {self.node.exception or self.node.process_state}"
         report = self.node.outputs.report
         fine = report["status"] in ("finished", "nothing to do")

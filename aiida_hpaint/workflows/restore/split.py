@@ -5,13 +5,14 @@ from __future__ import annotations
 from math import ceil, log2
 from typing import Any
 
-from aiida.engine import while_
+from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, Int, List, WorkChainNode
 
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["SplitWorkChain", "halve"]
@@ -40,6 +41,7 @@ class SplitWorkChain(CrashSafeWorkChain):
         spec.expose_inputs(StageWorkChain, exclude=("is_part", "max_failures"))
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message, parts")
+        declare_part_codes(spec)
         # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(
@@ -86,13 +88,16 @@ class SplitWorkChain(CrashSafeWorkChain):
                 self.ctx.waiting += halve(part)
         self.ctx.halvings += 1
 
-    def finish(self) -> None:
-        """Join the results of the parts."""
+    def finish(self) -> ExitCode | None:
+        """Join the results of the parts, and return an exit code if hosts failed."""
         parts = {
             _name(part): self._get_process(part).outputs.structures for part in self.ctx.finished
         }
         self.out("structures", join_parts(self.inputs.structures, **parts))
-        self.out("report", Dict(self._report()).store())
+        report = self._report()
+        self.out("report", Dict(report).store())
+        code: ExitCode | None = find_part_code(self.exit_codes, report["status"], report["message"])
+        return code
 
     def _report(self) -> dict[str, Any]:
         reports = [node.outputs.report.get_dict() for node in self._get_processes()]
@@ -110,7 +115,7 @@ class SplitWorkChain(CrashSafeWorkChain):
 
     def _get_processes(self) -> list[WorkChainNode]:
         called = self.node.called
-        return [n for n in called if isinstance(n, WorkChainNode) and n.is_finished_ok]
+        return [n for n in called if isinstance(n, WorkChainNode) and "report" in n.outputs]
 
     def _get_process(self, part: Part) -> WorkChainNode:
         node: WorkChainNode = self.ctx[_name(part)]

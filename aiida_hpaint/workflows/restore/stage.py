@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from aiida.engine import ToContext, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import CalcJobNode, Dict, FolderData, Int, List, SinglefileData, Str
+from aiida.orm import (
+    AbstractCode,
+    CalcJobNode,
+    Dict,
+    FolderData,
+    Int,
+    List,
+    SinglefileData,
+    Str,
+)
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
 
@@ -16,12 +25,16 @@ from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
 from aiida_hpaint.calculations.jobs import run_phases_job, run_stage_job
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
+from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import find_stage
 from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
+from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
+from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 
 __all__ = ["StageWorkChain"]
 
@@ -32,10 +45,13 @@ _OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
 class StageWorkChain(RetryingWorkChain):
     """Run one stage for one chunk as a PythonJob, and again if it is unfinished or fails.
 
-    A failed chunk must not end the others, so this work chain finishes with exit status 0 even if
-    its jobs fail: their samples have the status `failed`, and the `report` says why. If jobs keep
-    failing, SplitWorkChain finds the hosts that are the cause, so that the others succeed.
+    It returns samples and a `report` even if its jobs fail: their samples have the status `failed`,
+    and the report says why. A DurableEngine goes on with them, so that a failed chunk does not end
+    the others. If jobs keep failing, SplitWorkChain finds the hosts that are the cause, so that the
+    others succeed. A job that a user kills is not submitted again.
     """
+
+    has_results_if_failed = True
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
@@ -62,6 +78,7 @@ class StageWorkChain(RetryingWorkChain):
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
+        declare_part_codes(spec)
         # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(
@@ -71,12 +88,57 @@ class StageWorkChain(RetryingWorkChain):
             here.finish,
         )
 
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: str | AbstractCode | None,
+        structures: StructureBatchData,
+        stage: str,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder of one stage of a restoration.
+
+        Parameters
+        ----------
+        code
+            Code with aiida-hpaint, or its label; None for that of `aiida-hpaint setup`.
+        structures
+            Hosts for `sample`, samples for all other stages.
+        stage
+            Name of a stage of the recipe.
+        protocol, overrides
+            Of the whole restoration; see `aiida_hpaint.science.protocols.load_protocol`.
+        options
+            `metadata.options` of the jobs.
+
+        Raises
+        ------
+        ValueError
+            If anything is unknown, missing or out of its range, or the stage is off.
+        """
+        from aiida_hpaint.workflows.restore.build import make_stage_plan
+
+        kind = find_stage(stage).kind
+        chosen = load_protocol(protocol, overrides)
+        plan = make_stage_plan(chosen, code, {kind: options} if options else None)
+        if stage not in plan:
+            raise ValueError(f"the stage {stage} is off: turn it on with overrides")
+        builder = cls.get_builder()
+        for name, value in {**plan[stage], "stage": Str(stage), "structures": structures}.items():
+            builder[name] = value
+        return builder
+
     def _build_process_label(self) -> str:
         return f"Stage<{self.inputs.stage.value}>"
 
     def start(self) -> None:
         """Initialise the context."""
         self._begin()
+        if runs_in_plain_graph(self.node):
+            self.report("its graph is not durable: load and submit it as a DurableGraph")
         self.ctx.current = self.inputs.structures
         self.ctx.sampled = []
         self.ctx.trajectory = None
@@ -148,8 +210,8 @@ class StageWorkChain(RetryingWorkChain):
         inputs |= {"structures": self.ctx.current, "metadata": {"call_link_label": "split"}}
         return ToContext(parts=self.submit(SplitWorkChain, **inputs))
 
-    def finish(self) -> None:
-        """Attach the outputs."""
+    def finish(self) -> ExitCode | None:
+        """Attach the outputs, and return an exit code if samples are missing."""
         last = self._get_last_part()
         parts = [*self.ctx.sampled, *([] if last is None else [last])]
         named = {f"part_{i:05d}": part for i, part in enumerate(parts)}
@@ -158,11 +220,18 @@ class StageWorkChain(RetryingWorkChain):
         self.out("structures", structures)
         if self.ctx.trajectory is not None:
             self.out("trajectory", self.ctx.trajectory)
-        self.out("report", Dict({"stage": self.inputs.stage.value, **details}).store())
+        stage = self.inputs.stage.value
+        report = label_node(
+            Dict({"stage": stage, **details}), f"report of {stage}", details["message"]
+        )
+        self.out("report", report.store())
+        status = "killed" if self.ctx.killed else self.ctx.status
+        code: ExitCode | None = find_part_code(self.exit_codes, status, self.ctx.message)
+        return code
 
     def _get_last_part(self) -> StructureBatchData | None:
         """Return the results of `ctx.current`; None if all hosts have their samples."""
-        if "parts" in self.ctx and self.ctx.parts.is_finished_ok:
+        if "parts" in self.ctx and "report" in self.ctx.parts.outputs:
             report = self.ctx.parts.outputs.report
             self.ctx.jobs += report["jobs"]
             self.ctx.failures += report["failures"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ToContext, if_
+from aiida.engine import ExitCode, ToContext, if_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Dict, Float, Int, Str, StructureData
 
@@ -16,6 +16,7 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.dft.inputs import make_base_inputs, remove_structure
 from aiida_hpaint.workflows.dft.results import find_failure
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 from aiida_hpaint.workflows.restore_hydrogen.builder import (
     derive_density_settings,
     make_potential_inputs,
@@ -28,9 +29,11 @@ __all__ = ["StartingPointsWorkChain"]
 class StartingPointsWorkChain(CrashSafeWorkChain):
     """Place the sites to insert of one host at maxima of its electrostatic potential.
 
-    A failed calculation must not end those of other hosts, so this work chain finishes with exit
-    status 0 even if DFT fails; the host then has one failed sample, and the `report` says why.
+    If DFT fails, the host has one failed sample, and the `report` says why. A DurableEngine goes
+    on, so that a failed calculation does not end those of other hosts.
     """
+
+    has_results_if_failed = True
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
@@ -47,6 +50,7 @@ class StartingPointsWorkChain(CrashSafeWorkChain):
         spec.output(
             "report", valid_type=Dict, help="status, number of sites and starting points, message"
         )
+        declare_part_codes(spec)
         # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(here.start, if_(here.is_ready)(here.find), here.finish)
@@ -71,8 +75,8 @@ class StartingPointsWorkChain(CrashSafeWorkChain):
         """Submit the search for maxima."""
         return ToContext(peaks=self.submit(PotentialPeaksWorkChain, **self.ctx.search))
 
-    def finish(self) -> None:
-        """Attach the outputs."""
+    def finish(self) -> ExitCode | None:
+        """Attach the outputs, and return an exit code if DFT failed."""
         found: dict[str, Any] = {}
         sites = 0
         if self.is_ready():
@@ -93,6 +97,10 @@ class StartingPointsWorkChain(CrashSafeWorkChain):
         }
         self.out("starting_points", starting_points)
         self.out("report", Dict(report).store())
+        code: ExitCode | None = find_part_code(
+            self.exit_codes, str(report["status"]), self.ctx.message
+        )
+        return code
 
     def _search(
         self, structure: StructureData, settings: RestoreHydrogenSettings

@@ -30,7 +30,11 @@ __all__ = [
     "fill_builder",
     "load_hydrogen_settings",
     "make_potential_inputs",
+    "split_overrides",
 ]
+
+_NAMESPACES = ("scf", "relax_inserted", "relax_all")
+"""Namespaces of the calculations, in their order."""
 
 _POTENTIAL = {"INPUTPP": {"plot_num": 11}, "PLOT": {"iflag": 3}}
 """Bare and Hartree potential on the FFT grid of the density, in three dimensions."""
@@ -52,6 +56,23 @@ def load_hydrogen_settings(
     )
 
 
+def split_overrides(
+    overrides: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, Mapping[str, Any]]]:
+    """Split overrides into those of settings, and those of the protocols of calculations.
+
+    Returns
+    -------
+    Values of `RestoreHydrogenSettings`, and overrides of PwBaseWorkChain by namespace.
+    """
+    given = dict(overrides)
+    nested = {name: given.pop(name) for name in _NAMESPACES if name in given}
+    return given, {
+        name: value if name == "scf" else value.get("base_relax", {})
+        for name, value in nested.items()
+    }
+
+
 def fill_builder(
     builder: ProcessBuilder,
     codes: tuple[AbstractCode | str | None, AbstractCode | str | None],
@@ -60,6 +81,7 @@ def fill_builder(
     settings: RestoreHydrogenSettings,
     options: Mapping[str, Any] | None = None,
     charge: float = 0,
+    nested: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Set all inputs; see `RestoreHydrogenWorkChain.get_builder_from_protocol`."""
     pw, pp = find_espresso_codes(*codes)
@@ -73,8 +95,16 @@ def fill_builder(
     complete = to_structure(filled)
     jobs = add_saved_options(pw, options)
     scf, rounds, last = (
-        make_base_inputs(pw, complete, dft, calculation=kind, options=jobs, charge=charge)
-        for kind, dft in _derive_stages(settings)
+        make_base_inputs(
+            pw,
+            complete,
+            dft,
+            calculation=kind,
+            options=jobs,
+            charge=charge,
+            overrides=(nested or {}).get(name),
+        )
+        for name, (kind, dft) in zip(_NAMESPACES, _derive_stages(settings), strict=True)
     )
     builder.structure = structure
     builder.count, builder.element = Int(count), Str(element)

@@ -33,7 +33,11 @@ from aiida_hpaint.workflows.dft.results import (
     sum_costs,
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
-from aiida_hpaint.workflows.restore_hydrogen.builder import fill_builder, load_hydrogen_settings
+from aiida_hpaint.workflows.restore_hydrogen.builder import (
+    fill_builder,
+    load_hydrogen_settings,
+    split_overrides,
+)
 from aiida_hpaint.workflows.restore_hydrogen.peaks import PotentialPeaksWorkChain
 
 __all__ = ["RestoreHydrogenWorkChain"]
@@ -132,7 +136,9 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
             Protocol of DFT; see `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
         overrides
             Values that replace some of the `RestoreHydrogenSettings`, such as
-            `{"dft": {"cutoff_wfc": 40}}`.
+            `{"dft": {"cutoff_wfc": 40}}`; and, as in aiida-quantumespresso, overrides of the
+            protocols of the calculations under `scf`, `relax_inserted` and `relax_all`:
+            `{"scf": {"pw": {...}}, "relax_all": {"base_relax": {"pw": {...}}}}`.
         settings
             All settings, instead of a protocol with overrides.
         options
@@ -145,10 +151,19 @@ class RestoreHydrogenWorkChain(CrashSafeWorkChain):
         ValueError
             If anything is unknown, missing or out of its range; the message says what.
         """
-        settings = choose_settings(settings, load_hydrogen_settings, protocol, overrides)
+        given, nested = split_overrides(overrides or {})
+        settings = choose_settings(settings, load_hydrogen_settings, protocol, given)
         builder = cls.get_builder()
-        codes = (pw_code, pp_code)
-        fill_builder(builder, codes, structure, (element, count), settings, options, charge)
+        fill_builder(
+            builder,
+            (pw_code, pp_code),
+            structure,
+            (element, count),
+            settings,
+            options,
+            charge,
+            nested,
+        )
         return builder
 
     def start(self) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from processes import finished
+from processes import ended
 
 from aiida_hpaint.science.protocols.dft import load_dft_protocol
 
@@ -37,7 +37,7 @@ def submit(
 
 
 def report_of(node: Any) -> dict[str, Any]:
-    values: dict[str, Any] = finished(node, TIMEOUT).outputs.report.get_dict()
+    values: dict[str, Any] = ended(node, TIMEOUT).outputs.report.get_dict()
     return values
 
 
@@ -101,3 +101,19 @@ def test_how_relaxations_end(pw_code: Any) -> None:
     slow = reports["slow"]
     assert (slow["status"], slow["jobs"]) == ("failed", 2)
     assert "walltime" in slow["message"].lower()
+
+
+def test_a_builder_takes_overrides_of_both_kinds(pw_code: Any, pseudo_family: str) -> None:
+    from aiida.orm import StructureData
+    from aiida.plugins import WorkflowFactory
+
+    chain = WorkflowFactory("hpaint.dft_relax")
+    pw = {"parameters": {"SYSTEM": {"nosym": True}}}
+    overrides = {"cutoff_wfc": 33, "pw": pw}
+    built = chain.get_builder_from_protocol(
+        pw_code, StructureData(ase=displaced(0.1)), "fast", overrides
+    )
+    assert built.settings["cutoff_wfc"] == 33
+    assert built.overrides.get_dict() == {"pw": pw}
+    with pytest.raises(ValueError, match="no setting cutoff: did you mean cutoff"):
+        chain.get_builder_from_protocol(pw_code, built.structure, overrides={"cutoff": 33})

@@ -48,6 +48,13 @@ def test_stages_get_the_settings_of_the_protocol(brucite: StructureBatch) -> Non
     assert plan["score"]["settings"].get_dict()["relaxation"] == fast.score.model_dump()
 
 
+def test_nodes_have_labels(brucite: StructureBatch) -> None:
+    plan = plan_of(build(brucite))
+    assert plan["sample"]["settings"].label == "settings of sample"
+    assert plan["relax_all"]["options"].label == "options of the jobs of relax_all"
+    assert plan["finish"].label
+
+
 def test_a_score_is_a_stage_of_its_own(brucite: StructureBatch) -> None:
     overrides = {
         "sampling": {"samples": 50},
@@ -204,7 +211,7 @@ def test_structures_of_aiida_are_hosts(structure: Any) -> None:
     assert hosts.batch.labels == ("rock salt",)
     assert hosts.batch.insert_counts.tolist() == [1]
     assert hosts.batch.metadata[0]["uuid"] == structure.uuid
-    assert hosts.creator.inputs.structure_00000.uuid == structure.uuid
+    assert hosts.creator.inputs.source_00000.uuid == structure.uuid
     alone = build(structure, add={"H": 1}).inputs.hosts.value
     assert alone.batch.equals(hosts.batch)
 

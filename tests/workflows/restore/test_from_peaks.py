@@ -62,7 +62,7 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
         hosts, overrides=QUICK, dft_overrides=DFT, starting_points=2, pw=pw_code, pp=pp_code
     )
     graph.submit()
-    node = finished(graph.process, TIMEOUT)
+    node = finished(graph.process, TIMEOUT, 410)
 
     lost, found = (
         node.outputs.peak_search_reports[key].get_dict()

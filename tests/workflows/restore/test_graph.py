@@ -56,7 +56,7 @@ def test_a_chunk_that_dies_does_not_take_the_others_with_it(
     killer = "grep -q poison inputs.pickle && kill -9 $$"
     options = {"sample": {"prepend_text": killer}}
     node = submit(two_hosts, options=options, chunk_sites=5, name="half of it")
-    finished(node, TIMEOUT)
+    finished(node, TIMEOUT, 410)
 
     reports = stage_reports(node)
     assert reports["chunk_0000"]["relax_all"]["status"] == "finished"
@@ -203,7 +203,7 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
         options=Dict({"max_wallclock_seconds": 40, "resources": {"num_machines": 1}}),
         max_jobs=Int(3),
     )
-    finished(stage, TIMEOUT)
+    finished(stage, TIMEOUT, 422)
     report = stage.outputs.report.get_dict()
     assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 3, 0)
     assert "unfinished after 3 jobs" in report["message"]
@@ -219,7 +219,7 @@ def test_an_error_of_a_job_is_reported_and_not_retried(
     if torch.cuda.is_available():
         pytest.skip("needs a machine without a GPU")
     node = submit(brucite, {**QUICK, "potential": {"device": "cuda"}})
-    finished(node, TIMEOUT)
+    finished(node, TIMEOUT, 411)
     report = stage_reports(node)["chunk_0000"]["relax_inserted"]
     assert (report["status"], report["jobs"]) == ("failed", 1)
     assert "device 'cuda' was asked for" in report["message"]

@@ -29,6 +29,15 @@ def builder(pw_code: Any, pp_code: Any, pseudo_family: str) -> Any:
     return builder
 
 
+def test_overrides_reach_into_the_protocols_of_the_calculations(builder: Any) -> None:
+    nosym = {"pw": {"parameters": {"SYSTEM": {"nosym": True}}}}
+    built = builder(overrides={"scf": nosym, "relax_all": {"base_relax": nosym}, "max_rounds": 2})
+    relaxations = (built.relax_inserted.base_relax, built.relax_all.base_relax)
+    found = ["nosym" in one.pw.parameters["SYSTEM"] for one in (built.scf, *relaxations)]
+    assert found == [True, False, True]
+    assert built.max_rounds.value == 2
+
+
 def test_settings_are_inputs(builder: Any) -> None:
     built = builder(
         2, protocol="fast", overrides={"pinball": {"keep": 7}, "max_rounds": 2}, charge=1

@@ -100,7 +100,7 @@ def test_one_bad_structure_leaves_the_others_standing() -> None:
     settings = load_validation_settings("fast", {"candidates": 2, "margin": 0.1, "dft": CHEAP})
     graph = build_validate(samples, references, settings)
     graph.submit()
-    node = finished(graph.process, TIMEOUT)
+    node = finished(graph.process, TIMEOUT, 410)
     summary = node.outputs.summary.get_dict()
     assert (summary["hosts"], summary["with_reference"], summary["compared"]) == (2, 1, 1)
     assert summary["match"]["value"] == summary["les"]["value"] == 1.0

@@ -1,0 +1,108 @@
+"""ValidateWorkChain: relax candidates and references by DFT, and compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.engine import ProcessBuilder
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import AbstractCode, Dict, SinglefileData, StructureData
+from aiida_workgraph import WorkGraph
+
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.protocols import choose_settings
+from aiida_hpaint.science.protocols.dft import load_validation_settings
+from aiida_hpaint.science.settings import ValidationSettings
+from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.workflows.chains.base import GraphWorkChain
+from aiida_hpaint.workflows.chains.inputs import set_common_inputs
+from aiida_hpaint.workflows.validate.build import build_validate
+
+__all__ = ["ValidateWorkChain"]
+
+Samples = StructureBatch | StructureBatchData
+
+
+class ValidateWorkChain(GraphWorkChain):
+    """Relax candidates and references by DFT, and compare those of each host.
+
+    The graph of `build_validate` as one process; it ends with 410 or 411 if some or all structures
+    have no energy.
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs and outputs."""
+        super().define(spec)
+        spec.input(
+            "samples",
+            valid_type=StructureBatchData,
+            help="ranked samples of a restoration, or complete structures",
+        )
+        spec.input(
+            "references",
+            valid_type=StructureBatchData,
+            required=False,
+            help="complete structures, at most one per host",
+        )
+        spec.output("summary", valid_type=Dict, required=False, help="energies by host, failures")
+        spec.output("table", valid_type=SinglefileData, required=False, help="validation.csv")
+        spec.output_namespace(
+            "structures",
+            valid_type=StructureData,
+            dynamic=True,
+            help="lowest candidate of each host by DFT",
+        )
+        spec.output_namespace(
+            "reports", valid_type=Dict, dynamic=True, help="report of each DftRelaxWorkChain"
+        )
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: str | AbstractCode | None = None,
+        samples: Samples | None = None,
+        protocol: str | None = None,
+        overrides: Mapping[str, Any] | None = None,
+        *,
+        references: Samples | None = None,
+        settings: ValidationSettings | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder; see `build_validate` for the parameters.
+
+        Parameters
+        ----------
+        samples
+            None to fill them in later, for example with the output of a restoration.
+        protocol, overrides
+            See `load_validation_settings`.
+
+        Raises
+        ------
+        ValueError
+            If a value is unknown, missing or out of its range.
+        """
+        settings = choose_settings(settings, load_validation_settings, protocol, overrides)
+        builder = cls.get_builder()
+        set_common_inputs(builder, settings, {"dft": code}, options, ("dft",))
+        if samples is not None:
+            builder.samples = _make_node(samples)
+        if references is not None:
+            builder.references = _make_node(references)
+        return builder
+
+    def build_graph(self) -> WorkGraph:
+        """Build the graph of `build_validate`."""
+        return build_validate(
+            self.inputs.samples,
+            self.inputs.references if "references" in self.inputs else None,
+            ValidationSettings.model_validate(self.inputs.settings.get_dict()),
+            code=self._codes()["dft"],
+            options=self._options(),
+        )
+
+
+def _make_node(samples: Samples) -> StructureBatchData:
+    return StructureBatchData(samples) if isinstance(samples, StructureBatch) else samples

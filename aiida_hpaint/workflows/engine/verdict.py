@@ -1,0 +1,76 @@
+"""Exit codes of graphs and of their parts that have results although something failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiida.engine.processes.process_spec import ProcessSpec
+from aiida.orm import Dict
+
+__all__ = ["declare_graph_codes", "declare_part_codes", "find_part_code", "judge"]
+
+_SOME, _ALL, _NONE = "ERROR_SOME_FAILED", "ERROR_ALL_FAILED", "ERROR_NO_JOB_SUCCEEDED"
+_PART_CODES = {
+    "failed in part": "ERROR_FAILED_IN_PART",
+    "not converged": "ERROR_FAILED_IN_PART",
+    "failed": "ERROR_FAILED",
+    "unfinished": "ERROR_UNFINISHED",
+    "killed": "ERROR_KILLED",
+}
+"""Exit codes by the status in the report of a part."""
+
+
+def declare_graph_codes(spec: ProcessSpec) -> None:
+    """Declare the exit codes of graphs, which return their outputs all the same."""
+    spec.exit_code(410, _SOME, message="{message}")
+    spec.exit_code(411, _ALL, message="{message}")
+    spec.exit_code(412, _NONE, message="{message}")
+
+
+def declare_part_codes(spec: ProcessSpec) -> None:
+    """Declare the exit codes of parts of graphs, which return a `report` all the same."""
+    spec.exit_code(420, "ERROR_FAILED_IN_PART", message="{message}")
+    spec.exit_code(421, "ERROR_FAILED", message="{message}")
+    spec.exit_code(422, "ERROR_UNFINISHED", message="{message}")
+    spec.exit_code(423, "ERROR_KILLED", message="{message}")
+
+
+def find_part_code(codes: Any, status: str, message: str) -> Any:
+    """Return the exit code for the status of a part; None if it has all its results."""
+    name = _PART_CODES.get(status)
+    return None if name is None else codes[name].format(message=message or status)
+
+
+def judge(outputs: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the name and message of the exit code for the outputs of a graph; None for success.
+
+    A restoration has counts of failed hosts in its `summary`, other graphs have `reports` of their
+    parts.
+    """
+    reports = list(_find_reports(outputs.get("reports", {})))
+    summary = outputs["summary"].get_dict() if "summary" in outputs else {}
+    if "n_failed" in summary:
+        what, total, failed = "hosts", summary["n_hosts"], summary["n_failed"]
+        reasons = summary.get("failures", {})
+    else:
+        what, total = "structures", len(reports)
+        lost = [report for report in reports if report.get("status") == "failed"]
+        failed = len(lost)
+        reasons = {str(report.get("message", "")): 1 for report in lost}
+    if not failed:
+        return None
+    reason = max(reasons, key=lambda one: reasons[one], default="see the reports")
+    jobs = sum(report.get("jobs", 0) for report in reports)
+    if jobs and jobs == sum(report.get("failures", 0) for report in reports):
+        return _NONE, f"none of {jobs} jobs succeeded: {reason}"
+    name = _ALL if failed == total else _SOME
+    return name, f"{failed} of {total} {what} failed: {reason}"
+
+
+def _find_reports(values: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(values, Dict):
+        yield values.get_dict()
+    elif isinstance(values, Mapping):
+        for value in values.values():
+            yield from _find_reports(value)

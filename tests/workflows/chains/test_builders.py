@@ -1,0 +1,87 @@
+"""Each graph has an entry point, and a builder from codes, hosts, a protocol and overrides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiida_hpaint.science.structures import StructureBatch
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+BRUCITE = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
+
+
+def load(name: str) -> Any:
+    from aiida.plugins import WorkflowFactory
+
+    return WorkflowFactory(f"hpaint.{name}")
+
+
+def test_a_restoration_is_built_from_a_protocol() -> None:
+    from aiida.orm import CifData
+
+    overrides = {"sampling": {"samples": 3}, "relax_inserted": {"max_steps": 7}}
+    builder = load("restore").get_builder_from_protocol(
+        "hpaint-python@localhost", BRUCITE, "fast", overrides, add="H:2"
+    )
+    settings = builder.settings.get_dict()
+    assert settings["sampling"]["samples"] == 3
+    assert settings["relax_inserted"]["max_steps"] == 7
+    assert {name: code.full_label for name, code in builder.codes.items()} == {
+        "sample": "hpaint-python@localhost",
+        "relax": "hpaint-python@localhost",
+    }
+    assert isinstance(builder.hosts["host_00000"], CifData)
+    assert builder.add.get_dict() == {"H": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("restore", {"protocol": "quick"}, "no protocol 'quick'"),
+        ("restore", {"code": "nowhere@localhost"}, "code 'nowhere@localhost'"),
+        ("restore", {"overrides": {"samplin": {}}}, "did you mean sampling"),
+        ("restore", {"options": {"relax": {"queue": "x"}}}, "did you mean queue_name"),
+        ("restore", {"hosts": []}, "there is no host"),
+        ("benchmark", {"protocol": "quick"}, "no protocol 'quick'"),
+        ("count", {"protocol": "fast"}, "no protocol 'fast' of counting"),
+        ("count", {"overrides": {"n_maks": 2}}, "did you mean n_max"),
+        ("validate", {"protocol": "quick"}, "no protocol 'quick' of DFT"),
+    ],
+)
+def test_what_is_wrong_is_said_when_it_is_built(name: str, given: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(name).get_builder_from_protocol(**given)
+
+
+def test_a_benchmark_and_a_count_are_built(brucite: StructureBatch) -> None:
+    benchmark = load("benchmark").get_builder_from_protocol(references=brucite, protocol="fast")
+    assert benchmark.references.batch.equals(brucite)
+    assert benchmark.element == "H"
+    count = load("count").get_builder_from_protocol(host=brucite, overrides={"n_max": 3})
+    assert count.settings["n_max"] == 3
+    assert count.host.batch.equals(brucite)
+
+
+def test_the_hosts_of_a_task_may_come_from_an_earlier_one() -> None:
+    from aiida.engine import calcfunction
+    from aiida_workgraph import WorkGraph
+
+    graph = WorkGraph("mine")
+    builder = load("restore").get_builder_from_protocol(add="H:2", protocol="fast")
+    restored = graph.add_task(builder, name="restoration")
+    assert {"samples", "summary", "structures", "table"} <= set(restored.outputs._get_keys())
+    first = graph.add_task(calcfunction(prepare), name="first")
+    restored.set_inputs({"hosts": {"mine": first.outputs.result}})
+    graph.check_before_run()
+    links = {(link.to_task.name, link.to_socket._full_name) for link in graph.links}
+    assert ("restoration", "inputs.hosts.mine") in links
+
+
+def prepare() -> Any:
+    from aiida.orm import StructureData
+
+    return StructureData()
