@@ -48,6 +48,12 @@ class HostsWorkChain(GraphWorkChain):
             default=lambda: Bool(False),
             help="whether the model of sampling goes along with the jobs",
         )
+        spec.input(
+            "upload_potential",
+            valid_type=Bool,
+            default=lambda: Bool(False),
+            help="whether the file of the potential goes along with the jobs",
+        )
         spec.output("samples", valid_type=StructureBatchData, required=False, help="all, ranked")
         spec.output("table", valid_type=SinglefileData, required=False, help="samples as CSV")
         spec.output(
@@ -123,6 +129,7 @@ class RestoreWorkChain(HostsWorkChain):
         settings: RestorationSettings | None = None,
         options: Mapping[str, Any] | None = None,
         upload_model: bool = False,
+        upload_potential: bool = False,
         chunk_sites: int = CHUNK_SITES,
         relaxer: Mapping[str, Any] | None = None,
     ) -> ProcessBuilder:
@@ -139,12 +146,14 @@ class RestoreWorkChain(HostsWorkChain):
             If a value is unknown, missing or out of its range.
         """
         settings = choose_settings(settings, load_protocol, protocol, overrides)
-        make_stage_plan(settings, code, options, upload_model)  # refuses what is wrong
+        # Refuse what is wrong.
+        make_stage_plan(settings, code, options, upload_model, upload_potential)
         codes = ("sample", "relax", *(("dft",) if settings.validation else ()))
         builder = cls.get_builder()
         set_common_inputs(builder, settings, code, options, codes)
         set_hosts(builder, hosts, add)
-        builder.upload_model, builder.chunk_sites = Bool(upload_model), Int(chunk_sites)
+        builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
+        builder.chunk_sites = Int(chunk_sites)
         if relaxer is not None:
             builder.relaxer = dict(relaxer)
         return builder
@@ -157,6 +166,7 @@ class RestoreWorkChain(HostsWorkChain):
             code=self._codes(),
             options=self._options(),
             upload_model=self.inputs.upload_model.value,
+            upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
             relaxer=self.inputs.relaxer if "relaxer" in self.inputs else None,
         )

@@ -68,6 +68,7 @@ class RestoreFromPeaksWorkChain(HostsWorkChain):
         starting_points: int = 10,
         options: Mapping[str, Any] | None = None,
         upload_model: bool = False,
+        upload_potential: bool = False,
         chunk_sites: int = CHUNK_SITES,
     ) -> ProcessBuilder:
         """Return a builder; see `build_restore_from_peaks` for the parameters.
@@ -86,7 +87,8 @@ class RestoreFromPeaksWorkChain(HostsWorkChain):
         set_hosts(builder, hosts, add)
         builder.search = Dict(search.model_dump(mode="json"))
         builder.starting_points = Int(starting_points)
-        builder.upload_model, builder.chunk_sites = Bool(upload_model), Int(chunk_sites)
+        builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
+        builder.chunk_sites = Int(chunk_sites)
         return builder
 
     def build_graph(self) -> WorkGraph:
@@ -102,5 +104,6 @@ class RestoreFromPeaksWorkChain(HostsWorkChain):
             pp=pp,
             options=self._options(),
             upload_model=self.inputs.upload_model.value,
+            upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
         )
