@@ -141,6 +141,8 @@ def make_scene(
     structure: StructureBatch,
     before: FloatArray | None = None,
     labels: Sequence[str] = (),
+    *,
+    hydrogen_bonds: bool = True,
 ) -> Scene:
     """Choose what is drawn of one structure, all of whose sites have positions.
 
@@ -155,10 +157,13 @@ def make_scene(
         Fractional coordinates that the source gives; NaN for inserted sites.
     labels : (n,) strings
         Labels of the sites; by default the element and the number of the site, from 1.
+    hydrogen_bonds
+        Whether to show hydrogen bonds, and acceptors beyond the cell.
     """
     frac = structure.frac_coords
     wrapped = np.mod(frac + _ON_FACE, 1.0) - _ON_FACE
     bonds, contacts = find_scene_bonds(structure, wrapped)
+    contacts = contacts if hydrogen_bonds else []
     numbers = structure.numbers
     places = _place_atoms(wrapped, bonds, contacts)
     index = {place: row for row, place in enumerate(places)}

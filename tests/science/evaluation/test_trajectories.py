@@ -179,6 +179,10 @@ def test_an_animation_shows_every_frame(tmp_path: Path) -> None:
             gif.seek(index)
             seen.append(np.asarray(gif.convert("L"), dtype=int))
     assert all(np.abs(a - b).max() > 100 for a, b in itertools.pairwise(seen))
+    # The crystal fills the picture, and a legend is below it.
+    width = seen[-1].shape[1]
+    assert np.ptp(np.flatnonzero((seen[-1] < 200).any(axis=0))) > 0.7 * width
+    assert (seen[-1][-40:] < 200).any()
 
 
 def test_frames_are_read_by_ase(recording: Recording, tmp_path: Path) -> None:
