@@ -17,9 +17,11 @@ from aiida_hpaint.science.benchmark.report.figures import (
     save_figure,
     select_panels,
 )
+from aiida_hpaint.science.benchmark.report.hosts import picture_hosts, tabulate_hosts
 from aiida_hpaint.science.benchmark.report.runs import Run, read_run
 from aiida_hpaint.science.benchmark.report.tables import (
     FAILURE_HEAD,
+    HOST_HEAD,
     POTENTIAL_HEAD,
     RELIABILITY_HEAD,
     tabulate_failures,
@@ -104,6 +106,8 @@ def render_report(runs: Sequence[Run]) -> str:
             ],
             "failure_head": FAILURE_HEAD,
             "failures": [_describe_failures(run, run is relaxed[0]) for run in relaxed],
+            "host_head": HOST_HEAD,
+            "hosts": [_show_hosts(run) for run in relaxed],
             "differing": [settings[place] for place in differing],
             "shared": [row[:2] for place, row in enumerate(settings) if place not in differing],
             "hashes": tabulate_hashes(runs),
@@ -137,6 +141,12 @@ def _find_folders(folder: Path) -> dict[str, Path]:
         raise ValueError(f"{folder} holds no benchmark: run one into it first")
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     return {settings["settings"]["sampling"]["generator"]: folder}
+
+
+def _show_hosts(run: Run) -> dict[str, Any]:
+    """Return what the report says of every host."""
+    pictured, more = picture_hosts(run)
+    return {"name": run.name, "rows": tabulate_hosts(run), "pictured": pictured, "more": more}
 
 
 def _describe_failures(run: Run, is_first: bool) -> dict[str, Any]:

@@ -61,6 +61,18 @@ FAILURE_HEAD = (
     "reason",
 )
 
+HOST_HEAD = (
+    "structure",
+    "formula",
+    "inserted / sites",
+    "result",
+    "above reference (meV/atom)",
+    "found",
+    "confidence",
+    "farthest inserted site (Å)",
+    "checks",
+)
+
 RELIABILITY_HEAD = ("confidence", "mean", "right")
 
 POTENTIAL_HEAD = (

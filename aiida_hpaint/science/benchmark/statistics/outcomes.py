@@ -10,6 +10,7 @@ from ase.formula import Formula
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, SampleRow
+from aiida_hpaint.science.benchmark.statistics.structures import HostStructures
 from aiida_hpaint.science.evaluation.matching import (
     compare,
     compute_inserted_distances,
@@ -73,6 +74,7 @@ def describe_host(
             )
             for i in range(len(samples))
         ),
+        structures=HostStructures.from_samples(reference, samples),
         **costs,
     )
 

@@ -22,6 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from aiida_hpaint.science.benchmark.statistics.structures import HostStructures
 from aiida_hpaint.science.outputs import replace_text
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 from aiida_hpaint.science.structures.sample_origin import GENERATED
@@ -186,6 +187,8 @@ class HostRow(BaseModel):
         One row per sample, in their order: first those of the generator, then proposals.
     potentials
         Energies of the same structures by other potentials, by the names of these.
+    structures
+        The reference and the answer, for pictures; None in rows of other sources.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -206,6 +209,7 @@ class HostRow(BaseModel):
     evaluations: int
     samples: tuple[SampleRow, ...]
     potentials: dict[str, PotentialRow] = {}
+    structures: HostStructures | None = None
 
     @property
     def drawn(self) -> list[SampleRow]:

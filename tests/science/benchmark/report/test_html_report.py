@@ -6,14 +6,25 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from benchmark_rows import make_run
+from restorations import make_restoration
 
 from aiida_hpaint.science.benchmark.report import read_runs, render_report, write_report
 from aiida_hpaint.science.benchmark.report.failures import count_reasons, find_failures
 from aiida_hpaint.science.benchmark.report.figures import PANELS, draw_all_panels, save_figure
+from aiida_hpaint.science.benchmark.report.hosts import (
+    LOWER,
+    MATCHES,
+    MISSED,
+    NOTHING,
+    tabulate_hosts,
+)
 from aiida_hpaint.science.benchmark.report.html_report import REPORT
+from aiida_hpaint.science.benchmark.statistics import read_rows
 from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON, ROWS, SETTINGS, SUMMARY
+from aiida_hpaint.science.benchmark.statistics.structures import HostStructures
 
 MakeFolder = Callable[..., Path]
 
@@ -145,3 +156,28 @@ def test_no_folder_is_refused(tmp_path: Path) -> None:
 def test_a_page_is_written(make_folder: MakeFolder, tmp_path: Path) -> None:
     save_figure(draw_all_panels([make_run("bundled", 0.8)]), tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_each_host_has_a_row_and_missed_ones_come_first(make_folder: MakeFolder) -> None:
+    run = read_runs({"a": make_folder("a", 0.4)})[0]
+    rows = tabulate_hosts(run)
+    assert sorted(row[0] for row in rows) == sorted(row.label for row in run.rows)
+    results = [row[3] for row in rows]
+    assert results == sorted(results, key=[NOTHING, MISSED, LOWER, MATCHES].index)
+    assert results.count(MATCHES) == len(run.rows) - len(find_failures(run))
+
+
+def test_reference_and_answer_are_pictured(make_folder: MakeFolder, tmp_path: Path) -> None:
+    restoration = make_restoration()
+    structures = HostStructures.from_samples(restoration.best, restoration.samples)
+    folder = make_folder("a")
+    rows = read_rows(folder)
+    rows[0] = rows[0].model_copy(update={"structures": structures})
+    (folder / ROWS).write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+    assert read_rows(folder)[0].structures == structures
+    one, other = structures.list_structures("brucite")
+    np.testing.assert_allclose(one.frac_coords, restoration.best.frac_coords, atol=5e-5)
+    assert one.inserted.tolist() == other.inserted.tolist()
+    page = read({"a": folder})
+    assert page.tags.count("svg") == 2
+    assert page.unclosed == []
