@@ -101,6 +101,14 @@ add_format_option = click.option(
     help="Formats of restored structures: cif, res (SHELX, with riding H), res-restrained, poscar, "
     "extxyz, json (pymatgen), or several of them, separated by commas.",
 )
+add_report_option = click.option(
+    "--report",
+    type=click.Choice(["shared", "alone", "none"]),
+    default="shared",
+    show_default=True,
+    help="Pages of several hosts share one copy of the 3D viewer, or have their own (0.5 MB each) "
+    "so that they can be sent alone; or no report is written.",
+)
 add_disorder_option = click.option(
     "--disorder",
     metavar="POLICY",

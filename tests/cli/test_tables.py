@@ -106,6 +106,8 @@ def test_hosts_without_an_answer_end_with_exit_status_1(
     assert not report_restoration(checked, tmp_path, None, hosts=None)
     assert report_restoration(checked[:2], tmp_path, None, hosts=None)
     assert (tmp_path / "report.html").is_file()
+    report_restoration(checked, tmp_path / "none", None, hosts=None, report="none")
+    assert not (tmp_path / "none" / "report.html").exists()
 
 
 def test_files_of_an_earlier_run_do_not_stay_for_a_host_that_fails(

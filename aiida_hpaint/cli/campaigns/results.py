@@ -43,8 +43,16 @@ _SHOWN = 50
     help="Folder for CIFs and tables.  [default: restored-NAME or restored-PK]",
 )
 @options.add_format_option
+@options.add_report_option
 @click.pass_obj
-def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Sequence[str]) -> None:
+def results(
+    obj: dict[str, Any],
+    /,
+    pk: str,
+    output: Path | None,
+    formats: Sequence[str],
+    report: str,
+) -> None:
     """Show the results of a campaign or a restoration, and write them to files."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
@@ -61,7 +69,7 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
 
         folder = output or Path(f"restored-{make_safe_name(group.label)}")
         with lock_folder(folder):
-            report_campaign(group, folder, formats)
+            report_campaign(group, folder, formats, report)
         return
     node = find_restoration(pk)
     from aiida_hpaint.workflows.restore.progress import (
@@ -77,11 +85,17 @@ def results(obj: dict[str, Any], /, pk: str, output: Path | None, formats: Seque
         click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
     hosts, in_host = get_hosts(node), get_samples_in_host(node)
+    more: dict[str, Any] = {"hosts": hosts, "in_host": in_host, "formats": formats}
     with lock_folder(folder):
-        report_restoration(samples, folder, node, hosts=hosts, in_host=in_host, formats=formats)
+        report_restoration(samples, folder, node, report=report, **more)
 
 
-def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] = ("cif",)) -> None:
+def report_campaign(
+    group: CampaignGroup,
+    output: Path,
+    formats: Sequence[str] = ("cif",),
+    report: str = "shared",
+) -> None:
     """Write CIFs, candidates and tables of all chunks of a campaign, and show a summary.
 
     Raises
@@ -121,8 +135,10 @@ def report_campaign(group: CampaignGroup, output: Path, formats: Sequence[str] =
         f"{restored} of {format_count(state.total, 'host')} of campaign {group.label} restored"
     )
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
-    page = write_reports(results, output, title=f"Campaign {group.label}")
-    click.echo(f"Report, to open in a browser: {page}")
+    if report != "none":
+        title = f"Campaign {group.label}"
+        page = write_reports(results, output, title=title, alone=report == "alone")
+        click.echo(f"Report, to open in a browser: {page}")
     if state.running or state.waiting:
         left = format_count(state.running + state.waiting, "host is", "hosts are")
         click.echo(f"{left} still running or waiting.")

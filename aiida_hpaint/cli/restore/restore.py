@@ -60,6 +60,7 @@ Examples:
 @options.add_restoration_options
 @options.add_output_option("CIFs and tables", "restored")
 @options.add_format_option
+@options.add_report_option
 @options.add_no_aiida_option
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
@@ -79,6 +80,7 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         samples = wait_for_samples(node)
         in_host = get_samples_in_host(node)
     more: dict[str, Any] = {"hosts": task.hosts, "in_host": in_host, "formats": flags["formats"]}
+    more["report"] = flags["report"]
     with rescue_samples(samples if node is None else None):
         all_restored = report_restoration(samples, flags["output"], node, **more)
     if task.settings.sampling is not None and task.settings.sampling.record:
@@ -140,6 +142,7 @@ def report_restoration(
     hosts: StructureBatch | None,
     in_host: StructureBatch | None = None,
     formats: Sequence[str] = ("cif",),
+    report: str = "shared",
 ) -> bool:
     """Write files, show the table and where the provenance is; return if all are restored."""
     from aiida_hpaint.cli.console import make_console, show_provenance_commands
@@ -167,7 +170,9 @@ def report_restoration(
         click.echo(f"Not restored: {line}", err=True)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     process = None if node is None else Process(node.pk, node.uuid)
-    click.echo(f"Report, to open in a browser: {write_reports(results, output, process=process)}")
+    if report != "none":
+        page = write_reports(results, output, process=process, alone=report == "alone")
+        click.echo(f"Report, to open in a browser: {page}")
     if node is not None:
         _report_validation(node, output, hosts)
         show_provenance_commands(node)

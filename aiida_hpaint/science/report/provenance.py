@@ -25,7 +25,7 @@ class Process:
         Its node.
     """
 
-    pk: int
+    pk: int | None
     uuid: str
 
 
