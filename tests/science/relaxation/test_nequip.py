@@ -85,7 +85,7 @@ def test_relaxation_with_a_package_follows_ase(package):
     from nequip.integrations.ase import NequIPCalculator
 
     calculator = NequIPCalculator._from_saved_model(package, chemical_species_to_atom_type_map=True)
-    settings = RelaxationSettings(fmax=0.01, max_steps=6, give_up_above=None)
+    settings = RelaxationSettings(fmax=0.01, max_steps=6, give_up_above=None, curvature="unit")
     potential = trusting(package)
     result = relax(batch_of(structures()), settings, potential)
     for index, atoms in enumerate(structures()):
