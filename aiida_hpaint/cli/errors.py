@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import click
 
+from aiida_hpaint.science.extras import describe_missing_extra
+
 __all__ = ["CommandError", "begin_work", "convert_error"]
 
 _IS_AT_WORK = "aiida_hpaint.is_at_work"
@@ -37,6 +39,8 @@ def convert_error(error: Exception) -> click.ClickException:
             "another process keeps the database of the profile locked:"
             " end it, and repeat the command"
         )
+    if isinstance(error, ImportError) and (message := describe_missing_extra(error)):
+        return CommandError(message)
     if not isinstance(error, ValueError | OSError) or not str(error):
         return click.ClickException(
             f"{type(error).__name__}: {error}\n"

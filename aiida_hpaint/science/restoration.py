@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.extras import name_missing_extra
 from aiida_hpaint.science.preflight import check_tools
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import FIXED_HOST, SAMPLE, plan_finish, plan_stages, run_stage
@@ -72,7 +73,7 @@ class Restoration:
 
     @property
     def trajectory(self) -> Trajectory | None:
-        """Where the sought sites were while they were drawn, if that was recorded."""
+        """Positions of the inserted sites during the sampling, if they were recorded."""
         return None if self.recording is None else self.recording.trajectory
 
     @property
@@ -229,6 +230,8 @@ def restore(
         If the protocol is unknown, or the settings ask for a validation by DFT.
     CheckpointError, PotentialError
         If the model or the potential cannot be loaded.
+    ModuleNotFoundError
+        If a package is missing; the message names the extra that brings it.
 
     Examples
     --------
@@ -248,7 +251,8 @@ def restore(
         sampling = settings.sampling.model_copy(update={"record": 1})
         settings = settings.model_copy(update={"sampling": sampling})
     tools = StageTools(progress=progress, generator=generator, potential=potential)
-    return restore_batch(batch, settings, tools)
+    with name_missing_extra():
+        return restore_batch(batch, settings, tools)
 
 
 def restore_batch(

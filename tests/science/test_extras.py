@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aiida_hpaint import restore
+from aiida_hpaint.cli import main
+from aiida_hpaint.science.extras import describe_missing_extra, name_missing_extra
+
+ROOT = Path(__file__).parents[2]
+BRUCITE = str(ROOT / "examples" / "hosts" / "brucite.cif")
+MESSAGE = "needs the package lightning, which is not installed here: pip install 'aiida-hpaint[ml]'"
+
+
+@pytest.mark.parametrize(
+    ("module", "extra"),
+    [("torch", "ml"), ("torch.nn", "ml"), ("huggingface_hub", "ml"), ("dftd3", "d3")],
+)
+def test_the_extra_of_a_package_is_named(module: str, extra: str) -> None:
+    error = ModuleNotFoundError(f"No module named {module!r}", name=module)
+    assert describe_missing_extra(error).endswith(f"pip install 'aiida-hpaint[{extra}]'")
+
+
+def test_others_are_left_as_they_are() -> None:
+    assert describe_missing_extra(ModuleNotFoundError("x", name="numpy")) == ""
+    assert describe_missing_extra(ImportError("cannot import name x", name="torch")) == ""
+    with (
+        pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"),
+        name_missing_extra(),
+    ):
+        import nowhere  # type: ignore[import-not-found]  # noqa: F401
+
+
+def test_python_and_commands_name_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ModuleNotFoundError("No module named 'lightning'", name="lightning")
+
+    monkeypatch.setattr("aiida_hpaint.science.restoration.restore_batch", fail)
+    with pytest.raises(ModuleNotFoundError) as caught:
+        restore(BRUCITE, settings="fast")
+    assert MESSAGE in str(caught.value)
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    configuration = str(ROOT / "examples" / "training" / "dense.yaml")
+    result = CliRunner().invoke(main, ["train", configuration])
+    assert result.exit_code == 2
+    assert MESSAGE in result.output
