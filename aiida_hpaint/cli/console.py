@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from aiida_hpaint.cli.errors import CommandError, begin_work
+from aiida_hpaint.cli.verbosity import is_quiet, say
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from rich.console import Console
+    from rich.table import Table
 
     from aiida_hpaint.science.structures import HostProblem, StructureBatch
+
+
+_WIDTH = 80
+"""Columns of tables where there is no terminal."""
+
+_INTERVAL = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 
 class ShowProgress(Protocol):
@@ -38,6 +50,37 @@ def make_console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
+def print_table(table: Table) -> None:
+    """Print a table in 80 columns, or in the terminal, and wider if names would break otherwise."""
+    from rich.cells import cell_len
+    from rich.measure import Measurement
+
+    console = make_console()
+    for column in table.columns:
+        # Lines break between words alone; else rich would cut the longest ones.
+        cells = [line for cell in column.cells for line in str(cell).splitlines()]
+        longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+        column.min_width = longest
+        column.no_wrap = column.no_wrap or longest >= max(map(cell_len, cells), default=0)
+    width = console.width if sys.stdout.isatty() else _WIDTH
+    needed = Measurement.get(console, console.options.update(max_width=1000), table).minimum
+    console.width = max(width, needed)
+    console.print(table)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON, with null for numbers that are not finite."""
+    click.echo(json.dumps(_replace_not_finite(value), indent=2, allow_nan=False, default=str))
+
+
+def _replace_not_finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _replace_not_finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_not_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def silence_warnings() -> None:
     """Hide warnings of other packages, and show those of aiida-hpaint as one line each."""
     warnings.simplefilter("ignore")
@@ -45,7 +88,7 @@ def silence_warnings() -> None:
     os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
     def show_note(message: Warning | str, *_: object) -> None:
-        click.echo(f"Note: {message}", err=True)
+        say(f"Note: {message}")
 
     from aiida_hpaint.science.structures import IsotopeWarning
 
@@ -83,6 +126,8 @@ def show_provenance_commands(node: ProcessNode, has_results: bool = True) -> Non
     has_results
         Whether `aiida-hpaint results` works for this kind of process.
     """
+    if is_quiet():
+        return
     pk = node.pk
     click.echo(f"\nProvenance of every structure: node {pk} ({node.uuid})")
     if sys.prefix != sys.base_prefix and os.environ.get("VIRTUAL_ENV") != sys.prefix:
@@ -92,35 +137,33 @@ def show_provenance_commands(node: ProcessNode, has_results: bool = True) -> Non
     commands = [
         (f"verdi process status {pk}", "its processes, as a tree"),
         (f"verdi node show {pk}", "inputs and outputs"),
-        (f"verdi node graph generate {pk}", "a picture of the graph"),
     ]
     if has_results:
+        graph = f"aiida-hpaint provenance {pk} --graph provenance.svg"
+        commands.append((graph, "a picture"))
         commands.append((f"aiida-hpaint results {pk}", "table and CIFs again"))
     for command, meaning in commands:
-        click.echo(f"  {command:<34} {meaning}")
+        click.echo(f"  {command:<52} {meaning}")
 
 
 @contextmanager
 def open_progress() -> Iterator[ShowProgress]:
-    """Show progress as bars in a terminal, and as one line for each change elsewhere.
+    """Show progress on stderr: as bars in a terminal, elsewhere as a line now and then.
 
     The first that is shown begins the work of a command; what precedes it checks the command.
     """
-    if not sys.stdout.isatty():
-        shown: dict[str, tuple[int, int]] = {}
-
-        def print_line(title: str, done: int, total: int) -> None:
-            begin_work()
-            if shown.get(title) != (done, total):
-                shown[title] = (done, total)
-                click.echo(f"{title}: {done}/{total}")
-
-        yield print_line
+    if is_quiet():
+        yield lambda *_: begin_work()
         return
+    if not sys.stderr.isatty():
+        yield _make_line_printer()
+        return
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(TextColumn("{task.description:<22}"), *columns) as bars:
+    console = Console(stderr=True)
+    with Progress(TextColumn("{task.description:<22}"), *columns, console=console) as bars:
         tasks = {}
 
         def update_bar(title: str, done: int, total: int) -> None:
@@ -130,3 +173,20 @@ def open_progress() -> Iterator[ShowProgress]:
             bars.update(tasks[title], completed=done, total=total)
 
         yield update_bar
+
+
+def _make_line_printer() -> ShowProgress:
+    """Return a function that prints a task when it is done, and every half minute before."""
+    shown: dict[str, tuple[int, int]] = {}
+    last = time.monotonic()
+
+    def print_line(title: str, done: int, total: int) -> None:
+        nonlocal last
+        begin_work()
+        is_due = done == total or time.monotonic() - last > _INTERVAL
+        if is_due and shown.get(title) != (done, total):
+            shown[title] = (done, total)
+            last = time.monotonic()
+            click.echo(f"{title}: {done}/{total}", err=True)
+
+    return print_line

@@ -16,6 +16,8 @@ from aiida_hpaint.cli.campaigns.pick import pick
 from aiida_hpaint.cli.campaigns.results import results
 from aiida_hpaint.cli.campaigns.status import status
 from aiida_hpaint.cli.campaigns.submit import submit
+from aiida_hpaint.cli.commands import Group
+from aiida_hpaint.cli.completion import complete_profiles
 from aiida_hpaint.cli.errors import convert_error
 from aiida_hpaint.cli.models.benchmark import benchmark
 from aiida_hpaint.cli.models.exchange import exchange
@@ -52,7 +54,7 @@ an option, a value, or a file that cannot be read.
 """
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Commands in the order of use, whose errors show a message instead of a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -79,7 +81,7 @@ class Commands(click.Group):
         """Run a command; without --debug, show errors as messages."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
             if ctx.params["debug"]:
@@ -87,10 +89,16 @@ class Commands(click.Group):
             raise convert_error(error) from error
 
 
-@click.group(cls=Commands, help=_HELP)
+@click.group(cls=Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="aiida-hpaint")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-@click.option("-p", "--profile", metavar="NAME", help="AiiDA profile to use.")
+@click.option(
+    "-p",
+    "--profile",
+    metavar="NAME",
+    shell_complete=complete_profiles,
+    help="AiiDA profile to use.",
+)
 @click.pass_context
 def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
     """Put missing hydrogen back into crystals."""

@@ -10,11 +10,19 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from aiida_hpaint.cli.completion import (
+    complete_dft_protocols,
+    complete_generators,
+    complete_potentials,
+    complete_protocols,
+)
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 add_generator_option = click.option(
     "--generator",
     metavar="NAME",
+    shell_complete=complete_generators,
     help="Model that samples positions: a name from `aiida-hpaint models list`, `random`, or the "
     "path of a model.",
 )
@@ -22,6 +30,7 @@ add_seed_option = click.option("--seed", type=int, metavar="N", help="Seed of th
 add_potential_option = click.option(
     "--potential",
     metavar="NAME",
+    shell_complete=complete_potentials,
     help="Machine-learned potential; `aiida-hpaint models list` names them.",
 )
 add_code_option = click.option(
@@ -31,6 +40,10 @@ add_code_option = click.option(
 )
 add_no_aiida_option = click.option(
     "--no-aiida", is_flag=True, help="Run in plain Python, without daemon and provenance."
+)
+
+add_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print the results as JSON, and nothing else on stdout."
 )
 
 
@@ -142,6 +155,7 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--protocol",
         metavar="NAME",
+        shell_complete=complete_protocols,
         help="Protocol of the settings: fast, balanced (default) or stringent.",
     ),
     add_samples_option("host"),
@@ -194,6 +208,7 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--dft-protocol",
         metavar="NAME",
+        shell_complete=complete_dft_protocols,
         help="Protocol of the DFT settings: fast, balanced (default) or paper.",
     ),
     add_set_option("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from aiida_hpaint.cli.errors import CommandError, begin_work
+from aiida_hpaint.cli.verbosity import say
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -44,7 +43,7 @@ def submit_to_daemon(process: WorkGraph | ProcessBuilder) -> ProcessNode:
     from aiida_hpaint.cli.daemon import ensure_daemon
 
     if ensure_daemon():
-        click.echo("Started the AiiDA daemon.")
+        say("Started the AiiDA daemon.")
     if isinstance(process, ProcessBuilder):
         return submit(process)
     process.submit()

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from aiida_hpaint.science.confidence import describe_confidence
+from aiida_hpaint.science.confidence import SURE, describe_confidence
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
 from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.plausibility.check_answers import get_findings
@@ -22,55 +23,35 @@ from aiida_hpaint.science.structures import (
     write_restored,
 )
 from aiida_hpaint.science.structures.cell_changes import (
-    VOLUME_CHANGE,
     describe_cell_change,
     is_same_cell,
 )
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
-_EXTRA = {"origin": "origin", "space group": "space_group", "volume\n%": VOLUME_CHANGE}
-"""Columns that only some restorations have: title and scalar."""
 
-
-def make_host_table(results: list[HostResult], files: Mapping[int, Path] | None = None) -> Table:
-    """Return a table with a row for each host: its lowest candidate, and the gap to the next.
-
-    Parameters
-    ----------
-    results
-        Samples of each host.
-    files
-        CIF of each host, by its index in `results`; adds a column.
-    """
-    table = Table(title="Restored hosts")
-    table.add_column("host", overflow="fold")
-    table.add_column("inserted")
-    for title in ("energy\neV", "next above\nmeV/atom", "max force\neV/Å"):
-        table.add_column(title, justify="right")
-    extra = [
-        title
-        for title, name in _EXTRA.items()
-        if any(name in result.samples.scalars for result in results)
-    ]
-    for title in (*extra, "sure", "checks", "samples"):
-        table.add_column(title, overflow="fold")
-    if files:
-        table.add_column("file", overflow="fold")
-    for index, result in enumerate(results):
-        more = [_extra(result, _EXTRA[title]) for title in extra]
-        row = [
+def make_host_table(results: list[HostResult]) -> Table:
+    """Return a table with a row for each host: its lowest candidate, and how sure it is."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("host", no_wrap=True)
+    table.add_column("added", no_wrap=True)
+    table.add_column("next at\nmeV/atom", justify="right", no_wrap=True)
+    has_groups = any("space_group" in result.samples.scalars for result in results)
+    if has_groups:
+        table.add_column("space group", no_wrap=True)
+    table.add_column("samples\nagree", justify="right", no_wrap=True)
+    table.add_column("sure", justify="right", no_wrap=True)
+    table.add_column("checks", no_wrap=True)
+    for result in results:
+        table.add_row(
             result.label,
             result.inserted,
-            *_numbers(result),
-            *more,
+            _format_gap(result),
+            *([_name_space_group(result)] if has_groups else []),
+            result.agreement,
             result.confidence,
-            result.checks,
-            result.statuses,
-        ]
-        if files:
-            row.append(str(files.get(index, "")))
-        table.add_row(*row)
+            result.checks.partition(":")[0],
+        )
     return table
 
 
@@ -129,12 +110,33 @@ def describe_unrestored(results: list[HostResult]) -> list[str]:
     return lines
 
 
-def describe_confidences(results: list[HostResult]) -> list[str]:
-    """Return one line for each host: what the confidence in its answer is based on."""
+def describe_samples(results: list[HostResult]) -> list[str]:
+    """Return one line for each host: energy and forces of the best, what became of the others."""
+    lines = []
+    for result in results:
+        line = f"{result.label}: {result.statuses}"
+        if result.best is not None:
+            energy, force = (result.best.scalars[one][0] for one in ("energy", "max_force"))
+            line += f"; lowest at {energy:.4f} eV, largest force {force:.3f} eV/Å"
+        lines.append(line)
+    return lines
+
+
+def describe_confidences(results: list[HostResult], with_sure: bool = True) -> list[str]:
+    """Return one line for each host: what the confidence in its answer is based on.
+
+    Parameters
+    ----------
+    results
+        Samples of each host.
+    with_sure
+        Include answers whose confidence is at least `SURE`.
+    """
     described = [
         (result.label, describe_confidence(result.best))
         for result in results
         if result.best is not None
+        and (with_sure or not result.best.scalars.get("confidence", np.zeros(1))[0] >= SURE)
     ]
     return [f"{label}: {line}" for label, line in described if line]
 
@@ -160,25 +162,20 @@ def describe_notices(results: list[HostResult]) -> list[str]:
     ]
 
 
-def _extra(result: HostResult, name: str) -> str:
-    """Return how the lowest candidate was generated, its space group, or the change of volume."""
-    if result.best is None or name not in result.best.scalars:
-        return "-"
-    if name == VOLUME_CHANGE:
-        return f"{result.best.scalars[name][0]:+.1f}"
-    if name != "space_group":
-        return str(result.best.scalars[name][0].item() or "-")
+def _name_space_group(result: HostResult) -> str:
+    """Return symbol and number of the space group of the lowest candidate."""
     from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
-    number = int(result.best.scalars[name][0])
+    best = result.best
+    number = int(best.scalars["space_group"][0]) if best is not None else 0
     return f"{sg_symbol_from_int_number(number)} ({number})" if number else "-"
 
 
-def _numbers(result: HostResult) -> list[str]:
-    if result.best is None:
-        return ["-", "-", "-"]
+def _format_gap(result: HostResult) -> str:
+    """Return how far the next candidate that passes the checks is above the lowest, meV/atom."""
     scalars: Mapping[str, Any] = result.ranked.scalars
+    if result.best is None:
+        return "-"
     passes = scalars.get("passes", np.ones(len(result.ranked), dtype=np.bool_))
     above = scalars["energy_above_best"][1:][passes[1:]]
-    following = f"{1000 * above[0]:.1f}" if len(above) else "-"
-    return [f"{scalars['energy'][0]:.4f}", following, f"{scalars['max_force'][0]:.3f}"]
+    return f"{1000 * above[0]:.1f}" if len(above) else "-"

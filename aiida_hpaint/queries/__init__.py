@@ -1,6 +1,7 @@
 """Queries of the provenance: origins of structures, samples and failures of hosts."""
 
 from aiida_hpaint.queries.failures import FailedHost, find_failed_hosts, group_by_reason
+from aiida_hpaint.queries.provenance_graph import draw_provenance
 from aiida_hpaint.queries.provenance_record import (
     DftRecord,
     HostRecord,
@@ -10,7 +11,7 @@ from aiida_hpaint.queries.provenance_record import (
 )
 from aiida_hpaint.queries.references import HostBelow, find_hosts_below_reference
 from aiida_hpaint.queries.samples import Sample, find_samples
-from aiida_hpaint.queries.tracing import trace_structure
+from aiida_hpaint.queries.tracing import list_structures, trace_structure
 
 __all__ = [
     "DftRecord",
@@ -21,9 +22,11 @@ __all__ = [
     "ModelRecord",
     "ProvenanceRecord",
     "Sample",
+    "draw_provenance",
     "find_failed_hosts",
     "find_hosts_below_reference",
     "find_samples",
     "group_by_reason",
+    "list_structures",
     "trace_structure",
 ]

@@ -22,7 +22,7 @@ from aiida_hpaint.queries.provenance_record import (
 )
 from aiida_hpaint.queries.sample_provenance import add_sample_provenance
 
-__all__ = ["trace_structure"]
+__all__ = ["list_structures", "trace_structure"]
 
 _DFT_RELAXATION, _DFT_RESTORATION = "DftRelaxWorkChain", "RestoreHydrogenWorkChain"
 
@@ -67,25 +67,44 @@ def trace_structure(structure: StructureData | int | str) -> ProvenanceRecord:
 
 
 def _load(identifier: int | str) -> StructureData:
+    found = list_structures(identifier)
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"{node.pk} ({_read_label(node)})" for node in found[:10])
+    more = f" and {len(found) - 10} more" if len(found) > 10 else ""
+    raise ValueError(f"node {identifier} is a process: give one of its structures: {listed}{more}")
+
+
+def list_structures(identifier: int | str) -> list[StructureData]:
+    """Return a structure, or those that a process returned, in the order of their PKs.
+
+    Parameters
+    ----------
+    identifier
+        PK or UUID.
+
+    Raises
+    ------
+    ValueError
+        If there is no such node, or it is neither a structure nor a process with structures.
+    """
     try:
         node: Node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise ValueError(f"there is no node {identifier}") from None
     if isinstance(node, StructureData):
-        return node
-    if isinstance(node, ProcessNode) and (found := _list_structures(node)):
-        raise ValueError(f"node {identifier} is a process: give one of its structures: {found}")
-    raise ValueError(f"node {identifier} is not a structure, but {type(node).__name__}")
-
-
-def _list_structures(process: ProcessNode, limit: int = 10) -> str:
+        return [node]
+    if not isinstance(node, ProcessNode):
+        raise ValueError(f"node {identifier} is not a structure, but {type(node).__name__}")
     query = QueryBuilder()
-    query.append(ProcessNode, filters={"id": process.pk}, tag="process")
-    query.append(StructureData, with_incoming="process", project=["id", "label"])
+    query.append(ProcessNode, filters={"id": node.pk}, tag="process")
+    query.append(StructureData, with_incoming="process", project="*")
     query.order_by({StructureData: "id"})
-    found: list[list[Any]] = query.distinct().all()
-    listed = ", ".join(f"{pk} ({label})" for pk, label in found[:limit])
-    return listed + (f" and {len(found) - limit} more" if len(found) > limit else "")
+    found: list[StructureData] = query.distinct().all(flat=True)
+    if not found:
+        state = "still runs" if not node.is_terminated else "returned no structure"
+        raise ValueError(f"process {identifier} {state}: `aiida-hpaint status {identifier}`")
+    return found
 
 
 def _trace_dft_input(

@@ -1,8 +1,11 @@
-"""Numbers in sentences."""
+"""Numbers and suggestions in sentences."""
 
 from __future__ import annotations
 
-__all__ = ["format_count"]
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = ["format_count", "suggest"]
 
 
 def format_count(number: int, one: str, many: str = "") -> str:
@@ -16,3 +19,16 @@ def format_count(number: int, one: str, many: str = "") -> str:
         What follows it if it is one, and otherwise; by default `many` is `one` with an s.
     """
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return a question with the known name that is closest, or nothing if none is close.
+
+    Examples
+    --------
+    >>> suggest("bundle", ["bundled", "random"])
+    ' Did you mean bundled?'
+    """
+    lower = {one.lower(): one for one in known}
+    close = get_close_matches(name.lower(), lower, n=1)
+    return f" Did you mean {lower[close[0]]}?" if close else ""

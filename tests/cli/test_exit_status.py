@@ -52,6 +52,16 @@ JOB: dict[str, str | None] = {
 }
 
 WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
+    "setup potential": (
+        ["sevennet-0"],
+        {
+            "NAME": "nothing",
+            "--sha256": "00",
+            "--file": CARD,
+            "--compile": "no@where",
+            "--device": "tpu",
+        },
+    ),
     "setup dft": ([], {"--pw": CARD, "--pp": CARD, "--pseudos": CARD, "--cutoff": "0"}),
     "setup computer": (
         ["new"],
@@ -124,7 +134,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "results": (["999999"], {"NAME|PK": "nobody", "--output": CARD, "--format": "pdf"}),
     "pick": (["999999"], {"NAME|PK": "nobody", "[HOST...]": None, "--group": None}),
     "mark": ([], {"NAME|PK": "nobody"}),
-    "provenance": ([], {"PK": "nobody"}),
+    "provenance": (["1"], {"PK": "nobody", "--graph": "picture.png"}),
     "count": (
         [BRUCITE],
         {
@@ -206,7 +216,10 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
         },
     ),
     "models list": ([], {}),
-    "models fetch": ([], {"NAME": "nothing", "--revision": None, "--sha256": None}),
+    "models fetch": (
+        [],
+        {"NAME": "nothing", "--revision": None, "--sha256": None, "--file": CARD},
+    ),
     "models convert": (
         [CARD],
         {

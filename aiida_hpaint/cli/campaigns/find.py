@@ -16,6 +16,7 @@ from aiida_hpaint.cli.campaigns.campaign_file import CampaignFile
 from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
 from aiida_hpaint.cli.campaigns.search import GROUP, Search, is_optimade
 from aiida_hpaint.cli.chunking import count_cores
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.settings import make_host_settings
 from aiida_hpaint.science.wording import format_count
 
@@ -48,7 +49,7 @@ The exit status is 0 if a record misses hydrogen, 1 if none does, and 2 if a sou
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
 @click.option(
     "--max-sites",

@@ -33,7 +33,7 @@ def show_table(findings: Sequence[Finding]) -> None:
     """Print findings as a table."""
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.science.structures import escape_control_characters
 
     if not findings:
@@ -55,7 +55,7 @@ def show_table(findings: Sequence[Finding]) -> None:
             _describe_reason(finding),
         )
         table.add_row(*map(escape_control_characters, row))
-    make_console().print(table)
+    print_table(table)
     if len(findings) > _SHOWN:
         click.echo(f"and {len(findings) - _SHOWN} more: --json or --csv has all", err=True)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.science.wording import format_count
 
 _HELP = """Write the outcome of restorations on the nodes that their hosts come from.
@@ -23,7 +24,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("source", metavar="NAME|PK")
 @click.option("--remove", is_flag=True, help="Remove the marks.")
 @click.pass_obj

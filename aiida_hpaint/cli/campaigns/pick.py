@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_work
+
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
@@ -23,8 +26,8 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
-@click.argument("source", metavar="NAME|PK")
+@click.command(cls=Command, help=_HELP)
+@click.argument("source", metavar="NAME|PK", shell_complete=complete_work)
 @click.argument("hosts", nargs=-1, metavar="[HOST...]")
 @click.option(
     "--group",

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_work
 from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.verbosity import say
 from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
@@ -34,8 +37,8 @@ _SHOWN = 50
 """Most hosts that get a line each on the screen; more are only counted there."""
 
 
-@click.command(help=_HELP)
-@click.argument("pk", metavar="NAME|PK")
+@click.command(cls=Command, help=_HELP)
+@click.argument("pk", metavar="NAME|PK", shell_complete=complete_work)
 @click.option(
     "-o",
     "--output",
@@ -44,6 +47,7 @@ _SHOWN = 50
 )
 @options.add_format_option
 @options.add_report_option
+@options.add_json_option
 @click.pass_obj
 def results(
     obj: dict[str, Any],
@@ -52,6 +56,7 @@ def results(
     output: Path | None,
     formats: Sequence[str],
     report: str,
+    as_json: bool,
 ) -> None:
     """Show the results of a campaign or a restoration, and write them to files."""
     from aiida_hpaint.cli import session
@@ -69,7 +74,7 @@ def results(
 
         folder = output or Path(f"restored-{make_safe_name(group.label)}")
         with lock_folder(folder):
-            report_campaign(group, folder, formats, report)
+            report_campaign(group, folder, formats, report, as_json)
         return
     node = find_restoration(pk)
     from aiida_hpaint.workflows.restore.progress import (
@@ -82,12 +87,15 @@ def results(
     if samples is None:
         raise click.ClickException(f"node {node.pk} has no samples yet ({describe_state(node)})")
     if not node.is_finished_ok:
-        click.echo(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
+        say(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
-    hosts, in_host = get_hosts(node), get_samples_in_host(node)
-    more: dict[str, Any] = {"hosts": hosts, "in_host": in_host, "formats": formats}
+    more: dict[str, Any] = {
+        "hosts": get_hosts(node),
+        "in_host": get_samples_in_host(node),
+        "formats": formats,
+    }
     with lock_folder(folder):
-        report_restoration(samples, folder, node, report=report, **more)
+        report_restoration(samples, folder, node, report=report, as_json=as_json, **more)
 
 
 def report_campaign(
@@ -95,6 +103,7 @@ def report_campaign(
     output: Path,
     formats: Sequence[str] = ("cif",),
     report: str = "shared",
+    as_json: bool = False,
 ) -> None:
     """Write CIFs, candidates and tables of all chunks of a campaign, and show a summary.
 
@@ -105,7 +114,8 @@ def report_campaign(
     """
     from aiida_hpaint.campaigns.results import collect_campaign_samples
     from aiida_hpaint.campaigns.state import read_campaign_state
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.restore.restoration_json import echo_restoration
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
         make_host_table,
@@ -122,11 +132,18 @@ def report_campaign(
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
     results = group_rows_by_host(found.samples, found.hosts, found.in_host)
-    files = write_host_files(results, found.samples, output, formats)
+    write_host_files(results, found.samples, output, formats)
+    page = None
+    if report != "none":
+        title = f"Campaign {group.label}"
+        page = write_reports(results, output, title=title, alone=report == "alone")
+    if as_json:
+        echo_restoration(results, output, None, page)
+        return
     unrestored = describe_unrestored(results)
     restored = sum(result.is_restored for result in results)
     if len(results) <= _SHOWN:
-        make_console().print(make_host_table(results, files))
+        print_table(make_host_table(results))
     for line in unrestored[:_SHOWN]:
         click.echo(f"Not restored: {line}", err=True)
     if len(unrestored) > _SHOWN:
@@ -135,9 +152,7 @@ def report_campaign(
         f"{restored} of {format_count(state.total, 'host')} of campaign {group.label} restored"
     )
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
-    if report != "none":
-        title = f"Campaign {group.label}"
-        page = write_reports(results, output, title=title, alone=report == "alone")
+    if page is not None:
         click.echo(f"Report, to open in a browser: {page}")
     if state.running or state.waiting:
         left = format_count(state.running + state.waiting, "host is", "hosts are")

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli import options
 from aiida_hpaint.cli.campaigns.advice import give_advice
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_work
 from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
@@ -38,15 +41,16 @@ _SHOWN = 8
 """Failures and jobs that are listed; the others are counted."""
 
 
-@click.command(help=_HELP)
-@click.argument("pk", required=False, metavar="[NAME|PK]")
+@click.command(cls=Command, help=_HELP)
+@click.argument("pk", required=False, metavar="[NAME|PK]", shell_complete=complete_work)
 @click.option("--watch", is_flag=True, help="Follow a campaign until it ends.")
+@options.add_json_option
 @click.pass_obj
-def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
+def status(obj: dict[str, Any], pk: str | None, watch: bool, as_json: bool) -> None:
     """Show the progress of campaigns and restorations."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.campaigns.results import find_restoration
-    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.console import echo_json, silence_warnings
 
     silence_warnings()
     session.load_profile(obj["profile"])
@@ -55,9 +59,13 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
 
     _warn_about_daemon()
     group = None if pk is None else find_campaign(pk)
+    if watch and as_json:
+        raise click.UsageError("give --watch or --json, not both")
     if watch and group is None:
         raise click.UsageError("--watch follows a campaign: give its name")
-    if group is not None and watch:
+    if as_json:
+        echo_json(_read_json(pk, group))
+    elif group is not None and watch:
         watch_campaign(group)
     elif group is not None:
         click.echo("\n".join(describe_campaign(read_campaign_state(group))))
@@ -67,6 +75,19 @@ def status(obj: dict[str, Any], pk: str | None, watch: bool) -> None:
         has_campaigns, has_restorations = _list_campaigns(), _list_restorations()
         if not (has_campaigns or has_restorations):
             click.echo("There is no restoration yet: aiida-hpaint restore host.cif")
+
+
+def _read_json(identifier: str | None, group: CampaignGroup | None) -> dict[str, Any]:
+    """Return the state of a campaign, of a restoration, or of all, as values of JSON."""
+    from aiida_hpaint.campaigns.state import read_campaign_state
+    from aiida_hpaint.cli.campaigns import status_json
+    from aiida_hpaint.cli.campaigns.results import find_restoration
+
+    if group is not None:
+        return status_json.read_campaign(read_campaign_state(group))
+    if identifier is not None:
+        return status_json.read_restoration(find_restoration(identifier))
+    return status_json.list_work()
 
 
 def watch_campaign(group: CampaignGroup, interval: float = 5.0) -> None:
@@ -160,7 +181,7 @@ def _list_campaigns() -> bool:
 
     from aiida_hpaint.campaigns.group import list_campaigns
     from aiida_hpaint.campaigns.state import read_campaign_state
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
 
     groups = list_campaigns()
     if not groups:
@@ -170,7 +191,7 @@ def _list_campaigns() -> bool:
         state = read_campaign_state(group, with_jobs=False)
         counts = (state.total, state.done, state.running, state.waiting, state.failed)
         table.add_row(group.label, *map(str, counts), _describe_processes(state))
-    make_console().print(table)
+    print_table(table)
     return True
 
 
@@ -179,7 +200,7 @@ def _list_restorations() -> bool:
     from rich.table import Table
 
     from aiida_hpaint.cli.campaigns.results import describe_state
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.workflows.restore.progress import find_restorations
 
     nodes = find_restorations()
@@ -190,7 +211,7 @@ def _list_restorations() -> bool:
         n_hosts = len(node.inputs.graph_inputs.hosts)
         begun = node.ctime.astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(str(node.pk), begun, node.label, str(n_hosts), describe_state(node))
-    make_console().print(table)
+    print_table(table)
     return True
 
 
@@ -200,7 +221,7 @@ def _show_stages(node: ProcessNode) -> None:
 
     from aiida_hpaint.campaigns.active_jobs import find_active_jobs
     from aiida_hpaint.cli.campaigns.results import describe_state
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import (
         get_chunk_count,
@@ -216,7 +237,7 @@ def _show_stages(node: ProcessNode) -> None:
         of_stage = [state for state in states if state.stage == stage]
         done = sum(state.is_over for state in of_stage)
         table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
-    make_console().print(table)
+    print_table(table)
     for state in states:
         if state.problem:
             click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.problem}")

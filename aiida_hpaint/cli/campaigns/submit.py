@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import RestorationCommand
+from aiida_hpaint.cli.completion import complete_campaigns
 from aiida_hpaint.cli.restore.request import (
     CampaignRequest,
     load_settings,
@@ -73,10 +75,15 @@ _SHOWN = 10
 """Lines of a kind that are shown; more are only counted."""
 
 
-@click.command(help=_HELP)
+@click.command(cls=RestorationCommand, help=_HELP)
 @click.argument("files", nargs=-1, metavar="[FILES...]")
 @options.add_host_options
-@click.option("--campaign", metavar="NAME", help="Name of a new campaign, or of one to add to.")
+@click.option(
+    "--campaign",
+    metavar="NAME",
+    shell_complete=complete_campaigns,
+    help="Name of a new campaign, or of one to add to.",
+)
 @click.option("--group", metavar="LABEL", help="Campaign: AiiDA group with hosts.")
 @click.option(
     "--archive",
@@ -229,7 +236,7 @@ def _show_submission(submission: Submission) -> None:
     from rich.table import Table
 
     from aiida_hpaint.campaigns.deduplication import FAILED, RESTORED, RUNNING, WAITING, WITHOUT
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
 
     counts = submission.count_hosts()
     table = Table("hosts of this submission", "number", title=f"Campaign {submission.name}")
@@ -245,7 +252,7 @@ def _show_submission(submission: Submission) -> None:
     ):
         if counts[name] or name == "new":
             table.add_row(title, str(counts[name]))
-    make_console().print(table)
+    print_table(table)
     labels = submission.sources.hosts.labels if submission.sources.hosts is not None else ()
     same = [
         f"{labels[row]} is the same host as {labels[at]}" for row, at in submission.same.items()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_processes, complete_protocols
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,7 +52,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument(
     "references", nargs=-1, type=click.Path(path_type=Path, exists=True, dir_okay=False)
 )
@@ -64,7 +66,12 @@ Examples:
 )
 @options.add_generator_option
 @click.option("--compare", metavar="NAMES", help="Generators to compare, separated by commas.")
-@click.option("--protocol", metavar="NAME", help="Protocol: fast, balanced (default) or stringent.")
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    shell_complete=complete_protocols,
+    help="Protocol: fast, balanced (default) or stringent.",
+)
 @options.add_potential_option
 @options.add_samples_option("host")
 @options.add_seed_option
@@ -102,7 +109,12 @@ Examples:
 @options.add_code_option
 @click.option("--upload-model", is_flag=True, help="Send the generator weights with the jobs.")
 @click.option("--upload-potential", is_flag=True, help="Send the potential's file with the jobs.")
-@click.option("--show", metavar="PK", help="Write the results of a submitted benchmark.")
+@click.option(
+    "--show",
+    metavar="PK",
+    shell_complete=complete_processes,
+    help="Write the results of a submitted benchmark.",
+)
 @click.pass_obj
 def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **flags: Any) -> None:
     """Measure how often restorations are right."""
@@ -160,7 +172,7 @@ def _run(
     sets: Mapping[str, References], settings: RestorationSettings, flags: dict[str, Any]
 ) -> None:
     from aiida_hpaint.cli.chunking import count_cores
-    from aiida_hpaint.cli.console import make_console, open_progress
+    from aiida_hpaint.cli.console import open_progress, print_table
     from aiida_hpaint.science.benchmark import list_runs, run_side_by_side, write_report
 
     runs = list_runs(sets, settings, _names(flags["compare"]))
@@ -178,7 +190,7 @@ def _run(
             potentials=potentials,
             progress=progress,
         )
-    make_console().print(make_rates_table(summaries))
+    print_table(make_rates_table(summaries))
     click.echo(f"Report: {write_report(flags['output'])}")
 
 
@@ -208,7 +220,7 @@ def _submit(
 
 def _show(profile: str | None, identifier: str, output: Path) -> None:
     from aiida_hpaint.cli import session
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
 
     session.load_profile(profile)
     from aiida_hpaint.science.benchmark import write_report
@@ -216,7 +228,7 @@ def _show(profile: str | None, identifier: str, output: Path) -> None:
 
     node = load_benchmark(identifier)
     write_benchmark(node, output)
-    make_console().print(make_rates_table({node.label: node.outputs.summary.get_dict()}))
+    print_table(make_rates_table({node.label: node.outputs.summary.get_dict()}))
     click.echo(f"Report: {write_report(output)}")
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from aiida_hpaint.cli.commands import Command
+
 _HELP = """Substitute elements in structures and relax the results.
 
 CONFIG is a YAML file with the settings. Few known structures contain H, but fluorides can become
@@ -25,7 +27,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def exchange(config: Path) -> None:
     """Substitute elements in structures and relax the results."""

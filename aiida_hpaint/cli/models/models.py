@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Group
+from aiida_hpaint.cli.completion import complete_generators
 from aiida_hpaint.cli.models.potentials import (
     describe_potential,
     fetch_published_potential,
     make_potential_table,
 )
+from aiida_hpaint.cli.verbosity import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -92,29 +96,33 @@ Examples:
 """
 
 
-@click.group(help=_HELP)
+@click.group(cls=Group, help=_HELP)
 def models() -> None:
     """List, fetch, convert and show generators and potentials."""
 
 
 @models.command("list", help=LIST_HELP)
-def list_() -> None:
+@options.add_json_option
+def list_(as_json: bool) -> None:
     """List generators and potentials."""
-    from aiida_hpaint.cli.console import make_console, silence_warnings
+    from aiida_hpaint.cli.console import echo_json, print_table, silence_warnings
     from aiida_hpaint.science.diffusion.models.library import read_cards
     from aiida_hpaint.science.files import models_folder
 
     silence_warnings()
     cards, errors = read_cards()
-    make_console().print(_generators(cards))
-    make_console().print(make_potential_table())
+    if as_json:
+        echo_json(_list_models(cards))
+        return
+    print_table(_generators(cards))
+    print_table(make_potential_table())
     click.echo(f"Model folder: {models_folder()}")
     for error in errors:
-        click.echo(f"Note: {error}", err=True)
+        say(f"Note: {error}")
 
 
 @models.command(help=FETCH_HELP)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_generators)
 @click.option("--revision", metavar="COMMIT", help="Commit, tag or branch to fetch.")
 @click.option("--sha256", metavar="HEX", help="Expected sha256 of the file; others are refused.")
 @click.option(
@@ -188,26 +196,78 @@ def convert(
     _echo_summary(str(path) if path else card.name)
     for note in (*card.data.get("notes", ()), card.data.get("config_note")):
         if note:
-            click.echo(f"Note: {note}", err=True)
+            say(f"Note: {note}")
     click.echo(f"Use it: aiida-hpaint restore host.cif --generator {path or card.name}")
 
 
 @models.command(help=SHOW_HELP)
-@click.argument("model")
-def show(model: str) -> None:
+@click.argument("model", shell_complete=complete_generators)
+@options.add_json_option
+def show(model: str, as_json: bool) -> None:
     """Show the card of a model."""
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import make_console, silence_warnings
+    from aiida_hpaint.cli.console import echo_json, print_table, silence_warnings
     from aiida_hpaint.science.structures import escape_control_characters
 
     silence_warnings()
+    if as_json:
+        echo_json(_read_model(model))
+        return
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for row in _describe(model):
         table.add_row(*map(escape_control_characters, row))
-    make_console().print(table)
+    print_table(table)
+
+
+def _list_models(cards: list[Any]) -> dict[str, Any]:
+    """Return generators and potentials as values of JSON."""
+    from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+    from aiida_hpaint.science.diffusion.sampling.generators import list_generators
+    from aiida_hpaint.science.relaxation.potentials import list_potentials
+
+    here = {card.name for card in cards}
+    generators = [
+        *({"name": c.name, "description": c.description, "sha256": c.sha256} for c in cards),
+        *({"name": g.name, "package": g.package} for g in list_generators()),
+        *(
+            {"name": name, "description": model.about, "fetched": False}
+            for name, model in PUBLISHED.items()
+            if name not in here
+        ),
+    ]
+    potentials = [
+        {
+            "name": info.name,
+            "description": info.description,
+            "installed": info.is_installed,
+            "needs_file": info.needs_file,
+        }
+        for info in list_potentials()
+    ]
+    return {"generators": generators, "potentials": potentials}
+
+
+def _read_model(model: str) -> dict[str, Any]:
+    """Return the card of a model, or what is known of a published one, as values of JSON."""
+    from dataclasses import asdict
+
+    from aiida_hpaint.science.diffusion.models.cards import read_card
+    from aiida_hpaint.science.diffusion.models.library import find_model
+    from aiida_hpaint.science.diffusion.models.published import PUBLISHED
+    from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
+
+    if model in PUBLISHED_POTENTIALS:
+        return dict(describe_potential(model))
+    try:
+        path = find_model(model)
+    except ValueError:
+        if model in PUBLISHED:
+            return {"name": model, **asdict(PUBLISHED[model])}
+        raise
+    return {"weights": str(path), **read_card(path).model_dump(mode="json")}
 
 
 def _generators(cards: list[Any]) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
 
 _HELP = """Train a model with the settings in CONFIG, a YAML file.
 
@@ -25,7 +26,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("config", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--resume",

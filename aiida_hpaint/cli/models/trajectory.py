@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from aiida_hpaint.cli.commands import Group
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.wording import format_count
 
@@ -98,7 +99,7 @@ _samples = click.option(
 )
 
 
-@click.group(help=_HELP)
+@click.group(cls=Group, help=_HELP)
 def trajectory() -> None:
     """Plot, animate and export recorded sampling trajectories."""
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_work
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.wording import format_count
@@ -56,8 +58,8 @@ RESULTS = {
 """Outputs without which there is nothing to publish, by kind of process."""
 
 
-@click.command(help=_HELP)
-@click.argument("sources", nargs=-1, metavar="PK|GROUP...")
+@click.command(cls=Command, help=_HELP)
+@click.argument("sources", nargs=-1, metavar="PK|GROUP...", shell_complete=complete_work)
 @click.option(
     "-o",
     "--output",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_protocols
 from aiida_hpaint.cli.restore.complete import read_complete
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ Examples:
 """
 
 
-@click.command("audit", help=_HELP)
+@click.command("audit", cls=Command, help=_HELP)
 @click.argument(
     "files",
     nargs=-1,
@@ -46,11 +48,16 @@ Examples:
 )
 @click.option("--restore", "restores", is_flag=True, help="Restore H, and compare energies.")
 @click.option(
-    "--protocol", default="fast", show_default=True, metavar="NAME", help="Protocol of --restore."
+    "--protocol",
+    default="fast",
+    show_default=True,
+    metavar="NAME",
+    shell_complete=complete_protocols,
+    help="Protocol of --restore.",
 )
 @options.add_potential_option
 @options.add_set_option("sampling.samples=25 or keep=3")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@options.add_json_option
 def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) -> None:
     """Look for doubtful hydrogen in complete structures."""
     from aiida_hpaint.cli.console import open_progress, silence_warnings
@@ -94,7 +101,7 @@ def _audit(structure: StructureBatch, settings: RestorationSettings | None) -> l
 def _show(found: dict[str, list[Alert]]) -> None:
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
 
     table = Table("structure", "level", "alert", "detail")
     for label, alerts in found.items():
@@ -102,4 +109,4 @@ def _show(found: dict[str, list[Alert]]) -> None:
             table.add_row(label, alert.level, alert.name, alert.detail)
         if not alerts:
             table.add_row(label, "", "nothing doubtful", "")
-    make_console().print(table)
+    print_table(table)

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.verbosity import say
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
@@ -44,5 +43,5 @@ def read_complete(files: Sequence[Path]) -> StructureBatch:
         if not placed:
             raise CommandError(f"{label}: sites to insert have no positions: restore it first")
     for line in list_assumptions(found):
-        click.echo(f"Note: {line}", err=True)
+        say(f"Note: {line}")
     return found

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_protocols
+from aiida_hpaint.cli.verbosity import say
 from aiida_hpaint.science.structures import make_safe_name
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--element", metavar="EL", help="Element of the sites to insert.  [default: H]")
 @click.option("--max", "n_max", type=int, metavar="N", help="Largest number to try.  [default: 8]")
@@ -58,7 +61,12 @@ Examples:
     help="Chemical potential of the element, eV above its reference; twice for a range.",
 )
 @options.add_disorder_option
-@click.option("--protocol", metavar="NAME", help="Protocol of the restorations.")
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    shell_complete=complete_protocols,
+    help="Protocol of the restorations.",
+)
 @options.add_samples_option("number")
 @options.add_seed_option
 @options.add_generator_option
@@ -66,11 +74,17 @@ Examples:
 @options.add_set_option("error_rates.charge=0.1 or restoration.keep=2")
 @options.add_code_option
 @options.add_output_option("tables and structure", "counted")
+@options.add_json_option
 @options.add_no_aiida_option
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """Determine how many sites of an element a host lacks."""
-    from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
+    from aiida_hpaint.cli.console import (
+        echo_json,
+        print_table,
+        show_provenance_commands,
+        silence_warnings,
+    )
     from aiida_hpaint.science.structures import read_hosts
 
     silence_warnings()
@@ -80,10 +94,15 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
     else:
         node = _submit(obj["profile"], host, settings, flags)
         found, structure = _watch(node)
-    make_console().print(make_counts_table(found))
-    click.echo(describe_counts(found))
     one = read_hosts(host, settings=settings.restoration.hosts)
     _write(found, structure, one, output)
+    if flags["as_json"]:
+        process = None if node is None else {"pk": node.pk, "uuid": str(node.uuid)}
+        echo_json({"process": process, "output": str(output), **found})
+        return
+    print_table(make_counts_table(found))
+    click.echo(describe_counts(found))
+    click.echo(f"Tables and the lowest structure are in {output}")
     if node is not None:
         show_provenance_commands(node)
 
@@ -177,7 +196,7 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.data.structure_batch import read_structure
     from aiida_hpaint.workflows.restore.progress import list_planned_stages
 
-    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
+    say(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     inputs = node.inputs.graph_inputs
     total = 2 + len(list_planned_stages(node)) * len(list(inputs.chunks))
     with open_progress() as show:
@@ -250,7 +269,6 @@ def _write(
         (staging / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
         if structure is not None:
             write_restored(structure, staging, make_safe_name(found["host"]), host=host)
-    click.echo(f"Tables and the lowest structure are in {folder}")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ Examples:
 """
 
 
-@click.command("inspect", help=_HELP)
+@click.command("inspect", cls=Command, help=_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_reading_options
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@options.add_json_option
 def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:
     """Show what files say about their structures and the missing H."""
     from aiida_hpaint.cli.console import silence_warnings
@@ -116,7 +117,7 @@ def describe_outcome(inspection: Inspection) -> str:
 
 
 def _show(inspection: Inspection) -> None:
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import make_console, print_table
 
     console = make_console()
     block = f", block {inspection.block}" if inspection.block else ""
@@ -124,9 +125,9 @@ def _show(inspection: Inspection) -> None:
     for line in _list_properties(inspection):
         console.print(f"  {line}")
     if inspection.sites:
-        console.print(make_site_table(inspection))
+        print_table(make_site_table(inspection))
     if inspection.evidence:
-        console.print(make_evidence_table(inspection))
+        print_table(make_evidence_table(inspection))
     changes = inspection.disorder.get("changes", ())
     for change in changes:
         console.print(f"  Disorder: {change}")
@@ -160,7 +161,7 @@ def make_site_table(inspection: Inspection) -> Table:
     table = Table("site", "element")
     for title in ("atoms\nin cell", "occupancy", "H listed\nper atom", "H missing\nper atom"):
         table.add_column(title, justify="right")
-    table.add_column("valence without H\nlacks v.u.", justify="right")
+    table.add_column("without H\nlacks v.u.", justify="right")
     for site in inspection.sites:
         table.add_row(
             site.label,

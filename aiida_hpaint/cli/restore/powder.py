@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.restore.complete import read_complete
+from aiida_hpaint.cli.verbosity import say
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.diffraction import Agreement, Measurement, Radiation
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _HELP = """Compute powder patterns of structures, and say which of them a measurement supports.
 
 FILES are complete structures: CIFs that `restore` wrote, its candidates.extxyz, a published
-reference. X-rays hardly see hydrogen; neutrons do, and deuterium best.
+reference. X-ray diffraction barely sees hydrogen; neutrons do, and deuterium best.
 
 Without --measured, the table says for each pair of structures how many counts the strongest point
 needs before the patterns can be told apart (five standard deviations, background a tenth of the
@@ -36,7 +38,7 @@ Examples:
 """
 
 
-@click.command("powder", help=_HELP)
+@click.command("powder", cls=Command, help=_HELP)
 @click.argument(
     "files",
     nargs=-1,
@@ -115,7 +117,7 @@ def powder(
         )
         return
     for note in (*measurement.notes, *assumed):
-        click.echo(f"Note: {note}", err=True)
+        say(f"Note: {note}")
     _show_agreement(structures, reflections, radiation, measurement, output, as_json)
 
 
@@ -157,7 +159,7 @@ def _show_distinction(
     import numpy as np
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.science.diffraction import (
         PeakShape,
         compute_profile,
@@ -180,7 +182,7 @@ def _show_distinction(
         for place, label in enumerate(structures.labels):
             cells = ("-" if a == place else _count(n) for a, n in enumerate(counts[place]))
             table.add_row(f"{place}: {label}", *cells)
-        make_console().print(table)
+        print_table(table)
     if output is not None:
         draw_patterns(grid, profiles, structures.labels, _describe(radiation), output)
         click.echo(f"Figure: {output}", err=True)
@@ -203,7 +205,7 @@ def _show_agreement(
     """Print how well each structure agrees with the measured pattern; draw them."""
     from rich.table import Table
 
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.science.diffraction import fit_pattern
     from aiida_hpaint.science.diffraction.figure import draw_fits
 
@@ -231,7 +233,7 @@ def _show_agreement(
                 structures.labels[row],
                 *(f"{value:.{2 + k // 2}f}" for k, value in enumerate(numbers)),
             )
-        make_console().print(table)
+        print_table(table)
     if output is not None:
         labels = [structures.labels[row] for row in order]
         draw_fits(measurement, [fits[row] for row in order], labels, _describe(radiation), output)

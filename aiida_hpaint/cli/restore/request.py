@@ -15,6 +15,7 @@ from aiida_hpaint.cli.settings import (
     describe_validation_errors,
     read_mapping,
 )
+from aiida_hpaint.cli.verbosity import say
 from aiida_hpaint.science.protocols import load_protocol, merge_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import (
@@ -166,7 +167,7 @@ def load_hosts(
         click.echo(f"Left out: {problem}", err=True)
     assert hosts is not None
     for line in list_assumptions(hosts):
-        click.echo(f"Note: {line}", err=True)
+        say(f"Note: {line}")
     return hosts
 
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import RestorationCommand
 from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.verbosity import is_verbose, say
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
+    from aiida_hpaint.science.report.host_results import HostResult
     from aiida_hpaint.science.structures import StructureBatch
+    from aiida_hpaint.workflows.validate.results import Validation
 
 _HELP = """Restore hosts, wait, and show the results.
 
@@ -53,14 +57,18 @@ Examples:
   aiida-hpaint restore host.cif --no-aiida
 """
 
+_SHOWN = 10
+"""Most hosts whose files are listed; more are only counted."""
 
-@click.command(help=_HELP)
+
+@click.command(cls=RestorationCommand, help=_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
 @options.add_restoration_options
 @options.add_output_option("CIFs and tables", "restored")
 @options.add_format_option
 @options.add_report_option
+@options.add_json_option
 @options.add_no_aiida_option
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
@@ -68,10 +76,12 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
 
     task, node, recording, in_host = prepare_task(files, flags), None, None, None
+    is_complete = True
     refuse_to_replace(task.request.hosts, task.hosts.labels, flags["output"])
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
+        is_complete = len(restoration.hosts) == len(task.hosts)
         in_host = restoration.in_host
     else:
         node = submit_task(obj["profile"], task)
@@ -81,14 +91,15 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
         in_host = get_samples_in_host(node)
     more: dict[str, Any] = {"hosts": task.hosts, "in_host": in_host, "formats": flags["formats"]}
     more["report"] = flags["report"]
+    more["as_json"] = flags["as_json"]
     with rescue_samples(samples if node is None else None):
         all_restored = report_restoration(samples, flags["output"], node, **more)
     if task.settings.sampling is not None and task.settings.sampling.record:
         source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
         if recording is not None:
             recording.save(flags["output"] / "trajectory.npz")
-        click.echo(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
-    if not all_restored:
+        say(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
+    if not (all_restored and is_complete):
         raise click.exceptions.Exit(1)
 
 
@@ -143,47 +154,76 @@ def report_restoration(
     in_host: StructureBatch | None = None,
     formats: Sequence[str] = ("cif",),
     report: str = "shared",
+    as_json: bool = False,
 ) -> bool:
-    """Write files, show the table and where the provenance is; return if all are restored."""
-    from aiida_hpaint.cli.console import make_console, show_provenance_commands
+    """Write files, show the results as text or JSON, and return if all hosts are restored."""
+    from aiida_hpaint.cli.console import show_provenance_commands
+    from aiida_hpaint.cli.restore.restoration_json import echo_restoration
+    from aiida_hpaint.cli.restore.validation_report import report_validation, write_validation
     from aiida_hpaint.cli.tables import (
-        describe_cells,
-        describe_confidences,
-        describe_notices,
         describe_unrestored,
-        make_host_table,
         write_host_files,
     )
     from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
 
     results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)
-    make_console().print(make_host_table(results, files))
-    for line in describe_confidences(results):
+    unrestored = describe_unrestored(results)
+    process = None if node is None else Process(node.pk, node.uuid)
+    page = None
+    if report != "none":
+        page = write_reports(results, output, process=process, alone=report == "alone")
+    validation = None if node is None else _find_validation(node)
+    if as_json:
+        if validation is not None:
+            write_validation(validation, output, hosts)
+        echo_restoration(results, output, node, page, validation)
+        return not unrestored
+    show_results(results, list(files.values()), output)
+    if page is not None:
+        click.echo(f"Report, to open in a browser: {page}")
+    if validation is not None:
+        report_validation(validation, output, hosts)
+    if node is not None:
+        show_provenance_commands(node)
+    return not unrestored
+
+
+def show_results(results: list[HostResult], files: Sequence[Path], output: Path) -> None:
+    """Print the table of hosts, what to know about their results, and where the files are."""
+    from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.tables import (
+        describe_cells,
+        describe_confidences,
+        describe_notices,
+        describe_samples,
+        describe_unrestored,
+        make_host_table,
+    )
+
+    print_table(make_host_table(results))
+    if is_verbose():
+        for line in describe_samples(results):
+            click.echo(f"Samples: {line}")
+    for line in describe_confidences(results, with_sure=is_verbose()):
         click.echo(f"Confidence: {line}")
     for line in describe_cells(results):
         click.echo(f"Cell relaxed: {line}")
     for line in describe_notices(results):
         click.echo(f"Notice: {line}")
-    unrestored = describe_unrestored(results)
-    for line in unrestored:
+    for line in describe_unrestored(results):
         click.echo(f"Not restored: {line}", err=True)
-    click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
-    process = None if node is None else Process(node.pk, node.uuid)
-    if report != "none":
-        page = write_reports(results, output, process=process, alone=report == "alone")
-        click.echo(f"Report, to open in a browser: {page}")
-    if node is not None:
-        _report_validation(node, output, hosts)
-        show_provenance_commands(node)
-    return not unrestored
+    for path in files[:_SHOWN]:
+        click.echo(f"  {path}")
+    if len(files) > _SHOWN:
+        click.echo(f"  and the CIFs of {len(files) - _SHOWN} more hosts")
+    click.echo(
+        f"{output} has more: *_relaxed.cif (all sites relaxed), candidates.extxyz, samples.csv"
+    )
 
 
-def _report_validation(node: ProcessNode, output: Path, hosts: StructureBatch | None) -> None:
-    """Show and write the validation by DFT, if there is one."""
+def _find_validation(node: ProcessNode) -> Validation | None:
+    """Return the validation by DFT, if there is one."""
     from aiida_hpaint.workflows.validate.results import has_validation, read_validation
 
-    if has_validation(node):
-        from aiida_hpaint.cli.restore.validation_report import report_validation
-
-        report_validation(read_validation(node), output, hosts)
+    return read_validation(node) if has_validation(node) else None

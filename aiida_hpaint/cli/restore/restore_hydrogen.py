@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_dft_protocols
 from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -58,10 +60,15 @@ _COLUMNS = (
 """Columns of hosts.csv; energies in eV, seconds of wall time inside Quantum ESPRESSO."""
 
 
-@click.command("restore-hydrogen", help=_HELP)
+@click.command("restore-hydrogen", cls=Command, help=_HELP)
 @click.argument("files", nargs=-1, required=True, metavar="FILES...")
 @options.add_host_options
-@click.option("--protocol", metavar="NAME", help="DFT protocol: fast, balanced (default) or paper.")
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    shell_complete=complete_dft_protocols,
+    help="DFT protocol: fast, balanced (default) or paper.",
+)
 @options.add_set_option("pinball.screening=4 or dft.kpoints_distance=0.2")
 @click.option("--pw", metavar="LABEL", help="Code of pw.x.  [default: pw@localhost]")
 @click.option("--pp", metavar="LABEL", help="Code of pp.x.  [default: pp@localhost]")
@@ -73,7 +80,7 @@ def restore_hydrogen(
     obj: dict[str, Any], /, files: tuple[str, ...], output: Path, **flags: Any
 ) -> None:
     """Restore hosts by density-functional theory alone."""
-    from aiida_hpaint.cli.console import make_console, show_provenance_commands, silence_warnings
+    from aiida_hpaint.cli.console import print_table, show_provenance_commands, silence_warnings
     from aiida_hpaint.cli.restore.request import RestorationRequest, load_hosts
     from aiida_hpaint.cli.settings import make_host_settings
 
@@ -92,7 +99,7 @@ def restore_hydrogen(
         for label, node, answer in zip(hosts.labels, nodes, answers, strict=True)
     ]
     _write(rows, answers, hosts, output)
-    make_console().print(_table(rows))
+    print_table(_table(rows))
     _show_checks(answers)
     click.echo(f"CIFs and hosts.csv are in {output}")
     show_provenance_commands(nodes[0], has_results=False)

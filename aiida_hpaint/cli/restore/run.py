@@ -17,6 +17,7 @@ from aiida_hpaint.cli.restore.request import (
     load_settings,
     read_request,
 )
+from aiida_hpaint.cli.verbosity import say
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.settings import RestorationSettings
     from aiida_hpaint.science.structures import StructureBatch
     from aiida_hpaint.workflows.restore.progress import StageState
+
+_SITES_AT_ONCE = 400
+"""Most sites of hosts that are restored together in this process: what Ctrl-C can lose."""
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,73 @@ def _show_searched_cells(hosts: StructureBatch, settings: RestorationSettings) -
 
     if settings.sampling is not None and settings.sampling.start_time >= 1:
         for line in describe_searches(hosts, settings.cell):
-            click.echo(f"Note: {escape_control_characters(line)}", err=True)
+            say(f"Note: {escape_control_characters(line)}")
 
 
 def run_here(task: Task) -> Restoration:
-    """Restore in this process, without AiiDA."""
+    """Restore in this process, without AiiDA, a few hosts at a time.
+
+    Ctrl-C ends it, and the hosts that are finished are returned.
+
+    Raises
+    ------
+    Abort
+        If no host is finished by then.
+    """
     from aiida_hpaint.science.preflight import check_tools
     from aiida_hpaint.science.restoration import restore_batch
     from aiida_hpaint.science.stages import StageTools
+    from aiida_hpaint.science.structures import chunk_by_sites
 
     check_tools(task.hosts, task.settings)
-    with open_progress() as show:
+    numbered = task.hosts.with_scalars(host=task.hosts.host_indices)
+    # A recording is one file of all hosts.
+    is_recorded = task.settings.sampling is not None and task.settings.sampling.record
+    sites = int(numbered.site_counts.sum()) if is_recorded else _SITES_AT_ONCE
+    chunks = chunk_by_sites(numbered, sites)
+    finished: list[Restoration] = []
+    try:
+        with open_progress() as show:
 
-        def progress(done: int, total: int, text: str) -> None:
-            show(text.partition(":")[0].replace("_", " "), done, total)
+            def progress(done: int, total: int, text: str) -> None:
+                show(text.partition(":")[0].replace("_", " "), done, total)
 
-        return restore_batch(task.hosts, task.settings, StageTools(progress=progress))
+            for rows in chunks:
+                tools = StageTools(progress=progress)
+                finished.append(restore_batch(numbered[rows], task.settings, tools))
+                if len(chunks) > 1:
+                    show("hosts", sum(map(len, chunks[: len(finished)])), len(numbered))
+    except KeyboardInterrupt:
+        if not finished:
+            raise click.Abort from None
+        _tell_interrupted([int(row) for rows in chunks[len(finished) :] for row in rows], task)
+    return finished[0] if len(finished) == 1 else join_restorations(finished)
+
+
+def _tell_interrupted(rows: Sequence[int], task: Task) -> None:
+    """Say which hosts are not finished, and how to go on with them."""
+    from aiida_hpaint.science.structures import escape_control_characters
+
+    labels = ", ".join(escape_control_characters(task.hosts.labels[row]) for row in rows)
+    click.echo(
+        f"Interrupted. Not finished: {labels}\n"
+        "Those that are finished are written. Repeat the command with the files of the others, and"
+        " with another --output: results do not depend on which hosts are restored together.",
+        err=True,
+    )
+
+
+def join_restorations(parts: Sequence[Restoration]) -> Restoration:
+    """Return restorations of different hosts, which have their indices, as one; no recordings."""
+    from aiida_hpaint.science.restoration import Restoration
+    from aiida_hpaint.science.structures.batch import concatenate
+
+    in_host = [one.in_host for one in parts if one.in_host is not None]
+    return Restoration(
+        concatenate([one.hosts for one in parts]),
+        concatenate([one.samples for one in parts]),
+        in_host=concatenate(in_host) if in_host else None,
+    )
 
 
 def submit_task(profile: str | None, task: Task) -> ProcessNode:
@@ -135,7 +190,7 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.workflows.restore.progress import get_samples
 
-    click.echo(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
+    say(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     try:
         watch_restoration(node)
     except KeyboardInterrupt:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli import options
+from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_dft_protocols, complete_processes
 from aiida_hpaint.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ Examples:
 """
 
 
-@click.command(help=_HELP)
+@click.command(cls=Command, help=_HELP)
 @click.argument("sources", nargs=-1, metavar="PK|FILES...")
 @click.option(
     "--references",
@@ -50,7 +52,12 @@ Examples:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="File with complete structures to compare with; may be repeated.",
 )
-@click.option("--protocol", metavar="NAME", help="Protocol of the DFT settings.")
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    shell_complete=complete_dft_protocols,
+    help="Protocol of the DFT settings.",
+)
 @click.option(
     "--candidates",
     type=click.IntRange(min=1),
@@ -63,7 +70,12 @@ Examples:
 @options.add_job_options
 @options.add_output_option("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return without waiting.")
-@click.option("--show", metavar="PK", help="Write the results of an earlier validation.")
+@click.option(
+    "--show",
+    metavar="PK",
+    shell_complete=complete_processes,
+    help="Write the results of an earlier validation.",
+)
 @click.pass_obj
 def validate(obj: dict[str, Any], /, sources: tuple[str, ...], **flags: Any) -> None:
     """Relax restored structures with Quantum ESPRESSO, and compare."""

@@ -24,13 +24,13 @@ Row = Mapping[str, str]
 
 def report_validation(found: Validation, output: Path, hosts: StructureBatch | None = None) -> bool:
     """Write files, show table and rates; return whether DFT relaxed all structures."""
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
 
     write_validation(found, output, hosts)
     if not found.rows:
         click.echo("DFT: there was no candidate to relax.")
         return True
-    make_console().print(make_validation_table(found.rows))
+    print_table(make_validation_table(found.rows))
     for line in describe_rates(found.summary):
         click.echo(line)
     failed = found.summary["failed"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.options import add_options
 
@@ -120,7 +121,7 @@ _CHECK_OPTIONS = (
 )
 
 
-@click.command(help=CODES)
+@click.command(cls=Command, help=CODES)
 @click.argument("computer")
 @add_options(_PROGRAM_OPTIONS, _JOB_OPTIONS, _STAGE_OPTIONS, _CHECK_OPTIONS)
 @click.pass_obj
@@ -166,7 +167,7 @@ def codes(
     _suggest_next(found)
 
 
-@click.command(help=CHECK)
+@click.command(cls=Command, help=CHECK)
 @click.argument("what", nargs=-1, required=True)
 @add_options(_JOB_OPTIONS, _STAGE_OPTIONS)
 @click.pass_obj
@@ -191,7 +192,7 @@ def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) ->
         raise click.exceptions.Exit(1)
 
 
-@click.command(help=REQUIREMENTS)
+@click.command(cls=Command, help=REQUIREMENTS)
 @add_options(_STAGE_OPTIONS)
 def requirements(**flags: Any) -> None:
     """Print the requirements of a computer that only runs jobs."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.options import add_options
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ _OPTIONS = (
 )
 
 
-@click.command("computer", help=_HELP)
+@click.command("computer", cls=Command, help=_HELP)
 @click.argument("name")
 @add_options(_OPTIONS)
 @click.pass_obj

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from aiida_hpaint.cli.commands import Command
+
 _HELP = """Set up the potential NAME: fetch and load it, and make it the default on this machine.
 
 A published potential is fetched with its licence and sha256, unless it is here already; see
@@ -29,7 +31,7 @@ Examples:
 """
 
 
-@click.command("potential", help=_HELP)
+@click.command("potential", cls=Command, help=_HELP)
 @click.argument("name")
 @click.option("--sha256", metavar="HEX", help="Expected sha256 of the file; others are refused.")
 @click.option(

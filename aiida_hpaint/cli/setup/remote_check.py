@@ -117,12 +117,12 @@ def read_findings(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
 
 def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; return whether nothing required is missing."""
-    from aiida_hpaint.cli.console import make_console
+    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.science.environment.findings import select_problems
     from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
     findings, commands = read_findings(node)
-    make_console().print(_table(node, findings))
+    print_table(_table(node, findings))
     if not select_problems(findings):
         return True
     name = node.inputs.code.computer.label

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from aiida_hpaint.cli.commands import Group
 from aiida_hpaint.cli.options import Command
 from aiida_hpaint.cli.setup.codes import check, codes, requirements
 from aiida_hpaint.cli.setup.computer import set_up_computer
@@ -46,7 +47,7 @@ Examples:
 """
 
 
-@click.group(help=_HELP, invoke_without_command=True)
+@click.group(cls=Group, help=_HELP, invoke_without_command=True)
 @click.pass_context
 def setup(context: click.Context) -> None:
     """Set up AiiDA on this machine."""

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from aiida_hpaint.science.settings import DEFAULT_SCORE, RestorationSettings, SearchSettings
+from aiida_hpaint.science.wording import suggest
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -51,7 +52,10 @@ def load_protocol(
     protocols = _restore()["protocols"]
     name = _restore()["default"] if name is None else name
     if name not in protocols:
-        raise ValueError(f"there is no protocol {name!r}: choose from {', '.join(protocols)}")
+        raise ValueError(
+            f"there is no protocol {name!r}: choose from {', '.join(protocols)}."
+            f"{suggest(name, protocols)}"
+        )
     # The defaults come first: a stage of which only one value is named keeps its other ones,
     # `moving` among them, which differs between the two relaxations.
     defaults = RestorationSettings().model_dump()

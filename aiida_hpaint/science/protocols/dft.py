@@ -11,6 +11,7 @@ import yaml
 
 from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
+from aiida_hpaint.science.wording import suggest
 
 __all__ = [
     "list_dft_protocols",
@@ -78,7 +79,9 @@ def read_dft_protocol(name: str | None = None) -> dict[str, Any]:
     name = _all()["default"] if name is None else name
     if name not in protocols:
         known = ", ".join(protocols)
-        raise ValueError(f"there is no protocol {name!r} of DFT: choose from {known}")
+        raise ValueError(
+            f"there is no protocol {name!r} of DFT: choose from {known}.{suggest(name, protocols)}"
+        )
     return dict(protocols[name]["settings"])
 
 

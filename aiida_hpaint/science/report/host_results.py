@@ -14,6 +14,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.insertion import ISOTOPE
+from aiida_hpaint.science.structures.status import describe_statuses
 
 __all__ = ["HostResult", "describe_checks", "group_rows_by_host"]
 
@@ -65,6 +66,12 @@ class HostResult:
         return format_confidence(float(self.best.scalars["confidence"][0]))
 
     @property
+    def agreement(self) -> str:
+        """How many of the samples lead to the best candidate, such as `9 of 10`."""
+        known = None if self.best is None else self.best.metadata[0].get("confidence")
+        return "{found} of {samples}".format(**known["evidence"]) if known else "-"
+
+    @property
     def checks(self) -> str:
         """What the checks of the best candidate found, in a few words."""
         return "-" if self.best is None else describe_checks(self.best)
@@ -80,9 +87,8 @@ class HostResult:
 
     @property
     def statuses(self) -> str:
-        """Number of samples with each status, the most common first."""
-        counts = Counter(map(str, self.samples.scalars["status"]))
-        return ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        """What became of the samples, in words."""
+        return describe_statuses(self.samples.scalars["status"].tolist())
 
     @property
     def error(self) -> str:

@@ -38,6 +38,7 @@ def parse_insert(text: str) -> dict[str, int]:
         if match is None:
             raise ValueError(
                 f"cannot read {part!r} in {text!r}: write element:count, like H:4,Li:1"
+                f"{_suggest_pair(part)}"
             )
         symbol = match[1]
         if symbol in counts:
@@ -45,6 +46,16 @@ def parse_insert(text: str) -> dict[str, int]:
         number = float(match[2]) if match[2].count(".") < 2 else float("nan")
         counts.update(_checked({symbol: int(number) if number.is_integer() else number}))
     return _checked(counts)
+
+
+def _suggest_pair(text: str) -> str:
+    """Return a question with what text such as `2`, `H2` or `4:H` most likely means, or nothing."""
+    found = re.fullmatch(r"\s*([A-Za-z]*)\W*(\d+)\s*|\s*(\d+)\W*([A-Za-z]+)\s*", text)
+    if found is None:
+        return ""
+    symbol = (found[1] or found[4] or "H").capitalize()
+    number = found[2] or found[3]
+    return f". Did you mean {symbol}:{number}?" if is_element(symbol) else ""
 
 
 def add_sites(
@@ -186,7 +197,8 @@ def validate_insert(insert: Insert) -> dict[str, int]:
 def _checked(counts: Mapping[str, float]) -> dict[str, int]:
     for symbol, count in counts.items():
         if not is_element(symbol):
-            raise ValueError(f"{symbol!r} is no element: write its symbol, like H or Li")
+            hint = f". Did you mean {symbol.title()}?" if is_element(symbol.title()) else ""
+            raise ValueError(f"{symbol!r} is no element: write its symbol, like H or Li{hint}")
         if isinstance(count, bool) or not float(count).is_integer():
             raise ValueError(f"{symbol}:{count} is no whole number: write {symbol}:4 for four")
         if count < 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
 
 
@@ -48,3 +50,33 @@ ACTIVE = RELAXED | {SampleStatus.SAMPLED, SampleStatus.UNFINISHED}
 
 STATUS_DTYPE = f"U{max(map(len, SampleStatus))}"
 """Text type of NumPy that holds every status."""
+
+
+_PHRASES = {
+    SampleStatus.SAMPLED: "not relaxed",
+    SampleStatus.TOO_CLOSE: "dropped: atoms too close",
+    SampleStatus.IMPLAUSIBLE: "dropped: implausible, like a stray H2",
+    SampleStatus.DUPLICATE: "the same as another sample",
+    SampleStatus.CONVERGED: "relaxed",
+    SampleStatus.NOT_CONVERGED: "relaxed up to the limit of steps",
+    SampleStatus.HIGHER_IN_ENERGY: "dropped: higher in energy",
+    SampleStatus.COLLAPSED: "collapsed when relaxed",
+    SampleStatus.IMPLAUSIBLE_ENERGY: "of an implausible energy",
+    SampleStatus.NOT_A_NUMBER: "without a finite energy",
+    SampleStatus.UNFINISHED: "not finished in time",
+    SampleStatus.FAILED: "failed with an error",
+}
+
+
+def describe_statuses(statuses: Iterable[str]) -> str:
+    """Return how many samples have each status, in words and the most common first.
+
+    Examples
+    --------
+    >>> describe_statuses(["duplicate", "converged", "duplicate"])
+    '3 samples: 2 the same as another sample, 1 relaxed'
+    """
+    counts = Counter(map(str, statuses))
+    parts = [f"{count} {_PHRASES[SampleStatus(one)]}" for one, count in counts.most_common()]
+    number = sum(counts.values())
+    return f"{number} sample{'s' * (number != 1)}: {', '.join(parts)}"

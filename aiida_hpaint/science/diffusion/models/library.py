@@ -14,6 +14,7 @@ from pathlib import Path
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.files import models_folder
+from aiida_hpaint.science.wording import suggest
 
 _PART = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _NAME = re.compile(f"{_PART}(/{_PART})?")
@@ -51,6 +52,17 @@ def read_cards() -> tuple[list[ModelCard], list[CheckpointError]]:
         except CheckpointError as error:
             errors.append(error)
     return cards, errors
+
+
+def list_model_names() -> list[str]:
+    """Return the names of all models: bundled, stored on this machine, and published."""
+    folders = (_bundled(), models_folder())
+    here = [
+        str(card.relative_to(folder).with_suffix(""))
+        for folder in folders
+        for card in _cards(folder)
+    ]
+    return [*here, *(name for name in PUBLISHED if name not in here)]
 
 
 def find_model(name: str) -> Path:
@@ -94,7 +106,7 @@ def _at(path: Path, name: str) -> Path:
     bundled = ", ".join(path.stem for path in _cards(_bundled()))
     raise CheckpointError(
         f"no model '{name}': neither a bundled model ({bundled}) nor one in {models_folder()} nor "
-        f"a file {weights}; see `aiida-hpaint models list`"
+        f"a file {weights}; see `aiida-hpaint models list`.{suggest(name, list_model_names())}"
     )
 
 

@@ -1,0 +1,75 @@
+"""The progress of campaigns and restorations as values of JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+    from aiida_hpaint.campaigns.state import CampaignState
+
+
+def list_work() -> dict[str, Any]:
+    """Return all campaigns, and the last restorations, with their states."""
+    from aiida_hpaint.campaigns.group import list_campaigns
+    from aiida_hpaint.campaigns.state import read_campaign_state
+    from aiida_hpaint.workflows.restore.progress import find_restorations
+
+    states = [read_campaign_state(group, with_jobs=False) for group in list_campaigns()]
+    return {
+        "campaigns": [read_campaign(state) for state in states],
+        "restorations": [_read_process(node) for node in find_restorations()],
+    }
+
+
+def read_campaign(state: CampaignState) -> dict[str, Any]:
+    """Return the state of a campaign: its hosts by their state, jobs, failures, seconds left."""
+    counts = {"total": state.total, "done": state.done, "failed": state.failed}
+    return {**asdict(state), **counts}
+
+
+def read_restoration(node: ProcessNode) -> dict[str, Any]:
+    """Return the state of a restoration, stage by stage."""
+    from aiida_hpaint.workflows.restore.progress import (
+        get_chunk_count,
+        list_planned_stages,
+        list_stage_states,
+    )
+    from aiida_hpaint.workflows.validate.results import count_dft_progress
+
+    states = list_stage_states(node)
+    stages = [
+        {
+            "stage": stage,
+            "begun": sum(state.stage == stage for state in states),
+            "done": sum(state.stage == stage and state.is_over for state in states),
+            "chunks": get_chunk_count(node),
+        }
+        for stage in list_planned_stages(node)
+    ]
+    problems = [
+        {"stage": state.stage, "chunk": state.chunk, "reason": state.problem}
+        for state in states
+        if state.problem
+    ]
+    dft = count_dft_progress(node)
+    return {
+        **_read_process(node),
+        "stages": stages,
+        "problems": problems,
+        "dft": None if dft is None else {"done": dft[0], "total": dft[1]},
+    }
+
+
+def _read_process(node: ProcessNode) -> dict[str, Any]:
+    return {
+        "pk": node.pk,
+        "uuid": str(node.uuid),
+        "label": node.label,
+        "begun": node.ctime.isoformat(),
+        "hosts": len(node.inputs.graph_inputs.hosts),
+        "state": node.process_state.value if node.process_state else None,
+        "exit_status": node.exit_status,
+    }
