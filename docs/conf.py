@@ -27,13 +27,14 @@ release = version = aiida_hpaint.__version__
 
 extensions = [
     "myst_parser",
+    "command_reference",
+    "mathml",
     "recipe_table",
     "settings_table",
+    "unrendered_markup",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
-    "sphinx_click",
     "sphinx_copybutton",
 ]
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
@@ -48,5 +49,6 @@ napoleon_use_ivar = True
 copybutton_prompt_text = r">>> |\$ "
 copybutton_prompt_is_regexp = True
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"aiida-hpaint {release}"

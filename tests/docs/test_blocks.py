@@ -1,0 +1,91 @@
+"""Blocks of all pages: Python compiles and imports what there is, commands have their options."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from aiida_hpaint.cli import main
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    page
+    for page in sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+    if "_build" not in page.parts
+]
+FENCE = re.compile(
+    r"^( *)(?:```+|:::+)(?:\{code-block\} )?(\w+)\n(.*?)^\1(?:```+|:::+)$", re.M | re.S
+)
+
+
+def find_blocks(page: Path, language: str) -> Iterator[str]:
+    for indent, found, text in FENCE.findall(page.read_text("utf-8")):
+        if found == language:
+            yield re.sub(f"^{indent}", "", text, flags=re.M)
+
+
+def find_commands() -> Iterator[tuple[str, list[str]]]:
+    """The commands of aiida-hpaint in all console blocks and in those of the README."""
+    for page in PAGES:
+        text = "\n".join(find_blocks(page, "console")).replace("\\\n", " ")
+        if page.name == "README.md":
+            text = re.sub("^    ", "$ ", page.read_text("utf-8"), flags=re.M)
+        for line in text.splitlines():
+            if match := re.match(r"\$ (?:\w+=\S+ )*aiida-hpaint (.*)", line):
+                words = shlex.split(match[1].partition("|")[0], comments=True)
+                yield page.relative_to(ROOT).as_posix(), [w for w in words if w not in (">", "2>")]
+
+
+def parse(words: list[str]) -> None:
+    """Parse a command as click does, without looking at the files that it names."""
+    command: click.Command = main
+    context = click.Context(main, info_name="aiida-hpaint")
+    while isinstance(command, click.Group):
+        rest = command.make_parser(context).parse_args(list(words))[1]
+        if not rest or rest[0].startswith("-"):
+            return
+        name, *words = rest
+        found = command.get_command(context, name)
+        assert found is not None, f"there is no command {name}"
+        command, context = found, click.Context(found, info_name=name, parent=context)
+    command.make_parser(context).parse_args(list(words))
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    find_commands(),
+    ids=lambda one: one if isinstance(one, str) else " ".join(one),
+)
+def test_commands_of_pages_have_their_options(page: str, words: list[str]) -> None:
+    parse(words)
+
+
+@pytest.mark.usefixtures("profile")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_python_of_pages_compiles_and_imports_what_there_is(page: Path) -> None:
+    for block in find_blocks(page, "python"):
+        # Fragments of classes are indented below a comment that says where they belong.
+        is_fragment = re.match(r"(#.*\n)+ +", block)
+        text = f"if True:\n{block}" if is_fragment else textwrap.dedent(block)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("aiida_hpaint"):
+                module = importlib.import_module(str(node.module))
+                for alias in node.names:
+                    if not hasattr(module, alias.name):
+                        importlib.import_module(f"{node.module}.{alias.name}")
+
+
+def test_the_parser_refuses_what_there_is_not() -> None:
+    with pytest.raises(click.UsageError):
+        parse(["restore", "host.cif", "--no-such-option"])
+    with pytest.raises(AssertionError):
+        parse(["restor", "host.cif"])
+    assert sum(1 for _ in find_commands()) > 80
