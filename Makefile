@@ -64,6 +64,10 @@ test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorat
 test-numerics: $(STAMP) ## run the numerical tests as on other processors (.ci/code_paths)
 	@bash .ci/numerics $(BIN)/python $(PYTEST_ARGS)
 
+.PHONY: soak
+soak: $(STAMP) ## ten minutes of campaigns with faults at random times; SOAK="--minutes 600 --seed 3"
+	$(BIN)/python benchmarks/soak.py $(or $(SOAK),--minutes 10)
+
 .PHONY: fuzz
 fuzz: $(STAMP) ## read 20,000 damaged files; HPAINT_FUZZ sets their number
 	HPAINT_FUZZ=$${HPAINT_FUZZ:-20000} $(BIN)/python -m pytest tests/security/test_damaged_files.py $(PYTEST_ARGS)

@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from postgresql import Server
 
 CHEAP = Path(__file__).parents[1] / "tests" / "faults" / "plugins"
 """Folder of a package that registers the potential `harmonic`, as any package can."""
@@ -59,12 +59,19 @@ def main() -> None:
     """Measure, print and write."""
     options = parse_options()
     folder = Path(tempfile.mkdtemp(prefix="hpaint-campaign-"))
+    server = Server(folder) if options.postgresql else None
     os.environ |= {"AIIDA_PATH": str(folder), "OMP_NUM_THREADS": "1"}
     os.environ.pop("AIIDA_PROFILE", None)
     try:
+        if server is not None:
+            server.start()
+            verdi = Path(sys.executable).parent / "verdi"
+            server.make_profile("campaign", verdi, folder / "repository")
         found = run_campaign(folder, options)
     finally:
         run_command(folder, "daemon", "stop", program="verdi")
+        if server is not None:
+            server.stop()
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     text = json.dumps(found, indent=2)
@@ -81,6 +88,9 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--chunk-sites", type=int, default=5000)
     parser.add_argument("--max-jobs", type=int, default=2)
     parser.add_argument("--output", type=Path)
+    parser.add_argument(
+        "--postgresql", action="store_true", help="store in PostgreSQL, not in SQLite"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the profile")
     return parser.parse_args()
 
@@ -161,8 +171,8 @@ def compute_costs_per_host(
     }
 
 
-def write_hosts(folder: Path, count: int) -> None:
-    """Write CIFs of fcc crystals of two metals, all different."""
+def write_hosts(folder: Path, count: int, shift: float = 0.0) -> None:
+    """Write CIFs of fcc crystals of two metals, all different; a shift (Å) makes other ones."""
     import numpy as np
 
     from aiida_hpaint.science.structures import StructureBatch, write_cif
@@ -173,7 +183,7 @@ def write_hosts(folder: Path, count: int) -> None:
     sites = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     for index in range(count):
         first, second = pairs[index % len(pairs)]
-        constant = 3.7 + 0.5 * (index // len(pairs)) / max(1, count // len(pairs))
+        constant = 3.7 + shift + 0.5 * (index // len(pairs)) / max(1, count // len(pairs))
         host = StructureBatch(
             labels=(f"{first}{second}-{index:05d}",),
             cells=constant * np.eye(3)[None],
@@ -279,37 +289,46 @@ def _is_ours(process: psutil.Process) -> bool:
 
 def measure_sizes(folder: Path) -> dict[str, int]:
     """Return the bytes of the database and of the repository."""
-    database = sum(path.stat().st_size for path in folder.rglob("database.sqlite*"))
+    kinds = ("database.sqlite*", "postgresql/base/*/*", "postgresql/pg_wal/*")
+    paths = [path for kind in kinds for path in folder.rglob(kind) if path.is_file()]
+    database = sum(path.stat().st_size for path in paths)
     containers = [path for path in folder.rglob("container") if path.is_dir()]
     files = [p for container in containers for p in container.rglob("*") if p.is_file()]
     return {"database": database, "repository": sum(path.stat().st_size for path in files)}
 
 
 def inspect_database(folder: Path) -> dict[str, Any]:
-    """Count nodes and links, and measure attributes of the processes."""
-    (path,) = folder.rglob("database.sqlite")
-    base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-    def one(query: str) -> int:
-        return int(base.execute(query).fetchone()[0] or 0)
-
-    graphs = "from db_dbnode where node_type like 'process.workflow.work%graph%'"
-    kinds = base.execute("select node_type, count(*) from db_dbnode group by 1 order by 2 desc")
-    controller = "from db_dbnode where attributes like '%CampaignWorkChain%'"
-    nodes, links = one("select count(*) from db_dbnode"), one("select count(*) from db_dblink")
-    chunks = one(f"select count(*) {graphs}")
-    return {
-        "chunks": chunks,
-        "nodes": nodes,
-        "links": links,
-        "nodes_per_chunk": round(nodes / max(1, chunks), 1),
-        "links_per_chunk": round(links / max(1, chunks), 1),
-        "kinds": {kind.strip(".").split(".")[-1]: count for kind, count in kinds},
-        "graph_attributes_bytes": one(f"select max(length(attributes)) {graphs}"),
-        "controller_attributes_bytes": one(f"select max(length(attributes)) {controller}"),
-        "largest_attributes_bytes": one("select max(length(attributes)) from db_dbnode"),
-        "largest_extras_bytes": one("select max(length(extras)) from db_dbnode"),
-    }
+    """Count nodes and links, and measure attributes of the processes, in either database."""
+    script = (
+        "from aiida import load_profile; load_profile()\n"
+        "import json\n"
+        "from aiida.manage import get_manager\n"
+        "from sqlalchemy import text\n"
+        "session = get_manager().get_profile_storage().get_session()\n"
+        "def one(query): return int(session.execute(text(query)).scalar() or 0)\n"
+        "size = 'max(length(cast({} as text)))'\n"
+        "attributes, extras = size.format('attributes'), size.format('extras')\n"
+        "graphs = \"from db_dbnode where node_type like 'process.workflow.work%graph%'\"\n"
+        "control = \"from db_dbnode where cast(attributes as text) like '%CampaignWorkChain%'\"\n"
+        "kinds = 'select node_type, count(*) from db_dbnode group by 1 order by 2 desc'\n"
+        "print('FOUND', json.dumps({\n"
+        "    'chunks': one(f'select count(*) {graphs}'),\n"
+        "    'nodes': one('select count(*) from db_dbnode'),\n"
+        "    'links': one('select count(*) from db_dblink'),\n"
+        "    'kinds': {k.strip('.').split('.')[-1]: n for k, n in session.execute(text(kinds))},\n"
+        "    'graph_attributes_bytes': one(f'select {attributes} {graphs}'),\n"
+        "    'controller_attributes_bytes': one(f'select {attributes} {control}'),\n"
+        "    'largest_attributes_bytes': one(f'select {attributes} from db_dbnode'),\n"
+        "    'largest_extras_bytes': one(f'select {extras} from db_dbnode'),\n"
+        "}))\n"
+    )
+    python = Path(sys.executable)
+    done = subprocess.run([python, "-c", script], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.split("FOUND")[1])
+    chunks = max(1, found["chunks"])
+    found["nodes_per_chunk"] = round(found["nodes"] / chunks, 1)
+    found["links_per_chunk"] = round(found["links"] / chunks, 1)
+    return found
 
 
 def measure_jobs(folder: Path) -> dict[str, Any]:
