@@ -149,6 +149,19 @@ _READING: tuple[Callable[[Any], Any], ...] = (
 )
 _HOSTS = (
     *_READING,
+    click.option(
+        "--replace",
+        metavar="SITES",
+        help="Sites to take out of each host and insert anew (as many, or what --add says): "
+        "elements, labels, numbers (#3-6) or H within 2.5 of N1, separated by commas.",
+    ),
+    click.option(
+        "--dilute",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="DISTANCE",
+        help="Repeat each host so that images of a site are this far apart, Å; --add is then the "
+        "number of sites in the supercell.",
+    ),
     click.option("--skip-bad", is_flag=True, help="Leave out hosts with problems."),
 )
 _RESTORATION: tuple[Callable[[Any], Any], ...] = (

@@ -24,6 +24,8 @@ _PATHS = {
     "candidates": "candidates",
     "disorder": "hosts.disorder",
     "trust": "hosts.trust",
+    "replace": "hosts.replace",
+    "dilute": "hosts.dilute",
 }
 """Options that replace one setting, and its path."""
 
@@ -84,14 +86,14 @@ def collect_overrides(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_host_settings(flags: Mapping[str, Any]) -> HostSettings:
-    """Return the settings of reading hosts that --disorder, --budget and --trust give.
+    """Return the settings of reading hosts: --disorder, --budget, --trust and --replace.
 
     Raises
     ------
     ValueError
         If one of them is wrong.
     """
-    given = {key: flags.get(key) for key in ("disorder", "trust", "budget")}
+    given = {key: flags.get(key) for key in ("disorder", "trust", "budget", "replace", "dilute")}
     values = collect_overrides(given).get("hosts", {})
     try:
         return HostSettings.model_validate(values)

@@ -32,13 +32,14 @@ numbers by their score, and gives the margin of the first.
 Formation energies are relative to competing phases, relaxed with the same potential: prototypes of
 the elements and of simple compounds, and the structures of --phases.
 
-The folder gets counts.json, counts.csv, and the lowest structure with the most likely number.
+The folder gets counts.json, counts.csv, and the lowest structure with the most likely number; for
+Li, Na, K, Mg and other ions of batteries voltages.csv, too, the curve against the metal.
 
 \b
 Examples:
   aiida-hpaint count host.cif
   aiida-hpaint count host.cif --max 12 --phases oxides/*.cif --phases hydroxides.extxyz
-  aiida-hpaint count host.cif --element Li --max 4
+  aiida-hpaint count host.cif --element Li --max 4 --set restoration.relax_all.cell=free
   aiida-hpaint count host.cif --mu -1.2 --mu -0.3 --set error_rates.charge=0.1
   aiida-hpaint count host.cif --no-aiida
 """
@@ -243,7 +244,9 @@ def make_counts_table(found: Mapping[str, Any]) -> Table:
 
 
 def describe_counts(found: Mapping[str, Any]) -> str:
-    """Return the conclusion of the table as text."""
+    """Return the conclusion of the table as text, for ions of metals with their voltages."""
+    from aiida_hpaint.science.counting.voltages import describe_plateaus
+
     best, element = found["best"], found["element"]
     conclusion = f"{best} {element} missing" if best else f"No {element} is missing"
     lines = [f"{conclusion} (margin of the score: {found['margin']:.3f})."]
@@ -251,6 +254,8 @@ def describe_counts(found: Mapping[str, Any]) -> str:
         lines.append(f"Check the table: {found['contradiction']}.")
     if best and best == max(row["count"] for row in found["counts"]):
         lines.append("It is the largest number that was tried: try more with --max.")
+    if voltages := describe_plateaus(found):
+        lines.append(f"{voltages}.")
     return "\n".join(lines)
 
 
@@ -261,12 +266,15 @@ def _write(
     folder: Path,
 ) -> None:
     from aiida_hpaint.science.counting.results import format_counts_csv
+    from aiida_hpaint.science.counting.voltages import find_plateaus, format_voltages_csv
     from aiida_hpaint.science.outputs import open_staging
     from aiida_hpaint.science.structures import write_restored
 
     with open_staging(folder) as staging:
         (staging / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         (staging / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
+        if find_plateaus(found):
+            (staging / "voltages.csv").write_text(format_voltages_csv(found), encoding="utf-8")
         if structure is not None:
             write_restored(structure, staging, make_safe_name(found["host"]), host=host)
 

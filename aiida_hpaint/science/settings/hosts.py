@@ -11,7 +11,7 @@ from aiida_hpaint.science.settings.base import Settings
 
 
 class HostSettings(Settings):
-    """How hosts are read: what is made of disorder, and which statement about H is believed."""
+    """How hosts are read: what is made of disorder, what is believed, what is taken out."""
 
     disorder: str = Field(
         "majority",
@@ -27,6 +27,20 @@ class HostSettings(Settings):
         None,
         description="what to believe in contradictions: labels (and other statements about single "
         "sites), the formula, or the number that is given to add; null: such a record is refused",
+    )
+
+    replace: str | None = Field(
+        None,
+        description="sites that are taken out of the host and inserted anew: elements, labels, "
+        "numbers (#3-6), or those near a place (H within 2.5 of N1), separated by commas; null: "
+        "none",
+    )
+
+    dilute: float | None = Field(
+        None,
+        gt=0,
+        description="distance of periodic images of a site, Å, for which hosts are repeated; the "
+        "numbers to add are of the supercell then; null: the cell of the file",
     )
 
     @field_validator("disorder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -19,10 +19,12 @@ from aiida_hpaint.science.structures.doubts import note_doubts
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.structures.file_limits import guard_reading
-from aiida_hpaint.science.structures.insertion import Insert, validate_insert
+from aiida_hpaint.science.structures.insertion import Insert, add_sites_to_one, validate_insert
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.reading.other_formats import iter_other_structures
 from aiida_hpaint.science.structures.records import Record
+from aiida_hpaint.science.structures.site_selection import REMOVED, take_out_sites
+from aiida_hpaint.science.structures.supercell import make_dilute
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -151,6 +153,8 @@ def prepare_hosts(
         host = _checked(found.outcome, limits)
         if isinstance(host, HostError) or not host.placed[0]:
             return host
+        if settings.replace is not None or settings.dilute is not None:
+            return _add_to_changed(host, settings, counts, limits)
         try:
             with guard_reading(host.labels[0]):
                 host = note_doubts(host)
@@ -165,9 +169,42 @@ def prepare_hosts(
 def iter_hosts(
     sources: HostSource | Iterable[HostSource], settings: HostSettings = DEFAULT_HOST_SETTINGS
 ) -> Iterator[HostOutcome]:
-    """Yield each structure of the sources as a batch of one, or its error, without checks."""
+    """Yield each structure of the sources as a batch of one, or its error, without checks.
+
+    Sites that the settings replace are left out.
+    """
     for found in _find_hosts(sources, settings):
-        yield found.outcome
+        outcome = found.outcome
+        if settings.replace is not None and isinstance(outcome, StructureBatch):
+            try:
+                outcome = take_out_sites(outcome, settings.replace)
+            except HostError as error:
+                outcome = error
+        yield outcome
+
+
+def _add_to_changed(
+    host: StructureBatch,
+    settings: HostSettings,
+    counts: Mapping[str, int] | None,
+    limits: HostLimits,
+) -> HostOutcome:
+    """Take sites out of a host and repeat it, and add as many to insert, or what is given."""
+    try:
+        if settings.replace is not None:
+            host = take_out_sites(host, settings.replace)
+        counts = counts or host.metadata[0].get(REMOVED)
+        if settings.dilute is not None:
+            host = make_dilute(host, settings.dilute)
+            if counts is None:
+                raise make_host_error(
+                    host.labels[0],
+                    "a file says what its own cell lacks, not a larger one",
+                    "With --dilute give the number of sites in the supercell, like --add H:1",
+                )
+        return _checked(add_sites_to_one(host, counts or {}, limits), limits)
+    except HostError as error:
+        return error
 
 
 def _find_hosts(
