@@ -20,7 +20,8 @@ def find_multiples(cell: FloatArray, distance: float) -> IntArray:
     Lattice planes are then that far apart in all three directions, and so are all images.
     """
     spacings = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    return np.maximum(1, np.ceil(distance / spacings - _ROUNDING)).astype(np.int64)
+    repeats = np.ceil(distance / spacings - _ROUNDING)
+    return np.asarray(np.maximum(1, repeats), dtype=np.int64)
 
 
 def make_dilute(one: StructureBatch, distance: float) -> StructureBatch:
