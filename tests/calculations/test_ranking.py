@@ -129,3 +129,30 @@ def test_hosts_whose_candidates_all_fail_are_not_restored(brucite: StructureBatc
     summary = ranked["summary"].get_dict()
     assert (summary["n_restored"], summary["without_candidate"]) == (1, [])
     assert list(summary["failing"]) == ["brucite"]
+
+
+def test_cells_that_relaxed_go_into_table_and_structures(samples: StructureBatch) -> None:
+    stretched = replace(
+        samples,
+        cells=samples.cells * 1.02,
+        history=({"stage": "relax_all", "settings": {"moving": "all", "cell": "free"}},),
+    )
+    relaxed = stretched.with_scalars(
+        energy=[-6.5, -7.0, -3.0],
+        energy_sampled=[0.0] * 3,
+        energy_fixed_cell=[-6.0, -6.8, np.nan],
+        max_force=[0.01] * 3,
+        max_stress=[0.1, 0.2, np.nan],
+        steps=[3] * 3,
+        status=["converged", "converged", "failed"],
+    )
+    hosts, finish = StructureBatchData(hosts_of(samples)), FinishInputs(checks=None)
+    chunk = StructureBatchData(relaxed)
+    found = ranking.rank_samples(hosts, finish=Dict(finish.model_dump()), chunk_0000=chunk)
+    rows = list(csv.DictReader(io.StringIO(found["table"].get_content())))
+    changes = [row["volume_change"] for row in rows]
+    assert [float(text) for text in changes if text] == [pytest.approx(100 * (1.02**3 - 1))] * 2
+    assert [row["max_stress"] for row in rows if row["max_stress"]] == ["0.1", "0.2"]
+    (picked,) = ranking.pick_structures(found["samples"]).values()
+    np.testing.assert_allclose(picked.cell, relaxed.cells[1])
+    assert picked.base.attributes.get("hpaint")["volume_change"] == pytest.approx(6.1208)

@@ -45,6 +45,15 @@ def test_chosen_structures_say_what_they_are(ranked: StructureBatch) -> None:
     assert chosen["host_00000_reference"].label == "a-1"
 
 
+def test_dft_starts_from_the_cell_of_the_candidate(ranked: StructureBatch) -> None:
+    from aiida_hpaint.calculations.validation import make_dft_structures
+
+    relaxed = replace(ranked, cells=ranked.cells * np.array([1.0, 1.1, 1.0])[:, None, None])
+    starts = make_dft_structures(relaxed, None, None, 0.0)
+    for key, row in (("host_00000_rank_000", 0), ("host_00000_rank_001", 1)):
+        np.testing.assert_allclose(starts[key].cell, relaxed.cells[row])
+
+
 def test_the_lowest_by_dft_of_each_host_is_kept(ranked: StructureBatch) -> None:
     from aiida.orm import Dict, StructureData
 

@@ -79,6 +79,7 @@ def test_the_cell_of_the_answer_has_relaxed_and_all_that_is_said_fits(
     # Energy and cell belong together in the cell of the file, too.
     atoms = EMT().get_potential_energy(make_atoms(best))
     assert best.scalars["energy"][0] == pytest.approx(atoms, abs=1e-6)
+    assert "cells relaxed" in ", ".join(best.metadata[0]["confidence"]["reasons"])
     unranked = restoration.samples.scalars["rank"] < 0
     assert np.isnan(restoration.samples.scalars["volume_change"][unranked]).all()
     assert restoration.in_host is not None

@@ -9,6 +9,7 @@ import numpy as np
 from aiida_hpaint.science.confidence.evidence import Evidence, collect_evidence
 from aiida_hpaint.science.confidence.model import load_confidence_model
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import has_relaxed_cells
 
 __all__ = ["add_confidence", "describe_confidence", "list_reasons"]
 
@@ -39,6 +40,7 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
     """
     rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
     model = load_confidence_model()
+    relaxes = has_relaxed_cells(samples)
     confidence = np.full(len(samples), np.nan)
     metadata = list(samples.metadata)
     of_host = samples.scalars["host"]
@@ -48,7 +50,10 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
         answer = int(np.flatnonzero(members == index)[0])
         evidence = collect_evidence(samples[members], host, answer)
         confidence[index] = model.estimate(evidence)
-        found = {"reasons": list_reasons(evidence), "evidence": asdict(evidence)}
+        reasons = list_reasons(evidence)
+        if relaxes:
+            reasons.append("cells relaxed, unlike those of the calibration")
+        found = {"reasons": reasons, "evidence": asdict(evidence)}
         metadata[index] = {**metadata[index], "confidence": found}
     return replace(samples, metadata=tuple(metadata)).with_scalars(confidence=confidence)
 
