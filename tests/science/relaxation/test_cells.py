@@ -14,8 +14,8 @@ from ase.units import GPa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aiida_hpaint.science.preflight import check_tools
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import load_tools
 from aiida_hpaint.science.relaxation import PotentialError, relax
 from aiida_hpaint.science.relaxation.cells import CellVariables
 from aiida_hpaint.science.relaxation.potentials import wrap_calculator
@@ -203,9 +203,9 @@ def test_a_missing_stress_is_said_before_any_work(
 
     monkeypatch.setattr(potentials, "get_potential", lambda _: Silent(emt))
     without = {"sampling": None, "relax_inserted": None}
-    load_tools(load_protocol("fast", without))
+    check_tools(None, load_protocol("fast", without))
     with pytest.raises(PotentialError, match="computes no stress"):
-        load_tools(load_protocol("fast", {**without, "relax_all": {"cell": "free"}}))
+        check_tools(None, load_protocol("fast", {**without, "relax_all": {"cell": "free"}}))
 
 
 def test_cells_relax_where_all_sites_move_only() -> None:
