@@ -76,6 +76,7 @@ class GraphWorkChain(CrashSafeWorkChain):
                 graph = self.build_graph()
             except ValueError as error:
                 return self._end("ERROR_INVALID_INPUTS", str(error))
+            graph.name = self.node.label or graph.name
             graph.check_before_run()
             inputs = graph.to_engine_inputs({"call_link_label": _GRAPH})
             child = self.submit(DurableEngine, inputs)

@@ -45,8 +45,8 @@ def find_part_code(codes: Any, status: str, message: str) -> Any:
 def judge(outputs: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the name and message of the exit code for the outputs of a graph; None for success.
 
-    A restoration has counts of failed hosts in its `summary`, other graphs have `reports` of their
-    parts.
+    A restoration has counts of failed hosts in its `summary`, a validation `reports` of its parts,
+    a benchmark `samples`.
     """
     reports = list(_find_reports(outputs.get("reports", {})))
     summary = outputs["summary"].get_dict() if "summary" in outputs else {}
@@ -59,13 +59,21 @@ def judge(outputs: Mapping[str, Any]) -> tuple[str, str] | None:
         failed = len(lost)
         reasons = {str(report.get("message", "")): 1 for report in lost}
     if not failed:
-        return None
+        return _judge_samples(outputs.get("samples"))
     reason = max(reasons, key=lambda one: reasons[one], default="see the reports")
     jobs = sum(report.get("jobs", 0) for report in reports)
     if jobs and jobs == sum(report.get("failures", 0) for report in reports):
         return _NONE, f"none of {jobs} jobs succeeded: {reason}"
     name = _ALL if failed == total else _SOME
     return name, f"{failed} of {total} {what} failed: {reason}"
+
+
+def _judge_samples(samples: Any) -> tuple[str, str] | None:
+    """Return the exit code of a graph, such as a benchmark, whose samples have all failed."""
+    statuses = {} if samples is None else samples.base.attributes.get("statuses", {})
+    if set(statuses) != {"failed"}:
+        return None
+    return _ALL, f"all {statuses['failed']} samples failed"
 
 
 def _find_reports(values: Any) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from aiida_hpaint.science.structures import StructureBatch
+
 pytestmark = pytest.mark.usefixtures("profile")
 
 
@@ -49,6 +51,15 @@ def test_a_validation_says_what_it_reached() -> None:
     found = judge({"reports": {"a": report("converged"), "b": report("failed")}})
     assert found == ("ERROR_SOME_FAILED", "1 of 2 structures failed: pw.x stopped")
     assert judge({}) is None
+
+
+def test_a_benchmark_whose_samples_all_failed_says_so(samples: StructureBatch) -> None:
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.workflows.engine.verdict import judge
+
+    assert judge({"samples": StructureBatchData(samples).store()}) is None
+    lost = StructureBatchData(samples.with_scalars(status=["failed"] * 3)).store()
+    assert judge({"samples": lost}) == ("ERROR_ALL_FAILED", "all 3 samples failed")
 
 
 def test_each_status_of_a_part_has_its_exit_code() -> None:
