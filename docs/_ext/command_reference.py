@@ -6,6 +6,7 @@ Help is text for a terminal, so that nothing in it is taken for markup but `code
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,16 +16,19 @@ from docutils.parsers.rst import Directive
 
 from aiida_hpaint.cli import main
 
+_COMMON = ("quiet", "verbose", "help")
+"""Parameters of all commands, which are listed once."""
+
 
 class CommandReference(Directive):
     """Sections of all commands: usage, description, examples and options."""
 
     def run(self) -> list[nodes.Node]:
         """Return a section for each command, and sections in those of groups."""
-        root = click.Context(main, info_name="aiida-hpaint")
+        root = click.Context(main, info_name="aiida-hpaint", **main.context_settings)
         common = nodes.section(ids=["cmd-common"], names=["common options"])
         common += nodes.title(text="Options of aiida-hpaint itself")
-        common += _list_options(main, root)
+        common += _list_options(main, root, skipped=())
         return [common, *_list_sections(main, root)]
 
 
@@ -52,13 +56,16 @@ def _describe(text: str) -> Iterator[nodes.Node]:
         lines = paragraph.split("\n")[1:]
         if lines and lines[0].rstrip().endswith(":") and not lines[0].startswith(" "):
             yield nodes.paragraph("", "", *_mark_code(lines.pop(0)))
-        yield _make_block("\n".join(lines))
+        yield _make_block(textwrap.dedent("\n".join(lines)))
 
 
-def _list_options(command: click.Command, context: click.Context) -> nodes.definition_list:
+def _list_options(
+    command: click.Command, context: click.Context, skipped: tuple[str, ...] = _COMMON
+) -> nodes.definition_list:
     found = nodes.definition_list()
     for option in command.get_params(context):
-        if record := option.get_help_record(context):
+        record = option.get_help_record(context)
+        if record and option.name not in skipped:
             item = nodes.definition_list_item()
             item += nodes.term("", "", nodes.literal(text=record[0]))
             item += nodes.definition("", nodes.paragraph("", "", *_mark_code(record[1])))
