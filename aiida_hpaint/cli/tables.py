@@ -22,10 +22,6 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
-from aiida_hpaint.science.structures.cell_changes import (
-    describe_cell_change,
-    is_same_cell,
-)
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
@@ -143,13 +139,7 @@ def describe_confidences(results: list[HostResult], with_sure: bool = True) -> l
 
 def describe_cells(results: list[HostResult]) -> list[str]:
     """Return one line for each host whose cell relaxed: what became of it."""
-    return [
-        f"{result.label}: {describe_cell_change(result.host.cells[0], result.best.cells[0])}"
-        for result in results
-        if result.best is not None
-        and result.host is not None
-        and not is_same_cell(result.host.cells[0], result.best.cells[0])
-    ]
+    return [f"{result.label}: {result.cell_change}" for result in results if result.cell_change]
 
 
 def describe_notices(results: list[HostResult]) -> list[str]:

@@ -23,6 +23,7 @@ from aiida_hpaint.science.plausibility.answers import make_answer
 from aiida_hpaint.science.plausibility.check_answers import check_answer
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.relaxation.potentials import wrap_calculator
+from aiida_hpaint.science.report.host_results import group_rows_by_host
 from aiida_hpaint.science.restoration import relax_reference
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures import add_sites, from_ase, read_hosts
@@ -210,14 +211,9 @@ def test_the_change_of_a_cell_in_words() -> None:
     assert describe_cell_change(before, before) == "volume +0.0 %"
 
 
-def test_a_table_has_the_change_of_volume(restoration: Restoration) -> None:
-    tables: Any = pytest.importorskip("aiida_hpaint.cli.tables", reason="needs aiida-core")
-    from aiida_hpaint.science.report.host_results import group_rows_by_host
-
-    results = group_rows_by_host(restoration.samples, restoration.hosts, restoration.in_host)
-    (line,) = tables.describe_cells(results)
+def test_output_and_report_say_what_became_of_the_cell(restoration: Restoration) -> None:
+    (result,) = group_rows_by_host(restoration.samples, restoration.hosts, restoration.in_host)
     change = restoration.best.scalars["volume_change"][0]
-    assert f"volume {change:+.1f} %" in line
-    table = tables.make_host_table(results)
-    titles = [str(column.header) for column in table.columns]
-    assert list(table.columns[titles.index("volume\n%")].cells) == [f"{change:+.1f}"]
+    assert f"volume {change:+.1f} %" in result.cell_change
+    tables: Any = pytest.importorskip("aiida_hpaint.cli.tables", reason="needs aiida-core")
+    assert tables.describe_cells([result]) == [f"{result.label}: {result.cell_change}"]

@@ -63,6 +63,8 @@ def describe_host(result: HostResult) -> dict[str, Any]:
     return {
         **found,
         **{name: _read(best.scalars.get(name)) for name in scalars},
+        "volume_change": _read(best.scalars.get("volume_change")),
+        "cell_change": result.cell_change or None,
         "reasons": known.get("reasons", []),
         "evidence": known.get("evidence"),
         "failed_checks": result.failed,

@@ -75,6 +75,7 @@ def collect_content(
         "label": result.label,
         "name": name,
         "inserted": result.inserted,
+        "cell_change": result.cell_change,
         "formula": format_formula(result.samples[0] if best is None else best.structure),
         "verdict": judge_host(result),
         "samples": describe_samples(result),

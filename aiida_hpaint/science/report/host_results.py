@@ -11,6 +11,7 @@ from aiida_hpaint.science.confidence import format_confidence
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import describe_cell_change, is_same_cell
 from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.insertion import ISOTOPE
@@ -57,6 +58,14 @@ class HostResult:
     def is_restored(self) -> bool:
         """Whether there is a candidate that passes the checks."""
         return bool(self.best is not None and find_answers(self.best)[0])
+
+    @property
+    def cell_change(self) -> str:
+        """What became of the cell of the best candidate; empty where it was fixed."""
+        if self.best is None or self.host is None:
+            return ""
+        before, after = self.host.cells[0], self.best.cells[0]
+        return "" if is_same_cell(before, after) else describe_cell_change(before, after)
 
     @property
     def confidence(self) -> str:
