@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ase.build import bulk
+from click import ClickException
 
 from aiida_hpaint.science.relaxation import get_potential
 from aiida_hpaint.science.settings import PotentialSettings
@@ -32,14 +33,6 @@ def evaluate(path: str, batch: StructureBatch) -> Any:
     return get_potential(settings).evaluate(*arguments)
 
 
-def store(path: Path) -> Any:
-    from aiida.orm import SinglefileData
-
-    node = SinglefileData(path)
-    node.label = path.name
-    return node.store()
-
-
 def compile_with(package: Any, code: Any) -> Any:
     from aiida.engine import run_get_node
     from aiida.orm import Str
@@ -49,17 +42,27 @@ def compile_with(package: Any, code: Any) -> Any:
     return run_get_node(CompileCalculation, code=code, potential=package, device=Str("cpu"))[1]
 
 
-def test_what_is_no_package_is_not_compiled(tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.usefixtures("daemon")
+def test_what_is_no_package_is_not_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("nequip")
     from aiida_hpaint.calculations.compile import find_compiled
+    from aiida_hpaint.cli.setup.potential import compile_for_code
+    from aiida_hpaint.science.relaxation.potentials.fetching import fetch_potential
     from aiida_hpaint.workflows.engine.codes import get_default_code
+    from aiida_hpaint.workflows.restore.model_files import store_potential
 
-    (tmp_path / "broken.nequip.zip").write_bytes(b"no package")
-    package = store(tmp_path / "broken.nequip.zip")
-    node = compile_with(package, get_default_code())
-    assert node.exit_status == 300
-    assert "nothing was compiled: " in node.exit_message
-    assert find_compiled(package, get_default_code(), "cpu") is None
+    monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path / "models"))
+    (tmp_path / "broken").write_bytes(b"no package")
+    fetch_potential("nequip-oam-l", file=tmp_path / "broken")
+    code = get_default_code()
+    with pytest.raises(ClickException, match=r"nothing was compiled: .*verdi process report"):
+        compile_for_code(None, "nequip-oam-l", code.full_label, "cpu")
+    assert f"with {code.full_label}" in capsys.readouterr().out
+    _, package = store_potential(PotentialSettings(name="nequip-oam-l"))
+    assert find_compiled(package, code, "cpu") is None
 
 
 @pytest.mark.slow

@@ -86,11 +86,17 @@ def set_up_potential(
     choose_default_potential(info.name)
     click.echo(f"Default potential: {info.name}")
     if code:
-        _compile(obj["profile"], info.name, code, device)
+        compile_for_code(obj["profile"], info.name, code, device)
 
 
-def _compile(profile: str | None, name: str, label: str, device: str) -> None:
-    """Compile a potential by a job, unless it was, and say for what."""
+def compile_for_code(profile: str | None, name: str, label: str, device: str) -> None:
+    """Compile a fetched potential by a job, and say for what.
+
+    Raises
+    ------
+    ClickException
+        If it is not compiled, or the user stops waiting; the job then continues.
+    """
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
