@@ -71,8 +71,9 @@ def provenance(obj: dict[str, Any], pk: str, as_json: bool, graph: Path | None) 
 
 def _draw(records: Sequence[ProvenanceRecord], path: Path) -> None:
     from aiida_hpaint.queries import draw_provenance
+    from aiida_hpaint.science.outputs import replace_text
 
-    path.write_text(draw_provenance(records), encoding="utf-8")
+    replace_text(path, draw_provenance(records))
     click.echo(f"Wrote {path}")
 
 
