@@ -58,10 +58,12 @@ def print_table(table: Table) -> None:
     console = make_console()
     for column in table.columns:
         # Lines break between words alone; else rich would cut the longest ones.
-        cells = [line for cell in column.cells for line in str(cell).splitlines()]
-        longest = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
-        column.min_width = longest
-        column.no_wrap = column.no_wrap or longest >= max(map(cell_len, cells), default=0)
+        texts = (column.header, *column.cells)
+        lines = [line for text in texts for line in str(text).splitlines()]
+        widest = max(map(cell_len, lines), default=0)
+        longest = max((cell_len(word) for line in lines for word in line.split()), default=0)
+        column.no_wrap = column.no_wrap or longest >= widest
+        column.min_width = widest if column.no_wrap else longest
     width = console.width if sys.stdout.isatty() else _WIDTH
     needed = Measurement.get(console, console.options.update(max_width=1000), table).minimum
     console.width = max(width, needed)

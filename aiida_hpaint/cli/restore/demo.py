@@ -38,8 +38,11 @@ Examples:
 _SAME = 0.5
 """Largest difference in Å of cells and host sites, relaxed or not, of one measurement."""
 
-_SYMPREC = 0.05
-"""Distance in Å up to which sites are equivalent: relaxed sites are not exactly so."""
+_FAR = 0.5
+"""Distance in Å from which on an inserted site is another one than that published."""
+
+_SYMPREC = 0.01
+"""Distance in Å up to which published sites are equivalent."""
 
 
 @click.command(cls=RestorationCommand, help=_HELP)
@@ -80,7 +83,7 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
                 f"Symmetry: {row.result.label} comes out as {row.group}, "
                 f"published as {row.published}"
             )
-    matched = sum(bool(row.match) for row in rows)
+    matched = sum(bool(row.is_same) for row in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}, and as many with all sites relaxed.")
     process = None if node is None else Process(node.pk, node.uuid)
@@ -121,6 +124,11 @@ class ComparedHost:
     distance: float = float("nan")
     group: str = "-"
     published: str = "-"
+
+    @property
+    def is_same(self) -> bool | None:
+        """Whether they match, with H at the published sites as far as these can be compared."""
+        return None if self.match is None else self.match and not self.distance > _FAR
 
     @property
     def has_other_symmetry(self) -> bool:
@@ -169,9 +177,9 @@ def make_comparison_table(rows: Sequence[ComparedHost]) -> Table:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("host", no_wrap=True)
-    table.add_column("added")
-    table.add_column("H within\nÅ", justify="right")
-    for title in ("space group", "published", "match"):
+    table.add_column("added", no_wrap=True)
+    table.add_column("H off\nÅ", justify="right", no_wrap=True)
+    for title in ("space group", "published", "same"):
         table.add_column(title, no_wrap=True)
     words: dict[bool | None, str | Text] = {
         None: "-",
@@ -186,17 +194,23 @@ def make_comparison_table(rows: Sequence[ComparedHost]) -> Table:
             distance,
             row.group,
             row.published,
-            words[row.match],
+            words[row.is_same],
         )
     return table
 
 
 def _name_space_group(one: StructureBatch) -> str:
-    """Return the space group of one structure with all its sites, symbol and number."""
+    """Return the space group of one structure with all its sites, symbol and number.
+
+    That of an answer is known: it was made exactly symmetric.
+    """
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+    from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
     from aiida_hpaint.science.structures import to_pymatgen
 
+    if number := int(one.scalars.get("space_group", [0])[0]):
+        return f"{sg_symbol_from_int_number(number)} ({number})"
     found = SpacegroupAnalyzer(to_pymatgen(one)[0], symprec=_SYMPREC)
     return f"{found.get_space_group_symbol()} ({found.get_space_group_number()})"
 

@@ -26,13 +26,14 @@ def make_result(label: str, answer: StructureBatch) -> HostResult:
     return HostResult(label, answer, answer)
 
 
-@pytest.mark.parametrize("label", ["brucite", "brucite_amcsd"])
+@pytest.mark.parametrize("label", ["brucite", "brucite_db"])
 def test_a_host_is_compared_with_the_reference_its_name_begins_with(
     label: str, references: dict[str, StructureBatch]
 ) -> None:
     row = compare_with_reference(make_result(label, references["brucite"]), references)
     assert (row.match, row.distance) == (True, 0)
     assert row.group == row.published == "P-3m1 (164)"
+    assert row.is_same
     assert not row.has_other_symmetry
     assert "P-3m1 (164)" in list(make_comparison_table([row]).columns[3].cells)
 
@@ -46,6 +47,7 @@ def test_another_measurement_and_a_lost_symmetry_are_seen(
     moved = replace(brucite, cells=1.3 * brucite.cells, frac_coords=coords)
     row = compare_with_reference(make_result("brucite", moved), references)
     assert math.isnan(row.distance)
+    assert replace(row, match=True, distance=1.5).is_same is False
     assert row.has_other_symmetry
 
 
