@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.report.geometry import (
     list_displacements,
     list_hydrogen_bonds,
@@ -138,8 +139,9 @@ def _describe_candidate(result: HostResult, row: int) -> _Candidate:
         before = np.full_like(structure.frac_coords, np.nan)
         before[~one.inserted] = result.host.frac_coords[~result.host.inserted]
     above = 1000 * float(one.scalars["energy_above_best"][0])
-    energy = "lowest that passes" if row == 0 else f"{above:+.1f} meV/atom"
-    title = f"Candidate {row + 1} of {len(result.ranked)}: {energy}"
+    energy = "the lowest" if row == 0 else f"{above:+.1f} meV/atom"
+    fails = ", fails a check" if get_findings(one) else ""
+    title = f"Candidate {row + 1} of {len(result.ranked)}: {energy}{fails}"
     return _Candidate(crystal, structure, make_scene(structure, before, labels), title)
 
 

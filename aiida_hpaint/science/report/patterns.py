@@ -33,8 +33,8 @@ _FLAT = 0.03
 
 _RADIATIONS = (
     ("X-rays (Cu K\N{GREEK SMALL LETTER ALPHA}1)", Radiation("x-ray")),
-    ("Neutrons, as it is (H)", Radiation("neutron")),
-    ("Neutrons, deuterated (D)", Radiation("neutron", deuterated=True)),
+    ("Neutrons, H", Radiation("neutron")),
+    ("Neutrons, H replaced by D", Radiation("neutron", deuterated=True)),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -30,6 +30,11 @@ _ROUNDS = 6
 
 _DECIMALS = 3
 
+_CENTRES = (5, 14, 15, 16, 17, 32, 33, 34, 51, 52, 53)
+"""B, Si, P, S, Cl and heavier ones, which N, O and F surround in anions."""
+
+_CORNERS = (7, 8, 9)
+
 _TURNED = (22.0, 12.0)
 """Degrees by which the crystal is turned to the side and forward."""
 
@@ -56,6 +61,9 @@ class Scene:
         Where the source of the host has it, Å; NaN for inserted sites, or where that is not known.
     bonds, hydrogen_bonds : (B, 2), (K, 2)
         Pairs of atoms; of a hydrogen bond H comes first.
+    polyhedra
+        Coordination polyhedra of metals, and of centres of anions such as P: the atom in the
+        middle, and triangles (F, 3) of its neighbours.
     isotope
         What inserted H stand for: H, D or T.
     """
@@ -69,6 +77,7 @@ class Scene:
     before: FloatArray
     bonds: IntArray
     hydrogen_bonds: IntArray
+    polyhedra: tuple[tuple[int, IntArray], ...] = ()
     isotope: str = "H"
 
     @property
@@ -121,6 +130,7 @@ class Scene:
             },
             "bonds": self.bonds.tolist(),
             "hydrogenBonds": self.hydrogen_bonds.tolist(),
+            "polyhedra": [[middle, faces.tolist()] for middle, faces in self.polyhedra],
         }
 
 
@@ -171,16 +181,18 @@ def make_scene(
     images = np.array([image for _, image in places], dtype=np.float64).reshape(-1, 3)
     names = labels or [f"{get_symbol(n)}{k + 1}" for k, n in enumerate(numbers.tolist())]
     known = np.full_like(frac, np.nan) if before is None else before + np.round(wrapped - before)
+    positions = (wrapped[sites] + images) @ structure.cells[0]
     return Scene(
         cell=structure.cells[0],
         numbers=numbers[sites],
         sites=sites,
-        positions=(wrapped[sites] + images) @ structure.cells[0],
+        positions=positions,
         inserted=structure.inserted[sites],
         labels=tuple(names[site] for site in sites.tolist()),
         before=(known[sites] + images) @ structure.cells[0],
         bonds=_list_pairs(index, bonds),
         hydrogen_bonds=_list_pairs(index, contacts),
+        polyhedra=tuple(_find_polyhedra(index, bonds, numbers, positions)),
         isotope=str(structure.metadata[0].get(ISOTOPE) or "H"),
     )
 
@@ -229,3 +241,27 @@ def _list_pairs(index: dict[Place, int], bonds: list[SiteBond]) -> IntArray:
             if other is not None and (other, row) not in found:
                 found[row, other] = None
     return np.array(list(found), dtype=np.int64).reshape(-1, 2)
+
+
+def _find_polyhedra(
+    index: dict[Place, int], bonds: list[SiteBond], numbers: IntArray, positions: FloatArray
+) -> Iterator[tuple[int, IntArray]]:
+    """Yield the polyhedra of atoms in the middle whose four or more neighbours are all drawn."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    centre, corner = np.isin(numbers, _CENTRES), np.isin(numbers, _CORNERS)
+    of_site = group_bonds(
+        bond
+        for bond in bonds
+        if bond.kind == "from metal" or (centre[bond.first] and corner[bond.second])
+    )
+    for place, row in index.items():
+        corners = [index.get(bond.reach(place)) for bond in of_site[place[0]]]
+        known = [found for found in corners if found is not None]
+        if len(known) < 4 or len(known) < len(corners):
+            continue
+        try:
+            hull = ConvexHull(positions[known])
+        except QhullError:  # neighbours in a plane
+            continue
+        yield row, np.array(known, dtype=np.int64)[hull.simplices]

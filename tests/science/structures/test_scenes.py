@@ -46,6 +46,15 @@ def test_molecules_and_ions_are_whole() -> None:
     assert set(hydrogens) == {"O"}
 
 
+def test_polyhedra_are_those_of_metals_and_of_centres_of_anions() -> None:
+    scene = make_scene(read("lithium_perchlorate_trihydrate"))
+    faces = {(scene.symbols[middle], len(triangles)) for middle, triangles in scene.polyhedra}
+    # An octahedron has eight faces, a tetrahedron four.
+    assert faces == {("Li", 8), ("Cl", 4)}
+    corners = {scene.symbols[k] for _, triangles in scene.polyhedra for k in triangles.ravel()}
+    assert corners == {"O"}
+
+
 def test_hydrogen_bonds_begin_at_hydrogen() -> None:
     scene = make_scene(read("diaspore"))
     ends = {(scene.symbols[i], scene.symbols[j]) for i, j in scene.hydrogen_bonds.tolist()}

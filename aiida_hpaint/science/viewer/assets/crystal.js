@@ -71,6 +71,36 @@ function showCrystals(element, scenes, inserted, onShow) {
     }
   }
 
+  function addPolyhedra(scene) {
+    for (const [middle, faces] of scene.polyhedra) {
+      const [colour] = scene.balls[scene.symbols[middle]];
+      const centre = scene.positions[middle];
+      const shape = { vertexArr: [], normalArr: [], faceArr: [], color: colour, opacity: 0.55 };
+      for (const face of faces) {
+        const corners = face.map((index) => scene.positions[index]);
+        let normal = cross(minus(corners[1], corners[0]), minus(corners[2], corners[0]));
+        // Corners go round counterclockwise as seen from outside.
+        if (dot(normal, minus(corners[0], centre)) < 0) {
+          corners.reverse();
+          normal = normal.map((x) => -x);
+        }
+        const length = Math.hypot(...normal) || 1;
+        for (const corner of corners) {
+          shape.faceArr.push(shape.vertexArr.length);
+          shape.vertexArr.push(vector(corner));
+          shape.normalArr.push(vector(normal.map((x) => x / length)));
+        }
+      }
+      viewer.addCustom(shape);
+    }
+  }
+  function vector(xyz) { return new window.$3Dmol.Vector3(xyz[0], xyz[1], xyz[2]); }
+  function minus(one, other) { return one.map((x, axis) => x - other[axis]); }
+  function dot(one, other) { return one.reduce((sum, x, axis) => sum + x * other[axis], 0); }
+  function cross(a, b) {
+    return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+  }
+
   function addHostAsMeasured(scene) {
     for (const [index, position] of Object.entries(scene.before)) {
       const [colour, radius] = scene.balls[scene.symbols[index]];
@@ -109,6 +139,7 @@ function showCrystals(element, scenes, inserted, onShow) {
     addAtoms(scene);
     addCell(scene);
     if (options.hydrogen) addHydrogenBonds(scene);
+    if (options.polyhedra) addPolyhedra(scene);
     if (options.before) addHostAsMeasured(scene);
     if (options.labels) {
       scene.labels.forEach((text, index) => label(text, point(scene.positions[index]), { fontSize: 11 }));
