@@ -1,4 +1,4 @@
-"""Calculator of ASE with stresses from finite differences of the energy of a potential."""
+"""Calculator of ASE with the stresses of a potential, or from finite differences of its energy."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.relaxation.potentials import Potential
+from aiida_hpaint.science.relaxation.potentials import Potential, require_stress
+from aiida_hpaint.science.relaxation.potentials.base import has_stress
 
 STEP = 0.01
 """Strain of each copy; energies in single precision do not allow a smaller one."""
@@ -19,10 +21,10 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
 class StressCalculator(Calculator):
-    """Calculator with energies and forces of a potential, and stresses by finite differences.
+    """Calculator with energies, forces and stresses of a potential.
 
-    The registered potentials return energies and forces only. The stress follows from twelve
-    strained copies of a structure, two for each component, which are evaluated in one batch.
+    Of a potential that has no stress, that follows from twelve strained copies of a structure, two
+    for each component, which are evaluated in one batch.
 
     Parameters
     ----------
@@ -45,7 +47,11 @@ class StressCalculator(Calculator):
         """Evaluate a structure: energy (eV), forces (eV/Å) and stress (eV/Å³, Voigt order)."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         structure: Any = self.atoms
-        strains = _make_strains() if "stress" in properties else np.eye(3)[None]
+        wanted = "stress" in properties
+        if wanted and has_stress(self._potential):
+            self._evaluate_stress(structure)
+            return
+        strains = _make_strains() if wanted else np.eye(3)[None]
         cells = structure.cell.array @ strains
         positions = structure.get_scaled_positions(wrap=False)[None] @ cells
         count = len(strains)
@@ -62,6 +68,21 @@ class StressCalculator(Calculator):
         if count > 1:
             slopes = (found.energies[1:7] - found.energies[7:]) / (2 * STEP)
             self.results["stress"] = slopes / structure.get_volume()
+
+    def _evaluate_stress(self, atoms: Atoms) -> None:
+        found = require_stress(self._potential).evaluate(
+            atoms.numbers,
+            atoms.positions,
+            atoms.cell.array[None],
+            np.array([len(atoms)]),
+            with_stress=True,
+        )
+        assert found.stresses is not None
+        self.results = {
+            "energy": float(found.energies[0]),
+            "forces": found.forces,
+            "stress": full_3x3_to_voigt_6_stress(found.stresses[0]),
+        }
 
 
 def _make_strains() -> NDArray[np.float64]:
