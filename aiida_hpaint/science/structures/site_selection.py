@@ -54,13 +54,16 @@ def choose_sites(one: StructureBatch, text: str) -> BoolArray:
 def take_out_sites(one: StructureBatch, text: str) -> StructureBatch:
     """Take the chosen sites out of one structure, which says so in a note.
 
-    Its metadata keep the numbers of what was taken out, so that as many may be inserted again.
+    Its metadata keep the numbers of what was taken out, so that as many may be inserted again. A
+    structure that sites were taken out of before stays as it is.
 
     Raises
     ------
     HostError
         If a choice is of no site, or nothing would be left.
     """
+    if REMOVED in one.metadata[0] and not one.inserted.any():  # an answer has all of them again
+        return one
     chosen = choose_sites(one, text)
     if chosen.all():
         raise make_host_error(

@@ -79,6 +79,7 @@ def test_hosts_alone_lack_what_was_taken_out() -> None:
     host = read_hosts(BRUCITE, settings=HostSettings(replace="H"))
     assert host.numbers.tolist() == [12, 8, 8]
     assert host.placed.all()
+    assert read_hosts(host, settings=HostSettings(replace="H")).equals(host)
 
 
 def test_each_host_has_its_own_problem() -> None:
