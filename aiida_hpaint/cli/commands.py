@@ -13,6 +13,8 @@ __all__ = ["Command", "Group", "RestorationCommand"]
 
 _OPTIONS = "Options"
 
+_HELP_NAMES = ("-h", "--help")
+
 _SECTIONS = {
     "What to restore": ("add", "budget", "trust", "disorder", "skip_bad"),
     "How much work": (
@@ -41,6 +43,10 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += add_verbosity(self.params)
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the names of the option for help, whatever context a command is first seen in."""
+        return [*_HELP_NAMES]
 
 
 class RestorationCommand(Command):
@@ -86,6 +92,10 @@ class Group(click.Group):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += add_verbosity(self.params)
+
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:
+        """Return the names of the option for help, whatever context a command is first seen in."""
+        return [*_HELP_NAMES]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -89,7 +89,7 @@ class Commands(Group):
             raise convert_error(error) from error
 
 
-@click.group(cls=Commands, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, help=_HELP)
 @click.version_option(__version__, prog_name="aiida-hpaint")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option(

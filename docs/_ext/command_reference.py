@@ -25,7 +25,7 @@ class CommandReference(Directive):
 
     def run(self) -> list[nodes.Node]:
         """Return a section for each command, and sections in those of groups."""
-        root = click.Context(main, info_name="aiida-hpaint", **main.context_settings)
+        root = click.Context(main, info_name="aiida-hpaint")
         common = nodes.section(ids=["cmd-common"], names=["common options"])
         common += nodes.title(text="Options of aiida-hpaint itself")
         common += _list_options(main, root, skipped=())
