@@ -133,7 +133,8 @@ def test_a_campaign_survives_its_worker_and_goes_on_without_repeating(
     run("results", name, "--output", str(tmp_path / "found"))
     found = sorted(os.listdir(tmp_path / "found"))
     cifs = [f"{label}{version}.cif" for label in "abcd" for version in ("", "_relaxed")]
-    assert found == sorted([*cifs, "candidates.extxyz", "samples.csv"])
+    tables = ["candidates.extxyz", "samples.csv"]
+    assert found == sorted([*cifs, *tables, "report.html", "reports"])
     check_provenance(name, tmp_path)
 
 

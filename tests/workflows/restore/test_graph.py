@@ -121,6 +121,8 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
             "candidates.extxyz",
             "mp-626151_a_b.cif",
             "mp-626151_a_b_relaxed.cif",
+            "report.html",
+            "reports",
             "samples.csv",
         ]
     missing = runner.invoke(main, ["results", "123456789"])
