@@ -13,12 +13,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
 from aiida_hpaint.science.structures import Recording, StructureBatch, Trajectory, read_hosts
 
 ROOT = Path(__file__).parents[1]
+
+# No test asserts a time, and neither does hypothesis: machines of the CI are slow and busy.
+hypothesis.settings.register_profile(
+    "any machine",
+    parent=hypothesis.settings(),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
