@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -81,3 +82,11 @@ def test_the_shell_completes_values(
 ) -> None:
     found = ShellComplete(main, {}, "aiida-hpaint", "_X").get_completions(arguments, incomplete)
     assert {one.value for one in found} == expected
+
+
+def test_models_are_json() -> None:
+    found = json.loads(run("models", "list", "--json").output)
+    assert "bundled" in {one["name"] for one in found["generators"]}
+    assert "sevennet-0" in {one["name"] for one in found["potentials"]}
+    assert json.loads(run("models", "show", "bundled", "--json").output)["name"] == "bundled"
+    assert json.loads(run("models", "show", "xtalpaint/pos-only", "--json").output)["revision"]

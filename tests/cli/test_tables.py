@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,22 @@ def test_checks_are_shown_and_decide_what_is_restored(checked: StructureBatch) -
         "ß 2: no candidate passes the checks: H bonded to nothing: 1 in the cell"
     ]
     assert describe_notices(results) == ["Li-H.a: host atoms moved: up to 0.40 Å (O1)"]
+
+
+def test_results_are_json(
+    checked: StructureBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not report_restoration(checked, tmp_path, None, hosts=None, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["process"] is None
+    assert Path(found["report"]).is_file()
+    first, second = found["hosts"]
+    assert (first["restored"], second["restored"]) == (True, False)
+    assert first["notices"] == ["host atoms moved: up to 0.40 Å (O1)"]
+    assert second["failed_checks"] == ["H bonded to nothing: 1 in the cell"]
+    assert first["samples"] == {"converged": 2}
+    assert first["files"]
+    assert all(Path(name).is_file() for name in first["files"])
 
 
 def test_hosts_without_an_answer_end_with_exit_status_1(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
@@ -64,3 +65,9 @@ def test_a_wrong_picture_is_refused() -> None:
     result = CliRunner().invoke(main, ["provenance", "1", "--graph", "picture.png"])
     assert result.exit_code == 2
     assert "ends in .svg" in result.output
+
+
+def test_the_status_is_json(restoration: Any) -> None:
+    found = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
+    assert restoration.pk in {one["pk"] for one in found["restorations"]}
+    assert isinstance(found["campaigns"], list)
