@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,9 +13,20 @@ from aiida_hpaint.science import recipe, stages
 from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Trajectory
 
-__all__ = ["WALLTIME_VARIABLE", "MismatchError", "run_phases_job", "run_stage_job"]
+__all__ = [
+    "AFTER",
+    "WALLTIME_VARIABLE",
+    "MismatchError",
+    "run_phases_job",
+    "run_stage_job",
+    "run_stages_job",
+]
+
+AFTER = "after_"
+"""Start of the names of results of later stages that a job also ran, before that of the stage."""
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
 """Environment variable with the usable walltime of the job, s."""
@@ -56,6 +68,60 @@ def run_stage_job(
     MismatchError
         If package, model or potential differ from `identity`.
     """
+    return _run_stage(structures, stage, settings, identity, deadline())
+
+
+def run_stages_job(
+    structures: StructureBatch,
+    stage: str,
+    settings: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    later: Mapping[str, Any],
+) -> dict[str, StructureBatch | Trajectory]:
+    """Run one stage like `run_stage_job`, and go on with later stages while nothing is left over.
+
+    Each stage has the inputs and gives the results of a job of its own. What fails or does not fit
+    into the walltime is left to such jobs, which say why.
+
+    Parameters
+    ----------
+    structures, stage, settings, identity
+        As for `run_stage_job`.
+    later
+        `stages`: list of mappings with `stage`, `settings` and `identity` of the stages that
+        follow, in their order.
+
+    Returns
+    -------
+    mapping
+        Results of `run_stage_job`, and `after_NAME`: samples after each later stage that was run.
+    """
+    until = deadline()
+    results = _run_stage(structures, stage, settings, identity, until)
+    samples = results["structures"]
+    if set(structures.host_indices.tolist()) > set(samples.host_indices.tolist()):
+        return results
+    for step in later["stages"]:
+        statuses = {SampleStatus(str(status)) for status in samples.scalars["status"]}
+        is_late = until is not None and time.monotonic() >= until
+        if is_late or SampleStatus.UNFINISHED in statuses or not statuses & ACTIVE:
+            break
+        try:
+            found = _run_stage(samples, step["stage"], step["settings"], step["identity"], until)
+        except Exception:
+            traceback.print_exc()
+            break
+        samples = results[f"{AFTER}{step['stage']}"] = found["structures"]
+    return results
+
+
+def _run_stage(
+    structures: StructureBatch,
+    stage: str,
+    settings: Mapping[str, Any],
+    identity: Mapping[str, Any],
+    until: float | None,
+) -> dict[str, Any]:
     check_version(identity)
     inputs = recipe.find_stage(stage).inputs.model_validate(dict(settings))
     if isinstance(inputs, stages.SamplingInputs):
@@ -64,7 +130,7 @@ def run_stage_job(
         check_potential(inputs.potential, identity)
     if isinstance(inputs, SearchInputs) and inputs.needs_generator:
         check_model(inputs.sampling.generator, {"model": identity.get("generator", {})})
-    tools = stages.StageTools(deadline=deadline())
+    tools = stages.StageTools(deadline=until)
     result = recipe.run_stage(stage, structures, inputs, tools)
     if result.trajectory is None:
         return {"structures": result.structures}

@@ -239,6 +239,12 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
         help="Send the file of the potential along with the jobs, and store it in the provenance.",
     ),
     click.option(
+        "--one-job/--separate-jobs",
+        default=None,
+        help="Run all stages of a chunk in one job, or each in jobs of its own.  [default: one job "
+        "for up to 2000 sites in all samples, if all stages have the same code and options]",
+    ),
+    click.option(
         "--jobs",
         type=click.IntRange(min=1),
         metavar="N",

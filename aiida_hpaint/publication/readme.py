@@ -182,7 +182,8 @@ def _list_software(archive: Archive) -> list[str]:
     order = ("version of aiida-hpaint", "model", "weights", "computer", "code", "pseudopotential")
     listed = sorted((order.index(kind), kind, text) for kind, text in found if text)
     lines = [f"- {kind}: `{_code(text)}`" for _, kind, text in listed]
-    return [f"{format_count(len(archive.jobs), 'job')}.", "", *lines]
+    count = len({job.uuid for job in archive.jobs})
+    return [f"{format_count(count, 'job')}.", "", *lines]
 
 
 def _list_papers(jobs: Sequence[JobRecord]) -> list[str]:

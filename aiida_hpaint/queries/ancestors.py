@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.orm import CalcJobNode, Computer, Data, Node, QueryBuilder
 from aiida.orm.implementation import StorageBackend
 
+from aiida_hpaint.calculations.jobs import AFTER
 from aiida_hpaint.queries.provenance_record import JobRecord
 
 __all__ = ["find_ancestor_jobs", "read_all_jobs"]
@@ -16,6 +18,7 @@ __all__ = ["find_ancestor_jobs", "read_all_jobs"]
 _CALL = LinkType.CALL_CALC.value
 _SETTINGS = ("function_inputs__settings", "parameters")
 _IDENTITY = "function_inputs__identity"
+_LATER = "function_inputs__later"
 _PSEUDO = "pseudos__"
 _STAGE = "Stage<"
 _POTENTIAL = "potential"
@@ -23,7 +26,9 @@ _POTENTIAL = "potential"
 
 
 def find_ancestor_jobs(nodes: Collection[int]) -> list[JobRecord]:
-    """Return the jobs that data depend on, the oldest first, by two queries.
+    """Return the jobs that data depend on, the oldest first, by two or three queries.
+
+    A job that has run several stages has a record for each of them.
 
     Parameters
     ----------
@@ -60,7 +65,36 @@ def _read_jobs(query: QueryBuilder, backend: StorageBackend | None = None) -> li
     found = {row[0]: row for row in query.all()}
     neighbours = _read_neighbours(found, backend) if found else {}
     rows = sorted(found.values(), key=lambda row: row[2])
-    return [_make_job(row, neighbours.get(row[0], {})) for row in rows]
+    jobs = [(_make_job(row, neighbours.get(row[0], {})), row[0]) for row in rows]
+    shared = [pk for pk, values in neighbours.items() if _LATER in values]
+    made = _read_output_names(shared, backend) if shared else {}
+    return [
+        record
+        for job, pk in jobs
+        for record in (job, *_list_later_stages(job, neighbours.get(pk, {}), made.get(pk, set())))
+    ]
+
+
+def _read_output_names(jobs: list[int], backend: StorageBackend | None) -> dict[int, set[str]]:
+    query = QueryBuilder(backend=backend)
+    query.append(CalcJobNode, filters={"id": {"in": jobs}}, project="id", tag="job")
+    query.append(Data, with_incoming="job", edge_project="label")
+    found: dict[int, set[str]] = {}
+    for job, label in query.all():
+        found.setdefault(job, set()).add(label)
+    return found
+
+
+def _list_later_stages(
+    job: JobRecord, neighbours: Mapping[str, Mapping[str, Any]], outputs: Collection[str]
+) -> list[JobRecord]:
+    """Return a record for each later stage that a job has run besides its own."""
+    stages = neighbours.get(_LATER, {}).get("stages", [])
+    return [
+        replace(job, stage=one["stage"], settings=one["settings"], identity=one["identity"])
+        for one in stages
+        if f"{AFTER}{one['stage']}" in outputs
+    ]
 
 
 def _read_neighbours(
@@ -70,7 +104,7 @@ def _read_neighbours(
 
     Each has its attributes, and its label as `node_label`.
     """
-    labels = ["code", *_SETTINGS, _IDENTITY]
+    labels = ["code", *_SETTINGS, _IDENTITY, _LATER]
     edges = [{"label": {"in": labels}}, {"label": {"like": f"{_PSEUDO}%"}}, {"type": _CALL}]
     query = QueryBuilder(backend=backend)
     query.append(CalcJobNode, filters={"id": {"in": list(jobs)}}, project="id", tag="job")

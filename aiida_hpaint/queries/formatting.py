@@ -53,7 +53,7 @@ def _format_lines(record: ProvenanceRecord) -> Iterator[str]:
     for stage, settings in {**record.settings, **by_dft}.items():
         yield f"Settings of {stage}: {_format_settings(settings)}"
     computers = f", on {', '.join(record.computers)}" if record.computers else ""
-    yield f"Jobs: {len(record.jobs)}{computers}"
+    yield f"Jobs: {len({job.uuid for job in record.jobs})}{computers}"
     yield from map(_format_job, record.jobs)
     if record.process is not None:
         yield f"Returned by process {record.process}: `verdi process status {record.process}`"

@@ -115,3 +115,40 @@ def test_only_the_selected_are_relaxed_once(drawn: StructureBatch) -> None:
     statuses = done.scalars["status"].tolist()
     assert statuses.count("higher in energy") + statuses.count("duplicate") == 2
     assert (done.scalars["steps"] > relaxed.scalars["steps"]).sum() == 1
+
+
+PLAN = [
+    {"stage": "relax_inserted", "settings": relaxing(max_steps=2), "identity": IDENTITY},
+    {"stage": "relax_all", "settings": relaxing(moving="all"), "identity": IDENTITY},
+]
+
+
+def test_one_job_gives_what_jobs_of_their_own_give(brucite: StructureBatch) -> None:
+    sampling = {**SAMPLING, "filter": {"plausible": False}}
+    found = jobs.run_stages_job(brucite, "sample", sampling, IDENTITY, {"stages": PLAN})
+    assert list(found) == ["structures", "after_relax_inserted", "after_relax_all"]
+    samples = jobs.run_stage_job(brucite, "sample", sampling, IDENTITY)["structures"]
+    for step, after in zip([None, *PLAN], found.values(), strict=True):
+        if step is not None:
+            samples = jobs.run_stage_job(samples, **step)["structures"]
+        np.testing.assert_array_equal(after.frac_coords, samples.frac_coords)
+        assert after.scalars["status"].tolist() == samples.scalars["status"].tolist()
+
+
+def test_what_fails_is_left_to_a_job_of_its_own(
+    brucite: StructureBatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = [{**PLAN[0], "identity": {"version": "9.9"}}, PLAN[1]]
+    found = jobs.run_stages_job(brucite, "sample", SAMPLING, IDENTITY, {"stages": later})
+    assert list(found) == ["structures"]
+    assert "aiida-hpaint 9.9 submitted" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match=r"aiida-hpaint 9\.9 submitted"):
+        jobs.run_stages_job(brucite, **{**later[0], "stage": "sample"}, later={"stages": []})
+
+
+def test_one_job_ends_with_its_walltime(
+    brucite: StructureBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(jobs.WALLTIME_VARIABLE, "0")
+    found = jobs.run_stages_job(brucite, "sample", SAMPLING, IDENTITY, {"stages": PLAN})
+    assert not found.keys() - {"structures"}

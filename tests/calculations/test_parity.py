@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint import __version__
-from aiida_hpaint.calculations.jobs import WALLTIME_VARIABLE, run_stage_job
+from aiida_hpaint.calculations.jobs import AFTER, WALLTIME_VARIABLE, run_stage_job, run_stages_job
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import find_stage, plan_finish, plan_stages
@@ -145,6 +145,32 @@ def through_jobs(
     return join_chunks(done, hosts, plan_finish(chosen))
 
 
+def through_one_job(
+    hosts: StructureBatch, chosen: RestorationSettings, size: int
+) -> StructureBatch:
+    """Restore as the WorkGraph does where one job of a chunk runs all stages."""
+    places = hosts.scalars["host"]
+    chunks = [np.flatnonzero(np.isin(places, range(i, i + size))) for i in range(0, 3, size)]
+    identity, done = {"version": __version__}, []
+    plan = [
+        {"stage": name, "settings": json.loads(inputs.model_dump_json()), "identity": identity}
+        for name, inputs in plan_stages(chosen).items()
+    ]
+    for rows in chunks:
+        structures = hosts[rows]
+        if chosen.sampling is None:
+            structures = start_from_guesses(structures, chosen.symmetry, chosen.filter)
+        if plan:
+            found = run_stages_job(structures, **plan[0], later={"stages": plan[1:]})
+            structures = found["structures"]
+            for step in plan[1:]:
+                name = f"{AFTER}{step['stage']}"
+                left = {} if name in found else run_stage_job(structures, **step)
+                structures = found.get(name, left.get("structures"))
+        done.append(structures)
+    return join_chunks(done, hosts, plan_finish(chosen))
+
+
 def assert_same(found: StructureBatch, expected: StructureBatch) -> None:
     """Compare labels, coordinates and all scalars, floats up to rounding."""
     assert found.labels == expected.labels
@@ -162,15 +188,23 @@ def assert_same(found: StructureBatch, expected: StructureBatch) -> None:
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(overrides=OVERRIDES, size=st.integers(1, 3))
+@given(overrides=OVERRIDES, size=st.integers(1, 3), together=st.booleans())
 def test_jobs_and_plain_python_agree(
-    hosts: StructureBatch, monkeypatch: pytest.MonkeyPatch, overrides: dict[str, Any], size: int
+    hosts: StructureBatch,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: dict[str, Any],
+    size: int,
+    together: bool,
 ) -> None:
     chosen = load_protocol("fast", overrides)
     numbered = hosts.with_scalars(host=np.arange(len(hosts)))
     given_hosts = with_guesses(hosts, 3) if chosen.sampling is None else numbered
     plain = restore_batch(given_hosts, chosen).samples
-    assert_same(through_jobs(given_hosts, chosen, size, monkeypatch), plain)
+    if together:
+        found = through_one_job(given_hosts, chosen, size)
+    else:
+        found = through_jobs(given_hosts, chosen, size, monkeypatch)
+    assert_same(found, plain)
 
 
 def test_the_lowest_are_selected_whatever_moves_first(hosts: StructureBatch) -> None:

@@ -44,7 +44,7 @@ def test_kill_9_of_the_worker_while_a_graph_within_a_graph_runs(
 
     settings = load_protocol(None, QUICK)
     hosts = StructureBatchData(host)
-    graph = outer.build(**make_restore_inputs(hosts, settings))
+    graph = outer.build(**make_restore_inputs(hosts, settings, one_job=False))
     graph.submit()
     node = graph.process
     until(lambda: "sample_chunk_0000" in inner_children(node), "stage", TIMEOUT)

@@ -56,6 +56,9 @@ class RestorationRequest(Settings):
         False, description="send the file of the potential along with the jobs"
     )
     chunk_sites: int | None = Field(None, ge=1, description="largest number of host sites a chunk")
+    one_job: bool | None = Field(
+        None, description="run all stages of a chunk in one job; null: if it is little work"
+    )
     name: str | None = Field(None, description="label of the process")
 
 
@@ -81,6 +84,8 @@ class CampaignRequest(RestorationRequest):
             raise ValueError("give hosts, a group or an archive")
         if (self.where or self.nodes) and not (self.group or self.archive):
             raise ValueError("where and nodes are for a group or an archive: give one")
+        if self.one_job:
+            raise ValueError("the stages of a campaign have separate jobs: leave out one_job")
         return self
 
 
@@ -99,6 +104,8 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
         values = _read_yaml(Path(files[0]))
     keys = ("add", "protocol", "dft_protocol", "start_from", "code", *_UPLOADS)
     given = {key: flags[key] for key in (*keys, *_CAMPAIGN_KEYS) if flags.get(key)}
+    if flags.get("one_job") is not None:
+        given["one_job"] = flags["one_job"]
     if "where" in given:
         given["where"] = list(given["where"])
     if flags.get("no_mark"):

@@ -171,12 +171,14 @@ def _build_graph(task: Task) -> WorkGraph:
         "name": request.name or f"restore {labels[0]}{more}",
     }
     if request.start_from:
+        if request.one_job:
+            raise ValueError("--start-from peaks has separate jobs: leave out one_job (--one-job)")
         from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
 
         return build_restore_from_peaks(task.hosts, dft_protocol=request.dft_protocol, **arguments)
     from aiida_hpaint.workflows.restore.build import build_restore
 
-    return build_restore(task.hosts, **arguments)
+    return build_restore(task.hosts, one_job=request.one_job, **arguments)
 
 
 def wait_for_samples(node: ProcessNode) -> StructureBatch:
@@ -223,6 +225,7 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
             show(find_stage(stage).title, 0, chunks)
         while True:
             # Before the states, so that the last look sees everything.
+            began = time.monotonic()
             has_ended = node.is_terminated
             states = list_stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
@@ -235,7 +238,8 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
                     click.echo(f"{title}, {state.chunk}: {problem}", err=True)
             if has_ended:
                 return
-            time.sleep(interval)
+            # Looking takes no more than a tenth of the time, however busy the database is.
+            time.sleep(max(interval, 9 * (time.monotonic() - began)))
 
 
 def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:

@@ -3,6 +3,7 @@
 from aiida_hpaint.science.settings.base import (
     CAMPAIGN_CHUNK_SITES,
     CHUNK_SITES,
+    ONE_JOB_SITES,
     Device,
     Precision,
     Scheme,
@@ -43,6 +44,7 @@ __all__ = [
     "CHUNK_SITES",
     "DEFAULT_HOST_SETTINGS",
     "DEFAULT_SCORE",
+    "ONE_JOB_SITES",
     "CheckSettings",
     "Device",
     "DftSettings",

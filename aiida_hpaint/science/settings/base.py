@@ -19,7 +19,10 @@ file does not say that inserted sites repeat with the known ones, the larger cel
 takes the cell of the file. Results are always in the cell of the file."""
 
 CHUNK_SITES = 2000
-"""Largest number of host sites in a chunk, which one job per stage takes through the recipe."""
+"""Largest number of host sites in a chunk, which goes through the recipe on its own."""
+
+ONE_JOB_SITES = 2000
+"""Sites in all samples of all hosts, up to which one job of a chunk runs all stages."""
 
 CAMPAIGN_CHUNK_SITES = 5000
 """The same for campaigns: with thousands of hosts, fewer and longer jobs."""

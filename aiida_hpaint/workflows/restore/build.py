@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida.orm import (
     AbstractCode,
+    Bool,
     Data,
     Dict,
     FolderData,
@@ -46,6 +47,7 @@ from aiida_hpaint.workflows.restore.model_files import (
     store_model,
     store_potential,
 )
+from aiida_hpaint.workflows.restore.one_job import is_one_job
 from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
@@ -77,6 +79,7 @@ def build_restore(
     upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     relaxer: Mapping[str, Any] | None = None,
+    one_job: bool | None = None,
     name: str = "restore",
 ) -> WorkGraph:
     """Build a restore WorkGraph that is ready for `submit()` or `run()`.
@@ -108,6 +111,9 @@ def build_restore(
     relaxer
         Process of another package that relaxes the samples after the stages that are on, and whose
         energies rank them, from `make_relaxer_inputs`.
+    one_job
+        Whether one job of a chunk runs all stages, and not one job each; None: for little work
+        (`ONE_JOB_SITES`), where all stages have the same code and options.
     name
         Label of the process.
 
@@ -127,6 +133,7 @@ def build_restore(
         upload_model=upload_model,
         upload_potential=upload_potential,
         chunk_sites=chunk_sites,
+        one_job=one_job,
     )
     if relaxer is not None:
         inputs["plan"]["relaxer"] = dict(relaxer)
@@ -143,12 +150,15 @@ def make_restore_inputs(
     upload_model: bool = False,
     upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
+    one_job: bool | None = None,
 ) -> dict[str, Any]:
     """Make the inputs `hosts`, `chunks` and `plan` of the restore graph; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
     if unknown := find_unknown(hosts.batch, settings):
         raise HostError(unknown.values())
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
+    if is_one_job(plan, hosts.batch, settings, one_job):
+        plan["together"] = Bool(True)
     if settings.validation is not None:
         pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)

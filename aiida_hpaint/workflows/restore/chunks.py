@@ -21,6 +21,7 @@ from aiida_hpaint.calculations.ranking import pick_structures, rank_samples
 from aiida_hpaint.calculations.starting_points import begin_with_guesses
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.workflows.restore.one_job import list_later_stages
 from aiida_hpaint.workflows.restore.relaxer import RelaxerWorkChain
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
@@ -49,11 +50,12 @@ STAGE_PLAN: dict[str, Any] = {
     "finish": optional(Dict),
     "pick": optional(Bool),
     "relaxer": namespace(settings=optional(Dict), arguments=dynamic(Any)),
+    "together": optional(Bool),
 }
 """Types of the plan of a restoration: its stages; which `cell` is searched (`SearchedCell`), which
 decides the chunks; without sampling, settings for `guesses`; how to `finish` (`FinishInputs`);
-whether to `pick` a StructureData for each host; and the `relaxer` of another package, if any,
-that follows the stages."""
+whether to `pick` a StructureData for each host; the `relaxer` of another package, if any, that
+follows the stages; and whether one job of a chunk runs all stages `together`, as far as it gets."""
 
 _OF_RANKING: dict[str, Any] = {
     "samples": StructureBatchData,
@@ -90,11 +92,13 @@ def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any,
         begin = task(begin_with_guesses)(hosts=structures, settings=plan["guesses"])
         structures = begin.result
     steps: dict[str, Any] = {}
-    for stage in STAGES:
-        if stage.name in plan:
-            inputs = {"stage": Str(stage.name), "structures": structures, **plan[stage.name]}
-            step = graph.add_task(StageWorkChain, name=f"{stage.name}_{key}", **inputs)
-            steps[stage.name], structures = step, step.outputs.structures
+    names = [stage.name for stage in STAGES if stage.name in plan]
+    for name in names:
+        inputs = {"stage": Str(name), "structures": structures, **plan[name]}
+        if name == names[0] and "together" in plan and plan["together"].value:
+            inputs["later"] = list_later_stages(plan, names[1:])
+        step = graph.add_task(StageWorkChain, name=f"{name}_{key}", **inputs)
+        steps[name], structures = step, step.outputs.structures
     if "relaxer" in plan:
         step = graph.add_task(
             RelaxerWorkChain, name=f"relaxer_{key}", structures=structures, **plan["relaxer"]

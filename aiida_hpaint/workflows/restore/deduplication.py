@@ -20,7 +20,7 @@ KEYS = "hpaint_host_keys"
 PLAN = "hpaint_plan_key"
 """Extra of a restoration: the hash of its plan."""
 
-_AFTER_RANKING = frozenset({"validation", "pick"})
+_AFTER_RANKING = frozenset({"validation", "pick", "together"})
 """Parts of a plan that do not affect the ranked samples."""
 
 _WITHOUT_EFFECT = frozenset({"device", "max_memory", "max_sites_per_batch", "record", "trust"})

@@ -38,7 +38,7 @@ class SplitWorkChain(CrashSafeWorkChain):
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outputs and outline."""
         super().define(spec)
-        spec.expose_inputs(StageWorkChain, exclude=("is_part", "max_failures"))
+        spec.expose_inputs(StageWorkChain, exclude=("is_part", "later", "max_failures"))
         spec.output("structures", valid_type=StructureBatchData)
         spec.output("report", valid_type=Dict, help="status, jobs, failures, message, parts")
         declare_part_codes(spec)

@@ -23,7 +23,7 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
-from aiida_hpaint.calculations.jobs import run_phases_job, run_stage_job
+from aiida_hpaint.calculations.jobs import AFTER, run_phases_job, run_stage_job, run_stages_job
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -35,6 +35,7 @@ from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
+from aiida_hpaint.workflows.restore.one_job import find_result
 
 __all__ = ["StageWorkChain"]
 
@@ -49,6 +50,8 @@ class StageWorkChain(RetryingWorkChain):
     and the report says why. A DurableEngine goes on with them, so that a failed chunk does not end
     the others. If jobs keep failing, SplitWorkChain finds the hosts that are the cause, so that the
     others succeed. A job that a user kills is not submitted again.
+
+    The first job may go on with `later` stages, whose work chains then take its results.
     """
 
     has_results_if_failed = True
@@ -61,6 +64,7 @@ class StageWorkChain(RetryingWorkChain):
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
+        spec.input("later", valid_type=Dict, required=False, help="stages that the first job adds")
         spec.input("model", valid_type=FolderData, required=False, help="uploaded as `model/`")
         spec.input(
             "potential", valid_type=SinglefileData, required=False, help="uploaded by its file name"
@@ -141,14 +145,19 @@ class StageWorkChain(RetryingWorkChain):
             self.report("its graph is not durable: load and submit it as a DurableGraph")
         self.ctx.current = self.inputs.structures
         self.ctx.sampled = []
+        self.ctx.within = None
         self.ctx.trajectory = None
         self.ctx.status = "running" if self._has_active_samples() else "nothing to do"
+        if self.ctx.status == "running":
+            self._take_result_of_last_job()
 
     def run_job(self) -> None:
         """Submit a job, which continues where the last one stopped."""
         self.ctx.jobs += 1
         function = _OTHER_JOBS.get(self.inputs.stage.value, run_stage_job)
         named = {} if function in _OTHER_JOBS.values() else {"stage": self.inputs.stage}
+        if self._list_later():
+            function, named["later"] = run_stages_job, self.inputs.later
         function_inputs = {
             **named,
             "structures": self.ctx.current,
@@ -173,10 +182,7 @@ class StageWorkChain(RetryingWorkChain):
         if problem is not None:
             self._count_failure(job, problem)
         else:
-            if not is_consistent(
-                self.inputs.identity.get_dict(), job.outputs.structures.batch.history
-            ):
-                job.base.caching.is_valid_cache = False
+            self._check_consistency(job, job.outputs.structures)
             take = self._take_sampled if self._samples_hosts() else self._take_relaxed
             idle = take(job.outputs.structures)
             if idle is None:
@@ -220,6 +226,8 @@ class StageWorkChain(RetryingWorkChain):
         self.out("structures", structures)
         if self.ctx.trajectory is not None:
             self.out("trajectory", self.ctx.trajectory)
+        if self.ctx.within is not None:
+            details["within"] = self.ctx.within
         stage = self.inputs.stage.value
         report = label_node(
             Dict({"stage": stage, **details}), f"report of {stage}", details["message"]
@@ -228,6 +236,31 @@ class StageWorkChain(RetryingWorkChain):
         status = "killed" if self.ctx.killed else self.ctx.status
         code: ExitCode | None = find_part_code(self.exit_codes, status, self.ctx.message)
         return code
+
+    def _take_result_of_last_job(self) -> None:
+        """Take the result of the job that made the structures, if it has run this stage, too."""
+        inputs = self.inputs
+        found = find_result(inputs.structures, inputs.stage.value, inputs.settings, inputs.identity)
+        if found is None:
+            return
+        job = found.creator
+        self._check_consistency(job, found)
+        self.ctx.current, self.ctx.within = found, job.uuid
+        left = _count_status(found, SampleStatus.UNFINISHED)
+        self.ctx.status = "running" if left else "finished"
+        self.report(f"job {job.pk} has run this stage, too; {left} samples are left")
+
+    def _check_consistency(self, job: CalcJobNode, found: StructureBatchData) -> None:
+        """Take a job out of the cache if it had other models or versions than this Python."""
+        if not is_consistent(self.inputs.identity.get_dict(), found.batch.history):
+            job.base.caching.is_valid_cache = False
+
+    def _list_later(self) -> list[dict[str, Any]]:
+        """Return the stages that the next job adds; jobs after a first failure run one stage."""
+        if "later" not in self.inputs or self.ctx.jobs > 1:
+            return []
+        stages: list[dict[str, Any]] = self.inputs.later["stages"]
+        return stages
 
     def _get_last_part(self) -> StructureBatchData | None:
         """Return the results of `ctx.current`; None if all hosts have their samples."""
@@ -248,12 +281,14 @@ class StageWorkChain(RetryingWorkChain):
 
     def _job_outputs(self) -> Any:
         # The outputs are part of the hash: jobs without a recording stay equal for the cache.
+        names = ["structures", *(f"{AFTER}{step['stage']}" for step in self._list_later())]
         if self.inputs.settings.get("record", 0):
-            return namespace(structures=Any, trajectory=Any)
-        return namespace(structures=Any)
+            names.append("trajectory")
+        return namespace(**dict.fromkeys(names, Any))
 
     def _may_be_cached(self) -> bool:
-        return is_complete(self.inputs.identity.get_dict())
+        identities = [step["identity"] for step in self._list_later()]
+        return all(map(is_complete, [self.inputs.identity.get_dict(), *identities]))
 
     def _samples_hosts(self) -> bool:
         stage = self.inputs.stage.value

@@ -21,6 +21,7 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 BODIES = """
 import sys
 from aiida_hpaint.calculations.jobs import run_stage_job
+from aiida_hpaint.calculations.jobs import run_stages_job
 from aiida_hpaint.calculations.jobs import run_phases_job
 from aiida_hpaint.calculations.training import train_job
 print(*sys.modules)
@@ -75,11 +76,11 @@ def test_jobs_import_nothing_that_is_left_out() -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_bodies_of_jobs_come_from_modules_without_aiida() -> None:
-    from aiida_hpaint.calculations.jobs import run_stage_job
+    from aiida_hpaint.calculations.jobs import run_stage_job, run_stages_job
     from aiida_hpaint.calculations.training import train_job
     from aiida_hpaint.workflows.restore.stage import _OTHER_JOBS
 
-    for body in (run_stage_job, *_OTHER_JOBS.values(), train_job):
+    for body in (run_stage_job, run_stages_job, *_OTHER_JOBS.values(), train_job):
         assert f"from {body.__module__} import" in BODIES
         assert body.__name__ in BODIES
     command = [sys.executable, "-W", "ignore", "-c", BODIES]

@@ -1,0 +1,108 @@
+"""When all stages run in one job, and which stages take its results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiida_hpaint.science.settings import ONE_JOB_SITES
+from aiida_hpaint.science.structures import StructureBatch
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+OTHER = {"environment_variables": {"OMP_NUM_THREADS": "2"}}
+
+
+def inputs_of(hosts: StructureBatch, samples: int = 10, **arguments: Any) -> dict[str, Any]:
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.workflows.restore.build import make_host_node, make_restore_inputs
+
+    settings = load_protocol("fast", {"sampling": {"samples": samples}})
+    return make_restore_inputs(make_host_node(hosts, None), settings, **arguments)
+
+
+def is_one_job(hosts: StructureBatch, samples: int = 10, **arguments: Any) -> bool:
+    plan = inputs_of(hosts, samples, **arguments)["plan"]
+    return "together" in plan and bool(plan["together"].value)
+
+
+def test_little_work_is_one_job_and_more_is_not(brucite: StructureBatch) -> None:
+    most = ONE_JOB_SITES // brucite.n_sites
+    assert is_one_job(brucite, most)
+    assert not is_one_job(brucite, most + 1)
+    assert not is_one_job(brucite[[0, 0]], most)
+    assert is_one_job(brucite, most + 1, one_job=True)
+    assert not is_one_job(brucite, 1, one_job=False)
+
+
+def test_stages_with_options_of_their_own_have_jobs_of_their_own(brucite: StructureBatch) -> None:
+    assert not is_one_job(brucite, options={"relax": OTHER})
+    assert is_one_job(brucite, options={"sample": OTHER, "relax": OTHER})
+    with pytest.raises(ValueError, match=r"one job cannot have several options: .*--one-job"):
+        is_one_job(brucite, options={"relax": OTHER}, one_job=True)
+
+
+def test_whether_it_is_one_job_changes_no_result(brucite: StructureBatch) -> None:
+    from aiida_hpaint.workflows.restore.deduplication import hash_plan, read_plan
+
+    plans = [inputs_of(brucite, one_job=one)["plan"] for one in (True, False)]
+    assert hash_plan(read_plan(plans[0])) == hash_plan(read_plan(plans[1]))
+
+
+def made_by_one_job(structures: StructureBatch, later: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a job with two later stages has left in the database: the last one is missing."""
+    import provenance_examples
+    from aiida.orm import CalcJobNode, Dict, WorkChainNode
+
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    node = StructureBatchData(structures)
+    chain = provenance_examples.process(WorkChainNode, "Stage<sample>", {"structures": node})
+    inputs = {"function_inputs__later": Dict({"stages": later})}
+    job = provenance_examples.process(CalcJobNode, "PythonJob<run_stages_job>", inputs)
+    job.computer = provenance_examples.get_default_code().computer
+    outputs = {name: StructureBatchData(structures) for name in ("structures", "after_score")}
+    provenance_examples.made(job, chain.store(), outputs)
+    return outputs
+
+
+def test_a_stage_takes_only_what_was_made_for_it(samples: StructureBatch) -> None:
+    from aiida.orm import Dict
+
+    from aiida_hpaint.workflows.restore.one_job import find_result
+
+    later = [
+        {"stage": name, "settings": {"of": name}, "identity": {"version": "1"}}
+        for name in ("score", "relax_all")
+    ]
+    found = made_by_one_job(samples, later)
+    settings, identity = Dict({"of": "score"}), Dict({"version": "1"})
+    score = find_result(found["structures"], "score", settings, identity)
+    assert score is not None
+    assert score.uuid == found["after_score"].uuid
+    for wrong in (
+        (found["after_score"], "score", settings, identity),
+        (found["structures"], "relax_all", settings, identity),
+        (found["structures"], "score", Dict({"of": "another"}), identity),
+        (found["structures"], "score", settings, Dict({"version": "2"})),
+        (found["after_score"], "relax_all", Dict({"of": "relax_all"}), identity),
+        (type(found["structures"])(samples).store(), "score", settings, identity),
+    ):
+        assert find_result(*wrong) is None
+
+
+def test_the_provenance_names_each_stage_of_one_job(samples: StructureBatch) -> None:
+    from aiida_hpaint.queries.ancestors import find_ancestor_jobs
+
+    later = [
+        {"stage": name, "settings": {"of": name}, "identity": {"version": "1"}}
+        for name in ("score", "relax_all")
+    ]
+    found = made_by_one_job(samples, later)
+    jobs = find_ancestor_jobs([found["after_score"].pk])
+    assert [(job.stage, job.settings) for job in jobs] == [
+        ("sample", {}),
+        ("score", {"of": "score"}),
+    ]
+    assert len({job.pk for job in jobs}) == 1
