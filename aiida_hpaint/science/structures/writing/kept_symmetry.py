@@ -93,15 +93,18 @@ def find_kept_symmetry(
     deviations = np.array([deviation for deviation, _, _ in found])
     if allowed is not None:
         deviations = np.where(allowed, deviations, np.inf)
-    products = _multiply(operations)
-    members = {_find_identity(operations)}
-    for index in np.argsort(deviations, kind="stable").tolist():
-        if index in members or not deviations[index] <= tolerance:
-            continue
-        grown = _close(products, members | {index})
-        if _NONE not in grown and all(deviations[one] <= tolerance for one in grown):
-            members = grown
-    kept = np.array(sorted(members), dtype=np.int64)
+    # Only operations within the tolerance can be members: of a supercell these are few of many.
+    near = np.flatnonzero(deviations <= tolerance)
+    possible = SymmetryOperations(
+        operations.cell, operations.rotations[near], operations.translations[near]
+    )
+    products = _multiply(possible)
+    members = {_find_identity(possible)}
+    for index in np.argsort(deviations[near], kind="stable").tolist():
+        if index not in members:
+            grown = _close(products, members | {index})
+            members = members if _NONE in grown else grown
+    kept = near[sorted(members)]
     return KeptSymmetry(
         SymmetryOperations(
             operations.cell, operations.rotations[kept], operations.translations[kept]
@@ -140,18 +143,25 @@ def _pair_sites(
 
 def _multiply(operations: SymmetryOperations) -> IntArray:
     """Return the (G, G) index of each product, the row after the column; -1 where it is none."""
-    size = len(operations)
-    turned = np.einsum("gab,hbc->ghac", operations.rotations, operations.rotations)
-    moved = (
-        np.einsum("gab,hb->gha", operations.rotations, operations.translations)
-        + operations.translations[:, None]
+    rotations, kinds = np.unique(
+        np.rint(operations.rotations).astype(np.int64).reshape(-1, 9), axis=0, return_inverse=True
     )
-    products = np.full((size, size), _NONE, dtype=np.int64)
-    for index in range(size):
-        shifts = moved - operations.translations[index]
-        shifts -= np.rint(shifts)
-        same = (np.abs(turned - operations.rotations[index]) < 0.5).all((2, 3))
-        products[same & (np.abs(shifts) < _SAME_TRANSLATION).all(2)] = index
+    kinds = kinds.reshape(-1)
+    matrices = rotations.reshape(-1, 3, 3)
+    by_kind = [np.flatnonzero(kinds == kind) for kind in range(len(matrices))]
+    numbers = {matrix.tobytes(): kind for kind, matrix in enumerate(matrices)}
+    products = np.full((len(operations), len(operations)), _NONE, dtype=np.int64)
+    for first, second in np.ndindex(len(matrices), len(matrices)):
+        product = numbers.get((matrices[first] @ matrices[second]).tobytes())
+        if product is None:
+            continue
+        left, right, others = by_kind[first], by_kind[second], by_kind[product]
+        turned = operations.translations[right] @ matrices[first].T
+        moved = turned[None] + operations.translations[left, None]
+        shifts = moved[:, :, None] - operations.translations[others]
+        same = (np.abs(shifts - np.rint(shifts)) < _SAME_TRANSLATION).all(-1)
+        found = np.where(same.any(-1), others[same.argmax(-1)], _NONE)
+        products[np.ix_(left, right)] = found
     return products
 
 
