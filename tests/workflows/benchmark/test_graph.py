@@ -129,7 +129,7 @@ def test_jobs_that_die_leave_hosts_without_candidates(references: References) ->
     dies = {"relax": {"prepend_text": "exit 1"}}
     graph = build_benchmark(references, settings, options=dies, chunk_sites=5)
     graph.run()
-    assert graph.process.is_finished_ok, (graph.process.exit_message, graph.process.exception)
+    assert graph.process.exit_status == 411, (graph.process.exit_message, graph.process.exception)
     outputs = graph.process.outputs
     assert outputs.summary["les"]["value"] == 0
     assert outputs.summary["statuses"] == {"failed": 4}
