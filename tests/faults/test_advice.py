@@ -30,7 +30,7 @@ import pytest
         ("an implausibly large force after 0 steps", "look at the host"),
         ("killed", "killed by hand"),
         ("job 7: a user killed it", "killed by hand"),
-        ("job 7: it ended without a result or a message: its program may not be a Python", "verdi"),
+        ("job 7: it ended without a result, or its program is not a Python", "setup check"),
         ("job 7: it ended without a result, its program could not be started: x", "setup check"),
         ("something new", "fix what the message names"),
     ],

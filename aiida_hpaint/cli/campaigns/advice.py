@@ -31,8 +31,13 @@ _KNOWN = (
         _WALLTIME,
     ),
     (
-        ("could not be started", "may not be a Python"),
+        ("could not be started",),
         "check the code where the job runs: `aiida-hpaint setup check CODE`, `verdi code test`",
+    ),
+    (
+        ("is not a Python",),
+        "ask for more memory or walltime (options), or smaller chunk_sites; where no job has ever "
+        "had a result, check the code: `aiida-hpaint setup check CODE`",
     ),
     (
         ("out of memory or time",),

@@ -71,7 +71,10 @@ def _summarise(job: CalcJobNode) -> str:
 def _describe_missing_result(stderr: list[str]) -> str:
     """Return why a job has no results, from the output of its scheduler and shell."""
     if not stderr:
-        return "it ended without a result or a message: its program may not be a Python"
+        return (
+            "it ended without a result or a message, killed or out of memory or time, "
+            "or its program is not a Python"
+        )
     errors = _select_errors(stderr)
     if any(sign in errors for sign in _NOT_STARTED):
         return f"it ended without a result, its program could not be started: {errors}"

@@ -30,7 +30,7 @@ def test_errors_of_the_scheduler_are_selected(lines: list[str], expected: str) -
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([], "its program may not be a Python"),
+        ([], "or its program is not a Python"),
         (["script.sh: line 9: /opt/python: No such file or directory"], "could not be started"),
         (["script.sh: line 9: 4711 Killed"], "killed or out of memory or time"),
     ],
