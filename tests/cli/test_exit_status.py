@@ -36,6 +36,7 @@ RESTORATION: dict[str, str | None] = {
     "--dft-code": "no@where",
     "--jobs": "0",
 }
+CHANGED: dict[str, str | None] = {"--replace": "Xx", "--dilute": "0"}
 READING: dict[str, str | None] = {
     "--add": "H=2",
     "--budget": "O1",
@@ -99,7 +100,15 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
     "inspect": ([BRUCITE], {"FILES...": "no.cif", **READING}),
     "restore": (
         [BRUCITE],
-        {"FILES...": "no.cif", **READING, **RESTORATION, "--output": CARD, "--format": "pdf"},
+        {
+            "FILES...": "no.cif",
+            **READING,
+            **CHANGED,
+            **RESTORATION,
+            "--output": CARD,
+            "--format": "pdf",
+            "--report": "html",
+        },
     ),
     "find": (
         [BRUCITE],
@@ -120,6 +129,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
         {
             "[FILES...]": "no.cif",
             **READING,
+            **CHANGED,
             **RESTORATION,
             "--campaign": None,
             "--group": "nobody",
@@ -131,7 +141,10 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
         },
     ),
     "status": ([], {"[NAME|PK]": "999999"}),
-    "results": (["999999"], {"NAME|PK": "nobody", "--output": CARD, "--format": "pdf"}),
+    "results": (
+        ["999999"],
+        {"NAME|PK": "nobody", "--output": CARD, "--format": "pdf", "--report": "html"},
+    ),
     "pick": (["999999"], {"NAME|PK": "nobody", "[HOST...]": None, "--group": None}),
     "mark": ([], {"NAME|PK": "nobody"}),
     "provenance": (["1"], {"PK": "nobody", "--graph": "picture.png"}),
@@ -174,6 +187,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
         {
             "FILES...": "no.cif",
             **READING,
+            **CHANGED,
             "--protocol": "quick",
             "--set": "pinball.keeps=2",
             "--pw": "no@where",

@@ -196,6 +196,7 @@ def test_a_running_child_is_named(tmp_path: Path) -> None:
 def test_authors_and_other_metadata_are_in_the_readme(restoration: Any, tmp_path: Path) -> None:
     metadata = ["--author", "A. B. (<i>Lab</i>)", "--author", "C. D.", "--description", "Hydrides."]
     metadata += ["--keyword", "hydrogen", "--reference", "doi:10.1000/1"]
+    metadata += ["--licence", "CC-BY-4.0"]
     result = run(restoration.pk, "-o", tmp_path, *metadata)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "README.md").read_text("utf-8")
