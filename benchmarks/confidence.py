@@ -26,7 +26,12 @@ from aiida_hpaint.science.benchmark.statistics import HostRow, read_rows
 from aiida_hpaint.science.benchmark.statistics.criteria import is_right
 from aiida_hpaint.science.benchmark.statistics.rows import SETTINGS
 from aiida_hpaint.science.confidence import SURE, Evidence
-from aiida_hpaint.science.confidence.model import SIGNS, ConfidenceModel, compute_features
+from aiida_hpaint.science.confidence.model import (
+    FOUND_ONCE,
+    SIGNS,
+    ConfidenceModel,
+    compute_features,
+)
 from aiida_hpaint.science.evaluation.success import estimate_rate
 
 Values = NDArray[np.float64]
@@ -60,7 +65,11 @@ def main() -> None:
     features = np.array([[one[name] for name in names] for one in found])
     right = np.array([is_right(row) for row in rows], dtype=np.float64)
     groups = np.array([row.formula for row in rows])
-    told = {penalty: predict_left_out(features, right, groups, penalty) for penalty in PENALTIES}
+    limits = np.array([1.0 if (row.evidence or {})["found"] > 1 else FOUND_ONCE for row in rows])
+    told = {
+        penalty: np.minimum(predict_left_out(features, right, groups, penalty), limits)
+        for penalty in PENALTIES
+    }
     penalty = min(PENALTIES, key=lambda one: measure_loss(told[one], right))
     figures = describe(told[penalty], right)
     weights = fit(features, right, penalty)

@@ -259,6 +259,15 @@ def pieces(text: str) -> Elements:
         "figures": [{"source": "data:image/svg+xml;base64,", "caption": text}],
         "potential_head": [text, text],
         "potentials": [{"name": text, "rows": rows}],
+        "host_head": [text, text],
+        "hosts": [
+            {
+                "name": text,
+                "rows": rows,
+                "more": 1,
+                "pictured": [{"label": text, "result": text, "pictures": []}],
+            }
+        ],
         "failure_head": [text, text],
         "failures": [
             {"name": text, "hosts": 2, "groups": [group]},

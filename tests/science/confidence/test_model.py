@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.confidence import Evidence, load_confidence_model
-from aiida_hpaint.science.confidence.model import SIGNS, ConfidenceModel, compute_features
+from aiida_hpaint.science.confidence.model import (
+    FOUND_ONCE,
+    SIGNS,
+    ConfidenceModel,
+    compute_features,
+)
 
 MODELS = [
     load_confidence_model(),
@@ -63,3 +68,9 @@ def test_features_are_finite_without_another_state() -> None:
     # That only one sample found the answer, or none, says nothing of other states.
     assert features["unseen"] == 0
     assert compute_features(replace(one, states=3, single=3))["unseen"] == 2 / 4
+
+
+@given(evidence=evidence(), found=st.integers(0, 1))
+def test_what_no_two_samples_found_is_never_sure(evidence: Evidence, found: int) -> None:
+    once = replace(evidence, found=found)
+    assert all(model.estimate(once) <= FOUND_ONCE for model in MODELS)

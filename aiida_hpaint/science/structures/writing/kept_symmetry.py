@@ -95,7 +95,9 @@ def find_kept_symmetry(
     if allowed is not None:
         deviations = np.where(allowed, deviations, np.inf)
     # Only operations within the tolerance can be members: of a supercell these are few of many.
-    near = np.flatnonzero(deviations <= tolerance)
+    is_near = deviations <= tolerance
+    is_near[_find_identity(operations)] = True  # also where sites have no positions
+    near = np.flatnonzero(is_near)
     possible = SymmetryOperations(
         operations.cell, operations.rotations[near], operations.translations[near]
     )
