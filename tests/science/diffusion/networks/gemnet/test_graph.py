@@ -18,7 +18,7 @@ from .samples import Row, batch, random_crystal, rock_salt
 
 pytestmark = pytest.mark.numerics
 
-EVERYTHING = GemNetSettings(neighbours=10000, images=20)
+EVERYTHING = GemNetSettings(neighbours=8192, images=20)
 
 
 def graph_of(*rows: Row, settings: GemNetSettings | None = None) -> Graph:
