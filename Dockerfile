@@ -19,4 +19,4 @@ RUN useradd --create-home hpaint && chown -R hpaint /opt/aiida-hpaint
 USER hpaint
 ENV OMP_NUM_THREADS=1
 ENTRYPOINT ["aiida-hpaint"]
-CMD ["demo", "examples", "--no-aiida", "--output", "/tmp/demo"]
+CMD ["demo", "examples", "--no-aiida", "--output", "demo"]

@@ -15,11 +15,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agreement import UNKNOWN
+
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow, read_rows
 from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
-
-UNKNOWN = ("too close", "implausible")
-"""Statuses of samples whose arrangement nobody knows."""
 
 
 @dataclass

@@ -16,7 +16,7 @@ _OPTIONS = "Options"
 _HELP_NAMES = ("-h", "--help")
 
 _SECTIONS = {
-    "What to restore": ("add", "budget", "trust", "disorder", "skip_bad"),
+    "What to restore": ("add", "budget", "trust", "disorder", "replace", "dilute", "skip_bad"),
     "How much work": (
         *("protocol", "samples", "seed", "generator", "potential", "set_"),
         *("candidates", "scheme", "steps", "start_from"),
@@ -24,7 +24,10 @@ _SECTIONS = {
     "Campaigns": (
         *("campaign", "group", "archive", "where", "no_mark", "max_jobs", "again", "dry_run"),
     ),
-    "Where to run": ("no_aiida", "code", "jobs", "upload_model", "chunk_sites"),
+    "Where to run": (
+        *("no_aiida", "code", "jobs", "one_job", "upload_model", "upload_potential"),
+        "chunk_sites",
+    ),
     "Density-functional theory": ("validate", "rank", "dft_protocol", "dft_code"),
     "Output": ("output", "formats", "report", "as_json", "record", "quiet", "verbose"),
 }
@@ -32,7 +35,7 @@ _SECTIONS = {
 
 _EXPERT = frozenset(
     {"candidates", "scheme", "steps", "record", "start_from", "jobs", "upload_model"}
-    | {"chunk_sites", "no_mark"}
+    | {"one_job", "upload_potential", "chunk_sites", "no_mark"}
 )
 """Parameters that only --help-all shows."""
 

@@ -44,6 +44,9 @@ def test_help_has_sections_and_more_on_request(command: str) -> None:
         assert f"  {option}" in everything
     params = [one for one in main.commands[command].params if isinstance(one, click.Option)]
     assert all(one.opts[-1] in everything for one in params)
+    # What has no section of its own is help about help.
+    left = everything.split("\nOptions:\n")[1].split()
+    assert {word for word in left if word.startswith("--")} == {"--help-all", "--help"}
 
 
 @pytest.mark.parametrize(

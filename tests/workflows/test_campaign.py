@@ -25,7 +25,7 @@ KILLER = "grep -q poison inputs.pickle && kill -9 $$"
 
 @pytest.fixture
 def name() -> str:
-    return f"campaign {uuid4().hex[:12]}"
+    return f"campaign {uuid4()}"
 
 
 @pytest.fixture

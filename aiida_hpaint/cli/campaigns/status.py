@@ -187,6 +187,7 @@ def _list_campaigns() -> bool:
     if not groups:
         return False
     table = Table("campaign", "hosts", "done", "running", "waiting", "failed", "state")
+    table.columns[0].no_wrap = True
     for group in groups:
         state = read_campaign_state(group, with_jobs=False)
         counts = (state.total, state.done, state.running, state.waiting, state.failed)
@@ -207,6 +208,7 @@ def _list_restorations() -> bool:
     if not nodes:
         return False
     table = Table("PK", "begun", "name", "hosts", "state")
+    table.columns[2].no_wrap = True
     for node in nodes:
         n_hosts = len(node.inputs.graph_inputs.hosts)
         begun = node.ctime.astimezone().strftime("%Y-%m-%d %H:%M")

@@ -348,7 +348,8 @@ def _published(name: str) -> list[tuple[str, str]]:
 
     model = PUBLISHED[name]
     return [
-        ("name", f"{name} (not on this machine: aiida-hpaint models fetch {name})"),
+        ("name", f"{name}, not on this machine"),
+        ("to get it", f"aiida-hpaint models fetch {name}"),
         ("what it is", model.about),
         ("source", model.page),
         ("files", f"{model.checkpoint}, {model.config}"),

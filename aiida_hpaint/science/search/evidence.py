@@ -86,7 +86,7 @@ class Evidence:
         return int((self.groups == self.lowest[0]).sum()) if len(self.lowest) else 0
 
     @cached_property
-    def drawn(self) -> IntArray:
+    def drawn_groups(self) -> IntArray:
         """Groups of the samples that the generator drew for the whole host, where they ended."""
         drawn = self.groups[self.samples.scalars["origin"] == GENERATED]
         return np.asarray(drawn[drawn >= 0])
@@ -94,12 +94,12 @@ class Evidence:
     @property
     def alone(self) -> int:
         """Number of samples of the generator that ended where no other of them did."""
-        return int((np.bincount(self.drawn) == 1).sum())
+        return int((np.bincount(self.drawn_groups) == 1).sum())
 
     @property
     def unseen(self) -> float:
         """Estimated probability that the next sample ends in an arrangement not seen before."""
-        return self.alone / len(self.drawn) if len(self.drawn) else 1.0
+        return self.alone / len(self.drawn_groups) if len(self.drawn_groups) else 1.0
 
     @property
     def host(self) -> int:

@@ -16,7 +16,7 @@ from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.workflows.benchmark.build import build_benchmark
 from aiida_hpaint.workflows.chains.base import GraphWorkChain
-from aiida_hpaint.workflows.chains.inputs import Codes, set_common_inputs
+from aiida_hpaint.workflows.chains.inputs import Codes, make_batch_node, set_common_inputs
 from aiida_hpaint.workflows.restore.build import make_stage_plan
 
 __all__ = ["BenchmarkWorkChain"]
@@ -77,10 +77,8 @@ class BenchmarkWorkChain(GraphWorkChain):
         make_stage_plan(settings, code, options, upload_model)  # refuses what is wrong
         builder = cls.get_builder()
         set_common_inputs(builder, settings, code, options)
-        if isinstance(references, StructureBatch):
-            references = StructureBatchData(references)
         if references is not None:
-            builder.references = references
+            builder.references = make_batch_node(references)
         builder.element, builder.upload_model = Str(element), Bool(upload_model)
         builder.chunk_sites = Int(chunk_sites)
         return builder

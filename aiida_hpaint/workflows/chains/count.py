@@ -17,7 +17,7 @@ from aiida_hpaint.science.protocols import choose_settings, merge_settings, vali
 from aiida_hpaint.science.settings import CHUNK_SITES
 from aiida_hpaint.science.structures import StructureBatch, read_hosts
 from aiida_hpaint.workflows.chains.base import GraphWorkChain
-from aiida_hpaint.workflows.chains.inputs import Codes, set_common_inputs
+from aiida_hpaint.workflows.chains.inputs import Codes, make_batch_node, set_common_inputs
 from aiida_hpaint.workflows.counting import build_count
 
 __all__ = ["CountWorkChain"]
@@ -87,7 +87,7 @@ class CountWorkChain(GraphWorkChain):
         chosen = override_settings(chosen, element, n_max)
         set_common_inputs(builder, chosen, code, options)
         if host is not None:
-            builder.host = StructureBatchData(host) if isinstance(host, StructureBatch) else host
+            builder.host = host if isinstance(host, StructureData) else make_batch_node(host)
         if phases:
             builder.phases = StructureBatchData(read_hosts(list(phases)))
         builder.chunk_sites = Int(chunk_sites)

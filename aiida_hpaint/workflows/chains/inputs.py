@@ -10,12 +10,13 @@ from aiida.orm import AbstractCode, Dict
 from pydantic import BaseModel
 
 from aiida_hpaint.data.labels import label_node
-from aiida_hpaint.science.structures import parse_insert
+from aiida_hpaint.data.structure_batch import StructureBatchData
+from aiida_hpaint.science.structures import StructureBatch, parse_insert
 from aiida_hpaint.workflows.dft.codes import find_espresso_code
 from aiida_hpaint.workflows.engine.codes import find_code
 from aiida_hpaint.workflows.restore.host_nodes import Hosts, make_source_nodes
 
-__all__ = ["Codes", "set_common_inputs", "set_hosts"]
+__all__ = ["Codes", "make_batch_node", "set_common_inputs", "set_hosts"]
 
 Codes = str | AbstractCode | Mapping[str, Any] | None
 """One code, its label, or one by stage: `sample`, `relax`, and `dft` and `pp` for pw.x and pp.x."""
@@ -64,3 +65,10 @@ def set_hosts(
     if add is not None:
         insert = parse_insert(add) if isinstance(add, str) else dict(add)
         builder.add = label_node(Dict(insert), "sites to insert")
+
+
+def make_batch_node(structures: StructureBatch | StructureBatchData) -> StructureBatchData:
+    """Return structures as a node, which is made for a plain batch."""
+    if isinstance(structures, StructureBatch):
+        return StructureBatchData(structures)
+    return structures

@@ -16,7 +16,7 @@ from aiida_hpaint.science.protocols.dft import load_validation_settings
 from aiida_hpaint.science.settings import ValidationSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.workflows.chains.base import GraphWorkChain
-from aiida_hpaint.workflows.chains.inputs import set_common_inputs
+from aiida_hpaint.workflows.chains.inputs import make_batch_node, set_common_inputs
 from aiida_hpaint.workflows.validate.build import build_validate
 
 __all__ = ["ValidateWorkChain"]
@@ -88,9 +88,9 @@ class ValidateWorkChain(GraphWorkChain):
         builder = cls.get_builder()
         set_common_inputs(builder, settings, {"dft": code}, options, ("dft",))
         if samples is not None:
-            builder.samples = _make_node(samples)
+            builder.samples = make_batch_node(samples)
         if references is not None:
-            builder.references = _make_node(references)
+            builder.references = make_batch_node(references)
         return builder
 
     def build_graph(self) -> WorkGraph:
@@ -102,7 +102,3 @@ class ValidateWorkChain(GraphWorkChain):
             code=self._codes()["dft"],
             options=self._options(),
         )
-
-
-def _make_node(samples: Samples) -> StructureBatchData:
-    return StructureBatchData(samples) if isinstance(samples, StructureBatch) else samples

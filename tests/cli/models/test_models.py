@@ -133,7 +133,7 @@ def test_the_bundled_model_shows_its_accuracy() -> None:
 
 
 def test_a_published_model_shows_where_it_is() -> None:
-    shown = " ".join(run("show", NAME).output.split())
+    shown = run("show", NAME).output
     for part in ("models fetch mattergen/base", "huggingface.co/microsoft/mattergen", "MIT"):
         assert part in shown
 

@@ -115,7 +115,7 @@ def check_what_can_be_seen_from_outside(node: Any) -> None:
     with runner.isolated_filesystem():
         result = runner.invoke(main, ["results", str(node.pk), "--output", "found"])
         assert result.exit_code == 0, result.output
-        assert "Not restored: poison: " in result.output
+        assert "Not restored: poison: 2 samples: 2 failed" in result.output
         assert f"verdi process status {node.pk}" in result.output
         assert sorted(os.listdir("found")) == [
             "candidates.extxyz",

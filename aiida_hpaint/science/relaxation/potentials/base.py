@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from ase.data import chemical_symbols
@@ -242,7 +242,7 @@ class StressPotential(Potential, Protocol):
         ...
 
 
-def has_stress(potential: Potential) -> bool:
+def has_stress(potential: Potential) -> TypeGuard[StressPotential]:
     """Return whether a potential computes stresses."""
     return isinstance(potential, StressPotential) and potential.has_stress
 
@@ -255,7 +255,7 @@ def require_stress(potential: Potential) -> StressPotential:
     PotentialError
         If it does not.
     """
-    if isinstance(potential, StressPotential) and potential.has_stress:
+    if has_stress(potential):
         return potential
     raise PotentialError(
         f"{potential.card.name} computes no stress, without which no cell can relax: choose "

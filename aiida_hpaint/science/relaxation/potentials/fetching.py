@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from aiida_hpaint.science.outputs import replace_file, replace_text
 from aiida_hpaint.science.relaxation.potentials.base import PotentialError
 from aiida_hpaint.science.relaxation.potentials.published import (
     PUBLISHED_POTENTIALS,
@@ -80,20 +80,13 @@ def _store(
     potential: PublishedPotential, wanted: str, earlier: str, file: Path | None, report: Report
 ) -> dict[str, Any]:
     """Write file and card; the file gets its name only when it is whole and the expected one."""
-    folder = potential.path.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{potential.name}-")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as target:
+    with replace_file(potential.path) as part:
+        with part.open("wb") as target:
             if file is None:
                 address, digest = _download(potential, target, report)
             else:
                 address, digest = str(file.name), _copy(_read_blocks(file), target)
         _compare(potential, digest, wanted, earlier)
-        part.replace(potential.path)
-    finally:
-        part.unlink(missing_ok=True)
     card = {
         "name": potential.name,
         "kind": potential.kind,
@@ -104,7 +97,7 @@ def _store(
         "citation": potential.citation,
         "page": potential.page,
     }
-    potential.card_path.write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    replace_text(potential.card_path, json.dumps(card, indent=2) + "\n")
     return card
 
 
