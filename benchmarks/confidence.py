@@ -27,10 +27,10 @@ from aiida_hpaint.science.benchmark.statistics.criteria import is_right
 from aiida_hpaint.science.benchmark.statistics.rows import SETTINGS
 from aiida_hpaint.science.confidence import SURE, Evidence
 from aiida_hpaint.science.confidence.model import (
-    FOUND_ONCE,
     SIGNS,
     ConfidenceModel,
     compute_features,
+    limit_probability,
 )
 from aiida_hpaint.science.evaluation.success import estimate_rate
 
@@ -61,11 +61,11 @@ def main() -> None:
     }
     rows = [row for found in by_folder.values() for row in found]
     names = list(SIGNS)
-    found = [compute_features(Evidence(**(row.evidence or {}))) for row in rows]
-    features = np.array([[one[name] for name in names] for one in found])
+    known = [Evidence(**(row.evidence or {})) for row in rows]
+    features = np.array([[compute_features(one)[name] for name in names] for one in known])
     right = np.array([is_right(row) for row in rows], dtype=np.float64)
     groups = np.array([row.formula for row in rows])
-    limits = np.array([1.0 if (row.evidence or {})["found"] > 1 else FOUND_ONCE for row in rows])
+    limits = np.array([limit_probability(one) for one in known])
     told = {
         penalty: np.minimum(predict_left_out(features, right, groups, penalty), limits)
         for penalty in PENALTIES

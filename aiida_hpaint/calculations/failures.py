@@ -9,6 +9,7 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Int, Str
 
+from aiida_hpaint.calculations.outcomes import MARKED
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED
@@ -67,7 +68,7 @@ def mark_as_failed(structures: StructureBatchData, samples: Int, reason: Str) ->
         {**entry, "error": reason.value} if lost else entry
         for entry, lost in zip(batch.metadata, is_lost, strict=True)
     )
-    record = {"stage": "mark_as_failed", "reason": reason.value}
+    record = {"stage": MARKED, "reason": reason.value}
     after = [str(_after_failure(status)) for status in before]
     marked = replace(batch.with_scalars(status=after), metadata=metadata)
     return StructureBatchData(marked.with_history(record))

@@ -12,12 +12,15 @@ from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
 
-__all__ = ["FAILED", "RESTORED", "WITHOUT", "Outcomes", "find_outcomes"]
+__all__ = ["FAILED", "MARKED", "RESTORED", "WITHOUT", "Outcomes", "find_outcomes"]
 
 RESTORED, WITHOUT, FAILED = "r", "w", "f"
 """States of a host: it has a candidate that passes the checks, it has none although its jobs
 succeeded, or they failed."""
 
+
+MARKED = "mark_as_failed"
+"""Stage in the history of samples that were lost with their job; the record has the `reason`."""
 
 _JOB = re.compile(r"^job \d+: ")
 
@@ -75,9 +78,9 @@ def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = ""
 
 
 def _find_failed(samples: StructureBatch) -> dict[int, str]:
-    """Return the hosts that `mark_as_failed` marked, and the reasons."""
+    """Return the hosts that were lost with a job, and the reasons."""
     errors = {
-        record["reason"] for record in samples.history if record.get("stage") == "mark_as_failed"
+        record["reason"] for record in samples.history if record.get("stage") == MARKED
     }
     rows = zip(samples.scalars["host"].tolist(), samples.metadata, strict=True)
     found = ((host, entry.get("error")) for host, entry in rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiida.engine import calcfunction
 from aiida.orm import Bool, Dict, Str, StructureData
 
+from aiida_hpaint.calculations.outcomes import MARKED
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
 from aiida_hpaint.science.electrostatics.starting_points import join_starting_points
 from aiida_hpaint.science.settings import FilterSettings, SymmetrySettings
@@ -49,10 +50,14 @@ def take_starting_points(
 ) -> StructureBatchData:
     """Make samples of the only host of a batch; see `join_starting_points`.
 
-    Without arrangements there is one sample, which failed for the given reason.
+    Without arrangements there is one sample, which failed for the given reason; its host counts as
+    failed, so that it is repeated.
     """
     found = None if arrangements is None else arrangements.batch
-    return StructureBatchData(join_starting_points([found], host.batch, [reason.value]))
+    samples = join_starting_points([found], host.batch, [reason.value])
+    if found is None:
+        samples = samples.with_history({"stage": MARKED, "reason": reason.value})
+    return StructureBatchData(samples)
 
 
 @calcfunction

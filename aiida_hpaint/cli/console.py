@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _WIDTH = 80
 """Columns of tables where there is no terminal."""
 
+_LONGEST = 40
+"""Longest word that stays whole where a column may fold it, such as a path."""
+
 _INTERVAL = 30.0
 """Seconds between two lines of progress where there is no terminal."""
 
@@ -62,6 +65,9 @@ def print_table(table: Table) -> None:
         lines = [line for text in texts for line in str(text).splitlines()]
         widest = max(map(cell_len, lines), default=0)
         longest = max((cell_len(word) for line in lines for word in line.split()), default=0)
+        if column.overflow == "fold" and longest > _LONGEST:
+            column.min_width = _LONGEST
+            continue
         column.no_wrap = column.no_wrap or longest >= widest
         column.min_width = widest if column.no_wrap else longest
     width = console.width if sys.stdout.isatty() else _WIDTH

@@ -37,12 +37,12 @@ SETTINGS: dict[str, Any] = {
 TIMEOUT = 420
 
 
-def restored(hosts: StructureBatch, **arguments: Any) -> Any:
+def restored(hosts: StructureBatch, status: int = 0, **arguments: Any) -> Any:
     from aiida_hpaint.workflows.restore.build import build_restore
 
     graph = build_restore(hosts, overrides=SETTINGS, **arguments)
     graph.submit()
-    return finished(graph.process, TIMEOUT)
+    return finished(graph.process, TIMEOUT, status)
 
 
 def jobs_with(attribute: str, value: str) -> list[Any]:
@@ -116,7 +116,8 @@ def test_a_chunk_that_dies_leaves_the_trajectories_of_the_others(brucite: Struct
 
     hosts = replace(brucite[[0, 0]], labels=("brucite", "poison"))
     killer = "grep -q poison inputs.pickle && kill -9 $$"
-    node = restored(hosts, chunk_sites=5, options={"sample": {"prepend_text": killer}})
+    options = {"sample": {"prepend_text": killer}}
+    node = restored(hosts, status=410, chunk_sites=5, options=options)
     assert list(node.outputs.trajectories) == ["chunk_0000"]
     statuses = node.outputs.samples.batch.scalars["status"].tolist()
     assert statuses[2:] == ["failed", "failed"]

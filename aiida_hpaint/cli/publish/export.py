@@ -320,7 +320,7 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
     assert samples is not None
     results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node))
     write_host_files(results, samples, folder)
-    write_reports(results, folder, process=Process(node.pk, node.uuid))
+    write_reports(results, folder, process=Process(node.uuid))
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:

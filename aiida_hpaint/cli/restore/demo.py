@@ -86,7 +86,7 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     matched = sum(bool(row.is_same) for row in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}, and as many with all sites relaxed.")
-    process = None if node is None else Process(node.pk, node.uuid)
+    process = None if node is None else Process(node.uuid, node.pk)
     page = write_reports(results, output, process=process)
     click.echo(f"Report, to open in a browser: {page}")
     if node is not None:

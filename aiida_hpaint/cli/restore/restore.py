@@ -169,7 +169,7 @@ def report_restoration(
     results = group_rows_by_host(samples, hosts, in_host)
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
-    process = None if node is None else Process(node.pk, node.uuid)
+    process = None if node is None else Process(node.uuid, node.pk)
     page = None
     if report != "none":
         page = write_reports(results, output, process=process, alone=report == "alone")

@@ -139,7 +139,8 @@ def _table(node: CalcJobNode, findings: Sequence[Finding]) -> Any:
     from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
     table = Table(title=Text(f"{node.inputs.code.full_label}, checked by node {node.pk}"))
-    for title in ("what", "there", "needed"):
+    table.add_column("what", no_wrap=True)
+    for title in ("there", "needed"):
         table.add_column(title, overflow="fold")
     table.add_column("", no_wrap=True)
     for found in findings:

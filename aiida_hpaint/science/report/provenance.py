@@ -21,12 +21,19 @@ class Process:
 
     Attributes
     ----------
-    pk, uuid
-        Its node.
+    uuid
+        Its node, in every profile.
+    pk
+        Its node in one profile; None in what is read elsewhere.
     """
 
-    pk: int | None
     uuid: str
+    pk: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What commands call it by."""
+        return self.uuid if self.pk is None else str(self.pk)
 
 
 @dataclass(frozen=True)
@@ -73,14 +80,14 @@ def describe_provenance(
         elif settings.get("moving") and record.get("stage") != "score":
             sentences.append(_describe_relaxation(record, settings))
         elif record.get("stage") == "search":
-            sentences.append("A search made further arrangements until the lowest one was sure.")
+            sentences.append("A search made further arrangements.")
     versions = sorted({str(record["version"]) for record in history if record.get("version")})
     by = " and ".join(versions) or __version__
     sentences.append(f"All of it was done by aiida-hpaint {by}.")
     if process is not None:
         sentences.append(
-            f"It ran as process {process.pk} of AiiDA (UUID {process.uuid}), which keeps all "
-            "inputs, jobs and outputs."
+            f"It ran as the process {process.uuid} of AiiDA, which keeps all inputs, jobs and "
+            "outputs."
         )
     return " ".join(sentence for sentence in dict.fromkeys(sentences) if sentence)
 

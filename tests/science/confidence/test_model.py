@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aiida_hpaint.science.confidence import Evidence, load_confidence_model
 from aiida_hpaint.science.confidence.model import (
+    FAILING,
     FOUND_ONCE,
     SIGNS,
     ConfidenceModel,
@@ -74,3 +75,9 @@ def test_features_are_finite_without_another_state() -> None:
 def test_what_no_two_samples_found_is_never_sure(evidence: Evidence, found: int) -> None:
     once = replace(evidence, found=found)
     assert all(model.estimate(once) <= FOUND_ONCE for model in MODELS)
+
+
+@given(evidence=evidence())
+def test_what_fails_checks_is_never_probable(evidence: Evidence) -> None:
+    failing = replace(evidence, passes=False)
+    assert all(model.estimate(failing) <= FAILING for model in MODELS)

@@ -49,7 +49,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> str:
     restoration = make_restoration()
     results = group_rows_by_host(restoration.samples, restoration.hosts)
     (folder / "brucite_relaxed.cif").touch()
-    page = write_reports(results, folder, process=Process(4711, "0a1b"))
+    page = write_reports(results, folder, process=Process("0a1b", 4711))
     assert page == folder / "report.html"
     assert sorted(path.name for path in folder.iterdir()) == ["brucite_relaxed.cif", "report.html"]
     return page.read_text("utf-8")
@@ -64,7 +64,7 @@ def test_a_page_of_one_host_says_what_was_found(single: str) -> None:
     # O-H of the published structure: 0.1927 times c = 4.7677 Å.
     assert re.search("O1\N{EN DASH}H1 0\\.919 2 ", text)
     assert "3 arrangements of the inserted sites were drawn by bundled (SHA-256 5aa7)" in text
-    assert "process 4711 of AiiDA (UUID 0a1b)" in text
+    assert "process 0a1b of AiiDA" in text
     assert "verdi process status 4711" in text
     assert "brucite_relaxed.cif: all sites relaxed" in text
     assert "brucite.cif:" not in text  # nobody wrote it
