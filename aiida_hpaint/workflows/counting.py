@@ -26,7 +26,7 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.workflows.engine.codes import runs_this_python
 from aiida_hpaint.workflows.engine.durable import durable_graph
 from aiida_hpaint.workflows.restore.build import make_relaxation_inputs, make_restore_inputs
-from aiida_hpaint.workflows.restore.chunks import STAGE
+from aiida_hpaint.workflows.restore.chunks import RANKED, STAGE
 from aiida_hpaint.workflows.restore.graph import RESTORE_PLAN, restore
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
@@ -43,6 +43,9 @@ _RANKED = namespace(counting=Dict, table=SinglefileData, structure=_STRUCTURE)
         structure=_STRUCTURE,
         samples=StructureBatchData,
         phases=StructureBatchData,
+        summary=RANKED["summary"],
+        reports=RANKED["reports"],
+        part_reports=dynamic(Dict),
     )
 )
 def restore_and_count(
@@ -76,7 +79,9 @@ def restore_and_count(
     Returns
     -------
     mapping
-        Outputs of `rank_counts`, and its inputs `samples` and `phases`.
+        Outputs of `rank_counts`; its inputs `samples` and `phases`; `summary` and `reports` of the
+        restoration; `part_reports` of the stages `bare` and `phases`. What fails is left out of the
+        ranking.
     """
     graph = get_current_graph()
     alone = graph.add_task(
@@ -99,6 +104,9 @@ def restore_and_count(
         "structure": ranked.structure,
         "samples": restored.samples,
         "phases": others.outputs.structures,
+        "summary": restored.summary,
+        "reports": restored.reports,
+        "part_reports": {"bare": alone.outputs.report, "phases": others.outputs.report},
     }
 
 

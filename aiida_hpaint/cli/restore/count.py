@@ -100,12 +100,14 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
     if flags["as_json"]:
         process = None if node is None else {"pk": node.pk, "uuid": str(node.uuid)}
         echo_json({"process": process, "output": str(output), **found})
+        say_what_failed(node)
         return
     print_table(make_counts_table(found))
     click.echo(describe_counts(found))
     click.echo(f"Tables and the lowest structure are in {output}")
     if node is not None:
         show_provenance_commands(node)
+    say_what_failed(node)
 
 
 def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
@@ -205,7 +207,7 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
             stages = (n for n in node.called_descendants if type(n) is WorkChainNode)
             show("stages", sum(stage.is_terminated for stage in stages), total)
             time.sleep(1)
-    if not node.is_finished_ok or "counting" not in node.outputs:
+    if "counting" not in node.outputs:
         report = f"`verdi process report {node.pk}`"
         raise click.ClickException(
             f"node {node.pk} ended without a result ({describe_end(node)}): {report}"
@@ -213,6 +215,14 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     best = node.outputs.structure if "structure" in node.outputs else None
     structure = None if best is None else read_structure(best)
     return node.outputs.counting.get_dict(), structure
+
+
+def say_what_failed(node: ProcessNode | None) -> None:
+    """End with status 1 and the reason if something failed that is not in the table."""
+    if node is not None and not node.is_finished_ok:
+        raise click.ClickException(
+            f"the table is incomplete: {node.exit_message} (`verdi process report {node.pk}`)"
+        )
 
 
 def make_counts_table(found: Mapping[str, Any]) -> Table:
@@ -250,6 +260,8 @@ def describe_counts(found: Mapping[str, Any]) -> str:
     best, element = found["best"], found["element"]
     conclusion = f"{best} {element} missing" if best else f"No {element} is missing"
     lines = [f"{conclusion} (margin of the score: {found['margin']:.3f})."]
+    if found["note"]:
+        lines.append(f"Check the table: {found['note']}.")
     if found["contradiction"]:
         lines.append(f"Check the table: {found['contradiction']}.")
     if best and best == max(row["count"] for row in found["counts"]):

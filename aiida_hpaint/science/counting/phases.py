@@ -142,10 +142,14 @@ def check_elemental_phases(elements: Sequence[str], made_of: Iterable[Collection
     ValueError
         If there is none of an element; the message names it.
     """
-    alone = {next(iter(symbols)) for symbols in made_of if len(symbols) == 1}
-    lacking = ", ".join(symbol for symbol in elements if symbol not in alone)
-    if lacking:
+    if lacking := ", ".join(find_missing_phases(elements, made_of)):
         raise ValueError(f"no phase is {lacking} alone: give one, as a file with --phases")
+
+
+def find_missing_phases(elements: Sequence[str], made_of: Iterable[Collection[str]]) -> list[str]:
+    """Find the elements of which there is no elemental phase."""
+    alone = {next(iter(symbols)) for symbols in made_of if len(symbols) == 1}
+    return [symbol for symbol in elements if symbol not in alone]
 
 
 def relax_phases(
@@ -170,9 +174,9 @@ def relax_phases(
 
 
 def collect_phases(batch: StructureBatch) -> list[Phase]:
-    """Return the relaxed phases of a batch that have an energy."""
-    found = []
-    for one in batch:
+    """Return the relaxed phases of a batch that have an energy; those of a failed job have none."""
+    found: list[Phase] = []
+    for one in batch if "energy" in batch.scalars else ():
         energy = float(one.scalars["energy"][0])
         if np.isfinite(energy):
             made_of = dict(Counter(get_symbol(number) for number in one.numbers.tolist()))

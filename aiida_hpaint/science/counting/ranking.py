@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from aiida_hpaint.science.counting.bond_valences import Bonds, rate_agreement
-from aiida_hpaint.science.counting.phases import Phase
+from aiida_hpaint.science.counting.phases import Phase, find_missing_phases, list_elements
 from aiida_hpaint.science.counting.restorations import LowestCandidate, RestorationsByCount
 from aiida_hpaint.science.counting.results import EVIDENCE, CountingResult, RankedCount
 from aiida_hpaint.science.counting.settings import CountingSettings
@@ -54,29 +54,31 @@ def rank_site_counts(
     restorations
         Restorations with 0 to `n_max` sites.
     phases
-        Competing phases, with at least one of each element alone.
-
-    Raises
-    ------
-    ValueError
-        If there is no phase of an element alone.
+        Competing phases. If there is none of an element alone, since its relaxation failed, the
+        numbers are ranked without their energies, and a note says so.
     """
     made_of = Counter(get_symbol(number) for number in host.numbers.tolist())
     candidates = restorations.find_lowest_candidates(host)
-    energies = {n: one.energy for n, one in candidates.items() if one.is_host_intact}
-    reference = find_reference_energy(settings.element, phases)
+    lacking = find_missing_phases(list_elements(host, settings), (p.composition for p in phases))
+    note = f"no phase of {', '.join(lacking)} was relaxed: energies are left out" if lacking else ""
+    compared = {} if lacking else candidates
+    energies = {n: one.energy for n, one in compared.items() if one.is_host_intact}
+    reference = None if lacking else find_reference_energy(settings.element, phases)
     found = find_charge_balances(made_of, settings.element, settings.n_max)
-    open_at = find_stability_windows(energies, reference)
+    open_at = {} if reference is None else find_stability_windows(energies, reference)
     weights = {
         "energy": compute_energy_weights(open_at, settings),
         "charge": compute_charge_weights(found),
         "valence": compute_valence_weights(host, found),
     }
     compositions = {n: made_of + Counter({settings.element: n}) for n in candidates}
-    stable = compute_stabilities(
-        compositions, {n: one.energy for n, one in candidates.items()}, phases
-    )
-    counts = _make_counts(settings, candidates, reference, open_at, stable, found, weights)
+    stable: Mapping[int, Stability] = {}
+    if compared:
+        stable = compute_stabilities(
+            compositions, {n: one.energy for n, one in compared.items()}, phases
+        )
+    notes = restorations.explain_missing(settings.n_max)
+    counts = _make_counts(settings, candidates, reference, open_at, stable, found, weights, notes)
     return CountingResult(
         host=host.labels[0],
         element=settings.element,
@@ -84,6 +86,7 @@ def rank_site_counts(
         votes={name: _select_number(weights[name]) for name in EVIDENCE},
         reference=reference,
         phases=tuple(phases),
+        note=note,
     )
 
 
@@ -151,11 +154,12 @@ def _select_number(weights: _Weights) -> int | None:
 def _make_counts(
     settings: CountingSettings,
     candidates: Mapping[int, LowestCandidate],
-    reference: float,
+    reference: float | None,
     open_at: Mapping[int, StabilityWindow],
     stable: Mapping[int, Stability],
     found: Sequence[ChargeBalance],
     weights: Mapping[str, _Weights],
+    notes: Mapping[int, str],
 ) -> tuple[RankedCount, ...]:
     states: dict[int, str] = {}
     for balance in found:
@@ -163,7 +167,9 @@ def _make_counts(
     counts = []
     for n, score in compute_scores(weights, settings).items():
         one, fewer = candidates.get(n), candidates.get(n - 1)
-        step = None if one is None or fewer is None else one.energy - fewer.energy - reference
+        step = None
+        if one is not None and fewer is not None and reference is not None:
+            step = one.energy - fewer.energy - reference
         failure = "" if one is not None and one.is_host_intact else "the host is not intact"
         ranked = RankedCount(
             count=n,
@@ -174,7 +180,7 @@ def _make_counts(
             stability=stable.get(n),
             window=open_at.get(n),
             states=states.get(n),
-            note="no candidate" if one is None else failure,
+            note=notes[n] if one is None else failure,
         )
         counts.append(ranked)
     return tuple(sorted(counts, key=lambda count: (-count.score, count.count)))

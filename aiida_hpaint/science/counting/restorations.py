@@ -41,7 +41,7 @@ class RestorationsByCount:
         found: dict[int, LowestCandidate] = {}
         ranks = self.samples.scalars["rank"]
         order = [i for i in np.argsort(ranks, kind="stable").tolist() if ranks[i] >= 0]
-        if SampleStatus(str(self.bare.scalars["status"][0])) in RELAXED:
+        if self._has_relaxed_bare():
             found[0] = LowestCandidate(self.bare, is_host_match(self.bare, host))
         for row in order:
             one = self.samples[row]
@@ -55,10 +55,22 @@ class RestorationsByCount:
     def get_lowest(self, count: int) -> StructureBatch | None:
         """Return the lowest candidate with this number of inserted sites, if there is one."""
         if count == 0:
-            return self.bare
+            return self.bare if self._has_relaxed_bare() else None
         fits = (self.samples.scalars["rank"] == 0) & (self.samples.insert_counts == count)
         rows = np.flatnonzero(fits)
         return self.samples[int(rows[0])] if len(rows) else None
+
+    def explain_missing(self, n_max: int) -> dict[int, str]:
+        """Return for 0 to `n_max` sites why there would be no candidate."""
+        notes = {0: "the host without added sites could not be relaxed"}
+        for count in range(1, n_max + 1):
+            statuses = set(self.samples.scalars["status"][self.samples.insert_counts == count])
+            has_failed = statuses == {SampleStatus.FAILED.value}
+            notes[count] = "all samples failed" if has_failed else "no candidate"
+        return notes
+
+    def _has_relaxed_bare(self) -> bool:
+        return SampleStatus(str(self.bare.scalars["status"][0])) in RELAXED
 
 
 @dataclass(frozen=True)

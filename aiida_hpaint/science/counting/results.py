@@ -89,9 +89,11 @@ class CountingResult:
     votes
         Number that each criterion alone would select; None if it does not apply.
     reference
-        Energy per atom (eV) of the element's reference phase.
+        Energy per atom (eV) of the element's reference phase; None if energies are left out.
     phases
         Competing phases.
+    note
+        What could not be compared, and why; empty if everything was.
     restorations
         Restorations with each number; None in a workflow, which stores them as nodes.
     """
@@ -100,8 +102,9 @@ class CountingResult:
     element: str
     counts: tuple[RankedCount, ...]
     votes: Mapping[str, int | None]
-    reference: float
+    reference: float | None
     phases: tuple[Phase, ...] = ()
+    note: str = ""
     restorations: RestorationsByCount | None = None
 
     @property
@@ -138,6 +141,7 @@ class CountingResult:
             "best": self.best.count,
             "margin": self.margin,
             "contradiction": self.contradiction,
+            "note": self.note,
             "votes": dict(self.votes),
             "reference": self.reference,
             "counts": [count.as_json() for count in self.counts],

@@ -36,7 +36,8 @@ class BenchmarkWorkChain(GraphWorkChain):
         spec.input(
             "element", valid_type=Str, default=lambda: Str("H"), help="element that is removed"
         )
-        spec.input("upload_model", valid_type=Bool, default=lambda: Bool(False))
+        for name in ("upload_model", "upload_potential"):
+            spec.input(name, valid_type=Bool, default=lambda: Bool(False))
         for name, kind, text in (
             ("rows", SinglefileData, "comparison of each sample, as JSON lines"),
             ("summary", Dict, "success rates"),
@@ -59,6 +60,7 @@ class BenchmarkWorkChain(GraphWorkChain):
         settings: RestorationSettings | None = None,
         options: Mapping[str, Any] | None = None,
         upload_model: bool = False,
+        upload_potential: bool = False,
         chunk_sites: int = CHUNK_SITES,
     ) -> ProcessBuilder:
         """Return a builder; see `build_benchmark` for the parameters.
@@ -74,13 +76,14 @@ class BenchmarkWorkChain(GraphWorkChain):
             If a value is unknown, missing or out of its range.
         """
         settings = choose_settings(settings, load_protocol, protocol, overrides)
-        make_stage_plan(settings, code, options, upload_model)  # refuses what is wrong
+        # Refuse what is wrong.
+        make_stage_plan(settings, code, options, upload_model, upload_potential)
         builder = cls.get_builder()
         set_common_inputs(builder, settings, code, options)
         if references is not None:
             builder.references = make_batch_node(references)
-        builder.element, builder.upload_model = Str(element), Bool(upload_model)
-        builder.chunk_sites = Int(chunk_sites)
+        builder.element, builder.chunk_sites = Str(element), Int(chunk_sites)
+        builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
         return builder
 
     def build_graph(self) -> WorkGraph:
@@ -92,5 +95,6 @@ class BenchmarkWorkChain(GraphWorkChain):
             code=self._codes(),
             options=self._options(),
             upload_model=self.inputs.upload_model.value,
+            upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
         )

@@ -28,7 +28,8 @@ Phases = Sequence[str | Path | StructureBatch]
 class CountWorkChain(GraphWorkChain):
     """Restore a host with every number of sites, and rank the numbers.
 
-    The graph of `build_count` as one process.
+    The graph of `build_count` as one process. What fails is left out of the ranking, and then it
+    ends with 410 or 411.
     """
 
     @classmethod
@@ -48,8 +49,15 @@ class CountWorkChain(GraphWorkChain):
             ("structure", StructureData, "host with the most probable number of sites"),
             ("samples", StructureBatchData, "samples with every number of sites"),
             ("phases", StructureBatchData, "relaxed competing phases"),
+            ("summary", Dict, "numbers of hosts and samples by end"),
         ):
             spec.output(name, valid_type=kind, required=False, help=text)
+        spec.output_namespace(
+            "reports", dynamic=True, help="by chunk and stage: status, jobs, failures, message"
+        )
+        spec.output_namespace(
+            "part_reports", valid_type=Dict, dynamic=True, help="of the `bare` host and `phases`"
+        )
 
     @classmethod
     def get_builder_from_protocol(

@@ -10,6 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import AbstractCode, Dict, SinglefileData, StructureData
 from aiida_workgraph import WorkGraph
 
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings
 from aiida_hpaint.science.protocols.dft import load_validation_settings
@@ -17,6 +18,7 @@ from aiida_hpaint.science.settings import ValidationSettings
 from aiida_hpaint.science.structures import StructureBatch
 from aiida_hpaint.workflows.chains.base import GraphWorkChain
 from aiida_hpaint.workflows.chains.inputs import make_batch_node, set_common_inputs
+from aiida_hpaint.workflows.dft.inputs import split_overrides
 from aiida_hpaint.workflows.validate.build import build_validate
 
 __all__ = ["ValidateWorkChain"]
@@ -45,6 +47,12 @@ class ValidateWorkChain(GraphWorkChain):
             valid_type=StructureBatchData,
             required=False,
             help="complete structures, at most one per host",
+        )
+        spec.input(
+            "overrides",
+            valid_type=Dict,
+            required=False,
+            help="overrides of PwBaseWorkChain: `pw`, `handler_overrides`, ...",
         )
         spec.output("summary", valid_type=Dict, required=False, help="energies by host, failures")
         spec.output("table", valid_type=SinglefileData, required=False, help="validation.csv")
@@ -77,16 +85,21 @@ class ValidateWorkChain(GraphWorkChain):
         samples
             None to fill them in later, for example with the output of a restoration.
         protocol, overrides
-            See `load_validation_settings`.
+            See `load_validation_settings`; `pw`, `handler_overrides`, `max_iterations`, ..., also
+            in the namespace `base`, reach into PwBaseWorkChain as in aiida-quantumespresso:
+            `{"dft": {"cutoff_wfc": 40}, "pw": {"parameters": {"SYSTEM": {"nosym": True}}}}`.
 
         Raises
         ------
         ValueError
             If a value is unknown, missing or out of its range.
         """
-        settings = choose_settings(settings, load_validation_settings, protocol, overrides)
+        given, nested = split_overrides(overrides or {})
+        settings = choose_settings(settings, load_validation_settings, protocol, given or None)
         builder = cls.get_builder()
         set_common_inputs(builder, settings, {"dft": code}, options, ("dft",))
+        if nested:
+            builder.overrides = label_node(Dict(nested), "overrides of PwBaseWorkChain")
         if samples is not None:
             builder.samples = make_batch_node(samples)
         if references is not None:
@@ -101,4 +114,5 @@ class ValidateWorkChain(GraphWorkChain):
             ValidationSettings.model_validate(self.inputs.settings.get_dict()),
             code=self._codes()["dft"],
             options=self._options(),
+            nested=self.inputs.overrides.get_dict() if "overrides" in self.inputs else None,
         )

@@ -26,12 +26,28 @@ __all__ = [
     "pick_family",
     "remove_structure",
     "restrict_to_structure",
+    "split_overrides",
 ]
 
 Calculation = Literal["scf", "relax"]
 
 _BASIS = "balanced"
 """Protocol of aiida-quantumespresso that ours overrides with all of its own settings."""
+
+_NESTED = frozenset(
+    {
+        "pw",
+        "meta_parameters",
+        "max_iterations",
+        "clean_workdir",
+        "kpoints_force_parity",
+        "handler_overrides",
+    }
+)
+"""Inputs of PwBaseWorkChain and keys of its protocol that overrides may name."""
+
+_RELAXATIONS = ("base", "base_relax")
+"""Names of the namespace of PwBaseWorkChain in a PwRelaxWorkChain."""
 
 
 def make_base_inputs(
@@ -60,8 +76,8 @@ def make_base_inputs(
     fixed : (sites,)
         True for sites that must not move.
     overrides
-        Of the protocol of PwBaseWorkChain, like `{"pw": {"parameters": {"SYSTEM": {...}}}}`; they
-        take precedence over the settings.
+        Of the protocol of PwBaseWorkChain, like `{"pw": {"parameters": {"SYSTEM": {...}}}}`, and
+        its input `handler_overrides`; they take precedence over the settings.
 
     Raises
     ------
@@ -71,22 +87,60 @@ def make_base_inputs(
     """
     elements = sorted(structure.get_symbols_set())
     family = pick_family(settings, elements)
+    nested = dict(overrides or {})
+    handlers = nested.pop("handler_overrides", None)
     builder = PwBaseWorkChain.get_builder_from_protocol(
         code,
         structure,
         protocol=_BASIS,
         overrides=merge_settings(
-            _make_overrides(settings, structure, family, calculation, charge), overrides or {}
+            _make_overrides(settings, structure, family, calculation, charge), nested
         ),
         spin_type=choose_spin_type(settings, elements),
         options=make_pw_options(code, options),
     )
+    if handlers:
+        builder.handler_overrides = Dict(handlers)
     if fixed is not None:
         if len(fixed) != len(structure.sites):
             raise ValueError(f"{len(fixed)} values of `fixed` for {len(structure.sites)} sites")
         builder.pw.settings = Dict({"FIXED_COORDS": [[bool(value)] * 3 for value in fixed]})
     inputs: dict[str, Any] = prune_mapping(dict(builder))
     return inputs
+
+
+def split_overrides(overrides: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split overrides into those of our settings, and those of PwBaseWorkChain.
+
+    The latter may also be given as aiida-quantumespresso does for a relaxation, in the namespace
+    `base` or `base_relax`.
+
+    Returns
+    -------
+    Values of settings, and `overrides` of `make_base_inputs`.
+
+    Raises
+    ------
+    ValueError
+        If PwBaseWorkChain has no such key or error handler.
+    """
+    given = dict(overrides)
+    nested = {key: given.pop(key) for key in _NESTED & given.keys()}
+    for name in _RELAXATIONS:
+        inner = dict(given.pop(name, {}))
+        for key in sorted(inner.keys() - _NESTED):
+            raise ValueError(
+                f"there is no override {name}.{key} of PwBaseWorkChain: choose from "
+                f"{', '.join(sorted(_NESTED))}; the other settings of DFT go beside {name}"
+            )
+        nested = merge_settings(nested, inner)
+    for handler in nested.get("handler_overrides", {}):
+        if not PwBaseWorkChain.is_process_handler(handler):
+            known = [one.__name__ for one in PwBaseWorkChain.get_process_handlers()]
+            raise ValueError(
+                f"PwBaseWorkChain has no error handler {handler!r}: choose from {', '.join(known)}"
+            )
+    return given, nested
 
 
 def choose_spin_type(settings: DftSettings, elements: Iterable[str]) -> SpinType:

@@ -19,6 +19,7 @@ from aiida_hpaint.workflows.dft.inputs import (
     make_base_inputs,
     make_pw_options,
     remove_structure,
+    split_overrides,
 )
 from aiida_hpaint.workflows.dft.results import CONVERGED, FAILED, read_relaxation
 from aiida_hpaint.workflows.engine.options import add_saved_options
@@ -26,9 +27,6 @@ from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 
 __all__ = ["DftRelaxWorkChain"]
-
-NESTED = frozenset({"pw", "kpoints", "meta_parameters", "max_iterations", "clean_workdir"})
-"""Keys of overrides that belong to the protocol of PwBaseWorkChain."""
 
 
 class DftRelaxWorkChain(CrashSafeWorkChain):
@@ -91,8 +89,9 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
         protocol
             See `aiida_hpaint.science.protocols.dft.list_dft_protocols`.
         overrides
-            Values of `DftSettings`, and under `pw`, `kpoints`, ... overrides of the protocol of
-            PwBaseWorkChain: `{"cutoff_wfc": 40, "pw": {"parameters": {"SYSTEM": {...}}}}`.
+            Values of `DftSettings`, and under `pw`, `handler_overrides`, ... those of
+            PwBaseWorkChain: `{"cutoff_wfc": 40, "pw": {"parameters": {"SYSTEM": {...}}}}`; the
+            latter also in the namespace `base`, as in aiida-quantumespresso.
         options
             `metadata.options` of the jobs.
         charge
@@ -105,8 +104,7 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
         ValueError
             If anything is unknown, missing or out of its range.
         """
-        given = dict(overrides or {})
-        nested = {key: given.pop(key) for key in NESTED & given.keys()}
+        given, nested = split_overrides(overrides or {})
         settings = load_dft_protocol(protocol, given)
         pw = find_espresso_code("pw", code)
         jobs = make_pw_options(pw, add_saved_options(pw, options))
@@ -162,6 +160,9 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
         # Symmetrising would move fixed sites.
         if settings.symmetrise is not None and "fixed" not in self.inputs:
             structure = symmetrise_structure(structure, Float(settings.symmetrise))
+        nested = self.inputs.overrides.get_dict() if "overrides" in self.inputs else {}
+        # PwRelaxWorkChain cleans up for all of its calculations.
+        may_clean = nested.pop("clean_workdir", False)
         base = make_base_inputs(
             self.inputs.code,
             structure,
@@ -170,11 +171,12 @@ class DftRelaxWorkChain(CrashSafeWorkChain):
             options=self.inputs.options.get_dict() if "options" in self.inputs else None,
             charge=self.inputs.charge.value if "charge" in self.inputs else 0.0,
             fixed=self.inputs.fixed.get_list() if "fixed" in self.inputs else None,
-            overrides=self.inputs.overrides.get_dict() if "overrides" in self.inputs else None,
+            overrides=nested,
         )
         return {
             "structure": structure,
             "base_relax": remove_structure(base),
+            "clean_workdir": Bool(may_clean),
             "meta_convergence": Bool(False),
             "metadata": {"call_link_label": "relax"},
         }

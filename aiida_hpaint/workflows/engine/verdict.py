@@ -46,18 +46,20 @@ def judge(outputs: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the name and message of the exit code for the outputs of a graph; None for success.
 
     A restoration has counts of failed hosts in its `summary`, a validation `reports` of its parts,
-    a benchmark `samples`.
+    a count both (`part_reports`), a benchmark `samples`.
     """
-    reports = list(_find_reports(outputs.get("reports", {})))
+    given = {**outputs.get("reports", {}), **outputs.get("part_reports", {})}
+    reports = list(_find_reports(given))
     summary = outputs["summary"].get_dict() if "summary" in outputs else {}
+    # Those of hosts are in a namespace for each chunk.
+    parts = [one.get_dict() for one in given.values() if isinstance(one, Dict)]
+    lost = [part for part in parts if part.get("status") == "failed"]
+    total, failed = len(parts), len(lost)
+    what, reasons = "structures", {str(part.get("message", "")): 1 for part in lost}
     if "n_failed" in summary:
-        what, total, failed = "hosts", summary["n_hosts"], summary["n_failed"]
-        reasons = summary.get("failures", {})
-    else:
-        what, total = "structures", len(reports)
-        lost = [report for report in reports if report.get("status") == "failed"]
-        failed = len(lost)
-        reasons = {str(report.get("message", "")): 1 for report in lost}
+        what = "hosts and phases" if parts else "hosts"
+        total, failed = total + summary["n_hosts"], failed + summary["n_failed"]
+        reasons = {**reasons, **summary.get("failures", {})}
     if not failed:
         return _judge_samples(outputs.get("samples"))
     reason = max(reasons, key=lambda one: reasons[one], default="see the reports")

@@ -10,6 +10,7 @@ from aiida.orm import AbstractCode, Dict, StructureData
 from aiida_workgraph import WorkGraph
 
 from aiida_hpaint.calculations.validation import choose_structures, make_dft_structures
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.evaluation.validation import select_for_dft
 from aiida_hpaint.science.settings import DftSettings, ValidationSettings
@@ -39,6 +40,7 @@ def build_validate(
     *,
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
+    nested: Mapping[str, Any] | None = None,
     name: str = "validate",
 ) -> WorkGraph:
     """Build a validate WorkGraph that is ready for `submit()` or `run()`.
@@ -57,6 +59,8 @@ def build_validate(
         Code of pw.x; None: `pw@localhost`, which `aiida-hpaint setup dft` creates.
     options
         `metadata.options` of its jobs (resources, queue, max_wallclock_seconds, ...).
+    nested
+        Overrides of PwBaseWorkChain, as `split_overrides` returns them.
     name
         Label of the process.
 
@@ -75,6 +79,8 @@ def build_validate(
     if not len(rows):
         raise ValueError("there is no candidate to relax: no sample has a rank")
     plan = build_dft_plan(settings.dft, candidates.batch[rows].numbers, code, options)
+    if nested:
+        plan["overrides"] = label_node(Dict(dict(nested)), "overrides of PwBaseWorkChain")
     make_dft_structures(candidates.batch, None if others is None else others.batch, **choice)
     structures: dict[str, StructureData] = choose_structures(
         samples=candidates, choice=Dict(choice), references=others

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from aiida.orm import AbstractCode, Dict, Float, SinglefileData, StructureData
 from aiida_workgraph import dynamic, get_current_graph, namespace, task
+from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.validation import compare_validated
 from aiida_hpaint.data.structure_batch import DETAILS
@@ -17,7 +18,12 @@ from aiida_hpaint.workflows.engine.durable import durable_graph
 
 __all__ = ["DFT", "VALIDATED", "validate"]
 
-DFT = namespace(settings=Dict, code=AbstractCode, options=Dict)
+DFT = namespace(
+    settings=Dict,
+    code=AbstractCode,
+    options=Dict,
+    overrides=Annotated[Dict, SocketMeta(required=False)],
+)
 _COMPARED = namespace(summary=Dict, table=SinglefileData, structures=dynamic(StructureData))
 VALIDATED = namespace(
     summary=Dict,
@@ -40,7 +46,8 @@ def validate(
     Parameters
     ----------
     plan
-        `DftSettings`, the code of pw.x and options of its jobs; see `build_dft_plan`.
+        `DftSettings`, the code of pw.x, options of its jobs, and `overrides` of PwBaseWorkChain;
+        see `build_dft_plan`.
     structures
         Candidates and references, as `choose_structures` returns them; None if a restoration
         found none.

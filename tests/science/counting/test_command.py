@@ -72,11 +72,13 @@ def test_the_table_and_the_verdict() -> None:
         "best": 2,
         "margin": 0.8,
         "contradiction": "the criteria disagree: energy suggests 2, charge suggests 1",
+        "note": "no phase of O was relaxed: energies are left out",
         "counts": [ROW, {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}],
     }
     assert make_counts_table(found).row_count == 2
     said = describe_counts(found)
     assert said.startswith("2 H missing (margin of the score: 0.800).")
     assert "charge suggests 1" in said
+    assert "energies are left out" in said
     assert "try more" in said
     assert describe_counts({**found, "best": 0}).startswith("No H is missing")

@@ -89,6 +89,41 @@ def test_a_host_that_fell_apart_has_no_say(brucite_host: StructureBatch) -> None
     assert {c.count: c.window for c in honest.counts}[3] is None
 
 
+def test_without_a_phase_of_an_element_energies_are_left_out(brucite_host: StructureBatch) -> None:
+    settings = CountingSettings(n_max=3)
+    some = [phase for phase in PHASES if phase.name != "O2"]
+    found = rank_site_counts(brucite_host, trials(brucite_host, ENERGIES), some, settings)
+    assert found.note == "no phase of O was relaxed: energies are left out"
+    assert found.votes == {"energy": None, "charge": 2, "valence": 2}
+    assert found.best.count == 2
+    assert found.best.energy == ENERGIES[2]
+    assert (found.reference, found.best.step, found.best.stability) == (None, None, None)
+    assert found.as_json()["note"] == found.note
+
+
+def test_what_failed_is_left_out_and_said(brucite_host: StructureBatch) -> None:
+    tried = trials(brucite_host, ENERGIES)
+    lost = tried.samples.insert_counts == 3
+    samples = tried.samples.with_scalars(
+        status=np.where(lost, "failed", "converged"),
+        rank=np.where(lost, -1, 0),
+        energy=np.where(lost, np.nan, tried.samples.scalars["energy"]),
+    )
+    bare = tried.bare.with_scalars(status=["failed"])
+    some = RestorationsByCount(bare, samples)
+    found = rank_site_counts(brucite_host, some, PHASES, CountingSettings(n_max=3))
+    notes = {count.count: count.note for count in found.counts}
+    assert notes == {
+        0: "the host without added sites could not be relaxed",
+        1: "",
+        2: "",
+        3: "all samples failed",
+    }
+    assert found.best.count == 2
+    assert some.get_lowest(0) is None
+    assert tried.get_lowest(0) is tried.bare
+
+
 def test_a_complete_crystal_misses_nothing() -> None:
     open_at = find_stability_windows({0: -26.9, 1: -27.9, 2: -30.0}, -3.3)
     assert compute_energy_weights(open_at, CountingSettings()) == {0: 1.0}

@@ -49,3 +49,29 @@ def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
     assert node.outputs.structure.get_formula() == "H2MgO2"
     assert len(node.outputs.phases.batch) == len(found["phases"])
     assert node.outputs.table.get_content().startswith("count,score,")
+
+
+@pytest.mark.usefixtures("profile")
+def test_a_count_whose_jobs_fail_keeps_what_needs_none() -> None:
+    """A job of this code starts no Python; oxidation states and bond valences need none."""
+    from click import ClickException
+    from failing_code import make_false_code
+
+    from aiida_hpaint.cli.restore.count import say_what_failed
+    from aiida_hpaint.workflows.counting import build_count
+
+    restoration = QUICK.restoration.model_copy(update={"search": None})
+    settings = QUICK.model_copy(update={"restoration": restoration, "n_max": 2})
+    graph = build_count(read_hosts(BRUCITE), settings=settings, code=make_false_code())
+    graph.run()
+    node = graph.process
+    assert node.exit_status == 412, node.exit_message
+    found = node.outputs.counting.get_dict()
+    assert found["best"] == 2
+    assert found["votes"] == {"energy": None, "charge": 2, "valence": 2}
+    assert found["note"] == "no phase of H, Mg, O was relaxed: energies are left out"
+    assert node.outputs.summary["n_failed"] == node.outputs.summary["n_hosts"] == 2
+    assert {one["status"] for one in node.outputs.part_reports.values()} == {"failed"}
+    assert "structure" not in node.outputs
+    with pytest.raises(ClickException, match=r"the table is incomplete: none of \d jobs succeeded"):
+        say_what_failed(node)

@@ -61,6 +61,9 @@ def test_a_benchmark_and_a_count_are_built(brucite: StructureBatch) -> None:
     benchmark = load("benchmark").get_builder_from_protocol(references=brucite, protocol="fast")
     assert benchmark.references.batch.equals(brucite)
     assert benchmark.element == "H"
+    assert not benchmark.upload_potential
+    with pytest.raises(ValueError, match="has no file that could be sent to the jobs"):
+        load("benchmark").get_builder_from_protocol(protocol="fast", upload_potential=True)
     count = load("count").get_builder_from_protocol(host=brucite, overrides={"n_max": 3})
     assert count.settings["n_max"] == 3
     assert count.host.batch.equals(brucite)

@@ -55,6 +55,23 @@ def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
         find_espresso_code("pw", "lost@localhost")
 
 
+def test_overrides_are_those_of_settings_and_of_base_work_chains() -> None:
+    from aiida_hpaint.workflows.dft.inputs import split_overrides
+
+    nosym = {"parameters": {"SYSTEM": {"nosym": True}}}
+    handlers = {"handle_relax_recoverable_electronic_convergence_error": {"enabled": False}}
+    given, nested = split_overrides(
+        {"cutoff_wfc": 40, "base": {"pw": nosym}, "handler_overrides": handlers}
+    )
+    assert given == {"cutoff_wfc": 40}
+    assert nested == {"pw": nosym, "handler_overrides": handlers}
+    assert split_overrides({"base_relax": {"pw": nosym}}) == ({}, {"pw": nosym})
+    with pytest.raises(ValueError, match=r"no override base\.cutoff_wfc of PwBaseWorkChain"):
+        split_overrides({"base": {"cutoff_wfc": 40}})
+    with pytest.raises(ValueError, match="no error handler 'handle_ghosts': choose from handle_"):
+        split_overrides({"handler_overrides": {"handle_ghosts": {"enabled": False}}})
+
+
 @pytest.mark.parametrize(
     ("elements", "spin", "magnetic"),
     [
@@ -96,6 +113,11 @@ def test_settings_reach_pw(pw_code: Any) -> None:
     assert inputs["max_iterations"].value == 2
     assert inputs["pw"]["settings"].get_dict() == {"FIXED_COORDS": [[True] * 3, [False] * 3]}
     assert set(inputs["pw"]["pseudos"]) == {"Li", "H"}
+    handlers = {"handle_vcrelax_converged_except_final_scf": {"enabled": False}}
+    nested = {"pw": {"parameters": {"SYSTEM": {"ecutrho": 300}}}, "handler_overrides": handlers}
+    other = make_base_inputs(pw_code, crystal(), settings, overrides=nested)
+    assert other["pw"]["parameters"]["SYSTEM"]["ecutrho"] == 300
+    assert other["handler_overrides"].get_dict() == handlers
     with pytest.raises(ValueError, match="1 values of `fixed` for 2 sites"):
         make_base_inputs(pw_code, crystal(), settings, fixed=[True])
 

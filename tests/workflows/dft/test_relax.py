@@ -109,7 +109,7 @@ def test_a_builder_takes_overrides_of_both_kinds(pw_code: Any, pseudo_family: st
 
     chain = WorkflowFactory("hpaint.dft_relax")
     pw = {"parameters": {"SYSTEM": {"nosym": True}}}
-    overrides = {"cutoff_wfc": 33, "pw": pw}
+    overrides = {"cutoff_wfc": 33, "base": {"pw": pw}}
     built = chain.get_builder_from_protocol(
         pw_code, StructureData(ase=displaced(0.1)), "fast", overrides
     )

@@ -88,3 +88,26 @@ def test_a_graph_goes_on_after_a_part_that_failed_but_has_results() -> None:
     assert stage.exit_status == 421
     assert "reports" in node.outputs
     assert WorkGraph.load(node).process.uuid == node.uuid
+
+
+@pytest.mark.parametrize(
+    ("n_failed", "phases", "expected"),
+    [
+        (0, "finished", None),
+        (0, "failed", ("ERROR_SOME_FAILED", "1 of 4 hosts and phases failed: pw.x stopped")),
+        (1, "finished", ("ERROR_SOME_FAILED", "1 of 4 hosts and phases failed: a")),
+        (2, "failed", ("ERROR_SOME_FAILED", "3 of 4 hosts and phases failed: a")),
+    ],
+)
+def test_a_count_says_what_it_reached(n_failed: int, phases: str, expected: Any) -> None:
+    from aiida.orm import Dict
+
+    from aiida_hpaint.workflows.engine.verdict import judge
+
+    failures = {"a": n_failed} if n_failed else {}
+    outputs = {
+        "summary": Dict({"n_hosts": 2, "n_failed": n_failed, "failures": failures}),
+        "reports": {"chunk_0000": {"sample": report("finished", 1, 0)}},
+        "part_reports": {"bare": report("finished"), "phases": report(phases)},
+    }
+    assert judge(outputs) == expected

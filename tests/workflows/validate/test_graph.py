@@ -72,6 +72,22 @@ def test_what_cannot_be_validated_is_refused(
     assert QueryBuilder().append(ProcessNode).count() == before
 
 
+@pytest.mark.dft
+@pytest.mark.usefixtures("profile", "pw_code")
+def test_a_builder_takes_overrides_of_settings_and_of_pw() -> None:
+    from aiida.plugins import WorkflowFactory
+
+    build = WorkflowFactory("hpaint.validate").get_builder_from_protocol
+    pw = {"parameters": {"SYSTEM": {"nosym": True}}}
+    given = {"candidates": 2, "dft": {"cutoff_wfc": 33}, "base": {"pw": pw}, "max_iterations": 3}
+    built = build(protocol="fast", overrides=given)
+    assert (built.settings["candidates"], built.settings["dft"]["cutoff_wfc"]) == (2, 33)
+    assert built.overrides.get_dict() == {"pw": pw, "max_iterations": 3}
+    assert "overrides" not in build(protocol="fast")._inputs(prune=True)
+    with pytest.raises(ValueError, match="did you mean candidates"):
+        build(overrides={"candidate": 2})
+
+
 @pytest.mark.usefixtures("profile")
 def test_references_go_with_labels_or_in_order() -> None:
     from aiida_hpaint.workflows.validate.build import assign_to_hosts, make_candidates
@@ -98,9 +114,12 @@ def test_one_bad_structure_leaves_the_others_standing() -> None:
     )
     references = named([lih()], "LiH")
     settings = load_validation_settings("fast", {"candidates": 2, "margin": 0.1, "dft": CHEAP})
-    graph = build_validate(samples, references, settings)
+    nested = {"pw": {"parameters": {"ELECTRONS": {"mixing_beta": 0.6}}}}
+    graph = build_validate(samples, references, settings, nested=nested)
     graph.submit()
     node = finished(graph.process, TIMEOUT, 410)
+    jobs = [one for one in node.called_descendants if one.process_label == "PwCalculation"]
+    assert {one.inputs.parameters["ELECTRONS"]["mixing_beta"] for one in jobs} == {0.6}
     summary = node.outputs.summary.get_dict()
     assert (summary["hosts"], summary["with_reference"], summary["compared"]) == (2, 1, 1)
     assert summary["match"]["value"] == summary["les"]["value"] == 1.0
