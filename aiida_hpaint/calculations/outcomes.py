@@ -79,9 +79,7 @@ def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = ""
 
 def _find_failed(samples: StructureBatch) -> dict[int, str]:
     """Return the hosts that were lost with a job, and the reasons."""
-    errors = {
-        record["reason"] for record in samples.history if record.get("stage") == MARKED
-    }
+    errors = {record["reason"] for record in samples.history if record.get("stage") == MARKED}
     rows = zip(samples.scalars["host"].tolist(), samples.metadata, strict=True)
     found = ((host, entry.get("error")) for host, entry in rows)
     return {host: _JOB.sub("", str(error)) for host, error in found if error in errors}
