@@ -172,6 +172,7 @@ def cost(node: ProcessNode) -> dict[str, Any]:
     rounds = report["rounds"]
     return {
         "status": node.exit_status,
+        "message": node.exit_message,
         "rounds": len(rounds),
         "maxima": [one["sites"] for one in rounds],
         "relaxed": sum(len(one["arrangements"]) for one in rounds),

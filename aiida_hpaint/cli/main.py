@@ -19,6 +19,7 @@ from aiida_hpaint.cli.campaigns.submit import submit
 from aiida_hpaint.cli.commands import Group
 from aiida_hpaint.cli.completion import complete_profiles
 from aiida_hpaint.cli.errors import convert_error
+from aiida_hpaint.cli.models.analyse import analyse
 from aiida_hpaint.cli.models.benchmark import benchmark
 from aiida_hpaint.cli.models.exchange import exchange
 from aiida_hpaint.cli.models.models import models
@@ -131,6 +132,7 @@ for command in (
     exchange,
     train,
     benchmark,
+    analyse,
     demo,
 ):
     main.add_command(command)

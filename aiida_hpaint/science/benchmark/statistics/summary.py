@@ -82,7 +82,7 @@ def summarise(
         "proposals_per_host": float(np.mean([len(row.samples) - len(row.drawn) for row in rows])),
         "candidates_per_host": _count_candidates(rows),
         "k": "candidates" if any(has_selection(row) for row in rows) else "samples",
-        **_rates(rows),
+        **measure_rates(rows),
         **_by_k(rows),
         "splits": _splits(rows),
         "distances": _distances(rows),
@@ -96,7 +96,8 @@ def summarise(
     }
 
 
-def _rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
+def measure_rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
+    """Return the success rates of `summarise`; before relaxation alone, if nothing was relaxed."""
     unrelaxed = _unrelaxed(rows)
     rates = {
         "single_sample_match_unrelaxed": estimate_rate_as_json(
@@ -190,12 +191,16 @@ def _unrelaxed(rows: Sequence[HostRow]) -> list[list[bool]]:
 def _splits(rows: Sequence[HostRow]) -> dict[str, list[Figure]]:
     kinds = sorted({row.chemistry for row in rows}, key=_order_kinds)
     groups = {
-        "sites": [(_named(*span), _within(rows, "sites", *span)) for span in SITES],
-        "inserted": [(_named(*span), _within(rows, "inserted", *span)) for span in INSERTED],
+        "sites": [(name_span(*span), _within(rows, "sites", *span)) for span in SITES],
+        "inserted": [(name_span(*span), _within(rows, "inserted", *span)) for span in INSERTED],
         "chemistry": [(kind, [row for row in rows if row.chemistry == kind]) for kind in kinds],
     }
     return {
-        key: [{"name": name, "hosts": len(some), **_rates(some)} for name, some in split if some]
+        key: [
+            {"name": name, "hosts": len(some), **measure_rates(some)}
+            for name, some in split
+            if some
+        ]
         for key, split in groups.items()
     }
 
@@ -299,7 +304,8 @@ def _per_atom(above: float | None, below: float | None, row: HostRow) -> float |
     return None if above is None or below is None else (above - below) / row.sites
 
 
-def _named(low: int, high: int | None) -> str:
+def name_span(low: int, high: int | None) -> str:
+    """Return the name of a range of numbers of sites, both ends included."""
     return f"{low} or more" if high is None else str(low) if low == high else f"{low} to {high}"
 
 
