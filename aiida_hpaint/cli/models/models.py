@@ -13,6 +13,7 @@ from aiida_hpaint.cli.completion import complete_generators
 from aiida_hpaint.cli.models.potentials import (
     describe_potential,
     fetch_published_potential,
+    is_potential,
     make_potential_table,
 )
 from aiida_hpaint.cli.verbosity import say
@@ -93,6 +94,7 @@ Examples:
   aiida-hpaint models show xtalpaint/td-pos-only
   aiida-hpaint models show runs/mine/trained.safetensors
   aiida-hpaint models show nequip-oam-l
+  aiida-hpaint models show orb-v3-conservative-inf-omat
 """
 
 
@@ -257,9 +259,8 @@ def _read_model(model: str) -> dict[str, Any]:
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import find_model
     from aiida_hpaint.science.diffusion.models.published import PUBLISHED
-    from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 
-    if model in PUBLISHED_POTENTIALS:
+    if is_potential(model):
         return dict(describe_potential(model))
     try:
         path = find_model(model)
@@ -314,9 +315,8 @@ def _describe(model: str) -> list[tuple[str, str]]:
     from aiida_hpaint.science.diffusion.models.cards import read_card
     from aiida_hpaint.science.diffusion.models.library import count_parameters, find_model
     from aiida_hpaint.science.diffusion.models.published import PUBLISHED
-    from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 
-    if model in PUBLISHED_POTENTIALS:
+    if is_potential(model):
         return describe_potential(model)
     try:
         path = find_model(model)

@@ -10,6 +10,8 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from aiida_hpaint.science.relaxation.potentials import PotentialInfo
+
 
 def fetch_published_potential(
     name: str, sha256: str | None = None, file: Path | None = None
@@ -23,7 +25,7 @@ def fetch_published_potential(
     info = find_potential(name)
     click.echo(f"{name}: {info.description}")
     click.echo(f"  file        {PUBLISHED_POTENTIALS[name].path}")
-    for key in ("sha256", "source", "licence", "citation", "page"):
+    for key in ("sha256", "source", "revision", "licence", "citation", "page"):
         click.echo(f"  {key:<11} {card[key]}")
     if not info.is_installed:
         click.echo(f"  to run it   {info.install_command}")
@@ -52,12 +54,28 @@ def make_potential_table() -> Table:
     return table
 
 
+def is_potential(name: str) -> bool:
+    """Return whether there is a potential of this name."""
+    from aiida_hpaint.science.relaxation.potentials import list_potentials
+
+    return any(info.name == name for info in list_potentials())
+
+
 def describe_potential(name: str) -> list[tuple[str, str]]:
-    """Return names and values of the card of a published potential, line by line."""
+    """Return names and values of the card of a potential, line by line.
+
+    Raises
+    ------
+    PotentialError
+        If there is no such potential.
+    """
     from aiida_hpaint.science.relaxation.potentials import find_potential
     from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
 
-    potential, info = PUBLISHED_POTENTIALS[name], find_potential(name)
+    info = find_potential(name)
+    if not info.is_published:
+        return _describe_unpublished(info)
+    potential = PUBLISHED_POTENTIALS[name]
     fetched = potential.read_card() if potential.is_fetched else {}
     where = str(potential.path) if fetched else f"not here: aiida-hpaint models fetch {name}"
     return [
@@ -67,7 +85,22 @@ def describe_potential(name: str) -> list[tuple[str, str]]:
         ("sha256", fetched.get("sha256", potential.sha256) or "that of the first fetch"),
         ("package", f"{info.package} ({info.install_command})"),
         ("source", potential.source),
+        ("revision", potential.revision),
         ("page", potential.page),
         ("licence", potential.licence),
         ("citation", potential.citation),
+    ]
+
+
+def _describe_unpublished(info: PotentialInfo) -> list[tuple[str, str]]:
+    """Return the lines for a potential that its package brings, or that reads files of users."""
+    install = info.install_command or f"pip install {info.package}"
+    brings = f"inside {info.provider or info.package}" if not info.needs_file else ""
+    return [
+        ("name", info.name),
+        ("what it is", info.description),
+        ("file", brings or "one of your own: --set potential.model=FILE"),
+        *([("sha256", info.sha256)] if info.sha256 else []),
+        ("package", f"{info.package} ({'installed' if info.is_installed else install})"),
+        ("licence", "that of the file" if info.needs_file else f"that of {info.package}"),
     ]

@@ -151,3 +151,19 @@ def test_what_is_not_there_is_named(arguments: list[str], message: str) -> None:
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_potentials_show_licence_version_and_what_to_install() -> None:
+    found = json.loads(run("show", "orb-v3-conservative-inf-omat", "--json").output)
+    assert found["licence"] == "Apache-2.0"
+    assert found["revision"] == "the file of 20250404"
+    assert found["package"] == "orb-models (pip install orb-models)"
+    assert found["sha256"] == "that of the first fetch"
+    assert "not pinned" in run("show", "mattersim-v1-5m").output
+    own = run("show", "nequix").output
+    assert "potential.model=FILE" in own
+    assert "pip install nequix" in own
+    assert "inside sevenn" in run("show", "sevennet-0").output
+    listed = run("list").output
+    for name in ("nequix-mp-1", "sevennet-omni", "grace-2l-oam-l", "pet-mad-s-v1.6.0"):
+        assert name in listed

@@ -19,6 +19,10 @@ from aiida_hpaint.science.relaxation.potentials.registry import (
     get_potential,
     list_potentials,
 )
+from aiida_hpaint.science.relaxation.potentials.torch_sim_adapter import (
+    TorchSimPotential,
+    wrap_torch_sim,
+)
 
 __all__ = [
     "AsePotential",
@@ -28,6 +32,7 @@ __all__ = [
     "PotentialError",
     "PotentialInfo",
     "StressPotential",
+    "TorchSimPotential",
     "check_trust",
     "find_fetched_file",
     "find_potential",
@@ -35,4 +40,5 @@ __all__ = [
     "list_potentials",
     "require_stress",
     "wrap_calculator",
+    "wrap_torch_sim",
 ]

@@ -103,6 +103,8 @@ class PotentialCard:
         zero of energy is unknown.
     dispersion : string or None
         Correction that was added to the model, and the package that computes it.
+    batched_by : string or None
+        Package that evaluates structures together with the potential's own package, with version.
     """
 
     name: str
@@ -115,6 +117,7 @@ class PotentialCard:
     elements: frozenset[int] | None = None
     lowest_energy: float | None = None
     dispersion: str | None = None
+    batched_by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the card as JSON, elements as sorted chemical symbols."""

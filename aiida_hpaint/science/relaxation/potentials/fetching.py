@@ -91,6 +91,7 @@ def _store(
         "name": potential.name,
         "kind": potential.kind,
         "source": potential.source,
+        "revision": potential.revision,
         "from": address,
         "sha256": digest,
         "licence": potential.licence,

@@ -25,6 +25,10 @@ from aiida_hpaint.science.relaxation.potentials.plugins import (
     read_entry_points,
 )
 from aiida_hpaint.science.relaxation.potentials.published import PUBLISHED_POTENTIALS
+from aiida_hpaint.science.relaxation.potentials.torch_sim_adapter import (
+    is_torch_sim_model,
+    wrap_torch_sim,
+)
 from aiida_hpaint.science.settings import PotentialSettings
 
 _HERE = "aiida_hpaint.science.relaxation.potentials"
@@ -50,6 +54,12 @@ def _describe_sevennet(
         functional=functional,
         elements=None if needs_file else _MATERIALS_PROJECT,
     )
+
+
+def _describe_package(kind: str, package: str, description: str) -> PotentialInfo:
+    loader = f"{_HERE}.packages:load"
+    install = f"pip install {package}"
+    return PotentialInfo(kind, package, loader, description, install, needs_file=True)
 
 
 _READERS = (
@@ -92,15 +102,32 @@ _READERS = (
         "pip install mattersim",
         needs_file=True,
     ),
+    _describe_package("nequix", "nequix", "a Nequix model (.nqx)"),
+    _describe_package("grace", "tensorpotential", "a GRACE SavedModel (.tar.gz)"),
+    _describe_package("pet", "upet", "a checkpoint of PET, of upet or metatrain (.ckpt)"),
 )
+
+_READERS_OF_PUBLISHED = {
+    reader.name: reader
+    for reader in (
+        *_READERS,
+        # A checkpoint of Orb does not say of which network it is.
+        _describe_package("orb", "orb-models", ""),
+    )
+}
 
 OWN_POTENTIALS = (
     *_READERS,
     *(
-        replace(reader, name=one.name, description=one.about, needs_file=False, is_published=True)
+        replace(
+            _READERS_OF_PUBLISHED[one.kind],
+            name=one.name,
+            description=one.about,
+            needs_file=False,
+            is_published=True,
+            functional=one.functional,
+        )
         for one in PUBLISHED_POTENTIALS.values()
-        for reader in _READERS
-        if reader.name == one.kind
     ),
 )
 """The potentials of this package, in the order in which they are listed."""
@@ -136,9 +163,10 @@ def get_potential(potential: PotentialSettings | Potential | Any) -> Potential:
 
     Parameters
     ----------
-    potential : PotentialSettings, Potential or ASE calculator
-        Objects that can evaluate structures already are returned as they are, calculators behind
-        the interface of `Potential`: whatever takes settings and calls this function takes them.
+    potential : PotentialSettings, Potential, ASE calculator or model of torch-sim
+        Objects that can evaluate structures already are returned as they are, calculators and
+        models behind the interface of `Potential`: whatever takes settings and calls this function
+        takes them.
 
     Raises
     ------
@@ -242,9 +270,11 @@ def _as_potential(
         return found
     if hasattr(found, "calculate") and hasattr(found, "get_potential_energy"):
         return wrap_calculator(found, name, package, sha256)
+    if is_torch_sim_model(found):
+        return wrap_torch_sim(found, name, package, sha256)
     raise PotentialError(
         f"{name or 'the potential'}: {type(found).__name__!r} is no potential: it needs the "
-        "members `card` and `evaluate`, or to be an ASE calculator"
+        "members `card` and `evaluate`, or to be an ASE calculator or a model of torch-sim"
     )
 
 

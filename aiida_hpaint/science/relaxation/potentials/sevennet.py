@@ -50,6 +50,9 @@ BUNDLED = {
 }
 """Registry names of the models inside the wheel: (file in its folder of models, modality)."""
 
+_MODALITIES = {"sevennet-omni": "mpa"}
+"""Modalities of published models that have several."""
+
 _INSTALL = "pip install aiida-hpaint[ml]"
 _LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
@@ -267,7 +270,7 @@ def _find_stored(path: Path, modal: str | None) -> tuple[Path, dict[str, str | N
 def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
     """Return the file of a model and its modality, without importing sevenn."""
     if name not in BUNDLED:
-        return find_model_file(name, model, (".pth",)), None
+        return find_model_file(name, model, (".pth",)), _MODALITIES.get(name)
     if model is not None:
         raise PotentialError(
             f"{name} is a bundled model and takes no model file ({model!r}): "
