@@ -43,15 +43,37 @@ def test_python_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MESSAGE in str(caught.value)
 
 
-def test_a_command_names_the_extra() -> None:
+WITHOUT = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {package!r}:
+            raise ModuleNotFoundError("No module named " + repr(name), name=name)
+
+# Not None in sys.modules: packages that look for torch there would take it for the module.
+sys.meta_path.insert(0, Missing())
+from aiida_hpaint.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments"),
+    [
+        ("lightning", ["train", str(ROOT / "examples" / "training" / "dense.yaml")]),
+        ("torch", ["benchmark", str(ROOT / "examples" / "references" / "brucite.cif")]),
+    ],
+)
+def test_a_command_names_the_extra(package: str, arguments: list[str], tmp_path: Path) -> None:
     # A Python of its own: other tests have imported the package here already.
-    code = "import sys; sys.modules['lightning'] = None; from aiida_hpaint.cli import main; main()"
-    configuration = str(ROOT / "examples" / "training" / "dense.yaml")
+    more = ["--output", str(tmp_path / "out")] if arguments[0] == "benchmark" else []
     result = subprocess.run(
-        [sys.executable, "-c", code, "train", configuration],
+        [sys.executable, "-c", WITHOUT.format(package=package), *arguments, *more],
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == 2
-    assert MESSAGE in result.stderr
+    assert MESSAGE.replace("lightning", package) in result.stderr
+    assert not list(tmp_path.iterdir())
