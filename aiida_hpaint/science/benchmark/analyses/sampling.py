@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import FigureBase
 from matplotlib.ticker import PercentFormatter
+from scipy.stats import wilcoxon
 
 from aiida_hpaint.science.benchmark.analyses.analysis import (
     UNKNOWN,
@@ -35,9 +37,15 @@ RATES = {
 
 CALLS = "network_calls_per_sample"
 
+P_VALUE = "p_value"
+
 
 def analyse_sampling(runs: Sequence[StoredRun], against: str | None = None) -> Analysis:
     """Compare success rates of runs that differ in settings, on the hosts that all have finished.
+
+    `p_value` is that of Wilcoxon's signed-rank test, host by host, of the share of samples that
+    match before relaxation against that of the first run: rates of the same hosts differ by less
+    than their intervals suggest, as easy hosts are easy for both.
 
     Parameters
     ----------
@@ -55,7 +63,9 @@ def analyse_sampling(runs: Sequence[StoredRun], against: str | None = None) -> A
     kept, left_out = keep_common_hosts(runs)
     differing = find_differing_settings(kept)
     axis = _choose_axis(kept, differing, against)
-    records = [_describe(run, differing) for run in kept]
+    if axis is not None:
+        differing = list(dict.fromkeys([axis, *differing]))
+    records = [{**_describe(run, differing), P_VALUE: _compare(kept[0], run)} for run in kept]
     counts = {float(record["samples"]) for record in records}
     if len(counts) > 1:
         left_out.append(
@@ -76,7 +86,7 @@ def analyse_sampling(runs: Sequence[StoredRun], against: str | None = None) -> A
     return Analysis(
         name="sampling",
         title=f"Success rates of {len(kept[0].rows)} hosts with 95 % intervals",
-        head=("run", *map(_short, differing[:_SHOWN]), "calls", *RATES.values()),
+        head=("run", *map(_short, differing[:_SHOWN]), "calls", *RATES.values(), "p"),
         table=[_format(record, differing) for record in records],
         records=[_flatten(record) for record in records],
         draw=partial(_draw, records=records, points=points, label=label),
@@ -84,7 +94,7 @@ def analyse_sampling(runs: Sequence[StoredRun], against: str | None = None) -> A
     )
 
 
-_SHOWN = 3
+_SHOWN = 2
 """Settings in the table; the CSV has all that differ."""
 
 
@@ -118,6 +128,18 @@ def _describe(run: StoredRun, differing: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _compare(first: StoredRun, run: StoredRun) -> float | None:
+    """Return the p-value of the shares of samples that match, against the first run."""
+    if run is first:
+        return None
+    ours, theirs = (
+        np.array([np.mean([one.match_unrelaxed for one in row.drawn]) for row in some.rows])
+        for some in (first, run)
+    )
+    changes = theirs - ours
+    return float(wilcoxon(changes).pvalue) if changes.any() else 1.0
+
+
 def _flatten(record: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in record.items():
@@ -134,6 +156,7 @@ def _format(record: Mapping[str, Any], differing: Sequence[str]) -> list[str]:
         *(_format_setting(record, _short(key)) for key in differing[:_SHOWN]),
         format_number(record[CALLS], ".0f"),
         *(format_rate(record[key]) for key in RATES),
+        format_number(record[P_VALUE], ".2g"),
     ]
 
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from benchmark_rows import make_rows, write_folder
+from scipy.stats import wilcoxon
 
 from aiida_hpaint.science.benchmark.analyses import analyse_sampling, read_stored_runs
 from aiida_hpaint.science.benchmark.statistics import summarise
@@ -26,6 +28,7 @@ def test_rates_are_those_of_the_summary_of_common_hosts(tmp_path: Path) -> None:
         lines = "".join(row.model_dump_json() + "\n" for row in named)
         (tmp_path / f"steps{steps}" / "rows.jsonl").write_text(lines, encoding="utf-8")
     found = analyse_sampling(read_stored_runs(folders))
+    first9 = [some[:9] for some in rows.values()]
     assert [record["steps"] for record in found.records] == [25, 100]
     for record, some in zip(found.records, rows.values(), strict=True):
         summary = summarise(some[:9])
@@ -33,6 +36,11 @@ def test_rates_are_those_of_the_summary_of_common_hosts(tmp_path: Path) -> None:
         for key in ("single_sample_match_unrelaxed", "any_match_unrelaxed", "lowest_match", "les"):
             assert record[key] == pytest.approx(summary[key]["value"])
             assert record[f"{key}_low"] == pytest.approx(summary[key]["low"])
+    shares = [[np.mean([s.match_unrelaxed for s in row.drawn]) for row in some] for some in first9]
+    assert [record["p_value"] for record in found.records] == [
+        None,
+        pytest.approx(wilcoxon(*shares).pvalue),
+    ]
     assert found.left_out == ["steps25: 3 of 12 hosts, which other runs have not finished"]
     assert found.head[1] == "steps"
 
