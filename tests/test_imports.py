@@ -56,6 +56,9 @@ def test_the_plain_recipe_alone_is_light(package: str, recipe_modules: set[str])
     assert package not in recipe_modules
 
 
-@pytest.mark.parametrize("module", ["settings", "structures", "evaluation"])
-def test_structures_and_evaluation_need_no_torch(module: str) -> None:
-    assert "torch" not in modules_after(f"import aiida_hpaint.science.{module}")
+@pytest.mark.parametrize(
+    "module",
+    ["science.settings", "science.structures", "science.evaluation", "calculations.identity"],
+)
+def test_structures_evaluation_and_identities_need_no_torch(module: str) -> None:
+    assert "torch" not in modules_after(f"import aiida_hpaint.{module}")

@@ -6,6 +6,7 @@ This file imports neither AiiDA nor torch nor any potential.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
@@ -242,5 +243,10 @@ def _identify_dispersion(info: PotentialInfo, local: bool) -> str:
 
 
 def _version(info: PotentialInfo) -> str:
+    # To ask for all packages reads the lists of files of all of them: seconds of CPU time.
+    with suppress(metadata.PackageNotFoundError):
+        named_alike = metadata.distribution(info.package)
+        if info.package in (named_alike.read_text("top_level.txt") or "").split():
+            return named_alike.version
     distributions = metadata.packages_distributions().get(info.package, [info.package])
     return metadata.version(distributions[0])

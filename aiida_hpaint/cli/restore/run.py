@@ -220,6 +220,7 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
 
     reported: set[int | None] = set()
     chunks = get_chunk_count(node)
+    has_dft = "validation" in node.inputs.graph_inputs.plan
     with open_progress() as show:
         for stage in list_planned_stages(node)[:1]:
             show(find_stage(stage).title, 0, chunks)
@@ -230,12 +231,14 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
             states = list_stage_states(node)
             for stage, (done, begun) in count_chunks(states).items():
                 show(find_stage(stage).title, done, max(chunks, begun))
-            show_dft_progress(node, show)
+            if has_dft:
+                show_dft_progress(node, show)
             for state in states:
-                if state.node.pk not in reported and (problem := state.problem):
+                if state.is_over and state.node.pk not in reported:
                     reported.add(state.node.pk)
-                    title = find_stage(state.stage).title
-                    click.echo(f"{title}, {state.chunk}: {problem}", err=True)
+                    if problem := state.problem:
+                        title = find_stage(state.stage).title
+                        click.echo(f"{title}, {state.chunk}: {problem}", err=True)
             if has_ended:
                 return
             # Looking takes no more than a tenth of the time, however busy the database is.

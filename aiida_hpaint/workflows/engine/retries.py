@@ -14,8 +14,11 @@ from aiida_hpaint.workflows.engine.job_failures import (
     reserve_walltime,
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
 
 __all__ = ["RetryingWorkChain"]
+
+use_libyaml()
 
 
 class RetryingWorkChain(CrashSafeWorkChain):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.units import Bohr, Hartree
 
-from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
 from aiida_hpaint.science.relaxation.ragged import list_site_indices
 
 if TYPE_CHECKING:
@@ -57,6 +56,9 @@ def estimate_hessians(structures: Structures, moving: BoolArray) -> tuple[FloatA
     -------
     S symmetric positive definite arrays (3 m, 3 m), in eV/Å².
     """
+    # Imports torch, which whoever only submits jobs does not need.
+    from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
+
     counts = structures.counts
     pairs = find_pairs(structures.positions, structures.cells, counts, CUTOFF)
     first, second = pairs.first.numpy(), pairs.second.numpy()
