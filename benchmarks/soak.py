@@ -37,6 +37,9 @@ from postgresql import Server
 LONGEST_LOCK = 20.0
 """Seconds; SQLite waits for 5, AiiDA's `core.sqlite_dos` no longer."""
 
+LOOK_AGAIN = 75.0
+"""Seconds until `aiida-hpaint setup` is run again."""
+
 CHECK = """
 import json
 from collections import Counter
@@ -127,8 +130,12 @@ class Soak:
             for number in range(1, self.campaigns + 1):
                 self.command("aiida-hpaint", "submit", f"soak{number}.yaml", "--again", "failed")
             deadline = time.monotonic() + 600
+            looked = time.monotonic()
             while self.count_alive() and time.monotonic() < deadline:
                 time.sleep(2)
+                if time.monotonic() - looked > LOOK_AGAIN:  # a process is stuck from a minute on
+                    self.start_daemon()
+                    looked = time.monotonic()
             found = self.check()
             print(json.dumps(found), flush=True)
             if found["is_sound"]:
@@ -220,8 +227,8 @@ class Soak:
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = process.cmdline()
-                is_ours = process.environ().get("AIIDA_PATH") == str(self.folder)
-                if is_ours and "daemon" in words and role in words:
+                path = Path(process.environ().get("AIIDA_PATH", ""))
+                if self.folder in (path, path.parent) and "daemon" in words and role in words:
                     found.append(process)
         return sorted(found, key=lambda process: process.pid)
 

@@ -19,10 +19,14 @@ from aiida_hpaint.workflows.engine.upstream import (
     get_installed_packages,
     is_daemon_alive,
     remove_broker_files,
+    remove_stale_pid_file,
 )
 
 DAEMON_TIMEOUT = 60
 """Seconds that the daemon may take to start or stop, which a busy machine needs."""
+
+SAME_START = 20
+"""Seconds within which broker and workers of one start begin."""
 
 KILL_TIMEOUT = 5
 """Seconds that a killed process may take to disappear."""
@@ -48,17 +52,19 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     # finish what they do first. A daemon that is only busy answers again.
     _wait_for_end(lambda: is_daemon_alive(client) and not _answers(client), DAEMON_TIMEOUT)
     try:
-        if (
-            is_daemon_alive(client)
-            and is_current(client)
-            and not (requeue_stuck and find_stuck_processes())
-        ):
-            return False
-        if is_daemon_alive(client):
+        is_alive = is_daemon_alive(client)
+        is_broken = is_alive and (not _answers(client) or has_deaf_workers(client))
+        if is_alive and not is_broken and is_current(client):
+            if not (requeue_stuck and find_stuck_processes()):
+                return False
+        if is_broken:  # it would not stop in order
+            _kill_supervisor(client)
+        elif is_alive:
             client.stop_daemon(wait=True, timeout=DAEMON_TIMEOUT)
         # A killed supervisor leaves workers that still serve this profile.
         stop_orphans(client.profile.name, KILL_TIMEOUT)
         _remove_dead_broker()
+        remove_stale_pid_file(client)
         _requeue_processes(client.profile.name)
         client.start_daemon(timeout=DAEMON_TIMEOUT)
     except DaemonException as error:
@@ -74,6 +80,24 @@ def is_current(client: DaemonClient) -> bool:
     now = get_installed_packages(client)
     same_python = Path(started["python_binary"]).parent == Path(sys.executable).parent
     return same_python and started["packages"].get("aiida-hpaint") == now.get("aiida-hpaint")
+
+
+def has_deaf_workers(client: DaemonClient) -> bool:
+    """Return whether a worker is older than the broker, as after a crash of the latter.
+
+    Workers do not subscribe to a new broker of ZeroMQ: they get no more processes, while those
+    that they still run are given to others, too.
+    """
+    begun: dict[str, list[float]] = {"broker": [], "worker": []}
+    with suppress(psutil.Error):
+        for process in psutil.Process(client.get_daemon_pid()).children():
+            with suppress(psutil.Error):
+                words = process.cmdline()
+                for role, times in begun.items():
+                    if "daemon" in words and role in words:
+                        times.append(process.create_time())
+    latest = max(begun["broker"], default=0.0)
+    return any(latest - one > SAME_START for one in begun["worker"])
 
 
 def stop_orphans(profile: str, timeout: float) -> list[int]:
@@ -95,6 +119,15 @@ def stop_orphans(profile: str, timeout: float) -> list[int]:
             process.kill()
     psutil.wait_procs(orphans, timeout=timeout)
     return [process.pid for process in orphans]
+
+
+def _kill_supervisor(client: DaemonClient) -> None:
+    """Kill the supervisor of the daemon, and wait until it has disappeared."""
+    with suppress(psutil.Error):
+        supervisor = psutil.Process(client.get_daemon_pid())
+        supervisor.kill()
+        supervisor.wait(KILL_TIMEOUT)
+    _wait_for_end(lambda: is_daemon_alive(client))
 
 
 def _answers(client: DaemonClient) -> bool:
@@ -137,4 +170,9 @@ def _requeue_processes(profile: str) -> None:
     if QueryBuilder().append(ProcessNode, filters=alive).count():
         verdi = str(Path(sys.executable).parent / "verdi")
         command = [verdi, "-p", profile, "process", "repair", "--force"]
-        subprocess.run(command, check=False, capture_output=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise click.ClickException(
+                f"the processes that run could not be put back into the queue: {done.stderr.strip()}"
+                f" Try again, or: verdi -p {profile} daemon stop, process repair, daemon start"
+            )

@@ -65,6 +65,29 @@ def test_what_outlives_the_supervisor_is_stopped_before_a_new_daemon_starts(
     assert len(jobs(node)) == 1
 
 
+def find_broker(daemon: Any) -> list[psutil.Process]:
+    children = psutil.Process(daemon.get_daemon_pid()).children()
+    return [one for one in children if is_alive(one) and "broker" in one.cmdline()]
+
+
+def test_workers_that_outlive_their_broker_are_replaced(
+    host: StructureBatch, daemon: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiida_hpaint.cli.daemon import ensure_daemon, has_deaf_workers
+
+    monkeypatch.setattr("aiida_hpaint.cli.daemon.SAME_START", 0)
+    assert not has_deaf_workers(daemon)
+    node = submit_stage(host)
+    until(lambda: node.called, "job", TIMEOUT)
+    (broker,) = find_broker(daemon)
+    broker.kill()
+    until(lambda: [one.pid for one in find_broker(daemon)] != [broker.pid], "new broker", TIMEOUT)
+    until(lambda: has_deaf_workers(daemon), "broker younger than the workers", TIMEOUT)
+    assert ensure_daemon()
+    finished(node, TIMEOUT)
+    assert len(jobs(node)) == 1
+
+
 def test_a_daemon_that_is_stopped_in_the_second_of_a_submission(
     host: StructureBatch, daemon: Any
 ) -> None:

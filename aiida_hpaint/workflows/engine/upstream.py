@@ -32,6 +32,7 @@ __all__ = [
     "get_queued_processes",
     "is_daemon_alive",
     "remove_broker_files",
+    "remove_stale_pid_file",
 ]
 
 _DAEMON_COMMANDS = ("start-circus", "worker", "broker")
@@ -77,6 +78,15 @@ def is_daemon_alive(client: DaemonClient) -> bool:
     For `is_daemon_running` the file with its process id suffices, which a crashed daemon leaves.
     """
     return client.is_daemon_running and not client._is_pid_file_stale
+
+
+def remove_stale_pid_file(client: DaemonClient) -> None:
+    """Remove the file that a killed daemon leaves, for which `verdi process repair` does nothing.
+
+    `start_daemon` removes it, too, but processes are put back into the queue before that.
+    """
+    if client.is_daemon_running and client._is_pid_file_stale:
+        Path(client.circus_pid_file).unlink(missing_ok=True)
 
 
 def get_daemon_environment(client: DaemonClient) -> dict[str, Any] | None:

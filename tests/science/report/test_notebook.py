@@ -12,7 +12,7 @@ from aiida_hpaint.science.structures.status import SampleStatus
 def test_a_restoration_is_a_table_of_its_hosts() -> None:
     text = make_restoration(("brucite", "portlandite"))._repr_html_()
     assert text.count("<tr>") == 3
-    assert "Moderate confidence: 90 %" in text
+    assert "Moderate confidence: 72 %" in text
 
 
 def test_candidates_are_shown_in_3d_with_the_host_as_measured() -> None:
