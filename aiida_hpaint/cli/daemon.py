@@ -54,9 +54,9 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     try:
         is_alive = is_daemon_alive(client)
         is_broken = is_alive and (not _answers(client) or has_deaf_workers(client))
-        if is_alive and not is_broken and is_current(client):
-            if not (requeue_stuck and find_stuck_processes()):
-                return False
+        is_fit = is_alive and not is_broken and is_current(client)
+        if is_fit and not (requeue_stuck and find_stuck_processes()):
+            return False
         if is_broken:  # it would not stop in order
             _kill_supervisor(client)
         elif is_alive:
@@ -173,6 +173,6 @@ def _requeue_processes(profile: str) -> None:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise click.ClickException(
-                f"the processes that run could not be put back into the queue: {done.stderr.strip()}"
+                f"processes could not be put back into the queue: {done.stderr.strip()}"
                 f" Try again, or: verdi -p {profile} daemon stop, process repair, daemon start"
             )
