@@ -177,7 +177,7 @@ def potentials(
         raise click.UsageError("give folders of benchmarks, --energies NAME=FILE, or both")
     hosts, left_out = read_benchmark_energies(read_stored_runs(folders)), []
     for name, path in energies:
-        hosts, more = add_energies(hosts, name, path)
+        hosts, more = add_energies(hosts, name, path, may_add_hosts=not folders)
         left_out += more
     _show(analyse_potentials(hosts, against), output, as_json, left_out)
 

@@ -49,11 +49,9 @@ def read_benchmark_energies(runs: Sequence[StoredRun]) -> list[HostEnergies]:
 
 
 def add_energies(
-    hosts: Sequence[HostEnergies], name: str, path: Path
+    hosts: Sequence[HostEnergies], name: str, path: Path, may_add_hosts: bool = False
 ) -> tuple[list[HostEnergies], list[str]]:
     """Add the energies of a file to hosts of the same labels and candidates of the same ranks.
-
-    Without any hosts, those of the file are taken.
 
     Parameters
     ----------
@@ -64,6 +62,8 @@ def add_energies(
     path
         A validation.csv (or any CSV with the columns label, rank and energy_per_atom, eV), or a
         candidates.extxyz of a restoration.
+    may_add_hosts
+        Take hosts as well that no other results have; else they are left out.
 
     Returns
     -------
@@ -76,8 +76,6 @@ def add_energies(
         If the file is of another kind.
     """
     read = _read_csv(path) if path.suffix == ".csv" else _read_candidates(path)
-    if not hosts:
-        return [HostEnergies(one, one, {name: found}) for one, found in read.items()], []
     labels = Counter(host.label for host in hosts)
     added = [
         replace(host, energies={**host.energies, name: read[host.label]})
@@ -88,7 +86,9 @@ def add_energies(
     unknown = [label for label in read if label not in labels]
     shared = [label for label in read if labels[label] > 1]
     left_out = []
-    if unknown:
+    if may_add_hosts:
+        added += [HostEnergies(one, one, {name: read[one]}) for one in unknown]
+    elif unknown:
         left_out.append(f"{path.name}: {_list(unknown)}, which the other results do not have")
     if shared:
         left_out.append(f"{path.name}: {_list(shared)}, which several runs have: give one of them")

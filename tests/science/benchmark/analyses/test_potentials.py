@@ -79,6 +79,25 @@ def test_energies_by_dft_join_those_of_a_benchmark(tmp_path: Path) -> None:
     assert "7 of 12 hosts, with fewer than two candidates by DFT" in found.left_out
 
 
+def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
+    files = {"a": (0, 1, 2, 3), "b": (1, 2, 3), "DFT": (0, 2)}
+    for name, labels in files.items():
+        lines = [f"h{one},{rank},{-4 + rank * one}" for one in labels for rank in range(3)]
+        text = "\n".join(["label,rank,energy_per_atom", *lines]) + "\n"
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    counts = []
+    for names in (tuple(files), tuple(reversed(files))):
+        hosts: list[HostEnergies] = []
+        for name in names:
+            hosts, left_out = add_energies(hosts, name, tmp_path / f"{name}.csv", True)
+            assert not left_out
+        records = analyse_potentials(hosts, "a").records
+        counts.append({frozenset((one["potential"], one["against"])): one for one in records})
+    one, other = ({key: record["hosts"] for key, record in some.items()} for some in counts)
+    assert one == other
+    assert sorted(one.values()) == [1, 2, 3]
+
+
 def test_what_is_missing_comes_with_the_command_that_makes_it(tmp_path: Path) -> None:
     hosts = [HostEnergies("h", "h", {"a": {0: -1.0, 1: -0.9}})]
     with pytest.raises(ValueError, match=r"only energies by a: .*benchmark --potentials all"):
