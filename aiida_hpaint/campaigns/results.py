@@ -43,11 +43,14 @@ class CampaignSamples:
         Their hosts, with what is known of their sources.
     in_host
         The samples while their hosts were fixed; None if no chunk has got there.
+    processes
+        UUID and PK of the restoration of each host.
     """
 
     samples: StructureBatch
     hosts: StructureBatch
     in_host: StructureBatch | None
+    processes: Mapping[int, tuple[str, int]]
 
 
 def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
@@ -64,6 +67,7 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
     ranked: list[StructureBatch] = []
     hosts: list[StructureBatch] = []
     fixed: list[StructureBatch] = []
+    processes: dict[int, tuple[str, int]] = {}
     for process, number_of in numbers.items():
         node: Any = load_node(process)
         samples = get_samples(node)
@@ -72,6 +76,7 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
         chosen = _choose_hosts(samples, number_of)
         ranked.append(replace(chosen, history=()) if ranked else chosen)
         hosts.append(_choose_hosts(replace(get_hosts(node), scalars={}), number_of))
+        processes |= dict.fromkeys(number_of.values(), (node.uuid, process))
         in_host = get_samples_in_host(node)
         fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
     if not ranked:
@@ -82,6 +87,7 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
         _name_hosts(concatenate(fill_missing_scalars(ranked)), labels),
         _name_hosts(joined, labels),
         _name_hosts(concatenate(fill_missing_scalars(fixed)), labels) if fixed else None,
+        processes,
     )
 
 

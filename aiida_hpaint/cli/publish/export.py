@@ -19,6 +19,8 @@ from aiida_hpaint.science.wording import format_count
 if TYPE_CHECKING:
     from aiida.orm import Group, Node, ProcessNode
 
+    from aiida_hpaint.workflows.validate.results import Validation
+
 _HELP = """Write the data of a publication: an AiiDA archive, tables, CIFs and a README.
 
 Arguments are PKs of restorations, validations, benchmarks and RestoreHydrogenWorkChains, or labels
@@ -303,13 +305,18 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
         _write_structure(node, folder)
     elif kind == RESTORATION:
         _write_restoration(node, folder)
-    if kind in (RESTORATION, VALIDATION):
+    elif kind == VALIDATION:
         _write_validation(node, folder)
 
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.cli.tables import write_host_files
-    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+    from aiida_hpaint.science.report import (
+        Process,
+        add_validation,
+        group_rows_by_host,
+        write_reports,
+    )
     from aiida_hpaint.workflows.restore.progress import (
         get_hosts,
         get_samples,
@@ -318,9 +325,12 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
 
     samples = get_samples(node)
     assert samples is not None
-    results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node))
+    process = Process(node.uuid)
+    results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node), process)
     write_host_files(results, samples, folder)
-    write_reports(results, folder, process=Process(node.uuid))
+    if (validation := _write_validation(node, folder)) is not None:
+        results = add_validation(results, validation.rows)
+    write_reports(results, folder)
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:
@@ -333,13 +343,14 @@ def _write_structure(node: ProcessNode, folder: Path) -> None:
     write_cif(batch, folder / f"{make_safe_name(label)}.cif")
 
 
-def _write_validation(node: ProcessNode, folder: Path) -> None:
-    """Write the validation by DFT, if there is one with a result."""
+def _write_validation(node: ProcessNode, folder: Path) -> Validation | None:
+    """Write the validation by DFT, if there is one with a result, and return it."""
     from aiida_hpaint.cli.restore.validation_report import write_validation
     from aiida_hpaint.workflows.validate.results import read_validation
 
     try:
         found = read_validation(node)
     except ValueError:
-        return
+        return None
     write_validation(found, folder)
+    return found

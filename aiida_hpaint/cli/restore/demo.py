@@ -71,7 +71,8 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = None if flags["no_aiida"] else submit_task(obj["profile"], task)
     samples = run_here(task).samples if node is None else wait_for_samples(node)
-    results = group_rows_by_host(samples, task.hosts)
+    process = None if node is None else Process(node.uuid, node.pk)
+    results = group_rows_by_host(samples, task.hosts, process=process)
     written = write_host_files(results, samples, output)
     rows = [compare_with_reference(result, references) for result in results]
     print_table(make_comparison_table(rows))
@@ -86,8 +87,7 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     matched = sum(bool(row.is_same) for row in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}, and as many with all sites relaxed.")
-    process = None if node is None else Process(node.uuid, node.pk)
-    page = write_reports(results, output, process=process)
+    page = write_reports(results, output)
     click.echo(f"Report, to open in a browser: {page}")
     if node is not None:
         show_provenance_commands(node)

@@ -164,26 +164,32 @@ def report_restoration(
         describe_unrestored,
         write_host_files,
     )
-    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+    from aiida_hpaint.science.report import (
+        Process,
+        add_validation,
+        group_rows_by_host,
+        write_reports,
+    )
 
-    results = group_rows_by_host(samples, hosts, in_host)
+    process = None if node is None else Process(node.uuid, node.pk)
+    results = group_rows_by_host(samples, hosts, in_host, process)
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
-    process = None if node is None else Process(node.uuid, node.pk)
+    validation = None if node is None else _find_validation(node)
+    if validation is not None:
+        write_validation(validation, output, hosts)
+        results = add_validation(results, validation.rows)
     page = None
     if report != "none":
-        page = write_reports(results, output, process=process, alone=report == "alone")
-    validation = None if node is None else _find_validation(node)
+        page = write_reports(results, output, alone=report == "alone")
     if as_json:
-        if validation is not None:
-            write_validation(validation, output, hosts)
         echo_restoration(results, output, node, page, validation)
         return not unrestored
     show_results(results, list(files.values()), output)
     if page is not None:
         click.echo(f"Report, to open in a browser: {page}")
     if validation is not None:
-        report_validation(validation, output, hosts)
+        report_validation(validation, output)
     if node is not None:
         show_provenance_commands(node)
     return not unrestored

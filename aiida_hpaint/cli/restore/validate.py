@@ -161,10 +161,12 @@ def watch_validation(node: ProcessNode, interval: float = 1.0) -> None:
 
 def _report(identifier: str, output: Path | None) -> None:
     """Show and write a validation; exit with status 1 if a structure has no energy."""
-    from aiida_hpaint.cli.restore.validation_report import report_validation
+    from aiida_hpaint.cli.restore.validation_report import report_validation, write_validation
     from aiida_hpaint.workflows.validate.results import load_validation_node, read_validation
 
     node = load_validation_node(identifier)
     folder = output or Path(f"validated-{node.pk}")
-    if not report_validation(read_validation(node), folder):
+    found = read_validation(node)
+    write_validation(found, folder)
+    if not report_validation(found, folder):
         raise click.exceptions.Exit(1)

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 Row = Mapping[str, str]
 
 
-def report_validation(found: Validation, output: Path, hosts: StructureBatch | None = None) -> bool:
-    """Write files, show table and rates; return whether DFT relaxed all structures."""
+def report_validation(found: Validation, output: Path) -> bool:
+    """Show table and rates of what was written; return whether DFT relaxed all structures."""
     from aiida_hpaint.cli.console import print_table
 
-    write_validation(found, output, hosts)
     if not found.rows:
         click.echo("DFT: there was no candidate to relax.")
         return True

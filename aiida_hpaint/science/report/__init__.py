@@ -2,6 +2,7 @@
 
 from aiida_hpaint.science.report.host_results import (
     HostResult,
+    add_validation,
     describe_checks,
     group_rows_by_host,
 )
@@ -12,6 +13,7 @@ __all__ = [
     "REPORT",
     "HostResult",
     "Process",
+    "add_validation",
     "describe_checks",
     "group_rows_by_host",
     "write_reports",

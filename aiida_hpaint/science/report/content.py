@@ -18,8 +18,8 @@ from aiida_hpaint.science.report.geometry import (
 from aiida_hpaint.science.report.host_results import HostResult, describe_checks
 from aiida_hpaint.science.report.ladder import HEIGHT, make_ladder
 from aiida_hpaint.science.report.patterns import HIGHEST_ANGLE, LOWEST_ANGLE, draw_patterns
-from aiida_hpaint.science.report.provenance import Process, describe_provenance, list_stages
-from aiida_hpaint.science.report.verdict import describe_samples, judge_host
+from aiida_hpaint.science.report.provenance import describe_provenance, list_stages
+from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.insertion import remove_inserted
@@ -54,9 +54,7 @@ class _Candidate:
     title: str
 
 
-def collect_content(
-    result: HostResult, name: str, process: Process | None = None
-) -> dict[str, Any]:
+def collect_content(result: HostResult, name: str) -> dict[str, Any]:
     """Collect what the page of one host shows.
 
     Parameters
@@ -65,8 +63,6 @@ def collect_content(
         Samples of the host.
     name
         Name of its files, without suffix.
-    process
-        The AiiDA process that it was restored by.
     """
     candidates = _describe_candidates(result)
     scenes = _list_scenes(candidates)
@@ -79,7 +75,7 @@ def collect_content(
         "cell_change": result.cell_change,
         "formula": format_formula(result.samples[0] if best is None else best.structure),
         "verdict": judge_host(result),
-        "samples": describe_samples(result),
+        "samples": f"{result.statuses}.",
         "shown": len(candidates),
         "candidates": len(result.ranked),
         "scenes": scenes,
@@ -95,9 +91,10 @@ def collect_content(
         "notes": _list_notes(metadata),
         "budget": metadata.get("budget") or {},
         "is_deuterium": "D" in result.inserted,
-        "provenance": describe_provenance(result.samples.history, metadata, process),
+        "provenance": describe_provenance(result.samples.history, metadata, result.process),
         "stages": list_stages(result.samples.history),
-        "process": process,
+        "process": result.process,
+        "contradiction": result.contradiction,
     }
 
 
@@ -111,7 +108,7 @@ def view_candidates(result: HostResult, height: int = 480) -> CrystalView:
     """
     candidates = _describe_candidates(result)
     if not candidates:
-        raise ValueError(f"{result.label} has no candidate: {describe_samples(result)}")
+        raise ValueError(f"{result.label} has no candidate: {result.statuses}")
     picture = draw_picture(candidates[0].scene)
     return CrystalView(_list_scenes(candidates), picture, height)
 
@@ -156,6 +153,7 @@ def _list_candidates(result: HostResult) -> list[dict[str, Any]]:
                 "number": index + 1,
                 "energy": scalars["energy"],
                 "above": 1000 * scalars["energy_above_best"],
+                "dft": result.dft.get(index),
                 "force": scalars["max_force"],
                 "group": name_group(int(scalars.get("space_group") or 0)),
                 "moved": scalars.get("host_displacement", float("nan")),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from aiida_hpaint.science.confidence import format_confidence
 from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
+from aiida_hpaint.science.report.provenance import Process
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import describe_cell_change, is_same_cell
 from aiida_hpaint.science.structures.distinct_names import make_distinct
@@ -17,7 +20,23 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.status import describe_statuses
 
-__all__ = ["HostResult", "describe_checks", "group_rows_by_host"]
+__all__ = ["DftEnergy", "HostResult", "add_validation", "describe_checks", "group_rows_by_host"]
+
+
+@dataclass(frozen=True)
+class DftEnergy:
+    """What density-functional theory says of one candidate.
+
+    Attributes
+    ----------
+    status
+        How its relaxation ended.
+    above
+        Energy above the lowest candidate by DFT, meV per atom; None where there is none.
+    """
+
+    status: str
+    above: float | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,10 @@ class HostResult:
         The host, with what is known of its source; None if it is not at hand.
     in_host
         The best candidate while its host was fixed; None if it is not at hand.
+    process
+        The AiiDA process that restored it; None without one.
+    dft
+        Energies by DFT, by the rank of the candidate; empty if it was not validated.
     """
 
     label: str
@@ -43,6 +66,8 @@ class HostResult:
     ranked: StructureBatch
     host: StructureBatch | None = None
     in_host: StructureBatch | None = None
+    process: Process | None = None
+    dft: Mapping[int, DftEnergy] = field(default_factory=dict)
 
     @property
     def best(self) -> StructureBatch | None:
@@ -86,6 +111,16 @@ class HostResult:
         return "-" if self.best is None else describe_checks(self.best)
 
     @property
+    def contradiction(self) -> str:
+        """Which candidate DFT prefers to the best by the potential; empty if none."""
+        known = {rank: one.above for rank, one in self.dft.items() if one.above is not None}
+        lowest = min(known, key=known.__getitem__, default=0)
+        if lowest == 0:
+            return ""
+        where = f", by {known[0]:.1f} meV/atom" if 0 in known else ""
+        return f"DFT has candidate {lowest + 1} below candidate 1{where}"
+
+    @property
     def inserted(self) -> str:
         """Elements and numbers of the inserted sites, such as H2."""
         first = self.samples[0]
@@ -117,6 +152,7 @@ def group_rows_by_host(
     samples: StructureBatch,
     hosts: StructureBatch | None = None,
     in_host: StructureBatch | None = None,
+    process: Process | Mapping[int, Process] | None = None,
 ) -> list[HostResult]:
     """Split samples by their host, in the order of the hosts.
 
@@ -128,6 +164,8 @@ def group_rows_by_host(
         The hosts, which are found by their index.
     in_host
         The samples while their hosts were fixed, which are found by host and number.
+    process
+        The AiiDA process of all hosts, or that of each by its index.
     """
     places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
     indices, ranks = samples.scalars["host"], samples.scalars["rank"]
@@ -142,9 +180,31 @@ def group_rows_by_host(
         best = _list_keys(samples[ordered[:1]])
         row = fixed.get(best[0]) if best else None
         before = in_host[row] if in_host is not None and row is not None else None
-        found.append(HostResult("", samples[members], samples[ordered], host, before))
+        own = process.get(index) if isinstance(process, Mapping) else process
+        found.append(HostResult("", samples[members], samples[ordered], host, before, own))
     labels = make_distinct([result.samples.labels[0] for result in found])
     return [replace(result, label=label) for result, label in zip(found, labels, strict=True)]
+
+
+def add_validation(
+    results: Sequence[HostResult], rows: Sequence[Mapping[str, Any]]
+) -> list[HostResult]:
+    """Return results with the energies by DFT that a validation found.
+
+    Parameters
+    ----------
+    results
+        Samples of each host.
+    rows
+        Rows of `validation.csv`, whose values may be text.
+    """
+    found: dict[int, dict[int, DftEnergy]] = {}
+    for row in rows:
+        if row["role"] == "candidate":
+            above = 1000 * float(row["above_best"]) if row["above_best"] not in ("", None) else None
+            known = found.setdefault(int(row["host"]), {})
+            known[int(row["rank"])] = DftEnergy(str(row["status"]), above)
+    return [replace(one, dft=found.get(int(one.samples.scalars["host"][0]), {})) for one in results]
 
 
 def _list_keys(samples: StructureBatch) -> list[tuple[int, int]]:

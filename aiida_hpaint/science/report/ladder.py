@@ -42,8 +42,10 @@ class Level:
         How it was made.
     problem
         Which checks it fails; empty if none.
-    place, label_place
-        Heights of the level and of its label, pixels from the top.
+    dft
+        By DFT, above the lowest candidate by DFT, meV per atom; None where there is none.
+    place, label_place, dft_place
+        Heights of the level, of its label and of the level by DFT, pixels from the top.
     """
 
     name: str
@@ -51,8 +53,10 @@ class Level:
     found: int | None
     origin: str
     problem: str
+    dft: float | None = None
     place: float = 0.0
     label_place: float = 0.0
+    dft_place: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,11 @@ class Ladder:
     others: tuple[float, ...]
     ticks: tuple[tuple[str, float], ...]
     drawn: int
+
+    @property
+    def has_dft(self) -> bool:
+        """Whether a candidate has an energy by DFT."""
+        return any(level.dft is not None for level in self.levels)
 
 
 def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
@@ -103,7 +112,10 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
         (scalars["status"] == SampleStatus.HIGHER_IN_ENERGY.value) & np.isfinite(per_atom)
     )
     shown = ranked[:most]
-    highest = max([*(per_atom[shown] - lowest), *(per_atom[left] - lowest).clip(max=_FAR), 1.0])
+    dft = [result.dft[rank].above if rank in result.dft else None for rank in range(len(shown))]
+    known = [min(above, _FAR) for above in dft if above is not None]
+    cut = (per_atom[left] - lowest).clip(max=_FAR)
+    highest = max([*(per_atom[shown] - lowest), *cut, *known, 1.0])
     depth = min([*(per_atom[shown] - lowest), 0.0])
     step = _choose_step(highest - depth)
     top = float(np.ceil(highest / step) * step)
@@ -119,7 +131,9 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
             counts[number],
             str(origins[row]),
             name_findings(get_findings(samples[int(row)])),
+            dft[number],
             place(float(per_atom[row] - lowest)),
+            dft_place=0.0 if (above := dft[number]) is None else place(above),
         )
         for number, row in enumerate(shown.tolist())
     ]

@@ -15,7 +15,6 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.report.content import collect_content, name_group
 from aiida_hpaint.science.report.host_results import HostResult
-from aiida_hpaint.science.report.provenance import Process
 from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.safe_text import make_safe_names
@@ -54,6 +53,7 @@ class _Row:
     energy: float
     gap: float
     group: str
+    process: str
 
 
 def write_reports(
@@ -61,7 +61,6 @@ def write_reports(
     folder: Path,
     *,
     title: str = "",
-    process: Process | None = None,
     alone: bool = False,
 ) -> Path:
     """Write the report of a restoration.
@@ -78,8 +77,6 @@ def write_reports(
         Folder of the files of the hosts, which is made if it does not exist.
     title
         Title of the index, such as the name of a campaign.
-    process
-        The AiiDA process, if there was one.
     alone
         Give each page of many a copy of the viewer, so that it can be sent on its own.
 
@@ -91,12 +88,12 @@ def write_reports(
     names = make_safe_names(result.label for result in results)
     with open_staging(folder) as staging:
         if len(results) == 1:
-            content = collect_content(results[0], names[0], process)
+            content = collect_content(results[0], names[0])
             _write(staging / REPORT, render_host(content, folder))
         else:
             pages = staging / PAGES
             for result, name in zip(results, names, strict=True):
-                content = collect_content(result, name, process)
+                content = collect_content(result, name)
                 library = None if alone else LIBRARY
                 _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
             for asset in () if alone else (LIBRARY, LICENCE):
@@ -151,6 +148,7 @@ def _make_row(result: HostResult, name: str) -> _Row:
         energy=float(scalars.get("energy", np.nan)),
         gap=float(above[0]) if len(above) else np.nan,
         group=name_group(int(scalars.get("space_group") or 0)),
+        process="" if result.process is None else result.process.name,
     )
 
 
@@ -159,8 +157,10 @@ def _list_files(folder: Path | None, name: str) -> list[tuple[str, str]]:
     known = {
         f"{name}.cif": "the CIF of the host, with the inserted sites",
         f"{name}_relaxed.cif": "all sites relaxed",
+        f"{name}_dft.cif": "the lowest by DFT",
         "candidates.extxyz": "all candidates",
         "samples.csv": "status and energy of every sample",
+        "validation.csv": "energies by DFT",
     }
     if folder is None:
         return []

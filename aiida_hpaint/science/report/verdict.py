@@ -10,31 +10,13 @@ import numpy as np
 from aiida_hpaint.science.confidence import SURE, format_confidence
 from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.report.host_results import HostResult
-from aiida_hpaint.science.structures.status import SampleStatus
-from aiida_hpaint.science.wording import format_count
 
-__all__ = ["Light", "Verdict", "describe_samples", "judge_host"]
+__all__ = ["Light", "Verdict", "judge_host"]
 
 Light = Literal["green", "amber", "red", "grey"]
 
 LIKELY = 0.6
 """Confidence below which an answer is a proposal only."""
-
-_FATES = {
-    SampleStatus.CONVERGED: "relaxed to the end",
-    SampleStatus.NOT_CONVERGED: "reached the limit of steps before the forces were small",
-    SampleStatus.DUPLICATE: "were the same as another one",
-    SampleStatus.HIGHER_IN_ENERGY: "were given up on, as they were higher in energy",
-    SampleStatus.TOO_CLOSE: "had atoms closer than any bond",
-    SampleStatus.IMPLAUSIBLE: "had implausible surroundings of the inserted atoms",
-    SampleStatus.COLLAPSED: "collapsed during the relaxation",
-    SampleStatus.IMPLAUSIBLE_ENERGY: "got an energy or a force that no chemistry explains",
-    SampleStatus.NOT_A_NUMBER: "got no number from the network or the potential",
-    SampleStatus.UNFINISHED: "were not finished in time",
-    SampleStatus.FAILED: "ended with an error",
-    SampleStatus.SAMPLED: "were sampled and not relaxed",
-}
-"""What became of samples, in the order in which it is said."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +52,7 @@ def judge_host(result: HostResult) -> Verdict:
         return Verdict("red", "No structure was found", problems=tuple(_explain_nothing(result)))
     found = best.metadata[0].get("confidence") or {}
     reasons = tuple(map(str, found.get("reasons", ())))
-    notices = tuple(get_findings(best, "notices"))
+    notices = tuple(filter(None, (*get_findings(best, "notices"), result.contradiction)))
     failed = tuple(get_findings(best))
     if failed:
         title = "Not restored: the lowest structure fails a check"
@@ -88,15 +70,7 @@ def judge_host(result: HostResult) -> Verdict:
     return Verdict("red", f"Low confidence: {percent}; a proposal only", reasons, (), notices)
 
 
-def describe_samples(result: HostResult) -> str:
-    """Say what became of the samples of a host, in one sentence."""
-    statuses = result.samples.scalars["status"].astype(str).tolist()
-    counts = {status: statuses.count(status.value) for status in _FATES}
-    parts = [f"{count} {_FATES[status]}" for status, count in counts.items() if count]
-    return f"Of {format_count(len(statuses), 'arrangement')}, {', '.join(parts)}."
-
-
 def _explain_nothing(result: HostResult) -> list[str]:
     """Say what became of the samples of a host without any candidate."""
-    lines = [describe_samples(result)]
+    lines = [f"{result.statuses}."]
     return [*lines, f"The first error: {result.error}"] if result.error else lines

@@ -54,15 +54,15 @@ STATUS_DTYPE = f"U{max(map(len, SampleStatus))}"
 
 _PHRASES = {
     SampleStatus.SAMPLED: "not relaxed",
-    SampleStatus.TOO_CLOSE: "dropped: atoms too close",
+    SampleStatus.TOO_CLOSE: "dropped: atoms closer than any bond",
     SampleStatus.IMPLAUSIBLE: "dropped: implausible, like a stray H2",
     SampleStatus.DUPLICATE: "the same as another sample",
     SampleStatus.CONVERGED: "relaxed",
     SampleStatus.NOT_CONVERGED: "relaxed up to the limit of steps",
     SampleStatus.HIGHER_IN_ENERGY: "dropped: higher in energy",
     SampleStatus.COLLAPSED: "collapsed when relaxed",
-    SampleStatus.IMPLAUSIBLE_ENERGY: "of an implausible energy",
-    SampleStatus.NOT_A_NUMBER: "without a finite energy",
+    SampleStatus.IMPLAUSIBLE_ENERGY: "of an energy or a force that no chemistry explains",
+    SampleStatus.NOT_A_NUMBER: "without a finite energy or position",
     SampleStatus.UNFINISHED: "not finished in time",
     SampleStatus.FAILED: "failed with an error",
 }

@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from restorations import make_restoration
 
-from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+from aiida_hpaint.science.report import (
+    Process,
+    add_validation,
+    group_rows_by_host,
+    write_reports,
+)
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.viewer import LIBRARY
 
@@ -47,9 +52,11 @@ class Tags(HTMLParser):
 def single(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("single")
     restoration = make_restoration()
-    results = group_rows_by_host(restoration.samples, restoration.hosts)
+    results = group_rows_by_host(
+        restoration.samples, restoration.hosts, process=Process("0a1b", 4711)
+    )
     (folder / "brucite_relaxed.cif").touch()
-    page = write_reports(results, folder, process=Process("0a1b", 4711))
+    page = write_reports(results, folder)
     assert page == folder / "report.html"
     assert sorted(path.name for path in folder.iterdir()) == ["brucite_relaxed.cif", "report.html"]
     return page.read_text("utf-8")
@@ -141,7 +148,7 @@ def test_a_page_says_why_nothing_was_found(tmp_path: Path) -> None:
     text = make_restoration(statuses=statuses).write_report(tmp_path).read_text("utf-8")
     tags = Tags(text)
     assert "No structure was found" in tags.text
-    told = "Of 3 arrangements, 2 had atoms closer than any bond, 1 ended with an error."
+    told = "3 samples: 2 dropped: atoms closer than any bond, 1 failed with an error."
     assert told in tags.text
     assert not tags.list("script")
 
@@ -157,3 +164,43 @@ def test_hydrides_have_distances_to_metals(tmp_path: Path) -> None:
     found = re.search(r"3 Mg1 1\.9(\d\d) to 1\.9(\d\d) ", " ".join(Tags(text).text.split()))
     assert found is not None
     assert "None: no acceptor" in text
+
+
+def test_energies_by_dft_stand_beside_those_of_the_potential(tmp_path: Path) -> None:
+    restoration = make_restoration()
+    results = group_rows_by_host(restoration.samples, restoration.hosts)
+    rows = [
+        {
+            "host": "0",
+            "role": "candidate",
+            "rank": "0",
+            "status": "converged",
+            "above_best": 0.0125,
+        },
+        {"host": "0", "role": "candidate", "rank": "1", "status": "converged", "above_best": "0.0"},
+        {"host": "0", "role": "candidate", "rank": "2", "status": "failed", "above_best": ""},
+        {"host": "0", "role": "reference", "rank": "", "status": "converged", "above_best": "0.1"},
+    ]
+    [result] = add_validation(results, rows)
+    (tmp_path / "brucite_dft.cif").touch()
+    told = " ".join(Tags(write_reports([result], tmp_path).read_text("utf-8")).text.split())
+    assert "DFT has candidate 2 below candidate 1, by 12.5 meV/atom" in told
+    assert "DFT +12.5" in told
+    assert "\N{EN DASH} (failed)" in told
+    assert "brucite_dft.cif: the lowest by DFT" in told
+    assert add_validation(results, rows[2:])[0].contradiction == ""
+    plain = write_reports(results, tmp_path).read_text("utf-8")
+    assert "by DFT, meV/atom" not in plain
+
+
+def test_hosts_of_a_campaign_name_the_processes_that_restored_them(tmp_path: Path) -> None:
+    restoration = make_restoration(("brucite", "portlandite"))
+    processes = {0: Process("0a1b", 4711), 1: Process("2c3d", 4712)}
+    results = group_rows_by_host(restoration.samples, restoration.hosts, process=processes)
+    index = Tags(write_reports(results, tmp_path).read_text("utf-8"))
+    links = [link["href"] for link in index.list("a")]
+    assert links[1::2] == ["reports/brucite.html#commands", "reports/portlandite.html#commands"]
+    assert "4712" in index.text
+    page = Tags((tmp_path / "reports" / "portlandite.html").read_text("utf-8"))
+    assert "aiida-hpaint provenance 4712" in page.text
+    assert [one["id"] for one in page.list("h2") if one.get("id")] == ["commands"]
