@@ -8,7 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import Dict, Node, ProcessNode, QueryBuilder, StructureData, load_node
+from aiida.orm import (
+    CalcFunctionNode,
+    Dict,
+    Node,
+    ProcessNode,
+    QueryBuilder,
+    StructureData,
+    load_node,
+)
 
 from aiida_hpaint.data.structure_batch import DETAILS
 from aiida_hpaint.queries.ancestors import find_ancestor_jobs
@@ -78,6 +86,8 @@ def _load(identifier: int | str) -> StructureData:
 def list_structures(identifier: int | str) -> list[StructureData]:
     """Return a structure, or those that a process returned, in the order of their PKs.
 
+    Of a restoration that returns none, as in a campaign, they are those that were picked.
+
     Parameters
     ----------
     identifier
@@ -100,10 +110,27 @@ def list_structures(identifier: int | str) -> list[StructureData]:
     query.append(ProcessNode, filters={"id": node.pk}, tag="process")
     query.append(StructureData, with_incoming="process", project="*")
     query.order_by({StructureData: "id"})
-    found: list[StructureData] = query.distinct().all(flat=True)
+    found: list[StructureData] = query.distinct().all(flat=True) or _list_picked(node)
+    if not found and node.is_terminated:
+        raise ValueError(
+            f"process {identifier} has no structure: `aiida-hpaint pick {identifier}` makes "
+            f"those of a campaign, and `aiida-hpaint status {identifier}` says what it found"
+        )
     if not found:
-        state = "still runs" if not node.is_terminated else "returned no structure"
-        raise ValueError(f"process {identifier} {state}: `aiida-hpaint status {identifier}`")
+        raise ValueError(f"process {identifier} still runs: `aiida-hpaint status {identifier}`")
+    return found
+
+
+def _list_picked(restoration: ProcessNode) -> list[StructureData]:
+    """Return the structures that were picked from the samples of a restoration."""
+    query = QueryBuilder()
+    query.append(ProcessNode, filters={"id": restoration.pk}, tag="process")
+    query.append(Node, with_incoming="process", edge_filters={"label": "samples"}, tag="samples")
+    filters = {"attributes.function_name": "pick_structures"}
+    query.append(CalcFunctionNode, with_incoming="samples", filters=filters, tag="pick")
+    query.append(StructureData, with_incoming="pick", project="*")
+    query.order_by({StructureData: "id"})
+    found: list[StructureData] = query.distinct().all(flat=True)
     return found
 
 

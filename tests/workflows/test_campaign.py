@@ -146,6 +146,10 @@ def check_provenance(name: str, folder: Path) -> None:
     story = run("provenance", pk)
     assert "c" in story
     assert "random" in story
+    # The process that its row in the report names leads to the same structure.
+    hosts = json.loads(run("results", name, "--json", "--output", str(folder / "json")))["hosts"]
+    [process] = [host["process"]["pk"] for host in hosts if host["label"] == "c"]
+    assert run("provenance", str(process)) == story
     from aiida_hpaint.queries import find_samples
 
     assert [sample.status for sample in find_samples("d")][-1:] != ["failed"]

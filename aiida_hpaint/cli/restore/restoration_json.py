@@ -48,8 +48,10 @@ def describe_host(result: HostResult) -> dict[str, Any]:
     """Return the result of one host as values of JSON; energies in eV, forces in eV/Å."""
     best = result.best
     host = None if result.host is None else result.host.metadata[0]
+    process = result.process
     found: dict[str, Any] = {
         "label": result.label,
+        "process": process and {"pk": process.pk, "uuid": process.uuid},
         "restored": result.is_restored,
         "inserted": result.inserted,
         "samples": dict(Counter(map(str, result.samples.scalars["status"]))),

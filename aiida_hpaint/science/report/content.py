@@ -24,6 +24,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.pictures import draw_picture
+from aiida_hpaint.science.structures.safe_text import quote_for_shell
 from aiida_hpaint.science.structures.scenes import Scene, make_scene
 from aiida_hpaint.science.structures.writing.crystal import (
     RestoredCrystal,
@@ -71,6 +72,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
     return {
         "label": result.label,
         "name": name,
+        "argument": quote_for_shell(result.label),
         "inserted": result.inserted,
         "cell_change": result.cell_change,
         "formula": format_formula(result.samples[0] if best is None else best.structure),
