@@ -90,9 +90,10 @@ test-all: $(DFT_STAMP) ## run all tests but those of test-hpc
 	$(BIN)/python -m pytest -m "not hpc" $(PYTEST_ARGS)
 
 .PHONY: lint
-lint: $(STAMP) ## check style, types and the layers
+lint: $(STAMP) ## check style, spelling, types and the layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
@@ -102,8 +103,8 @@ format: $(STAMP) ## put the code into shape
 	$(BIN)/ruff format
 
 .PHONY: docs
-docs: $(DOCS_STAMP) ## build the documentation into docs/_build/html; warnings are errors
-	@mkdir -p docs/_build
+docs: $(DOCS_STAMP) ## run the tutorials, and build docs/_build/html; warnings are errors
+	@rm -rf docs/_build
 	$(BIN)/python -W ignore -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 

@@ -1,4 +1,4 @@
-"""measure_choices: one funnel of one host, wide enough to tell what narrower ones would find."""
+"""measure_choices: all stages of one host with wide limits, as narrower ones would find less."""
 
 from __future__ import annotations
 

@@ -8,8 +8,11 @@ from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-# AiiDA reads its configuration when it is imported; the reader's own must not be needed.
-os.environ["AIIDA_PATH"] = str(Path(__file__).parent / "_build")
+
+import tutorials
+
+# AiiDA reads its configuration when it is imported; the reader's own must not be touched.
+os.environ.update(tutorials.make_environment(Path(__file__).parents[1] / "examples"))
 
 from aiida.manage.configuration import load_config
 
@@ -26,8 +29,9 @@ copyright = f"2026, {author}"
 release = version = aiida_hpaint.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "command_reference",
+    "link_check",
     "mathml",
     "recipe_table",
     "settings_table",
@@ -40,6 +44,11 @@ extensions = [
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "_ext"]
+# Tutorials run in folders of their own each time the documentation is built.
+nb_execution_mode = "force"
+nb_execution_in_temp = True
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
