@@ -80,24 +80,28 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
     from aiida_hpaint.science.diffusion.training import train as training
     from aiida_hpaint.science.diffusion.training.export import export_model
     from aiida_hpaint.science.diffusion.training.settings import TrainingSettings
+    from aiida_hpaint.science.outputs import lock_folder
 
     silence_warnings()
     # Hide Lightning's notes on unused hardware and on other products.
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = read_settings_file(config, TrainingSettings)
-    trained = training.train(settings, resume, deadline)
     if not training.is_first_process():
+        training.train(settings, resume, deadline)
         return
-    if not trained.finished:
-        click.echo(
-            f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
-            f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
-        )
-        return
-    path = settings.output / f"{settings.name}.safetensors"
-    card = export_model(trained.checkpoint, settings, path)
-    click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+    # A second training would write its checkpoints over those of the first.
+    with lock_folder(settings.output):
+        trained = training.train(settings, resume, deadline)
+        if not trained.finished:
+            click.echo(
+                f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
+                f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
+            )
+            return
+        path = settings.output / f"{settings.name}.safetensors"
+        card = export_model(trained.checkpoint, settings, path)
+        click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
 
 
 def _submit(profile: str | None, config: Path, code: str | None, walltime: float | None) -> None:

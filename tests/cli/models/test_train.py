@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from aiida_hpaint.cli.main import main
+from aiida_hpaint.science.outputs import LOCK
 
 ROOT = Path(__file__).parents[3]
 CRYSTALS = ROOT / "tests" / "science" / "diffusion" / "data" / "crystals.npz"
@@ -53,6 +55,17 @@ def test_a_run_stops_in_time_and_goes_on(tmp_path: Path) -> None:
     assert (
         json.loads((tmp_path / "out" / "trained.json").read_text())["training"]["steps_done"] == 4
     )
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / LOCK).open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        code, output = run(str(config))
+    assert code == 2
+    assert "in use" in output
+    assert not list((tmp_path / "out").glob("*.ckpt"))
 
 
 def test_missing_data_are_named(tmp_path: Path) -> None:
