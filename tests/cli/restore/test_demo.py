@@ -12,7 +12,7 @@ from aiida_hpaint.cli.restore.demo import (
     read_references,
 )
 from aiida_hpaint.science.report.host_results import HostResult
-from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch, read_hosts
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -64,3 +64,9 @@ def test_all_hosts_have_references(references: dict[str, StructureBatch]) -> Non
     for folder in (EXAMPLES, EXAMPLES / "database"):
         for path in (folder / "hosts").glob("*.cif"):
             assert any(f"{path.stem}_".startswith(f"{name}_") for name in references)
+
+
+def test_a_disordered_host_says_what_was_assumed() -> None:
+    host = read_hosts(EXAMPLES / "database" / "hosts" / "goethite_cobalt.cif")
+    notes = " ".join(host.metadata[0]["disorder"]["changes"])
+    assert "Fe 0.97, CoMe Co 0.03) is taken as Fe" in notes
