@@ -31,6 +31,12 @@ from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.recipe import find_stage
 from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
+from aiida_hpaint.workflows.engine.handlers import (
+    RETRY,
+    SPLIT,
+    check_handler_overrides,
+    is_enabled,
+)
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
@@ -41,6 +47,9 @@ __all__ = ["StageWorkChain"]
 
 _OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
 """Jobs that are not stages of the recipe, by name; their structures do not belong to hosts."""
+
+_LIMITS = ("max_jobs", "max_failures")
+"""Inputs that overrides may name beside settings."""
 
 
 class StageWorkChain(RetryingWorkChain):
@@ -68,6 +77,13 @@ class StageWorkChain(RetryingWorkChain):
         spec.input("model", valid_type=FolderData, required=False, help="uploaded as `model/`")
         spec.input(
             "potential", valid_type=SinglefileData, required=False, help="uploaded by its file name"
+        )
+        spec.input(
+            "handler_overrides",
+            valid_type=Dict,
+            required=False,
+            validator=check_handler_overrides,
+            help='what does not follow a job that fails, like {"split_hosts": {"enabled": False}}',
         )
         spec.input(
             "max_jobs", valid_type=Int, default=lambda: Int(20), help="largest number of jobs"
@@ -114,7 +130,8 @@ class StageWorkChain(RetryingWorkChain):
         stage
             Name of a stage of the recipe.
         protocol, overrides
-            Of the whole restoration; see `aiida_hpaint.science.protocols.load_protocol`.
+            Of the whole restoration; see `aiida_hpaint.science.protocols.load_protocol`. Beside
+            these `max_jobs`, `max_failures` and `handler_overrides` are inputs of the stage.
         options
             `metadata.options` of the jobs.
 
@@ -126,13 +143,20 @@ class StageWorkChain(RetryingWorkChain):
         from aiida_hpaint.workflows.restore.build import make_stage_plan
 
         kind = find_stage(stage).kind
-        chosen = load_protocol(protocol, overrides)
+        given = dict(overrides or {})
+        own = {name: given.pop(name) for name in _LIMITS if name in given}
+        handlers = given.pop("handler_overrides", None)
+        chosen = load_protocol(protocol, given)
         plan = make_stage_plan(chosen, code, {kind: options} if options else None)
         if stage not in plan:
             raise ValueError(f"the stage {stage} is off: turn it on with overrides")
         builder = cls.get_builder()
         for name, value in {**plan[stage], "stage": Str(stage), "structures": structures}.items():
             builder[name] = value
+        for name, number in own.items():
+            builder[name] = Int(number)
+        if handlers:
+            builder.handler_overrides = Dict(handlers)
         return builder
 
     def _build_process_label(self) -> str:
@@ -181,6 +205,8 @@ class StageWorkChain(RetryingWorkChain):
         problem = self._problem(job)
         if problem is not None:
             self._count_failure(job, problem)
+            if not is_enabled(self.inputs, RETRY):
+                self.ctx.status = "failed"
         else:
             self._check_consistency(job, job.outputs.structures)
             take = self._take_sampled if self._samples_hosts() else self._take_relaxed
@@ -197,6 +223,8 @@ class StageWorkChain(RetryingWorkChain):
     def may_be_split(self) -> bool:
         """Return whether smaller jobs with fewer hosts may succeed."""
         if self.ctx.status != "failed" or not self.ctx.divisible or self.inputs.is_part:
+            return False
+        if not is_enabled(self.inputs, SPLIT):
             return False
         if self.inputs.stage.value in _OTHER_JOBS:
             return False

@@ -69,6 +69,25 @@ def test_a_benchmark_and_a_count_are_built(brucite: StructureBatch) -> None:
     assert count.host.batch.equals(brucite)
 
 
+def test_a_stage_takes_limits_and_handlers(brucite: StructureBatch) -> None:
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    hosts = StructureBatchData(brucite)
+    build = load("stage").get_builder_from_protocol
+    handlers = {"split_hosts": {"enabled": False}}
+    given = {"sampling": {"samples": 3}, "max_jobs": 4, "handler_overrides": handlers}
+    built = build(None, hosts, "sample", "fast", given)
+    assert built.settings["samples"] == 3
+    assert built.max_jobs.value == 4
+    assert built.handler_overrides.get_dict() == handlers
+    for wrong, message in (
+        ({"split_host": {"enabled": False}}, "no handler 'split_host': choose from retry_failed"),
+        ({"split_hosts": {"priority": 3}}, "split_hosts: give {'enabled': True}"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build(None, hosts, "sample", "fast", {"handler_overrides": wrong})
+
+
 def test_the_hosts_of_a_task_may_come_from_an_earlier_one() -> None:
     from aiida.engine import calcfunction
     from aiida_workgraph import WorkGraph
