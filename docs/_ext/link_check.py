@@ -32,11 +32,16 @@ def is_there(page: Path, target: str) -> bool:
 
 
 def find_broken_links(folder: Path) -> list[tuple[str, str]]:
-    """Return page and target of each link of a folder to something that is not there."""
+    """Return page and target of each link of a folder to something that is not there.
+
+    Listings of source code are left out: for objects that two pages document, the way back that
+    sphinx.ext.viewcode writes has the page of one and the anchor of the other.
+    """
     folder = folder.resolve()
+    pages = [page for page in folder.rglob("*.html") if (folder / "_modules") not in page.parents]
     return [
         (page.relative_to(folder).as_posix(), target)
-        for page in sorted(folder.rglob("*.html"))
+        for page in sorted(pages)
         for target in sorted(set(map(unescape, TARGET.findall(page.read_text("utf-8")))))
         if not is_there(page, target)
     ]
