@@ -119,6 +119,8 @@ def build_count(
     phases: Sequence[str | Path | StructureBatch] = (),
     code: str | AbstractCode | Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
+    upload_model: bool = False,
+    upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     name: str = "restore_and_count",
 ) -> WorkGraph:
@@ -128,8 +130,9 @@ def build_count(
     ----------
     host, element, n_max, settings, phases
         See `aiida_hpaint.science.counting.estimate_missing_count`.
-    code, options
-        Codes and options of the jobs, as for `build_restore`; those of `relax` also relax phases.
+    code, options, upload_model, upload_potential
+        Codes, options and files of the jobs, as for `build_restore`; those of `relax` also relax
+        phases.
     chunk_sites
         Largest number of sites in a chunk of hosts. Chunks run in parallel.
     name
@@ -154,7 +157,13 @@ def build_count(
         elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing)
     )
     inputs = make_restore_inputs(
-        hosts, settings.restoration, code, options, chunk_sites=chunk_sites
+        hosts,
+        settings.restoration,
+        code,
+        options,
+        upload_model=upload_model,
+        upload_potential=upload_potential,
+        chunk_sites=chunk_sites,
     )
     restoration = settings.restoration
     relaxing = make_relaxation_inputs(inputs["plan"], restoration.final_relaxation)

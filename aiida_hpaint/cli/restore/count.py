@@ -44,6 +44,8 @@ Examples:
   aiida-hpaint count host.cif --no-aiida
 """
 
+_OF_JOBS = ("code", "upload_model", "upload_potential")
+
 
 @click.command(cls=Command, help=_HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -74,6 +76,8 @@ Examples:
 @options.add_potential_option
 @options.add_set_option("error_rates.charge=0.1 or restoration.keep=2")
 @options.add_code_option
+@click.option("--upload-model", is_flag=True, help="Send the generator weights with the jobs.")
+@click.option("--upload-potential", is_flag=True, help="Send the potential's file with the jobs.")
 @options.add_output_option("tables and structure", "counted")
 @options.add_json_option
 @options.add_no_aiida_option
@@ -89,6 +93,8 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
     from aiida_hpaint.science.structures import read_hosts
 
     silence_warnings()
+    if flags["no_aiida"] and any(flags[name] for name in _OF_JOBS):
+        raise click.UsageError("--code, --upload-model, --upload-potential are for jobs of AiiDA")
     settings, node = make_counting_settings(flags), None
     if flags["no_aiida"]:
         found, structure = _count_here(host, settings, flags["phases"])
@@ -178,6 +184,8 @@ def _submit(
         settings=settings,
         phases=flags["phases"],
         code=flags["code"],
+        upload_model=flags["upload_model"],
+        upload_potential=flags["upload_potential"],
         chunk_sites=choose_chunk_sites(sizes, count_cores()),
         name=f"count {settings.element} in {one.labels[0]}",
     )

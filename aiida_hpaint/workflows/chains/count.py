@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida.engine import ProcessBuilder
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, Int, SinglefileData, StructureData
+from aiida.orm import Bool, Dict, Int, SinglefileData, StructureData
 from aiida_workgraph import WorkGraph
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -43,6 +43,8 @@ class CountWorkChain(GraphWorkChain):
             required=False,
             help="competing phases, beside the packaged ones",
         )
+        for flag in ("upload_model", "upload_potential"):
+            spec.input(flag, valid_type=Bool, default=lambda: Bool(False))
         for name, kind, text in (
             ("counting", Dict, "numbers of sites with their probabilities"),
             ("table", SinglefileData, "numbers of sites as CSV"),
@@ -72,6 +74,8 @@ class CountWorkChain(GraphWorkChain):
         settings: CountingSettings | None = None,
         phases: Phases = (),
         options: Mapping[str, Any] | None = None,
+        upload_model: bool = False,
+        upload_potential: bool = False,
         chunk_sites: int = CHUNK_SITES,
     ) -> ProcessBuilder:
         """Return a builder; see `build_count` for the parameters.
@@ -98,6 +102,7 @@ class CountWorkChain(GraphWorkChain):
             builder.host = host if isinstance(host, StructureData) else make_batch_node(host)
         if phases:
             builder.phases = StructureBatchData(read_hosts(list(phases)))
+        builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
         builder.chunk_sites = Int(chunk_sites)
         return builder
 
@@ -111,6 +116,8 @@ class CountWorkChain(GraphWorkChain):
             phases=() if phases is None else [phases[i] for i in range(len(phases))],
             code=self._codes(),
             options=self._options(),
+            upload_model=self.inputs.upload_model.value,
+            upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
         )
 

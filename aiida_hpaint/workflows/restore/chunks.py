@@ -33,7 +33,13 @@ def optional(kind: type) -> Any:
     return Annotated[kind, SocketMeta(required=False)]
 
 
-STAGE = namespace(settings=Dict, identity=Dict, code=AbstractCode, options=Dict)
+STAGE = namespace(
+    settings=Dict,
+    identity=Dict,
+    code=AbstractCode,
+    options=Dict,
+    potential=optional(SinglefileData),
+)
 # A stage may be off. Entries of an optional namespace are required unless they are optional, too.
 _OPTIONAL_STAGE: Any = namespace(
     settings=optional(Dict),

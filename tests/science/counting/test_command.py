@@ -61,6 +61,9 @@ def test_errors_reach_the_user_in_words() -> None:
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--element", "Q"])
     assert result.exit_code == 2
     assert "there is no element 'Q'" in result.output
+    result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--upload-potential"])
+    assert result.exit_code == 2
+    assert "are for jobs of AiiDA" in result.output
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--max", "0"])
     assert "n_max" in result.output
 

@@ -107,3 +107,40 @@ def prepare() -> Any:
     from aiida.orm import StructureData
 
     return StructureData()
+
+
+def test_files_of_potentials_go_along_with_benchmarks_and_counts(tmp_path: Path) -> None:
+    from aiida_hpaint.science.counting.settings import CountingSettings
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.science.structures import read_hosts
+    from aiida_hpaint.workflows.benchmark.build import build_benchmark
+    from aiida_hpaint.workflows.counting import build_count
+
+    file = tmp_path / "mine.pth"
+    file.write_bytes(b"weights")
+    potential = {"name": "sevennet", "model": str(file), "trust": True}
+    settings = load_protocol("fast", {"potential": potential, "search": None})
+    host = read_hosts(BRUCITE)
+    counting = CountingSettings(element="O", n_max=1, restoration=settings)
+    code = {"sample": "hpaint-python@localhost", "relax": make_code_elsewhere()}
+    graphs = {
+        "reference_plan": build_benchmark(
+            host, settings, element="O", code=code, upload_potential=True
+        ),
+        "competing": build_count(host, settings=counting, code=code, upload_potential=True),
+    }
+    for part, graph in graphs.items():
+        values = graph.inputs._value
+        assert values[part]["potential"].filename == "mine.pth"
+        assert values["plan"]["relax_all"]["potential"].filename == "mine.pth"
+        assert values[part]["settings"]["potential"]["model"] == "mine.pth"
+
+
+def make_code_elsewhere() -> Any:
+    """A code of another Python, so that this one need not load the potential."""
+    from aiida.orm import InstalledCode, load_computer
+
+    code = InstalledCode(
+        label="elsewhere", computer=load_computer("localhost"), filepath_executable="/usr/bin/false"
+    )
+    return code.store()
