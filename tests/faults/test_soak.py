@@ -1,4 +1,4 @@
-"""Twenty seconds of faults at random times; `make soak` and `benchmarks/soak.py` run longer ones."""
+"""Twenty seconds of faults at random times; `make soak` and `benchmarks/soak.py` run longer."""
 
 from __future__ import annotations
 
