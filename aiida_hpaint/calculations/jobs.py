@@ -18,6 +18,7 @@ from aiida_hpaint.science.structures.trajectory import Trajectory
 
 __all__ = [
     "AFTER",
+    "STOPPED",
     "WALLTIME_VARIABLE",
     "MismatchError",
     "run_phases_job",
@@ -27,6 +28,9 @@ __all__ = [
 
 AFTER = "after_"
 """Start of the names of results of later stages that a job also ran, before that of the stage."""
+
+STOPPED = "stopped"
+"""Name of the result that says why a job has left later stages to jobs of their own."""
 
 WALLTIME_VARIABLE = "AIIDA_HPAINT_WALLTIME"
 """Environment variable with the usable walltime of the job, s."""
@@ -77,7 +81,7 @@ def run_stages_job(
     settings: Mapping[str, Any],
     identity: Mapping[str, Any],
     later: Mapping[str, Any],
-) -> dict[str, StructureBatch | Trajectory]:
+) -> dict[str, StructureBatch | Trajectory | str]:
     """Run one stage like `run_stage_job`, and go on with later stages while nothing is left over.
 
     Each stage has the inputs and gives the results of a job of its own. What fails or does not fit
@@ -94,22 +98,28 @@ def run_stages_job(
     Returns
     -------
     mapping
-        Results of `run_stage_job`, and `after_NAME`: samples after each later stage that was run.
+        Results of `run_stage_job`; `after_NAME`: samples after each later stage that was run; and
+        `stopped`: why stages are left over, if any is.
     """
     until = deadline()
-    results = _run_stage(structures, stage, settings, identity, until)
+    results: dict[str, Any] = _run_stage(structures, stage, settings, identity, until)
     samples = results["structures"]
     if set(structures.host_indices.tolist()) > set(samples.host_indices.tolist()):
-        return results
+        return {**results, STOPPED: "its walltime ended before all hosts had samples"}
     for step in later["stages"]:
         statuses = {SampleStatus(str(status)) for status in samples.scalars["status"]}
+        if not statuses & ACTIVE:
+            break
         is_late = until is not None and time.monotonic() >= until
-        if is_late or SampleStatus.UNFINISHED in statuses or not statuses & ACTIVE:
+        if is_late or SampleStatus.UNFINISHED in statuses:
+            results[STOPPED] = "its walltime ended"
             break
         try:
             found = _run_stage(samples, step["stage"], step["settings"], step["identity"], until)
-        except Exception:
+        except Exception as error:
             traceback.print_exc()
+            reason = traceback.format_exception_only(error)[-1].strip()
+            results[STOPPED] = f"{step['stage']} failed: {reason}"
             break
         samples = results[f"{AFTER}{step['stage']}"] = found["structures"]
     return results

@@ -140,7 +140,10 @@ def test_what_fails_is_left_to_a_job_of_its_own(
 ) -> None:
     later = [{**PLAN[0], "identity": {"version": "9.9"}}, PLAN[1]]
     found = jobs.run_stages_job(brucite, "sample", SAMPLING, IDENTITY, {"stages": later})
-    assert list(found) == ["structures"]
+    assert list(found) == ["structures", "stopped"]
+    assert str(found["stopped"]).startswith(
+        f"{PLAN[0]['stage']} failed: aiida_hpaint.calculations.jobs.MismatchError: aiida-hpaint 9.9"
+    )
     assert "aiida-hpaint 9.9 submitted" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match=r"aiida-hpaint 9\.9 submitted"):
         jobs.run_stages_job(brucite, **{**later[0], "stage": "sample"}, later={"stages": []})
@@ -151,4 +154,5 @@ def test_one_job_ends_with_its_walltime(
 ) -> None:
     monkeypatch.setenv(jobs.WALLTIME_VARIABLE, "0")
     found = jobs.run_stages_job(brucite, "sample", SAMPLING, IDENTITY, {"stages": PLAN})
-    assert not found.keys() - {"structures"}
+    assert not found.keys() - {"structures", "stopped"}
+    assert found["stopped"] == "its walltime ended before all hosts had samples"

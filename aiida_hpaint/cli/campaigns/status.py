@@ -224,22 +224,27 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.campaigns.active_jobs import find_active_jobs
     from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.restore.run import describe_separate_jobs
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import (
-        get_chunk_count,
-        list_planned_stages,
+        count_stages,
         list_stage_states,
     )
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    states, chunks = list_stage_states(node), get_chunk_count(node)
+    states = list_stage_states(node)
+    counts = count_stages(node, states)
     title = f"Node {node.pk}: {describe_state(node)}"
     table = Table("stage", "begun", "done", "chunks", title=title)
-    for stage in list_planned_stages(node):
-        of_stage = [state for state in states if state.stage == stage]
-        done = sum(state.is_over for state in of_stage)
-        table.add_row(find_stage(stage).title, str(len(of_stage)), str(done), str(chunks))
+    for count in counts:
+        numbers = map(str, (count.begun, count.done, count.chunks))
+        table.add_row(find_stage(count.stage).title, *numbers)
     print_table(table)
+    if together := [find_stage(count.stage).title for count in counts if count.together]:
+        first = find_stage(counts[0].stage).title
+        click.echo(f"In one job with {first}: {', '.join(together)}.")
+    for line in describe_separate_jobs(node, states):
+        click.echo(line)
     for state in states:
         if state.problem:
             click.echo(f"{find_stage(state.stage).title}, {state.chunk}: {state.problem}")

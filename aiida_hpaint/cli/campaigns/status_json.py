@@ -33,21 +33,16 @@ def read_campaign(state: CampaignState) -> dict[str, Any]:
 def read_restoration(node: ProcessNode) -> dict[str, Any]:
     """Return the state of a restoration, stage by stage."""
     from aiida_hpaint.workflows.restore.progress import (
-        get_chunk_count,
-        list_planned_stages,
+        count_stages,
+        explain_separate_jobs,
         list_stage_states,
     )
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
     states = list_stage_states(node)
-    stages = [
-        {
-            "stage": stage,
-            "begun": sum(state.stage == stage for state in states),
-            "done": sum(state.stage == stage and state.is_over for state in states),
-            "chunks": get_chunk_count(node),
-        }
-        for stage in list_planned_stages(node)
+    separate = [
+        {"chunk": chunk, "stages": stages, "reason": reason}
+        for chunk, stages, reason in explain_separate_jobs(node, states)
     ]
     problems = [
         {"stage": state.stage, "chunk": state.chunk, "reason": state.problem}
@@ -57,7 +52,8 @@ def read_restoration(node: ProcessNode) -> dict[str, Any]:
     dft = count_dft_progress(node)
     return {
         **_read_process(node),
-        "stages": stages,
+        "stages": [asdict(count) for count in count_stages(node, states)],
+        "separate_jobs": separate,
         "problems": problems,
         "dft": None if dft is None else {"done": dft[0], "total": dft[1]},
     }

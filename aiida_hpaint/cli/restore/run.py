@@ -155,7 +155,10 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
-    return session.submit_to_daemon(_build_graph(task))
+    node = session.submit_to_daemon(_build_graph(task))
+    for line in describe_separate_jobs(node, []):
+        say(f"Note: {line}")
+    return node
 
 
 def _build_graph(task: Task) -> WorkGraph:
@@ -213,24 +216,25 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the progress of each stage of a restoration, and its failures, until it ends."""
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.progress import (
+        count_stages,
         get_chunk_count,
         list_planned_stages,
         list_stage_states,
     )
 
     reported: set[int | None] = set()
-    chunks = get_chunk_count(node)
     has_dft = "validation" in node.inputs.graph_inputs.plan
     with open_progress() as show:
         for stage in list_planned_stages(node)[:1]:
-            show(find_stage(stage).title, 0, chunks)
+            show(find_stage(stage).title, 0, get_chunk_count(node))
         while True:
             # Before the states, so that the last look sees everything.
             began = time.monotonic()
             has_ended = node.is_terminated
             states = list_stage_states(node)
-            for stage, (done, begun) in count_chunks(states).items():
-                show(find_stage(stage).title, done, max(chunks, begun))
+            for count in count_stages(node, states):
+                if count.begun:
+                    show(find_stage(count.stage).title, count.done, count.chunks)
             if has_dft:
                 show_dft_progress(node, show)
             for state in states:
@@ -239,6 +243,8 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
                     if problem := state.problem:
                         title = find_stage(state.stage).title
                         click.echo(f"{title}, {state.chunk}: {problem}", err=True)
+                    if left := state.left_over:
+                        click.echo(_describe_separate(state.chunk, **left), err=True)
             if has_ended:
                 return
             # Looking takes no more than a tenth of the time, however busy the database is.
@@ -254,11 +260,17 @@ def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:
         show("relax by DFT", *progress)
 
 
-def count_chunks(states: Sequence[StageState]) -> dict[str, tuple[int, int]]:
-    """Count the chunks that each stage has finished and begun; restarts count once."""
-    counts = {}
-    for stage in dict.fromkeys(state.stage for state in states):
-        begun = {state.chunk for state in states if state.stage == stage}
-        done = {state.chunk for state in states if state.stage == stage and state.is_over}
-        counts[stage] = (len(done), len(begun))
-    return counts
+def describe_separate_jobs(node: ProcessNode, states: Sequence[StageState]) -> list[str]:
+    """Say which stages have jobs of their own although one job was possible or was begun."""
+    from aiida_hpaint.workflows.restore.progress import explain_separate_jobs
+
+    return [_describe_separate(*case) for case in explain_separate_jobs(node, states)]
+
+
+def _describe_separate(chunk: str | None, stages: Sequence[str], reason: str) -> str:
+    from aiida_hpaint.science.recipe import find_stage
+
+    if chunk is None:
+        return f"Each stage has jobs of its own: {reason}."
+    titles = ", ".join(find_stage(stage).title for stage in stages)
+    return f"{chunk}: not in one job, but in jobs of their own: {titles}. Reason: {reason}"

@@ -7,7 +7,6 @@ from typing import Any
 
 from aiida.orm import (
     AbstractCode,
-    Bool,
     Data,
     Dict,
     FolderData,
@@ -47,7 +46,7 @@ from aiida_hpaint.workflows.restore.model_files import (
     store_model,
     store_potential,
 )
-from aiida_hpaint.workflows.restore.one_job import is_one_job
+from aiida_hpaint.workflows.restore.one_job import mark_one_job
 from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
@@ -157,8 +156,7 @@ def make_restore_inputs(
     if unknown := find_unknown(hosts.batch, settings):
         raise HostError(unknown.values())
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
-    if is_one_job(plan, hosts.batch, settings, one_job):
-        plan["together"] = Bool(True)
+    mark_one_job(plan, hosts.batch, settings, one_job)
     if settings.validation is not None:
         pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
         plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)

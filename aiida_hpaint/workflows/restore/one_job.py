@@ -9,19 +9,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida.orm import CalcJobNode, Dict
+from aiida.orm import Bool, CalcJobNode, Dict
 
-from aiida_hpaint.calculations.jobs import AFTER
+from aiida_hpaint.calculations.jobs import AFTER, STOPPED
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.settings import ONE_JOB_SITES, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["find_result", "is_one_job", "list_later_stages"]
+__all__ = ["find_left_over", "find_result", "is_one_job", "list_later_stages", "mark_one_job"]
 
 _LATER = "function_inputs__later"
 _FILES = frozenset({"model", "potential"})
 """Parts of the plan of a stage that are uploaded with its jobs."""
+
+
+def mark_one_job(
+    plan: dict[str, Any],
+    hosts: StructureBatch,
+    settings: RestorationSettings,
+    asked: bool | None,
+) -> None:
+    """Note in a plan whether all stages of a chunk run in one job, and if not, why, unless asked.
+
+    Raises
+    ------
+    ValueError
+        If one job is asked for, and stages differ in their codes, options or uploads.
+    """
+    one, reason = is_one_job(plan, hosts, settings, asked)
+    if one or reason:
+        kind = "one job for all stages" if one else "a job for each stage"
+        plan["together"] = label_node(Bool(one), kind, reason)
 
 
 def is_one_job(
@@ -29,8 +49,8 @@ def is_one_job(
     hosts: StructureBatch,
     settings: RestorationSettings,
     asked: bool | None,
-) -> bool:
-    """Return whether all stages of a chunk run in one job.
+) -> tuple[bool, str]:
+    """Return whether all stages of a chunk run in one job, and if not, why, unless it was asked.
 
     Unless it is asked for, or against, this is so for up to `ONE_JOB_SITES` sites in all samples of
     all hosts. Stages with codes, options or uploads of their own always have jobs of
@@ -57,10 +77,15 @@ def is_one_job(
             f"one job cannot have several {' and '.join(differ)}: give sample and relax the same, "
             "or leave out one_job (--one-job)"
         )
-    if asked is not None or differ:
-        return bool(asked)
+    if asked is not None:
+        return asked, ""
+    if differ:
+        return False, f"stages have {' and '.join(differ)} of their own"
     samples = 1 if settings.sampling is None else settings.sampling.samples
-    return samples * hosts.n_sites <= ONE_JOB_SITES
+    sites = samples * hosts.n_sites
+    if sites > ONE_JOB_SITES:
+        return False, f"all samples have {sites} sites together, more than {ONE_JOB_SITES}"
+    return True, ""
 
 
 def list_later_stages(plan: Mapping[str, Any], names: Sequence[str]) -> Dict:
@@ -70,6 +95,28 @@ def list_later_stages(plan: Mapping[str, Any], names: Sequence[str]) -> Dict:
         {"stage": name, **{part: plan[name][part].get_dict() for part in parts}} for name in names
     ]
     return Dict({"stages": stages})
+
+
+def find_left_over(
+    job: CalcJobNode, stages: Sequence[str], problem: str | None
+) -> dict[str, Any] | None:
+    """Return which stages a job has left to jobs of their own, and why; None if it has left none.
+
+    Parameters
+    ----------
+    job
+        First job of a chunk.
+    stages
+        Names of the stages that it was to run after its own.
+    problem
+        Why the job has no usable results, if so.
+    """
+    if problem is not None:
+        return {"stages": list(stages), "reason": f"job {job.pk}: {problem}"}
+    if STOPPED not in job.outputs:
+        return None
+    left = [name for name in stages if f"{AFTER}{name}" not in job.outputs]
+    return {"stages": left, "reason": f"job {job.pk}: {job.outputs[STOPPED].value}"}
 
 
 def find_result(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
@@ -17,7 +18,10 @@ from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
+    "StageCount",
     "StageState",
+    "count_stages",
+    "explain_separate_jobs",
     "find_paused_jobs",
     "find_restorations",
     "get_chunk_count",
@@ -60,6 +64,87 @@ class StageState:
         report = self.node.outputs.report
         fine = report["status"] in ("finished", "nothing to do")
         return None if fine else str(report["message"])
+
+    @property
+    def left_over(self) -> dict[str, Any] | None:
+        """`stages` that a job for all has left to others, and the `reason`; None: none."""
+        if not self.is_over or "report" not in self.node.outputs:
+            return None
+        found: dict[str, Any] | None = self.node.outputs.report.get("left_over", None)
+        return found
+
+    @property
+    def later(self) -> list[str]:
+        """Stages that the job of this one is to run too, or has run."""
+        if "later" not in self.node.inputs:
+            return []
+        left = (self.left_over or {}).get("stages", ())
+        names = [step["stage"] for step in self.node.inputs.later["stages"]]
+        return [name for name in names if name not in left]
+
+
+@dataclass(frozen=True)
+class StageCount:
+    """Numbers of chunks in one stage of a restoration.
+
+    Attributes
+    ----------
+    stage
+        Name of the stage.
+    begun, done, chunks
+        Chunks whose job has begun, and ended, and all.
+    together
+        Chunks for which the job of the first stage runs this one too, or has run it.
+    """
+
+    stage: str
+    begun: int
+    done: int
+    chunks: int
+    together: int
+
+
+def count_stages(restoration: ProcessNode, states: Sequence[StageState]) -> list[StageCount]:
+    """Count the chunks of each planned stage; restarts count once.
+
+    Parameters
+    ----------
+    restoration
+        A restoration.
+    states
+        Its `list_stage_states`.
+    """
+    chunks = get_chunk_count(restoration)
+    plan = restoration.inputs.graph_inputs.plan
+    is_one_job = "together" in plan and bool(plan.together.value)
+    together = {(one.chunk, name) for one in states if is_one_job for name in one.later}
+    counts = []
+    for stage in list_planned_stages(restoration):
+        own = {one.chunk for one in states if one.stage == stage}
+        done = {one.chunk for one in states if one.stage == stage and one.is_over}
+        within = {chunk for chunk, name in together if name == stage}
+        begun = len(own | within)
+        counts.append(StageCount(stage, begun, len(done), max(chunks, begun), len(within)))
+    return counts
+
+
+def explain_separate_jobs(
+    restoration: ProcessNode, states: Sequence[StageState]
+) -> list[tuple[str | None, list[str], str]]:
+    """Return where stages have jobs of their own although one job was possible or was begun.
+
+    Returns
+    -------
+    Chunk (None: all of them), names of the stages, and reason, of each case.
+    """
+    cases: list[tuple[str | None, list[str], str]] = []
+    plan = restoration.inputs.graph_inputs.plan
+    if "together" in plan and not plan.together.value:
+        cases.append((None, list_planned_stages(restoration), plan.together.description))
+    for one in states:
+        if left := one.left_over:
+            cases.append((one.chunk, left["stages"], left["reason"]))
+    return cases
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:

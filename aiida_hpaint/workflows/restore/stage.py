@@ -23,7 +23,13 @@ from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
-from aiida_hpaint.calculations.jobs import AFTER, run_phases_job, run_stage_job, run_stages_job
+from aiida_hpaint.calculations.jobs import (
+    AFTER,
+    STOPPED,
+    run_phases_job,
+    run_stage_job,
+    run_stages_job,
+)
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -41,7 +47,7 @@ from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
-from aiida_hpaint.workflows.restore.one_job import find_result
+from aiida_hpaint.workflows.restore.one_job import find_left_over, find_result
 
 __all__ = ["StageWorkChain"]
 
@@ -60,7 +66,8 @@ class StageWorkChain(RetryingWorkChain):
     the others. If jobs keep failing, SplitWorkChain finds the hosts that are the cause, so that the
     others succeed. A job that a user kills is not submitted again.
 
-    The first job may go on with `later` stages, whose work chains then take its results.
+    The first job may go on with `later` stages, whose work chains then take its results. The key
+    `left_over` of the report has the `stages` that it did not run, and the `reason`.
     """
 
     has_results_if_failed = True
@@ -170,6 +177,7 @@ class StageWorkChain(RetryingWorkChain):
         self.ctx.current = self.inputs.structures
         self.ctx.sampled = []
         self.ctx.within = None
+        self.ctx.left_over = None
         self.ctx.trajectory = None
         self.ctx.status = "running" if self._has_active_samples() else "nothing to do"
         if self.ctx.status == "running":
@@ -203,6 +211,9 @@ class StageWorkChain(RetryingWorkChain):
         """Take the results of the job, and decide whether another one follows."""
         job = self.ctx.job
         problem = self._problem(job)
+        if later := self._list_later():
+            names = [step["stage"] for step in later]
+            self.ctx.left_over = find_left_over(job, names, problem)
         if problem is not None:
             self._count_failure(job, problem)
             if not is_enabled(self.inputs, RETRY):
@@ -256,6 +267,9 @@ class StageWorkChain(RetryingWorkChain):
             self.out("trajectory", self.ctx.trajectory)
         if self.ctx.within is not None:
             details["within"] = self.ctx.within
+        if self.ctx.left_over is not None and _count_status(structures, *ACTIVE):
+            details["left_over"] = self.ctx.left_over
+            self.report("{stages} have jobs of their own: {reason}".format(**self.ctx.left_over))
         stage = self.inputs.stage.value
         report = label_node(
             Dict({"stage": stage, **details}), f"report of {stage}", details["message"]
@@ -310,6 +324,8 @@ class StageWorkChain(RetryingWorkChain):
     def _job_outputs(self) -> Any:
         # The outputs are part of the hash: jobs without a recording stay equal for the cache.
         names = ["structures", *(f"{AFTER}{step['stage']}" for step in self._list_later())]
+        if len(names) > 1:
+            names.append(STOPPED)
         if self.inputs.settings.get("record", 0):
             names.append("trajectory")
         return namespace(**dict.fromkeys(names, Any))

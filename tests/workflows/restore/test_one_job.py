@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -34,6 +35,17 @@ def test_little_work_is_one_job_and_more_is_not(brucite: StructureBatch) -> None
     assert not is_one_job(brucite[[0, 0]], most)
     assert is_one_job(brucite, most + 1, one_job=True)
     assert not is_one_job(brucite, 1, one_job=False)
+
+
+def test_a_plan_says_why_it_is_not_one_job(brucite: StructureBatch) -> None:
+    large = inputs_of(brucite, ONE_JOB_SITES)["plan"]["together"]
+    sites = ONE_JOB_SITES * brucite.n_sites
+    assert large.description == (
+        f"all samples have {sites} sites together, more than {ONE_JOB_SITES}"
+    )
+    unlike = inputs_of(brucite, options={"relax": OTHER})["plan"]["together"]
+    assert unlike.description == "stages have options of their own"
+    assert "together" not in inputs_of(brucite, one_job=False)["plan"]
 
 
 def test_stages_with_options_of_their_own_have_jobs_of_their_own(brucite: StructureBatch) -> None:
@@ -90,6 +102,21 @@ def test_a_stage_takes_only_what_was_made_for_it(samples: StructureBatch) -> Non
         (type(found["structures"])(samples).store(), "score", settings, identity),
     ):
         assert find_result(*wrong) is None
+
+
+def test_a_job_says_what_it_has_left_over(samples: StructureBatch) -> None:
+    from aiida.orm import Str
+
+    from aiida_hpaint.workflows.restore.one_job import find_left_over
+
+    names = ["score", "relax_all"]
+    job: Any = SimpleNamespace(pk=7, outputs={"structures": None, "after_score": None})
+    assert find_left_over(job, names, None) is None
+    job.outputs["stopped"] = Str("its walltime ended")
+    left = {"stages": ["relax_all"], "reason": "job 7: its walltime ended"}
+    assert find_left_over(job, names, None) == left
+    died = {"stages": names, "reason": "job 7: it was killed"}
+    assert find_left_over(job, names, "it was killed") == died
 
 
 def test_the_provenance_names_each_stage_of_one_job(samples: StructureBatch) -> None:

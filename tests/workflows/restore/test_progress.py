@@ -1,0 +1,112 @@
+"""Stages of restorations whose chunks run in one job, as far as it gets, or in several."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiida.common.extendeddicts import AttributeDict
+
+pytestmark = pytest.mark.usefixtures("profile")
+
+STAGES = ["sample", "relax_inserted", "relax_all"]
+LEFT = {"stages": ["relax_all"], "reason": "job 7: its walltime ended"}
+
+
+def restoration(together: bool | None = None, reason: str = "", chunks: int = 1) -> Any:
+    plan: dict[str, Any] = dict.fromkeys(STAGES)
+    if together is not None:
+        plan["together"] = SimpleNamespace(value=together, description=reason)
+    given = {"plan": AttributeDict(plan), "chunks": range(chunks)}
+    return SimpleNamespace(inputs=SimpleNamespace(graph_inputs=SimpleNamespace(**given)))
+
+
+def state(
+    stage: str, is_over: bool = True, later: bool = False, chunk: int = 0, **report: Any
+) -> Any:
+    from aiida_hpaint.workflows.restore.progress import StageState
+
+    inputs = {"later": {"stages": [{"stage": name} for name in STAGES[1:]]}} if later else {}
+    outputs = {"report": {"status": "finished", **report}} if is_over else {}
+    node: Any = SimpleNamespace(
+        pk=1, is_terminated=is_over, inputs=AttributeDict(inputs), outputs=AttributeDict()
+    )
+    node.outputs.update(outputs)
+    return StageState(stage, f"chunk_{chunk:04d}", node)
+
+
+def count(node: Any, states: list[Any]) -> list[tuple[int, ...]]:
+    from aiida_hpaint.workflows.restore.progress import count_stages
+
+    counts = count_stages(node, states)
+    assert [one.stage for one in counts] == STAGES
+    return [(one.begun, one.done, one.chunks, one.together) for one in counts]
+
+
+def test_a_chunk_counts_once_however_often_it_was_begun() -> None:
+    states = [
+        state("sample"),
+        state("sample"),
+        state("sample", is_over=False, chunk=1),
+        state("relax_inserted", is_over=False),
+    ]
+    assert count(restoration(chunks=2), states) == [(2, 1, 2, 0), (1, 0, 2, 0), (0, 0, 2, 0)]
+    assert count(restoration(), []) == [(0, 0, 1, 0)] * 3
+
+
+def test_all_stages_of_one_job_begin_with_it() -> None:
+    running = [state("sample", is_over=False, later=True)]
+    assert count(restoration(True), running) == [(1, 0, 1, 0), (1, 0, 1, 1), (1, 0, 1, 1)]
+    ended = [state("sample", later=True), state("relax_inserted")]
+    assert count(restoration(True), ended) == [(1, 1, 1, 0), (1, 1, 1, 1), (1, 0, 1, 1)]
+
+
+def test_what_a_job_for_all_has_left_over_is_no_part_of_it() -> None:
+    from aiida_hpaint.workflows.restore.progress import explain_separate_jobs
+
+    node, states = restoration(True), [state("sample", later=True, left_over=LEFT)]
+    assert count(node, states) == [(1, 1, 1, 0), (1, 0, 1, 1), (0, 0, 1, 0)]
+    assert explain_separate_jobs(node, states) == [("chunk_0000", ["relax_all"], LEFT["reason"])]
+
+
+def test_what_could_not_be_one_job_says_why() -> None:
+    from aiida_hpaint.cli.restore.run import describe_separate_jobs
+
+    why = "all samples have 4000 sites together, more than 2000"
+    assert describe_separate_jobs(restoration(False, why), [state("sample")]) == [
+        f"Each stage has jobs of its own: {why}."
+    ]
+    for node in (restoration(), restoration(True)):
+        assert not describe_separate_jobs(node, [state("sample", later=True)])
+
+
+def test_status_shows_all_stages_of_one_job_and_why_they_are_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from aiida_hpaint.campaigns import active_jobs
+    from aiida_hpaint.cli.campaigns import results, status, status_json
+    from aiida_hpaint.workflows.restore import progress
+    from aiida_hpaint.workflows.validate import results as dft
+
+    node = restoration(True)
+    node.pk = 5
+    monkeypatch.setattr(active_jobs, "find_active_jobs", lambda _: [])
+    monkeypatch.setattr(dft, "count_dft_progress", lambda _: None)
+    monkeypatch.setattr(results, "describe_state", lambda _: "running")
+    monkeypatch.setattr(status_json, "_read_process", lambda _: {})
+    monkeypatch.setattr(
+        progress, "list_stage_states", lambda _: [state("sample", is_over=False, later=True)]
+    )
+    status._show_stages(node)
+    shown = capsys.readouterr().out
+    assert "In one job with sample: relax inserted sites, relax all sites." in shown
+    monkeypatch.setattr(
+        progress, "list_stage_states", lambda _: [state("sample", later=True, left_over=LEFT)]
+    )
+    status._show_stages(node)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "own: relax all sites. Reason: job 7: its walltime ended" in shown
+    found = status_json.read_restoration(node)
+    assert found["separate_jobs"] == [{"chunk": "chunk_0000", **LEFT}]
+    assert [one["together"] for one in found["stages"]] == [0, 1, 0]
