@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
@@ -20,6 +20,7 @@ from aiida.orm import (
 )
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
+from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
@@ -323,12 +324,14 @@ class StageWorkChain(RetryingWorkChain):
 
     def _job_outputs(self) -> Any:
         # The outputs are part of the hash: jobs without a recording stay equal for the cache.
-        names = ["structures", *(f"{AFTER}{step['stage']}" for step in self._list_later())]
-        if len(names) > 1:
-            names.append(STOPPED)
+        outputs: dict[str, Any] = {"structures": Any}
         if self.inputs.settings.get("record", 0):
-            names.append("trajectory")
-        return namespace(**dict.fromkeys(names, Any))
+            outputs["trajectory"] = Any
+        if later := self._list_later():
+            may_lack = Annotated[Any, SocketMeta(required=False)]
+            names = [*(f"{AFTER}{step['stage']}" for step in later), STOPPED]
+            outputs |= dict.fromkeys(names, may_lack)
+        return namespace(**outputs)
 
     def _may_be_cached(self) -> bool:
         identities = [step["identity"] for step in self._list_later()]

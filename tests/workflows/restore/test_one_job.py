@@ -119,6 +119,31 @@ def test_a_job_says_what_it_has_left_over(samples: StructureBatch) -> None:
     assert find_left_over(job, names, "it was killed") == died
 
 
+@pytest.mark.parametrize(
+    ("results", "is_fine"),
+    [
+        ({"structures": 1, "after_score": 1}, True),
+        ({"structures": 1, "after_score": 1, "stopped": "its walltime ended"}, True),
+        ({"structures": 1, "stopped": "score failed: RuntimeError"}, True),
+        ({"stopped": "nothing was done"}, False),
+    ],
+)
+def test_a_job_may_leave_out_any_later_stage(results: dict[str, Any], is_fine: bool) -> None:
+    from aiida_pythonjob.parsers.utils import parse_outputs
+
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
+
+    chain: Any = SimpleNamespace(
+        inputs=SimpleNamespace(settings={}), _list_later=lambda: [{"stage": "score"}]
+    )
+    codes = SimpleNamespace(ERROR_MISSING_OUTPUT="missing")
+    logger = SimpleNamespace(warning=lambda *_: None)
+    spec = StageWorkChain._job_outputs(chain)
+    found, problem = parse_outputs(results, spec, codes, logger)
+    assert problem == (None if is_fine else "missing")
+    assert not is_fine or {name: node.value for name, node in found.items()} == results
+
+
 def test_the_provenance_names_each_stage_of_one_job(samples: StructureBatch) -> None:
     from aiida_hpaint.queries.ancestors import find_ancestor_jobs
 
