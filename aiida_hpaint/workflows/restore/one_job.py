@@ -7,9 +7,11 @@ structures has run it too, with the same settings and models, and otherwise runs
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from aiida.orm import Bool, CalcJobNode, Dict
+from aiida_workgraph import namespace
+from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.jobs import AFTER, STOPPED
 from aiida_hpaint.data.labels import label_node
@@ -18,7 +20,14 @@ from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.settings import ONE_JOB_SITES, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
-__all__ = ["find_left_over", "find_result", "is_one_job", "list_later_stages", "mark_one_job"]
+__all__ = [
+    "describe_outputs",
+    "find_left_over",
+    "find_result",
+    "is_one_job",
+    "list_later_stages",
+    "mark_one_job",
+]
 
 _LATER = "function_inputs__later"
 _FILES = frozenset({"model", "potential"})
@@ -97,8 +106,21 @@ def list_later_stages(plan: Mapping[str, Any], names: Sequence[str]) -> Dict:
     return Dict({"stages": stages})
 
 
+def describe_outputs(later: Sequence[Mapping[str, Any]], is_recorded: bool) -> Any:
+    """Return the types of the outputs of a job; those of `later` stages may be missing."""
+    # The outputs are part of the hash: jobs without a recording stay equal for the cache.
+    outputs: dict[str, Any] = {"structures": Any}
+    if is_recorded:
+        outputs["trajectory"] = Any
+    if later:
+        may_lack = Annotated[Any, SocketMeta(required=False)]
+        names = [*(f"{AFTER}{step['stage']}" for step in later), STOPPED]
+        outputs |= dict.fromkeys(names, may_lack)
+    return namespace(**outputs)
+
+
 def find_left_over(
-    job: CalcJobNode, stages: Sequence[str], problem: str | None
+    job: CalcJobNode, later: Sequence[Mapping[str, Any]], problem: str | None
 ) -> dict[str, Any] | None:
     """Return which stages a job has left to jobs of their own, and why; None if it has left none.
 
@@ -106,13 +128,14 @@ def find_left_over(
     ----------
     job
         First job of a chunk.
-    stages
-        Names of the stages that it was to run after its own.
+    later
+        Stages that it was to run after its own.
     problem
         Why the job has no usable results, if so.
     """
+    stages = [step["stage"] for step in later]
     if problem is not None:
-        return {"stages": list(stages), "reason": f"job {job.pk}: {problem}"}
+        return {"stages": stages, "reason": f"job {job.pk}: {problem}"}
     if STOPPED not in job.outputs:
         return None
     left = [name for name in stages if f"{AFTER}{name}" not in job.outputs]

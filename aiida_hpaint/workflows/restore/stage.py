@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
@@ -20,17 +20,10 @@ from aiida.orm import (
 )
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
 from aiida_workgraph import namespace
-from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
-from aiida_hpaint.calculations.jobs import (
-    AFTER,
-    STOPPED,
-    run_phases_job,
-    run_stage_job,
-    run_stages_job,
-)
+from aiida_hpaint.calculations.jobs import run_phases_job, run_stage_job, run_stages_job
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -48,7 +41,7 @@ from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
-from aiida_hpaint.workflows.restore.one_job import find_left_over, find_result
+from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over, find_result
 
 __all__ = ["StageWorkChain"]
 
@@ -201,7 +194,9 @@ class StageWorkChain(RetryingWorkChain):
             function,
             function_inputs=function_inputs,
             inputs_spec=namespace(**dict.fromkeys(function_inputs, Any)),
-            outputs_spec=self._job_outputs(),
+            outputs_spec=describe_outputs(
+                self._list_later(), bool(self.inputs.settings.get("record", 0))
+            ),
             upload_files={n: self.inputs[n] for n in ("model", "potential") if n in self.inputs},
             code=self.inputs.code,
             metadata=self._metadata(),
@@ -213,8 +208,7 @@ class StageWorkChain(RetryingWorkChain):
         job = self.ctx.job
         problem = self._problem(job)
         if later := self._list_later():
-            names = [step["stage"] for step in later]
-            self.ctx.left_over = find_left_over(job, names, problem)
+            self.ctx.left_over = find_left_over(job, later, problem)
         if problem is not None:
             self._count_failure(job, problem)
             if not is_enabled(self.inputs, RETRY):
@@ -321,17 +315,6 @@ class StageWorkChain(RetryingWorkChain):
             )
             return lost
         return None if self._samples_hosts() else self.ctx.current
-
-    def _job_outputs(self) -> Any:
-        # The outputs are part of the hash: jobs without a recording stay equal for the cache.
-        outputs: dict[str, Any] = {"structures": Any}
-        if self.inputs.settings.get("record", 0):
-            outputs["trajectory"] = Any
-        if later := self._list_later():
-            may_lack = Annotated[Any, SocketMeta(required=False)]
-            names = [*(f"{AFTER}{step['stage']}" for step in later), STOPPED]
-            outputs |= dict.fromkeys(names, may_lack)
-        return namespace(**outputs)
 
     def _may_be_cached(self) -> bool:
         identities = [step["identity"] for step in self._list_later()]

@@ -110,13 +110,14 @@ def test_a_job_says_what_it_has_left_over(samples: StructureBatch) -> None:
     from aiida_hpaint.workflows.restore.one_job import find_left_over
 
     names = ["score", "relax_all"]
+    later = [{"stage": name} for name in names]
     job: Any = SimpleNamespace(pk=7, outputs={"structures": None, "after_score": None})
-    assert find_left_over(job, names, None) is None
+    assert find_left_over(job, later, None) is None
     job.outputs["stopped"] = Str("its walltime ended")
     left = {"stages": ["relax_all"], "reason": "job 7: its walltime ended"}
-    assert find_left_over(job, names, None) == left
+    assert find_left_over(job, later, None) == left
     died = {"stages": names, "reason": "job 7: it was killed"}
-    assert find_left_over(job, names, "it was killed") == died
+    assert find_left_over(job, later, "it was killed") == died
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,11 @@ def test_a_job_says_what_it_has_left_over(samples: StructureBatch) -> None:
 def test_a_job_may_leave_out_any_later_stage(results: dict[str, Any], is_fine: bool) -> None:
     from aiida_pythonjob.parsers.utils import parse_outputs
 
-    from aiida_hpaint.workflows.restore.stage import StageWorkChain
+    from aiida_hpaint.workflows.restore.one_job import describe_outputs
 
-    chain: Any = SimpleNamespace(
-        inputs=SimpleNamespace(settings={}), _list_later=lambda: [{"stage": "score"}]
-    )
     codes = SimpleNamespace(ERROR_MISSING_OUTPUT="missing")
     logger = SimpleNamespace(warning=lambda *_: None)
-    spec = StageWorkChain._job_outputs(chain)
+    spec = describe_outputs([{"stage": "score"}], is_recorded=False)
     found, problem = parse_outputs(results, spec, codes, logger)
     assert problem == (None if is_fine else "missing")
     assert not is_fine or {name: node.value for name, node in found.items()} == results
