@@ -145,7 +145,7 @@ class Recording:
         frames = bare[[0] * len(found)].with_coords(coords.reshape(-1, 3))
         return frames.with_scalars(step=np.append(0, self.trajectory.steps))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write both to one npz file, from which `load_npz` reads the samples."""
         arrays: dict[str, Any] = {}
         for part in (lambda file: save_npz(self.samples, file), self.trajectory.save):
@@ -154,7 +154,7 @@ class Recording:
             buffer.seek(0)
             with np.load(buffer, allow_pickle=False) as file:
                 arrays |= dict(file)
-        with replace_file(path) as new, new.open("wb") as target:
+        with replace_file(Path(path)) as new, new.open("wb") as target:
             np.savez_compressed(target, **arrays)
 
     @classmethod
