@@ -16,6 +16,7 @@ BRUCITE = str(ROOT / "examples" / "hosts" / "brucite.cif")
 FULL = str(ROOT / "examples" / "references" / "brucite.cif")
 DEMO = str(ROOT / "examples")
 CARD = str(ROOT / "pyproject.toml")
+FOLDER = str(Path(__file__).parent)  # without a benchmark
 """A file that is none of those that commands read."""
 
 RESTORATION: dict[str, str | None] = {
@@ -279,6 +280,30 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
             "--show": "nobody",
         },
     ),
+    "analyse sampling": (
+        [FOLDER],
+        {"FOLDERS...": "nowhere", "--against": "sampling.stops", "--output": CARD},
+    ),
+    "analyse potentials": (
+        [FOLDER],
+        {
+            "FOLDERS...": "nowhere",
+            "--energies": "DFT=no.csv",
+            "--against": "nothing",
+            "--output": CARD,
+        },
+    ),
+    "analyse distances": ([FOLDER], {"FOLDERS...": "nowhere", "--output": CARD}),
+    "analyse similarity": (
+        [FOLDER, "--training", CARD],
+        {
+            "FOLDERS...": "nowhere",
+            "--training": "no.npz",
+            "--references": "no.cif",
+            "--output": CARD,
+        },
+    ),
+    "analyse failures": ([FOLDER], {"SOURCES...": "nowhere", "--output": CARD}),
     "powder": (
         [FULL],
         {
