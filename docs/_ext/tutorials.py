@@ -11,10 +11,21 @@ import tempfile
 from pathlib import Path
 
 STARTUP = """
-import os
+import os, subprocess, sys
+from IPython.core.magic import register_cell_magic
+
 os.symlink({examples!r}, "examples")
 os.environ.pop("FORCE_COLOR", None)  # of the kernel: tables would be full of escape sequences
+
+@register_cell_magic
+def bash(line, cell):
+    # That of IPython prints pieces, which break the lines of tables.
+    done = subprocess.run(["bash", "-ec", cell], capture_output=True, text=True)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    done.check_returncode()
 """
+"""What each kernel runs first."""
 
 
 def make_environment(examples: Path) -> dict[str, str]:
