@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.verbosity import is_quiet
 
 _HELP = """Train a model with the settings in CONFIG, a YAML file.
 
@@ -92,7 +96,8 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
         return
     # A second training would write its checkpoints over those of the first.
     with lock_folder(settings.output):
-        trained = training.train(settings, resume, deadline)
+        with _open_bars() as stream, redirect_stdout(stream):
+            trained = training.train(settings, resume, deadline)
         if not trained.finished:
             click.echo(
                 f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
@@ -102,6 +107,13 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
         path = settings.output / f"{settings.name}.safetensors"
         card = export_model(trained.checkpoint, settings, path)
         click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+
+
+def _open_bars() -> AbstractContextManager[TextIO]:
+    """Return where Lightning's bars go, which it writes to stdout, where results belong."""
+    if is_quiet():
+        return open(os.devnull, "w", encoding="utf-8")
+    return nullcontext(sys.stderr)
 
 
 def _submit(profile: str | None, config: Path, code: str | None, walltime: float | None) -> None:

@@ -96,7 +96,6 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "provenance": describe_provenance(result.samples.history, metadata, result.process),
         "stages": list_stages(result.samples.history),
         "process": result.process,
-        "contradiction": result.contradiction,
     }
 
 

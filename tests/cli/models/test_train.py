@@ -43,6 +43,14 @@ def test_a_model_is_trained_and_told_of(tmp_path: Path) -> None:
     assert f"model 'trained', sha256 {card['sha256'][:12]}" in output
 
 
+def test_progress_is_not_among_the_results(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["train", str(write(tmp_path)), "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith(str(tmp_path / "out" / "trained.safetensors"))
+    result = CliRunner().invoke(main, ["train", str(write(tmp_path))])
+    assert result.stdout.startswith(str(tmp_path / "out" / "trained.safetensors"))
+
+
 def test_a_run_stops_in_time_and_goes_on(tmp_path: Path) -> None:
     config, last = write(tmp_path), tmp_path / "out" / "last.ckpt"
     code, output = run(str(config), "--max-seconds", "0")
