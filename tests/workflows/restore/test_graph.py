@@ -252,7 +252,7 @@ def test_the_same_restoration_is_taken_from_the_cache(brucite: StructureBatch) -
 
 
 @pytest.mark.slow
-def test_the_whole_funnel_restores_brucite_as_plain_python_does(
+def test_the_whole_recipe_restores_brucite_as_plain_python_does(
     brucite: StructureBatch, daemon: Any
 ) -> None:
     from aiida_hpaint.science.protocols import load_protocol
