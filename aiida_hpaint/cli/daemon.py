@@ -90,7 +90,8 @@ def has_deaf_workers(client: DaemonClient) -> bool:
     """
     begun: dict[str, list[float]] = {"broker": [], "worker": []}
     with suppress(psutil.Error):
-        for process in psutil.Process(client.get_daemon_pid()).children():
+        supervisor = _find_supervisor(client)
+        for process in supervisor.children() if supervisor else ():
             with suppress(psutil.Error):
                 words = process.cmdline()
                 for role, times in begun.items():
@@ -121,12 +122,19 @@ def stop_orphans(profile: str, timeout: float) -> list[int]:
     return [process.pid for process in orphans]
 
 
+def _find_supervisor(client: DaemonClient) -> psutil.Process | None:
+    """Return the process that started broker and workers; None if the daemon has just ended."""
+    pid = client.get_daemon_pid()
+    # Without a number, psutil takes this very process.
+    return None if pid is None else psutil.Process(pid)
+
+
 def _kill_supervisor(client: DaemonClient) -> None:
     """Kill the supervisor of the daemon, and wait until it has disappeared."""
     with suppress(psutil.Error):
-        supervisor = psutil.Process(client.get_daemon_pid())
-        supervisor.kill()
-        supervisor.wait(KILL_TIMEOUT)
+        if supervisor := _find_supervisor(client):
+            supervisor.kill()
+            supervisor.wait(KILL_TIMEOUT)
     _wait_for_end(lambda: is_daemon_alive(client))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -50,8 +51,20 @@ def test_a_daemon_that_is_being_stopped_may_take_longer_than_a_killed_process(
     monkeypatch.setattr(daemon, "get_daemon_client", Client)
     monkeypatch.setattr(daemon, "is_daemon_alive", is_alive)
     monkeypatch.setattr(daemon, "_answers", lambda _: False)
-    for name in ("stop_orphans", "_remove_dead_broker", "_requeue_processes"):
+    steps = ("stop_orphans", "_remove_dead_broker", "remove_stale_pid_file", "_requeue_processes")
+    for name in steps:
         monkeypatch.setattr(daemon, name, lambda *_: None)
     assert daemon.ensure_daemon()
     assert events == ["start"]
     assert next(looks, None) is None
+
+
+def test_a_daemon_that_ends_in_time_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process id is gone, and psutil would take the id of this very process."""
+    killed: list[int] = []
+    monkeypatch.setattr(psutil.Process, "kill", lambda process: killed.append(process.pid))
+    monkeypatch.setattr(daemon, "is_daemon_alive", lambda _: False)
+    ended: Any = SimpleNamespace(get_daemon_pid=lambda: None)
+    daemon._kill_supervisor(ended)
+    assert killed == []
+    assert not daemon.has_deaf_workers(ended)
