@@ -261,8 +261,9 @@ def _show(
 
     from aiida_hpaint.cli.console import echo_json, print_table
     from aiida_hpaint.science.benchmark.analyses import write_analysis
+    from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
-    lines = [*(left_out or ()), *analysis.left_out]
+    lines = list(map(escape_control_characters, [*(left_out or ()), *analysis.left_out]))
     files = write_analysis(analysis, output)
     for line in lines:
         say(f"Left out: {line}")
@@ -272,6 +273,6 @@ def _show(
         return
     table = Table(*analysis.head, title=analysis.title)
     for row in analysis.table:
-        table.add_row(*row)
+        table.add_row(*map(escape_control_characters, row))
     print_table(table)
     click.echo(f"Files: {', '.join(map(str, files))}")

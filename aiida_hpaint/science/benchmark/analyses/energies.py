@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 from aiida_hpaint.science.benchmark.analyses.stored_runs import StoredRun
@@ -13,6 +15,9 @@ from aiida_hpaint.science.benchmark.statistics.rows import HostRow
 from aiida_hpaint.science.structures.extxyz import read_extxyz
 
 _ENERGY = "energy_per_atom"
+
+_ESCAPE = re.compile(r"^'(?=[=+@-])")
+"""What `escape_for_spreadsheet` puts before a label."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +78,28 @@ def add_energies(
     Raises
     ------
     ValueError
-        If the file is of another kind.
+        If the file is of another kind, or hosts have energies by this name already.
     """
-    read = _read_csv(path) if path.suffix == ".csv" else _read_candidates(path)
+    found = _read_csv(path) if path.suffix == ".csv" else _read_candidates(path)
+    read, repeated = _group(found)
     labels = Counter(host.label for host in hosts)
+    unknown = [label for label in read if label not in labels]
+    shared = [label for label in read if labels[label] > 1]
+    new = {label: read[label] for label in read if labels[label] == 1}
+    if twice := [one.label for one in hosts if one.label in new and name in one.energies]:
+        raise ValueError(
+            f"{_list(twice)}: there are energies by {name} already: give those of {path} another "
+            "name"
+        )
     added = [
-        replace(host, energies={**host.energies, name: read[host.label]})
-        if labels[host.label] == 1 and host.label in read
+        replace(host, energies={**host.energies, name: new[host.label]})
+        if host.label in new
         else host
         for host in hosts
     ]
-    unknown = [label for label in read if label not in labels]
-    shared = [label for label in read if labels[label] > 1]
     left_out = []
+    if repeated:
+        left_out.append(f"{path.name}: {_list(repeated)}, which have several energies of a rank")
     if may_add_hosts:
         added += [HostEnergies(one, one, {name: read[one]}) for one in unknown]
     elif unknown:
@@ -110,8 +124,9 @@ def _read_row(row: HostRow, name: str) -> dict[str, dict[int, float]]:
     }
 
 
-def _read_csv(path: Path) -> dict[str, dict[int, float]]:
-    with path.open(encoding="utf-8", newline="") as file:
+def _read_csv(path: Path) -> list[tuple[str, int, float]]:
+    # Spreadsheets begin a file with a mark of its encoding.
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         missing = {"label", "rank", _ENERGY} - set(reader.fieldnames or ())
         if missing:
@@ -122,12 +137,15 @@ def _read_csv(path: Path) -> dict[str, dict[int, float]]:
         # References have no rank, and what DFT could not relax has no energy.
         lines = [line for line in reader if line["rank"] and line[_ENERGY]]
     try:
-        return _group((line["label"], int(line["rank"]), float(line[_ENERGY])) for line in lines)
+        return [
+            (_ESCAPE.sub("", line["label"]), int(line["rank"]), float(line[_ENERGY]))
+            for line in lines
+        ]
     except ValueError:
         raise ValueError(f"{path} has a rank or an energy that is no number") from None
 
 
-def _read_candidates(path: Path) -> dict[str, dict[int, float]]:
+def _read_candidates(path: Path) -> list[tuple[str, int, float]]:
     batch = read_extxyz(path)
     missing = {"rank", "energy"} - set(batch.scalars)
     if missing:
@@ -138,14 +156,20 @@ def _read_candidates(path: Path) -> dict[str, dict[int, float]]:
     per_atom = batch.scalars["energy"] / batch.site_counts
     ranks = batch.scalars["rank"].tolist()
     found = zip(batch.labels, ranks, per_atom.tolist(), strict=True)
-    return _group(one for one in found if one[1] >= 0)
+    return [one for one in found if one[1] >= 0]
 
 
-def _group(found: Iterable[tuple[str, int, float]]) -> dict[str, dict[int, float]]:
+def _group(
+    found: Sequence[tuple[str, int, float]],
+) -> tuple[dict[str, dict[int, float]], list[str]]:
+    """Return the energies by label and rank, and the labels of which a rank has several."""
+    counts = Counter((label, rank) for label, rank, _ in found)
+    repeated = dict.fromkeys(label for (label, _), count in counts.items() if count > 1)
     grouped: dict[str, dict[int, float]] = {}
     for label, rank, energy in found:
-        grouped.setdefault(label, {})[rank] = energy
-    return grouped
+        if label not in repeated and isfinite(energy):
+            grouped.setdefault(label, {})[rank] = energy
+    return grouped, list(repeated)
 
 
 def _list(labels: Sequence[str]) -> str:

@@ -124,6 +124,8 @@ def analyse_similarity(
                 f"{run.name}: structures of {missing} of {len(run.rows)} hosts, which the run did "
                 "not store: give the file of its references"
             )
+        if not _is_relaxed(found):
+            left_out.append(f"{run.name}: rates of the lowest, as no sample was relaxed")
     records = [record for run in runs for kind in KINDS for record in _group(run, kind, details)]
     return Analysis(
         name="similarity",
@@ -201,22 +203,30 @@ def _judge(row: HostRow) -> dict[str, Any]:
 def _group(run: StoredRun, kind: str, details: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return a record for each third of the hosts, the nearest to the training first."""
     key = f"{kind}_distance"
-    own = [one for one in details if one["run"] == run.name and one[key] is not None]
+    of_run = [one for one in details if one["run"] == run.name]
+    own = [one for one in of_run if one[key] is not None]
     own.sort(key=lambda one: float(one[key]))
     rho = _correlate([one[key] for one in own], [one["single_unrelaxed"] for one in own])
+    # A host without a lowest candidate is a failure only where samples were relaxed.
+    known = RATES if _is_relaxed(of_run) else RATES[:1]
     records = []
     for places in np.array_split(np.arange(len(own)), _GROUPS):
         some = [own[place] for place in places]
         if some:
             rates = {
-                rate: estimate_rate_as_json([bool(one[rate]) for one in some])
-                if rate != "single_unrelaxed"
-                else estimate_rate_as_json([one[rate] for one in some])
+                rate: estimate_rate_as_json(
+                    [float(one[rate] or 0) for one in some if rate in known]
+                )
                 for rate in RATES
             }
             ends = {"low": some[0][key], "high": some[-1][key], "hosts": len(some)}
             records.append({"run": run.name, "kind": kind, **ends, **rates, **rho})
     return records
+
+
+def _is_relaxed(details: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether any host has a lowest candidate."""
+    return any(one["lowest_match"] is not None for one in details)
 
 
 def _correlate(distances: Sequence[float], success: Sequence[float]) -> dict[str, float | None]:
@@ -293,6 +303,8 @@ def _draw_thirds(axes: Any, records: Sequence[Mapping[str, Any]], kind: str, col
     middles = [(record["low"] + record["high"]) / 2 for record in some]
     for rate, style in (("single_unrelaxed", "--"), ("les", "-")):
         values = [record[rate]["value"] for record in some]
+        if None in values:  # nothing was relaxed
+            continue
         errors = [
             [record[rate]["value"] - record[rate]["low"] for record in some],
             [record[rate]["high"] - record[rate]["value"] for record in some],

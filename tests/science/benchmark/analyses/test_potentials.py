@@ -15,6 +15,7 @@ from aiida_hpaint.science.benchmark.analyses import (
 )
 from aiida_hpaint.science.benchmark.analyses.energies import HostEnergies, add_energies
 from aiida_hpaint.science.benchmark.analyses.potentials import compare_energies
+from aiida_hpaint.science.structures import escape_for_spreadsheet
 
 
 def make_hosts(noise: float, hosts: int = 9, candidates: int = 5) -> list[HostEnergies]:
@@ -106,3 +107,29 @@ def test_what_is_missing_comes_with_the_command_that_makes_it(tmp_path: Path) ->
     path.write_text("label,energy\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"no column energy_per_atom, rank: .*validate"):
         add_energies(hosts, "DFT", path)
+
+
+def write_energies(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(["label,rank,energy_per_atom", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_no_energy_replaces_another_without_a_word(tmp_path: Path) -> None:
+    hosts = [HostEnergies(one, one, {"a": {0: -1.0, 1: -0.9}}) for one in ("h", "g")]
+    twice = write_energies(tmp_path / "twice.csv", "h,0,-2", "h,0,-3", "g,0,-2", "g,1,nan")
+    found, left_out = add_energies(hosts, "DFT", twice)
+    assert [dict(one.energies).get("DFT") for one in found] == [None, {0: -2.0}]
+    assert left_out == ["twice.csv: h, which have several energies of a rank"]
+    with pytest.raises(ValueError, match="g: there are energies by DFT already"):
+        add_energies(found, "DFT", write_energies(tmp_path / "more.csv", "g,0,-3"))
+    later, _ = add_energies(found, "DFT", write_energies(tmp_path / "others.csv", "h,0,-3"))
+    assert later[0].energies["DFT"] == {0: -3.0}
+
+
+def test_labels_that_tables_escape_are_found(tmp_path: Path) -> None:
+    label = "=1+1"
+    path = write_energies(tmp_path / "validation.csv", f"{escape_for_spreadsheet(label)},0,-2")
+    path.write_text("\N{ZERO WIDTH NO-BREAK SPACE}" + path.read_text("utf-8"), "utf-8")
+    [found], left_out = add_energies([HostEnergies(label, label, {})], "DFT", path)
+    assert found.energies == {"DFT": {0: -2.0}}
+    assert not left_out

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmark_rows import make_rows
+from benchmark_rows import make_rows, make_run
 from scipy.stats import spearmanr
 
-from aiida_hpaint.science.benchmark.analyses import StoredRun, analyse_similarity
+from aiida_hpaint.science.benchmark.analyses import StoredRun, analyse_similarity, write_analysis
 from aiida_hpaint.science.benchmark.analyses.fingerprints import read_formula
 from aiida_hpaint.science.benchmark.analyses.similarity import fingerprint_training
 from aiida_hpaint.science.benchmark.statistics import HostRow
@@ -68,3 +69,12 @@ def test_rows_without_structures_are_compared_by_composition_alone() -> None:
     found = analyse_similarity([StoredRun("run", rows, {})], training)
     assert {one["kind"] for one in found.records} == {"composition"}
     assert "structures of 12 of 12 hosts" in found.left_out[0]
+
+
+def test_runs_that_were_not_relaxed_have_no_rates_of_the_lowest(tmp_path: Path) -> None:
+    rows = with_structures(make_run("run", 0.6, status="sampled").rows)
+    found = analyse_similarity([StoredRun("run", rows, {})], fingerprint_training(train_on(rows)))
+    assert all(one["les"] is one["lowest_match"] is None for one in found.records)
+    assert all(one["single_unrelaxed"] is not None for one in found.records)
+    assert found.left_out == ["run: rates of the lowest, as no sample was relaxed"]
+    assert write_analysis(found, tmp_path / "out")
