@@ -11,6 +11,7 @@ import numpy as np
 
 from aiida_hpaint.science.confidence import format_confidence
 from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
 from aiida_hpaint.science.report.provenance import Process
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -112,13 +113,16 @@ class HostResult:
 
     @property
     def contradiction(self) -> str:
-        """Which candidate DFT prefers to the best by the potential; empty if none."""
+        """Which candidate DFT prefers to the best by the potential; empty if none.
+
+        Up to 1 meV/atom they are equally low, as two that DFT relaxes to the same structure.
+        Nothing can be said if DFT has no energy of the best.
+        """
         known = {rank: one.above for rank, one in self.dft.items() if one.above is not None}
-        lowest = min(known, key=known.__getitem__, default=0)
-        if lowest == 0:
+        if known.get(0, 0.0) < 1000 * SAME_ENERGY:
             return ""
-        where = f", by {known[0]:.1f} meV/atom" if 0 in known else ""
-        return f"DFT has candidate {lowest + 1} below candidate 1{where}"
+        lowest = min(known, key=known.__getitem__)
+        return f"DFT has candidate {lowest + 1} below candidate 1, by {known[0]:.1f} meV/atom"
 
     @property
     def inserted(self) -> str:

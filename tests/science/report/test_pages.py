@@ -189,6 +189,13 @@ def test_energies_by_dft_stand_beside_those_of_the_potential(tmp_path: Path) -> 
     assert "\N{EN DASH} (failed)" in told
     assert "brucite_dft.cif: the lowest by DFT" in told
     assert add_validation(results, rows[2:])[0].contradiction == ""
+    # DFT has no energy of candidate 1, or relaxes both to the same structure.
+    assert add_validation(results, rows[1:])[0].contradiction == ""
+    same = [{**rows[0], "above_best": 0.0004}, rows[1]]
+    assert add_validation(results, same)[0].contradiction == ""
+    lost = write_reports(add_validation(results, rows[2:3]), tmp_path).read_text("utf-8")
+    assert "by DFT, meV/atom" in lost
+    assert "\N{EN DASH} (failed)" in lost
     plain = write_reports(results, tmp_path).read_text("utf-8")
     assert "by DFT, meV/atom" not in plain
 
