@@ -223,7 +223,7 @@ def test_packages_get_the_file(packages: Path, name: str, file: str, expected: d
     assert np.isfinite(found.forces).all()
 
 
-def test_a_model_of_grace_is_unpacked_once(packages: Path) -> None:
+def test_a_model_of_grace_is_unpacked_once(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tarfile
 
     (packages / "GRACE" / "variables").mkdir(parents=True)
@@ -235,6 +235,10 @@ def test_a_model_of_grace_is_unpacked_once(packages: Path) -> None:
     place = Path(first._load().given["model"])
     assert (place / "saved_model.pb").read_bytes() == b"graph"
     assert second._load().given["model"] == str(place)
+    # Another job has unpacked it meanwhile.
+    looks = iter([False])
+    monkeypatch.setattr(Path, "is_dir", lambda path: next(looks, True))
+    assert load("grace-2l-omat", str(archive), "cpu")._load().given["model"] == str(place)
 
 
 @pytest.mark.parametrize("kind", sorted(PACKAGES))

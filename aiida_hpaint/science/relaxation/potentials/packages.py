@@ -128,7 +128,11 @@ def _make_grace(module: ModuleType, name: str, path: Path, device: str) -> Any:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent) as part, tarfile.open(path) as archive:
             archive.extractall(Path(part) / "model", filter="data")
-            (Path(part) / "model").rename(folder)
+            try:
+                (Path(part) / "model").rename(folder)
+            except OSError:  # another process may have been faster
+                if not folder.is_dir():
+                    raise
     (found,) = folder.rglob("saved_model.pb")
     return module.TPCalculator(model=str(found.parent))
 
