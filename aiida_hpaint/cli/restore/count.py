@@ -227,9 +227,12 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
 
 def say_what_failed(node: ProcessNode | None) -> None:
     """End with status 1 and the reason if something failed that is not in the table."""
+    from aiida_hpaint.cli.session import describe_end
+
     if node is not None and not node.is_finished_ok:
+        reason = node.exit_message or describe_end(node)
         raise click.ClickException(
-            f"the table is incomplete: {node.exit_message} (`verdi process report {node.pk}`)"
+            f"the table is incomplete: {reason} (`verdi process report {node.pk}`)"
         )
 
 

@@ -264,7 +264,8 @@ class StageWorkChain(RetryingWorkChain):
             details["within"] = self.ctx.within
         if self.ctx.left_over is not None and _count_status(structures, *ACTIVE):
             details["left_over"] = self.ctx.left_over
-            self.report("{stages} have jobs of their own: {reason}".format(**self.ctx.left_over))
+            names, reason = ", ".join(self.ctx.left_over["stages"]), self.ctx.left_over["reason"]
+            self.report(f"jobs of their own for {names}: {reason}")
         stage = self.inputs.stage.value
         report = label_node(
             Dict({"stage": stage, **details}), f"report of {stage}", details["message"]

@@ -83,6 +83,7 @@ def test_a_stage_takes_limits_and_handlers(brucite: StructureBatch) -> None:
     for wrong, message in (
         ({"split_host": {"enabled": False}}, "no handler 'split_host': choose from retry_failed"),
         ({"split_hosts": {"priority": 3}}, "split_hosts: give {'enabled': True}"),
+        ({"split_hosts": {"enabled": "no"}}, "not {'enabled': 'no'}"),
     ):
         with pytest.raises(ValueError, match=message):
             build(None, hosts, "sample", "fast", {"handler_overrides": wrong})
