@@ -28,15 +28,17 @@ FILES are CIF, SHELX, POSCAR or extxyz files, or one restore.yaml (see `aiida-hp
 --help`). How many H are missing, and on which atoms, is read from formula, labels and bonds
 (`aiida-hpaint inspect` shows how), or given with --add or --budget.
 
-The generator samples positions, implausible samples are dropped, and the machine-learned potential
-relaxes first the inserted sites, then all sites of the lowest samples; these are ranked by energy.
-Each answer is checked: what H is bonded to, and whether the host is still what it was. Candidates
-that fail rank after all others; a host where none passes is not restored, and the exit status is 1.
-With --candidates, all samples are first compared after a short relaxation, and only the lowest go
-on. The work runs in the AiiDA daemon: Ctrl-C stops watching, not the work.
+The generator samples positions, implausible samples are dropped, and the rest are compared after a
+short relaxation. The machine-learned potential relaxes first the inserted sites of the lowest
+(--candidates), then all sites; where independent samples do not agree, a search makes more (not
+with the protocol fast). The candidates are ranked by energy. Each is checked: what H is bonded to,
+and whether the host is still what it was. Candidates that fail rank after all others; a host where
+none passes is not restored, and the exit status is 1. The work runs in the AiiDA daemon: Ctrl-C
+stops watching, not the work.
 
-Each host gets two CIFs: NAME.cif is the CIF of the host with the inserted sites (calc_flag c), and
-NAME_relaxed.cif has all sites relaxed. --format writes other formats: SHELX, POSCAR, extxyz, JSON.
+Each host gets two CIFs: NAME.cif is the CIF of the host with the inserted sites
+(_atom_site_calc_flag c), and NAME_relaxed.cif has all sites relaxed. --format writes other formats:
+SHELX, POSCAR, extxyz, JSON.
 
 With --validate dft, Quantum ESPRESSO relaxes the lowest candidate of each host at the end; with
 --rank dft, all candidates (--set keep=5 makes more of them). The lowest structure by DFT is written
