@@ -53,8 +53,8 @@ demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 	@AIIDA_PATH="$(AIIDA_PATH)" PATH="$(CURDIR)/$(BIN):$$PATH" aiida-hpaint demo examples
 
 .PHONY: test
-test: $(STAMP) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m "not slow and not dft and not hpc" $(PYTEST_ARGS)
+test: $(STAMP) ## run the tests that take minutes, on up to eight cores
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow and not dft and not hpc" $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
