@@ -9,7 +9,7 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, SinglefileData, StructureData
 
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
-from aiida_hpaint.science.counting.phases import collect_phases
+from aiida_hpaint.science.counting.phases import collect_phases, list_lost_phases
 from aiida_hpaint.science.counting.ranking import rank_site_counts
 from aiida_hpaint.science.counting.restorations import RestorationsByCount
 from aiida_hpaint.science.counting.results import format_counts_csv
@@ -38,8 +38,9 @@ def rank_counts(
     """
     chosen = CountingSettings.model_validate(settings.get_dict())
     restorations = RestorationsByCount(bare.batch, samples.batch)
-    counting = rank_site_counts(host.batch, restorations, collect_phases(phases.batch), chosen)
-    found = {
+    found, lost = collect_phases(phases.batch), list_lost_phases(phases.batch)
+    counting = rank_site_counts(host.batch, restorations, found, chosen, lost)
+    outputs = {
         "counting": Dict(counting.as_json()),
         "table": SinglefileData(
             io.BytesIO(format_counts_csv(counting.as_json()).encode()), filename=COUNTS_FILENAME
@@ -48,5 +49,5 @@ def rank_counts(
     best = restorations.get_lowest(counting.best.count)
     if best is not None:
         structure: StructureData = to_structure(best)
-        found["structure"] = structure
-    return found
+        outputs["structure"] = structure
+    return outputs

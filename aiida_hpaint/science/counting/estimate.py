@@ -12,6 +12,7 @@ from aiida_hpaint.science.counting.phases import (
     check_elemental_phases,
     collect_phases,
     list_elements,
+    list_lost_phases,
     make_phase_batch,
     relax_packaged_phases,
     relax_phases,
@@ -81,14 +82,14 @@ def estimate_missing_count(
     potential = get_potential(settings.restoration.ranking_potential)
     potential.card.check_elements(hosts.numbers)
     # Phases come first, so that a missing one is reported before the host is restored.
-    competing = relax_competing_phases(one, settings, phases, potential, progress=progress)
+    competing, lost = relax_competing_phases(one, settings, phases, potential, progress=progress)
     bare = relax(make_bare_host(one), settings.restoration.final_relaxation, potential)
     tools = StageTools(progress=progress)
     restorations = RestorationsByCount(
         bare, restore_batch(hosts, settings.restoration, tools).samples
     )
     return replace(
-        rank_site_counts(one, restorations, competing, settings), restorations=restorations
+        rank_site_counts(one, restorations, competing, settings, lost), restorations=restorations
     )
 
 
@@ -99,8 +100,13 @@ def relax_competing_phases(
     potential: Potential,
     *,
     progress: Progress | None = None,
-) -> list[Phase]:
+) -> tuple[list[Phase], list[str]]:
     """Relax the competing phases: those given, and the packaged ones.
+
+    Returns
+    -------
+    phases, lost
+        Relaxed phases, and the names of given ones that could not be relaxed.
 
     Raises
     ------
@@ -111,10 +117,12 @@ def relax_competing_phases(
     """
     elements = list_elements(host, settings)
     found: list[Phase] = []
+    lost: list[str] = []
     batch = make_phase_batch(elements, given, packaged=False)
     if batch is not None:
-        found = collect_phases(relax_phases(batch, potential, progress=progress))
+        relaxed = relax_phases(batch, potential, progress=progress)
+        found, lost = collect_phases(relaxed), list_lost_phases(relaxed)
     if settings.packaged_phases:
         found += relax_packaged_phases(elements, potential, progress=progress)
     check_elemental_phases(elements, (phase.composition for phase in found))
-    return found
+    return found, lost

@@ -185,6 +185,16 @@ def collect_phases(batch: StructureBatch) -> list[Phase]:
     return found
 
 
+def list_lost_phases(batch: StructureBatch) -> list[str]:
+    """Return the names of given phases that have no energy after their relaxation.
+
+    Of packaged prototypes many fall apart, since no crystal has them.
+    """
+    energies = batch.scalars.get("energy", np.full(len(batch), np.nan))
+    is_lost = ~np.isfinite(energies) & ~batch.scalars["packaged"].astype(bool)
+    return [batch.labels[row] for row in np.flatnonzero(is_lost).tolist()]
+
+
 def relax_cell(atoms: Atoms, potential: Potential) -> Atoms | None:
     """Relax a phase with its cell; return None if it does not stay intact.
 

@@ -44,6 +44,7 @@ def rank_site_counts(
     restorations: RestorationsByCount,
     phases: Sequence[Phase],
     settings: CountingSettings,
+    lost: Sequence[str] = (),
 ) -> CountingResult:
     """Rank the numbers of sites that may be missing in a host.
 
@@ -56,11 +57,17 @@ def rank_site_counts(
     phases
         Competing phases. If there is none of an element alone, since its relaxation failed, the
         numbers are ranked without their energies, and a note says so.
+    lost
+        Names of phases that could not be relaxed, which a note names.
     """
     made_of = Counter(get_symbol(number) for number in host.numbers.tolist())
     candidates = restorations.find_lowest_candidates(host)
     lacking = find_missing_phases(list_elements(host, settings), (p.composition for p in phases))
-    note = f"no phase of {', '.join(lacking)} was relaxed: energies are left out" if lacking else ""
+    left_out = []
+    if lacking:
+        left_out.append(f"no phase of {', '.join(lacking)} was relaxed: energies are left out")
+    if lost:
+        left_out.append(f"these phases could not be relaxed and are left out: {', '.join(lost)}")
     compared = {} if lacking else candidates
     energies = {n: one.energy for n, one in compared.items() if one.is_host_intact}
     reference = None if lacking else find_reference_energy(settings.element, phases)
@@ -86,7 +93,7 @@ def rank_site_counts(
         votes={name: _select_number(weights[name]) for name in EVIDENCE},
         reference=reference,
         phases=tuple(phases),
-        note=note,
+        note="; ".join(left_out),
     )
 
 

@@ -99,6 +99,8 @@ def test_without_a_phase_of_an_element_energies_are_left_out(brucite_host: Struc
     assert found.best.energy == ENERGIES[2]
     assert (found.reference, found.best.step, found.best.stability) == (None, None, None)
     assert found.as_json()["note"] == found.note
+    other = rank_site_counts(brucite_host, trials(brucite_host, ENERGIES), PHASES, settings, ["x"])
+    assert other.note == "these phases could not be relaxed and are left out: x"
 
 
 def test_what_failed_is_left_out_and_said(brucite_host: StructureBatch) -> None:

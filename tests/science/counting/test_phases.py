@@ -14,6 +14,7 @@ from aiida_hpaint.science.counting.phases import (
     Phase,
     check_elemental_phases,
     collect_phases,
+    list_lost_phases,
     make_phase_batch,
     relax_cell,
     relax_packaged_phases,
@@ -130,4 +131,8 @@ def test_an_element_without_a_phase_is_named() -> None:
 def test_phases_survive_their_batch(rock_salt: StructureBatch) -> None:
     batch = rock_salt.with_scalars(energy=[-12.0], packaged=[True], status=["converged"])
     assert collect_phases(batch) == [Phase(batch.labels[0], {"Mg": 1, "O": 1}, -12.0)]
-    assert collect_phases(batch.with_scalars(energy=[np.nan])) == []
+    lost = batch.with_scalars(energy=[np.nan])
+    assert collect_phases(lost) == []
+    assert list_lost_phases(lost) == []  # a prototype
+    assert list_lost_phases(lost.with_scalars(packaged=[False])) == list(batch.labels)
+    assert list_lost_phases(batch.with_scalars(packaged=[False])) == []
