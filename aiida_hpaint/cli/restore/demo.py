@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 _HELP = """Restore crystals whose hydrogen is known, and compare.
 
-FOLDER contains hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it, from neutron
-diffraction. There may be more in database/hosts and database/references: NAME_SOURCE.cif is a file
-of another measurement, and compared with NAME.cif. The hosts are restored through the AiiDA daemon,
-and only then compared with the references: distances of H, space group, and whether pymatgen's
-StructureMatcher calls them the same.
+FOLDER contains hosts/NAME.cif, without hydrogen, and references/NAME.cif, with it, most from
+neutron diffraction. There may be more in database/hosts and database/references: NAME_SOURCE.cif
+is a file of another measurement, and compared with NAME.cif. The hosts are restored through the
+AiiDA daemon, and only then compared with the references: distances of H, space group, and whether
+pymatgen's StructureMatcher calls them the same.
 
 \b
 Examples:

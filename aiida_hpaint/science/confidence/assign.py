@@ -109,4 +109,5 @@ def _describe_gap(evidence: Evidence) -> str:
         return "no other state is known"
     if evidence.gap < 0:
         return f"a state that fails checks is {-1000 * evidence.gap:.0f} meV/atom lower"
-    return f"next state {1000 * evidence.gap:.0f} meV/atom above"
+    above = f"{1000 * evidence.gap:.0f}" if evidence.gap >= 0.0005 else "less than 1"
+    return f"next state {above} meV/atom above"

@@ -163,7 +163,9 @@ def test_potentials_show_licence_version_and_what_to_install() -> None:
     own = run("show", "nequix").output
     assert "potential.model=FILE" in own
     assert "pip install nequix" in own
-    assert "inside sevenn" in run("show", "sevennet-0").output
+    shown = run("show", "sevennet-0").output
+    assert "inside sevenn" in shown
+    assert "Park et al." in shown
     listed = run("list").output
     for name in ("nequix-mp-1", "sevennet-omni", "grace-2l-oam-l", "pet-mad-s-v1.6.0"):
         assert name in listed

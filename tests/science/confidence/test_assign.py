@@ -91,6 +91,7 @@ def test_proposals_are_no_independent_samples(
             {"found": 1, "states": 1, "gap": None},
             ["one of 10 independent samples found it", "no other state"],
         ),
+        ({"gap": 0.0004}, ["10 of 10 samples agree", "next state less than 1 meV/atom above"]),
         ({"found": 0, "gap": None}, ["none of 10 independent samples found it", "no other state"]),
         ({"gap": -0.03}, ["10 of 10 samples agree", "a state that fails checks is 30 meV/atom"]),
         ({"displacement": 0.42}, ["10 of 10", "next", "host atoms moved by up to 0.4 Å"]),

@@ -53,6 +53,8 @@ class PotentialInfo:
     elements : atomic numbers or None
         What it was trained on, so that other elements are refused before anything runs; None if
         only its file says so.
+    paper : string
+        Publication to cite; empty if only the file says it.
     """
 
     name: str
@@ -66,6 +68,7 @@ class PotentialInfo:
     functional: str = "pbe"
     provider: str = ""
     elements: frozenset[int] | None = None
+    paper: str = ""
 
     @property
     def is_installed(self) -> bool:

@@ -40,8 +40,16 @@ _MATERIALS_PROJECT = _UP_TO_PLUTONIUM - frozenset(range(84, 89))
 """Elements of the training data of MPtrj: Po, At, Rn, Fr and Ra are not among them."""
 
 
+_SEVENNET = "Park et al., J. Chem. Theory Comput. 20, 4857 (2024)"
+_SEVENNET_MF = "Kim et al., J. Am. Chem. Soc. 147, 1042 (2025)"
+
+
 def _describe_sevennet(
-    name: str, description: str, needs_file: bool = False, functional: str = "pbe"
+    name: str,
+    description: str,
+    needs_file: bool = False,
+    functional: str = "pbe",
+    paper: str = _SEVENNET,
 ) -> PotentialInfo:
     loader = f"{_HERE}.sevennet:load"
     return PotentialInfo(
@@ -53,6 +61,7 @@ def _describe_sevennet(
         needs_file,
         functional=functional,
         elements=None if needs_file else _MATERIALS_PROJECT,
+        paper="" if needs_file else paper,
     )
 
 
@@ -65,9 +74,12 @@ def _describe_package(kind: str, package: str, description: str) -> PotentialInf
 _READERS = (
     _describe_sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
     _describe_sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
-    _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE"),
+    _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE", paper=_SEVENNET_MF),
     _describe_sevennet(
-        "sevennet-mf-0-r2scan", "SevenNet-MF-0, bundled, r2SCAN", functional="r2scan"
+        "sevennet-mf-0-r2scan",
+        "SevenNet-MF-0, bundled, r2SCAN",
+        functional="r2scan",
+        paper=_SEVENNET_MF,
     ),
     _describe_sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
     PotentialInfo(
@@ -85,6 +97,7 @@ _READERS = (
         "CHGNet 0.3.0, inside its wheel",
         "pip install chgnet",
         elements=_UP_TO_PLUTONIUM,
+        paper="Deng et al., Nat. Mach. Intell. 5, 1031 (2023)",
     ),
     PotentialInfo(
         "mace",
