@@ -72,7 +72,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
     return {
         "label": result.label,
         "name": name,
-        "argument": quote_for_shell(result.label),
+        "argument": quote_for_shell(result.samples.labels[0]),
         "inserted": result.inserted,
         "cell_change": result.cell_change,
         "formula": format_formula(result.samples[0] if best is None else best.structure),

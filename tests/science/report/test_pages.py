@@ -211,3 +211,12 @@ def test_hosts_of_a_campaign_name_the_processes_that_restored_them(tmp_path: Pat
     page = Tags((tmp_path / "reports" / "portlandite.html").read_text("utf-8"))
     assert "aiida-hpaint provenance 4712" in page.text
     assert [one["id"] for one in page.list("h2") if one.get("id")] == ["commands"]
+
+
+def test_commands_name_hosts_as_their_process_does(tmp_path: Path) -> None:
+    """Two hosts of one label have names of their own in the report alone."""
+    restoration = make_restoration(("brucite", "portlandite"), labels=("a b", "a b"))
+    results = group_rows_by_host(restoration.samples, process=Process("0a1b", 4711))
+    write_reports(results, tmp_path)
+    for page in (tmp_path / "reports").glob("*.html"):
+        assert "aiida-hpaint pick 4711 'a b'\naiida" in Tags(page.read_text("utf-8")).text

@@ -115,7 +115,11 @@ def _list_places(folder: Path) -> dict[str | None, Path]:
     path = folder / COMPARISON
     if not path.exists():
         return {None: folder}
-    return {name: folder / place for name, place in json.loads(path.read_text("utf-8")).items()}
+    try:
+        places = json.loads(path.read_text(encoding="utf-8"))
+        return {name: folder / place for name, place in places.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError(f"{path} is damaged: run the benchmark into another folder") from None
 
 
 def _name_apart(folders: Sequence[Path]) -> list[str]:

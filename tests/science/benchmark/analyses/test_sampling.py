@@ -10,6 +10,7 @@ from scipy.stats import wilcoxon
 
 from aiida_hpaint.science.benchmark.analyses import analyse_sampling, read_stored_runs
 from aiida_hpaint.science.benchmark.statistics import summarise
+from aiida_hpaint.science.benchmark.statistics.rows import COMPARISON
 
 
 def make_settings(**sampling: Any) -> dict[str, Any]:
@@ -68,3 +69,10 @@ def test_runs_of_other_references_have_nothing_in_common(tmp_path: Path) -> None
 def test_an_unfinished_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no finished host"):
         read_stored_runs([tmp_path])
+
+
+def test_a_damaged_comparison_is_named(tmp_path: Path) -> None:
+    for text in ("{", "[]", '{"random": 1}'):
+        (tmp_path / COMPARISON).write_text(text, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"comparison\.json is damaged"):
+            read_stored_runs([tmp_path])
