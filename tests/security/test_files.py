@@ -23,10 +23,13 @@ from aiida_hpaint.science.structures.archives import check_npz
 from aiida_hpaint.science.structures.npz import load_npz, save_npz
 
 FILES = {
-    "sevennet": "m.pth",
+    "grace": "m.tar.gz",
     "mace": "m.model",
     "mattersim": "m.pth",
     "nequip": "m.nequip.zip",
+    "nequix": "m.nqx",
+    "pet": "m.ckpt",
+    "sevennet": "m.pth",
 }
 
 

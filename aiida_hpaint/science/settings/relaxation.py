@@ -25,7 +25,7 @@ class PotentialSettings(Settings):
     dispersion: Literal["d3bj"] | None = Field(
         None,
         description="dispersion that is added to the potential: 'd3bj' is DFT-D3(BJ), which needs "
-        "`pip install aiida-hpaint[d3]`; null: none",
+        "`pip install 'aiida-hpaint[d3]'`; null: none",
     )
     device: Device = "auto"
 

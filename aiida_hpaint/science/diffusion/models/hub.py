@@ -152,7 +152,7 @@ def _file(model: PublishedModel, name: str, revision: str) -> Path:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
         raise CheckpointError(
-            f"fetching needs the package huggingface_hub: pip install aiida-hpaint[sampling]\n"
+            f"fetching needs the package huggingface_hub: pip install 'aiida-hpaint[sampling]'\n"
             f"{_explain_manual_download(model)}"
         ) from error
     try:

@@ -116,7 +116,7 @@ def _converted(path: Path) -> Path:
     except ImportError as error:
         raise CheckpointError(
             f"reading the checkpoint {path} needs omegaconf, safetensors and torch: "
-            "pip install aiida-hpaint[sampling]"
+            "pip install 'aiida-hpaint[sampling]'"
         ) from error
     return convert_into_cache(path)
 

@@ -42,7 +42,7 @@ def compile_package(package: Path, output: Path, device: str) -> dict[str, str]:
     PotentialError
         If nequip is not installed, or there is no such device.
     """
-    compiler = import_package("nequip", "nequip.scripts.compile", "pip install aiida-hpaint[ml]")
+    compiler = import_package("nequip", "nequip.scripts.compile", "pip install 'aiida-hpaint[ml]'")
     where = resolve_device("nequip", device)
     options = {"--mode": "aotinductor", "--target": "batch", "--device": where}
     words = [word for option in options.items() for word in option]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.types import FloatArray, IntArray
 
 PACKAGE = "dftd3"
-INSTALL_COMMAND = "pip install aiida-hpaint[d3]"
+INSTALL_COMMAND = "pip install 'aiida-hpaint[d3]'"
 HEAVIEST = 94
 """Largest atomic number with dispersion coefficients in D3."""
 

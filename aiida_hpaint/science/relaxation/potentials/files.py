@@ -67,7 +67,7 @@ def resolve_device(name: str, device: str) -> str:
     if device == "cpu":
         return device
     available = bool(
-        import_package(name, "torch", "pip install aiida-hpaint[ml]").cuda.is_available()
+        import_package(name, "torch", "pip install 'aiida-hpaint[ml]'").cuda.is_available()
     )
     if device == "auto":
         return "cuda" if available else "cpu"

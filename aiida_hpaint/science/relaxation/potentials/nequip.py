@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from aiida_hpaint.science.types import FloatArray, IntArray
 
-_INSTALL = "pip install aiida-hpaint[ml]"
+_INSTALL = "pip install 'aiida-hpaint[ml]'"
 _STRESS = "stress"
 PACKAGE, COMPILED = ".nequip.zip", ".nequip.pt2"
 

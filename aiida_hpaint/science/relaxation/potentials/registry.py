@@ -32,7 +32,7 @@ from aiida_hpaint.science.relaxation.potentials.torch_sim_adapter import (
 from aiida_hpaint.science.settings import PotentialSettings
 
 _HERE = "aiida_hpaint.science.relaxation.potentials"
-_ML = "pip install aiida-hpaint[ml]"
+_ML = "pip install 'aiida-hpaint[ml]'"
 
 
 _UP_TO_PLUTONIUM = frozenset(range(1, 95))

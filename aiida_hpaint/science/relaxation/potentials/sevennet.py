@@ -53,7 +53,7 @@ BUNDLED = {
 _MODALITIES = {"sevennet-omni": "mpa"}
 """Modalities of published models that have several."""
 
-_INSTALL = "pip install aiida-hpaint[ml]"
+_INSTALL = "pip install 'aiida-hpaint[ml]'"
 _LOWEST_ENERGY = -30.0
 """eV per atom; no element binds by more than 15 eV on the scale of the Materials Project."""
 LARGEST_FOLDED = 160
