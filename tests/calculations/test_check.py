@@ -61,7 +61,7 @@ def test_a_python_without_packages_says_what_is_missing(bare: Any) -> None:
 
 @pytest.mark.usefixtures("profile")
 def test_a_python_that_is_not_there() -> None:
-    node = check(code("/nowhere/bin/python", "nowhere"), build_question(WANTED))
+    node = check(code("/nowhere/bin/python", "no-python"), build_question(WANTED))
     assert node.exit_status == 300
     assert "/nowhere/bin/python" in node.exit_message
 

@@ -106,7 +106,7 @@ def test_results_stay_in_their_folder(labels: list[str]) -> None:
         assert len(ase.io.read(output / "candidates.extxyz", ":")) == len(labels)
 
 
-@some
+@few
 @given(label=names)
 def test_a_cif_holds_one_block_whatever_its_name(label: str) -> None:
     one = ranked([label])[0].with_scalars(origin=[label[:50].replace("\x00", "")])

@@ -36,6 +36,9 @@ JUSTIFIED = {
     ("cli/yaml_text.py", "calls yaml.load"),
     # Members are read into memory, up to a limit of size, and none is written under its name.
     ("science/databases/documents.py", "calls tarfile.open"),
+    # A model that its user trusts, into a folder of its own, with the filter for data.
+    ("science/relaxation/potentials/packages.py", "calls tarfile.open"),
+    ("science/relaxation/potentials/packages.py", "calls archive.extractall"),
 }
 """Exceptions, and why they are safe."""
 

@@ -51,6 +51,7 @@ def test_the_daemon_counts_the_hydrogen_of_brucite(daemon: Any) -> None:
     assert node.outputs.table.get_content().startswith("count,score,")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("profile")
 def test_a_count_whose_jobs_fail_keeps_what_needs_none() -> None:
     """A job of this code starts no Python; oxidation states and bond valences need none."""

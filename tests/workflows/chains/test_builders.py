@@ -142,6 +142,8 @@ def make_code_elsewhere() -> Any:
     from aiida.orm import InstalledCode, load_computer
 
     code = InstalledCode(
-        label="elsewhere", computer=load_computer("localhost"), filepath_executable="/usr/bin/false"
+        label="false-python",
+        computer=load_computer("localhost"),
+        filepath_executable="/usr/bin/false",
     )
     return code.store()

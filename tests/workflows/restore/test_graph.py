@@ -50,6 +50,7 @@ def two_hosts(brucite: StructureBatch) -> StructureBatch:
     return replace(brucite[[0, 0]], labels=("mp-626151.a b", "poison"))
 
 
+@pytest.mark.slow
 def test_a_chunk_that_dies_does_not_take_the_others_with_it(
     two_hosts: StructureBatch, daemon: Any
 ) -> None:

@@ -106,5 +106,5 @@ def test_what_is_no_host_is_said(hosts: Any, error: type[Exception], message: st
 def test_an_empty_group_is_named() -> None:
     from aiida.orm import Group
 
-    with pytest.raises(ValueError, match="group 'nothing' has no structure"):
-        make(Group("nothing").store())
+    with pytest.raises(ValueError, match="group 'without structures' has no structure"):
+        make(Group("without structures").store())
