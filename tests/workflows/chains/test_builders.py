@@ -142,7 +142,7 @@ def make_code_elsewhere() -> Any:
     from aiida.orm import InstalledCode, load_computer
 
     code = InstalledCode(
-        label="false-python",
+        label="false",
         computer=load_computer("localhost"),
         filepath_executable="/usr/bin/false",
     )
