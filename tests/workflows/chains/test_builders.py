@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from failing_code import make_false_code
 
 from aiida_hpaint.science.structures import StructureBatch
 
@@ -123,7 +124,8 @@ def test_files_of_potentials_go_along_with_benchmarks_and_counts(tmp_path: Path)
     settings = load_protocol("fast", {"potential": potential, "search": None})
     host = read_hosts(BRUCITE)
     counting = CountingSettings(element="O", n_max=1, restoration=settings)
-    code = {"sample": "hpaint-python@localhost", "relax": make_code_elsewhere()}
+    # Another Python, so that this one need not load the potential.
+    code = {"sample": "hpaint-python@localhost", "relax": make_false_code()}
     graphs = {
         "reference_plan": build_benchmark(
             host, settings, element="O", code=code, upload_potential=True
@@ -135,15 +137,3 @@ def test_files_of_potentials_go_along_with_benchmarks_and_counts(tmp_path: Path)
         assert values[part]["potential"].filename == "mine.pth"
         assert values["plan"]["relax_all"]["potential"].filename == "mine.pth"
         assert values[part]["settings"]["potential"]["model"] == "mine.pth"
-
-
-def make_code_elsewhere() -> Any:
-    """A code of another Python, so that this one need not load the potential."""
-    from aiida.orm import InstalledCode, load_computer
-
-    code = InstalledCode(
-        label="false",
-        computer=load_computer("localhost"),
-        filepath_executable="/usr/bin/false",
-    )
-    return code.store()
