@@ -37,7 +37,8 @@ def tabulate_hosts(results: Sequence[HostResult]) -> str:
         light = _draw_light(_COLOURS[verdict.light])
         rows.append([*known, light, verdict.title, reasons, as_picture(picture)])
     more = len(results) - len(rows)
-    caption = f"{len(results)} host{'s' * (len(results) != 1)}" + (f", {more} more not shown" if more > 0 else "")
+    caption = "1 host" if len(results) == 1 else f"{len(results)} hosts"
+    caption += f", {more} more not shown" if more > 0 else ""
     head = ["host", "formula", "inserted", "energy", "", "verdict", "reasons", ""]
     return format_table(head, rows, caption)
 
