@@ -98,16 +98,8 @@ def find_kept_symmetry(
     is_near = deviations <= tolerance
     is_near[_find_identity(operations)] = True  # also where sites have no positions
     near = np.flatnonzero(is_near)
-    possible = SymmetryOperations(
-        operations.cell, operations.rotations[near], operations.translations[near]
-    )
-    products = _multiply(possible)
-    members = {_find_identity(possible)}
-    for index in np.argsort(deviations[near], kind="stable").tolist():
-        if index not in members:
-            grown = _close(products, members | {index})
-            members = members if _NONE in grown else grown
-    kept = near[sorted(members)]
+    # All operations are a group, as most hosts keep it: no products are needed.
+    kept = near if is_near.all() else _find_largest_group(operations, near, deviations)
     return KeptSymmetry(
         SymmetryOperations(
             operations.cell, operations.rotations[kept], operations.translations[kept]
@@ -117,6 +109,22 @@ def find_kept_symmetry(
         np.array([site for _, _, site in found], dtype=np.int64),
         kept,
     )
+
+
+def _find_largest_group(
+    operations: SymmetryOperations, near: IntArray, deviations: FloatArray
+) -> IntArray:
+    """Return a largest group among the `near` operations; see `find_kept_symmetry`."""
+    possible = SymmetryOperations(
+        operations.cell, operations.rotations[near], operations.translations[near]
+    )
+    products = _multiply(possible)
+    members = {_find_identity(possible)}
+    for index in np.argsort(deviations[near], kind="stable").tolist():
+        if index not in members:
+            grown = _close(products, members | {index})
+            members = members if _NONE in grown else grown
+    return np.asarray(near[sorted(members)])
 
 
 def _pair_sites(
