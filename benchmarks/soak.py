@@ -154,8 +154,10 @@ class Soak:
                 broken = [row for row in broken if row != "ok"]
                 broken += base.execute("PRAGMA foreign_key_check").fetchall()
         states = found["campaigns"].values()
+        names = [f"soak{number}" for number in range(1, self.campaigns + 1)]
         found["is_sound"] = (
-            not broken
+            all(name in self.command("aiida-hpaint", "status", name) for name in names)
+            and not broken
             and not found["alive"]
             and not found["called twice"]
             and len(found["campaigns"]) == self.campaigns

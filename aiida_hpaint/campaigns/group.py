@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiida.common.exceptions import NotExistent
+from aiida.common.utils import validate_uuid
 from aiida.orm import Group, QueryBuilder, Str, WorkChainNode
 
 __all__ = [
@@ -32,7 +33,9 @@ class CampaignGroup(Group):
 
 def find_campaign(name: str) -> CampaignGroup | None:
     """Return the campaign of a name, a UUID, or a process that runs it (PK), or None."""
-    either: list[dict[str, Any]] = [{"label": name}, {"uuid": name}]
+    either: list[dict[str, Any]] = [{"label": name}]
+    if validate_uuid(name):  # PostgreSQL compares UUIDs with nothing else
+        either.append({"uuid": name})
     if name.isdigit():
         query = QueryBuilder()
         query.append(WorkChainNode, filters={"id": int(name)}, tag="process")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from aiida.common.utils import validate_uuid
 from aiida.orm import (
     CalculationNode,
     CifData,
@@ -179,7 +180,8 @@ def find_source_nodes(
 
 
 def _match_group(group: str) -> dict[str, Any]:
-    return {"or": [{"label": group}, {"uuid": group}]}
+    # PostgreSQL compares UUIDs with nothing else.
+    return {"or": [{"label": group}, *([{"uuid": group}] if validate_uuid(group) else [])]}
 
 
 def _query_members(

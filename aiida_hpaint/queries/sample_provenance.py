@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from aiida.common.utils import validate_uuid
 from aiida.orm import CalcFunctionNode, Data, QueryBuilder, StructureData, load_node
 
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -119,9 +120,9 @@ def _load_batch(pk: int) -> StructureBatchData:
 def _find_structure(uuid: str | None) -> int | None:
     """Return the PK of the StructureData of a host.
 
-    The metadata of the host have its UUID.
+    The metadata of the host have its UUID; those of a file may call anything so.
     """
-    if uuid is None:
+    if uuid is None or not validate_uuid(uuid):
         return None
     query = QueryBuilder().append(StructureData, filters={"uuid": uuid}, project="id")
     found: int | None = query.first(flat=True)

@@ -191,3 +191,14 @@ def test_nodes_that_miss_hydrogen_are_found() -> None:
     assert verdicts[alone.uuid].verdict.value != "missing" or verdicts[alone.uuid].missing == 2
     diaspore = next(one for one in verdicts.values() if "Al" in one.elements)
     assert "exit status 430 of CifCleanWorkChain" in diaspore.reason
+
+
+def test_only_uuids_are_compared_with_uuids() -> None:
+    from uuid import uuid4
+
+    from aiida_hpaint.campaigns.nodes import _match_group
+
+    # PostgreSQL refuses to compare them with other text, SQLite does not.
+    assert _match_group("bench") == {"or": [{"label": "bench"}]}
+    uuid = str(uuid4())
+    assert _match_group(uuid) == {"or": [{"label": uuid}, {"uuid": uuid}]}

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from aiida.common.utils import validate_uuid
 from aiida.orm import Data, ProcessNode, QueryBuilder
 
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -83,7 +84,7 @@ def _find_sources(hosts: StructureBatch) -> list[tuple[Data, list[int]]]:
     """Return the nodes that hosts come from, with the indices of the hosts."""
     found: dict[str, list[int]] = {}
     for index, entry in enumerate(hosts.metadata):
-        if entry.get("uuid"):
+        if validate_uuid(str(entry.get("uuid"))):  # a file may call anything its UUID
             found.setdefault(str(entry["uuid"]), []).append(index)
     if not found:
         return []
