@@ -6,7 +6,8 @@
 Each host counts with the evidence for its answer and with whether that is right: it is the
 reference or soundly lower, as `benchmark.statistics.criteria.is_strict_success` has it. Hosts of
 one formula are left out together in the cross-validation, which chooses the penalty and whose
-figures are printed. --write replaces the coefficients of the package.
+figures are printed. --write replaces the coefficients of the package. --judge fits nothing: it
+prints how good the probabilities are that the package now gives to the answers of some benchmarks.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ PENALTIES = (0.1, 0.3, 1.0, 3.0)
 def main() -> None:
     """Fit, print how well hosts that were left out are told, and write the coefficients."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", type=Path, nargs="+", help="folders of benchmarks")
+    parser.add_argument("folders", type=Path, nargs="*", help="folders of benchmarks")
+    parser.add_argument(
+        "--judge", type=Path, nargs="+", help="folders of benchmarks of any half, fitted to or not"
+    )
     parser.add_argument(
         "--swapped",
         type=Path,
@@ -54,6 +58,11 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what else is to be known of the benchmarks")
     parser.add_argument("--write", action="store_true", help="replace those of the package")
     options = parser.parse_args()
+    if options.judge:
+        print(json.dumps(judge_package(options.judge), indent=2))
+        return
+    if not options.folders:
+        parser.error("give folders of benchmarks to fit to, or --judge FOLDERS")
     by_folder = {
         folder.name: read_tuning_rows(folder, half)
         for half, folders in (("tune", options.folders), ("final", options.swapped))
@@ -103,6 +112,14 @@ def read_tuning_rows(folder: Path, expected: str = "tune") -> list[HostRow]:
     if half != expected:
         raise ValueError(f"{folder} has the half {half!r}: fit to those with --half {expected}")
     return [row for row in read_rows(folder) if row.evidence is not None]
+
+
+def judge_package(folders: Sequence[Path]) -> dict[str, float | int | str]:
+    """Return how good the probabilities of the package are for the answers of benchmarks."""
+    rows = [row for folder in folders for row in read_rows(folder) if row.evidence is not None]
+    model = confidence.load_confidence_model()
+    told = np.array([model.estimate(Evidence(**(row.evidence or {}))) for row in rows])
+    return describe(told, np.array([is_right(row) for row in rows], dtype=np.float64))
 
 
 def fit(features: Values, right: Values, penalty: float) -> Values:

@@ -182,5 +182,6 @@ def _requeue_processes(profile: str) -> None:
         if done.returncode:
             raise click.ClickException(
                 f"processes could not be put back into the queue: {done.stderr.strip()}"
-                f" Try again, or: verdi -p {profile} daemon stop, process repair, daemon start"
+                f"\nTry again, or:\n  verdi -p {profile} daemon stop\n"
+                f"  verdi -p {profile} process repair\n  verdi -p {profile} daemon start"
             )

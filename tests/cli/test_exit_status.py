@@ -275,6 +275,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
             "--half": "best",
             "--limit": "0",
             "--max-sites": "0",
+            "--min-sites": "0",
             "--processes": "0",
             "--code": "no@where",
             "--show": "nobody",

@@ -100,6 +100,12 @@ Examples:
     help="Leave out references with more sites.",
 )
 @click.option(
+    "--min-sites",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Leave out references with fewer sites.",
+)
+@click.option(
     "--processes",
     type=click.IntRange(min=1),
     metavar="N",
@@ -131,7 +137,9 @@ def benchmark(obj: dict[str, Any] | None, /, references: tuple[Path, ...], **fla
     silence_warnings()
     from aiida_hpaint.science.benchmark import read_reference_sets
 
-    selection = [flags[name] for name in ("element", "half", "limit", "budget", "max_sites")]
+    selection = [
+        flags[name] for name in ("element", "half", "limit", "budget", "max_sites", "min_sites")
+    ]
     sets = read_reference_sets(references, *selection)
     left_out = sum(chosen.left_out for chosen in sets.values())
     if left_out:

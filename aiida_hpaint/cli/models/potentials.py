@@ -103,5 +103,5 @@ def _describe_unpublished(info: PotentialInfo) -> list[tuple[str, str]]:
         *([("sha256", info.sha256)] if info.sha256 else []),
         ("package", f"{info.package} ({'installed' if info.is_installed else install})"),
         ("licence", "that of the file" if info.needs_file else f"that of {info.package}"),
-        *([("paper", info.paper)] if info.paper else []),
+        *([("citation", info.citation)] if info.citation else []),
     ]

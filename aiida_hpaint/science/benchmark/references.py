@@ -52,6 +52,7 @@ def read_references(
     limit: int | None = None,
     budget: bool = False,
     max_sites: int | None = None,
+    min_sites: int | None = None,
 ) -> References:
     """Read complete structures and remove the sites of an element.
 
@@ -68,8 +69,8 @@ def read_references(
     budget
         Whether the hosts say which atoms carry the removed H, as labels of records do (`OH`,
         `Wat`); see `add_budget`.
-    max_sites
-        Largest number of sites of a structure; None: any.
+    max_sites, min_sites
+        Largest and smallest number of sites of a structure; None: any.
 
     Raises
     ------
@@ -78,7 +79,8 @@ def read_references(
     ValueError
         If there is no such element, or no structure is left.
     """
-    return _select({path: _read(path) for path in files}, element, half, limit, budget, max_sites)
+    options = (element, half, limit, budget, max_sites, min_sites)
+    return _select({path: _read(path) for path in files}, *options)
 
 
 def read_reference_sets(files: Sequence[Path], *options: Any) -> dict[str, References]:
@@ -113,17 +115,20 @@ def _select(
     limit: int | None = None,
     budget: bool = False,
     max_sites: int | None = None,
+    min_sites: int | None = None,
 ) -> References:
     if not is_element(element):
         raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
     complete = concatenate(list(batches.values()))
     fits = _has_host(complete, get_atomic_number(element))
-    small = fits & (complete.site_counts <= (max_sites or np.inf))
+    sites = complete.site_counts
+    sized = fits & (sites <= (max_sites or np.inf)) & (sites >= (min_sites or 0))
     chosen = [
-        i for i in np.flatnonzero(small) if half in (None, find_half(complete[int(i)].numbers))
+        i for i in np.flatnonzero(sized) if half in (None, find_half(complete[int(i)].numbers))
     ]
     if not chosen:
         of = "" if half is None else f" in the half '{half}'"
+        of += "" if min_sites is None else f" with at least {min_sites} sites"
         of += "" if max_sites is None else f" with up to {max_sites} sites"
         names = ", ".join(path.name for path in batches)
         raise ValueError(
@@ -133,7 +138,7 @@ def _select(
     hosts, references = remove_sites(complete[indices], element)
     hashes = {path.name: hash_file(path) for path in batches}
     source: dict[str, Any] = {"references": hashes, "element": element}
-    source |= {"half": half, "limit": limit, "max_sites": max_sites}
+    source |= {"half": half, "limit": limit, "max_sites": max_sites, "min_sites": min_sites}
     if budget:
         hosts, references = add_budget(hosts, references)
         source["budget"] = True

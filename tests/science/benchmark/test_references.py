@@ -73,6 +73,9 @@ def test_large_structures_are_left_out() -> None:
     most = int(everything.complete.site_counts.min())
     small = read_references(REFERENCES, max_sites=most)
     assert set(small.complete.site_counts.tolist()) == {most}
+    large = read_references(REFERENCES, min_sites=most + 1)
+    assert len(large.complete) == len(everything.complete) - len(small.complete)
+    assert large.complete.site_counts.min() > most
     with pytest.raises(ValueError, match="with up to 1 sites"):
         read_references(REFERENCES, max_sites=1)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
 import numpy as np
+from ase.symbols import symbols2numbers
 from scipy.spatial.distance import cdist
 
-from aiida_hpaint.science.structures.elements import get_atomic_number
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 NEIGHBOURS = 100
@@ -91,11 +90,8 @@ def find_nearest(ours: FloatArray, theirs: FloatArray, metric: str) -> tuple[Flo
 
 
 def read_formula(formula: str) -> IntArray:
-    """Return the (n,) atomic numbers of a formula in Hill order, like H2MgO2."""
-    pairs = re.findall(r"([A-Z][a-z]?)(\d*)", formula)
-    return np.repeat(
-        [get_atomic_number(symbol) for symbol, _ in pairs], [int(n or 1) for _, n in pairs]
-    )
+    """Return the (n,) atomic numbers of a formula, like H2MgO2."""
+    return np.array(symbols2numbers(formula), dtype=np.int64)
 
 
 def _find_chunk(ours: FloatArray, theirs: FloatArray, metric: str) -> tuple[FloatArray, IntArray]:

@@ -53,7 +53,7 @@ class PotentialInfo:
     elements : atomic numbers or None
         What it was trained on, so that other elements are refused before anything runs; None if
         only its file says so.
-    paper : string
+    citation : string
         Publication to cite; empty if only the file says it.
     """
 
@@ -68,7 +68,7 @@ class PotentialInfo:
     functional: str = "pbe"
     provider: str = ""
     elements: frozenset[int] | None = None
-    paper: str = ""
+    citation: str = ""
 
     @property
     def is_installed(self) -> bool:

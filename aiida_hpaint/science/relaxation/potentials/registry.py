@@ -49,7 +49,7 @@ def _describe_sevennet(
     description: str,
     needs_file: bool = False,
     functional: str = "pbe",
-    paper: str = _SEVENNET,
+    citation: str = _SEVENNET,
 ) -> PotentialInfo:
     loader = f"{_HERE}.sevennet:load"
     return PotentialInfo(
@@ -61,7 +61,7 @@ def _describe_sevennet(
         needs_file,
         functional=functional,
         elements=None if needs_file else _MATERIALS_PROJECT,
-        paper="" if needs_file else paper,
+        citation="" if needs_file else citation,
     )
 
 
@@ -74,12 +74,12 @@ def _describe_package(kind: str, package: str, description: str) -> PotentialInf
 _READERS = (
     _describe_sevennet("sevennet-0", "SevenNet-0 (11 July 2024), bundled, works offline"),
     _describe_sevennet("sevennet-l3i5", "SevenNet-l3i5, bundled: slower and more accurate"),
-    _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE", paper=_SEVENNET_MF),
+    _describe_sevennet("sevennet-mf-0", "SevenNet-MF-0, bundled, PBE", citation=_SEVENNET_MF),
     _describe_sevennet(
         "sevennet-mf-0-r2scan",
         "SevenNet-MF-0, bundled, r2SCAN",
         functional="r2scan",
-        paper=_SEVENNET_MF,
+        citation=_SEVENNET_MF,
     ),
     _describe_sevennet("sevennet", "a SevenNet checkpoint of your own (.pth)", needs_file=True),
     PotentialInfo(
@@ -97,7 +97,7 @@ _READERS = (
         "CHGNet 0.3.0, inside its wheel",
         "pip install chgnet",
         elements=_UP_TO_PLUTONIUM,
-        paper="Deng et al., Nat. Mach. Intell. 5, 1031 (2023)",
+        citation="Deng et al., Nat. Mach. Intell. 5, 1031 (2023)",
     ),
     PotentialInfo(
         "mace",
