@@ -5,6 +5,7 @@ This file imports neither AiiDA nor torch nor any potential.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -248,5 +249,10 @@ def _version(info: PotentialInfo) -> str:
         named_alike = metadata.distribution(info.package)
         if info.package in (named_alike.read_text("top_level.txt") or "").split():
             return named_alike.version
-    distributions = metadata.packages_distributions().get(info.package, [info.package])
+    distributions = _list_distributions(tuple(sys.path)).get(info.package, [info.package])
     return metadata.version(distributions[0])
+
+
+@lru_cache(maxsize=4)
+def _list_distributions(_path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    return metadata.packages_distributions()
