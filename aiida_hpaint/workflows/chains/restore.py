@@ -10,6 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Bool, Dict, Int, SinglefileData, StructureData
 from aiida_workgraph import WorkGraph
 
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
@@ -18,6 +19,7 @@ from aiida_hpaint.workflows.chains.base import GraphWorkChain
 from aiida_hpaint.workflows.chains.inputs import Codes, set_common_inputs, set_hosts
 from aiida_hpaint.workflows.restore.build import build_restore, make_stage_plan
 from aiida_hpaint.workflows.restore.host_nodes import SOURCES, Hosts
+from aiida_hpaint.workflows.restore.overrides import split_restore_overrides
 from aiida_hpaint.workflows.restore.relaxer import RelaxerWorkChain
 
 __all__ = ["HostsWorkChain", "RestoreWorkChain"]
@@ -54,6 +56,13 @@ class HostsWorkChain(GraphWorkChain):
             default=lambda: Bool(False),
             help="whether the file of the potential goes along with the jobs",
         )
+        spec.input(
+            "overrides",
+            valid_type=Dict,
+            required=False,
+            help="`max_jobs`, `max_failures` and `handler_overrides` of the stages, and in "
+            "`validation` overrides of PwBaseWorkChain",
+        )
         spec.output("samples", valid_type=StructureBatchData, required=False, help="all, ranked")
         spec.output("table", valid_type=SinglefileData, required=False, help="samples as CSV")
         spec.output(
@@ -68,6 +77,9 @@ class HostsWorkChain(GraphWorkChain):
         spec.output_namespace(
             "reports", dynamic=True, help="by chunk and stage: status, jobs, failures, message"
         )
+
+    def _get_overrides(self) -> dict[str, Any] | None:
+        return self.inputs.overrides.get_dict() if "overrides" in self.inputs else None
 
     def _get_hosts(self) -> dict[str, Any]:
         """Return the arguments `hosts` and `add` of the builder of the graph."""
@@ -139,13 +151,17 @@ class RestoreWorkChain(HostsWorkChain):
         ----------
         hosts
             None to fill the namespace `hosts` later, for example with outputs of another task.
+        overrides
+            Settings, `handler_overrides` of the stages, and overrides of pw.x: `{"sampling":
+            {"seed": 1}, "validation": {"base": {"pw": {"parameters": {"SYSTEM": {...}}}}}}`.
 
         Raises
         ------
         ValueError
             If a value is unknown, missing or out of its range.
         """
-        settings = choose_settings(settings, load_protocol, protocol, overrides)
+        given, nested = split_restore_overrides(overrides)
+        settings = choose_settings(settings, load_protocol, protocol, given)
         # Refuse what is wrong.
         make_stage_plan(settings, code, options, upload_model, upload_potential)
         codes = ("sample", "relax", *(("dft",) if settings.validation else ()))
@@ -154,6 +170,8 @@ class RestoreWorkChain(HostsWorkChain):
         set_hosts(builder, hosts, add)
         builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
         builder.chunk_sites = Int(chunk_sites)
+        if nested:
+            builder.overrides = label_node(Dict(nested), "overrides of processes")
         if relaxer is not None:
             builder.relaxer = dict(relaxer)
         return builder
@@ -169,4 +187,5 @@ class RestoreWorkChain(HostsWorkChain):
             upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
             relaxer=self.inputs.relaxer if "relaxer" in self.inputs else None,
+            nested=self._get_overrides(),
         )

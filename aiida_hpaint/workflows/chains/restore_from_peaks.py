@@ -10,6 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Bool, Dict, Int
 from aiida_workgraph import WorkGraph
 
+from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.protocols import choose_settings, load_protocol
 from aiida_hpaint.science.settings import CHUNK_SITES, RestorationSettings
@@ -17,6 +18,7 @@ from aiida_hpaint.workflows.chains.inputs import Codes, set_common_inputs, set_h
 from aiida_hpaint.workflows.chains.restore import HostsWorkChain
 from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
 from aiida_hpaint.workflows.restore.host_nodes import Hosts
+from aiida_hpaint.workflows.restore.overrides import split_restore_overrides
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
 __all__ = ["RestoreFromPeaksWorkChain"]
@@ -80,11 +82,14 @@ class RestoreFromPeaksWorkChain(HostsWorkChain):
         ValueError
             If a value is unknown, missing or out of its range.
         """
-        settings = choose_settings(settings, load_protocol, protocol, overrides)
+        given, nested = split_restore_overrides(overrides)
+        settings = choose_settings(settings, load_protocol, protocol, given)
         search = load_hydrogen_settings(dft_protocol, dft_overrides)
         builder = cls.get_builder()
         set_common_inputs(builder, settings, code, options, ("sample", "relax", "dft", "pp"))
         set_hosts(builder, hosts, add)
+        if nested:
+            builder.overrides = label_node(Dict(nested), "overrides of processes")
         builder.search = Dict(search.model_dump(mode="json"))
         builder.starting_points = Int(starting_points)
         builder.upload_model, builder.upload_potential = Bool(upload_model), Bool(upload_potential)
@@ -106,4 +111,5 @@ class RestoreFromPeaksWorkChain(HostsWorkChain):
             upload_model=self.inputs.upload_model.value,
             upload_potential=self.inputs.upload_potential.value,
             chunk_sites=self.inputs.chunk_sites.value,
+            nested=self._get_overrides(),
         )

@@ -47,6 +47,11 @@ from aiida_hpaint.workflows.restore.model_files import (
     store_potential,
 )
 from aiida_hpaint.workflows.restore.one_job import mark_one_job
+from aiida_hpaint.workflows.restore.overrides import (
+    get_pw_overrides,
+    override_stages,
+    split_restore_overrides,
+)
 from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
@@ -79,6 +84,7 @@ def build_restore(
     chunk_sites: int = CHUNK_SITES,
     relaxer: Mapping[str, Any] | None = None,
     one_job: bool | None = None,
+    nested: Mapping[str, Any] | None = None,
     name: str = "restore",
 ) -> WorkGraph:
     """Build a restore WorkGraph that is ready for `submit()` or `run()`.
@@ -91,7 +97,9 @@ def build_restore(
     add
         Sites to insert in each host, like `{"H": 4}` or "H:4,Li:1"; None: what its file lacks.
     protocol, overrides
-        See `aiida_hpaint.science.protocols.load_protocol`.
+        See `aiida_hpaint.science.protocols.load_protocol`. Beside settings, overrides may name
+        inputs of processes: `max_jobs`, `max_failures` and `handler_overrides` of the stages, and
+        inside `validation` what reaches into PwBaseWorkChain; see `split_restore_overrides`.
     settings
         All settings, instead of a protocol.
     code
@@ -113,6 +121,9 @@ def build_restore(
     one_job
         Whether one job of a chunk runs all stages, and not one job each; None: for little work
         (`ONE_JOB_SITES`), where all stages have the same code and options.
+    nested
+        Overrides of processes, as `split_restore_overrides` returns them, instead of inside
+        `overrides`.
     name
         Label of the process.
 
@@ -123,7 +134,9 @@ def build_restore(
     ValueError
         If a value is unknown, missing or out of its range.
     """
-    settings = choose_settings(settings, load_protocol, protocol, overrides)
+    given, found = split_restore_overrides(overrides)
+    nested = {**(nested or {}), **found}
+    settings = choose_settings(settings, load_protocol, protocol, given)
     inputs = make_restore_inputs(
         make_host_node(hosts, add, settings.hosts),
         settings,
@@ -133,6 +146,7 @@ def build_restore(
         upload_potential=upload_potential,
         chunk_sites=chunk_sites,
         one_job=one_job,
+        nested=nested,
     )
     if relaxer is not None:
         inputs["plan"]["relaxer"] = dict(relaxer)
@@ -150,6 +164,7 @@ def make_restore_inputs(
     upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
     one_job: bool | None = None,
+    nested: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Make the inputs `hosts`, `chunks` and `plan` of the restore graph; see `build_restore`."""
     check_inserted_sites(hosts.batch, settings.sampling)
@@ -157,9 +172,15 @@ def make_restore_inputs(
         raise HostError(unknown.values())
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
     mark_one_job(plan, hosts.batch, settings, one_job)
+    override_stages(plan, nested or {})
     if settings.validation is not None:
-        pw = {"code": get_dft_value(code), "options": get_dft_value(options)}
-        plan["validation"] = build_validation_plan(settings.validation, hosts.batch.numbers, **pw)
+        plan["validation"] = build_validation_plan(
+            settings.validation,
+            hosts.batch.numbers,
+            get_dft_value(code),
+            get_dft_value(options),
+            get_pw_overrides(nested),
+        )
     chunks = cut_into_chunks(hosts, chunk_sites, plan.get("cell"))
     if settings.sampling is not None:
         check_recording(settings.sampling, [chunk.batch for chunk in chunks.values()])

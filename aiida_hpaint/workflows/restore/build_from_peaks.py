@@ -27,6 +27,7 @@ from aiida_hpaint.workflows.restore.build import (
 )
 from aiida_hpaint.workflows.restore.graph import restore_from_peaks
 from aiida_hpaint.workflows.restore.host_nodes import Hosts, make_host_node
+from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings
 
 __all__ = ["build_restore_from_peaks"]
@@ -49,6 +50,7 @@ def build_restore_from_peaks(
     upload_model: bool = False,
     upload_potential: bool = False,
     chunk_sites: int = CHUNK_SITES,
+    nested: Mapping[str, Any] | None = None,
     name: str = "restore from peaks",
 ) -> WorkGraph:
     """Build a restoration from potential maxima that is ready for `submit()` or `run()`.
@@ -58,7 +60,8 @@ def build_restore_from_peaks(
 
     Parameters
     ----------
-    hosts, add, protocol, overrides, settings, code, upload_model, upload_potential, chunk_sites
+    hosts, add, protocol, overrides, settings, code, upload_model, upload_potential, chunk_sites,
+    nested
         See `build_restore`. With a `sampling.start_time` below 1 the generator samples
         `sampling.samples` structures around each starting point.
     dft_protocol, dft_overrides
@@ -79,7 +82,8 @@ def build_restore_from_peaks(
     ValueError
         If a value is unknown, missing or out of its range.
     """
-    settings = choose_settings(settings, load_protocol, protocol, overrides)
+    given, found = split_restore_overrides(overrides)
+    settings = choose_settings(settings, load_protocol, protocol, given)
     _check(settings)
     keep = {"pinball": {"keep": starting_points}}
     search = load_hydrogen_settings(dft_protocol, merge_settings(dict(dft_overrides or {}), keep))
@@ -89,6 +93,7 @@ def build_restore_from_peaks(
     if settings.sampling is not None and settings.sampling.start_time >= 1:
         settings = settings.model_copy(update={"sampling": None})
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
+    override_stages(plan, {**(nested or {}), **found})
     graph = restore_from_peaks.build(
         hosts=node,
         chunks=cut_into_chunks(node, chunk_sites),

@@ -10,6 +10,7 @@ from aiida.orm import (
     Bool,
     Dict,
     FolderData,
+    Int,
     SinglefileData,
     Str,
     StructureData,
@@ -48,6 +49,9 @@ _OPTIONAL_STAGE: Any = namespace(
     options=optional(Dict),
     model=optional(FolderData),
     potential=optional(SinglefileData),
+    max_jobs=optional(Int),
+    max_failures=optional(Int),
+    handler_overrides=optional(Dict),
 )
 STAGE_PLAN: dict[str, Any] = {
     **{stage.name: _OPTIONAL_STAGE for stage in STAGES},

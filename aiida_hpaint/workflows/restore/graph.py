@@ -29,6 +29,7 @@ _VALIDATION = namespace(
     choice=optional(Dict),
     code=optional(AbstractCode),
     options=optional(Dict),
+    overrides=optional(Dict),
 )
 RESTORE_PLAN = namespace(**STAGE_PLAN, validation=_VALIDATION)
 _VALIDATED = namespace(

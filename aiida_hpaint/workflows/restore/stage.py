@@ -42,14 +42,12 @@ from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
 from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over, find_result
+from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
 
 __all__ = ["StageWorkChain"]
 
 _OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
 """Jobs that are not stages of the recipe, by name; their structures do not belong to hosts."""
-
-_LIMITS = ("max_jobs", "max_failures")
-"""Inputs that overrides may name beside settings."""
 
 
 class StageWorkChain(RetryingWorkChain):
@@ -144,20 +142,15 @@ class StageWorkChain(RetryingWorkChain):
         from aiida_hpaint.workflows.restore.build import make_stage_plan
 
         kind = find_stage(stage).kind
-        given = dict(overrides or {})
-        own = {name: given.pop(name) for name in _LIMITS if name in given}
-        handlers = given.pop("handler_overrides", None)
+        given, own = split_restore_overrides(overrides)
         chosen = load_protocol(protocol, given)
         plan = make_stage_plan(chosen, code, {kind: options} if options else None)
         if stage not in plan:
             raise ValueError(f"the stage {stage} is off: turn it on with overrides")
         builder = cls.get_builder()
+        override_stages(plan, own)
         for name, value in {**plan[stage], "stage": Str(stage), "structures": structures}.items():
             builder[name] = value
-        for name, number in own.items():
-            builder[name] = Int(number)
-        if handlers:
-            builder.handler_overrides = Dict(handlers)
         return builder
 
     def _build_process_label(self) -> str:

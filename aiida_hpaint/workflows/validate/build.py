@@ -78,9 +78,7 @@ def build_validate(
     rows = select_for_dft(candidates.batch, **choice)
     if not len(rows):
         raise ValueError("there is no candidate to relax: no sample has a rank")
-    plan = build_dft_plan(settings.dft, candidates.batch[rows].numbers, code, options)
-    if nested:
-        plan["overrides"] = label_node(Dict(dict(nested)), "overrides of PwBaseWorkChain")
+    plan = build_dft_plan(settings.dft, candidates.batch[rows].numbers, code, options, nested)
     make_dft_structures(candidates.batch, None if others is None else others.batch, **choice)
     structures: dict[str, StructureData] = choose_structures(
         samples=candidates, choice=Dict(choice), references=others
@@ -95,8 +93,9 @@ def build_dft_plan(
     numbers: np.ndarray[Any, Any],
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
+    nested: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return settings, code and options of each DftRelaxWorkChain.
+    """Return settings, code, options and overrides of each DftRelaxWorkChain; see `build_validate`.
 
     Raises
     ------
@@ -107,7 +106,10 @@ def build_dft_plan(
     jobs = make_pw_options(pw, add_saved_options(pw, options))
     pick_family(settings, [get_symbol(number) for number in np.unique(numbers).tolist()])
     values = Dict(settings.model_dump(mode="json"))
-    return {"settings": values, "code": pw, "options": Dict(jobs)}
+    plan = {"settings": values, "code": pw, "options": Dict(jobs)}
+    if nested:
+        plan["overrides"] = label_node(Dict(dict(nested)), "overrides of PwBaseWorkChain")
+    return plan
 
 
 def build_validation_plan(
@@ -115,6 +117,7 @@ def build_validation_plan(
     numbers: np.ndarray[Any, Any],
     code: str | AbstractCode | None = None,
     options: Mapping[str, Any] | None = None,
+    nested: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the plan of the validation stage: `build_dft_plan`, and the choice of candidates.
 
@@ -124,7 +127,7 @@ def build_validation_plan(
         If a code, pseudopotential or option is missing or unknown.
     """
     return {
-        **build_dft_plan(settings.dft, numbers, code, options),
+        **build_dft_plan(settings.dft, numbers, code, options, nested),
         "choice": Dict(settings.model_dump(mode="json", include={"candidates", "margin"})),
     }
 

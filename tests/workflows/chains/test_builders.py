@@ -90,6 +90,46 @@ def test_a_stage_takes_limits_and_handlers(brucite: StructureBatch) -> None:
             build(None, hosts, "sample", "fast", {"handler_overrides": wrong})
 
 
+def test_a_restoration_takes_limits_handlers_and_overrides_of_pw() -> None:
+    from aiida_hpaint.workflows.restore.build import build_restore
+
+    pw = {"pw": {"parameters": {"SYSTEM": {"nosym": True}}}}
+    handlers = {"split_hosts": {"enabled": False}}
+    given = {"sampling": {"seed": 7}, "max_jobs": 4, "handler_overrides": handlers}
+    wanted = {"max_jobs": 4, "handler_overrides": handlers, "validation": pw}
+    codes = {
+        "restore": {"dft": make_false_code()},
+        "restore_from_peaks": dict.fromkeys(("dft", "pp"), make_false_code()),
+    }
+    for name, code in codes.items():
+        built = load(name).get_builder_from_protocol(
+            code=code, overrides={**given, "validation": {"candidates": 2, "base": pw}}
+        )
+        assert built.overrides.get_dict() == wanted
+        assert built.settings["sampling"]["seed"] == 7
+        assert built.settings["validation"]["candidates"] == 2
+    plan = build_restore(BRUCITE, add="H:2", overrides=given).inputs.plan._value
+    for stage in ("sample", "relax_inserted", "relax_all"):
+        assert plan[stage]["max_jobs"].value == 4
+        assert plan[stage]["handler_overrides"].get_dict() == handlers
+        assert "max_failures" not in plan[stage]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"max_jobs": 0}, "max_jobs: give a positive integer, not 0"),
+        ({"handler_overrides": {"split": {}}}, "no handler 'split': choose from retry_failed_job"),
+        ({"validation": {"base": {"cutoff_wfc": 40}}}, "no override base.cutoff_wfc"),
+        ({"validation": {"handler_overrides": {"handle_ghosts": {}}}}, "handler 'handle_ghosts'"),
+        ({"validation": {"pv": {}}}, "no setting validation.pv"),
+    ],
+)
+def test_overrides_that_do_not_exist_are_refused(overrides: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load("restore").get_builder_from_protocol(overrides=overrides)
+
+
 def test_the_hosts_of_a_task_may_come_from_an_earlier_one() -> None:
     from aiida.engine import calcfunction
     from aiida_workgraph import WorkGraph

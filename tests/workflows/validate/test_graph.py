@@ -183,11 +183,17 @@ def test_dft_chooses_in_a_restoration() -> None:
         "relax_all": {"max_steps": 0},
         "keep": 2,
         "keep_window": 0.0,
-        "validation": {"candidates": None, "dft": {**CHEAP, "kpoints_distance": 0.5}},
+        "validation": {
+            "candidates": None,
+            "dft": {**CHEAP, "kpoints_distance": 0.5},
+            "base": {"pw": {"parameters": {"ELECTRONS": {"mixing_beta": 0.6}}}},
+        },
     }
     graph = build_restore(add_sites(metal, "H:1"), overrides=settings)
     graph.submit()
     node = finished(graph.process, TIMEOUT)
+    jobs = [one for one in node.called_descendants if one.process_label == "PwCalculation"]
+    assert {one.inputs.parameters["ELECTRONS"]["mixing_beta"] for one in jobs} == {0.6}
     validation = node.outputs.validation
     assert validation.summary["hosts"] == 1
     assert len(validation.reports) == 2
