@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,16 +19,24 @@ from aiida.orm import (
 
 from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.calculations.ranking import pick_structures
-from aiida_hpaint.campaigns.deduplication import WAITING
+from aiida_hpaint.campaigns.deduplication import WAITING, KnownHost
 from aiida_hpaint.campaigns.group import CampaignGroup
 from aiida_hpaint.campaigns.state import find_campaign_hosts
 from aiida_hpaint.science.evaluation import find_answers
+from aiida_hpaint.science.report import Process
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.science.structures.distinct_names import make_distinct
+from aiida_hpaint.workflows.restore.job_counts import describe_process
 from aiida_hpaint.workflows.restore.marks import note_structures
 from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples, get_samples_in_host
 
-__all__ = ["CampaignSamples", "collect_campaign_samples", "pick_candidates"]
+__all__ = [
+    "CampaignSamples",
+    "collect_campaign_samples",
+    "name_campaign_hosts",
+    "pick_candidates",
+    "pick_hosts",
+]
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,13 @@ class CampaignSamples:
     in_host
         The samples while their hosts were fixed; None if no chunk has got there.
     processes
-        UUID and PK of the restoration of each host.
+        What reports say of the restoration of each host.
     """
 
     samples: StructureBatch
     hosts: StructureBatch
     in_host: StructureBatch | None
-    processes: Mapping[int, tuple[str, int]]
+    processes: Mapping[int, Process]
 
 
 def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
@@ -59,39 +67,67 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
     A host that was restored more than once has the samples of the restoration that counts, see
     `read_campaign_state`.
     """
-    known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
-    known.sort(key=lambda host: (host.process, host.host_index))
     numbers: dict[int, dict[int, int]] = {}
-    for number, host in enumerate(known):
+    for number, host in enumerate(_list_begun(group)):
         numbers.setdefault(host.process, {})[host.host_index] = number
+    names = list(name_campaign_hosts(group).values())
     ranked: list[StructureBatch] = []
     hosts: list[StructureBatch] = []
     fixed: list[StructureBatch] = []
-    processes: dict[int, tuple[str, int]] = {}
+    processes: dict[int, Process] = {}
     for process, number_of in numbers.items():
-        node: Any = load_node(process)
+        node = _load(process)
         samples = get_samples(node)
         if samples is None:
             continue
         chosen = _choose_hosts(samples, number_of)
         ranked.append(replace(chosen, history=()) if ranked else chosen)
-        hosts.append(_choose_hosts(replace(get_hosts(node), scalars={}), number_of))
-        processes |= dict.fromkeys(number_of.values(), (node.uuid, process))
+        all_hosts = get_hosts(node)
+        hosts.append(_choose_hosts(replace(all_hosts, scalars={}), number_of))
+        process_of_hosts = describe_process(node)
+        for index, number in number_of.items():
+            row = all_hosts.host_indices.tolist().index(index)
+            processes[number] = replace(process_of_hosts, host=all_hosts.labels[row])
         in_host = get_samples_in_host(node)
         fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
     if not ranked:
         return None
-    joined = concatenate(hosts)
-    labels = dict(zip(joined.host_indices.tolist(), make_distinct(joined.labels), strict=True))
     return CampaignSamples(
-        _name_hosts(concatenate(fill_missing_scalars(ranked)), labels),
-        _name_hosts(joined, labels),
-        _name_hosts(concatenate(fill_missing_scalars(fixed)), labels) if fixed else None,
+        _name_hosts(concatenate(fill_missing_scalars(ranked)), names),
+        _name_hosts(concatenate(hosts), names),
+        _name_hosts(concatenate(fill_missing_scalars(fixed)), names) if fixed else None,
         processes,
     )
 
 
-def _name_hosts(batch: StructureBatch, labels: Mapping[int, str]) -> StructureBatch:
+def name_campaign_hosts(group: CampaignGroup) -> dict[tuple[int, int], str]:
+    """Return distinct names of the hosts of a campaign whose restoration has begun.
+
+    Hosts of several submissions may have the same label, which then gets a number.
+
+    Returns
+    -------
+    Names by the PK of the restoration and the index of the host in it, sorted by these.
+    """
+    known = [(host.process, host.host_index) for host in _list_begun(group)]
+    labels: dict[int, dict[int, str]] = {}
+    for process in dict(known):
+        hosts = get_hosts(_load(process))
+        labels[process] = dict(zip(hosts.host_indices.tolist(), hosts.labels, strict=True))
+    names = make_distinct([labels[process][index] for process, index in known])
+    return dict(zip(known, names, strict=True))
+
+
+def _list_begun(group: CampaignGroup) -> list[KnownHost]:
+    known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
+    return sorted(known, key=lambda host: (host.process, host.host_index))
+
+
+def _load(process: int) -> Any:
+    return load_node(process)
+
+
+def _name_hosts(batch: StructureBatch, labels: Sequence[str]) -> StructureBatch:
     """Return structures with the labels of their hosts, which differ in different folders too."""
     return replace(batch, labels=tuple(labels[host] for host in batch.host_indices.tolist()))
 
@@ -117,26 +153,46 @@ def pick_candidates(restoration: ProcessNode, labels: Collection[str] = ()) -> l
     labels
         Labels of hosts, by default all. Hosts that the restoration does not have are left out.
     """
-    outputs = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
-    if not outputs:
+    samples = _find_samples(restoration)
+    if samples is None:
         return []
-    samples: Any = outputs[0]
+    named = zip(samples.batch.host_indices.tolist(), samples.batch.labels, strict=True)
+    chosen = {host for host, label in named if not labels or label in labels}
+    return list(pick_hosts(restoration, chosen).values())
+
+
+def pick_hosts(
+    restoration: ProcessNode, hosts: Collection[int] | None = None
+) -> dict[int, StructureData]:
+    """Return the lowest candidates of hosts by the indices of these; see `pick_candidates`.
+
+    Parameters
+    ----------
+    hosts
+        Indices of hosts in the restoration, by default all.
+    """
+    samples = _find_samples(restoration)
+    if samples is None:
+        return {}
     batch = samples.batch
-    lowest = np.flatnonzero(find_answers(batch)).tolist()
-    hosts = [
-        int(batch.scalars["host"][row])
-        for row in lowest
-        if not labels or batch.labels[row] in labels
-    ]
+    answers = batch.scalars["host"][find_answers(batch)].tolist()
+    chosen = [host for host in answers if hosts is None or host in hosts]
     query = QueryBuilder()
     query.append(Node, filters={"id": samples.pk}, tag="samples")
     filters = {"attributes.function_name": "pick_structures"}
     query.append(CalcFunctionNode, with_incoming="samples", filters=filters, tag="pick")
     query.append(StructureData, with_incoming="pick", project="*", edge_project="label")
     found = {label: node for node, label in query.all()}
-    names = {host: f"host_{host:05d}" for host in hosts}
-    missing = sorted(host for host in hosts if names[host] not in found)
+    names = {host: f"host_{host:05d}" for host in chosen}
+    missing = sorted(host for host in chosen if names[host] not in found)
     if missing:
         found |= pick_structures(samples, List(missing))
-    note_structures(restoration, {host: found[names[host]].uuid for host in hosts})
-    return [found[names[host]] for host in hosts]
+    picked = {host: found[names[host]] for host in chosen}
+    note_structures(restoration, {host: node.uuid for host, node in picked.items()})
+    return picked
+
+
+def _find_samples(restoration: ProcessNode) -> Any:
+    """Return the node of all samples of a restoration; None if it has none."""
+    outputs = restoration.base.links.get_outgoing(link_label_filter="samples").all_nodes()
+    return outputs[0] if outputs else None

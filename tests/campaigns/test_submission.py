@@ -159,6 +159,34 @@ def test_known_hosts_belong_to_the_campaign(
     assert len(pick_candidates(node)) == 4
 
 
+def test_hosts_of_one_label_are_picked_by_the_names_of_the_results(
+    name: str, hosts: StructureBatch, settings: Any, plan: Any
+) -> None:
+    from aiida.orm import load_node
+    from click.testing import CliRunner
+
+    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns.submit import submit_campaign
+    from aiida_hpaint.cli import main
+
+    nodes = []
+    for row in range(2):
+        one = replace(hosts[row], labels=("brucite",))
+        nodes.append(restoration(one, plan, ranked(one, ["converged"]), "finished"))
+        group, _ = submit_campaign(prepare(name, one, settings))
+    found = collect_campaign_samples(group)
+    assert found is not None
+    assert found.samples.labels == ("brucite", "brucite-2")
+    assert [found.processes[host].host for host in (0, 1)] == ["brucite", "brucite"]
+    result = CliRunner().invoke(main, ["pick", name, "brucite-2"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.split()[2] == "brucite-2"
+    picked = load_node(int(result.stdout.split()[0]))
+    assert picked.creator.inputs.samples.uuid == nodes[1].outputs.samples.uuid
+    everything = CliRunner().invoke(main, ["pick", name])
+    assert [line.split()[2] for line in everything.stdout.splitlines()] == ["brucite", "brucite-2"]
+
+
 def test_chunks_not_yet_in_the_group_are_not_other_restorations(
     name: str, hosts: StructureBatch, settings: Any, plan: Any
 ) -> None:

@@ -31,12 +31,15 @@ class CampaignFile:
     Attributes
     ----------
     path
-        Path of the file; its stem is the name of the campaign.
+        Path of the file.
+    name
+        Name of the campaign.
     group, archive
         AiiDA group and archive that nodes come from.
     """
 
     path: Path
+    name: str
     group: str | None = None
     archive: Path | None = None
     _hosts: list[str] = field(default_factory=list)
@@ -74,7 +77,7 @@ class CampaignFile:
         """Write the file with settings that differ from those of its protocol; return its path."""
         archive = None if self.archive is None else self._make_relative(self.archive)
         values: dict[str, Any] = {
-            "campaign": self.path.stem,
+            "campaign": self.name,
             "hosts": self._hosts,
             "archive": archive if self._nodes else None,
             "group": self.group if self._nodes else None,

@@ -23,6 +23,11 @@ from aiida_hpaint.science.wording import format_count
 if TYPE_CHECKING:
     from aiida_hpaint.science.databases import Finding, Verdict
 
+_NAMELESS = "campaign"
+"""Stem of a file of a campaign that does not say which one it is."""
+
+_NAMELESS_FOLDERS = ("cif", "cifs", "hosts")
+
 _HELP = """Find the records of a database that miss hydrogen, and say why one thinks so.
 
 \b
@@ -34,7 +39,7 @@ SOURCES are
 Formula, labels, attached hydrogens and bond valences of each record are compared with its list of
 sites, as `aiida-hpaint inspect` does for one file. Shown are records that miss hydrogen and those
 that somebody has to decide on: their statements contradict each other. --output makes a campaign
-of the former.
+of the former, whose name is that of the file or, for campaign.yaml, of the first source.
 
 \b
 Examples:
@@ -170,7 +175,25 @@ def _open_campaign(path: Path, sources: Sequence[str]) -> CampaignFile:
     archives = [Path(source) for source in sources if source.endswith(".aiida")]
     if len(groups) + len(archives) > 1:
         raise click.UsageError("--output: a campaign takes nodes of one group or one archive")
-    return CampaignFile(path, next(iter(groups), None), next(iter(archives), None))
+    name = _name_campaign(path, sources)
+    return CampaignFile(path, name, next(iter(groups), None), next(iter(archives), None))
+
+
+def _name_campaign(path: Path, sources: Sequence[str]) -> str:
+    """Return the stem of the file or, where that says nothing, the name of the first source."""
+    if path.stem != _NAMELESS:
+        return path.stem
+    source = sources[0]
+    if source.startswith(GROUP):
+        # A campaign is a group, too, and needs a label of its own.
+        return f"{source.removeprefix(GROUP)}-restored"
+    if is_optimade(source):
+        address = source.removeprefix("optimade:").rpartition("://")[2]
+        return address.strip("/").replace("/", "-").replace(":", "-")
+    place = Path(source).resolve()
+    while place.name in _NAMELESS_FOLDERS:
+        place = place.parent
+    return (place.name if place.is_dir() else place.name.partition(".")[0]) or path.stem
 
 
 def _report(counts: Mapping[Verdict, int]) -> None:

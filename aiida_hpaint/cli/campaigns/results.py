@@ -121,7 +121,7 @@ def report_campaign(
         make_host_table,
         write_host_files,
     )
-    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+    from aiida_hpaint.science.report import group_rows_by_host, write_reports
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
     found = collect_campaign_samples(group)
@@ -131,8 +131,7 @@ def report_campaign(
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
-    processes = {host: Process(uuid, pk) for host, (uuid, pk) in found.processes.items()}
-    results = group_rows_by_host(found.samples, found.hosts, found.in_host, processes)
+    results = group_rows_by_host(found.samples, found.hosts, found.in_host, found.processes)
     write_host_files(results, found.samples, output, formats)
     page = None
     if report != "none":

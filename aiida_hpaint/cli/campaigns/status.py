@@ -224,8 +224,8 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.campaigns.active_jobs import find_active_jobs
     from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import print_table
-    from aiida_hpaint.cli.restore.run import describe_separate_jobs
     from aiida_hpaint.science.recipe import find_stage
+    from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
     from aiida_hpaint.workflows.restore.progress import (
         count_stages,
         list_stage_states,

@@ -83,7 +83,11 @@ Examples:
     "name where a model file is needed; or all.",
 )
 @click.option("--unrelaxed", is_flag=True, help="Compare samples without relaxing them.")
-@click.option("--half", type=click.Choice(["tune", "final"]), help="Half of the references.")
+@click.option(
+    "--half",
+    type=click.Choice(["tune", "final"]),
+    help="Half of the references; which of them nothing was chosen on depends on the set.",
+)
 @click.option(
     "--budget", is_flag=True, help="Hosts say which atoms carry the removed H, as records may."
 )

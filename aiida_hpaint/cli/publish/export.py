@@ -312,11 +312,11 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
     from aiida_hpaint.cli.tables import write_host_files
     from aiida_hpaint.science.report import (
-        Process,
         add_validation,
         group_rows_by_host,
         write_reports,
     )
+    from aiida_hpaint.workflows.restore.job_counts import describe_process
     from aiida_hpaint.workflows.restore.progress import (
         get_hosts,
         get_samples,
@@ -325,7 +325,7 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
 
     samples = get_samples(node)
     assert samples is not None
-    process = Process(node.uuid)
+    process = describe_process(node, is_local=False)
     results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node), process)
     write_host_files(results, samples, folder)
     if (validation := _write_validation(node, folder)) is not None:

@@ -108,8 +108,10 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
         echo_json({"process": process, "output": str(output), **found})
         say_what_failed(node)
         return
+    click.echo(f"Missing {found['element']} in {found['host']}")
     print_table(make_counts_table(found))
-    click.echo(describe_counts(found))
+    for line in [*describe_rows(found), "", describe_counts(found)]:
+        click.echo(line)
     click.echo(f"Tables and the lowest structure are in {output}")
     if node is not None:
         show_provenance_commands(node)
@@ -237,17 +239,15 @@ def say_what_failed(node: ProcessNode | None) -> None:
 
 
 def make_counts_table(found: Mapping[str, Any]) -> Table:
-    """Return a table with a row for each number, the most likely first."""
+    """Return the figures of each number, the most likely first; `describe_rows` has the words."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(title=f"Missing {found['element']} in {found['host']}")
-    table.add_column("missing", justify="right")
-    for title in ("score", "energy\nweight", "charge\nweight", "valence\nweight"):
-        table.add_column(title, justify="right")
-    for title in ("above hull\neV/atom", "last step\neV", "stable for mu\neV"):
-        table.add_column(title, justify="right")
-    for title in ("oxidation states", "decomposes to", "note"):
-        table.add_column(title, overflow="fold")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    titles = (f"{name}\nweight" for name in ("energy", "charge", "valence"))
+    energies = ("above hull\neV/atom", "last step\neV", "stable for mu\neV")
+    for title in ("missing", "score", *titles, *energies):
+        table.add_column(title, justify="right", no_wrap=True)
     for row in found["counts"]:
         weights = (row[f"weight_{name}"] for name in ("energy", "charge", "valence"))
         table.add_row(
@@ -257,11 +257,20 @@ def make_counts_table(found: Mapping[str, Any]) -> Table:
             _number(row["above_hull"], ".3f"),
             _number(row["step"], "+.2f"),
             _window(row["window"]),
-            row["states"] or "-",
-            ", ".join(row["decomposition"] or ["-"]),
-            row["note"],
         )
     return table
+
+
+def describe_rows(found: Mapping[str, Any]) -> list[str]:
+    """Return one line for each number that has oxidation states, decomposes, or needs a note."""
+    lines = []
+    for row in found["counts"]:
+        parts = [row["states"] or "", row["note"]]
+        if row["decomposition"]:
+            parts.insert(1, f"decomposes to {', '.join(row['decomposition'])}")
+        if said := "; ".join(part for part in parts if part):
+            lines.append(f"{row['count']} {found['element']}: {said}")
+    return lines
 
 
 def describe_counts(found: Mapping[str, Any]) -> str:

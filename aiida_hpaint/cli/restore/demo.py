@@ -57,13 +57,14 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     """Restore crystals whose hydrogen is known, and compare."""
     from aiida_hpaint.cli.console import print_table, show_provenance_commands
     from aiida_hpaint.cli.restore.run import (
+        find_process,
         prepare_task,
         run_here,
         submit_task,
         wait_for_samples,
     )
     from aiida_hpaint.cli.tables import describe_unrestored, write_host_files
-    from aiida_hpaint.science.report import Process, group_rows_by_host, write_reports
+    from aiida_hpaint.science.report import group_rows_by_host, write_reports
 
     more = folder / "database"
     references = read_references([folder / "references", more / "references"])
@@ -71,7 +72,7 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
     task = prepare_task(files, {**flags, "protocol": flags["protocol"] or "fast"})
     node = None if flags["no_aiida"] else submit_task(obj["profile"], task)
     samples = run_here(task).samples if node is None else wait_for_samples(node)
-    process = None if node is None else Process(node.uuid, node.pk)
+    process = find_process(node)
     results = group_rows_by_host(samples, task.hosts, process=process)
     written = write_host_files(results, samples, output)
     rows = [compare_with_reference(result, references) for result in results]

@@ -161,19 +161,19 @@ def report_restoration(
     """Write files, show the results as text or JSON, and return if all hosts are restored."""
     from aiida_hpaint.cli.console import show_provenance_commands
     from aiida_hpaint.cli.restore.restoration_json import echo_restoration
+    from aiida_hpaint.cli.restore.run import find_process
     from aiida_hpaint.cli.restore.validation_report import report_validation, write_validation
     from aiida_hpaint.cli.tables import (
         describe_unrestored,
         write_host_files,
     )
     from aiida_hpaint.science.report import (
-        Process,
         add_validation,
         group_rows_by_host,
         write_reports,
     )
 
-    process = None if node is None else Process(node.uuid, node.pk)
+    process = find_process(node)
     results = group_rows_by_host(samples, hosts, in_host, process)
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)

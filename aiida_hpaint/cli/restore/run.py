@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from aiida_workgraph import WorkGraph
 
+    from aiida_hpaint.science.report import Process
     from aiida_hpaint.science.restoration import Restoration
     from aiida_hpaint.science.settings import RestorationSettings
     from aiida_hpaint.science.structures import StructureBatch
-    from aiida_hpaint.workflows.restore.progress import StageState
 
 _SITES_AT_ONCE = 400
 """Most sites of hosts that are restored together in this process: what Ctrl-C can lose."""
@@ -155,10 +155,21 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
+    from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
+
     node = session.submit_to_daemon(_build_graph(task))
     for line in describe_separate_jobs(node, []):
         say(f"Note: {line}")
     return node
+
+
+def find_process(node: ProcessNode | None) -> Process | None:
+    """Return what reports say of the process of a restoration; None if it ran without AiiDA."""
+    if node is None:
+        return None
+    from aiida_hpaint.workflows.restore.job_counts import describe_process
+
+    return describe_process(node)
 
 
 def _build_graph(task: Task) -> WorkGraph:
@@ -215,6 +226,7 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
 def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the progress of each stage of a restoration, and its failures, until it ends."""
     from aiida_hpaint.science.recipe import find_stage
+    from aiida_hpaint.workflows.restore.job_counts import describe_separate
     from aiida_hpaint.workflows.restore.progress import (
         count_stages,
         get_chunk_count,
@@ -244,7 +256,7 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
                         title = find_stage(state.stage).title
                         click.echo(f"{title}, {state.chunk}: {problem}", err=True)
                     if left := state.left_over:
-                        click.echo(_describe_separate(state.chunk, **left), err=True)
+                        click.echo(describe_separate(state.chunk, **left), err=True)
             if has_ended:
                 return
             # Looking takes no more than a tenth of the time, however busy the database is.
@@ -258,19 +270,3 @@ def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:
     progress = count_dft_progress(node)
     if progress is not None:
         show("relax by DFT", *progress)
-
-
-def describe_separate_jobs(node: ProcessNode, states: Sequence[StageState]) -> list[str]:
-    """Say which stages have jobs of their own although one job was possible or was begun."""
-    from aiida_hpaint.workflows.restore.progress import explain_separate_jobs
-
-    return [_describe_separate(*case) for case in explain_separate_jobs(node, states)]
-
-
-def _describe_separate(chunk: str | None, stages: Sequence[str], reason: str) -> str:
-    from aiida_hpaint.science.recipe import find_stage
-
-    if chunk is None:
-        return f"Each stage has jobs of its own: {reason}."
-    titles = ", ".join(find_stage(stage).title for stage in stages)
-    return f"{chunk}: not in one job, but in jobs of their own: {titles}. Reason: {reason}"

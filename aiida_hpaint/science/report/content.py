@@ -69,10 +69,11 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
     scenes = _list_scenes(candidates)
     best = candidates[0] if candidates else None
     metadata = dict((result.host or result.samples).metadata[0])
+    known = None if result.process is None else result.process.host
     return {
         "label": result.label,
         "name": name,
-        "argument": quote_for_shell(result.samples.labels[0]),
+        "argument": quote_for_shell(known or result.samples.labels[0]),
         "inserted": result.inserted,
         "cell_change": result.cell_change,
         "formula": format_formula(result.samples[0] if best is None else best.structure),

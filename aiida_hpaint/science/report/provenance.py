@@ -25,10 +25,19 @@ class Process:
         Its node, in every profile.
     pk
         Its node in one profile; None in what is read elsewhere.
+    jobs
+        Number of its jobs, those that failed included; None if unknown.
+    host
+        Label of the host in the process, where it has another one here; None: the same.
+    separate
+        Sentences on stages that have jobs of their own although one job was possible or was begun.
     """
 
     uuid: str
     pk: int | None = None
+    jobs: int | None = None
+    host: str | None = None
+    separate: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -85,10 +94,12 @@ def describe_provenance(
     by = " and ".join(versions) or __version__
     sentences.append(f"All of it was done by aiida-hpaint {by}.")
     if process is not None:
+        jobs = "" if process.jobs is None else f" in {format_count(process.jobs, 'job')}"
         sentences.append(
-            f"It ran as the process {process.uuid} of AiiDA, which keeps all inputs, jobs and "
-            "outputs."
+            f"It ran{jobs} as the process {process.uuid} of AiiDA, which keeps all inputs, jobs "
+            "and outputs."
         )
+        sentences += process.separate
     return " ".join(sentence for sentence in dict.fromkeys(sentences) if sentence)
 
 

@@ -56,6 +56,9 @@ def test_a_folder_becomes_a_campaign(database: Path, tmp_path: Path) -> None:
     assert "portlandite" not in result.stdout
     campaign = read_campaign(output)
     assert campaign.campaign == "hydroxides"
+    again = find(database, "--output", tmp_path / "campaign.yaml")
+    assert again.exit_code == 0, again.output
+    assert read_campaign(tmp_path / "campaign.yaml").campaign == database.name
     assert not campaign.skip_bad
     assert sorted(load_hosts(campaign, skip_bad=False).insert_counts.tolist()) == [2, 4]
 
@@ -149,6 +152,24 @@ def test_exit_status_and_filters(database: Path, tmp_path: Path) -> None:
     assert [entry["label"] for entry in json.loads(result.stdout)] == ["1000000"]
     assert "'Xx' is no element" in find(database, "--elements", "Xx").output
     assert "not both" in find(database, "--json", "--csv").output
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("group:mpds/cif", "mpds/cif-restored"),
+        ("optimade:cod", "cod"),
+        ("https://optimade.example.org:80/v1/", "optimade.example.org-80-v1"),
+        ("old/missing.cif.gz", "missing"),
+        ("cod.zip", "cod"),
+        ("minerals/hosts", "minerals"),
+    ],
+)
+def test_a_campaign_file_without_a_name_is_called_after_its_source(source: str, name: str) -> None:
+    from aiida_hpaint.cli.campaigns.find import _open_campaign
+
+    assert _open_campaign(Path("folder/campaign.yaml"), [source, "other.zip"]).name == name
+    assert _open_campaign(Path("folder/mine.yaml"), [source]).name == "mine"
 
 
 @pytest.mark.usefixtures("profile")

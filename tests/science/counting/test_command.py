@@ -6,8 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.console import print_table
 from aiida_hpaint.cli.restore.count import (
     describe_counts,
+    describe_rows,
     make_counting_settings,
     make_counts_table,
 )
@@ -68,7 +70,9 @@ def test_errors_reach_the_user_in_words() -> None:
     assert "n_max" in result.output
 
 
-def test_the_table_and_the_verdict() -> None:
+def test_the_table_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    ranked = {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}
+    said = {"states": "Mg +2, O -2, H +1", "note": "not relaxed"}
     found = {
         "host": "brucite",
         "element": "H",
@@ -76,12 +80,21 @@ def test_the_table_and_the_verdict() -> None:
         "margin": 0.8,
         "contradiction": "the criteria disagree: energy suggests 2, charge suggests 1",
         "note": "no phase of O was relaxed: energies are left out",
-        "counts": [ROW, {**ROW, "count": 1, "window": [-1.0, -0.5], "decomposition": None}],
+        "counts": [ROW, {**ranked, "weight_charge": 0.5, "weight_valence": 0.25, **said}],
     }
-    assert make_counts_table(found).row_count == 2
-    said = describe_counts(found)
-    assert said.startswith("2 H missing (margin of the score: 0.800).")
-    assert "charge suggests 1" in said
-    assert "energies are left out" in said
-    assert "try more" in said
+    print_table(make_counts_table(found))
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 5
+    assert max(map(len, shown)) <= 80
+    row = "1 0.900 1.00 0.50 0.25 0.010 -3.00 -1.00 to -0.50"
+    assert " ".join(shown[-1].split()) == row
+    assert describe_rows(found) == [
+        "2 H: decomposes to MgO rocksalt",
+        "1 H: Mg +2, O -2, H +1; not relaxed",
+    ]
+    conclusion = describe_counts(found)
+    assert conclusion.startswith("2 H missing (margin of the score: 0.800).")
+    assert "charge suggests 1" in conclusion
+    assert "energies are left out" in conclusion
+    assert "try more" in conclusion
     assert describe_counts({**found, "best": 0}).startswith("No H is missing")

@@ -202,14 +202,20 @@ def test_energies_by_dft_stand_beside_those_of_the_potential(tmp_path: Path) -> 
 
 def test_hosts_of_a_campaign_name_the_processes_that_restored_them(tmp_path: Path) -> None:
     restoration = make_restoration(("brucite", "portlandite"))
-    processes = {0: Process("0a1b", 4711), 1: Process("2c3d", 4712)}
+    why = "chunk_0000: not in one job, but in jobs of their own: relax all sites. Reason: time."
+    processes = {0: Process("0a1b", 4711, 1), 1: Process("2c3d", 4712, 3, "a b", (why,))}
     results = group_rows_by_host(restoration.samples, restoration.hosts, process=processes)
     index = Tags(write_reports(results, tmp_path).read_text("utf-8"))
     links = [link["href"] for link in index.list("a")]
     assert links[1::2] == ["reports/brucite.html#commands", "reports/portlandite.html#commands"]
     assert "4712" in index.text
     page = Tags((tmp_path / "reports" / "portlandite.html").read_text("utf-8"))
+    assert "aiida-hpaint pick 4712 'a b'" in page.text
     assert "aiida-hpaint provenance 4712" in page.text
+    assert "It ran in 3 jobs as the process 2c3d of AiiDA" in page.text
+    assert why in page.text
+    first = Tags((tmp_path / "reports" / "brucite.html").read_text("utf-8"))
+    assert "It ran in 1 job as the process 0a1b" in first.text
     assert [one["id"] for one in page.list("h2") if one.get("id")] == ["commands"]
 
 

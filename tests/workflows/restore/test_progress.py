@@ -70,8 +70,27 @@ def test_what_a_job_for_all_has_left_over_is_no_part_of_it() -> None:
     assert explain_separate_jobs(node, states) == [("chunk_0000", ["relax_all"], LEFT["reason"])]
 
 
+def test_a_report_says_how_many_jobs_there_were_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiida_hpaint.workflows.restore import job_counts
+
+    states = [
+        state("sample", later=True, left_over=LEFT, jobs=2),
+        state("relax_inserted", jobs=0),
+        state("relax_all", jobs=1),
+        state("relax_all", is_over=False, chunk=1),
+    ]
+    monkeypatch.setattr(job_counts, "list_stage_states", lambda _: states)
+    node = restoration(True)
+    node.uuid, node.pk = "0a1b", 5
+    found = job_counts.describe_process(node)
+    assert (found.name, found.jobs) == ("5", 3)
+    (why,) = found.separate
+    assert why.endswith("own: relax all sites. Reason: job 7: its walltime ended.")
+    assert job_counts.describe_process(node, is_local=False).name == "0a1b"
+
+
 def test_what_could_not_be_one_job_says_why() -> None:
-    from aiida_hpaint.cli.restore.run import describe_separate_jobs
+    from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
 
     why = "all samples have 4000 sites together, more than 2000"
     assert describe_separate_jobs(restoration(False, why), [state("sample")]) == [

@@ -22,6 +22,8 @@ class Failure:
         Whether its lowest sample still counts as LES, being lower in energy.
     above
         Energy of the lowest sample above the reference, eV per atom; None without one.
+    answer_above
+        The same of the answer, which passes the checks if any sample does.
     status
         Status of the lowest sample; counts of all statuses if no sample was ranked.
     worst
@@ -33,6 +35,7 @@ class Failure:
     row: HostRow
     success: bool
     above: float | None
+    answer_above: float | None
     status: str
     worst: float | None
     reason: str
@@ -59,7 +62,8 @@ def _failure(row: HostRow, reason: str) -> Failure:
         drawn = [sample.worst_inserted_unrelaxed for sample in row.samples]
         nearest = min((value for value in drawn if value is not None), default=None)
         ends = ", ".join(f"{count} {status}" for status, count in statuses)
-        return Failure(row, False, None, ends, nearest, reason)
+        return Failure(row, False, None, None, ends, nearest, reason)
     success = is_success(row, lowest)
     above, worst = lowest.energy_difference, lowest.worst_inserted
-    return Failure(row, success, above, lowest.status, worst, reason)
+    answer = None if row.answer is None else row.answer.energy_difference
+    return Failure(row, success, above, answer, lowest.status, worst, reason)

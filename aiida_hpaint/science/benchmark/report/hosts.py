@@ -82,13 +82,13 @@ def _describe(row: HostRow) -> list[str]:
     lowest = row.lowest
     known = [row.label, row.formula, f"{row.inserted} / {row.sites}", judge(row)]
     if lowest is None:
-        return [*known, *[UNKNOWN] * 5]
-    above = lowest.energy_difference
+        return [*known, *[UNKNOWN] * 6]
     answer = row.answer
+    energies = (lowest.energy_difference, None if answer is None else answer.energy_difference)
     sure = UNKNOWN if answer is None or answer.confidence is None else answer.confidence
     return [
         *known,
-        UNKNOWN if above is None else f"{1000 * above:.1f}",
+        *(UNKNOWN if above is None else f"{1000 * above:.1f}" for above in energies),
         UNKNOWN if lowest.found is None else str(lowest.found),
         sure if isinstance(sure, str) else format_confidence(sure),
         UNKNOWN if lowest.worst_inserted is None else f"{lowest.worst_inserted:.2f}",

@@ -27,7 +27,7 @@ NOT_SAMPLED = "not sampled"
 
 def explain_failure(row: HostRow) -> dict[str, Any] | None:
     """Return why the lowest candidate of a host is not the reference, as JSON; None if it is."""
-    lowest = row.lowest
+    lowest, answer = row.lowest, row.answer
     if lowest is not None and is_correct(row, lowest):
         return None
     return {
@@ -38,6 +38,7 @@ def explain_failure(row: HostRow) -> dict[str, Any] | None:
         "les": lowest is not None and is_success(row, lowest),
         "les_strict": is_right(row),
         "energy_difference": None if lowest is None else lowest.energy_difference,
+        "answer_energy_difference": None if answer is None else answer.energy_difference,
         "rmsd_inserted": None if lowest is None else lowest.rmsd_inserted,
         "reason": find_reason(row),
     }

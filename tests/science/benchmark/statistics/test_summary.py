@@ -132,6 +132,13 @@ def test_failures_have_reasons(rows: list[HostRow]) -> None:
     }
 
 
+def test_failures_have_the_energies_of_lowest_and_answer() -> None:
+    answer = sample(0, 0, **{**WRONG, "energy_difference": 0.3, "passes": True, "energy": -9.0})
+    lower = sample(1, 1, **{**WRONG, "energy_difference": 0.2, "passes": False, "energy": -9.5})
+    (found,) = summarise([host(4, answer, lower)])["failures"]
+    assert (found["energy_difference"], found["answer_energy_difference"]) == (0.2, 0.3)
+
+
 def test_costs_and_energies(rows: list[HostRow]) -> None:
     summary = summarise(rows)
     assert summary["seconds"]["per_host"] == pytest.approx(2.0)

@@ -1,0 +1,54 @@
+"""What reports say of the jobs of a restoration: how many, and why more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiida.orm import ProcessNode
+
+from aiida_hpaint.science.recipe import find_stage
+from aiida_hpaint.science.report import Process
+from aiida_hpaint.workflows.restore.progress import (
+    StageState,
+    explain_separate_jobs,
+    list_stage_states,
+)
+
+__all__ = ["count_jobs", "describe_process", "describe_separate", "describe_separate_jobs"]
+
+
+def describe_process(restoration: ProcessNode, is_local: bool = True) -> Process:
+    """Return what a report says of the process of a restoration.
+
+    Parameters
+    ----------
+    is_local
+        Whether the report is for the profile of the process, where PKs mean something.
+    """
+    states = list_stage_states(restoration)
+    return Process(
+        restoration.uuid,
+        restoration.pk if is_local else None,
+        jobs=count_jobs(states),
+        separate=tuple(describe_separate_jobs(restoration, states)),
+    )
+
+
+def count_jobs(states: Sequence[StageState]) -> int:
+    """Return the number of jobs that stages have submitted, those that failed included."""
+    reports = [one.node.outputs.report for one in states if "report" in one.node.outputs]
+    return sum(int(report["jobs"]) for report in reports)
+
+
+def describe_separate_jobs(restoration: ProcessNode, states: Sequence[StageState]) -> list[str]:
+    """Say which stages have jobs of their own although one job was possible or was begun."""
+    return [describe_separate(*case) for case in explain_separate_jobs(restoration, states)]
+
+
+def describe_separate(chunk: str | None, stages: Sequence[str], reason: str) -> str:
+    """Say in a sentence why stages have jobs of their own; see `explain_separate_jobs`."""
+    if chunk is None:
+        return f"Each stage has jobs of its own: {reason}."
+    titles = ", ".join(find_stage(stage).title for stage in stages)
+    why = reason.rstrip(".")
+    return f"{chunk}: not in one job, but in jobs of their own: {titles}. Reason: {why}."
