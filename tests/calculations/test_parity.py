@@ -186,7 +186,8 @@ def assert_same(found: StructureBatch, expected: StructureBatch) -> None:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=settings.default.max_examples // 3,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(overrides=OVERRIDES, size=st.integers(1, 3), together=st.booleans())
 def test_jobs_and_plain_python_agree(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.campaigns import hash_host, hash_hosts, hash_plan
@@ -53,7 +53,6 @@ def test_a_key_does_not_depend_on_the_rest_of_the_batch(
     assert hash_hosts(concatenate([one, other])) == [hash_host(one), hash_host(other)]
 
 
-@settings(max_examples=50)
 @given(HOSTS, st.data())
 def test_any_change_of_content_is_another_host(host: StructureBatch, data) -> None:
     site = data.draw(st.integers(0, int((~host.inserted).sum()) - 1))

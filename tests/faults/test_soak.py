@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
+@pytest.mark.long  # each fault has a test of its own, and test_postgresql.py soaks
 def test_each_host_is_restored_once_whatever_happens_meanwhile(tmp_path: Path) -> None:
     output = tmp_path / "soak.json"
     command = [sys.executable, ROOT / "benchmarks" / "soak.py", "--minutes", "0.3", "--seed", "0"]

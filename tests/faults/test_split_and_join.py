@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.calculations.split_and_join import join_in_order
@@ -34,7 +34,6 @@ def drawn(hosts: StructureBatch) -> StructureBatch:
 
 
 @pytest.mark.usefixtures("profile")
-@settings(deadline=None)  # the first example imports the work chain
 @given(st.integers(1, 500))
 def test_halves_of_halves_are_single_hosts(count: int) -> None:
     from aiida_hpaint.workflows.restore.split import halve

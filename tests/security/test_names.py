@@ -38,8 +38,8 @@ from aiida_hpaint.science.structures import (
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.extxyz import read_extxyz, write_extxyz
 
-some = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-few = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+some = settings(suppress_health_check=list(HealthCheck))
+few = settings(max_examples=8, suppress_health_check=list(HealthCheck))
 PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 WINDOWS = {"con", "prn", "aux", "nul", *(f"{n}{i}" for n in ("com", "lpt") for i in range(10))}
 

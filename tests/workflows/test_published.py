@@ -109,7 +109,7 @@ def check_the_trajectory(node: Any, job: Any) -> None:
     assert np.abs(shift - np.round(shift)).max() < 1e-5
 
 
-@pytest.mark.slow
+@pytest.mark.long  # as half_restored, with trajectories
 @pytest.mark.usefixtures("daemon")
 def test_a_chunk_that_dies_leaves_the_trajectories_of_the_others(brucite: StructureBatch) -> None:
     from dataclasses import replace

@@ -132,7 +132,7 @@ def test_the_configuration_of_the_bundled_model_is_valid() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["dense", "gemnet"])
+@pytest.mark.parametrize("kind", [pytest.param("dense", marks=pytest.mark.long), "gemnet"])
 def test_two_processes_train_like_one_with_the_mean_of_their_gradients(
     tmp_path: Path, kind: str
 ) -> None:

@@ -50,7 +50,7 @@ def test_elements_without_parameters_are_known() -> None:
     assert not has_parameters({"Pt", "Cl"})
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 1000))
 def test_rotations_order_and_images_do_not_matter(seed: int) -> None:
     from aiida_hpaint.science.structures import read_hosts

@@ -50,7 +50,7 @@ def test_patterns_equal_those_of_pymatgen(name: str, kind: str) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_intensities_do_not_depend_on_origin_and_cell(seed: int) -> None:
     rng = np.random.default_rng(seed)
     crystal = read("diaspore")

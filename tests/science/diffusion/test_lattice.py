@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build.tools import niggli_reduce_cell
 from ase.geometry.minkowski_reduction import minkowski_reduce
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
@@ -27,7 +27,6 @@ def skewed(edges: np.ndarray, shear: np.ndarray) -> np.ndarray:
 
 
 @given(lengths, shears)
-@settings(deadline=None)
 def test_reduction_finds_the_edges_of_a_sheared_box(edges: np.ndarray, shear: np.ndarray) -> None:
     cell = skewed(edges, shear)
     transform = reduce_cell(cell)
@@ -38,7 +37,6 @@ def test_reduction_finds_the_edges_of_a_sheared_box(edges: np.ndarray, shear: np
 
 
 @given(st.integers(0, 10_000), shears)
-@settings(max_examples=50, deadline=None)
 def test_rotated_hexagonal_cells_are_reduced_alike(seed: int, shear: np.ndarray) -> None:
     hexagonal = np.array([[3.1, 0, 0], [-1.55, 1.55 * np.sqrt(3), 0], [0, 0, 4.7]])
     cell = np.array([[1, 0, 0], [shear[0], 1, 0], [shear[1], shear[2], 1]]) @ hexagonal
@@ -59,7 +57,6 @@ def test_images_reach_every_neighbour() -> None:
 
 
 @given(lengths, shears)
-@settings(deadline=None, max_examples=40)
 def test_niggli_cells_have_the_metric_that_ase_finds(edges: np.ndarray, shear: np.ndarray) -> None:
     cell = skewed(edges, shear)
     transform = reduce_to_niggli(cell)
@@ -70,7 +67,6 @@ def test_niggli_cells_have_the_metric_that_ase_finds(edges: np.ndarray, shear: n
 
 
 @given(st.integers(0, 1000), shears)
-@settings(deadline=None, max_examples=40)
 def test_rotated_cells_have_the_same_niggli_cell(seed: int, shear: np.ndarray) -> None:
     hexagonal = np.array([[3.1, 0, 0], [-1.55, 1.55 * 3**0.5, 0], [0, 0, 4.8]])
     cell = skewed(np.ones(3), shear) @ hexagonal

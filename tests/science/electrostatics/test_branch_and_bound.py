@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pinballs import by_brute_force, by_highs, grid_sites, random_sites
 
@@ -45,7 +45,6 @@ def lowest(energies, sets, permutations, keep):
     return found
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(6, 11), st.sampled_from([0.0, 1.0, 8.0]), st.data())
 def test_random_sites(seed, size, spread, data):
     sites = random_sites(seed, size, volume=data.draw(st.sampled_from([1.0, 5.0])), spread=spread)

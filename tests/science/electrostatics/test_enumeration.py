@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pinballs import by_brute_force
 
@@ -16,7 +16,6 @@ def make_problem(seed, size, count):
     return QuadraticProblem(generator.normal(size=size), pairs + pairs.T, count, generator.normal())
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 8), st.data())
 def test_everything_below_the_limit_is_found(seed, size, data):
     problem = make_problem(seed, size, data.draw(st.integers(1, size)))

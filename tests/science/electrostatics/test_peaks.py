@@ -52,7 +52,6 @@ def assert_same_sites(cell: np.ndarray, left: Sites, right: Sites, moved: np.nda
 
 
 @given(edges, shears, tops, st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
 def test_a_maximum_is_found_where_it_is(
     lengths: np.ndarray, shear: np.ndarray, top: np.ndarray, seed: int
 ) -> None:
@@ -77,7 +76,7 @@ def test_maxima_on_the_boundary_are_found_once(top: tuple[float, ...]) -> None:
 
 
 @given(tops, st.integers(0, 1000), st.permutations([0, 1, 2]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_sites_move_with_the_crystal(shift: np.ndarray, seed: int, axes: list[int]) -> None:
     shape = (24, 28, 36)
     there = find_sites(ions(TRICLINIC, THREE, (1, 1, 2), shape), host_of(TRICLINIC, THREE))
@@ -201,7 +200,7 @@ def test_maxima_on_atoms_are_dropped_and_counted() -> None:
 
 
 @given(st.floats(0.6, 3.5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_two_sites_are_closer_than_they_may(distance: float) -> None:
     wanted = PeaksSettings(min_between=distance)
     frac = np.array([[0.0, 0.0, 0.0], [1 / 3, 2 / 3, 0.5]])

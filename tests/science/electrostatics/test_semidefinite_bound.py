@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pinballs import by_brute_force, random_sites
 
@@ -21,7 +21,6 @@ def proton_problem(seed, size, count):
     return QuadraticProblem(energies, compute_ewald_energies(frac, cell).pairs, count)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(5, 9), st.data())
 def test_bounds_are_bounds(seed, size, data):
     problem = proton_problem(seed, size, data.draw(st.integers(2, size - 2)))
@@ -35,7 +34,6 @@ def test_bounds_are_bounds(seed, size, data):
         assert bounds.without_site[site] <= energies[~there][0] + ROUNDING
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.integers(6, 9), st.data())
 def test_bounds_of_restricted_problems_start_from_those_of_the_whole(seed, size, data):
     problem = proton_problem(seed, size, 4)

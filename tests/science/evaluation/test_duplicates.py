@@ -64,7 +64,7 @@ def samples_of(
 
 @pytest.mark.parametrize("inserted", [[1], [1, 1], [1, 1, 1], [1, 3, 1, 3]])
 @given(st.integers(0, 10_000), st.sampled_from([0.05, 0.12, 0.2]), st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_short_cuts_change_nothing(
     inserted: list[int], seed: int, noise: float, skew: bool
 ) -> None:

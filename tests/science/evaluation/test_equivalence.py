@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from ase.geometry import get_distances
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -22,7 +22,6 @@ Make = Callable[..., StructureBatch]
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
 def test_distances_are_those_of_ase(seed: int) -> None:
     rng = np.random.default_rng(seed)
     cell = np.eye(3) * 5 + rng.normal(0, 0.5, (3, 3))

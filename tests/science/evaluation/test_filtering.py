@@ -108,7 +108,7 @@ def test_samples_without_positions_are_left_alone(brucite: Make) -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_becomes_of_a_host_is_its_own_affair(brucite: Make, seed: int) -> None:
     rng = np.random.default_rng(seed)
     one = concatenate([brucite(rng.random((2, 3)), i, host=0) for i in range(6)])
@@ -120,7 +120,7 @@ def test_what_becomes_of_a_host_is_its_own_affair(brucite: Make, seed: int) -> N
 
 
 @given(st.integers(0, 1000), st.integers(0, 11))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_symmetry_and_periodic_images_change_no_verdict(
     brucite: Make, seed: int, operation: int
 ) -> None:

@@ -31,7 +31,7 @@ def koh(hydrogen: np.ndarray, parents: tuple[int, ...] = (4, 5, 6, 7)) -> Struct
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_hydrogen_on_its_oxygen_is_moved_to_a_bond_length(seed: int) -> None:
     rng = np.random.default_rng(seed)
     samples = koh(OXYGEN + rng.normal(0, 0.01, (3, 4, 3)))

@@ -67,7 +67,7 @@ def drawn(seed: int, inserted: str = "H:3,Li:1") -> Recording:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_distances_agree_with_ase(seed: int) -> None:
     recording = drawn(seed)
     found, trajectory = compute_deviations(recording), recording.trajectory
@@ -113,7 +113,7 @@ def ending_at(reference: StructureBatch) -> Recording:
 
 
 @given(st.permutations(range(5)), st.sampled_from([(0, 0, 0), (0.001, -0.002, 1.0)]))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_sites_of_a_reference_may_be_in_any_order(order: list[int], shift: tuple[float]) -> None:
     reference = read_hosts(EXAMPLES / "references" / "brucite.cif")
     recording = ending_at(reference)

@@ -19,7 +19,7 @@ def random_sample(rng: np.random.Generator, cell: np.ndarray, numbers: list[int]
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_contacts_are_those_of_ase(seed: int) -> None:
     rng = np.random.default_rng(seed)
     numbers = [1, 8, 1, 55]

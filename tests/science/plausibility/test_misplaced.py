@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
@@ -55,7 +55,6 @@ def test_the_hydrogen_of_a_symmetric_bond_counts_for_either_atom() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
 def test_places_are_filled_as_an_assignment_fills_them(seed: int) -> None:
     rng = np.random.default_rng(seed)
     numbers = [8, 8, 7, 26, 1, 1, 1, 1]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.relaxation.guards import (
@@ -41,7 +41,6 @@ def test_real_crystals_and_molecules_are_no_collapse():
     assert (contacts(batch, np.ones(batch.n_sites, dtype=bool)) > 1).all()
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), sites=st.integers(2, 6))
 def test_closest_contact_equals_that_of_ase(seed, sites):
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
@@ -36,7 +36,6 @@ def test_crystals_of_different_sizes_agree_with_ase():
     np.testing.assert_allclose(our_table(structures, 5.0), ase_table(structures, 5.0), atol=2e-6)
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     lengths=st.tuples(*[st.floats(1.8, 9.0)] * 3),
     angles=st.tuples(*[st.floats(55.0, 110.0)] * 3),

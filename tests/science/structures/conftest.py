@@ -7,14 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.structures import StructureBatch
-
-# A busy machine is no reason to fail.
-settings.register_profile("patient", deadline=None, max_examples=40)
-settings.load_profile("patient")
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 JSON = st.recursive(

@@ -57,7 +57,7 @@ def test_a_standardised_primitive_cell_keeps_number_and_labels(name: str) -> Non
         assert found == [get_symbol(number) for number in host.numbers[~host.inserted].tolist()]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     st.permutations(range(3)),
     st.tuples(*[st.floats(-1, 1)] * 3),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice, Structure
 
@@ -19,7 +19,6 @@ from aiida_hpaint.science.structures.supercell import find_multiples, make_dilut
 PORTLANDITE = Path(__file__).parents[3] / "examples" / "references" / "portlandite.cif"
 
 
-@settings(max_examples=50)
 @given(st.lists(st.floats(-1.0, 1.0), min_size=9, max_size=9), st.floats(1.0, 20.0))
 def test_images_are_as_far_apart_as_asked_for(values: list[float], distance: float) -> None:
     cell = 4 * np.eye(3) + np.reshape(values, (3, 3))

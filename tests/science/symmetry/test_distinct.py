@@ -24,7 +24,7 @@ def empty(crystal: StructureBatch, tolerance: float) -> tuple[SymmetryGroup, Dis
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @pytest.mark.parametrize("name", ["brucite", "diaspore"])
 def test_images_repeat_and_what_is_moved_farther_does_not(
     reference: Read, name: str, seed: int

@@ -116,7 +116,7 @@ def _moved(drawn: StructureBatch, seed: int) -> StructureBatch:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @pytest.mark.parametrize("name", ["brucite", "lithium_hydroxide", "diaspore"])
 def test_frame_cell_and_order_change_nothing(
     reference: Read, samples: Make, name: str, seed: int
@@ -131,7 +131,7 @@ def test_frame_cell_and_order_change_nothing(
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @pytest.mark.parametrize("name", ["brucite", "diaspore"])
 def test_frame_cell_and_order_leave_the_best_wyckoff_positions(
     reference: Read, samples: Make, name: str, seed: int

@@ -4,14 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.symmetry.wyckoff import combine_orbits
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
 def test_the_best_sets_are_those_of_a_search_through_all(seed: int) -> None:
     rng = np.random.default_rng(seed)
     size = int(rng.integers(1, 8))

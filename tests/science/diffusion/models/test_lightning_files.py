@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from published_files import write_checkpoint
@@ -74,7 +74,6 @@ DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int
 DTYPES += [torch.int16, torch.int8, torch.uint8, torch.bool]
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.tuples(

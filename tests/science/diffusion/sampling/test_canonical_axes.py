@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
@@ -41,7 +41,6 @@ def draw_setting(rng: np.random.Generator) -> np.ndarray:
 
 
 @given(st.sampled_from(sorted(LATTICES)), st.booleans(), st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
 def test_every_setting_of_a_crystal_has_the_same_frame(
     lattice: str, niggli: bool, seed: int
 ) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Structure
 from scipy.spatial.transform import Rotation
@@ -26,7 +26,6 @@ def sites_of(crystal: Structure) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(seeds)
-@settings(max_examples=50, deadline=None)
 def test_the_origin_moves_with_the_sites_and_ignores_their_order(seed: int) -> None:
     rng = np.random.default_rng(seed)
     sites = int(rng.integers(1, 9))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.data import covalent_radii
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.diffusion import generate
@@ -40,7 +40,6 @@ def test_a_crowded_cell_is_filled_all_the_same() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
 def test_each_site_of_a_known_parent_is_at_the_length_of_a_bond(seed: int) -> None:
     rng = np.random.default_rng(seed)
     numbers = np.array([12, 8, 7, 8, 1, 1, 1, 3])

@@ -55,7 +55,7 @@ def sort_by_parent(sample: StructureBatch) -> np.ndarray:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_sites_are_asked_for_in_an_order_that_the_list_of_a_file_does_not_change(seed: int) -> None:
     host = make_host(seed)
     moved = rewrite(host, seed, np.random.default_rng(seed).random(3))

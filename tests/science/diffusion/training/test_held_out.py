@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Lattice, Structure
 
@@ -73,7 +73,6 @@ def test_everything_matches_itself_and_what_is_left_out_is_not_looked_at() -> No
 ratios = st.dictionaries(st.sampled_from([1, 6, 8, 26]), st.integers(1, 6), min_size=1)
 
 
-@settings(max_examples=50)
 @given(ratios, ratios)
 def test_keys_are_equal_where_reduced_formulas_are(one: dict, other: dict) -> None:
     from pymatgen.core import Element

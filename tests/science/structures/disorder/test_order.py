@@ -367,7 +367,7 @@ def test_like_charges_are_kept_apart(make_record: MakeRecord) -> None:
 
 
 @pytest.mark.parametrize("policy", ["majority", pytest.param("ordered:2", marks=pytest.mark.slow)])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_invariants_of_ordered_records(policy: str, data: st.DataObject) -> None:
     """Occupancies are 1, sites apart, the operations a group that maps the crystal onto itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import spglib
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.structures.primitive.translations import find_translations
@@ -50,7 +50,6 @@ def test_translations_are_those_of_spglib(centring: str, multiple: tuple[int, in
 
 
 @given(st.sampled_from(sorted(CENTRINGS)), st.integers(1, 3), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
 def test_primitive_vectors_are_a_basis_of_all_translations(
     centring: str, times: int, seed: int
 ) -> None:

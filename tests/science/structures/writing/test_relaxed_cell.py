@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import spglib
 from gemmi import cif
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Lattice
 from whole_cells import find_largest_distance
@@ -121,7 +121,6 @@ def test_all_formats_have_the_cell_of_their_version(
         assert lattice.volume == pytest.approx(volume * factor, rel=1e-4)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000))
 def test_the_symmetric_cell_is_an_isometry_of_its_group_and_near(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -62,7 +62,7 @@ def test_all_pairs_within_the_cutoff_are_found(row: Row) -> None:
 
 
 @given(st.integers(1, 8), st.integers(0, 10**6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_edges_come_in_opposite_pairs(sites: int, seed: int) -> None:
     graph = graph_of(random_crystal(sites, seed))
     swap = graph.swap
