@@ -54,11 +54,11 @@ demo: $(STAMP) ## restore the hydrogen of the example crystals through AiiDA
 
 .PHONY: test
 test: $(STAMP) ## run the tests that take minutes, on up to eight cores
-	$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow and not dft and not hpc" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n logical --maxprocesses 8 -m "not slow and not dft and not hpc and not long" $(PYTEST_ARGS)
 
 .PHONY: test-slow
 test-slow: $(STAMP) ## run only the slow tests (daemon, training, whole restorations)
-	$(BIN)/python -m pytest -m "slow and not dft and not hpc" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "slow and not dft and not hpc and not long" $(PYTEST_ARGS)
 
 .PHONY: test-numerics
 test-numerics: $(STAMP) ## run the numerical tests as on other processors (.ci/code_paths)
@@ -73,17 +73,25 @@ fuzz: $(STAMP) ## read 20,000 damaged files; HPAINT_FUZZ sets their number
 	HPAINT_FUZZ=$${HPAINT_FUZZ:-20000} $(BIN)/python -m pytest tests/security/test_damaged_files.py $(PYTEST_ARGS)
 
 .PHONY: test-dft
-test-dft: $(DFT_STAMP) ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
+test-dft: $(DFT_STAMP) espresso ## run the tests with Quantum ESPRESSO (needs pw.x and pp.x)
+	$(BIN)/python -m pytest -m "dft and not long" $(PYTEST_ARGS)
+
+.PHONY: espresso
+espresso:
 	@command -v pw.x >/dev/null && command -v pp.x >/dev/null || { \
 	  echo "there is no pw.x or no pp.x on the PATH: apt-get install quantum-espresso" >&2; exit 1; }
-	$(BIN)/python -m pytest -m dft $(PYTEST_ARGS)
+
+.PHONY: test-long
+test-long: $(DFT_STAMP) espresso ## run what the CI leaves out: long tests, and hypothesis with 300 examples
+	$(BIN)/python -m pytest -m "long and not hpc" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "hypothesis and not dft and not hpc" --hypothesis-profile thorough $(PYTEST_ARGS)
 
 .PHONY: test-hpc
 test-hpc: $(DFT_STAMP) ## run the tests over SSH and Slurm, on this machine (as root)
 	@bash .ci/hpc/packages
 	@bash .ci/hpc/environment "$(REMOTE)" "$(BIN)/python" "$(TORCH)"
 	@bash .ci/hpc/wheel "$(REMOTE)" "$(BIN)/python"
-	bash .ci/hpc/run $(BIN)/python -m pytest -m hpc tests/hpc $(PYTEST_ARGS)
+	bash .ci/hpc/run $(BIN)/python -m pytest -m "hpc and not long" tests/hpc $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: $(DFT_STAMP) ## run all tests but those of test-hpc

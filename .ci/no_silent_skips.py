@@ -1,4 +1,7 @@
-"""Pytest plugin: a skipped test fails the run, unless its reason is one that CI cannot mend."""
+"""Pytest plugin: a skipped test fails the run, unless its reason is one that CI cannot mend.
+
+It also names the tests that are left to `make test-long`.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ EXPECTED = (
 """What a reason may start with."""
 
 _unexpected: list[str] = []
+_long: list[str] = []
 
 
 def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
@@ -22,6 +26,11 @@ def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     if not reason.removeprefix("Skipped: ").startswith(EXPECTED):
         _unexpected.append(f"{report.nodeid}: {reason}")
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Note tests that are left out because they take long."""
+    _long.extend(item.nodeid for item in items if item.get_closest_marker("long"))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -45,6 +54,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which tests were skipped."""
+    """Say which tests were skipped or left out."""
+    for name in _long:
+        terminalreporter.write_line(f"LEFT TO make test-long {name}")
     for line in _unexpected:
         terminalreporter.write_line(f"UNEXPECTED SKIP {line}", red=True)

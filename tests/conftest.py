@@ -26,7 +26,12 @@ hypothesis.settings.register_profile(
     "any machine",
     parent=hypothesis.settings(),
     deadline=None,
+    max_examples=25,
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+# For `--hypothesis-profile thorough`.
+hypothesis.settings.register_profile(
+    "thorough", parent=hypothesis.settings.get_profile("any machine"), max_examples=300
 )
 hypothesis.settings.load_profile("any machine")
 
@@ -97,6 +102,42 @@ def _espresso(name: str) -> Any:
     from aiida_hpaint.cli.setup.local import ensure_localhost
 
     return espresso.ensure_espresso(ensure_localhost()[0], name)[0]
+
+
+@pytest.fixture(scope="session")
+def nequip_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny NequIP model, trained for one epoch on energies of EMT, and packaged."""
+    from nequip_package import make_package
+
+    return make_package(tmp_path_factory.mktemp("nequip"))
+
+
+@pytest.fixture(scope="session")
+def lithium_hydride(daemon: Any, pw_code: Any, pp_code: Any, pseudo_family: str) -> Any:
+    """The process that put the H of LiH back by its electrostatic potential and pw.x."""
+    from aiida.engine import submit
+    from aiida.orm import StructureData
+    from ase.build import bulk
+    from processes import ended
+
+    from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
+
+    lithium = StructureData(ase=bulk("Li", "fcc", a=4.084))
+    lithium.label = "LiH"
+    dft = {"cutoff_wfc": 40, "kpoints_distance": 0.7, "force_threshold": 2e-3}
+    overrides = {"dft": {**dft, "scf_threshold": 1e-7}, "pinball": {"keep": 1}}
+    builder = RestoreHydrogenWorkChain.get_builder_from_protocol(
+        pw_code, pp_code, lithium, 1, protocol="fast", overrides=overrides
+    )
+    return ended(submit(builder), 900)
+
+
+@pytest.fixture(scope="session")
+def half_restored(daemon: Any) -> Any:
+    """A restoration of two hosts in two chunks; the job that samples the second one dies."""
+    from half_restored import restore_half
+
+    return restore_half()
 
 
 @pytest.fixture

@@ -67,11 +67,9 @@ def test_what_is_no_package_is_not_compiled(
 
 @pytest.mark.slow
 def test_restorations_use_what_was_compiled_for_their_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     pytest.importorskip("nequip")
-    from nequip_package import make_package
-
     from aiida_hpaint.science.relaxation.potentials.fetching import fetch_potential
     from aiida_hpaint.workflows.engine.codes import get_default_code
     from aiida_hpaint.workflows.restore.build import build_restore
@@ -81,7 +79,7 @@ def test_restorations_use_what_was_compiled_for_their_code(
     generator = np.random.default_rng(0)
     for atoms in frames:
         atoms.positions += generator.normal(0, 0.05, atoms.positions.shape)
-    file = make_package(tmp_path, frames)
+    file = request.getfixturevalue("nequip_package")
     monkeypatch.setenv("AIIDA_HPAINT_MODELS", str(tmp_path / "models"))
     fetch_potential("nequip-oam-l", file=file)
     settings = PotentialSettings(name="nequip-oam-l", device="cpu")

@@ -31,7 +31,9 @@ def test_the_tutorial_on_dft_runs(tmp_path: Path) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     blocks = read_blocks(DFT)
     [_, commands] = [block.text for block in blocks if block.language == "console"]
-    coarse = " --samples 2 --set validation.dft.kpoints_distance=0.5"  # a quarter of the time
+    coarse = (
+        " --samples 2 --set validation.dft.kpoints_distance=1 --set validation.dft.cutoff_wfc=30"
+    )
     command = commands.strip().removeprefix("$ ") + coarse
     subprocess.run(command, shell=True, cwd=tmp_path, check=True)
     [files] = [block.text for block in blocks if block.language == "text"]

@@ -95,6 +95,6 @@ def submit_endless(code: Any) -> Any:
         settings=Dict({"relaxation": relaxation, "potential": {"device": "cpu"}}),
         identity=Dict(identity),
         code=code,
-        options=Dict({"max_wallclock_seconds": 120, "resources": {"num_machines": 1}}),
+        options=Dict({"max_wallclock_seconds": 90, "resources": {"num_machines": 1}}),
         max_jobs=Int(2),
     )

@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 import ase.io
-from ase import Atoms
 from ase.calculators.emt import EMT
+from hydrides import palladium_hydride
 
 CONFIG = Path(__file__).with_name("tiny_nequip.yaml")
 
 
-def make_package(folder: Path, frames: list[Atoms]) -> Path:
+def make_package(folder: Path) -> Path:
     """Train and package a model; return its file."""
+    frames = [palladium_hydride(seed) for seed in range(6)]
     for atoms in frames:
         atoms.calc = EMT()
         atoms.get_forces()

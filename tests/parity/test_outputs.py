@@ -16,6 +16,7 @@ from .references import load  # noqa: E402
 
 KINDS = ("structure", "site")
 FEW = slice(0, 50, 12)
+SOME = slice(0, 50, 4)
 
 
 @pytest.mark.numerics
@@ -64,6 +65,13 @@ def test_full_networks_agree_on_a_few_crystals(precision: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("kind", "precision"), list(product(KINDS, DTYPES)))
+def test_full_networks_agree_on_some_crystals(kind: str, precision: str) -> None:
+    found = deviations(load("outputs"), "full", kind, precision, load_cases()[SOME])
+    assert max(found) < tolerance(settings_of("full"), precision)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "precision"), list(product(KINDS, DTYPES)))
 def test_full_networks_agree_on_all_crystals(kind: str, precision: str) -> None:
     found = deviations(load("outputs"), "full", kind, precision, load_cases())

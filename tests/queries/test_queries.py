@@ -18,18 +18,6 @@ pytestmark = pytest.mark.usefixtures("profile")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LABELS = ("mp-1 <b>\x1b[31m", "../poison", "c")
 
-QUICK: dict[str, Any] = {
-    "sampling": {"generator": "random", "samples": 2, "device": "cpu"},
-    "symmetry": {"symmetrised": False, "wyckoff": 0, "refine": None},
-    "checks": None,  # relaxations end early
-    "score": None,
-    "search": None,
-    "potential": {"device": "cpu"},
-    "relax_inserted": {"max_steps": 2},
-    "relax_all": {"max_steps": 1},
-    "keep": 1,
-}
-
 
 @pytest.fixture(scope="module")
 def restoration(profile: Any) -> Any:
@@ -279,20 +267,14 @@ def count_queries(ask: Any) -> int:
 
 
 @pytest.mark.slow
-def test_the_provenance_of_a_real_restoration(brucite: StructureBatch) -> None:
+def test_the_provenance_of_a_real_restoration(half_restored: Any) -> None:
     from aiida.orm import CalcJobNode
 
     from aiida_hpaint.queries import find_failed_hosts, find_samples, trace_structure
     from aiida_hpaint.queries.formatting import format_provenance
-    from aiida_hpaint.workflows.restore.build import build_restore
 
-    hosts = replace(brucite[[0, 0]], labels=LABELS[:2])
-    dies = {"sample": {"prepend_text": "grep -q poison inputs.pickle && kill -9 $$"}}
-    graph = build_restore(hosts, overrides=QUICK, options=dies, chunk_sites=5)
-    graph.run()
-    node = graph.process
-    assert node.exit_status == 410, (node.exit_message, node.exception)
-
+    node = half_restored
+    restored, lost = node.inputs.graph_inputs.hosts.batch.labels
     record = trace_structure(node.outputs.structures.host_00000)
     stages = ["sample", "relax_inserted", "relax_all"]
     assert [job.stage for job in record.jobs] == stages == list(record.settings)
@@ -310,30 +292,18 @@ def test_the_provenance_of_a_real_restoration(brucite: StructureBatch) -> None:
     assert record.sample.energy == known.scalars["energy"][0]
     assert "Jobs: 3, on localhost" in format_provenance(record)
 
-    assert [one.number for one in find_samples(LABELS[0], node.pk)] == [0, 1]
+    assert [one.number for one in find_samples(restored, node.pk)] == [0, 1]
     (failed,) = find_failed_hosts(node.pk)
-    assert failed.label == LABELS[1]
+    assert failed.label == lost
     assert failed.reason.startswith("it ended without a result")
 
 
 @pytest.mark.dft
-@pytest.mark.usefixtures("pw_code", "pp_code", "pseudo_family")
-def test_the_provenance_of_a_structure_restored_by_dft() -> None:
-    from aiida.engine import run_get_node
-    from aiida.orm import StructureData
-    from ase.build import bulk
-
+def test_the_provenance_of_a_structure_restored_by_dft(lithium_hydride: Any) -> None:
     from aiida_hpaint.queries import trace_structure
     from aiida_hpaint.queries.formatting import format_provenance
-    from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
-    lithium = StructureData(ase=bulk("Li", "fcc", a=4.08))
-    lithium.label = "LiH"
-    dft = {"cutoff_wfc": 30, "kpoints_distance": 0.5, "scf_threshold": 1e-6}
-    builder = RestoreHydrogenWorkChain.get_builder_from_protocol(
-        None, None, lithium, 1, protocol="fast", overrides={"dft": dft, "pinball": {"keep": 1}}
-    )
-    _, node = run_get_node(builder)
+    node = lithium_hydride
     assert node.is_finished_ok, node.exit_message
     record = trace_structure(node.outputs.structure)
     assert (record.label, record.inserted, record.process) == ("LiH", {"H": 1}, node.pk)

@@ -11,7 +11,8 @@ from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS, FIRE
 from ase.units import GPa
-from hypothesis import given, settings
+from hydrides import palladium_hydride
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.preflight import check_tools
@@ -21,7 +22,7 @@ from aiida_hpaint.science.relaxation.cells import CellVariables
 from aiida_hpaint.science.relaxation.potentials import wrap_calculator
 from aiida_hpaint.science.settings import RelaxationSettings
 
-from .crystals import EMT_CARD, batch_of, palladium_hydride
+from .crystals import EMT_CARD, batch_of
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -220,7 +221,6 @@ def test_cells_relax_where_all_sites_move_only() -> None:
         load_protocol("fast", {"relax_all": {"cell": "isotropic"}})
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_forces_on_cells_are_derivatives_of_the_energy(seed: int) -> None:
     """For an energy of a known form, along any direction, however far the cell is strained."""

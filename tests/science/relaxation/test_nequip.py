@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS
-from nequip_package import make_package, run
+from hydrides import palladium_hydride
+from nequip_package import run
 
 from aiida_hpaint.science.relaxation import PotentialError, get_potential, relax
 from aiida_hpaint.science.relaxation.potentials.nequip import load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
 
-from .crystals import arguments, batch_of, brucite, palladium_hydride
+from .crystals import arguments, batch_of, brucite
 
 pytest.importorskip("nequip")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
 def trusting(model):
@@ -32,12 +33,9 @@ def _precision():
     torch.set_default_dtype(before)
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory):
-    """A tiny NequIP model, trained for one epoch on energies of EMT, and packaged."""
-    return make_package(
-        tmp_path_factory.mktemp("nequip"), [palladium_hydride(seed) for seed in range(6)]
-    )
+@pytest.fixture
+def package(nequip_package):
+    return nequip_package
 
 
 def structures():
@@ -118,7 +116,7 @@ def test_elements_that_the_model_does_not_know(package):
         potential.evaluate(*arguments([brucite()]))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_compiled_model_equals_the_package(package):
     """One for many structures at once is compiled by the test of CompileCalculation."""
     compiled = package.with_name("one.nequip.pt2")

@@ -5,12 +5,11 @@ import pytest
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS, FIRE
+from hydrides import palladium_hydride
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
-
-from .crystals import palladium_hydride
 
 pytestmark = pytest.mark.numerics
 
@@ -61,7 +60,7 @@ def test_trajectories_equal_those_of_ase(ours, theirs):
 
 
 @pytest.mark.parametrize("optimizer", [Bfgs(), Fire()])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5), seed=st.integers(0, 99))
 def test_structures_do_not_feel_each_other(optimizer, sizes, seed):
     counts = np.array(sizes)

@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator
+from hydrides import palladium_hydride
 
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import Evaluation
@@ -12,7 +13,7 @@ from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.settings import RelaxationSettings
 from aiida_hpaint.science.structures import StructureBatch
 
-from .crystals import EMT_CARD, batch_of, palladium_hydride
+from .crystals import EMT_CARD, batch_of
 
 SETTINGS = RelaxationSettings(fmax=0.02, max_steps=60, give_up_above=None)
 

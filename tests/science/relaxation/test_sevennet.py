@@ -158,7 +158,7 @@ def test_another_frame_changes_nothing_but_the_frame(sevennet):
 @pytest.mark.parametrize(("name", "theirs"), [("bfgs", BFGS), ("fire", FIRE)])
 def test_relaxations_follow_those_of_ase(name, theirs):
     samples = [rattled(brucite(), 0.15, 5), rattled(magnesium_hydride(), 0.1, 6)]
-    settings = RelaxationSettings(optimizer=name, curvature="unit", fmax=0.05, max_steps=12)
+    settings = RelaxationSettings(optimizer=name, curvature="unit", fmax=0.05, max_steps=7)
     result = relax(batch_of(samples), settings, PotentialSettings(device="cpu"))
     calculator = oracle("7net-0")
     for index, atoms in enumerate(samples):

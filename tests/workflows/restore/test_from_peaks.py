@@ -29,7 +29,7 @@ QUICK: dict[str, Any] = {
     "relax_inserted": {"max_steps": 2},
     "relax_all": {"max_steps": 1},
 }
-DFT: dict[str, Any] = {"dft": {"cutoff_wfc": 40, "kpoints_distance": 0.5}}
+DFT: dict[str, Any] = {"dft": {"cutoff_wfc": 30, "kpoints_distance": 0.7}}
 
 
 @pytest.fixture

@@ -51,14 +51,8 @@ def two_hosts(brucite: StructureBatch) -> StructureBatch:
 
 
 @pytest.mark.slow
-def test_a_chunk_that_dies_does_not_take_the_others_with_it(
-    two_hosts: StructureBatch, daemon: Any
-) -> None:
-    killer = "grep -q poison inputs.pickle && kill -9 $$"
-    options = {"sample": {"prepend_text": killer}}
-    node = submit(two_hosts, options=options, chunk_sites=5, name="half of it")
-    finished(node, TIMEOUT, 410)
-
+def test_a_chunk_that_dies_does_not_take_the_others_with_it(half_restored: Any) -> None:
+    node = half_restored
     reports = stage_reports(node)
     assert reports["chunk_0000"]["relax_all"]["status"] == "finished"
     assert reports["chunk_0001"]["sample"]["status"] == "failed"
@@ -144,7 +138,10 @@ def labels(node: Any) -> set[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["sample_chunk_0000", "relax_inserted_chunk_0001"])
+@pytest.mark.parametrize(
+    "moment",
+    ["sample_chunk_0000", pytest.param("relax_inserted_chunk_0001", marks=pytest.mark.long)],
+)
 def test_kill_9_of_the_worker_when_a_task_has_just_begun(
     two_hosts: StructureBatch, daemon: Any, moment: str
 ) -> None:
@@ -204,14 +201,14 @@ def test_a_short_walltime_takes_several_jobs(brucite: StructureBatch, daemon: An
         identity=Dict(identity),
         code=get_default_code(),
         options=Dict({"max_wallclock_seconds": 40, "resources": {"num_machines": 1}}),
-        max_jobs=Int(3),
+        max_jobs=Int(2),
     )
     finished(stage, TIMEOUT, 422)
     report = stage.outputs.report.get_dict()
-    assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 3, 0)
-    assert "unfinished after 3 jobs" in report["message"]
+    assert (report["status"], report["jobs"], report["failures"]) == ("unfinished", 2, 0)
+    assert "unfinished after 2 jobs" in report["message"]
     steps = [int(job.outputs.structures.batch.scalars["steps"].sum()) for job in stage.called]
-    assert 0 < steps[0] < steps[1] < steps[2]
+    assert 0 < steps[0] < steps[1]
 
 
 @pytest.mark.slow
@@ -248,8 +245,8 @@ def test_the_same_restoration_is_taken_from_the_cache(brucite: StructureBatch) -
         return [n for n in graph.process.called_descendants if isinstance(n, CalcJobNode)]
 
     assert not any(job.base.caching.is_created_from_cache for job in jobs_of(11))
+    # `test_caching.py` has what makes jobs differ.
     assert all(job.base.caching.is_created_from_cache for job in jobs_of(11))
-    assert not any(job.base.caching.is_created_from_cache for job in jobs_of(12))
 
 
 @pytest.mark.slow

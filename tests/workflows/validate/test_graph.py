@@ -16,7 +16,7 @@ from aiida_hpaint.science.protocols.dft import load_validation_settings
 from aiida_hpaint.science.structures import StructureBatch, add_sites, from_ase
 
 TIMEOUT = 900
-CHEAP = {"cutoff_wfc": 30, "scf_threshold": 1e-7, "max_jobs": 2}
+CHEAP = {"cutoff_wfc": 30, "kpoints_distance": 0.7, "scf_threshold": 1e-7, "max_jobs": 2}
 
 
 def lih(prototype: str = "rocksalt", shift: float = 0.0) -> Atoms:
@@ -185,7 +185,7 @@ def test_dft_chooses_in_a_restoration() -> None:
         "keep_window": 0.0,
         "validation": {
             "candidates": None,
-            "dft": {**CHEAP, "kpoints_distance": 0.5},
+            "dft": CHEAP,
             "base": {"pw": {"parameters": {"ELECTRONS": {"mixing_beta": 0.6}}}},
         },
     }

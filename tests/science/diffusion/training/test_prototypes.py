@@ -71,14 +71,17 @@ def aflow() -> list[tuple[Structure, str]]:
 
 def test_labels_are_independent_of_the_description() -> None:
     rng = np.random.default_rng(0)
-    for structure, name in aflow()[5::30]:
+    for structure, name in aflow()[5::60]:
         assert label(structure) == label(described_anew(structure, rng)), name
 
 
 @pytest.mark.slow
-def test_labels_agree_with_the_prototypes_of_aflow() -> None:
+@pytest.mark.parametrize(
+    ("every", "least"), [(5, 48), pytest.param(1, 278, marks=pytest.mark.long)]
+)
+def test_labels_agree_with_the_prototypes_of_aflow(every: int, least: int) -> None:
     same_group = same_letters = 0
-    for structure, name in aflow():
+    for structure, name in aflow()[::every]:
         mine = label(structure)
         assert mine is not None
         stoichiometry, pearson, group, *letters = name.split("_")
@@ -92,7 +95,7 @@ def test_labels_agree_with_the_prototypes_of_aflow() -> None:
         elements = sorted({str(element) for element in structure.composition.elements})
         ways = [sorted(way.split("_")) for way in wyckoff_labels(standard, elements)]
         same_letters += sorted(letters) in ways
-    assert same_group >= 278
+    assert same_group >= least
     assert same_letters >= same_group - 1
 
 
