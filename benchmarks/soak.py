@@ -132,7 +132,7 @@ class Soak:
             deadline = time.monotonic() + 600
             looked = time.monotonic()
             while self.count_alive() and time.monotonic() < deadline:
-                time.sleep(2)
+                time.sleep(5)  # each look starts a Python
                 if time.monotonic() - looked > LOOK_AGAIN:  # a process is stuck from a minute on
                     self.start_daemon()
                     looked = time.monotonic()

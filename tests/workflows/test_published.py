@@ -56,7 +56,7 @@ def jobs_with(attribute: str, value: str) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("daemon")
-@pytest.mark.parametrize("upload", [False, True])
+@pytest.mark.parametrize("upload", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_checkpoint_of_mattergen_restores_a_crystal(
     brucite: StructureBatch, upload: bool
 ) -> None:

@@ -31,7 +31,7 @@ torch = pytest.importorskip("torch")
 MODELS = [
     ("sevennet-0", "7net-0", None),
     pytest.param("sevennet-mf-0", "7net-mf-0", "PBE", marks=pytest.mark.slow),
-    pytest.param("sevennet-mf-0-r2scan", "7net-mf-0", "R2SCAN", marks=pytest.mark.slow),
+    pytest.param("sevennet-mf-0-r2scan", "7net-mf-0", "R2SCAN", marks=pytest.mark.long),
     pytest.param("sevennet-l3i5", "7net-l3i5", None, marks=pytest.mark.slow),
 ]
 

@@ -153,7 +153,7 @@ def test_kill_9_of_the_worker_when_a_task_has_just_begun(
     assert len(node.outputs.structures) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.long  # `faults/test_daemon.py` kills its parts one by one
 def test_kill_9_of_the_daemon_loses_nothing(two_hosts: StructureBatch, daemon: Any) -> None:
     from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.workflows.engine.upstream import is_daemon_alive
@@ -289,7 +289,12 @@ def test_the_whole_recipe_restores_brucite_as_plain_python_does(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "off", [("sampling", "relax_inserted"), ("relax_all",), ("relax_inserted", "relax_all")]
+    "off",
+    [
+        ("sampling", "relax_inserted"),
+        pytest.param(("relax_all",), marks=pytest.mark.long),
+        ("relax_inserted", "relax_all"),
+    ],
 )
 def test_stages_are_off_through_the_daemon_as_in_plain_python(
     brucite: StructureBatch, daemon: Any, off: tuple[str, ...]
