@@ -22,6 +22,11 @@ def modules_after(code: str) -> set[str]:
     return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
+def import_all(modules: list[str]) -> str:
+    """The code that imports modules of the package; what one of them loads is loaded."""
+    return "import " + ", ".join(f"aiida_hpaint.{name}" for name in modules)
+
+
 @pytest.fixture(scope="module")
 def recipe_modules() -> set[str]:
     return modules_after("import aiida_hpaint.science.restoration")
@@ -37,18 +42,11 @@ def test_the_package_alone_is_light() -> None:
     assert modules_after("import aiida_hpaint") & HEAVY == set()
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["settings", "structures", "diffusion", "relaxation", "evaluation", "restoration"],
-)
-def test_science_works_without_aiida(module: str) -> None:
-    assert modules_after(f"import aiida_hpaint.science.{module}") & AIIDA == set()
-
-
-def test_a_plain_restoration_on_the_command_line_needs_no_aiida() -> None:
-    folder = "aiida_hpaint.cli"
-    code = f"import {folder}.tables, {folder}.restore.run, {folder}.restore.restore"
-    assert modules_after(code) & AIIDA == set()
+def test_science_and_a_plain_restoration_on_the_command_line_need_no_aiida() -> None:
+    science = ["settings", "structures", "diffusion", "relaxation", "evaluation", "restoration"]
+    cli = ["tables", "restore.run", "restore.restore"]
+    modules = [f"science.{name}" for name in science] + [f"cli.{name}" for name in cli]
+    assert modules_after(import_all(modules)) & AIIDA == set()
 
 
 @pytest.mark.parametrize("package", ["torch", "pymatgen", "sevenn", "e3nn", "matplotlib"])
@@ -56,9 +54,6 @@ def test_the_plain_recipe_alone_is_light(package: str, recipe_modules: set[str])
     assert package not in recipe_modules
 
 
-@pytest.mark.parametrize(
-    "module",
-    ["science.settings", "science.structures", "science.evaluation", "calculations.identity"],
-)
-def test_structures_evaluation_and_identities_need_no_torch(module: str) -> None:
-    assert "torch" not in modules_after(f"import aiida_hpaint.{module}")
+def test_structures_evaluation_and_identities_need_no_torch() -> None:
+    science = [f"science.{name}" for name in ("settings", "structures", "evaluation")]
+    assert "torch" not in modules_after(import_all([*science, "calculations.identity"]))

@@ -148,7 +148,7 @@ def test_fewer_sites_than_are_missing_take_another_round(build: Build) -> None:
 
 
 def test_a_relaxation_that_fails_leaves_what_was_placed(build: Build) -> None:
-    builder = build("LiH")
+    builder = build("LiH", {"pinball": {"keep": 1}})
     parameters = builder.relax_inserted.base_relax.pw.parameters.get_dict()
     parameters["ELECTRONS"] |= {"electron_maxstep": 1, "conv_thr": 1e-16}
     builder.relax_inserted.base_relax.pw.parameters = parameters
