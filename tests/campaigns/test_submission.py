@@ -137,12 +137,16 @@ def test_known_hosts_belong_to_the_campaign(
     from aiida_hpaint.campaigns.results import collect_campaign_samples, pick_candidates
     from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.campaigns.submit import submit_campaign
+    from aiida_hpaint.workflows.restore.marks import NO_MARKS
 
     statuses = ["converged", "collapsed", "converged", "converged", "converged"]
     node = restoration(hosts, plan, ranked(hosts, statuses), "finished")
     submission = prepare(name, hosts[:3], settings)
-    group, process = submit_campaign(submission)
+    group, process = submit_campaign(submission, mark=False)
     assert process is None
+    assert group.base.extras.get(NO_MARKS)
+    group, _ = submit_campaign(submission)
+    assert not group.base.extras.get(NO_MARKS)
     state = read_campaign_state(group)
     assert (state.restored, state.without, state.total) == (2, 1, 3)
     found = collect_campaign_samples(group)
