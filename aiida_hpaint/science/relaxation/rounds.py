@@ -170,6 +170,7 @@ class Rounds:
             rows=rows,
             steps=self.ledger.steps[rows],
             energies=found.energies,
+            expected=found.energies - self._expect_release(moving_forces),
             earlier=self.active.earlier,
             forces=moving_forces,
             max_forces=find_largest_norms(moving_forces, self._moving_counts[rows]),
@@ -177,6 +178,12 @@ class Rounds:
             max_stresses=self.cells.find_largest_stresses(found.stresses, rows),
             errors=errors,
         )
+
+    def _expect_release(self, forces: FloatArray) -> FloatArray | float:
+        """Return the energies in eV that the active samples promise to release, where they count."""
+        if self.settings.screen is None:
+            return 0.0
+        return self.optimizer.expect_release(self.active.state, np.nan_to_num(forces))
 
     def _structures(self, rows: IntArray, sites: IntArray) -> Structures:
         counts = self.batch.site_counts[rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,8 @@ class EvaluatedSamples:
         Optimiser steps taken in this stage.
     energies : (A,) floats
         Energies in eV.
+    expected : (A,) floats
+        Energies less what the forces promise to release, in eV; see `settings.screen`.
     earlier : (A,) floats
         Energy at the first check of the distances in eV, NaN before.
     forces : (M, 3) floats
@@ -56,6 +59,7 @@ class EvaluatedSamples:
     rows: IntArray
     steps: IntArray
     energies: FloatArray
+    expected: FloatArray
     earlier: FloatArray
     forces: FloatArray
     max_forces: FloatArray
@@ -107,7 +111,8 @@ class StoppingCriteria:
     def find_outcomes(self, samples: EvaluatedSamples) -> _Outcomes:
         """Return the samples that leave; where several criteria apply, the first one counts.
 
-        The order is: failed, implausible, converged, too high in energy, out of steps.
+        The order is: failed, implausible, converged, too high in energy or screened out, out of
+        steps.
         """
         outcomes: _Outcomes = {
             index: (SampleStatus.FAILED, message) for index, message in samples.errors.items()
@@ -118,6 +123,7 @@ class StoppingCriteria:
         self._add_implausible(outcomes, samples, is_last)
         is_left = _find_remaining(outcomes, len(is_last))
         is_high = self._find_high_energies(is_left, samples)
+        is_high |= self._find_unpromising(is_left, samples)
         for index in np.flatnonzero(is_left):
             if is_converged[index]:
                 outcomes[int(index)] = (SampleStatus.CONVERGED, None)
@@ -232,6 +238,20 @@ class StoppingCriteria:
         limit = lowest[self.hosts[rows]] + self.settings.give_up_above
         is_high: BoolArray = is_late & is_left & (energies > limit)
         return is_high
+
+    def _find_unpromising(self, is_left: BoolArray, samples: EvaluatedSamples) -> BoolArray:
+        """Return (A,) True for samples that `screen` ends after their first evaluation."""
+        unpromising = np.zeros(len(samples.rows), dtype=np.bool_)
+        if self.settings.screen is None:
+            return unpromising
+        first = np.flatnonzero(is_left & (samples.steps == 0))
+        hosts = self.hosts[samples.rows[first]]
+        for host in np.unique(hosts):
+            members = first[hosts == host]
+            share = math.ceil(self.settings.screen * len(members))
+            order = np.argsort(samples.expected[members], kind="stable")
+            unpromising[members[order[max(share, self.settings.screen_least) :]]] = True
+        return unpromising
 
 
 def _find_remaining(outcomes: _Outcomes, size: int) -> BoolArray:

@@ -69,6 +69,17 @@ class RelaxationSettings(Settings):
         "`give_up_after` steps, eV",
     )
     give_up_after: int = Field(40, ge=1, description="optimiser steps before a sample is dropped")
+    screen: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the samples of each host that go on after the first evaluation: those "
+        "whose energy less what its forces promise to release (half the work of the Newton step) is "
+        "lowest; null: all go on",
+    )
+    screen_least: int = Field(
+        5, ge=1, description="number of samples of each host that go on whatever `screen` says"
+    )
     max_sites_per_batch: int = Field(
         400, ge=1, description="largest number of sites evaluated together"
     )
@@ -79,6 +90,11 @@ class RelaxationSettings(Settings):
             raise ValueError(
                 f"cell {self.cell!r} needs all sites to move, and here only inserted ones do: set "
                 "relax_all.cell instead, or moving to all"
+            )
+        if self.cell != "fixed" and self.screen is not None:
+            raise ValueError(
+                f"screen {self.screen:g} compares samples in one cell, which cell {self.cell!r} "
+                "changes: set screen to null"
             )
         return self
 

@@ -8,6 +8,7 @@ from ase.calculators.calculator import Calculator
 from hydrides import palladium_hydride
 
 from aiida_hpaint.science.relaxation import relax
+from aiida_hpaint.science.relaxation.optimizers import Bfgs, Fire
 from aiida_hpaint.science.relaxation.potentials import Evaluation
 from aiida_hpaint.science.relaxation.potentials.ase_adapter import AsePotential
 from aiida_hpaint.science.settings import RelaxationSettings
@@ -313,6 +314,41 @@ def test_hopeless_samples_are_given_up_beside_their_own_host_only(emt):
         batch[[3, 1, 2, 0]], settings.model_copy(update={"max_sites_per_batch": 6}), emt
     )
     np.testing.assert_array_equal(reverse.scalars["status"], result.scalars["status"][[3, 1, 2, 0]])
+
+
+def test_the_first_evaluation_screens_the_samples_of_each_host(emt):
+    batch = far_above(samples(6, hosts=[7, 7, 7, 7, 3, 3]), 1)
+    settings = SETTINGS.model_copy(update={"screen": 0.5, "screen_least": 1})
+    result = relax(batch, settings, emt)
+    left = result.scalars["status"] == "higher in energy"
+    assert left.tolist().count(True) == 2 + 1
+    assert left[1]
+    assert result.scalars["steps"][left].tolist() == [1, 1, 1]
+    assert (result.scalars["status"][~left] == "converged").all()
+    np.testing.assert_array_equal(
+        result.scalars["energy"][left], result.scalars["energy_sampled"][left]
+    )
+    alone = relax(batch[:4], settings, emt)
+    np.testing.assert_array_equal(alone.scalars["status"], result.scalars["status"][:4])
+    all_stay = relax(batch, settings.model_copy(update={"screen_least": 4}), emt)
+    assert (all_stay.scalars["status"] == "converged").all()
+
+
+def test_forces_promise_the_depth_of_a_harmonic_well_within_reach():
+    forces = np.random.default_rng(0).normal(size=(6, 3))
+    forces[5] = [700.0, 0.0, 0.0]  # 10 Å from the minimum
+    optimizer = Bfgs(alpha=70.0, reach=0.5)
+    release = optimizer.expect_release(optimizer.init(np.array([2, 3, 1])), forces)
+    depths = (forces**2).sum(axis=1) / (2 * 70.0)
+    np.testing.assert_allclose(release[:2], [depths[:2].sum(), depths[2:5].sum()], rtol=1e-12)
+    np.testing.assert_allclose(release[2], 700.0 * 0.5 - 70.0 * 0.5**2 / 2, rtol=1e-12)
+    at_rest = Fire().init(np.array([6]))
+    np.testing.assert_array_equal(Fire().expect_release(at_rest, forces), [0.0])
+
+
+def test_samples_in_cells_that_change_are_not_screened():
+    with pytest.raises(ValueError, match="set screen to null"):
+        RelaxationSettings(moving="all", cell="free", screen=0.5)
 
 
 def test_the_best_is_never_given_up(emt):

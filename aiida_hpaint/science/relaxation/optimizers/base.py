@@ -29,6 +29,13 @@ class Optimizer(Protocol[StateT]):
         """Return the next state and the displacements (M, 3) that follow from the forces (M, 3)."""
         ...
 
+    def expect_release(self, state: StateT, forces: FloatArray) -> FloatArray:
+        """Return (S,) energies in eV that structures would release on the way to their minimum.
+
+        They are those of the optimiser's model of the energy; zeros if it has none.
+        """
+        ...
+
     def select(self, state: StateT, chosen: IntArray) -> StateT:
         """Return the state of the chosen structures alone."""
         ...

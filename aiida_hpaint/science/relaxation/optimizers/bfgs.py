@@ -52,10 +52,13 @@ class Bfgs:
         Longest displacement of a site in one step, in Å.
     alpha : float
         Initial curvature where there is no estimate, in eV/Å².
+    reach : float
+        Longest displacement of a site over which the quadratic model is trusted, in Å.
     """
 
     max_step: float = 0.2
     alpha: float = 70.0
+    reach: float = 0.5
 
     def init(self, counts: IntArray, hessians: tuple[FloatArray, ...] | None = None) -> BfgsState:
         """Return the state before the first step; see `curvature` for estimates of the Hessians."""
@@ -89,6 +92,22 @@ class Bfgs:
                 hessians[place] = hessian
         moves = self._shorten(moves, state.counts)
         return BfgsState(state.counts, tuple(hessians), moves, forces), moves
+
+    def expect_release(self, state: BfgsState, forces: FloatArray) -> FloatArray:
+        """Return (S,) energies in eV that the quadratic models promise along the Newton steps.
+
+        That of a whole step s is half the work f·s of the forces. A step beyond `reach` ends there:
+        forces of overlapping sites say nothing about the energy of where they push each other.
+        """
+        release = np.zeros(len(state.counts))
+        for size in np.unique(state.counts[state.counts > 0]):
+            members = np.flatnonzero(state.counts == size)
+            flat = forces[list_site_indices(state.counts, members)].reshape(len(members), -1)
+            steps = _newton(np.stack([state.hessians[i] for i in members]), flat)
+            longest = np.linalg.norm(steps.reshape(len(members), -1, 3), axis=2).max(axis=1)
+            part = self.reach / np.maximum(longest, self.reach)
+            release[members] = part * (1 - part / 2) * np.einsum("gi,gi->g", flat, steps)
+        return release
 
     def _shorten(self, moves: FloatArray, counts: IntArray) -> FloatArray:
         longest = find_largest_norms(moves, counts)

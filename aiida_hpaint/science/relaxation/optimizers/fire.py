@@ -79,6 +79,10 @@ class Fire:
             started=np.zeros(size, dtype=np.bool_),
         )
 
+    def expect_release(self, state: FireState, forces: FloatArray) -> FloatArray:
+        """Return (S,) zeros: there is no model of the energy."""
+        return np.zeros(len(state.counts))
+
     def step(self, state: FireState, forces: FloatArray) -> tuple[FireState, FloatArray]:
         """Turn velocities towards the force, or set them to zero uphill; accelerate and move."""
         power = sum_by_structure((forces * state.velocities).sum(axis=1), state.counts)
