@@ -180,7 +180,7 @@ class Rounds:
         )
 
     def _expect_release(self, forces: FloatArray) -> FloatArray | float:
-        """Return the energies in eV that the active samples promise to release, where they count."""
+        """Return what the active samples promise to release, eV, where it counts."""
         if self.settings.screen is None:
             return 0.0
         return self.optimizer.expect_release(self.active.state, np.nan_to_num(forces))

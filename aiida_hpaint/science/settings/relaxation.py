@@ -73,9 +73,9 @@ class RelaxationSettings(Settings):
         None,
         gt=0,
         le=1,
-        description="share of the samples of each host that go on after the first evaluation: those "
-        "whose energy less what its forces promise to release (half the work of the Newton step) is "
-        "lowest; null: all go on",
+        description="share of the samples of each host that go on after the first evaluation: the "
+        "lowest by energy less what the forces promise to release, half their work along the "
+        "Newton step; null: all go on",
     )
     screen_least: int = Field(
         5, ge=1, description="number of samples of each host that go on whatever `screen` says"
