@@ -68,7 +68,7 @@ FUNNEL: dict[str, Any] = {
     "score": {"max_steps": 2},
     "candidates": 2,
 }
-CHEAP = {"cutoff_wfc": 30, "kpoints_distance": 0.5, "scf_threshold": 1e-7, "max_jobs": 2}
+CHEAP = {"cutoff_wfc": 30, "kpoints_distance": 0.7, "scf_threshold": 1e-7, "max_jobs": 2}
 
 
 def example(name: str) -> StructureBatch:
@@ -148,7 +148,8 @@ def hydrogen(pw: Any, pp: Any) -> Any:
     from aiida_hpaint.workflows.restore_hydrogen import RestoreHydrogenWorkChain
 
     host = StructureData(ase=bulk("Li", "fcc", a=4.084))
-    dft = {"cutoff_wfc": 40, "scf_threshold": 1e-7, "force_threshold": 2e-3}
+    dft = {"cutoff_wfc": 40, "kpoints_distance": 0.7}
+    dft |= {"scf_threshold": 1e-7, "force_threshold": 2e-3}
     overrides = {"dft": dft, "pinball": {"keep": 1}}
     return submit_process(
         RestoreHydrogenWorkChain.get_builder_from_protocol(
