@@ -13,6 +13,8 @@ from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.relaxation.potentials import sevennet as sevennet_module
+from aiida_hpaint.science.relaxation.potentials.folded import native
+from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
 from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
 
@@ -68,7 +70,7 @@ def test_energies_forces_and_stresses_equal_those_of_sevenn(name, model, modal):
 def test_the_cache_returns_the_same_network(name, model, modal, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     first = load(name, None, "cpu")
-    (stored,) = tmp_path.iterdir()
+    (stored,) = tmp_path.glob("*.safetensors")
     monkeypatch.setattr(sevennet_module, "_build", None)
     again = load(name, None, "cpu")
     assert again.card == first.card
@@ -88,9 +90,41 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
 
 def test_a_network_from_the_cache_builds_what_it_cannot_fold(sevennet, monkeypatch):
     monkeypatch.setattr(sevennet_module, "LARGEST_FOLDED", 1)
+    monkeypatch.setattr(sevennet_module, "LARGEST_SPARSE", 1)
     expected = get_potential(PotentialSettings(device="cpu")).evaluate(*arguments(structures()))
     again = load("sevennet-0", None, "cpu").evaluate(*arguments(structures()))
     np.testing.assert_array_equal(again.energies, expected.energies)
+
+
+def test_without_a_compiler_the_dense_form_gives_the_same(sevennet, monkeypatch):
+    assert load_loops() is not None, "no C compiler is here"
+    sparse = sevennet.evaluate(*arguments(structures()), with_stress=True)
+    monkeypatch.setattr(sevennet_module, "load_loops", lambda: None)
+    dense = SevenNet(sevennet.card, sevennet._build_graph, sevennet.folded)
+    found = dense.evaluate(*arguments(structures()), with_stress=True)
+    # Sums of single precision in another order.
+    np.testing.assert_allclose(sparse.energies, found.energies, atol=1e-5)
+    np.testing.assert_allclose(sparse.forces, found.forces, atol=1e-5)
+    np.testing.assert_allclose(sparse.stresses, found.stresses, atol=1e-6)
+
+
+@pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
+def test_a_compiler_that_fails_is_no_error(compiler, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("CC", compiler)
+    assert load_loops.__wrapped__() is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_compilation_can_be_turned_off(monkeypatch):
+    monkeypatch.setenv("AIIDA_HPAINT_COMPILE", "0")
+    assert load_loops.__wrapped__() is None
+
+
+def test_loops_that_are_compiled_wrongly_are_not_used(sevennet, tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(native, "_is_right", lambda loops: False)
+    assert load_loops.__wrapped__() is None
 
 
 @pytest.mark.numerics

@@ -29,6 +29,8 @@ from aiida_hpaint.science.relaxation.potentials.files import (
 from aiida_hpaint.science.relaxation.potentials.folded import (
     FoldedNetwork,
     NotFoldableError,
+    SparseNetwork,
+    load_loops,
     load_weights,
     read_weights,
     save_weights,
@@ -60,6 +62,10 @@ LARGEST_FOLDED = 160
 """Sites; the memory of the folded network grows with the square of their number."""
 PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
 """Pairs of sites in one pass: as many as fit into a CPU's cache or 8 GB of a GPU."""
+LARGEST_SPARSE = 1000
+"""Sites; the memory of the compiled loops is 2 MB for each of them."""
+SPARSE_AT_ONCE = 144
+"""Sites in one pass of the compiled loops; more save nothing."""
 GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
 """Sites in one pass of the original network; a CPU is fastest with one structure at a time."""
 
@@ -77,8 +83,9 @@ class _Network(Protocol):
 class SevenNet:
     """A SevenNet model (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
 
-    Everything is in single precision, as the models were trained. Structures of up
-    to `LARGEST_FOLDED` sites go through the folded network, structures of equal size together.
+    Everything is in single precision, as the models were trained. Structures go through the folded
+    network: on a CPU with a C compiler those of up to `LARGEST_SPARSE` sites, else those of up to
+    `LARGEST_FOLDED`, structures of equal size together.
 
     Parameters
     ----------
@@ -100,6 +107,13 @@ class SevenNet:
         self._card = card
         self._build_graph = build_graph
         self._folded = folded
+
+    @cached_property
+    def _sparse(self) -> SparseNetwork | None:
+        if self._folded is None or self._card.device != "cpu":
+            return None
+        loops = load_loops()
+        return None if loops is None else SparseNetwork(self._folded.weights, loops)
 
     @cached_property
     def _graph(self) -> _Network:
@@ -150,7 +164,9 @@ class SevenNet:
         network: _Network
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
-            if self._folded is not None and size <= LARGEST_FOLDED:
+            if self._sparse is not None and size <= LARGEST_SPARSE:
+                network, portion = self._sparse, SPARSE_AT_ONCE // int(size)
+            elif self._folded is not None and size <= LARGEST_FOLDED:
                 network, portion = self._folded, PAIRS_AT_ONCE[device] // int(size) ** 2
             else:
                 network, portion = self._graph, GRAPH_AT_ONCE[device] // int(size)

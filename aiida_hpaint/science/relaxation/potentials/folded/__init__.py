@@ -19,8 +19,10 @@ models were trained. Loading a model compares the folded with the original netwo
 it if they disagree.
 
 What it saves: a cell of 12 sites has 144 pairs but about 700 edges, and what remains for each layer
-are dense matrix products over pairs instead of gathers and scatters over edges. Memory grows with
-the square of the number of sites, so large cells use the original network.
+are products over pairs instead of gathers and scatters over edges. On a CPU with a C compiler only
+pairs with an edge are visited, each once for both directions. Elsewhere all pairs of sites are one
+dense matrix, whose memory grows with the square of their number, so that large cells use the
+original network.
 
 - `radial`: the functions B, and how they are found for a given network
 - `parts`, `weights`, `couplings`: a sevenn model, read into plain matrices
@@ -28,19 +30,24 @@ the square of the number of sites, so large cells use the original network.
 - `convolution`: the messages of one layer and their gradient
 - `directions`: spherical harmonics of the edge vectors
 - `network`: all layers
+- `sparse`, `native`, `messages.c`: all layers by compiled loops over the pairs that have an edge
 - `store`: the matrices in a file, which is read in a moment and needs no sevenn
 """
 
 from __future__ import annotations
 
+from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
 from aiida_hpaint.science.relaxation.potentials.folded.network import FoldedNetwork
 from aiida_hpaint.science.relaxation.potentials.folded.parts import NotFoldableError
+from aiida_hpaint.science.relaxation.potentials.folded.sparse import SparseNetwork
 from aiida_hpaint.science.relaxation.potentials.folded.store import load_weights, save_weights
 from aiida_hpaint.science.relaxation.potentials.folded.weights import read_weights
 
 __all__ = [
     "FoldedNetwork",
     "NotFoldableError",
+    "SparseNetwork",
+    "load_loops",
     "load_weights",
     "read_weights",
     "save_weights",
