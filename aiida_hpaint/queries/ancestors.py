@@ -151,7 +151,7 @@ _PSEUDO_KEYS = ("element", "filename", "md5")
 def _find_stage(process: str, caller: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     label = str(caller.get("process_label", ""))
     if label.startswith(_STAGE):
-        return label.removeprefix(_STAGE).rstrip(">")
+        return label.removeprefix(_STAGE).rstrip(">").partition(" to ")[0]
     if process == "PwCalculation":
         return str(settings.get("CONTROL", {}).get("calculation", "scf"))
     return _POTENTIAL if process == "PpCalculation" else process

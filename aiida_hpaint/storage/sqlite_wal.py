@@ -44,12 +44,16 @@ class SqliteWalStorage(SqliteDosStorage):
     _is_reading = False
 
     def _initialise_session(self) -> None:
-        """Connect to the database; see the docstring of the module."""
+        """Connect to the database; see the docstring of the module.
+
+        A commit leaves what is in memory valid. AiiDA reads each field that others may change again
+        whenever it is used, except in a transaction, whose begin makes it read everything again.
+        """
         arguments = {"timeout": _ATTEMPT, "factory": _Connection}
         engine = create_sqla_engine(self.filepath_database, connect_args=arguments)
         event.listen(engine, "connect", _write_ahead)
         self._session_factory = scoped_session(
-            sessionmaker(bind=engine, class_=_Session, future=True, expire_on_commit=True)
+            sessionmaker(bind=engine, class_=_Session, future=True, expire_on_commit=False)
         )
 
     @contextmanager
@@ -64,6 +68,9 @@ class SqliteWalStorage(SqliteDosStorage):
             connection: Any = session.connection().connection.driver_connection
             if not connection.in_transaction:
                 connection.execute("BEGIN IMMEDIATE")
+        if not session.in_nested_transaction():
+            session.flush()
+            session.expire_all()
         try:
             with super().transaction():
                 yield session

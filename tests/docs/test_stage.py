@@ -64,7 +64,7 @@ from aiida_hpaint.science.structures import add_sites, read_hosts
 from aiida_hpaint.workflows.restore.build import (
     build_restore, make_relaxation_inputs, make_stage_plan
 )
-from aiida_hpaint.workflows.restore.progress import list_planned_stages, list_stage_states
+from aiida_hpaint.workflows.restore.progress import list_stage_states, read_planned
 
 settings = load_settings(read_request(["host.cif"], {"protocol": "fast", "set_": (
     "sampling.generator=random", "sampling.samples=1", "score=null", "relax_inserted=null",
@@ -89,7 +89,7 @@ graph = build_restore(
 )
 graph.run()
 node = graph.process
-assert list_planned_stages(node) == ["sample", "nudge", "relax_all"]
+assert read_planned(node).stages == ["sample", "nudge", "relax_all"]
 assert [state.stage for state in list_stage_states(node)] == ["sample", "nudge", "relax_all"]
 history = [record["stage"] for record in node.outputs.samples.batch.history]
 assert history.index("sample") < history.index("nudge") < history.index("relax_all"), history

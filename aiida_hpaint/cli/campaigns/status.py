@@ -229,11 +229,12 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.workflows.restore.progress import (
         count_stages,
         list_stage_states,
+        read_planned,
     )
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
     states = list_stage_states(node)
-    counts = count_stages(node, states)
+    counts = count_stages(read_planned(node), states)
     title = f"Node {node.pk}: {describe_state(node)}"
     table = Table("stage", "begun", "done", "chunks", title=title)
     for count in counts:

@@ -36,13 +36,14 @@ def read_restoration(node: ProcessNode) -> dict[str, Any]:
         count_stages,
         explain_separate_jobs,
         list_stage_states,
+        read_planned,
     )
     from aiida_hpaint.workflows.validate.results import count_dft_progress
 
-    states = list_stage_states(node)
+    planned, states = read_planned(node), list_stage_states(node)
     separate = [
         {"chunk": chunk, "stages": stages, "reason": reason}
-        for chunk, stages, reason in explain_separate_jobs(node, states)
+        for chunk, stages, reason in explain_separate_jobs(planned, states)
     ]
     problems = [
         {"stage": state.stage, "chunk": state.chunk, "reason": state.problem}
@@ -52,7 +53,7 @@ def read_restoration(node: ProcessNode) -> dict[str, Any]:
     dft = count_dft_progress(node)
     return {
         **_read_process(node),
-        "stages": [asdict(count) for count in count_stages(node, states)],
+        "stages": [asdict(count) for count in count_stages(planned, states)],
         "separate_jobs": separate,
         "problems": problems,
         "dft": None if dft is None else {"done": dft[0], "total": dft[1]},

@@ -207,11 +207,11 @@ def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
     from aiida_hpaint.cli.console import open_progress
     from aiida_hpaint.cli.session import describe_end
     from aiida_hpaint.data.structure_batch import read_structure
-    from aiida_hpaint.workflows.restore.progress import list_planned_stages
+    from aiida_hpaint.workflows.restore.progress import read_planned
 
     say(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
-    inputs = node.inputs.graph_inputs
-    total = 2 + len(list_planned_stages(node)) * len(list(inputs.chunks))
+    planned = read_planned(node)
+    total = 2 + (1 if planned.is_together else len(planned.stages)) * planned.chunks
     with open_progress() as show:
         while not node.is_terminated:
             stages = (n for n in node.called_descendants if type(n) is WorkChainNode)

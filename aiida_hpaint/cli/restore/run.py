@@ -229,29 +229,28 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     from aiida_hpaint.workflows.restore.job_counts import describe_separate
     from aiida_hpaint.workflows.restore.progress import (
         count_stages,
-        get_chunk_count,
-        list_planned_stages,
         list_stage_states,
+        read_planned,
     )
 
-    reported: set[int | None] = set()
-    has_dft = "validation" in node.inputs.graph_inputs.plan
+    reported: set[tuple[str, str]] = set()
+    planned = read_planned(node)
     with open_progress() as show:
-        for stage in list_planned_stages(node)[:1]:
-            show(find_stage(stage).title, 0, get_chunk_count(node))
+        for stage in planned.stages[:1]:
+            show(find_stage(stage).title, 0, planned.chunks)
         while True:
             # Before the states, so that the last look sees everything.
             began = time.monotonic()
             has_ended = node.is_terminated
             states = list_stage_states(node)
-            for count in count_stages(node, states):
+            for count in count_stages(planned, states):
                 if count.begun:
                     show(find_stage(count.stage).title, count.done, count.chunks)
-            if has_dft:
+            if planned.has_dft:
                 show_dft_progress(node, show)
             for state in states:
-                if state.is_over and state.node.pk not in reported:
-                    reported.add(state.node.pk)
+                if state.is_over and (state.stage, state.chunk) not in reported:
+                    reported.add((state.stage, state.chunk))
                     if problem := state.problem:
                         title = find_stage(state.stage).title
                         click.echo(f"{title}, {state.chunk}: {problem}", err=True)

@@ -28,6 +28,7 @@ from aiida_hpaint.workflows.engine.upstream_graphs import (
     tolerate_failed_parts,
     use_subgraph_task,
 )
+from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
 from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
 from aiida_hpaint.workflows.engine.verdict import declare_graph_codes, judge
 
@@ -164,6 +165,7 @@ class DurableSubGraphTask(SubGraphTask):
 
 use_subgraph_task(DurableGraph, DurableSubGraphTask)
 use_libyaml()
+use_fewer_queries()
 
 
 def durable_graph(outputs: Any) -> Callable[[Callable[..., Any]], Any]:

@@ -14,11 +14,13 @@ from aiida_hpaint.workflows.engine.job_failures import (
     reserve_walltime,
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
 from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
 
 __all__ = ["RetryingWorkChain"]
 
 use_libyaml()
+use_fewer_queries()
 
 
 class RetryingWorkChain(CrashSafeWorkChain):

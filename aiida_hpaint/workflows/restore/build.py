@@ -52,7 +52,6 @@ from aiida_hpaint.workflows.restore.overrides import (
     override_stages,
     split_restore_overrides,
 )
-from aiida_hpaint.workflows.validate.build import build_validation_plan
 
 __all__ = [
     "build_restore",
@@ -174,6 +173,8 @@ def make_restore_inputs(
     mark_one_job(plan, hosts.batch, settings, one_job)
     override_stages(plan, nested or {})
     if settings.validation is not None:
+        from aiida_hpaint.workflows.validate.build import build_validation_plan
+
         plan["validation"] = build_validation_plan(
             settings.validation,
             hosts.batch.numbers,

@@ -25,7 +25,7 @@ from aiida_hpaint.workflows.restore.build import (
     get_dft_value,
     make_stage_plan,
 )
-from aiida_hpaint.workflows.restore.graph import restore_from_peaks
+from aiida_hpaint.workflows.restore.graph_from_peaks import restore_from_peaks
 from aiida_hpaint.workflows.restore.host_nodes import Hosts, make_host_node
 from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
 from aiida_hpaint.workflows.restore_hydrogen.builder import load_hydrogen_settings

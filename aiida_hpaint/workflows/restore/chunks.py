@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from aiida.orm import (
@@ -19,14 +20,21 @@ from aiida_workgraph import dynamic, get_current_graph, namespace, task
 from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.ranking import pick_structures, rank_samples
-from aiida_hpaint.calculations.starting_points import begin_with_guesses
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.science.recipe import SAMPLE, STAGES
 from aiida_hpaint.workflows.restore.one_job import list_later_stages
 from aiida_hpaint.workflows.restore.relaxer import RelaxerWorkChain
 from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
-__all__ = ["RANKED", "STAGE", "STAGE_PLAN", "optional", "rank_chunks", "run_stages"]
+__all__ = [
+    "RANKED",
+    "STAGE",
+    "STAGE_PLAN",
+    "ChunkResults",
+    "optional",
+    "rank_chunks",
+    "run_stages",
+]
 
 
 def optional(kind: type) -> Any:
@@ -81,7 +89,29 @@ RANKED: dict[str, Any] = {
 """Types of the outputs of `rank_chunks`."""
 
 
-def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any, dict[str, Any]]:
+@dataclass(frozen=True)
+class ChunkResults:
+    """Sockets of the results of one chunk.
+
+    Attributes
+    ----------
+    structures
+        Samples after the last stage.
+    reports
+        Report of each stage.
+    sampled
+        Samples of the generator before any relaxation; None without sampling.
+    trajectory
+        Recording of the sampling; None without sampling.
+    """
+
+    structures: Any
+    reports: dict[str, Any]
+    sampled: Any = None
+    trajectory: Any = None
+
+
+def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> ChunkResults:
     """Add the stages of a plan for one chunk to the current graph.
 
     Parameters
@@ -92,33 +122,40 @@ def run_stages(plan: Mapping[str, Any], key: str, structures: Any) -> tuple[Any,
         Name of the chunk.
     structures
         Hosts of the chunk; if the plan has no sampling, with positions of their inserted sites.
-
-    Returns
-    -------
-    The structures after the last stage, and the tasks by stage.
     """
     graph = get_current_graph()
     if "guesses" in plan:
+        from aiida_hpaint.calculations.starting_points import begin_with_guesses
+
         begin = task(begin_with_guesses)(hosts=structures, settings=plan["guesses"])
         structures = begin.result
-    steps: dict[str, Any] = {}
     names = [stage.name for stage in STAGES if stage.name in plan]
-    for name in names:
+    reports: dict[str, Any] = {}
+    drawn: dict[str, Any] = {}
+    is_together = "together" in plan and bool(plan["together"].value)
+    for name in names[:1] if is_together else names:
         inputs = {"stage": Str(name), "structures": structures, **plan[name]}
-        if name == names[0] and "together" in plan and plan["together"].value:
+        if is_together:
             inputs["later"] = list_later_stages(plan, names[1:])
-        step = graph.add_task(StageWorkChain, name=f"{name}_{key}", **inputs)
-        steps[name], structures = step, step.outputs.structures
+        outputs = graph.add_task(StageWorkChain, name=f"{name}_{key}", **inputs).outputs
+        structures = outputs.structures
+        if is_together:
+            reports = {each: outputs.reports[each] for each in names}
+        else:
+            reports[name] = outputs.report
+        if name == SAMPLE:
+            sampled = outputs.stages[SAMPLE] if is_together else outputs.structures
+            drawn = {"sampled": sampled, "trajectory": outputs.trajectory}
     if "relaxer" in plan:
         step = graph.add_task(
             RelaxerWorkChain, name=f"relaxer_{key}", structures=structures, **plan["relaxer"]
         )
-        steps["relaxer"], structures = step, step.outputs.structures
-    return structures, steps
+        reports["relaxer"], structures = step.outputs.report, step.outputs.structures
+    return ChunkResults(structures, reports, **drawn)
 
 
 def rank_chunks(
-    plan: Mapping[str, Any], hosts: StructureBatchData, chunks: Mapping[str, tuple[Any, Any]]
+    plan: Mapping[str, Any], hosts: StructureBatchData, chunks: Mapping[str, ChunkResults]
 ) -> dict[str, Any]:
     """Add the ranking of all chunks to the current graph.
 
@@ -133,7 +170,7 @@ def rank_chunks(
         The outputs `samples`, `table`, `summary`, `structures` and `reports` of a restoration; see
         `RANKED`.
     """
-    samples = {key: structures for key, (structures, _) in chunks.items()}
+    samples = {key: chunk.structures for key, chunk in chunks.items()}
     finish = {"finish": plan["finish"]} if "finish" in plan else {}
     ranked = task(outputs=namespace(**_OF_RANKING))(rank_samples)(
         hosts=hosts, chunks=samples, **finish
@@ -144,8 +181,5 @@ def rank_chunks(
         "table": ranked.table,
         "summary": ranked.summary,
         "structures": task(pick_structures)(samples=ranked.samples) if picks else {},
-        "reports": {
-            key: {stage: step.outputs.report for stage, step in steps.items()}
-            for key, (_, steps) in chunks.items()
-        },
+        "reports": {key: chunk.reports for key, chunk in chunks.items()},
     }

@@ -1,14 +1,12 @@
-"""WorkGraphs that restore hosts: chunks -> stages of the recipe -> ranked structures."""
+"""The WorkGraph that restores hosts: chunks -> stages of the recipe -> ranked structures."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from aiida.orm import AbstractCode, Bool, Dict, SinglefileData, StructureData
-from aiida_workgraph import dynamic, get_current_graph, namespace, task
+from aiida.orm import AbstractCode, Dict, SinglefileData, StructureData
+from aiida_workgraph import dynamic, namespace, task
 
-from aiida_hpaint.calculations.starting_points import collect_starting_points
-from aiida_hpaint.calculations.validation import choose_structures
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.workflows.engine.durable import durable_graph
@@ -19,10 +17,8 @@ from aiida_hpaint.workflows.restore.chunks import (
     rank_chunks,
     run_stages,
 )
-from aiida_hpaint.workflows.restore.starting_points import StartingPointsWorkChain
-from aiida_hpaint.workflows.validate.graph import validate
 
-__all__ = ["RESTORE_PLAN", "restore", "restore_from_peaks"]
+__all__ = ["RESTORE_PLAN", "restore"]
 
 _VALIDATION = namespace(
     settings=optional(Dict),
@@ -38,7 +34,6 @@ _VALIDATED = namespace(
     structures=dynamic(StructureData),
     reports=dynamic(Dict),
 )
-_PEAK_SEARCH = namespace(settings=Dict, pw=AbstractCode, pp=AbstractCode, options=Dict)
 
 
 @durable_graph(
@@ -82,15 +77,13 @@ def restore(
         for.
     """
     results = {key: run_stages(plan, key, structures) for key, structures in chunks.items()}
-    sampling = {
-        key: steps["sample"].outputs for key, (_, steps) in results.items() if "sample" in steps
-    }
+    sampling = {key: chunk for key, chunk in results.items() if chunk.sampled is not None}
     is_recorded = "sample" in plan and plan["sample"]["settings"].get("record", 0)
     ranked = rank_chunks(plan, hosts, results)
     outputs = {
         **ranked,
         "trajectories": {key: of.trajectory for key, of in sampling.items() if is_recorded},
-        "unrelaxed": {key: of.structures for key, of in sampling.items()},
+        "unrelaxed": {key: of.sampled for key, of in sampling.items()},
     }
     if "validation" in plan:
         outputs["validation"] = add_validation(ranked["samples"], plan)
@@ -105,70 +98,12 @@ def add_validation(samples: Any, plan: dict[str, Any]) -> dict[str, Any]:
     mapping
         Outputs of `validate`.
     """
+    # Few restorations need pw.x, whose packages take a second to import.
+    from aiida_hpaint.calculations.validation import choose_structures
+    from aiida_hpaint.workflows.validate.graph import validate
+
     stage = dict(plan["validation"])
     choose = task(outputs=dynamic(StructureData))(choose_structures)
     chosen = choose(samples=samples, choice=stage.pop("choice"))
     found = validate(structures=chosen, plan=stage)
     return {name: found[name] for name in ("summary", "table", "structures", "reports")}
-
-
-@durable_graph(
-    outputs=namespace(
-        **RANKED,
-        starting_points=dynamic(StructureBatchData),
-        peak_search_reports=dynamic(Dict),
-    )
-)
-def restore_from_peaks(
-    hosts: StructureBatchData,
-    chunks: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    singles: Annotated[dict[str, Any], dynamic(StructureBatchData)],
-    peak_search: Annotated[dict[str, Any], _PEAK_SEARCH],
-    plan: Annotated[dict[str, Any], namespace(**STAGE_PLAN)],
-) -> dict[str, Any]:
-    """Place the sites to insert at maxima of the hosts' potentials, relax, and rank.
-
-    Parameters
-    ----------
-    hosts
-        All hosts with the sites to insert.
-    chunks
-        The same hosts, split by `split_hosts`.
-    singles
-        The same hosts one by one, in their order.
-    peak_search
-        `RestoreHydrogenSettings`, codes of pw.x and pp.x, and options of their jobs.
-    plan
-        As for `restore`. Without `sample` the starting points themselves are scored and relaxed;
-        with it a generator samples around them.
-
-    Returns
-    -------
-    mapping
-        `structures`, `samples`, `table`, `summary` and `reports`: as for `restore`;
-        `starting_points` of each chunk; `peak_search_reports`: the report of the
-        StartingPointsWorkChain of each host.
-    """
-    graph = get_current_graph()
-    search_reports: dict[str, Any] = {}
-    starting_points: dict[str, Any] = {}
-    results: dict[str, Any] = {}
-    alone = [singles[key] for key in sorted(singles)]
-    for key, chunk in chunks.items():
-        found: dict[str, Any] = {}
-        for index in chunk.batch.host_indices.tolist():
-            name = f"host_{index:05d}"
-            step = graph.add_task(
-                StartingPointsWorkChain, name=f"search_{name}", host=alone[index], **peak_search
-            )
-            found[name] = step.outputs.starting_points
-            search_reports[name] = step.outputs.report
-        collect = task(collect_starting_points)
-        to_refine = Bool("sample" in plan)
-        starting_points[key] = collect(to_refine=to_refine, starting_points=found).result
-        results[key] = run_stages(plan, key, starting_points[key])
-    return {
-        **rank_chunks(plan, hosts, results),
-        "starting_points": starting_points,
-        "peak_search_reports": search_reports,
-    }

@@ -12,6 +12,7 @@ from aiida_hpaint.workflows.restore.progress import (
     StageState,
     explain_separate_jobs,
     list_stage_states,
+    read_planned,
 )
 
 __all__ = ["count_jobs", "describe_process", "describe_separate", "describe_separate_jobs"]
@@ -36,13 +37,15 @@ def describe_process(restoration: ProcessNode, is_local: bool = True) -> Process
 
 def count_jobs(states: Sequence[StageState]) -> int:
     """Return the number of jobs that stages have submitted, those that failed included."""
-    reports = [one.node.outputs.report for one in states if "report" in one.node.outputs]
-    return sum(int(report["jobs"]) for report in reports)
+    return sum(int(one.report["jobs"]) for one in states if one.report is not None)
 
 
 def describe_separate_jobs(restoration: ProcessNode, states: Sequence[StageState]) -> list[str]:
     """Say which stages have jobs of their own although one job was possible or was begun."""
-    return [describe_separate(*case) for case in explain_separate_jobs(restoration, states)]
+    return [
+        describe_separate(*case)
+        for case in explain_separate_jobs(read_planned(restoration), states)
+    ]
 
 
 def describe_separate(chunk: str | None, stages: Sequence[str], reason: str) -> str:

@@ -1,7 +1,7 @@
 """One job for all stages of a chunk, where that is little work.
 
-The first stage of the chunk submits it. Each later stage looks whether the job that made its
-structures has run it too, with the same settings and models, and otherwise runs jobs of its own.
+The work chain of the first stage submits it and takes its results. A later stage that the job has
+not finished has a work chain and jobs of its own (`later_stages.py`).
 """
 
 from __future__ import annotations
@@ -9,27 +9,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from aiida.orm import Bool, CalcJobNode, Dict
+from aiida.orm import Bool, Dict, ProcessNode
 from aiida_workgraph import namespace
 from node_graph.socket_spec import SocketMeta
 
 from aiida_hpaint.calculations.jobs import AFTER, STOPPED
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.recipe import STAGES
+from aiida_hpaint.science.recipe import STAGES, find_stage
 from aiida_hpaint.science.settings import ONE_JOB_SITES, RestorationSettings
+from aiida_hpaint.science.stages import RelaxationInputs, SamplingInputs
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.status import SampleStatus
 
 __all__ = [
     "describe_outputs",
     "find_left_over",
     "find_result",
     "is_one_job",
+    "list_files",
     "list_later_stages",
     "mark_one_job",
+    "read_outputs",
 ]
 
-_LATER = "function_inputs__later"
 _FILES = frozenset({"model", "potential"})
 """Parts of the plan of a stage that are uploaded with its jobs."""
 
@@ -119,15 +122,23 @@ def describe_outputs(later: Sequence[Mapping[str, Any]], is_recorded: bool) -> A
     return namespace(**outputs)
 
 
+def read_outputs(process: ProcessNode) -> dict[str, Any]:
+    """Return the outputs of a process by one query; each use of `process.outputs` takes one."""
+    return {link.link_label: link.node for link in process.base.links.get_outgoing().all()}
+
+
 def find_left_over(
-    job: CalcJobNode, later: Sequence[Mapping[str, Any]], problem: str | None
+    pk: int | None,
+    outputs: Mapping[str, Any],
+    later: Sequence[Mapping[str, Any]],
+    problem: str | None,
 ) -> dict[str, Any] | None:
     """Return which stages a job has left to jobs of their own, and why; None if it has left none.
 
     Parameters
     ----------
-    job
-        First job of a chunk.
+    pk, outputs
+        PK of the first job of a chunk, and its outputs from `read_outputs`.
     later
         Stages that it was to run after its own.
     problem
@@ -135,37 +146,37 @@ def find_left_over(
     """
     stages = [step["stage"] for step in later]
     if problem is not None:
-        return {"stages": stages, "reason": f"job {job.pk}: {problem}"}
-    if STOPPED not in job.outputs:
+        return {"stages": stages, "reason": f"job {pk}: {problem}"}
+    if STOPPED not in outputs:
         return None
-    left = [name for name in stages if f"{AFTER}{name}" not in job.outputs]
-    return {"stages": left, "reason": f"job {job.pk}: {job.outputs[STOPPED].value}"}
+    left = [name for name in stages if _is_left(outputs, name)]
+    return {"stages": left, "reason": f"job {pk}: {outputs[STOPPED].value}"}
 
 
-def find_result(
-    structures: StructureBatchData, stage: str, settings: Dict, identity: Dict
-) -> StructureBatchData | None:
-    """Return the result of a stage that the job which made its structures has run, too.
+def _is_left(outputs: Mapping[str, Any], stage: str) -> bool:
+    found = find_result(outputs, stage)
+    if found is None:
+        return True
+    return bool(found.base.attributes.get("statuses", {}).get(SampleStatus.UNFINISHED.value))
+
+
+def find_result(outputs: Mapping[str, Any], stage: str) -> StructureBatchData | None:
+    """Return the samples after a later stage that a job has run, too; None if it has not.
 
     Parameters
     ----------
-    structures, stage, settings, identity
-        Inputs of the work chain of the stage.
+    outputs
+        Outputs of the job, from `read_outputs`.
+    stage
+        Name of the stage.
     """
-    job = structures.creator
-    if not isinstance(job, CalcJobNode):
-        return None
-    given: Any = job.base.links.get_incoming(link_label_filter=_LATER).all_nodes()
-    if not given:
-        return None
-    wanted = {"stage": stage, "settings": settings.get_dict(), "identity": identity.get_dict()}
-    before = "structures"
-    for step in given[0]["stages"]:
-        name = f"{AFTER}{step['stage']}"
-        if step == wanted and name in job.outputs and job.outputs[before].uuid == structures.uuid:
-            found: Any = job.outputs[name]
-            return found if isinstance(found, StructureBatchData) else None
-        before = name
-        if before not in job.outputs:
-            return None
-    return None
+    found = outputs.get(f"{AFTER}{stage}")
+    return found if isinstance(found, StructureBatchData) else None
+
+
+def list_files(stage: str) -> tuple[str, ...]:
+    """Return which inputs of a chunk the jobs of a stage upload: weights that the stage uses."""
+    inputs = find_stage(stage).inputs
+    if issubclass(inputs, SamplingInputs):
+        return ("model",)
+    return ("potential",) if issubclass(inputs, RelaxationInputs) else ("model", "potential")

@@ -9,7 +9,6 @@ from aiida.orm import Data, Dict, Int
 
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.science.recipe import STAGES
-from aiida_hpaint.workflows.dft.inputs import split_overrides
 from aiida_hpaint.workflows.engine.handlers import check_handler_overrides
 
 __all__ = ["LIMITS", "get_pw_overrides", "override_stages", "split_restore_overrides"]
@@ -45,6 +44,8 @@ def split_restore_overrides(
     if problem := check_handler_overrides(Dict(nested.get(_HANDLERS, {})), None):
         raise ValueError(f"{_HANDLERS}: {problem}")
     if isinstance(given.get(_VALIDATION), Mapping):
+        from aiida_hpaint.workflows.dft.inputs import split_overrides  # the packages of pw.x
+
         given[_VALIDATION], pw = split_overrides(given[_VALIDATION])
         if pw:
             nested[_VALIDATION] = pw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +18,18 @@ from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 
 __all__ = [
+    "Planned",
     "StageCount",
     "StageState",
     "count_stages",
     "explain_separate_jobs",
     "find_paused_jobs",
     "find_restorations",
-    "get_chunk_count",
     "get_hosts",
     "get_samples",
     "get_samples_in_host",
-    "list_planned_stages",
     "list_stage_states",
+    "read_planned",
 ]
 
 
@@ -42,45 +42,85 @@ class StageState:
     stage, chunk
         Names of stage and chunk in the labels of the processes.
     node
-        Process of the stage.
+        Process of the stage; that of the first stage if its job has run this one, too.
+    report, structures
+        What the stage has returned; None as long as it has not.
+    planned
+        Later stages that the job of this one is to run too.
     """
 
     stage: str
     chunk: str
     node: WorkflowNode
+    report: Mapping[str, Any] | None = None
+    structures: StructureBatchData | None = None
+    planned: Sequence[str] = ()
 
     @property
     def is_over(self) -> bool:
-        """Whether the process has terminated."""
-        return bool(self.node.is_terminated)
+        """Whether the stage has ended."""
+        return self.report is not None or bool(self.node.is_terminated)
 
     @property
     def problem(self) -> str | None:
         """Reason why the stage has no complete result; None if it has, or still runs."""
         if not self.is_over:
             return None
-        if "report" not in self.node.outputs:
+        if self.report is None:
             return f"process {self.node.pk}: {self.node.exception or self.node.process_state}"
-        report = self.node.outputs.report
-        fine = report["status"] in ("finished", "nothing to do")
-        return None if fine else str(report["message"])
+        fine = self.report["status"] in ("finished", "nothing to do")
+        return None if fine else str(self.report["message"])
 
     @property
     def left_over(self) -> dict[str, Any] | None:
         """`stages` that a job for all has left to others, and the `reason`; None: none."""
-        if not self.is_over or "report" not in self.node.outputs:
-            return None
-        found: dict[str, Any] | None = self.node.outputs.report.get("left_over", None)
+        found: dict[str, Any] | None = (self.report or {}).get("left_over")
         return found
 
     @property
     def later(self) -> list[str]:
         """Stages that the job of this one is to run too, or has run."""
-        if "later" not in self.node.inputs:
-            return []
         left = (self.left_over or {}).get("stages", ())
-        names = [step["stage"] for step in self.node.inputs.later["stages"]]
-        return [name for name in names if name not in left]
+        return [name for name in self.planned if name not in left]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a restoration is to do.
+
+    Attributes
+    ----------
+    stages
+        Names of the stages of each chunk, in order.
+    chunks
+        Number of chunks.
+    is_together
+        Whether one job of a chunk runs all stages, as far as it gets; None: it was not asked.
+    reason
+        Why it does not.
+    has_dft
+        Whether structures are validated with DFT afterwards.
+    """
+
+    stages: list[str]
+    chunks: int
+    is_together: bool | None
+    reason: str
+    has_dft: bool
+
+
+def read_planned(restoration: ProcessNode) -> Planned:
+    """Return what a restoration is to do, which never changes."""
+    inputs = restoration.inputs.graph_inputs
+    plan = inputs.plan
+    together = plan.together if "together" in plan else None
+    return Planned(
+        stages=[stage.name for stage in STAGES if stage.name in plan],
+        chunks=len(list(inputs.chunks)),
+        is_together=None if together is None else bool(together.value),
+        reason="" if together is None else together.description,
+        has_dft="validation" in plan,
+    )
 
 
 @dataclass(frozen=True)
@@ -104,32 +144,30 @@ class StageCount:
     together: int
 
 
-def count_stages(restoration: ProcessNode, states: Sequence[StageState]) -> list[StageCount]:
+def count_stages(planned: Planned, states: Sequence[StageState]) -> list[StageCount]:
     """Count the chunks of each planned stage; restarts count once.
 
     Parameters
     ----------
-    restoration
-        A restoration.
+    planned
+        What a restoration is to do.
     states
         Its `list_stage_states`.
     """
-    chunks = get_chunk_count(restoration)
-    plan = restoration.inputs.graph_inputs.plan
-    is_one_job = "together" in plan and bool(plan.together.value)
-    together = {(one.chunk, name) for one in states if is_one_job for name in one.later}
+    together = {(one.chunk, name) for one in states if planned.is_together for name in one.later}
     counts = []
-    for stage in list_planned_stages(restoration):
+    for stage in planned.stages:
         own = {one.chunk for one in states if one.stage == stage}
         done = {one.chunk for one in states if one.stage == stage and one.is_over}
         within = {chunk for chunk, name in together if name == stage}
         begun = len(own | within)
-        counts.append(StageCount(stage, begun, len(done), max(chunks, begun), len(within)))
+        chunks = max(planned.chunks, begun)
+        counts.append(StageCount(stage, begun, len(done), chunks, len(within)))
     return counts
 
 
 def explain_separate_jobs(
-    restoration: ProcessNode, states: Sequence[StageState]
+    planned: Planned, states: Sequence[StageState]
 ) -> list[tuple[str | None, list[str], str]]:
     """Return where stages have jobs of their own although one job was possible or was begun.
 
@@ -138,9 +176,8 @@ def explain_separate_jobs(
     Chunk (None: all of them), names of the stages, and reason, of each case.
     """
     cases: list[tuple[str | None, list[str], str]] = []
-    plan = restoration.inputs.graph_inputs.plan
-    if "together" in plan and not plan.together.value:
-        cases.append((None, list_planned_stages(restoration), plan.together.description))
+    if planned.is_together is False:
+        cases.append((None, planned.stages, planned.reason))
     for one in states:
         if left := one.left_over:
             cases.append((one.chunk, left["stages"], left["reason"]))
@@ -179,17 +216,6 @@ def list_stage_states(restoration: ProcessNode) -> list[StageState]:
     return [state for label, node in found.items() for state in _state(label, node)]
 
 
-def get_chunk_count(restoration: ProcessNode) -> int:
-    """Return the number of chunks of a restoration."""
-    return len(list(restoration.inputs.graph_inputs.chunks))
-
-
-def list_planned_stages(restoration: ProcessNode) -> list[str]:
-    """Return the names of the stages of each chunk, in order."""
-    plan = restoration.inputs.graph_inputs.plan
-    return [stage.name for stage in STAGES if stage.name in plan]
-
-
 def find_paused_jobs(restoration: ProcessNode) -> list[CalcJobNode]:
     """Return jobs that AiiDA has paused, as it does when a computer cannot be reached."""
     query = QueryBuilder().append(CalcJobNode, filters={"attributes.paused": True})
@@ -215,9 +241,9 @@ def get_samples(restoration: ProcessNode) -> StructureBatch | None:
         found: StructureBatch = restoration.outputs.samples.batch
         return found
     latest = {
-        state.chunk: state.node.outputs.structures.batch
+        state.chunk: state.structures.batch
         for state in list_stage_states(restoration)
-        if state.is_over and "structures" in state.node.outputs
+        if state.structures is not None
     }
     if not latest:
         return None
@@ -241,9 +267,9 @@ def get_samples_in_host(restoration: ProcessNode) -> StructureBatch | None:
     None if that stage has not ended.
     """
     found = [
-        state.node.outputs.structures.batch
+        state.structures.batch
         for state in list_stage_states(restoration)
-        if state.stage == FIXED_HOST and state.is_over and "structures" in state.node.outputs
+        if state.stage == FIXED_HOST and state.structures is not None
     ]
     if not found:
         return None
@@ -251,6 +277,32 @@ def get_samples_in_host(restoration: ProcessNode) -> StructureBatch | None:
 
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
-    for stage in STAGES:
-        if label.startswith(f"{stage.name}_chunk_"):
-            yield StageState(stage.name, label.removeprefix(f"{stage.name}_"), node)
+    """Yield the states of the stages that a process in a restoration has begun."""
+    stage, found, key = label.partition("_chunk_")
+    if not found or stage not in (one.name for one in STAGES):
+        return
+    links = node.base.links.get_outgoing().all()
+    linked = {link.link_label: link.node for link in links}
+    planned = _read_later(node)
+    for name in (stage, *planned):
+        within = (linked.get(f"reports__{name}"), linked.get(f"stages__{name}"))
+        own = (linked.get("report"), linked.get("structures"))
+        report, structures = within if planned else own
+        begun = node if name == stage or report is not None else linked.get(name)
+        if begun is not None:
+            yield StageState(
+                name,
+                f"chunk_{key}",
+                begun,
+                None if report is None else report.get_dict(),
+                structures,
+                planned if name == stage else (),
+            )
+
+
+def _read_later(node: WorkflowNode) -> list[str]:
+    """Return the names of the stages that the job of a process is to run besides its own."""
+    if " to " not in (node.process_label or ""):  # the label of all others
+        return []
+    later: Any = node.base.links.get_incoming(link_label_filter="later").one().node
+    return [step["stage"] for step in later["stages"]]

@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
+from aiida.engine import ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import (
     AbstractCode,
     CalcJobNode,
     Dict,
-    FolderData,
     Int,
     List,
-    SinglefileData,
     Str,
 )
 from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
@@ -25,7 +23,6 @@ from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
 from aiida_hpaint.calculations.jobs import run_phases_job, run_stage_job, run_stages_job
 from aiida_hpaint.calculations.split_and_join import join_parts, take_hosts
-from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.data.trajectory import DiffusionTrajectoryData
 from aiida_hpaint.science.protocols import load_protocol
@@ -39,9 +36,8 @@ from aiida_hpaint.workflows.engine.handlers import (
 )
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
-from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
-from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
-from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over, find_result
+from aiida_hpaint.workflows.restore.later_stages import LaterStages, count_status
+from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over, read_outputs
 from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
 
 __all__ = ["StageWorkChain"]
@@ -50,7 +46,7 @@ _OTHER_JOBS: dict[str, Callable[..., Any]] = {"phases": run_phases_job}
 """Jobs that are not stages of the recipe, by name; their structures do not belong to hosts."""
 
 
-class StageWorkChain(RetryingWorkChain):
+class StageWorkChain(LaterStages):
     """Run one stage for one chunk as a PythonJob, and again if it is unfinished or fails.
 
     It returns samples and a `report` even if its jobs fail: their samples have the status `failed`,
@@ -58,8 +54,8 @@ class StageWorkChain(RetryingWorkChain):
     the others. If jobs keep failing, SplitWorkChain finds the hosts that are the cause, so that the
     others succeed. A job that a user kills is not submitted again.
 
-    The first job may go on with `later` stages, whose work chains then take its results. The key
-    `left_over` of the report has the `stages` that it did not run, and the `reason`.
+    The first job may go on with `later` stages. Those that it did not finish follow in work chains
+    of their own; the key `left_over` of the report names these `stages`, and the `reason`.
     """
 
     has_results_if_failed = True
@@ -72,11 +68,6 @@ class StageWorkChain(RetryingWorkChain):
         spec.input("structures", valid_type=StructureBatchData, help="hosts or samples")
         spec.input("settings", valid_type=Dict, help="settings of the stage")
         spec.input("identity", valid_type=Dict, help="package version, model and its sha256")
-        spec.input("later", valid_type=Dict, required=False, help="stages that the first job adds")
-        spec.input("model", valid_type=FolderData, required=False, help="uploaded as `model/`")
-        spec.input(
-            "potential", valid_type=SinglefileData, required=False, help="uploaded by its file name"
-        )
         spec.input(
             "handler_overrides",
             valid_type=Dict,
@@ -94,16 +85,15 @@ class StageWorkChain(RetryingWorkChain):
             default=False,
             help="whether the structures are a part of a split chunk",
         )
-        spec.output("structures", valid_type=StructureBatchData)
         spec.output("trajectory", valid_type=DiffusionTrajectoryData, required=False)
-        spec.output("report", valid_type=Dict, help="status, jobs, failures, message")
-        declare_part_codes(spec)
         # aiida-core types the outline for WorkChain itself, not for its subclasses.
         here: Any = cls
         spec.outline(
             here.start,
             while_(here.has_work)(here.run_job, here.inspect_job),
             if_(here.may_be_split)(here.split),
+            here.conclude,
+            while_(here.has_later_stage)(here.run_later_stage, here.take_later_stage),
             here.finish,
         )
 
@@ -154,7 +144,9 @@ class StageWorkChain(RetryingWorkChain):
         return builder
 
     def _build_process_label(self) -> str:
-        return f"Stage<{self.inputs.stage.value}>"
+        later = self.inputs.later["stages"] if "later" in self.inputs else []
+        last = f" to {later[-1]['stage']}" if later else ""
+        return f"Stage<{self.inputs.stage.value}{last}>"
 
     def start(self) -> None:
         """Initialise the context."""
@@ -163,12 +155,10 @@ class StageWorkChain(RetryingWorkChain):
             self.report("its graph is not durable: load and submit it as a DurableGraph")
         self.ctx.current = self.inputs.structures
         self.ctx.sampled = []
-        self.ctx.within = None
+        self.ctx.verdict = None
         self.ctx.left_over = None
         self.ctx.trajectory = None
         self.ctx.status = "running" if self._has_active_samples() else "nothing to do"
-        if self.ctx.status == "running":
-            self._take_result_of_last_job()
 
     def run_job(self) -> None:
         """Submit a job, which continues where the last one stopped."""
@@ -199,22 +189,24 @@ class StageWorkChain(RetryingWorkChain):
     def inspect_job(self) -> None:
         """Take the results of the job, and decide whether another one follows."""
         job = self.ctx.job
-        problem = self._problem(job)
+        outputs = read_outputs(job)
+        found = outputs.get("structures")
+        problem = describe_failure(job) or self._find_fault(found)
         if later := self._list_later():
-            self.ctx.left_over = find_left_over(job, later, problem)
+            self.ctx.left_over = find_left_over(job.pk, outputs, later, problem)
         if problem is not None:
             self._count_failure(job, problem)
             if not is_enabled(self.inputs, RETRY):
                 self.ctx.status = "failed"
-        else:
-            self._check_consistency(job, job.outputs.structures)
+        elif found is not None:
+            self._check_consistency(job, found)
             take = self._take_sampled if self._samples_hosts() else self._take_relaxed
-            idle = take(job.outputs.structures)
+            idle = take(found)
             if idle is None:
                 self._count_success()
             else:
                 self._count_idle(idle)
-            self.ctx.trajectory = job.outputs.trajectory if "trajectory" in job.outputs else None
+            self.ctx.trajectory = outputs.get("trajectory")
         if self.ctx.status == "running" and self.ctx.jobs >= self.inputs.max_jobs.value:
             self.ctx.status = "unfinished"
             self.ctx.message = f"some samples are unfinished after {self.ctx.jobs} jobs"
@@ -243,43 +235,23 @@ class StageWorkChain(RetryingWorkChain):
         inputs |= {"structures": self.ctx.current, "metadata": {"call_link_label": "split"}}
         return ToContext(parts=self.submit(SplitWorkChain, **inputs))
 
-    def finish(self) -> ExitCode | None:
-        """Attach the outputs, and return an exit code if samples are missing."""
+    def conclude(self) -> None:
+        """Conclude this stage, and take the results of later ones from its job."""
         last = self._get_last_part()
         parts = [*self.ctx.sampled, *([] if last is None else [last])]
         named = {f"part_{i:05d}": part for i, part in enumerate(parts)}
         structures = parts[0] if len(parts) == 1 else join_parts(self.inputs.structures, **named)
         details = {name: self.ctx[name] for name in ("status", "jobs", "failures", "message")}
-        self.out("structures", structures)
         if self.ctx.trajectory is not None:
             self.out("trajectory", self.ctx.trajectory)
-        if self.ctx.within is not None:
-            details["within"] = self.ctx.within
-        if self.ctx.left_over is not None and _count_status(structures, *ACTIVE):
+        if self.ctx.left_over is not None and count_status(structures, *ACTIVE):
             details["left_over"] = self.ctx.left_over
             names, reason = ", ".join(self.ctx.left_over["stages"]), self.ctx.left_over["reason"]
             self.report(f"jobs of their own for {names}: {reason}")
-        stage = self.inputs.stage.value
-        report = label_node(
-            Dict({"stage": stage, **details}), f"report of {stage}", details["message"]
-        )
-        self.out("report", report.store())
-        status = "killed" if self.ctx.killed else self.ctx.status
-        code: ExitCode | None = find_part_code(self.exit_codes, status, self.ctx.message)
-        return code
-
-    def _take_result_of_last_job(self) -> None:
-        """Take the result of the job that made the structures, if it has run this stage, too."""
-        inputs = self.inputs
-        found = find_result(inputs.structures, inputs.stage.value, inputs.settings, inputs.identity)
-        if found is None:
-            return
-        job = found.creator
-        self._check_consistency(job, found)
-        self.ctx.current, self.ctx.within = found, job.uuid
-        left = _count_status(found, SampleStatus.UNFINISHED)
-        self.ctx.status = "running" if left else "finished"
-        self.report(f"job {job.pk} has run this stage, too; {left} samples are left")
+        if self.ctx.killed:
+            self.ctx.verdict = ["killed", self.ctx.message]
+        self._conclude(self.inputs.stage.value, structures, details)
+        self._take_results_of(self.ctx.job if self.ctx.jobs == 1 and "job" in self.ctx else None)
 
     def _check_consistency(self, job: CalcJobNode, found: StructureBatchData) -> None:
         """Take a job out of the cache if it had other models or versions than this Python."""
@@ -322,11 +294,11 @@ class StageWorkChain(RetryingWorkChain):
         return int(self.inputs.settings["samples"]) if self._samples_hosts() else 0
 
     def _has_active_samples(self) -> bool:
-        return self._samples_hosts() or _count_status(self.ctx.current, *ACTIVE) > 0
+        return self._samples_hosts() or count_status(self.ctx.current, *ACTIVE) > 0
 
     def _take_relaxed(self, structures: StructureBatchData) -> str | None:
         """Continue from relaxed samples; return a message if they made no progress."""
-        left = _count_status(structures, SampleStatus.UNFINISHED)
+        left = count_status(structures, SampleStatus.UNFINISHED)
         idle = left and _count_evaluations(structures) == _count_evaluations(self.ctx.current)
         self.ctx.current = structures
         self.ctx.status = "running" if left else "finished"
@@ -353,11 +325,8 @@ class StageWorkChain(RetryingWorkChain):
         if self.ctx.in_a_row >= self.inputs.max_failures.value:
             self.ctx.status, self.ctx.message = "unfinished", message
 
-    def _problem(self, job: CalcJobNode) -> str | None:
-        """Return in a few words why the job has no usable results; None if it has."""
-        if problem := describe_failure(job):
-            return problem
-        found = job.outputs.structures if "structures" in job.outputs else None
+    def _find_fault(self, found: Any) -> str | None:
+        """Return in a few words why what a job has returned is of no use; None if it is."""
         if not isinstance(found, StructureBatchData):
             return f"it returned {type(found).__name__} instead of a StructureBatch"
         expected = self._count_expected(found)
@@ -378,11 +347,6 @@ class StageWorkChain(RetryingWorkChain):
             return True
         symmetry = self.inputs.settings.get("symmetry", None) or {}
         return bool(symmetry.get("symmetrised") or symmetry.get("wyckoff"))
-
-
-def _count_status(node: StructureBatchData, *statuses: SampleStatus) -> int:
-    found = node.base.attributes.get("statuses", {})
-    return sum(found.get(str(status), 0) for status in statuses)
 
 
 def _count_evaluations(node: StructureBatchData) -> int:

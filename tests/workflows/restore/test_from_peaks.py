@@ -52,9 +52,9 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
 ) -> None:
     from aiida_hpaint.workflows.restore.build_from_peaks import build_restore_from_peaks
     from aiida_hpaint.workflows.restore.progress import (
-        get_chunk_count,
         get_samples,
         list_stage_states,
+        read_planned,
     )
 
     hosts = concatenate([broken, lithium])
@@ -87,7 +87,7 @@ def test_lithium_hydride_comes_back_and_a_host_without_potential_is_reported(
     assert structure.get_formula() == "HLi"
     assert list(node.outputs.reports.chunk_0000) == ["relax_inserted", "relax_all"]
     assert get_samples(node).equals(samples)
-    assert get_chunk_count(node) == 1
+    assert read_planned(node).chunks == 1
     assert [state.stage for state in list_stage_states(node)] == ["relax_inserted", "relax_all"]
 
 

@@ -139,13 +139,16 @@ def labels(node: Any) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "moment",
-    ["sample_chunk_0000", pytest.param("relax_inserted_chunk_0001", marks=pytest.mark.long)],
+    ("moment", "one_job"),
+    [
+        ("sample_chunk_0000", True),
+        pytest.param("relax_inserted_chunk_0001", False, marks=pytest.mark.long),
+    ],
 )
 def test_kill_9_of_the_worker_when_a_task_has_just_begun(
-    two_hosts: StructureBatch, daemon: Any, moment: str
+    two_hosts: StructureBatch, daemon: Any, moment: str, one_job: bool
 ) -> None:
-    node = submit(two_hosts, chunk_sites=5)
+    node = submit(two_hosts, chunk_sites=5, one_job=one_job)
     until(lambda: moment in labels(node), moment, TIMEOUT)
     kill_worker(daemon)
     finished(node, TIMEOUT)
@@ -158,7 +161,7 @@ def test_kill_9_of_the_daemon_loses_nothing(two_hosts: StructureBatch, daemon: A
     from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.workflows.engine.upstream import is_daemon_alive
 
-    node = submit(two_hosts, chunk_sites=5)
+    node = submit(two_hosts, chunk_sites=5, one_job=False)
     until(lambda: "relax_inserted_chunk_0000" in labels(node), "relaxation", TIMEOUT)
     for pid in (daemon.get_daemon_pid(), *daemon_children(daemon)):
         os.kill(pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""When all stages run in one job, and which stages take its results."""
+"""When all stages run in one job, and what is taken from its results."""
 
 from __future__ import annotations
 
@@ -79,45 +79,48 @@ def made_by_one_job(structures: StructureBatch, later: list[dict[str, Any]]) -> 
     return outputs
 
 
-def test_a_stage_takes_only_what_was_made_for_it(samples: StructureBatch) -> None:
-    from aiida.orm import Dict
+def test_a_stage_takes_what_a_job_has_made_for_it(samples: StructureBatch) -> None:
+    from aiida_hpaint.workflows.restore.one_job import find_result, read_outputs
 
-    from aiida_hpaint.workflows.restore.one_job import find_result
-
-    later = [
-        {"stage": name, "settings": {"of": name}, "identity": {"version": "1"}}
-        for name in ("score", "relax_all")
-    ]
+    later = [{"stage": name, "settings": {}, "identity": {}} for name in ("score", "relax_all")]
     found = made_by_one_job(samples, later)
-    settings, identity = Dict({"of": "score"}), Dict({"version": "1"})
-    score = find_result(found["structures"], "score", settings, identity)
+    outputs = read_outputs(found["structures"].creator)
+    score = find_result(outputs, "score")
     assert score is not None
     assert score.uuid == found["after_score"].uuid
-    for wrong in (
-        (found["after_score"], "score", settings, identity),
-        (found["structures"], "relax_all", settings, identity),
-        (found["structures"], "score", Dict({"of": "another"}), identity),
-        (found["structures"], "score", settings, Dict({"version": "2"})),
-        (found["after_score"], "relax_all", Dict({"of": "relax_all"}), identity),
-        (type(found["structures"])(samples).store(), "score", settings, identity),
-    ):
-        assert find_result(*wrong) is None
+    assert find_result(outputs, "relax_all") is None
+
+
+def test_stages_upload_the_weights_that_they_use() -> None:
+    from aiida_hpaint.science.recipe import STAGES
+    from aiida_hpaint.workflows.restore.one_job import list_files
+
+    files = {stage.name: list_files(stage.name) for stage in STAGES}
+    assert files["sample"] == ("model",)
+    assert files["score"] == files["relax_all"] == ("potential",)
+    assert files["search"] == ("model", "potential")
 
 
 def test_a_job_says_what_it_has_left_over(samples: StructureBatch) -> None:
     from aiida.orm import Str
 
+    from aiida_hpaint.data.structure_batch import StructureBatchData
     from aiida_hpaint.workflows.restore.one_job import find_left_over
 
     names = ["score", "relax_all"]
     later = [{"stage": name} for name in names]
-    job: Any = SimpleNamespace(pk=7, outputs={"structures": None, "after_score": None})
-    assert find_left_over(job, later, None) is None
-    job.outputs["stopped"] = Str("its walltime ended")
+    done = StructureBatchData(samples)
+    outputs: dict[str, Any] = {"structures": None, "after_score": done}
+    assert find_left_over(7, outputs, later, None) is None
+    outputs["stopped"] = Str("its walltime ended")
     left = {"stages": ["relax_all"], "reason": "job 7: its walltime ended"}
-    assert find_left_over(job, later, None) == left
+    assert find_left_over(7, outputs, later, None) == left
+    # Its own jobs go on with what is unfinished.
+    begun = samples.with_scalars(status=["unfinished"] * len(samples))
+    outputs["after_score"] = StructureBatchData(begun)
+    assert find_left_over(7, outputs, later, None) == {**left, "stages": names}
     died = {"stages": names, "reason": "job 7: it was killed"}
-    assert find_left_over(job, later, "it was killed") == died
+    assert find_left_over(7, outputs, later, "it was killed") == died
 
 
 @pytest.mark.parametrize(

@@ -27,19 +27,16 @@ def state(
 ) -> Any:
     from aiida_hpaint.workflows.restore.progress import StageState
 
-    inputs = {"later": {"stages": [{"stage": name} for name in STAGES[1:]]}} if later else {}
-    outputs = {"report": {"status": "finished", **report}} if is_over else {}
-    node: Any = SimpleNamespace(
-        pk=1, is_terminated=is_over, inputs=AttributeDict(inputs), outputs=AttributeDict()
-    )
-    node.outputs.update(outputs)
-    return StageState(stage, f"chunk_{chunk:04d}", node)
+    node: Any = SimpleNamespace(pk=1, is_terminated=is_over)
+    found = {"status": "finished", **report} if is_over else None
+    planned = STAGES[1:] if later else []
+    return StageState(stage, f"chunk_{chunk:04d}", node, found, planned=planned)
 
 
 def count(node: Any, states: list[Any]) -> list[tuple[int, ...]]:
-    from aiida_hpaint.workflows.restore.progress import count_stages
+    from aiida_hpaint.workflows.restore.progress import count_stages, read_planned
 
-    counts = count_stages(node, states)
+    counts = count_stages(read_planned(node), states)
     assert [one.stage for one in counts] == STAGES
     return [(one.begun, one.done, one.chunks, one.together) for one in counts]
 
@@ -63,11 +60,13 @@ def test_all_stages_of_one_job_begin_with_it() -> None:
 
 
 def test_what_a_job_for_all_has_left_over_is_no_part_of_it() -> None:
-    from aiida_hpaint.workflows.restore.progress import explain_separate_jobs
+    from aiida_hpaint.workflows.restore.progress import explain_separate_jobs, read_planned
 
     node, states = restoration(True), [state("sample", later=True, left_over=LEFT)]
     assert count(node, states) == [(1, 1, 1, 0), (1, 0, 1, 1), (0, 0, 1, 0)]
-    assert explain_separate_jobs(node, states) == [("chunk_0000", ["relax_all"], LEFT["reason"])]
+    assert explain_separate_jobs(read_planned(node), states) == [
+        ("chunk_0000", ["relax_all"], LEFT["reason"])
+    ]
 
 
 def test_a_report_says_how_many_jobs_there_were_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
