@@ -25,9 +25,6 @@ from aiida_hpaint.workflows.engine.upstream import (
 DAEMON_TIMEOUT = 60
 """Seconds that the daemon may take to start or stop, which a busy machine needs."""
 
-SAME_START = 20
-"""Seconds within which broker and workers of one start begin."""
-
 KILL_TIMEOUT = 5
 """Seconds that a killed process may take to disappear."""
 
@@ -86,7 +83,8 @@ def has_deaf_workers(client: DaemonClient) -> bool:
     """Return whether a worker is older than the broker, as after a crash of the latter.
 
     Workers do not subscribe to a new broker of ZeroMQ: they get no more processes, while those
-    that they still run are given to others, too.
+    that they still run are given to others, too. A supervisor starts the broker first, so that a
+    younger one is its successor, however soon the first one died.
     """
     begun: dict[str, list[float]] = {"broker": [], "worker": []}
     with suppress(psutil.Error):
@@ -98,7 +96,7 @@ def has_deaf_workers(client: DaemonClient) -> bool:
                     if "daemon" in words and role in words:
                         times.append(process.create_time())
     latest = max(begun["broker"], default=0.0)
-    return any(latest - one > SAME_START for one in begun["worker"])
+    return any(latest > one for one in begun["worker"])
 
 
 def stop_orphans(profile: str, timeout: float) -> list[int]:

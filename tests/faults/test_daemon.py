@@ -70,12 +70,9 @@ def find_broker(daemon: Any) -> list[psutil.Process]:
     return [one for one in children if is_alive(one) and "broker" in one.cmdline()]
 
 
-def test_workers_that_outlive_their_broker_are_replaced(
-    host: StructureBatch, daemon: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_outlive_their_broker_are_replaced(host: StructureBatch, daemon: Any) -> None:
     from aiida_hpaint.cli.daemon import ensure_daemon, has_deaf_workers
 
-    monkeypatch.setattr("aiida_hpaint.cli.daemon.SAME_START", 0)
     assert not has_deaf_workers(daemon)
     node = submit_stage(host)
     until(lambda: node.called, "job", TIMEOUT)

@@ -224,6 +224,7 @@ def _show_stages(node: ProcessNode) -> None:
     from aiida_hpaint.campaigns.active_jobs import find_active_jobs
     from aiida_hpaint.cli.campaigns.results import describe_state
     from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.restore.run import describe_expected_duration
     from aiida_hpaint.science.recipe import find_stage
     from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
     from aiida_hpaint.workflows.restore.progress import (
@@ -244,6 +245,8 @@ def _show_stages(node: ProcessNode) -> None:
     if together := [find_stage(count.stage).title for count in counts if count.together]:
         first = find_stage(counts[0].stage).title
         click.echo(f"In one job with {first}: {', '.join(together)}.")
+    if not node.is_terminated and (duration := describe_expected_duration(node)):
+        click.echo(duration)
     for line in describe_separate_jobs(node, states):
         click.echo(line)
     for state in states:

@@ -207,6 +207,8 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     from aiida_hpaint.workflows.restore.progress import get_samples
 
     say(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
+    if duration := describe_expected_duration(node):
+        say(duration)
     try:
         watch_restoration(node)
     except KeyboardInterrupt:
@@ -269,3 +271,15 @@ def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:
     progress = count_dft_progress(node)
     if progress is not None:
         show("relax by DFT", *progress)
+
+
+def describe_expected_duration(node: ProcessNode) -> str | None:
+    """Say how long a similar restoration took; None if there was none."""
+    from aiida_hpaint.campaigns.state import format_duration
+    from aiida_hpaint.workflows.restore.durations import find_similar_run
+
+    found = find_similar_run(node)
+    if found is None:
+        return None
+    took = format_duration(found.seconds)
+    return f"The latest one of similar size (node {found.pk}, {found.n_sites} sites) took {took}."

@@ -108,7 +108,7 @@ def test_status_shows_all_stages_of_one_job_and_why_they_are_not(
     from aiida_hpaint.workflows.validate import results as dft
 
     node = restoration(True)
-    node.pk = 5
+    node.pk, node.is_terminated = 5, True
     monkeypatch.setattr(active_jobs, "find_active_jobs", lambda _: [])
     monkeypatch.setattr(dft, "count_dft_progress", lambda _: None)
     monkeypatch.setattr(results, "describe_state", lambda _: "running")
