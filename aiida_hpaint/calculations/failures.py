@@ -1,8 +1,7 @@
-"""Samples of jobs that failed: their status, and the scalars that they lack."""
+"""Samples of jobs that failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,33 +10,9 @@ from aiida.orm import Int, Str
 
 from aiida_hpaint.calculations.outcomes import MARKED
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import ACTIVE, RELAXED, SampleStatus
 
-__all__ = ["NOT_RELAXED", "fill_missing_scalars", "mark_as_failed"]
-
-NOT_RELAXED: Mapping[str, float | int] = {
-    "energy": np.nan,
-    "energy_sampled": np.nan,
-    "max_force": np.nan,
-    "steps": 0,
-}
-"""Scalars that relaxations add, and their values for samples that were not relaxed."""
-
-_FROM_OTHER_STAGES: Mapping[str, float | int | str] = {
-    "energy_scored": np.nan,
-    "origin": GENERATED,
-    "parent": -1,
-    "draws": 0,
-    "same_as": -1,
-    "round": 0,
-    "found": 0,
-}
-"""Scalars that other stages add, and their values for samples of failed jobs."""
-
-_UNKNOWN: Mapping[str, float | int] = {"f": np.nan, "i": -1, "b": False}
-"""Values of any other scalar, by the kind of its numpy type."""
+__all__ = ["mark_as_failed"]
 
 
 @calcfunction
@@ -72,32 +47,6 @@ def mark_as_failed(structures: StructureBatchData, samples: Int, reason: Str) ->
     after = [str(_after_failure(status)) for status in before]
     marked = replace(batch.with_scalars(status=after), metadata=metadata)
     return StructureBatchData(marked.with_history(record))
-
-
-def fill_missing_scalars(
-    batches: Sequence[StructureBatch], required: Mapping[str, float | int] | None = None
-) -> list[StructureBatch]:
-    """Give each batch the scalars of all others; samples of failed jobs lack some.
-
-    Parameters
-    ----------
-    required
-        Scalars that each batch gets even if none has them, and their values.
-    """
-    kinds = {n: values.dtype.kind for batch in batches for n, values in batch.scalars.items()}
-    known = {**NOT_RELAXED, **_FROM_OTHER_STAGES}
-    values = {name: known.get(name, _UNKNOWN.get(kind, "")) for name, kind in kinds.items()}
-    values |= {name: value for name, value in (required or {}).items() if name not in kinds}
-    return [
-        batch.with_scalars(
-            **{
-                name: np.full(len(batch), value)
-                for name, value in values.items()
-                if name not in batch.scalars
-            }
-        )
-        for batch in batches
-    ]
 
 
 def _after_failure(status: SampleStatus) -> SampleStatus:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science import recipe, stages
+from aiida_hpaint.science.devices import list_devices, run_stage_on_devices
 from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import PotentialSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
@@ -140,8 +141,7 @@ def _run_stage(
         check_potential(inputs.potential, identity)
     if isinstance(inputs, SearchInputs) and inputs.needs_generator:
         check_model(inputs.sampling.generator, {"model": identity.get("generator", {})})
-    tools = stages.StageTools(deadline=until)
-    result = recipe.run_stage(stage, structures, inputs, tools)
+    result = run_stage_on_devices(stage, structures, inputs, until, list_devices())
     if result.trajectory is None:
         return {"structures": result.structures}
     return {"structures": result.structures, "trajectory": result.trajectory}

@@ -11,7 +11,6 @@ import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Dict, List, SinglefileData, StructureData
 
-from aiida_hpaint.calculations.failures import NOT_RELAXED, fill_missing_scalars
 from aiida_hpaint.calculations.outcomes import FAILED, find_outcomes
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData, to_structure
@@ -20,6 +19,7 @@ from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
 from aiida_hpaint.science.stages import FinishInputs, finish_restoration
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.joining import NOT_RELAXED, fill_missing_scalars
 
 __all__ = ["join_chunks", "pick_structures", "rank_samples"]
 

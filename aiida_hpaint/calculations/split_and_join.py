@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from aiida.engine import calcfunction
 from aiida.orm import Int, List, Str
 
-from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.chunks import chunk_by_sites
+from aiida_hpaint.science.structures.joining import join_in_order
 from aiida_hpaint.science.structures.primitive import choose_searches
-from aiida_hpaint.science.structures.sample_origin import GENERATED
 
-__all__ = ["choose_cells", "join_in_order", "join_parts", "split_hosts", "take_hosts"]
+__all__ = ["choose_cells", "join_parts", "split_hosts", "take_hosts"]
 
 
 @calcfunction
@@ -63,32 +60,3 @@ def join_parts(structures: StructureBatchData, **parts: StructureBatchData) -> S
     return StructureBatchData(
         join_in_order(structures.batch, [parts[key].batch for key in sorted(parts)])
     )
-
-
-def join_in_order(structures: StructureBatch, parts: Sequence[StructureBatch]) -> StructureBatch:
-    """Join the results of parts of some structures, ordered as the result of one job would be.
-
-    Parameters
-    ----------
-    structures
-        All structures. If they are samples, the results have their order. If they are hosts, the
-        results are ordered by host, with symmetric proposals after all samples of the generator.
-    parts
-        Results of the parts, in any order.
-    """
-    together = concatenate(fill_missing_scalars(parts))
-    rows = {key: row for row, key in enumerate(_keys(together))}
-    if sorted(rows) == sorted(_keys(structures)):
-        return together[[rows[key] for key in _keys(structures)]]
-    hosts = dict.fromkeys(structures.host_indices.tolist())
-    order = {host: position for position, host in enumerate(hosts)}
-    by_host = np.array([order[host] for host in together.scalars["host"].tolist()])
-    origin = together.scalars.get("origin", np.full(len(together), GENERATED))
-    added = together.scalars.get("round", np.zeros(len(together))) > 0
-    return together[np.lexsort((by_host, (origin != GENERATED) | added))]
-
-
-def _keys(batch: StructureBatch) -> list[tuple[int, int]]:
-    """Return host index and number of each sample; the number of a host is -1."""
-    numbers = batch.scalars.get("sample", np.full(len(batch), -1))
-    return list(zip(batch.host_indices.tolist(), numbers.tolist(), strict=True))

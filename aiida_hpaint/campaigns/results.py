@@ -17,7 +17,6 @@ from aiida.orm import (
     load_node,
 )
 
-from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.calculations.ranking import pick_structures
 from aiida_hpaint.campaigns.deduplication import WAITING, KnownHost
 from aiida_hpaint.campaigns.group import CampaignGroup
@@ -26,6 +25,7 @@ from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.report import Process
 from aiida_hpaint.science.structures import StructureBatch, concatenate
 from aiida_hpaint.science.structures.distinct_names import make_distinct
+from aiida_hpaint.science.structures.joining import fill_missing_scalars
 from aiida_hpaint.workflows.restore.job_counts import describe_process
 from aiida_hpaint.workflows.restore.marks import note_structures
 from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples, get_samples_in_host

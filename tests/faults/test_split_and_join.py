@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.calculations.split_and_join import join_in_order
 from aiida_hpaint.science.settings import FilterSettings, SamplingSettings, SymmetrySettings
 from aiida_hpaint.science.stages import propose_and_filter
 from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.joining import join_in_order
 
 SYMMETRY = SymmetrySettings(symmetrised=True, wyckoff=2)
 

@@ -11,6 +11,7 @@ import click
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.options import add_options
+from aiida_hpaint.cli.setup.containers import CONTAINER_OPTIONS, read_container
 
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, Computer, InstalledCode
@@ -36,6 +37,7 @@ Examples:
   aiida-hpaint setup codes cluster --python /opt/hpaint/bin/python --account mat123 \\
       --walltime 3600 --generator xtalpaint/td-pos-only --potential sevennet-0
   aiida-hpaint setup codes cluster --pw /opt/qe/bin/pw.x --prepend 'module load QuantumESPRESSO'
+  aiida-hpaint setup codes gpu --container /images/hpaint.sif --python python3 --label boxed
   aiida-hpaint setup check python@gpu            check again
 """
 
@@ -123,7 +125,7 @@ _CHECK_OPTIONS = (
 
 @click.command(cls=Command, help=CODES)
 @click.argument("computer")
-@add_options(_PROGRAM_OPTIONS, _JOB_OPTIONS, _STAGE_OPTIONS, _CHECK_OPTIONS)
+@add_options(_PROGRAM_OPTIONS, CONTAINER_OPTIONS, _JOB_OPTIONS, _STAGE_OPTIONS, _CHECK_OPTIONS)
 @click.pass_obj
 def codes(
     obj: dict[str, str | None],
@@ -132,6 +134,8 @@ def codes(
     label: str | None,
     prepend: str | None,
     no_check: bool,
+    image: str | None,
+    engine_command: str | None,
     **flags: Any,
 ) -> None:
     """Set up the programs of a computer, and check them with a short job."""
@@ -145,7 +149,7 @@ def codes(
     paths = {kind: flags[kind] for kind in PLUGINS if flags[kind]}
     if not paths:
         raise click.UsageError("name the programs to set up: --python, --pw or --pp")
-    workload = _make_workload(flags)
+    container, workload = read_container(image, engine_command), _make_workload(flags)
     session.load_profile(obj["profile"])
     from aiida_hpaint.workflows.engine.options import check_options
 
@@ -158,8 +162,11 @@ def codes(
     found = []
     for kind, path in paths.items():
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
-        code, is_new = ensure_remote_code(place, kind, name, path, read_text(prepend), must_check)
-        click.echo(f"code      {code.full_label} ({path}){', created' if is_new else ''}")
+        code, is_new = ensure_remote_code(
+            place, kind, name, path, read_text(prepend), must_check, container
+        )
+        where = path if container is None else f"{path} in {container.image}"
+        click.echo(f"code      {code.full_label} ({where}){', created' if is_new else ''}")
         _store_options(code, jobs)
         found.append(code)
     if must_check and not _check(found, workload):

@@ -10,6 +10,7 @@ import click
 
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.setup.computer_settings import check_label
+from aiida_hpaint.cli.setup.containers import Container, describe_container
 
 if TYPE_CHECKING:
     from aiida.orm import Computer, InstalledCode
@@ -51,7 +52,13 @@ def find_computer(label: str) -> Computer:
 
 
 def ensure_remote_code(
-    computer: Computer, kind: str, label: str, path: str, prepend: str | None, must_exist: bool
+    computer: Computer,
+    kind: str,
+    label: str,
+    path: str,
+    prepend: str | None,
+    must_exist: bool,
+    container: Container | None = None,
 ) -> tuple[InstalledCode, bool]:
     """Return the code of this label on a computer, and whether it is new.
 
@@ -64,11 +71,13 @@ def ensure_remote_code(
     label
         Label of the code, without that of the computer.
     path
-        Absolute path of the program there.
+        Absolute path of the program there, or its path or name in the container.
     prepend
         Lines of job scripts before it; None accepts those of an existing code.
     must_exist
-        Whether to check that the program exists before the code is created.
+        Whether to check that the program exists before the code is created; not in a container.
+    container
+        Container that the program is in.
 
     Raises
     ------
@@ -76,14 +85,14 @@ def ensure_remote_code(
         If the path is not absolute, the program does not exist, or another code has the label.
     """
     check_label(label)
-    if not path.startswith("/") or not path.isprintable():
+    if not (path.startswith("/") or container) or not path.isprintable():
         raise CommandError(f"--{kind} {path}: write an absolute path on {computer.label}")
     known = _find_code(computer, label)
     if known is not None:
-        _refuse_other_code(known, kind, path, prepend)
+        _refuse_other_code(known, kind, path, prepend, container)
         return known, False
-    code = _create_code(computer, kind, label, path, prepend)
-    if must_exist:
+    code = _create_code(computer, kind, label, path, prepend, container)
+    if must_exist and container is None:
         _check_program(code)
     return code.store(), True
 
@@ -110,18 +119,24 @@ def add_gpu_options(computer: Computer, gpus: int, given: Mapping[str, Any]) -> 
 
 def _find_code(computer: Computer, label: str) -> InstalledCode | None:
     from aiida.orm import Computer as Computers
-    from aiida.orm import InstalledCode, QueryBuilder
+    from aiida.orm import ContainerizedCode, InstalledCode, QueryBuilder
 
     query = QueryBuilder().append(Computers, filters={"id": computer.pk}, tag="computer")
-    query.append(InstalledCode, with_computer="computer", filters={"label": label})
+    kinds = (InstalledCode, ContainerizedCode)
+    query.append(kinds, with_computer="computer", filters={"label": label})
     found: list[InstalledCode] = [code for code in query.all(flat=True) if not code.is_hidden]
     return found[-1] if found else None
 
 
-def _refuse_other_code(code: InstalledCode, kind: str, path: str, prepend: str | None) -> None:
+def _refuse_other_code(
+    code: InstalledCode, kind: str, path: str, prepend: str | None, container: Container | None
+) -> None:
     """Raise an error if a code differs: codes never change, as earlier jobs name them."""
     wanted = {"program": path, "plugin": PLUGINS[kind]}
     has = {"program": str(code.filepath_executable), "plugin": str(code.default_calc_job_plugin)}
+    inside, stored = container.describe() if container else {}, describe_container(code)
+    for name in inside.keys() | stored.keys():
+        wanted[name], has[name] = inside.get(name, "none"), stored.get(name, "none")
     if prepend is not None:
         wanted["prepended text"], has["prepended text"] = prepend.strip(), code.prepend_text.strip()
     different = [
@@ -139,11 +154,17 @@ def _refuse_other_code(code: InstalledCode, kind: str, path: str, prepend: str |
 
 
 def _create_code(
-    computer: Computer, kind: str, label: str, path: str, prepend: str | None
+    computer: Computer,
+    kind: str,
+    label: str,
+    path: str,
+    prepend: str | None,
+    container: Container | None,
 ) -> InstalledCode:
     from aiida.orm import InstalledCode
 
-    return InstalledCode(
+    make = InstalledCode if container is None else container.make_code
+    return make(
         label=label,
         computer=computer,
         filepath_executable=path,

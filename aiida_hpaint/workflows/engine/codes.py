@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder, load_code
+from aiida.orm import (
+    AbstractCode,
+    Computer,
+    ContainerizedCode,
+    InstalledCode,
+    QueryBuilder,
+    load_code,
+)
 
 __all__ = [
     "CODE_LABEL",
@@ -35,8 +42,8 @@ def is_this_machine(computer: Computer | None) -> bool:
 
 
 def runs_on_this_machine(code: AbstractCode) -> bool:
-    """Return whether jobs of a code see the files of the local machine."""
-    return is_this_machine(code.computer)
+    """Return whether jobs of a code see all files of the local machine, as not in a container."""
+    return is_this_machine(code.computer) and not isinstance(code, ContainerizedCode)
 
 
 CODE_LABEL = "hpaint-python"
@@ -101,7 +108,8 @@ def load_only_code(identifier: str) -> AbstractCode:
         query = QueryBuilder().append(
             Computer, filters={"label": computer or {"like": "%"}}, tag="c"
         )
-        query.append(InstalledCode, with_computer="c", filters={"label": label})
+        kinds = (InstalledCode, ContainerizedCode)
+        query.append(kinds, with_computer="c", filters={"label": label})
         found = drop_identical(query.all(flat=True))
         if len(found) != 1:
             raise

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
-from aiida_hpaint.calculations.failures import fill_missing_scalars
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.recipe import FIXED_HOST, STAGES
 from aiida_hpaint.science.stages import FinishInputs
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.joining import fill_missing_scalars
 from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 

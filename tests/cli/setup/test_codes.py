@@ -80,6 +80,54 @@ def test_codes_are_kept_and_never_changed(place: str, tmp_path: Path) -> None:
     assert QueryBuilder().append(InstalledCode).count() == before
 
 
+def test_programs_of_a_container_run_through_its_engine(place: str, tmp_path: Path) -> None:
+    from aiida.engine import run_get_node
+    from failing_code import BRUCITE, QUICK
+
+    from aiida_hpaint.workflows.chains.restore import RestoreWorkChain
+    from aiida_hpaint.workflows.engine.codes import runs_on_this_machine, runs_this_python
+
+    engine, log = tmp_path / "engine", tmp_path / "log"
+    # The image of this engine is the machine itself.
+    engine.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\ntest "$1" = hpaint.sif || exit 9\nshift\nexec "$@"\n'
+    )
+    engine.chmod(0o755)
+    boxed = ("--container", "hpaint.sif", "--engine-command", f"{engine} {{image_name}}")
+    python = ("codes", "localhost", "--python", sys.executable, "--label", "boxed", "--no-check")
+    made = setup(*python, *boxed)
+    assert made.exit_code == 0, made.output
+    assert f"boxed@localhost ({sys.executable} in hpaint.sif), created" in made.output
+    assert "created" not in setup(*python, *boxed).output
+    plain = setup(*python)
+    assert plain.exit_code != 0
+    assert "container: 'hpaint.sif' is stored, 'none' was given" in plain.output
+    code = load("boxed@localhost")
+    assert not runs_on_this_machine(code)
+    assert not runs_this_python(code)
+    _, node = run_get_node(
+        RestoreWorkChain.get_builder_from_protocol(code, BRUCITE, overrides=QUICK, add="H:2")
+    )
+    assert node.is_finished_ok, node.exit_message
+    assert log.read_text() == f"hpaint.sif {sys.executable}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--engine-command", "docker run"], "needs --container IMAGE"),
+        (["--container", "a", "--engine-command", "docker run a"], "write {image_name} where"),
+        (["--container", "a", "--engine-command", "docker -v $PWD {image_name}"], "leave out $"),
+    ],
+)
+def test_engines_that_cannot_work_are_refused(
+    arguments: list[str], message: str, place: str
+) -> None:
+    result = setup("codes", place, "--python", "python3", "--no-check", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
 def test_prepended_text_comes_from_a_file(place: str, tmp_path: Path) -> None:
     file = tmp_path / "modules"
     file.write_text("module load x\n")
