@@ -90,6 +90,8 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
             "--python": "python3",
             "--pw": "pw.x",
             "--pp": "pp.x",
+            "--container": "two words",
+            "--engine-command": "docker run",
             "--label": None,
             "--prepend": None,
             **JOB,

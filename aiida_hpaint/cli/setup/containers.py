@@ -76,7 +76,9 @@ def read_container(image: str | None, engine: str | None) -> Container | None:
     if _PLACE not in command:
         raise CommandError(f"--engine-command {command}: write {_PLACE} where the image belongs")
     # aiida-core splits the command at spaces, and quotes each word for the shell.
-    if set("$\"'`") & set(command) or len(image.split()) != 1:
+    if len(image.split()) != 1:
+        raise CommandError(f"--container {image}: AiiDA splits it at spaces: choose another name")
+    if set("$\"'`") & set(command):
         raise CommandError(
             f"--engine-command {command}: AiiDA quotes each word, so that the shell fills in "
             f"nothing: leave out $ and quotes; a script of yours may have them: /SCRIPT {_PLACE}"
