@@ -95,7 +95,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "budget": metadata.get("budget") or {},
         "is_deuterium": "D" in result.inserted,
         "provenance": describe_provenance(result.samples.history, metadata, result.process),
-        "stages": list_stages(result.samples.history),
+        "stages": list_stages(result.samples.history, metadata),
         "process": result.process,
     }
 

@@ -12,6 +12,9 @@ from aiida_hpaint.science.wording import format_count
 
 __all__ = ["Process", "StageRow", "describe_provenance", "list_stages"]
 
+_SHORT = 12
+"""Digits of a hash in a sentence; the table of stages has all of them."""
+
 _MODES = {"inserted": "the inserted sites in the fixed host", "all": "all sites in the fixed cell"}
 
 
@@ -88,8 +91,9 @@ def describe_provenance(
             sentences.append(_describe_sampling(record, settings))
         elif settings.get("moving") and record.get("stage") != "score":
             sentences.append(_describe_relaxation(record, settings))
-        elif record.get("stage") == "search":
-            sentences.append("A search made further arrangements.")
+        elif record.get("stage") == "search" and record.get("new_samples"):
+            made = format_count(int(record["new_samples"]), "further arrangement")
+            sentences.append(f"A search made {made}.")
     versions = sorted({str(record["version"]) for record in history if record.get("version")})
     by = " and ".join(versions) or __version__
     sentences.append(f"All of it was done by aiida-hpaint {by}.")
@@ -103,9 +107,11 @@ def describe_provenance(
     return " ".join(sentence for sentence in dict.fromkeys(sentences) if sentence)
 
 
-def list_stages(history: Sequence[Mapping[str, Any]]) -> list[StageRow]:
-    """Return the records of the history as rows of a table."""
-    return [
+def list_stages(history: Sequence[Mapping[str, Any]], source: Mapping[str, Any]) -> list[StageRow]:
+    """Return the file of the host and the records of the history as rows of a table."""
+    name, digest = source.get("source"), source.get("source_hash")
+    file = [StageRow("file", _name_model({"name": name, "sha256": digest}), "", "")] if name else []
+    return file + [
         StageRow(
             str(record.get("stage", "?")).replace("_", " "),
             _name_model(record.get("model")),
@@ -122,12 +128,12 @@ def _describe_source(source: Mapping[str, Any]) -> str:
         return ""
     block = source.get("block")
     inside = f", block {block}" if block else ""
-    return f"The host was read from {name}{inside}{f' (SHA-256 {digest})' if digest else ''}."
+    return f"The host was read from {name}{inside}{_shorten(digest)}."
 
 
 def _describe_sampling(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     number = format_count(int(settings.get("samples", 0)), "arrangement")
-    generator = _name_model(record.get("model")) or str(settings.get("generator", "a generator"))
+    generator = _mention_model(record.get("model")) or str(settings.get("generator", "a generator"))
     details = [f"seed {record.get('seed')}"]
     if settings.get("steps"):
         details = [f"{settings['steps']} steps", f"scheme {settings.get('scheme')}", *details]
@@ -142,8 +148,21 @@ def _describe_relaxation(record: Mapping[str, Any], settings: Mapping[str, Any])
     limit = settings.get("fmax")
     return (
         f"{_MODES.get(str(settings['moving']), 'Sites').capitalize()} were relaxed{package} by "
-        f"{_name_model(model)} until forces were below {limit} eV/Å."
+        f"{_mention_model(model)} until forces were below {limit} eV/Å."
     )
+
+
+def _mention_model(model: Any) -> str:
+    """Name a model in a sentence, which a whole hash would make unreadable."""
+    if not isinstance(model, Mapping):
+        return _name_model(model)
+    return f"{model.get('name', '?')}{_shorten(model.get('sha256'))}"
+
+
+def _shorten(digest: Any) -> str:
+    whole = str(digest or "")
+    short = whole if len(whole) <= _SHORT else f"{whole[:_SHORT]}\N{HORIZONTAL ELLIPSIS}"
+    return f" (SHA-256 {short})" if whole else ""
 
 
 def _name_model(model: Any) -> str:
