@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from aiida_hpaint.science.relaxation.potentials.base import Evaluation
+from aiida_hpaint.science.relaxation.potentials.base import Evaluation, MovingPotential
 from aiida_hpaint.science.relaxation.ragged import list_site_indices
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials import Potential, StressPotential
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class Structures:
-    """S structures one after the other, as `Potential.evaluate` takes them."""
+    """S structures one after the other, as `Potential.evaluate` takes them.
+
+    Forces are needed on the sites `moving` alone; None: on all.
+    """
 
     numbers: IntArray
     positions: FloatArray
     cells: FloatArray
     counts: IntArray
+    moving: BoolArray | None = None
 
     def take(self, chosen: IntArray) -> Structures:
         """Return the chosen structures alone."""
         sites = list_site_indices(self.counts, chosen)
         return Structures(
-            self.numbers[sites], self.positions[sites], self.cells[chosen], self.counts[chosen]
+            self.numbers[sites],
+            self.positions[sites],
+            self.cells[chosen],
+            self.counts[chosen],
+            None if self.moving is None else self.moving[sites],
         )
 
 
@@ -79,11 +87,15 @@ class Evaluator:
         return Evaluation(energies, forces, stresses), errors
 
     def _call(self, portion: Structures) -> Evaluation:
-        # Potentials without stresses do not know the last argument.
-        asked = {"with_stress": True} if self.with_stress else {}
-        result = self.potential.evaluate(
-            portion.numbers, portion.positions, portion.cells, portion.counts, **asked
-        )
+        structures = portion.numbers, portion.positions, portion.cells, portion.counts
+        moving, potential = portion.moving, self.potential
+        if self.with_stress:
+            # Potentials without stresses do not know the last argument.
+            result = cast("StressPotential", potential).evaluate(*structures, with_stress=True)
+        elif moving is not None and isinstance(potential, MovingPotential):
+            result = potential.evaluate_moving(*structures, moving)
+        else:
+            result = potential.evaluate(*structures)
         self.calls += 1
         self.structures += len(portion.counts)
         return result

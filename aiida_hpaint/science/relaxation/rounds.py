@@ -190,7 +190,8 @@ class Rounds:
         cells = self.ledger.cells[rows]
         frac = self.ledger.frac[sites]
         positions = np.einsum("na,nab->nb", frac, np.repeat(cells, counts, axis=0))
-        return Structures(self.batch.numbers[sites], positions, cells, counts)
+        moving = None if self._moving[sites].all() else self._moving[sites]
+        return Structures(self.batch.numbers[sites], positions, cells, counts, moving)
 
     def _refill(self) -> None:
         """Let the next hosts enter while there is room; one host enters however large it is."""

@@ -108,6 +108,34 @@ def test_without_a_compiler_the_dense_form_gives_the_same(sevennet, monkeypatch)
     np.testing.assert_allclose(sparse.stresses, found.stresses, atol=1e-6)
 
 
+def test_hosts_that_stand_still_change_neither_energies_nor_forces(sevennet):
+    hosts = [brucite(), sodium_alanate(), magnesium_hydride()]
+    samples = [rattled(host, 0.1, seed) for seed in (1, 2) for host in hosts]
+    for host, sample in zip(hosts * 2, samples, strict=True):
+        sample.positions[host.numbers != 1] = host.positions[host.numbers != 1]
+    inputs = arguments(samples)
+    moving = inputs[0] == 1
+    expected = sevennet.evaluate(*inputs)
+    for _ in range(2):  # the second time with kernels that were kept
+        found = sevennet.evaluate_moving(*inputs, moving)
+        # Sums of single precision in another order.
+        np.testing.assert_allclose(found.energies, expected.energies, atol=1e-5)
+        np.testing.assert_allclose(found.forces[moving], expected.forces[moving], atol=1e-5)
+        assert np.isnan(found.forces[~moving]).all()
+
+
+def test_hosts_that_differ_share_no_kernels(sevennet):
+    host = brucite()
+    other = rattled(host, 0.05, 4)
+    other.positions[host.numbers == 1] = host.positions[host.numbers == 1]
+    inputs = arguments([host, other])
+    moving = inputs[0] == 1
+    found = sevennet.evaluate_moving(*inputs, moving)
+    expected = sevennet.evaluate(*inputs)
+    np.testing.assert_allclose(found.energies, expected.energies, atol=1e-5)
+    np.testing.assert_allclose(found.forces[moving], expected.forces[moving], atol=1e-5)
+
+
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
 def test_a_compiler_that_fails_is_no_error(compiler, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))

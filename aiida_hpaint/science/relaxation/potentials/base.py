@@ -10,7 +10,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 
 class PotentialError(ValueError):
@@ -245,6 +245,26 @@ class StressPotential(Potential, Protocol):
         with_stress: bool = False,
     ) -> Evaluation:
         """Evaluate S structures, with their stresses where these are asked for."""
+        ...
+
+
+@runtime_checkable
+class MovingPotential(Potential, Protocol):
+    """A potential that saves time where it knows which sites move."""
+
+    def evaluate_moving(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+        moving: BoolArray,
+    ) -> Evaluation:
+        """Evaluate S structures in which only the sites `moving` (N,) change between calls.
+
+        Energies are those of `evaluate`, and so are the forces on these sites. Those on the others
+        may be NaN.
+        """
         ...
 
 

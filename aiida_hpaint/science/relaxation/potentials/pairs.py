@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 CANDIDATES = 4_000_000
 """Pairs and images examined at once; limits the memory (about 100 bytes for each)."""
@@ -30,6 +30,11 @@ class Pairs:
     first: torch.Tensor
     second: torch.Tensor
     vectors: torch.Tensor
+
+    def choose(self, keep: BoolArray) -> Pairs:
+        """Return the pairs for which `keep` (E,) is true."""
+        chosen = torch.from_numpy(keep).to(self.first.device)
+        return Pairs(self.first[chosen], self.second[chosen], self.vectors[chosen])
 
     def forces(self, gradient: torch.Tensor, sites: int) -> torch.Tensor:
         """Return (sites, 3) forces from the (E, 3) gradient of the energy by the vectors."""
@@ -63,6 +68,7 @@ def find_pairs(
     site_counts: IntArray,
     cutoff: float,
     device: str = "cpu",
+    moving: BoolArray | None = None,
 ) -> Pairs:
     """Find all pairs of sites closer than `cutoff`, periodic images included.
 
@@ -83,6 +89,8 @@ def find_pairs(
         In Å.
     device : string
         Device of the tensors.
+    moving : (N,) booleans, optional
+        Only pairs are found whose first site is one of these, equally many in all structures.
     """
     starts = np.concatenate([[0], np.cumsum(site_counts)[:-1]]).astype(np.int64)
     reach = find_image_reach(cells, cutoff)
@@ -97,7 +105,10 @@ def find_pairs(
         axes = [torch.arange(-int(m), int(m) + 1, dtype=torch.float64) for m in reach[group[0]]]
         translations = torch.cartesian_prod(*axes).to(device)
         index = torch.from_numpy(group).to(device)
-        found.append(_find_in_group(placed, lattices[index], shape, translations, cutoff))
+        firsts = shape
+        if moving is not None:
+            firsts = shape[torch.from_numpy(moving).to(device)[shape]].view(len(group), -1)
+        found.append(_find_in_group(placed, lattices[index], firsts, shape, translations, cutoff))
     return _merge(found, device)
 
 
@@ -124,13 +135,14 @@ def _group_alike(site_counts: IntArray, reach: IntArray) -> list[IntArray]:
 def _find_in_group(
     positions: torch.Tensor,
     lattices: torch.Tensor,
+    firsts: torch.Tensor,
     sites: torch.Tensor,
     translations: torch.Tensor,
     cutoff: float,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return first site, second site and vector of each pair, for structures of equal size."""
-    frac = positions[sites] @ torch.linalg.inv(lattices)
-    between = frac[:, None, :, :] - frac[:, :, None, :]
+    inverse = torch.linalg.inv(lattices)
+    between = (positions[sites] @ inverse)[:, None] - (positions[firsts] @ inverse)[:, :, None]
     between = (between - torch.round(between)) @ lattices[:, None]
     images = translations @ lattices
     vectors = between[:, :, :, None, :] + images[:, None, None, :, :]
@@ -138,7 +150,7 @@ def _find_in_group(
     # A site is not its own neighbour, but its images are. No real pair is closer than 1e-6 Å.
     inside = (squares < cutoff * cutoff) & (squares > 1e-12)
     which, first, second, image = inside.nonzero(as_tuple=True)
-    return sites[which, first], sites[which, second], vectors[which, first, second, image]
+    return firsts[which, first], sites[which, second], vectors[which, first, second, image]
 
 
 def _merge(found: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], device: str) -> Pairs:

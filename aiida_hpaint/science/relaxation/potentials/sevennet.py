@@ -38,10 +38,11 @@ from aiida_hpaint.science.relaxation.potentials.folded import (
 from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
 from aiida_hpaint.science.relaxation.potentials.sevennet_graph import GraphNetwork
+from aiida_hpaint.science.relaxation.potentials.standing import StandingHosts
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 _MF_0 = "SevenNet_MF_0/checkpoint_sevennet_mf_0.pth"
 BUNDLED = {
@@ -116,6 +117,12 @@ class SevenNet:
         return None if loops is None else SparseNetwork(self._folded.weights, loops)
 
     @cached_property
+    def _hosts(self) -> StandingHosts | None:
+        if self._sparse is None or self._card.cutoff is None:
+            return None
+        return StandingHosts(self._sparse, self._card.cutoff)
+
+    @cached_property
     def _graph(self) -> _Network:
         return self._build_graph()
 
@@ -156,6 +163,24 @@ class SevenNet:
                 network, numbers[sites], cart_positions[sites], cells[members], site_counts[members]
             )
         return Evaluation(energies, forces, stresses if with_stress else None)
+
+    def evaluate_moving(
+        self,
+        numbers: IntArray,
+        cart_positions: FloatArray,
+        cells: FloatArray,
+        site_counts: IntArray,
+        moving: BoolArray,
+    ) -> Evaluation:
+        """Evaluate S structures; see `MovingPotential.evaluate_moving`.
+
+        With the compiled loops, the kernels between sites that stand still are computed once for
+        all samples of a host.
+        """
+        if self._hosts is None or site_counts.max(initial=0) > LARGEST_SPARSE or moving.all():
+            return self.evaluate(numbers, cart_positions, cells, site_counts)
+        self._card.check_elements(numbers)
+        return self._hosts.evaluate(numbers, cart_positions, cells, site_counts, moving)
 
     def _passes(self, counts: IntArray) -> list[tuple[IntArray, _Network]]:
         """Return which structures are evaluated together, and by which network."""

@@ -1,7 +1,7 @@
 /* Sums of the folded SevenNet over pairs of sites that have an edge; see sparse.py.
 
    Features are rows (site, component) of channels, kernels rows (pair, component) of channels.
-   A pair (n, s) with n <= s stands for both directions: the kernel of (s, n) is that of (n, s)
+   A pair (n, s) stands for both directions: the kernel of (s, n) is that of (n, s)
    times (-1)^l2. A pair of a site with itself holds both directions already.
 
    `paths` has nine numbers for each path: l1, l2, l3, channels, first channel among those of the

@@ -29,7 +29,7 @@ Features = dict[int, torch.Tensor]
 
 @dataclass(frozen=True)
 class Links:
-    """P pairs of sites that have an edge, the first not after the second.
+    """P pairs of sites that have an edge, each in one of both directions.
 
     Attributes
     ----------
@@ -42,6 +42,39 @@ class Links:
     first: torch.Tensor
     second: torch.Tensor
     which: torch.Tensor
+
+
+@dataclass(frozen=True)
+class HostKernels:
+    """Kernels between the sites of a host that stand still, which serve all of its samples.
+
+    Attributes
+    ----------
+    links : Links
+        Pairs of these sites.
+    kernels : (P, 2 l2 + 1, channels) for each layer and l2
+    """
+
+    links: Links
+    kernels: tuple[tuple[torch.Tensor, ...], ...]
+
+    @property
+    def bytes(self) -> int:
+        """Memory of the kernels."""
+        return sum(tensor.nbytes for layer in self.kernels for tensor in layer)
+
+    def repeat(self, counts: torch.Tensor) -> HostKernels:
+        """Return the same for samples one after the other, those of a kernel next to each other."""
+        starts = torch.cumsum(counts, 0) - counts
+        first, second = (
+            (sites[:, None] + starts).reshape(-1) for sites in (self.links.first, self.links.second)
+        )
+        which = self.links.which.repeat_interleave(len(counts))
+        return HostKernels(Links(first, second, which), self.kernels)
+
+
+Fixed = tuple[Links, tuple[torch.Tensor, ...]]
+"""Pairs of sites that stand still, and their kernels by l2 in one layer."""
 
 
 @dataclass(frozen=True)
@@ -76,28 +109,72 @@ class SparseNetwork:
         self, numbers: torch.Tensor, counts: torch.Tensor, pairs: Pairs
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return energies (S,) in eV of S structures, gradient (E, 3) by the vectors."""
+        once = pairs.first <= pairs.second
+        return self._differentiate(numbers, counts, pairs, once, None)
+
+    def compute_host_kernels(self, pairs: Pairs, sites: int) -> HostKernels:
+        """Return the kernels between the sites of one host, from all their pairs."""
         once = (pairs.first <= pairs.second).nonzero()[:, 0]
-        first, second = pairs.first[once], pairs.second[once]
-        keys, row = torch.unique(first * len(numbers) + second, return_inverse=True)
-        links = Links(
-            torch.div(keys, len(numbers), rounding_mode="floor"),
-            keys % len(numbers),
-            torch.arange(len(keys)),
-        )
-        vectors = pairs.vectors[once].float().requires_grad_(True)
-        folded = self._fold(row, len(keys), vectors)
+        links, row = _link(pairs.first[once], pairs.second[once], sites)
+        folded = self._fold(row, len(links.first), pairs.vectors[once].float())
+        kernels = [_expand(layer, folded) for layer in self._weights.layers]
+        return HostKernels(links, tuple(map(tuple, kernels)))
+
+    def differentiate_moving(
+        self,
+        numbers: torch.Tensor,
+        counts: torch.Tensor,
+        pairs: Pairs,
+        moving: torch.Tensor,
+        host: HostKernels,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return energies (S,) in eV of S samples of a host, and their gradient by the vectors.
+
+        Parameters
+        ----------
+        numbers, counts : (S N,) and (S,) integers
+            Atomic numbers, and sites of each sample.
+        pairs : Pairs
+            All E pairs whose first site moves.
+        moving : (S N,) booleans
+            Sites that move, the same of each sample.
+        host : HostKernels
+            Kernels between the sites that stand still, by their place in a sample.
+
+        Returns
+        -------
+        energies, gradient : (S,) and (E, 3)
+            Forces on the sites that move follow from the gradient, and no others.
+        """
+        once = ~moving[pairs.second] | (pairs.first <= pairs.second)
+        return self._differentiate(numbers, counts, pairs, once, host.repeat(counts))
+
+    def _differentiate(
+        self,
+        numbers: torch.Tensor,
+        counts: torch.Tensor,
+        pairs: Pairs,
+        once: torch.Tensor,
+        host: HostKernels | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return energies and gradient from pairs, of which `once` chooses one direction each."""
+        chosen = once.nonzero()[:, 0]
+        links, row = _link(pairs.first[chosen], pairs.second[chosen], len(numbers))
+        vectors = pairs.vectors[chosen].float().requires_grad_(True)
+        folded = self._fold(row, len(links.first), vectors)
         weights = self._weights
         species = weights.species[numbers]
         features: Features = {0: weights.embedding.T[species].contiguous()[:, None]}
-        for layer, couplings in zip(weights.layers, self._couplings, strict=True):
-            features = self._interact(layer, couplings, links, folded, features)
+        for place, layer in enumerate(weights.layers):
+            fixed = None if host is None else (host.links, host.kernels[place])
+            features = self._interact(layer, self._couplings[place], links, folded, fixed, features)
         raw = (features[0][:, 0] @ weights.readout).double() + weights.readout_bias
         of_sites = raw * weights.scale[species] + weights.shift[species]
         (half,) = torch.autograd.grad(of_sites.sum(), [vectors])
         owners = torch.repeat_interleave(torch.arange(len(counts)), counts)
         energies = of_sites.new_zeros(len(counts)).index_add_(0, owners, of_sites.detach())
         gradient = half.new_zeros((len(pairs.first), 3))
-        gradient[once] = half
+        gradient[chosen] = half
         return energies, gradient
 
     def _fold(self, row: torch.Tensor, count: int, vectors: torch.Tensor) -> list[torch.Tensor]:
@@ -114,16 +191,14 @@ class SparseNetwork:
         couplings: Couplings,
         links: Links,
         folded: list[torch.Tensor],
+        fixed: Fixed | None,
         features: Features,
     ) -> Features:
         """Apply one interaction block."""
         mixed = _apply(layer.before, features)
         inputs = [mixed[l1][:, :, : layer.sent[l1]].contiguous() for l1 in sorted(layer.sent)]
-        kernels = [
-            _multiply(edge, layer.radial[l2], layer.radial_transposed[l2])
-            for l2, edge in enumerate(folded)
-        ]
-        how = self._loops, couplings, links, layer.widths, len(kernels)
+        kernels = _expand(layer, folded)
+        how = self._loops, couplings, links, fixed, layer.widths, len(kernels)
         messages: Any = _Send.apply(*how, *kernels, *inputs)  # type: ignore[no-untyped-call]
         received = _apply(layer.after, dict(enumerate(messages)))
         for l3, message in received.items():
@@ -179,6 +254,7 @@ class _Send(torch.autograd.Function):
         loops: ctypes.CDLL,
         couplings: Couplings,
         links: Links,
+        fixed: Fixed | None,
         widths: tuple[int, ...],
         degrees: int,
         *inputs: torch.Tensor,
@@ -188,31 +264,55 @@ class _Send(torch.autograd.Function):
             features[0].new_zeros((len(features[0]), 2 * l3 + 1, width))
             for l3, width in enumerate(widths)
         ]
-        loops.send(
-            *_describe(couplings, links),
-            *(_pointers(kernels), _widths(kernels)),
-            *(_pointers(features), _widths(features)),
-            *(_pointers(outputs), _widths(outputs)),
-        )
-        ctx.parts = loops, couplings, links, degrees
+        sent = _pointers(outputs), _widths(outputs)
+        _run(loops.send, couplings, links, kernels, features, *sent)
+        if fixed is not None:
+            _run(loops.send, couplings, *fixed, features, *sent)
+        ctx.parts = loops, couplings, links, fixed, degrees
         ctx.save_for_backward(*inputs)
         return tuple(outputs)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        loops, couplings, links, degrees = ctx.parts
+        loops, couplings, links, fixed, degrees = ctx.parts
         kernels, features = ctx.saved_tensors[:degrees], ctx.saved_tensors[degrees:]
         given = [gradient.contiguous() for gradient in gradients]
         to_kernels = [torch.empty_like(kernel) for kernel in kernels]
         to_features = [torch.zeros_like(feature) for feature in features]
-        loops.send_back(
-            *_describe(couplings, links),
-            *(_pointers(kernels), _widths(kernels)),
-            *(_pointers(features), _widths(features)),
-            *(_pointers(given), _widths(given)),
-            *(ctypes.c_longlong(degrees), _pointers(to_kernels), _pointers(to_features)),
-        )
-        return None, None, None, None, None, *to_kernels, *to_features
+        sent = _pointers(given), _widths(given), ctypes.c_longlong(degrees)
+        to_both = _pointers(to_kernels), _pointers(to_features)
+        _run(loops.send_back, couplings, links, kernels, features, *sent, *to_both)
+        if fixed is not None:
+            _run(loops.send_back, couplings, *fixed, features, *sent, None, to_both[1])
+        return None, None, None, None, None, None, *to_kernels, *to_features
+
+
+def _run(
+    loop: Any,
+    couplings: Couplings,
+    links: Links,
+    kernels: Sequence[torch.Tensor],
+    features: Sequence[torch.Tensor],
+    *others: Any,
+) -> None:
+    """Call one of the loops, whose last arguments are `others`."""
+    inputs = _pointers(kernels), _widths(kernels), _pointers(features), _widths(features)
+    loop(*_describe(couplings, links), *inputs, *others)
+
+
+def _link(first: torch.Tensor, second: torch.Tensor, sites: int) -> tuple[Links, torch.Tensor]:
+    """Return the pairs that some edges belong to, and the row of the pair of each edge."""
+    keys, row = torch.unique(first * sites + second, return_inverse=True)
+    ends = torch.div(keys, sites, rounding_mode="floor"), keys % sites
+    return Links(*ends, torch.arange(len(keys))), row
+
+
+def _expand(layer: Layer, folded: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the kernels of a layer (P, 2 l2 + 1, channels) for each l2."""
+    return [
+        _multiply(edge, layer.radial[l2], layer.radial_transposed[l2])
+        for l2, edge in enumerate(folded)
+    ]
 
 
 def _describe(couplings: Couplings, links: Links) -> list[Any]:
