@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from importlib.util import find_spec
+from pathlib import Path
 
 SOFTNESS = 0.37
 """The parameter b of the bond valence, Å, as in both sources of R0."""
@@ -57,11 +58,28 @@ def _read_oxide_bonds() -> dict[str, dict[int, float]]:
 
 def _estimate_bond_length(first: str, second: str) -> float:
     """Return R0 (Å) from equation 1 of O'Keeffe and Brese."""
-    from pymatgen.analysis.bond_valence import BV_PARAMS
-    from pymatgen.core import Element
-
-    parameters: Any = BV_PARAMS
-    one, two = parameters[Element(first)], parameters[Element(second)]
+    parameters = _read_parameters()
+    one, two = (parameters[symbol] for symbol in (first, second))
     softness = (math.sqrt(one["c"]) - math.sqrt(two["c"])) ** 2
     shortening = one["r"] * two["r"] * softness / (one["c"] * one["r"] + two["c"] * two["r"])
     return float(one["r"] + two["r"] - shortening)
+
+
+@cache
+def _read_parameters() -> dict[str, dict[str, float]]:
+    """Return the parameters c and r of each element that pymatgen has.
+
+    Its file is read without it, as its import takes most of a second.
+    """
+    import yaml
+
+    for package in ("pymatgen.core", "pymatgen.analysis"):
+        spec = find_spec(package)
+        for folder in (spec and spec.submodule_search_locations) or ():
+            path = Path(folder, "bvparam_1991.yaml")
+            if path.is_file():
+                found: dict[str, dict[str, float]] = yaml.safe_load(path.read_text("utf-8"))
+                return found
+    from pymatgen.analysis.bond_valence import BV_PARAMS
+
+    return {str(element): dict(values) for element, values in BV_PARAMS.items()}

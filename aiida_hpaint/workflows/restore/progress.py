@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
+from aiida.orm import CalcJobNode, Dict, ProcessNode, QueryBuilder, WorkChainNode, WorkflowNode
 
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -283,7 +284,7 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
         return
     links = node.base.links.get_outgoing().all()
     linked = {link.link_label: link.node for link in links}
-    planned = _read_later(node)
+    planned = _read_later(node.uuid) if " to " in (node.process_label or "") else ()
     for name in (stage, *planned):
         within = (linked.get(f"reports__{name}"), linked.get(f"stages__{name}"))
         own = (linked.get("report"), linked.get("structures"))
@@ -300,9 +301,11 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
             )
 
 
-def _read_later(node: WorkflowNode) -> list[str]:
+@cache
+def _read_later(uuid: str) -> tuple[str, ...]:
     """Return the names of the stages that the job of a process is to run besides its own."""
-    if " to " not in (node.process_label or ""):  # the label of all others
-        return []
-    later: Any = node.base.links.get_incoming(link_label_filter="later").one().node
-    return [step["stage"] for step in later["stages"]]
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters={"uuid": uuid}, tag="stage")
+    query.append(Dict, with_outgoing="stage", edge_filters={"label": "later"})
+    (later,) = query.one()
+    return tuple(step["stage"] for step in later["stages"])
