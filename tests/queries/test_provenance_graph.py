@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -12,13 +13,15 @@ from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
 from aiida_hpaint.queries import draw_provenance
-from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures import add_sites, read_hosts
 
+BRUCITE = Path(__file__).parents[2] / "examples" / "hosts" / "brucite.cif"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture
-def restoration(brucite: StructureBatch, profile: Any) -> Any:
+@pytest.fixture(scope="module")
+def restoration(profile: Any) -> Any:
+    brucite = add_sites(read_hosts(BRUCITE), "H:2")
     labels = tuple(f"host <{letter}>" for letter in "abcd")
     return provenance_examples.restored(replace(brucite[[0] * 4], labels=labels))
 
