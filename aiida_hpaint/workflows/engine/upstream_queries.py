@@ -24,9 +24,10 @@ def use_fewer_queries() -> None:
     attached at each change of the state of a process. Together they were a fifth of the queries of
     a daemon that restores one crystal.
     """
-    if NodeLinks.validate_incoming is not _validate_incoming:
-        NodeLinks.validate_incoming = _validate_incoming
-        Process.update_outputs = _update_outputs
+    links: Any = NodeLinks
+    process: Any = Process
+    links.validate_incoming = _validate_incoming
+    process.update_outputs = _update_outputs
 
 
 _validate_stored = NodeLinks.validate_incoming

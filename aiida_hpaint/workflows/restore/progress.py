@@ -283,7 +283,7 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
     if not found or stage not in (one.name for one in STAGES):
         return
     links = node.base.links.get_outgoing().all()
-    linked = {link.link_label: link.node for link in links}
+    linked: dict[str, Any] = {link.link_label: link.node for link in links}
     planned = _read_later(node.uuid) if " to " in (node.process_label or "") else ()
     for name in (stage, *planned):
         within = (linked.get(f"reports__{name}"), linked.get(f"stages__{name}"))
