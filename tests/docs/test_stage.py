@@ -121,7 +121,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     insert(
         science / "protocols" / "restore.yaml",
         protocol,
-        before="      score: {max_steps: 5}",
+        before="      score: {max_steps: 5, screen: 0.5}",
         count=2,
     )
     return folder

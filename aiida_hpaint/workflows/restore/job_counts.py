@@ -37,7 +37,7 @@ def describe_process(restoration: ProcessNode, is_local: bool = True) -> Process
 
 def count_jobs(states: Sequence[StageState]) -> int:
     """Return the number of jobs that stages have submitted, those that failed included."""
-    return sum(int(one.report["jobs"]) for one in states if one.report is not None)
+    return sum(int(one.report.get("jobs", 0)) for one in states if one.report is not None)
 
 
 def describe_separate_jobs(restoration: ProcessNode, states: Sequence[StageState]) -> list[str]:

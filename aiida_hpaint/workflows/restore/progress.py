@@ -113,11 +113,11 @@ class Planned:
 def read_planned(restoration: ProcessNode) -> Planned:
     """Return what a restoration is to do, which never changes."""
     inputs = restoration.inputs.graph_inputs
-    plan = inputs.plan
+    plan = getattr(inputs, "plan", {})
     together = plan.together if "together" in plan else None
     return Planned(
         stages=[stage.name for stage in STAGES if stage.name in plan],
-        chunks=len(list(inputs.chunks)),
+        chunks=len(list(getattr(inputs, "chunks", ()))),
         is_together=None if together is None else bool(together.value),
         reason="" if together is None else together.description,
         has_dft="validation" in plan,
