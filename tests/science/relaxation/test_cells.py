@@ -216,7 +216,7 @@ def test_cells_relax_where_all_sites_move_only() -> None:
     with pytest.raises(ValueError, match=r"setting relax_inserted: cell 'free' needs all sites"):
         load_protocol("fast", {"relax_inserted": {"cell": "free"}})
     with pytest.raises(ValueError, match=r"score.cell is 'free'.*set relax_all.cell instead"):
-        load_protocol("fast", {"score": {"cell": "free", "moving": "all"}})
+        load_protocol("fast", {"score": {"cell": "free", "moving": "all", "screen": None}})
     with pytest.raises(ValueError, match="'fixed', 'shape', 'volume' or 'free'"):
         load_protocol("fast", {"relax_all": {"cell": "isotropic"}})
 
