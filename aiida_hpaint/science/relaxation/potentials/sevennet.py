@@ -63,8 +63,8 @@ LARGEST_FOLDED = 160
 """Sites; the memory of the folded network grows with the square of their number."""
 PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
 """Pairs of sites in one pass: as many as fit into a CPU's cache or 8 GB of a GPU."""
-LARGEST_SPARSE = 1000
-"""Sites; the memory of the compiled loops is 2 MB for each of them."""
+LARGEST_SPARSE = 400
+"""Sites; a process with the compiled loops takes 2 GB for 320 of brucite."""
 SPARSE_AT_ONCE = 144
 """Sites in one pass of the compiled loops; more save nothing."""
 GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
