@@ -41,7 +41,13 @@ def count_jobs(states: Sequence[StageState]) -> int:
 
 
 def describe_separate_jobs(restoration: ProcessNode, states: Sequence[StageState]) -> list[str]:
-    """Say which stages have jobs of their own although one job was possible or was begun."""
+    """Say which stages have jobs of their own although one job was possible or was begun.
+
+    Nothing is said where inputs are missing, as they may be in an archive.
+    """
+    inputs = restoration.inputs.graph_inputs
+    if not all(hasattr(inputs, name) for name in ("plan", "chunks")):
+        return []
     return [
         describe_separate(*case)
         for case in explain_separate_jobs(read_planned(restoration), states)
