@@ -113,7 +113,7 @@ class Planned:
 def read_planned(restoration: ProcessNode) -> Planned:
     """Return what a restoration is to do, which never changes."""
     inputs = restoration.inputs.graph_inputs
-    plan = getattr(inputs, "plan", {})
+    plan: Any = getattr(inputs, "plan", {})
     together = plan.together if "together" in plan else None
     return Planned(
         stages=[stage.name for stage in STAGES if stage.name in plan],
