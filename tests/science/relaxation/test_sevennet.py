@@ -124,6 +124,21 @@ def test_hosts_that_stand_still_change_neither_energies_nor_forces(sevennet):
         assert np.isnan(found.forces[~moving]).all()
 
 
+def test_threads_share_out_structures_without_changing_any(sevennet, monkeypatch):
+    host = magnesium_hydride()
+    samples = [rattled(host, 0.1, seed) for seed in range(5)]
+    for sample in samples:
+        sample.positions[host.numbers != 1] = host.positions[host.numbers != 1]
+    inputs = arguments(samples)
+    moving = inputs[0] == 1
+    alone = sevennet.evaluate(*inputs), sevennet.evaluate_moving(*inputs, moving)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    shared = sevennet.evaluate(*inputs), sevennet.evaluate_moving(*inputs, moving)
+    for one, other in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one.energies, other.energies)
+        np.testing.assert_array_equal(one.forces, other.forces)
+
+
 def test_hosts_that_differ_share_no_kernels(sevennet):
     host = brucite()
     other = rattled(host, 0.05, 4)

@@ -66,7 +66,7 @@ PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
 LARGEST_SPARSE = 400
 """Sites; a process with the compiled loops takes 2 GB for 320 of brucite."""
 SPARSE_AT_ONCE = 144
-"""Sites in one pass of the compiled loops; more save nothing."""
+"""Sites of each thread in one pass of the compiled loops; more save nothing."""
 GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
 """Sites in one pass of the original network; a CPU is fastest with one structure at a time."""
 
@@ -190,7 +190,8 @@ class SevenNet:
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
             if self._sparse is not None and size <= LARGEST_SPARSE:
-                network, portion = self._sparse, SPARSE_AT_ONCE // int(size)
+                most = min(SPARSE_AT_ONCE * torch.get_num_threads(), LARGEST_SPARSE)
+                network, portion = self._sparse, most // int(size)
             elif self._folded is not None and size <= LARGEST_FOLDED:
                 network, portion = self._folded, PAIRS_AT_ONCE[device] // int(size) ** 2
             else:

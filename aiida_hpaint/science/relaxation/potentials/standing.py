@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MEMORY = 1 << 30
 """Bytes of the kernels that are kept; those of 60 standing sites take 40 MB."""
 AT_ONCE = 288
-"""Sites in one pass, for which the kernels of the host are read once."""
+"""Sites of each thread in one pass, for which the kernels of the host are read once."""
 _ROUNDING = 1e-9
 """Å; positions of one site in several samples differ by less."""
 
@@ -59,7 +59,7 @@ class StandingHosts:
         """
         energies, forces = np.empty(len(counts)), np.full((len(numbers), 3), np.nan)
         for key, group in _group(numbers, positions, cells, counts, moving).items():
-            portion = max(1, AT_ONCE // int(counts[group[0]]))
+            portion = max(1, AT_ONCE * torch.get_num_threads() // int(counts[group[0]]))
             for start in range(0, len(group), portion):
                 members = np.array(group[start : start + portion])
                 sites = list_site_indices(counts, members)

@@ -4,13 +4,16 @@ The dense form multiplies matrices over all pairs of sites in both directions, a
 through memory several times. Of all pairs, only a part have an edge, fewer the larger the cell,
 and the kernel of (s, n) is that of (n, s) up to signs. Here each such pair has one row of kernels,
 with channels next to each other, and the loops of `messages.c` read it once for both directions.
-Structures of any sizes go through together, one after the other, as one set of sites.
+Structures of any sizes go through together, one after the other, as one set of sites. Threads
+share them out in the loops, each with structures of its own, so that sums are the same.
 """
 
 from __future__ import annotations
 
 import ctypes
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,6 +46,14 @@ class Links:
     second: torch.Tensor
     which: torch.Tensor
 
+    def cut(self, starts: torch.Tensor) -> list[Links]:
+        """Return the pairs between the sites from each of some starts to the next."""
+        bounds = [*torch.searchsorted(self.first, starts).tolist(), len(self.first)]
+        return [
+            Links(*(ends[start:stop] for ends in (self.first, self.second, self.which)))
+            for start, stop in pairwise(bounds)
+        ]
+
 
 @dataclass(frozen=True)
 class HostKernels:
@@ -63,18 +74,16 @@ class HostKernels:
         """Memory of the kernels."""
         return sum(tensor.nbytes for layer in self.kernels for tensor in layer)
 
-    def repeat(self, counts: torch.Tensor) -> HostKernels:
-        """Return the same for samples one after the other, those of a kernel next to each other."""
-        starts = torch.cumsum(counts, 0) - counts
+    def repeat(self, starts: torch.Tensor) -> Links:
+        """Return the pairs of samples that begin at these sites, those of a kernel together."""
         first, second = (
             (sites[:, None] + starts).reshape(-1) for sites in (self.links.first, self.links.second)
         )
-        which = self.links.which.repeat_interleave(len(counts))
-        return HostKernels(Links(first, second, which), self.kernels)
+        return Links(first, second, self.links.which.repeat_interleave(len(starts)))
 
 
-Fixed = tuple[Links, tuple[torch.Tensor, ...]]
-"""Pairs of sites that stand still, and their kernels by l2 in one layer."""
+Fixed = tuple[list[Links], tuple[torch.Tensor, ...]]
+"""Pairs of sites that stand still by threads, and their kernels by l2 in one layer."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,7 @@ class SparseNetwork:
             Forces on the sites that move follow from the gradient, and no others.
         """
         once = ~moving[pairs.second] | (pairs.first <= pairs.second)
-        return self._differentiate(numbers, counts, pairs, once, host.repeat(counts))
+        return self._differentiate(numbers, counts, pairs, once, host)
 
     def _differentiate(
         self,
@@ -162,12 +171,16 @@ class SparseNetwork:
         links, row = _link(pairs.first[chosen], pairs.second[chosen], len(numbers))
         vectors = pairs.vectors[chosen].float().requires_grad_(True)
         folded = self._fold(row, len(links.first), vectors)
+        starts = torch.cumsum(counts, 0) - counts
+        shares = starts.tensor_split(min(torch.get_num_threads(), len(starts)))
+        parts = links.cut(torch.stack([share[0] for share in shares]))
+        still = None if host is None else [host.repeat(share) for share in shares]
         weights = self._weights
         species = weights.species[numbers]
         features: Features = {0: weights.embedding.T[species].contiguous()[:, None]}
         for place, layer in enumerate(weights.layers):
-            fixed = None if host is None else (host.links, host.kernels[place])
-            features = self._interact(layer, self._couplings[place], links, folded, fixed, features)
+            fixed = None if host is None or still is None else (still, host.kernels[place])
+            features = self._interact(layer, self._couplings[place], parts, folded, fixed, features)
         raw = (features[0][:, 0] @ weights.readout).double() + weights.readout_bias
         of_sites = raw * weights.scale[species] + weights.shift[species]
         (half,) = torch.autograd.grad(of_sites.sum(), [vectors])
@@ -189,7 +202,7 @@ class SparseNetwork:
         self,
         layer: Layer,
         couplings: Couplings,
-        links: Links,
+        links: list[Links],
         folded: list[torch.Tensor],
         fixed: Fixed | None,
         features: Features,
@@ -253,7 +266,7 @@ class _Send(torch.autograd.Function):
         ctx: Any,
         loops: ctypes.CDLL,
         couplings: Couplings,
-        links: Links,
+        links: list[Links],
         fixed: Fixed | None,
         widths: tuple[int, ...],
         degrees: int,
@@ -290,14 +303,22 @@ class _Send(torch.autograd.Function):
 def _run(
     loop: Any,
     couplings: Couplings,
-    links: Links,
+    links: list[Links],
     kernels: Sequence[torch.Tensor],
     features: Sequence[torch.Tensor],
     *others: Any,
 ) -> None:
-    """Call one of the loops, whose last arguments are `others`."""
+    """Call one of the loops, whose last arguments are `others`, with a thread for each links."""
     inputs = _pointers(kernels), _widths(kernels), _pointers(features), _widths(features)
-    loop(*_describe(couplings, links), *inputs, *others)
+
+    def call(part: Links) -> None:
+        loop(*_describe(couplings, part), *inputs, *others)
+
+    if len(links) == 1:
+        call(links[0])
+        return
+    with ThreadPoolExecutor(len(links)) as threads:
+        list(threads.map(call, links))
 
 
 def _link(first: torch.Tensor, second: torch.Tensor, sites: int) -> tuple[Links, torch.Tensor]:
