@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.constraints import FixAtoms
 from ase.optimize import BFGS, FIRE
 from ase.stress import voigt_6_to_full_3x3_stress
@@ -149,6 +150,29 @@ def test_hosts_that_differ_share_no_kernels(sevennet):
     expected = sevennet.evaluate(*inputs)
     np.testing.assert_allclose(found.energies, expected.energies, atol=1e-5)
     np.testing.assert_allclose(found.forces[moving], expected.forces[moving], atol=1e-5)
+
+
+@pytest.mark.parametrize("moving", [[True, False], [False, False], [True, True]])
+@pytest.mark.parametrize("length", [2.8, 20.0])
+def test_sites_without_neighbours_and_hosts_in_which_none_or_all_move(sevennet, length, moving):
+    far = Atoms("HPd", scaled_positions=[[0.5] * 3, [0.0] * 3], cell=[length] * 3, pbc=True)
+    inputs = arguments([far, far])
+    expected = sevennet.evaluate(*inputs)
+    if length > 10:
+        atoms = [sevennet.evaluate(*arguments([far[[site]]])) for site in (0, 1)]
+        apart = sum(float(atom.energies[0]) for atom in atoms)
+        np.testing.assert_allclose(expected.energies, apart, atol=1e-5)
+        assert (expected.forces == 0).all()
+    found = sevennet._hosts.evaluate(*inputs, np.array(moving * 2))
+    np.testing.assert_allclose(found.energies, expected.energies, atol=1e-5)
+    np.testing.assert_allclose(found.forces[moving * 2], expected.forces[moving * 2], atol=1e-5)
+
+
+def test_a_host_without_sites_to_insert_has_an_energy(sevennet):
+    batch = batch_of([brucite()[:1]])
+    assert not batch.inserted.any()
+    result = relax(batch, RelaxationSettings(moving="inserted"), sevennet)
+    assert list(result.scalars["status"]) == ["converged"]
 
 
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])

@@ -107,7 +107,8 @@ def find_pairs(
         index = torch.from_numpy(group).to(device)
         firsts = shape
         if moving is not None:
-            firsts = shape[torch.from_numpy(moving).to(device)[shape]].view(len(group), -1)
+            chosen = torch.from_numpy(moving).to(device)[shape]
+            firsts = shape[chosen].view(len(group), int(chosen[0].sum()))
         found.append(_find_in_group(placed, lattices[index], firsts, shape, translations, cutoff))
     return _merge(found, device)
 

@@ -361,7 +361,7 @@ def _widths(tensors: Sequence[torch.Tensor]) -> Any:
 def _multiply(rows: torch.Tensor, matrix: torch.Tensor, transposed: torch.Tensor) -> torch.Tensor:
     flat = rows.reshape(-1, rows.shape[2])
     product: Any = _Product.apply(flat, matrix, transposed)  # type: ignore[no-untyped-call]
-    result: torch.Tensor = product.view(*rows.shape[:2], -1)
+    result: torch.Tensor = product.view(*rows.shape[:2], len(matrix))
     return result
 
 
