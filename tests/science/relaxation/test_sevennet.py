@@ -183,6 +183,28 @@ def test_a_compiler_that_fails_is_no_error(compiler, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_compiler_may_know_the_other_name_of_its_processor(tmp_path, monkeypatch):
+    compiler = tmp_path / "compiler"
+    refuse = 'case "$*" in *-march=native*) exit 1;; esac'
+    # Of gcc on x86, -mcpu is a deprecated name of -mtune.
+    compiler.write_text(f"#!/bin/sh\n{refuse}\nexec cc $(echo $* | sed s/-mcpu=native//)\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv("CC", str(compiler))
+    assert load_loops.__wrapped__() is not None
+    (library,) = (tmp_path / "cache").iterdir()
+    assert library.suffix == ".so"
+
+
+def test_a_library_that_another_job_made_meanwhile_stays(tmp_path):
+    path = tmp_path / "loops.so"
+    native._compile("cc", path)
+    before = path.stat().st_ino
+    native._compile("cc", path)
+    assert path.stat().st_ino == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_compilation_can_be_turned_off(monkeypatch):
     monkeypatch.setenv("AIIDA_HPAINT_COMPILE", "0")
     assert load_loops.__wrapped__() is None

@@ -25,7 +25,9 @@ SWITCH = "AIIDA_HPAINT_COMPILE"
 """Environment variable that turns compilation off when it is 0."""
 
 _SOURCE = Path(__file__).with_name("messages.c")
-_FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC", "-std=c99")
+_FLAGS = ("-O3", "-ffp-contract=fast", "-shared", "-fPIC", "-std=c99")
+_THIS_PROCESSOR = ("-march=native", "-mcpu=native")
+"""The compilers of Apple and those for POWER may know only the second."""
 _SECONDS = 120
 
 
@@ -50,7 +52,8 @@ def _identify(compiler: str) -> str:
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
         processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    facts = (_SOURCE.read_text(encoding="utf-8"), compiler, _FLAGS, processor)
+    flags = (*_FLAGS, *_THIS_PROCESSOR)
+    facts = (_SOURCE.read_text(encoding="utf-8"), compiler, flags, processor)
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
@@ -59,10 +62,17 @@ def _compile(compiler: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder) / path.name
         command = [*compiler.split(), *_FLAGS, "-o", str(made), str(_SOURCE)]
-        subprocess.run(command, check=True, capture_output=True, timeout=_SECONDS)
+        for flag in _THIS_PROCESSOR:
+            ended = subprocess.run([*command, flag], capture_output=True, timeout=_SECONDS)
+            if ended.returncode == 0:
+                break
+        ended.check_returncode()
+        # Jobs that start together all compile it. The first one stays, as others may have it
+        # loaded, and what is replaced in a network folder is lost to the processes of other nodes.
+        if path.is_file():
+            return
         if not _is_right(ctypes.CDLL(str(made))):
             raise OSError(f"{compiler} compiles the loops of {_SOURCE.name} wrongly")
-        # Jobs that start together all compile it; the last one wins, and all are equal.
         made.replace(path)
 
 
