@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aiida_hpaint.science.structures.batch import StructureBatch
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 MARK = "unfinished"
-"""Metadata of an unfinished sample, {"stage": ..., "steps": ...}; removed when it finishes."""
+"""Metadata of an unfinished sample: stage, steps, evaluated; removed when it finishes."""
 
 BROKEN = frozenset(
     {
@@ -56,6 +56,8 @@ class Ledger:
         Number of evaluations over all stages.
     steps : (S,) integers
         Number of optimiser steps in this stage.
+    evaluated : (S,) booleans
+        Whether there was an evaluation in this stage.
     status : list of S statuses
         Status of each sample.
     metadata : list of S mappings
@@ -71,6 +73,7 @@ class Ledger:
     max_stress: FloatArray
     evaluations: IntArray
     steps: IntArray
+    evaluated: BoolArray
     status: list[SampleStatus]
     metadata: list[dict[str, Any]]
 
@@ -79,7 +82,9 @@ class Ledger:
         """Return the ledger before the stage begins."""
         statuses = batch.scalars.get("status", np.full(len(batch), SampleStatus.SAMPLED.value))
         marks = [entry.get(MARK, {}) for entry in batch.metadata]
-        steps = [mark.get("steps", 0) if mark.get("stage") == stage else 0 for mark in marks]
+        marks = [mark if mark.get("stage") == stage else {} for mark in marks]
+        steps = np.array([mark.get("steps", 0) for mark in marks], dtype=np.int64)
+        evaluated = np.array([mark.get("evaluated", False) for mark in marks], dtype=np.bool_)
         return cls(
             stage=stage,
             frac=batch.frac_coords.copy(),
@@ -89,7 +94,8 @@ class Ledger:
             max_force=_read_scalar(batch, "max_force"),
             max_stress=_read_scalar(batch, "max_stress"),
             evaluations=np.array(batch.scalars.get("steps", np.zeros(len(batch))), dtype=np.int64),
-            steps=np.array(steps, dtype=np.int64),
+            steps=steps,
+            evaluated=evaluated | (steps > 0),
             status=[SampleStatus(str(status)) for status in statuses],
             metadata=[dict(entry) for entry in batch.metadata],
         )
@@ -110,6 +116,7 @@ class Ledger:
         self.energy[rows] = energies
         self.max_force[rows] = max_forces
         self.evaluations[rows] += 1
+        self.evaluated[rows] = True
         first = rows[np.isnan(self.energy_sampled[rows])]
         self.energy_sampled[first] = self.energy[first]
 
@@ -125,7 +132,8 @@ class Ledger:
     def mark_unfinished(self, row: int) -> None:
         """Mark a sample that the stage ended before it finished, with the steps it has taken."""
         self.status[row] = SampleStatus.UNFINISHED
-        self.metadata[row][MARK] = {"stage": self.stage, "steps": int(self.steps[row])}
+        done = {"steps": int(self.steps[row]), "evaluated": bool(self.evaluated[row])}
+        self.metadata[row][MARK] = {"stage": self.stage, **done}
 
     def to_batch(self, batch: StructureBatch, with_stress: bool = False) -> StructureBatch:
         """Return the batch with the results, `max_stress` among them where cells relax."""

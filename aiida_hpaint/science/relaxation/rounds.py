@@ -169,6 +169,7 @@ class Rounds:
         return EvaluatedSamples(
             rows=rows,
             steps=self.ledger.steps[rows],
+            is_first=~self.ledger.evaluated[rows],
             energies=found.energies,
             expected=found.energies - self._expect_release(moving_forces),
             earlier=self.active.earlier,

@@ -38,6 +38,8 @@ class EvaluatedSamples:
         Rows of the samples in the batch.
     steps : (A,) integers
         Optimiser steps taken in this stage.
+    is_first : (A,) booleans
+        Whether this is the first evaluation in this stage, of interrupted calls too.
     energies : (A,) floats
         Energies in eV.
     expected : (A,) floats
@@ -58,6 +60,7 @@ class EvaluatedSamples:
 
     rows: IntArray
     steps: IntArray
+    is_first: BoolArray
     energies: FloatArray
     expected: FloatArray
     earlier: FloatArray
@@ -244,7 +247,7 @@ class StoppingCriteria:
         unpromising = np.zeros(len(samples.rows), dtype=np.bool_)
         if self.settings.screen is None:
             return unpromising
-        first = np.flatnonzero(is_left & (samples.steps == 0))
+        first = np.flatnonzero(is_left & samples.is_first)
         hosts = self.hosts[samples.rows[first]]
         for host in np.unique(hosts):
             members = first[hosts == host]

@@ -393,6 +393,18 @@ def test_a_deadline_and_going_on_later(emt):
     np.testing.assert_array_equal(finished.frac_coords[12:], uninterrupted.frac_coords[12:])
 
 
+def test_going_on_does_not_screen_a_second_time(emt):
+    batch = samples(8, hosts=[0] * 8)
+    settings = SETTINGS.model_copy(update={"screen": 0.5, "screen_least": 1})
+    expected = relax(batch, settings, emt).scalars["status"]
+    stopped = relax(batch, settings, Clock(emt, 1), deadline=time.monotonic() + 0.3)
+    assert (stopped.scalars["status"] == "unfinished").sum() == 4
+    np.testing.assert_array_equal(relax(stopped, settings, emt).scalars["status"], expected)
+    before = relax(batch, settings, emt, deadline=time.monotonic() - 1)
+    assert (before.scalars["status"] == "unfinished").all()
+    np.testing.assert_array_equal(relax(before, settings, emt).scalars["status"], expected)
+
+
 def test_energies_of_unfinished_samples_are_those_of_their_positions(emt):
     batch = samples(2)
     stopped = relax(batch, SETTINGS, Clock(emt, 3), deadline=time.monotonic() + 0.3)
