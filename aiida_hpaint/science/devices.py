@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,7 +34,11 @@ DEVICES_VARIABLE = "AIIDA_HPAINT_DEVICES"
 
 _CPU = "cpu"
 
+_PAUSE = 0.05
+"""Seconds between looks at the processes."""
+
 _Work = tuple[str, StructureBatch, dict[str, Any], float | None]
+_Started = tuple["subprocess.Popen[bytes]", Path, str]
 
 
 def list_devices() -> list[str]:
@@ -132,7 +137,17 @@ def _run_processes(work: Sequence[_Work], devices: Sequence[str]) -> list[Struct
             process = _start(given, result, device)
             stack.callback(_end, process)
             started.append((process, result, device))
-        return [_take(*one) for one in started]
+        return _take_all(dict(enumerate(started)))
+
+
+def _take_all(waiting: dict[int, _Started]) -> list[StructureBatch]:
+    """Return the samples of all processes as soon as they end, whichever ends first."""
+    found: dict[int, StructureBatch] = {}
+    while waiting:
+        for number in [n for n, (process, *_) in waiting.items() if process.poll() is not None]:
+            found[number] = _take(*waiting.pop(number))
+        time.sleep(_PAUSE)
+    return [found[number] for number in sorted(found)]
 
 
 def _start(given: Path, result: Path, device: str) -> subprocess.Popen[bytes]:
@@ -147,7 +162,7 @@ def _start(given: Path, result: Path, device: str) -> subprocess.Popen[bytes]:
 
 
 def _take(process: subprocess.Popen[bytes], result: Path, device: str) -> StructureBatch:
-    status = process.wait()
+    status = process.returncode
     if not result.exists():
         reason = "killed, perhaps for lack of memory" if status < 0 else "see its output"
         raise RuntimeError(f"the process of device {device} ended with status {status}: {reason}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,6 +70,18 @@ def test_errors_of_a_process_are_those_of_the_stage(
         run_stage_on_devices("sample", wrong, inputs, None, ["cpu", "cpu"])
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match="the process of device cpu ended with status 1"):
+        run_stage_on_devices("sample", hosts, inputs, None, ["cpu", "cpu"])
+
+
+def test_the_first_error_ends_processes_that_would_go_on(
+    hosts: StructureBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\ncase "$2" in */0.given*) exec sleep 60;; esac\nexit 3\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    inputs = plan_stages(SETTINGS)["sample"]
+    with pytest.raises(RuntimeError, match="status 3"):
         run_stage_on_devices("sample", hosts, inputs, None, ["cpu", "cpu"])
 
 
