@@ -17,7 +17,7 @@ from typing import Any
 
 from aiida.common.log import AIIDA_LOGGER
 from aiida.storage.sqlite_dos.backend import SqliteDosStorage
-from aiida.storage.sqlite_zip.orm import SqliteQueryBuilder
+from aiida.storage.sqlite_zip.orm import SqliteGroup, SqliteNode, SqliteQueryBuilder
 from aiida.storage.sqlite_zip.utils import create_sqla_engine
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -47,7 +47,8 @@ class SqliteWalStorage(SqliteDosStorage):
         """Connect to the database; see the docstring of the module.
 
         A commit leaves what is in memory valid. AiiDA reads each field that others may change again
-        whenever it is used, except in a transaction, whose begin makes it read everything again.
+        whenever it is used, except in a transaction, whose begin makes it read everything again,
+        and where it changes several extras or attributes at once; see `_read_before_change`.
         """
         arguments = {"timeout": _ATTEMPT, "factory": _Connection}
         engine = create_sqla_engine(self.filepath_database, connect_args=arguments)
@@ -68,10 +69,10 @@ class SqliteWalStorage(SqliteDosStorage):
             connection: Any = session.connection().connection.driver_connection
             if not connection.in_transaction:
                 connection.execute("BEGIN IMMEDIATE")
-        if not session.in_nested_transaction():
-            session.flush()
-            session.expire_all()
         try:
+            if not session.in_nested_transaction():
+                session.flush()
+                session.expire_all()
             with super().transaction():
                 yield session
         except BaseException:
@@ -169,3 +170,23 @@ def _wait_for_lock(call: Callable[..., Any], *arguments: Any) -> Any:
 def _write_ahead(connection: sqlite3.Connection, _: Any) -> None:
     """Choose the write-ahead log, which the database remembers."""
     connection.execute("PRAGMA journal_mode=WAL").close()
+
+
+def _read_before_change(entity: Any, name: str, field: str) -> None:
+    """Let a method that changes several values of a field at once first read the field again.
+
+    aiida-core changes what is in memory and writes all of it, so that values would be lost that
+    another process has written since the field was last read.
+    """
+    change = getattr(entity, name)
+
+    def read_and_change(self: Any, values: Any) -> None:
+        getattr(self.model, field)
+        change(self, values)
+
+    setattr(entity, name, read_and_change)
+
+
+_read_before_change(SqliteNode, "set_attribute_many", "attributes")
+_read_before_change(SqliteNode, "set_extra_many", "extras")
+_read_before_change(SqliteGroup, "set_extra_many", "extras")

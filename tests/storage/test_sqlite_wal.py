@@ -156,3 +156,17 @@ def test_a_backup_has_what_only_the_log_had(other: sqlite3.Connection, tmp_path:
     copy.write_bytes(copies[0])
     found = sqlite3.connect(copy).execute("SELECT id FROM db_dbnode WHERE id=?", (pk,)).fetchone()
     assert found == (pk,)
+
+
+@pytest.mark.parametrize("kind", ["node", "group"])
+def test_extras_set_together_keep_those_of_others(other: sqlite3.Connection, kind: str) -> None:
+    from aiida.orm import Group, Int
+
+    entity = Int(1).store() if kind == "node" else Group("extras of others").store()
+    change = f"UPDATE db_db{kind} SET extras = '{{\"theirs\": 1}}' WHERE id = {entity.pk}"
+    assert "theirs" not in entity.base.extras
+    store()
+    other.execute(change)
+    entity.base.extras.set_many({"ours": 2})
+    assert entity.base.extras.get("theirs", None) == 1
+    assert entity.base.extras.get("ours") == 2
