@@ -251,7 +251,9 @@ class StageWorkChain(LaterStages):
         if self.ctx.killed:
             self.ctx.verdict = ["killed", self.ctx.message]
         self._conclude(self.inputs.stage.value, structures, details)
-        self._take_results_of(self.ctx.job if self.ctx.jobs == 1 and "job" in self.ctx else None)
+        # Later stages of a job whose own samples are of no use began with them.
+        is_whole = self.ctx.jobs == 1 and self.ctx.status == "finished"
+        self._take_results_of(self.ctx.job if is_whole else None)
 
     def _check_consistency(self, job: CalcJobNode, found: StructureBatchData) -> None:
         """Take a job out of the cache if it had other models or versions than this Python."""

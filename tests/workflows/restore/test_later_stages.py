@@ -107,3 +107,27 @@ def test_a_work_chain_that_ended_without_a_result_ends_the_chunk(make_chain: Any
     chain.ctx.score = ended
     code = chain.take_later_stage()
     assert (code.status, code.message) == (421, "score: process 9: killed")
+
+
+def test_nothing_is_taken_from_a_job_whose_own_samples_are_of_no_use(
+    samples: StructureBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.workflows.restore.stage import StageWorkChain
+
+    taken: list[Any] = []
+    state = {"sampled": [], "trajectory": None, "left_over": None, "killed": False, "job": "job"}
+    state |= {"jobs": 1, "failures": 1, "message": "", "status": "failed"}
+    chain: Any = StageWorkChain.__new__(StageWorkChain)
+    given = Context(stage=SimpleNamespace(value="relax_all"))
+    monkeypatch.setattr(StageWorkChain, "inputs", given, raising=False)
+    monkeypatch.setattr(StageWorkChain, "ctx", Context(state), raising=False)
+    monkeypatch.setattr(
+        StageWorkChain, "_get_last_part", lambda _: StructureBatchData(samples).store()
+    )
+    monkeypatch.setattr(StageWorkChain, "_conclude", lambda *_: None)
+    monkeypatch.setattr(StageWorkChain, "_take_results_of", lambda _, job: taken.append(job))
+    chain.conclude()
+    chain.ctx.status = "finished"
+    chain.conclude()
+    assert taken == [None, "job"]
