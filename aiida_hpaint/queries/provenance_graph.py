@@ -97,8 +97,9 @@ def _describe_host(record: ProvenanceRecord) -> _Box | None:
 
 def _describe_stages(records: Sequence[ProvenanceRecord]) -> list[_Box]:
     """Return a box for each stage, in the order in which their first jobs were created."""
-    jobs = {job.pk: job for record in records for job in record.jobs}
-    stages = dict.fromkeys(job.stage for _, job in sorted(jobs.items()))
+    # One job may have run several stages.
+    jobs = {(job.pk, job.stage): job for record in records for job in record.jobs}
+    stages = dict.fromkeys(job.stage for job in sorted(jobs.values(), key=lambda job: job.pk))
     first = records[0]
     boxes = []
     for stage in stages:

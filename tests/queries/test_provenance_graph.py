@@ -50,6 +50,15 @@ def test_a_process_is_drawn_by_its_stages(restoration: Any, tmp_path: Any) -> No
         assert y + h <= height
 
 
+def test_each_stage_of_one_job_is_drawn(restoration: Any) -> None:
+    from aiida_hpaint.queries import trace_structure
+
+    record = trace_structure(restoration.outputs.structures.host_00000)
+    alike = tuple(replace(job, pk=7) for job in record.jobs)
+    picture = draw_provenance([replace(record, jobs=alike)])
+    assert picture.index("Sample positions") < picture.index("Relax all sites")
+
+
 def test_the_provenance_of_a_process_is_that_of_its_structures(restoration: Any) -> None:
     output = CliRunner().invoke(main, ["provenance", str(restoration.pk)]).output
     assert output.count("A sample relaxed by the potential.") == 4
