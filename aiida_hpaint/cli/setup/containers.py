@@ -75,6 +75,10 @@ def read_container(image: str | None, engine: str | None) -> Container | None:
     command = engine or _DEFAULT
     if _PLACE not in command:
         raise CommandError(f"--engine-command {command}: write {_PLACE} where the image belongs")
+    if "{" in command.replace(_PLACE, "") or "}" in command.replace(_PLACE, ""):
+        raise CommandError(
+            f"--engine-command {command}: AiiDA fills in {_PLACE} alone: leave out other braces"
+        )
     # aiida-core splits the command at spaces, and quotes each word for the shell.
     if len(image.split()) != 1:
         raise CommandError(f"--container {image}: AiiDA splits it at spaces: choose another name")

@@ -6,7 +6,7 @@ import shlex
 import shutil
 
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
-from aiida.orm import AbstractCode, Computer, InstalledCode, QueryBuilder
+from aiida.orm import AbstractCode, Computer, ContainerizedCode, InstalledCode, QueryBuilder
 
 from aiida_hpaint.workflows.engine.codes import drop_identical, load_only_code, runs_on_this_machine
 
@@ -91,9 +91,8 @@ def _load_code(code: str | AbstractCode) -> AbstractCode:
 def _find_only_code(name: str, plugin: str, beside: Computer | None) -> AbstractCode:
     where = {} if beside is None else {"id": beside.pk}
     query = QueryBuilder().append(Computer, filters=where, tag="computer")
-    query.append(
-        InstalledCode, with_computer="computer", filters={"attributes.input_plugin": plugin}
-    )
+    kinds = (InstalledCode, ContainerizedCode)
+    query.append(kinds, with_computer="computer", filters={"attributes.input_plugin": plugin})
     codes = [code for code in drop_identical(query.all(flat=True)) if not code.is_hidden]
     local = [code for code in codes if code.full_label == f"{name}@localhost"]
     if len(local or codes) == 1:

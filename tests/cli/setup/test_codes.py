@@ -118,6 +118,7 @@ def test_programs_of_a_container_run_through_its_engine(place: str, tmp_path: Pa
         (["--engine-command", "docker run"], "needs --container IMAGE"),
         (["--container", "a", "--engine-command", "docker run a"], "write {image_name} where"),
         (["--container", "a", "--engine-command", "docker -v $PWD {image_name}"], "leave out $"),
+        (["--container", "a", "--engine-command", "run -v {pwd} {image_name}"], "other braces"),
     ],
 )
 def test_engines_that_cannot_work_are_refused(

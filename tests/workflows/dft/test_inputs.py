@@ -55,6 +55,25 @@ def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
         find_espresso_code("pw", "lost@localhost")
 
 
+@needs_profile
+def test_programs_in_containers_are_found() -> None:
+    from aiida.orm import Computer, ContainerizedCode
+
+    from aiida_hpaint.workflows.dft.codes import find_espresso_code
+
+    place = Computer("boxes", "boxes.example", "", "core.ssh", "core.direct").store()
+    boxed = ContainerizedCode(
+        label="pp",
+        computer=place,
+        image_name="qe.sif",
+        engine_command="apptainer exec {image_name}",
+        filepath_executable="pp.x",
+        default_calc_job_plugin="quantumespresso.pp",
+    ).store()
+    assert find_espresso_code("pp", beside=place).uuid == boxed.uuid
+    boxed.is_hidden = True
+
+
 def test_overrides_are_those_of_settings_and_of_base_work_chains() -> None:
     from aiida_hpaint.workflows.dft.inputs import split_overrides
 
