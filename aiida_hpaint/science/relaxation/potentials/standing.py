@@ -14,7 +14,8 @@ from aiida_hpaint.science.relaxation.potentials.precision import default_precisi
 from aiida_hpaint.science.relaxation.ragged import list_site_indices
 
 if TYPE_CHECKING:
-    from aiida_hpaint.science.relaxation.potentials.folded.sparse import HostKernels, SparseNetwork
+    from aiida_hpaint.science.relaxation.potentials.folded.links import HostKernels
+    from aiida_hpaint.science.relaxation.potentials.folded.sparse import SparseNetwork
     from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 MEMORY = 1 << 30

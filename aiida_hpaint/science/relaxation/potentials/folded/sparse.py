@@ -13,11 +13,15 @@ from __future__ import annotations
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from aiida_hpaint.science.relaxation.potentials.folded.links import (
+    HostKernels,
+    Links,
+    link_pairs,
+)
 from aiida_hpaint.science.relaxation.potentials.folded.products import times_transposed
 
 if TYPE_CHECKING:
@@ -28,59 +32,6 @@ if TYPE_CHECKING:
 
 Features = dict[int, torch.Tensor]
 """(sites, 2 l + 1, channels) for each l."""
-
-
-@dataclass(frozen=True)
-class Links:
-    """P pairs of sites that have an edge, each in one of both directions.
-
-    Attributes
-    ----------
-    first, second : (P,) integers
-        Sites.
-    which : (P,) integers
-        Row of the kernels of each pair.
-    """
-
-    first: torch.Tensor
-    second: torch.Tensor
-    which: torch.Tensor
-
-    def cut(self, starts: torch.Tensor) -> list[Links]:
-        """Return the pairs between the sites from each of some starts to the next."""
-        bounds = [*torch.searchsorted(self.first, starts).tolist(), len(self.first)]
-        return [
-            Links(*(ends[start:stop] for ends in (self.first, self.second, self.which)))
-            for start, stop in pairwise(bounds)
-        ]
-
-
-@dataclass(frozen=True)
-class HostKernels:
-    """Kernels between the sites of a host that stand still, which serve all of its samples.
-
-    Attributes
-    ----------
-    links : Links
-        Pairs of these sites.
-    kernels : (P, 2 l2 + 1, channels) for each layer and l2
-    """
-
-    links: Links
-    kernels: tuple[tuple[torch.Tensor, ...], ...]
-
-    @property
-    def bytes(self) -> int:
-        """Memory of the kernels."""
-        return sum(tensor.nbytes for layer in self.kernels for tensor in layer)
-
-    def repeat(self, starts: torch.Tensor) -> Links:
-        """Return the pairs of samples that begin at these sites, those of a kernel together."""
-        first, second = (
-            (sites[:, None] + starts).reshape(-1) for sites in (self.links.first, self.links.second)
-        )
-        return Links(first, second, self.links.which.repeat_interleave(len(starts)))
-
 
 Fixed = tuple[list[Links], tuple[torch.Tensor, ...]]
 """Pairs of sites that stand still by threads, and their kernels by l2 in one layer."""
@@ -124,7 +75,7 @@ class SparseNetwork:
     def compute_host_kernels(self, pairs: Pairs, sites: int) -> HostKernels:
         """Return the kernels between the sites of one host, from all their pairs."""
         once = (pairs.first <= pairs.second).nonzero()[:, 0]
-        links, row = _link(pairs.first[once], pairs.second[once], sites)
+        links, row = link_pairs(pairs.first[once], pairs.second[once], sites)
         folded = self._fold(row, len(links.first), pairs.vectors[once].float())
         kernels = [_expand(layer, folded) for layer in self._weights.layers]
         return HostKernels(links, tuple(map(tuple, kernels)))
@@ -168,7 +119,7 @@ class SparseNetwork:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return energies and gradient from pairs, of which `once` chooses one direction each."""
         chosen = once.nonzero()[:, 0]
-        links, row = _link(pairs.first[chosen], pairs.second[chosen], len(numbers))
+        links, row = link_pairs(pairs.first[chosen], pairs.second[chosen], len(numbers))
         vectors = pairs.vectors[chosen].float().requires_grad_(True)
         folded = self._fold(row, len(links.first), vectors)
         starts = torch.cumsum(counts, 0) - counts
@@ -319,13 +270,6 @@ def _run(
         return
     with ThreadPoolExecutor(len(links)) as threads:
         list(threads.map(call, links))
-
-
-def _link(first: torch.Tensor, second: torch.Tensor, sites: int) -> tuple[Links, torch.Tensor]:
-    """Return the pairs that some edges belong to, and the row of the pair of each edge."""
-    keys, row = torch.unique(first * sites + second, return_inverse=True)
-    ends = torch.div(keys, sites, rounding_mode="floor"), keys % sites
-    return Links(*ends, torch.arange(len(keys))), row
 
 
 def _expand(layer: Layer, folded: list[torch.Tensor]) -> list[torch.Tensor]:
