@@ -43,7 +43,8 @@ class StageState:
     stage, chunk
         Names of stage and chunk in the labels of the processes.
     node
-        Process of the stage; that of the first stage if its job has run this one, too.
+        Process of the stage; that of the first stage if its job has run this one, too, or no sample
+        was left for it.
     report, structures
         What the stage has returned; None as long as it has not.
     planned
@@ -282,14 +283,16 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
     stage, found, key = label.partition("_chunk_")
     if not found or stage not in (one.name for one in STAGES):
         return
-    links = node.base.links.get_outgoing().all()
-    linked: dict[str, Any] = {link.link_label: link.node for link in links}
+    linked = _read_links(node)
     planned = _read_later(node.uuid) if " to " in (node.process_label or "") else ()
     for name in (stage, *planned):
+        own = linked.get(name)
         within = (linked.get(f"reports__{name}"), linked.get(f"stages__{name}"))
-        own = (linked.get("report"), linked.get("structures"))
-        report, structures = within if planned else own
-        begun = node if name == stage or report is not None else linked.get(name)
+        report, structures = within if planned else _read_results(linked)
+        begun = own or (node if name == stage or report is not None else None)
+        if own is not None and report is None:
+            # The process of the first stage has not yet taken what this one has returned.
+            report, structures = _read_results(_read_links(own))
         if begun is not None:
             yield StageState(
                 name,
@@ -299,6 +302,14 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
                 structures,
                 planned if name == stage else (),
             )
+
+
+def _read_links(process: ProcessNode) -> dict[str, Any]:
+    return {link.link_label: link.node for link in process.base.links.get_outgoing().all()}
+
+
+def _read_results(linked: Mapping[str, Any]) -> tuple[Any, Any]:
+    return linked.get("report"), linked.get("structures")
 
 
 @cache

@@ -128,3 +128,32 @@ def test_status_shows_all_stages_of_one_job_and_why_they_are_not(
     found = status_json.read_restoration(node)
     assert found["separate_jobs"] == [{"chunk": "chunk_0000", **LEFT}]
     assert [one["together"] for one in found["stages"]] == [0, 1, 0]
+
+
+def test_a_stage_has_ended_well_before_the_first_one_has_taken_its_results() -> None:
+    import provenance_examples
+    from aiida.common.links import LinkType
+    from aiida.orm import Dict, WorkChainNode
+
+    from aiida_hpaint.workflows.restore.progress import list_stage_states
+
+    later = Dict({"stages": [{"stage": "relax_all"}]})
+    graph = provenance_examples.process(WorkChainNode, "WorkGraph<restore>", {}).store()
+    label = "Stage<sample to relax_all>"
+    first = provenance_examples.process(
+        WorkChainNode, label, {"later": later}, process_state="waiting"
+    )
+    first.base.links.add_incoming(graph, LinkType.CALL_WORK, "sample_chunk_0000")
+    drawn = Dict({"status": "finished", "jobs": 1}).store()
+    provenance_examples.returned(first.store(), {"reports__sample": drawn})
+    own = provenance_examples.process(WorkChainNode, "Stage<relax_all>", {})
+    own.base.links.add_incoming(first, LinkType.CALL_WORK, "relax_all")
+    relaxed = Dict({"status": "finished", "jobs": 2}).store()
+    provenance_examples.returned(own.store(), {"report": relaxed})
+    states = list_stage_states(graph)
+    assert [(one.stage, one.node.pk) for one in states] == [
+        ("sample", first.pk),
+        ("relax_all", own.pk),
+    ]
+    assert all(one.is_over and one.problem is None for one in states)
+    assert states[1].report == {"status": "finished", "jobs": 2}
