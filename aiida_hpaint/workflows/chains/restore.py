@@ -19,7 +19,10 @@ from aiida_hpaint.workflows.chains.base import GraphWorkChain
 from aiida_hpaint.workflows.chains.inputs import Codes, set_common_inputs, set_hosts
 from aiida_hpaint.workflows.restore.build import build_restore, make_stage_plan
 from aiida_hpaint.workflows.restore.host_nodes import SOURCES, Hosts
-from aiida_hpaint.workflows.restore.overrides import split_restore_overrides
+from aiida_hpaint.workflows.restore.overrides import (
+    check_process_overrides,
+    split_restore_overrides,
+)
 from aiida_hpaint.workflows.restore.relaxer import RelaxerWorkChain
 
 __all__ = ["HostsWorkChain", "RestoreWorkChain"]
@@ -60,6 +63,7 @@ class HostsWorkChain(GraphWorkChain):
             "overrides",
             valid_type=Dict,
             required=False,
+            validator=check_process_overrides,
             help="`max_jobs`, `max_failures` and `handler_overrides` of the stages, and in "
             "`validation` overrides of PwBaseWorkChain",
         )

@@ -11,7 +11,13 @@ from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.workflows.engine.handlers import check_handler_overrides
 
-__all__ = ["LIMITS", "get_pw_overrides", "override_stages", "split_restore_overrides"]
+__all__ = [
+    "LIMITS",
+    "check_process_overrides",
+    "get_pw_overrides",
+    "override_stages",
+    "split_restore_overrides",
+]
 
 LIMITS = ("max_jobs", "max_failures")
 """Inputs of StageWorkChain that overrides may name beside settings and `handler_overrides`."""
@@ -50,6 +56,22 @@ def split_restore_overrides(
         if pw:
             nested[_VALIDATION] = pw
     return given, nested
+
+
+def check_process_overrides(overrides: Dict | None, port: Any) -> str | None:
+    """Return what is wrong with overrides of processes, as validators of ports do."""
+    given = overrides.get_dict() if overrides else {}
+    known = (*LIMITS, _HANDLERS, _VALIDATION)
+    for name in given:
+        if name not in known:
+            return (
+                f"there is no {name!r}: choose from {', '.join(known)}; settings are another input"
+            )
+    try:
+        split_restore_overrides({name: given[name] for name in given if name != _VALIDATION})
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def override_stages(plan: dict[str, Any], nested: Mapping[str, Any]) -> None:

@@ -177,3 +177,23 @@ def test_files_of_potentials_go_along_with_benchmarks_and_counts(tmp_path: Path)
         assert values[part]["potential"].filename == "mine.pth"
         assert values["plan"]["relax_all"]["potential"].filename == "mine.pth"
         assert values[part]["settings"]["potential"]["model"] == "mine.pth"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"sampling": {"seed": 7}}, "no 'sampling': choose from .*; settings are another input"),
+        ({"max_jobs": "x"}, "max_jobs: give a positive integer, not 'x'"),
+        ({"handler_overrides": {"split": {}}}, "no handler 'split'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["restore", "restore_from_peaks"])
+def test_overrides_of_processes_are_checked_in_the_builder_too(
+    given: dict[str, Any], problem: str, name: str
+) -> None:
+    from aiida.orm import Dict
+
+    builder = load(name).get_builder()
+    builder.overrides = Dict({"max_jobs": 3, "validation": {"pw": {}}})
+    with pytest.raises(ValueError, match=problem):
+        builder.overrides = Dict(given)
