@@ -11,8 +11,9 @@ from typing import Any
 
 from aiida.engine import ExitCode, Process
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import CalcJobNode, Dict, FolderData, SinglefileData, Str
+from aiida.orm import CalcJobNode, Dict, FolderData, Int, SinglefileData, Str
 
+from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_consistent
 from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.data.structure_batch import StructureBatchData
@@ -127,24 +128,22 @@ class LaterStages(RetryingWorkChain):
         }
         self.to_context(**{name: self.submit(chain, **inputs)})
 
-    def take_later_stage(self) -> ExitCode | None:
-        """Take the results of the work chain of a later stage."""
-        name = self.ctx.left[0]
+    def take_later_stage(self) -> None:
+        """Take the results of the work chain of a later stage, or keep those before it."""
+        name, *self.ctx.left = self.ctx.left
         node = self.ctx[name]
         outputs = read_outputs(node)
-        if "report" not in outputs:
+        if "report" in outputs:
+            report = outputs["report"]
+            is_killed = node.exit_status == self.exit_codes.ERROR_KILLED.status
+            status = "killed" if is_killed else report["status"]
+            self._keep(name, outputs["structures"], report, status)
+        else:
             end = node.exception or node.process_state.value
-            code: ExitCode = find_part_code(
-                self.exit_codes, "failed", f"{name}: process {node.pk}: {end}"
-            )
-            return code
-        self.ctx.left = self.ctx.left[1:]
-        report = outputs["report"]
-        is_killed = node.exit_status == self.exit_codes.ERROR_KILLED.status
-        status = "killed" if is_killed else report["status"]
-        self._keep(name, outputs["structures"], report, status)
+            message = f"{name}: process {node.pk}: {end}"
+            kept = mark_as_failed(self.ctx.current, Int(0), Str(message))
+            self._conclude(name, kept, {**_NO_JOB, "status": "failed", "message": message})
         self._conclude_idle()
-        return None
 
     def finish(self) -> ExitCode | None:
         """Attach the results of the last stage, and return an exit code if samples are missing."""

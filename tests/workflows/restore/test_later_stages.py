@@ -86,7 +86,7 @@ def test_a_stage_that_is_left_has_a_work_chain_of_its_own(
     report = Dict({"stage": "relax_inserted", "status": "failed", "message": "job 9: no luck"})
     ended = {"report": report.store(), "structures": chain.ctx.current}
     chain.ctx.relax_inserted = SimpleNamespace(exit_status=421, outputs=Context(ended))
-    assert chain.take_later_stage() is None
+    chain.take_later_stage()
     assert chain.ctx.left == ["relax_all"]
     code = chain.finish()
     assert (code.status, code.message) == (421, "job 9: no luck")
@@ -99,14 +99,19 @@ def test_where_no_sample_is_left_nothing_else_runs(make_chain: Any) -> None:
     assert outputs["reports.relax_all"]["status"] == "nothing to do"
 
 
-def test_a_work_chain_that_ended_without_a_result_ends_the_chunk(make_chain: Any) -> None:
-    chain, _ = make_chain({})
+def test_a_work_chain_that_ended_without_a_result_keeps_those_before(make_chain: Any) -> None:
+    chain, outputs = make_chain({"score": "not converged", "relax_inserted": "converged"})
     ended = SimpleNamespace(
         pk=9, outputs={}, exception=None, process_state=SimpleNamespace(value="killed")
     )
-    chain.ctx.score = ended
-    code = chain.take_later_stage()
-    assert (code.status, code.message) == (421, "score: process 9: killed")
+    chain.ctx.relax_all = ended
+    chain.take_later_stage()
+    assert not chain.has_later_stage()
+    code = chain.finish()
+    assert (code.status, code.message) == (421, "relax_all: process 9: killed")
+    assert outputs["structures"].base.attributes.get("statuses").keys() == {"not converged"}
+    assert outputs["reports.relax_all"]["status"] == "failed"
+    assert outputs["reports.score"]["status"] == "finished"
 
 
 def test_nothing_is_taken_from_a_job_whose_own_samples_are_of_no_use(
