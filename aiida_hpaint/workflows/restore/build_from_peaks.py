@@ -60,8 +60,7 @@ def build_restore_from_peaks(
 
     Parameters
     ----------
-    hosts, add, protocol, overrides, settings, code, upload_model, upload_potential, chunk_sites,
-    nested
+    hosts, add, protocol, overrides, settings, nested, code, chunk_sites
         See `build_restore`. With a `sampling.start_time` below 1 the generator samples
         `sampling.samples` structures around each starting point.
     dft_protocol, dft_overrides
@@ -72,6 +71,8 @@ def build_restore_from_peaks(
         Codes; without them those that `aiida-hpaint setup dft` makes.
     options
         `metadata.options` of the jobs for `sample`, `relax` and `dft`.
+    upload_model, upload_potential
+        See `build_restore`.
     name
         Label of the process.
 
