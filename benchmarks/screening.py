@@ -1,6 +1,6 @@
 """What screening after the first evaluation saves, and which of the lowest arrangements it loses.
 
-    python benchmarks/screening.py mp20.extxyz minerals.extxyz --half tune --hosts 12
+    python benchmarks/screening.py mp20.extxyz mc3d.extxyz --half tune --hosts 30
 
 Removes the H of references, samples it again, and scores the samples without screening. For each
 share of samples that go on it prints how many evaluations are saved, and how many of the five

@@ -76,7 +76,7 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
     fixed: list[StructureBatch] = []
     processes: dict[int, Process] = {}
     for process, number_of in numbers.items():
-        node = _load(process)
+        node: Any = load_node(process)
         samples = get_samples(node)
         if samples is None:
             continue
@@ -112,7 +112,8 @@ def name_campaign_hosts(group: CampaignGroup) -> dict[tuple[int, int], str]:
     known = [(host.process, host.host_index) for host in _list_begun(group)]
     labels: dict[int, dict[int, str]] = {}
     for process in dict(known):
-        hosts = get_hosts(_load(process))
+        node: Any = load_node(process)
+        hosts = get_hosts(node)
         labels[process] = dict(zip(hosts.host_indices.tolist(), hosts.labels, strict=True))
     names = make_distinct([labels[process][index] for process, index in known])
     return dict(zip(known, names, strict=True))
@@ -121,10 +122,6 @@ def name_campaign_hosts(group: CampaignGroup) -> dict[tuple[int, int], str]:
 def _list_begun(group: CampaignGroup) -> list[KnownHost]:
     known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
     return sorted(known, key=lambda host: (host.process, host.host_index))
-
-
-def _load(process: int) -> Any:
-    return load_node(process)
 
 
 def _name_hosts(batch: StructureBatch, labels: Sequence[str]) -> StructureBatch:

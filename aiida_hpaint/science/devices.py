@@ -2,6 +2,9 @@
 
 A sample depends on its own host alone, so that the results are those of one process. Energies of a
 potential may differ in their last digits, as they do between chunks.
+
+Why not multiprocessing: it must not fork a process that has used a GPU, and a new process runs the
+main script again, which in a job is the job itself.
 """
 
 from __future__ import annotations
@@ -54,10 +57,10 @@ def list_devices() -> list[str]:
     asked = os.environ.get(DEVICES_VARIABLE, "").strip()
     if not asked:
         return []
-    visible = _list_visible_gpus() if asked != _CPU else []
-    if asked == "all":
-        return visible
     names = [name.strip() for name in asked.split(",")]
+    visible = [] if set(names) == {_CPU} else _list_visible_gpus()
+    if names == ["all"]:
+        return visible
     for name in names:
         if name != _CPU and not (name.isdigit() and int(name) < len(visible)):
             raise ValueError(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.optimizers import Optimizer
     from aiida_hpaint.science.settings import RelaxationSettings
     from aiida_hpaint.science.structures.batch import StructureBatch
-    from aiida_hpaint.science.types import FloatArray, IntArray
+    from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -166,12 +166,13 @@ class Rounds:
         sites = list_site_indices(self.batch.site_counts, rows)
         found, errors = self.evaluator.evaluate(self._structures(rows, sites))
         moving_forces = found.forces[self._moving[sites]]
+        is_first = ~self.ledger.evaluated[rows]
         return EvaluatedSamples(
             rows=rows,
             steps=self.ledger.steps[rows],
-            is_first=~self.ledger.evaluated[rows],
+            is_first=is_first,
             energies=found.energies,
-            expected=found.energies - self._expect_release(moving_forces),
+            expected=found.energies - self._expect_release(moving_forces, is_first),
             earlier=self.active.earlier,
             forces=moving_forces,
             max_forces=find_largest_norms(moving_forces, self._moving_counts[rows]),
@@ -180,9 +181,9 @@ class Rounds:
             errors=errors,
         )
 
-    def _expect_release(self, forces: FloatArray) -> FloatArray | float:
-        """Return what the active samples promise to release, eV, where it counts."""
-        if self.settings.screen is None:
+    def _expect_release(self, forces: FloatArray, is_first: BoolArray) -> FloatArray | float:
+        """Return what the active samples promise to release, eV; 0 if none is to be screened."""
+        if self.settings.screen is None or not is_first.any():
             return 0.0
         return self.optimizer.expect_release(self.active.state, np.nan_to_num(forces))
 

@@ -47,11 +47,7 @@ from aiida_hpaint.workflows.restore.model_files import (
     store_potential,
 )
 from aiida_hpaint.workflows.restore.one_job import mark_one_job
-from aiida_hpaint.workflows.restore.overrides import (
-    get_pw_overrides,
-    override_stages,
-    split_restore_overrides,
-)
+from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
 
 __all__ = [
     "build_restore",
@@ -180,7 +176,7 @@ def make_restore_inputs(
             hosts.batch.numbers,
             get_dft_value(code),
             get_dft_value(options),
-            get_pw_overrides(nested),
+            (nested or {}).get("validation"),
         )
     chunks = cut_into_chunks(hosts, chunk_sites, plan.get("cell"))
     if settings.sampling is not None:

@@ -21,9 +21,10 @@ from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 from aiida_hpaint.workflows.engine.verdict import declare_part_codes, find_part_code
-from aiida_hpaint.workflows.restore.one_job import find_result, list_files, read_outputs
+from aiida_hpaint.workflows.restore.one_job import find_result, list_files
+from aiida_hpaint.workflows.restore.stage_results import count_status, read_outputs
 
-__all__ = ["LaterStages", "count_status"]
+__all__ = ["LaterStages"]
 
 _KEPT = ("code", "options", "handler_overrides", "max_jobs", "max_failures")
 """Inputs that later stages share with the first one."""
@@ -153,9 +154,3 @@ class LaterStages(RetryingWorkChain):
             return None
         code: ExitCode | None = find_part_code(self.exit_codes, *self.ctx.verdict)
         return code
-
-
-def count_status(node: StructureBatchData, *statuses: SampleStatus) -> int:
-    """Return the number of samples with one of the statuses."""
-    found = node.base.attributes.get("statuses", {})
-    return sum(found.get(str(status), 0) for status in statuses)

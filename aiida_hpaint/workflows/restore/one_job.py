@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from aiida.orm import Bool, Dict, ProcessNode
+from aiida.orm import Bool, Dict
 from aiida_workgraph import namespace
 from node_graph.socket_spec import SocketMeta
 
@@ -21,6 +21,7 @@ from aiida_hpaint.science.settings import ONE_JOB_SITES, RestorationSettings
 from aiida_hpaint.science.stages import RelaxationInputs, SamplingInputs
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
+from aiida_hpaint.workflows.restore.stage_results import count_status
 
 __all__ = [
     "describe_outputs",
@@ -30,7 +31,6 @@ __all__ = [
     "list_files",
     "list_later_stages",
     "mark_one_job",
-    "read_outputs",
 ]
 
 _FILES = frozenset({"model", "potential"})
@@ -122,11 +122,6 @@ def describe_outputs(later: Sequence[Mapping[str, Any]], is_recorded: bool) -> A
     return namespace(**outputs)
 
 
-def read_outputs(process: ProcessNode) -> dict[str, Any]:
-    """Return the outputs of a process by one query; each use of `process.outputs` takes one."""
-    return {link.link_label: link.node for link in process.base.links.get_outgoing().all()}
-
-
 def find_left_over(
     pk: int | None,
     outputs: Mapping[str, Any],
@@ -149,15 +144,13 @@ def find_left_over(
         return {"stages": stages, "reason": f"job {pk}: {problem}"}
     if STOPPED not in outputs:
         return None
-    left = [name for name in stages if _is_left(outputs, name)]
+    left = [
+        name
+        for name in stages
+        if (found := find_result(outputs, name)) is None
+        or count_status(found, SampleStatus.UNFINISHED)
+    ]
     return {"stages": left, "reason": f"job {pk}: {outputs[STOPPED].value}"}
-
-
-def _is_left(outputs: Mapping[str, Any], stage: str) -> bool:
-    found = find_result(outputs, stage)
-    if found is None:
-        return True
-    return bool(found.base.attributes.get("statuses", {}).get(SampleStatus.UNFINISHED.value))
 
 
 def find_result(outputs: Mapping[str, Any], stage: str) -> StructureBatchData | None:

@@ -11,15 +11,9 @@ from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.workflows.engine.handlers import check_handler_overrides
 
-__all__ = [
-    "LIMITS",
-    "check_process_overrides",
-    "get_pw_overrides",
-    "override_stages",
-    "split_restore_overrides",
-]
+__all__ = ["check_process_overrides", "override_stages", "split_restore_overrides"]
 
-LIMITS = ("max_jobs", "max_failures")
+_LIMITS = ("max_jobs", "max_failures")
 """Inputs of StageWorkChain that overrides may name beside settings and `handler_overrides`."""
 
 _HANDLERS, _VALIDATION = "handler_overrides", "validation"
@@ -43,8 +37,8 @@ def split_restore_overrides(
         If a limit is not a positive integer, or there is no such handler or key of PwBaseWorkChain.
     """
     given = dict(overrides or {})
-    nested = {key: given.pop(key) for key in (*LIMITS, _HANDLERS) if key in given}
-    for name in LIMITS:
+    nested = {key: given.pop(key) for key in (*_LIMITS, _HANDLERS) if key in given}
+    for name in _LIMITS:
         if name in nested and not (type(nested[name]) is int and nested[name] > 0):
             raise ValueError(f"{name}: give a positive integer, not {nested[name]!r}")
     if problem := check_handler_overrides(Dict(nested.get(_HANDLERS, {})), None):
@@ -61,7 +55,7 @@ def split_restore_overrides(
 def check_process_overrides(overrides: Dict | None, port: Any) -> str | None:
     """Return what is wrong with overrides of processes, as validators of ports do."""
     given = overrides.get_dict() if overrides else {}
-    known = (*LIMITS, _HANDLERS, _VALIDATION)
+    known = (*_LIMITS, _HANDLERS, _VALIDATION)
     for name in given:
         if name not in known:
             return (
@@ -76,14 +70,9 @@ def check_process_overrides(overrides: Dict | None, port: Any) -> str | None:
 
 def override_stages(plan: dict[str, Any], nested: Mapping[str, Any]) -> None:
     """Add `max_jobs`, `max_failures` and `handler_overrides` to each stage of a plan."""
-    inputs: dict[str, Data] = {name: Int(nested[name]) for name in LIMITS if name in nested}
+    inputs: dict[str, Data] = {name: Int(nested[name]) for name in _LIMITS if name in nested}
     if nested.get(_HANDLERS):
         inputs[_HANDLERS] = label_node(Dict(nested[_HANDLERS]), "overrides of error handlers")
     for stage in STAGES:
         if stage.name in plan:
             plan[stage.name] |= inputs
-
-
-def get_pw_overrides(nested: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the overrides of PwBaseWorkChain in a validation; None if there are none."""
-    return (nested or {}).get(_VALIDATION)

@@ -17,6 +17,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.joining import fill_missing_scalars
 from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
+from aiida_hpaint.workflows.restore.stage_results import read_outputs
 
 __all__ = [
     "Planned",
@@ -283,7 +284,7 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
     stage, found, key = label.partition("_chunk_")
     if not found or stage not in (one.name for one in STAGES):
         return
-    linked = _read_links(node)
+    linked = read_outputs(node)
     planned = _read_later(node.uuid) if " to " in (node.process_label or "") else ()
     for name in (stage, *planned):
         own = linked.get(name)
@@ -292,7 +293,7 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
         begun = own or (node if name == stage or report is not None else None)
         if own is not None and report is None:
             # The process of the first stage has not yet taken what this one has returned.
-            report, structures = _read_results(_read_links(own))
+            report, structures = _read_results(read_outputs(own))
         if begun is not None:
             yield StageState(
                 name,
@@ -302,10 +303,6 @@ def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:
                 structures,
                 planned if name == stage else (),
             )
-
-
-def _read_links(process: ProcessNode) -> dict[str, Any]:
-    return {link.link_label: link.node for link in process.base.links.get_outgoing().all()}
 
 
 def _read_results(linked: Mapping[str, Any]) -> tuple[Any, Any]:

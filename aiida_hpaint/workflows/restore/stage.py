@@ -36,9 +36,10 @@ from aiida_hpaint.workflows.engine.handlers import (
 )
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
-from aiida_hpaint.workflows.restore.later_stages import LaterStages, count_status
-from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over, read_outputs
+from aiida_hpaint.workflows.restore.later_stages import LaterStages
+from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over
 from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
+from aiida_hpaint.workflows.restore.stage_results import count_status, read_outputs
 
 __all__ = ["StageWorkChain"]
 

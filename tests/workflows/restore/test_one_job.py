@@ -80,7 +80,8 @@ def made_by_one_job(structures: StructureBatch, later: list[dict[str, Any]]) -> 
 
 
 def test_a_stage_takes_what_a_job_has_made_for_it(samples: StructureBatch) -> None:
-    from aiida_hpaint.workflows.restore.one_job import find_result, read_outputs
+    from aiida_hpaint.workflows.restore.one_job import find_result
+    from aiida_hpaint.workflows.restore.stage_results import read_outputs
 
     later = [{"stage": name, "settings": {}, "identity": {}} for name in ("score", "relax_all")]
     found = made_by_one_job(samples, later)

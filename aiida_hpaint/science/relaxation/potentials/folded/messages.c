@@ -4,8 +4,8 @@
    A pair (n, s) stands for both directions: the kernel of (s, n) is that of (n, s)
    times (-1)^l2. A pair of a site with itself holds both directions already.
 
-   `paths` has nine numbers for each path: l1, l2, l3, channels, first channel among those of the
-   kernels of l2, first channel among the messages of l3, first and last term, and a zero.
+   `paths` has eight numbers for each path: l1, l2, l3, channels, first channel among those of the
+   kernels of l2, first channel among the messages of l3, its first term, and the one after its last.
    `places` has three numbers for each term: components of feature, kernel and message.  */
 
 #include <string.h>
@@ -33,7 +33,7 @@ void send(integer pairs, const integer *first, const integer *second, const inte
         for (int way = 0; way < (first[p] == second[p] ? 1 : 2); way++) {
             const integer n = way ? second[p] : first[p], s = way ? first[p] : second[p];
             for (integer q = 0; q < count; q++) {
-                const integer *path = paths + 9 * q;
+                const integer *path = paths + 8 * q;
                 const integer l1 = path[0], l2 = path[1], l3 = path[2], width = path[3];
                 const float sign = way && l2 % 2 ? -1.0f : 1.0f;
                 const float *k = row(kernels, kernel_widths, l2, which[p]) + path[4];
@@ -67,7 +67,7 @@ void send_back(integer pairs, const integer *first, const integer *second, const
         for (int way = 0; way < (first[p] == second[p] ? 1 : 2); way++) {
             const integer n = way ? second[p] : first[p], s = way ? first[p] : second[p];
             for (integer q = 0; q < count; q++) {
-                const integer *path = paths + 9 * q;
+                const integer *path = paths + 8 * q;
                 const integer l1 = path[0], l2 = path[1], l3 = path[2], width = path[3];
                 const float sign = way && l2 % 2 ? -1.0f : 1.0f;
                 const float *k = row(kernels, kernel_widths, l2, which[p]) + path[4];

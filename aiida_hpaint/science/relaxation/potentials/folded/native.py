@@ -83,7 +83,7 @@ def _is_right(loops: ctypes.CDLL) -> bool:
     width = 37
     kernel, feature = np.sin(np.arange(3 * width)), np.cos(np.arange(2 * width))
     arrays = [np.array(values, dtype=np.int64) for values in ([0], [1], [0])]
-    coupling = [np.array(v, dtype=np.int64) for v in ([0, 1, 1, width, 0, 0, 0, 3, 0], _DIAGONAL)]
+    coupling = [np.array(v, dtype=np.int64) for v in ([0, 1, 1, width, 0, 0, 0, 3], _DIAGONAL)]
     floats = [a.astype(np.float32) for a in (np.full(3, 0.5), kernel, feature, np.zeros(6 * width))]
     terms, kernel, feature, sent = floats
     one = ctypes.c_longlong(1)

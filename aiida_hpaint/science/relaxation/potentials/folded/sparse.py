@@ -43,7 +43,7 @@ class Couplings:
 
     Attributes
     ----------
-    paths : (paths, 9) integers
+    paths : (paths, 8) integers
     places : (terms, 3) integers
     terms : (terms,) floats
     """
@@ -125,12 +125,12 @@ class SparseNetwork:
         starts = torch.cumsum(counts, 0) - counts
         shares = starts.tensor_split(min(torch.get_num_threads(), len(starts)))
         parts = links.cut(torch.stack([share[0] for share in shares]))
-        still = None if host is None else [host.repeat(share) for share in shares]
+        still = [] if host is None else [host.repeat(share) for share in shares]
         weights = self._weights
         species = weights.species[numbers]
         features: Features = {0: weights.embedding.T[species].contiguous()[:, None]}
         for place, layer in enumerate(weights.layers):
-            fixed = None if host is None or still is None else (still, host.kernels[place])
+            fixed = None if host is None else (still, host.kernels[place])
             features = self._interact(layer, self._couplings[place], parts, folded, fixed, features)
         raw = (features[0][:, 0] @ weights.readout).double() + weights.readout_bias
         of_sites = raw * weights.scale[species] + weights.shift[species]
@@ -350,7 +350,7 @@ def _read_couplings(layer: Layer) -> Couplings:
         channels = path.channels.stop - path.channels.start
         momenta = [path.l1, path.l2, path.l3]
         starts = [path.channels.start, path.rows.start]
-        paths.append([*momenta, channels, *starts, start, len(terms), 0])
+        paths.append([*momenta, channels, *starts, start, len(terms)])
     return Couplings(
         torch.tensor(paths), torch.tensor(places), torch.tensor(terms, dtype=torch.float32)
     )
