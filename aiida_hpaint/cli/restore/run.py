@@ -282,4 +282,5 @@ def describe_expected_duration(node: ProcessNode) -> str | None:
     if found is None:
         return None
     took = format_duration(found.seconds)
-    return f"The latest one of similar size (node {found.pk}, {found.n_sites} sites) took {took}."
+    kind = "of similar size" if found.has_same_plan else "of similar size, with other settings"
+    return f"The latest one {kind} (node {found.pk}, {found.n_sites} sites) took {took}."
