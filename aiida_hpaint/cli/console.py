@@ -98,9 +98,9 @@ def silence_warnings() -> None:
     def show_note(message: Warning | str, *_: object) -> None:
         say(f"Note: {message}")
 
-    from aiida_hpaint.science.structures import IsotopeWarning
+    from aiida_hpaint.science.types import HpaintWarning
 
-    warnings.simplefilter("always", IsotopeWarning)
+    warnings.simplefilter("always", HpaintWarning)
     warnings.showwarning = show_note  # type: ignore[assignment]
 
 

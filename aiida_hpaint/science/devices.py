@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,7 @@ from aiida_hpaint.science.settings import Settings
 from aiida_hpaint.science.stages import StageResult, StageTools
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.joining import join_in_order
+from aiida_hpaint.science.types import HpaintWarning
 
 __all__ = ["DEVICES_VARIABLE", "list_devices", "run_stage_on_devices", "share_hosts"]
 
@@ -47,7 +49,8 @@ _Started = tuple["subprocess.Popen[bytes]", Path, str]
 def list_devices() -> list[str]:
     """Return the devices that `DEVICES_VARIABLE` names; empty if it is not set.
 
-    Numbers count the GPUs that are visible to this process. `all` is each of these.
+    Numbers count the GPUs that are visible to this process. `all` is each of these; where there is
+    none, a warning says so.
 
     Raises
     ------
@@ -60,6 +63,9 @@ def list_devices() -> list[str]:
     names = [name.strip() for name in asked.split(",")]
     visible = [] if set(names) == {_CPU} else _list_visible_gpus()
     if names == ["all"]:
+        if not visible:
+            note = f"{DEVICES_VARIABLE}=all: this process sees no GPU, and works alone, on the CPU"
+            warnings.warn(note, HpaintWarning, stacklevel=2)
         return visible
     for name in names:
         if name != _CPU and not (name.isdigit() and int(name) < len(visible)):

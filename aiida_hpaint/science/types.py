@@ -13,3 +13,7 @@ BoolArray = NDArray[np.bool_]
 
 Progress = Callable[[int, int, str], None]
 """Callback that reports progress: steps done, steps in all, and a message."""
+
+
+class HpaintWarning(UserWarning):
+    """What a user should know and no result says; commands show it as one line."""

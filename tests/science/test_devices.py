@@ -19,6 +19,7 @@ from aiida_hpaint.science.devices import (
 from aiida_hpaint.science.recipe import plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.types import HpaintWarning
 
 SETTINGS = RestorationSettings.model_validate(
     {
@@ -93,7 +94,6 @@ def test_the_first_error_ends_processes_that_would_go_on(
         ("1,0", "3,5", ["5", "3"]),
         ("0", "GPU-0a1b", ["GPU-0a1b"]),
         ("cpu,cpu", "", ["cpu", "cpu"]),
-        ("all", "", []),
     ],
 )
 def test_devices_are_those_that_the_job_sees(
@@ -102,6 +102,15 @@ def test_devices_are_those_that_the_job_sees(
     monkeypatch.setenv(DEVICES_VARIABLE, asked)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert list_devices() == found
+
+
+def test_all_devices_of_a_job_without_any_are_one_process_and_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(DEVICES_VARIABLE, "all")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.warns(HpaintWarning, match="sees no GPU"):
+        assert list_devices() == []
 
 
 def test_a_device_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Assess the machine: GPUs, cores, memory and free disk space of a job."""
+"""Assess the machine: GPUs, C compiler, cores, memory and free disk space of a job."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _Answer = Mapping[str, Any]
 
 
 def assess_machine(answer: _Answer, workload: Workload) -> list[Finding]:
-    """Assess GPUs as torch sees them, cores and memory of the job, and free disk space."""
+    """Assess GPUs as torch sees them, a C compiler, cores and memory of the job, and disk space."""
     torch = [_assess_torch(answer, workload)] if "torch" in answer else []
-    found = [*torch, _assess_cores(answer), _assess_disk(answer)]
+    loops = [_assess_loops(answer["loops"])] if "loops" in answer else []
+    found = [*torch, *loops, _assess_cores(answer), _assess_disk(answer)]
     if path := (answer.get("environment") or {}).get("PYTHONPATH"):
         note = "packages in these folders come before those of the environment"
         found.append(Finding("PYTHONPATH", str(path), "", "note", False, note))
@@ -54,6 +55,15 @@ def _why_no_gpu(answer: _Answer, workload: Workload) -> str:
         f"torch can use CUDA {answer['torch']['cuda']}, but {note}: check queue and options, and "
         "that the driver supports this version of CUDA (nvidia-smi)"
     )
+
+
+def _assess_loops(loops: _Answer) -> Finding:
+    if loops.get("compiled"):
+        return Finding("loops of SevenNet", "compiled", "", OK, False)
+    if "error" in loops:
+        return Finding("loops of SevenNet", str(loops["error"]), "", "note", False)
+    reason = str(loops["reason"])
+    return Finding("loops of SevenNet", "not compiled", "", "note", False, reason)
 
 
 def _assess_cores(answer: _Answer) -> Finding:

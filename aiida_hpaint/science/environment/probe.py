@@ -67,6 +67,16 @@ for name in names:
 print(json.dumps({"folder": str(models_folder()), "found": found, "errors": errors}))
 """
 
+LOOPS = """
+import json, warnings
+from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    loops = load_loops()
+reason = str(told[-1].message) if told else "AIIDA_HPAINT_COMPILE is 0"
+print(json.dumps({"compiled": loops is not None, "reason": "" if loops else reason}))
+"""
+
 
 def answer_question(question: dict[str, Any]) -> dict[str, Any]:
     """Answer all parts of a question; a part that fails holds its error and affects no other."""
@@ -87,6 +97,8 @@ def answer_question(question: dict[str, Any]) -> dict[str, Any]:
         parts["torch"] = lambda: run_in_subprocess(TORCH)
     if packages.get("aiida-hpaint") and "generators" in question:
         parts["models"] = lambda: run_in_subprocess(MODELS, json.dumps(question["generators"]))
+    if packages.get("aiida-hpaint") and question.get("loops"):
+        parts["loops"] = lambda: run_in_subprocess(LOOPS)
     return {"packages": packages, **{name: _or_error(part) for name, part in parts.items()}}
 
 

@@ -139,6 +139,7 @@ def build_question(workload: Workload) -> dict[str, Any]:
         "packages": ["aiida-hpaint", *group_requirements(workload), *list_other_packages(workload)],
         "modules": [*_modules(workload)],
         "generators": list(workload.models),
+        "loops": not workload.gpus and any(info.package == "sevenn" for info in infos),
         "weights": sorted(
             {info.package for info in infos if not (info.needs_file or info.provider)}
         ),

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from aiida_hpaint.science.structures.safe_text import escape_control_characters
+from aiida_hpaint.science.types import HpaintWarning
 
 
-class IsotopeWarning(UserWarning):
+class IsotopeWarning(HpaintWarning):
     """Warning that deuterium or tritium was read and is treated as hydrogen."""
 
 

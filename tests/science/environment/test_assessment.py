@@ -121,6 +121,23 @@ def test_no_gpu_where_one_is_asked_for(answer: dict[str, Any]) -> None:
     assert bad(answer, gpus=2) == {"GPU"}
 
 
+def test_loops_that_cannot_be_compiled_are_a_note(answer: dict[str, Any]) -> None:
+    answer["loops"] = {"compiled": True, "reason": ""}
+    assert by_what(answer)["loops of SevenNet"].status == "ok"
+    answer["loops"] = {"compiled": False, "reason": "there is no C compiler"}
+    found = by_what(answer)["loops of SevenNet"]
+    assert (found.status, found.remedy) == ("note", "there is no C compiler")
+    assert bad(answer) == set()
+
+
+def test_loops_are_sought_where_sevennet_runs_on_a_cpu() -> None:
+    assert build_question(Workload())["loops"]
+    assert not build_question(Workload(gpus=1))["loops"]
+    assert not build_question(Workload(stages=("sample",)))["loops"]
+    others = (PotentialSettings(name="chgnet"),)
+    assert not build_question(Workload(potentials=others))["loops"]
+
+
 def test_broken_imports_are_named(answer: dict[str, Any]) -> None:
     answer["imports"]["sevenn"] = "OSError: libgomp.so.1: cannot open shared object file"
     found = by_what(answer)["import sevenn"]
@@ -197,7 +214,7 @@ def test_a_full_disk_is_a_problem(answer: dict[str, Any]) -> None:
     assert bad(answer) == {"disk"}
 
 
-@pytest.mark.parametrize("part", ["torch", "models", "machine", "disk", "imports"])
+@pytest.mark.parametrize("part", ["torch", "models", "loops", "machine", "disk", "imports"])
 def test_parts_of_an_answer_may_have_failed(answer: dict[str, Any], part: str) -> None:
     answer[part] = {"error": "TimeoutExpired: it took too long"}
     assert any("TimeoutExpired" in found.found for found in assess_answer(answer, Workload()))

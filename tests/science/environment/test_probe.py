@@ -72,3 +72,15 @@ def test_of_the_environment_only_what_matters_is_told(
     answer = ask(tmp_path, {})
     assert answer["environment"]["SLURM_JOB_ID"] == "7"
     assert "hush" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("compiler", ["cc", "no-such-compiler"])
+def test_whether_loops_can_be_compiled(
+    compiler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("CC", compiler)
+    monkeypatch.setenv("AIIDA_HPAINT_CACHE", str(tmp_path / "cache"))
+    found = ask(tmp_path, {"packages": ["aiida-hpaint"], "loops": True})["loops"]
+    assert found["compiled"] == (compiler == "cc")
+    assert ("not compiled" in found["reason"]) == (compiler != "cc")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from aiida_hpaint.science.relaxation.potentials.folded import native
 from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
 from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
+from aiida_hpaint.science.types import HpaintWarning
 
 from .crystals import (
     arguments,
@@ -176,11 +178,21 @@ def test_a_host_without_sites_to_insert_has_an_energy(sevennet):
 
 
 @pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
-def test_a_compiler_that_fails_is_no_error(compiler, tmp_path, monkeypatch):
+def test_a_compiler_that_fails_is_no_error_but_named(compiler, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setenv("CC", compiler)
-    assert load_loops.__wrapped__() is None
+    with pytest.warns(HpaintWarning, match=f"not compiled .*{compiler}.*: install a C compiler"):
+        assert load_loops.__wrapped__() is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_without_a_compiler_is_told_of_it_once(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CC", raising=False)
+    again = cache(load_loops.__wrapped__)
+    with pytest.warns(HpaintWarning, match="there is no C compiler") as told:
+        assert (again(), again()) == (None, None)
+    assert len(told) == 1
 
 
 def test_a_compiler_may_know_the_other_name_of_its_processor(tmp_path, monkeypatch):
@@ -205,15 +217,17 @@ def test_a_library_that_another_job_made_meanwhile_stays(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_compilation_can_be_turned_off(monkeypatch):
+def test_compilation_can_be_turned_off(monkeypatch, recwarn):
     monkeypatch.setenv("AIIDA_HPAINT_COMPILE", "0")
     assert load_loops.__wrapped__() is None
+    assert not recwarn
 
 
-def test_loops_that_are_compiled_wrongly_are_not_used(sevennet, tmp_path, monkeypatch):
+def test_loops_that_are_compiled_wrongly_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(native, "_is_right", lambda loops: False)
-    assert load_loops.__wrapped__() is None
+    monkeypatch.setattr(native, "is_right", lambda loops: False)
+    with pytest.warns(HpaintWarning, match="compiles the loops of messages.c wrongly"):
+        assert load_loops.__wrapped__() is None
 
 
 @pytest.mark.numerics

@@ -39,6 +39,7 @@ from aiida_hpaint.science.relaxation.potentials.pairs import find_pairs
 from aiida_hpaint.science.relaxation.potentials.precision import default_precision
 from aiida_hpaint.science.relaxation.potentials.sevennet_graph import GraphNetwork
 from aiida_hpaint.science.relaxation.potentials.standing import StandingHosts
+from aiida_hpaint.science.types import HpaintWarning
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
@@ -274,7 +275,8 @@ def _build_potential(name: str, path: Path, modal: str | None, device: str) -> S
     potential = SevenNet(card, lambda: graph, folded)
     if _is_equivalent(potential, alone):
         return potential
-    warnings.warn(f"{name}: the folded network disagrees and is not used", stacklevel=2)
+    problem = f"{name}: the folded network disagrees and is not used, so that it is slower"
+    warnings.warn(problem, HpaintWarning, stacklevel=2)
     return alone
 
 

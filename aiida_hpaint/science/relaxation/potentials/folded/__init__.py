@@ -30,7 +30,8 @@ original network.
 - `convolution`: the messages of one layer and their gradient
 - `directions`: spherical harmonics of the edge vectors
 - `network`: all layers
-- `sparse`, `links`, `native`, `messages.c`: all layers by compiled loops over pairs with an edge
+- `sparse`, `links`, `native`, `trial`, `messages.c`: all layers by compiled loops over pairs with
+  an edge
 - `store`: the matrices in a file, which is read in a moment and needs no sevenn
 """
 
