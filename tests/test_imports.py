@@ -57,3 +57,18 @@ def test_the_plain_recipe_alone_is_light(package: str, recipe_modules: set[str])
 def test_structures_evaluation_and_identities_need_no_torch() -> None:
     science = [f"science.{name}" for name in ("settings", "structures", "evaluation")]
     assert "torch" not in modules_after(import_all([*science, "calculations.identity"]))
+
+
+def test_a_command_imports_itself_alone() -> None:
+    code = (
+        "from aiida_hpaint.cli import main; main(['status', '--help'], standalone_mode=False); "
+        "import sys; assert not {name for name in sys.modules if name.startswith("
+        "('aiida_hpaint.science.structures', 'aiida_hpaint.cli.restore'))}"
+    )
+    modules_after(code)
+
+
+def test_the_state_of_a_campaign_needs_little() -> None:
+    modules = ["campaigns.state", "cli.campaigns.status", "data.structure_batch"]
+    heavy = (HEAVY | {"scipy"}) - {"aiida", "ase"}
+    assert modules_after(import_all(modules)) & heavy == set()

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -61,6 +60,8 @@ def find_outcomes(n_hosts: int, samples: StructureBatch | None, ending: str = ""
     """
     if samples is None:
         return Outcomes(FAILED * n_hosts, dict.fromkeys(range(n_hosts), ending))
+    from aiida_hpaint.science.evaluation import find_answers  # here: a status needs none
+
     hosts = samples.scalars["host"]
     states = np.full(n_hosts, WITHOUT)
     unfinished = np.unique(

@@ -68,9 +68,11 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
     `read_campaign_state`.
     """
     numbers: dict[int, dict[int, int]] = {}
-    for number, host in enumerate(_list_begun(group)):
+    begun = _list_begun(group)
+    for number, host in enumerate(begun):
         numbers.setdefault(host.process, {})[host.host_index] = number
-    names = list(name_campaign_hosts(group).values())
+    hosts_of = _read_hosts(begun)
+    names = list(_name_begun(begun, hosts_of).values())
     ranked: list[StructureBatch] = []
     hosts: list[StructureBatch] = []
     fixed: list[StructureBatch] = []
@@ -82,12 +84,12 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
             continue
         chosen = _choose_hosts(samples, number_of)
         ranked.append(replace(chosen, history=()) if ranked else chosen)
-        all_hosts = get_hosts(node)
+        all_hosts = hosts_of[process]
         hosts.append(_choose_hosts(replace(all_hosts, scalars={}), number_of))
         process_of_hosts = describe_process(node)
-        for index, number in number_of.items():
-            row = all_hosts.host_indices.tolist().index(index)
-            processes[number] = replace(process_of_hosts, host=all_hosts.labels[row])
+        for index, label in _label_hosts(all_hosts).items():
+            if index in number_of:
+                processes[number_of[index]] = replace(process_of_hosts, host=label)
         in_host = get_samples_in_host(node)
         fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
     if not ranked:
@@ -109,19 +111,32 @@ def name_campaign_hosts(group: CampaignGroup) -> dict[tuple[int, int], str]:
     -------
     Names by the PK of the restoration and the index of the host in it, sorted by these.
     """
-    known = [(host.process, host.host_index) for host in _list_begun(group)]
-    labels: dict[int, dict[int, str]] = {}
-    for process in dict(known):
-        node: Any = load_node(process)
-        hosts = get_hosts(node)
-        labels[process] = dict(zip(hosts.host_indices.tolist(), hosts.labels, strict=True))
-    names = make_distinct([labels[process][index] for process, index in known])
-    return dict(zip(known, names, strict=True))
+    begun = _list_begun(group)
+    return _name_begun(begun, _read_hosts(begun))
 
 
 def _list_begun(group: CampaignGroup) -> list[KnownHost]:
     known = [host for host in find_campaign_hosts(group).values() if host.state != WAITING]
     return sorted(known, key=lambda host: (host.process, host.host_index))
+
+
+def _read_hosts(begun: Sequence[KnownHost]) -> dict[int, StructureBatch]:
+    """Return the hosts of each restoration by its PK."""
+    nodes: dict[int, Any] = {process: load_node(process) for process in {h.process for h in begun}}
+    return {process: get_hosts(node) for process, node in nodes.items()}
+
+
+def _name_begun(
+    begun: Sequence[KnownHost], hosts_of: Mapping[int, StructureBatch]
+) -> dict[tuple[int, int], str]:
+    labels = {process: _label_hosts(hosts) for process, hosts in hosts_of.items()}
+    names = make_distinct([labels[host.process][host.host_index] for host in begun])
+    known = [(host.process, host.host_index) for host in begun]
+    return dict(zip(known, names, strict=True))
+
+
+def _label_hosts(hosts: StructureBatch) -> dict[int, str]:
+    return dict(zip(hosts.host_indices.tolist(), hosts.labels, strict=True))
 
 
 def _name_hosts(batch: StructureBatch, labels: Sequence[str]) -> StructureBatch:

@@ -9,7 +9,7 @@ import click
 from aiida_hpaint.cli.verbosity import add_verbosity
 from aiida_hpaint.science.wording import suggest
 
-__all__ = ["Command", "Group", "RestorationCommand"]
+__all__ = ["Command", "Group", "RestorationCommand", "list_subcommands"]
 
 _OPTIONS = "Options"
 
@@ -115,6 +115,13 @@ class Group(click.Group):
         except click.UsageError as error:
             error.message += suggest(args[0], self.list_commands(ctx))
             raise
+
+
+def list_subcommands(group: click.Group) -> dict[str, click.Command]:
+    """Return the commands of a group by name, in the order of its help."""
+    ctx = click.Context(group)
+    found = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
+    return {name: command for name, command in found.items() if command is not None}
 
 
 _SHOWS_ALL = "aiida_hpaint.shows_all"

@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from aiida_hpaint import __version__
-from aiida_hpaint.cli.campaigns.find import find
-from aiida_hpaint.cli.campaigns.mark import mark
-from aiida_hpaint.cli.campaigns.pick import pick
-from aiida_hpaint.cli.campaigns.results import results
-from aiida_hpaint.cli.campaigns.status import status
-from aiida_hpaint.cli.campaigns.submit import submit
 from aiida_hpaint.cli.commands import Group
 from aiida_hpaint.cli.completion import complete_profiles
 from aiida_hpaint.cli.errors import convert_error
-from aiida_hpaint.cli.models.analyse import analyse
-from aiida_hpaint.cli.models.benchmark import benchmark
-from aiida_hpaint.cli.models.exchange import exchange
-from aiida_hpaint.cli.models.models import models
-from aiida_hpaint.cli.models.train import train
-from aiida_hpaint.cli.models.trajectory import trajectory
 from aiida_hpaint.cli.plugins import find_packages, load_command
-from aiida_hpaint.cli.publish.export import export
-from aiida_hpaint.cli.publish.provenance import provenance
-from aiida_hpaint.cli.restore.audit import audit
-from aiida_hpaint.cli.restore.count import count
-from aiida_hpaint.cli.restore.demo import demo
-from aiida_hpaint.cli.restore.inspect import inspect
-from aiida_hpaint.cli.restore.powder import powder
-from aiida_hpaint.cli.restore.restore import restore
-from aiida_hpaint.cli.restore.restore_hydrogen import restore_hydrogen
-from aiida_hpaint.cli.restore.validate import validate
-from aiida_hpaint.cli.setup.setup import setup
+
+_MODULES = {
+    "setup": "setup.setup",
+    "inspect": "restore.inspect",
+    "restore": "restore.restore",
+    "find": "campaigns.find",
+    "submit": "campaigns.submit",
+    "status": "campaigns.status",
+    "results": "campaigns.results",
+    "pick": "campaigns.pick",
+    "mark": "campaigns.mark",
+    "provenance": "publish.provenance",
+    "count": "restore.count",
+    "validate": "restore.validate",
+    "powder": "restore.powder",
+    "audit": "restore.audit",
+    "restore-hydrogen": "restore.restore_hydrogen",
+    "trajectory": "models.trajectory",
+    "export": "publish.export",
+    "models": "models.models",
+    "exchange": "models.exchange",
+    "train": "models.train",
+    "benchmark": "models.benchmark",
+    "analyse": "models.analyse",
+    "demo": "restore.demo",
+}
+"""Modules of the commands in the order of use; each is imported with its command."""
 
 _HELP = """Put missing hydrogen (or any element) back into crystals.
 
@@ -59,12 +64,16 @@ class Commands(Group):
     """Commands in the order of use, whose errors show a message instead of a traceback."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order in which they were added."""
-        return list(self.commands)
+        """Return the names of the commands of this package in the order of use."""
+        return [*_MODULES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command of this package or, under another name, of an installed one."""
-        return super().get_command(ctx, cmd_name) or load_command(cmd_name)
+        if cmd_name not in _MODULES:
+            return load_command(cmd_name)
+        module = import_module(f"aiida_hpaint.cli.{_MODULES[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, then the names of those of other packages without importing them."""
@@ -72,7 +81,7 @@ class Commands(Group):
         rows = [
             (name, f"from the package {', '.join(packages)}")
             for name, packages in find_packages().items()
-            if name not in self.commands
+            if name not in _MODULES
         ]
         if rows:
             with formatter.section("Commands of other packages"):
@@ -108,31 +117,3 @@ def main(ctx: click.Context, debug: bool, profile: str | None) -> None:
     folder = str(Path(sys.executable).parent)
     if os.environ.get("PATH", "").split(os.pathsep)[0] != folder:
         os.environ["PATH"] = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
-
-
-for command in (
-    setup,
-    inspect,
-    restore,
-    find,
-    submit,
-    status,
-    results,
-    pick,
-    mark,
-    provenance,
-    count,
-    validate,
-    powder,
-    audit,
-    restore_hydrogen,
-    trajectory,
-    export,
-    models,
-    exchange,
-    train,
-    benchmark,
-    analyse,
-    demo,
-):
-    main.add_command(command)

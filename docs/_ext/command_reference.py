@@ -15,6 +15,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.commands import list_subcommands
 
 _COMMON = ("quiet", "verbose", "help")
 """Parameters of all commands, which are listed once."""
@@ -33,7 +34,7 @@ class CommandReference(Directive):
 
 
 def _list_sections(group: click.Group, parent: click.Context) -> Iterator[nodes.section]:
-    for name, command in group.commands.items():
+    for name, command in list_subcommands(group).items():
         context = click.Context(command, info_name=name, parent=parent)
         path = context.command_path.removeprefix("aiida-hpaint ")
         section = nodes.section(ids=[f"cmd-{path.replace(' ', '-')}"], names=[path])

@@ -164,12 +164,12 @@ def test_known_hosts_belong_to_the_campaign(
 
 
 def test_hosts_of_one_label_are_picked_by_the_names_of_the_results(
-    name: str, hosts: StructureBatch, settings: Any, plan: Any
+    name: str, hosts: StructureBatch, settings: Any, plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from aiida.orm import load_node
     from click.testing import CliRunner
 
-    from aiida_hpaint.campaigns.results import collect_campaign_samples
+    from aiida_hpaint.campaigns import results
     from aiida_hpaint.campaigns.submit import submit_campaign
     from aiida_hpaint.cli import main
 
@@ -178,8 +178,12 @@ def test_hosts_of_one_label_are_picked_by_the_names_of_the_results(
         one = replace(hosts[row], labels=("brucite",))
         nodes.append(restoration(one, plan, ranked(one, ["converged"]), "finished"))
         group, _ = submit_campaign(prepare(name, one, settings))
-    found = collect_campaign_samples(group)
+    read = []
+    get_hosts = results.get_hosts
+    monkeypatch.setattr(results, "get_hosts", lambda node: read.append(node.pk) or get_hosts(node))
+    found = results.collect_campaign_samples(group)
     assert found is not None
+    assert sorted(read) == [node.pk for node in nodes]  # each once
     assert found.samples.labels == ("brucite", "brucite-2")
     assert [found.processes[host].host for host in (0, 1)] == ["brucite", "brucite"]
     result = CliRunner().invoke(main, ["pick", name, "brucite-2"])

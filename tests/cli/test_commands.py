@@ -9,6 +9,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner, Result
 
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.commands import list_subcommands
 
 BRUCITE = str(Path(__file__).parents[2] / "examples" / "hosts" / "brucite.cif")
 
@@ -20,7 +21,7 @@ def run(*arguments: str) -> Result:
 def list_all(command: click.Command, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     if not isinstance(command, click.Group):
         return [words]
-    inside = [list_all(one, (*words, name)) for name, one in command.commands.items()]
+    inside = [list_all(one, (*words, name)) for name, one in list_subcommands(command).items()]
     return [words, *(found for group in inside for found in group)]
 
 
@@ -42,7 +43,9 @@ def test_help_has_sections_and_more_on_request(command: str) -> None:
     for option in ("--scheme", "--start-from", "--upload-model"):
         assert f"  {option}" not in usual
         assert f"  {option}" in everything
-    params = [one for one in main.commands[command].params if isinstance(one, click.Option)]
+    params = [
+        one for one in list_subcommands(main)[command].params if isinstance(one, click.Option)
+    ]
     assert all(one.opts[-1] in everything for one in params)
     # What has no section of its own is help about help.
     left = everything.split("\nOptions:\n")[1].split()

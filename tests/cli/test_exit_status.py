@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.commands import list_subcommands
 
 ROOT = Path(__file__).parents[2]
 BRUCITE = str(ROOT / "examples" / "hosts" / "brucite.cif")
@@ -335,7 +336,7 @@ WRONG: dict[str, tuple[list[str], dict[str, str | None]]] = {
 
 def list_commands(command: click.Command, names: tuple[str, ...] = ()) -> Iterator[str]:
     if isinstance(command, click.Group):
-        for name, one in command.commands.items():
+        for name, one in list_subcommands(command).items():
             yield from list_commands(one, (*names, name))
     else:
         yield " ".join(names)
@@ -345,7 +346,7 @@ def find_command(name: str) -> click.Command:
     command: click.Command = main
     for word in name.split():
         assert isinstance(command, click.Group)
-        command = command.commands[word]
+        command = list_subcommands(command)[word]
     return command
 
 

@@ -8,6 +8,7 @@ from gemmi import cif
 
 from aiida_hpaint import __version__
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.commands import list_subcommands
 from aiida_hpaint.science.structures import read_hosts
 
 HOSTS = Path(__file__).parents[2] / "examples" / "hosts"
@@ -21,7 +22,7 @@ def run(*arguments: str) -> Result:
 
 def test_help_teaches_by_example() -> None:
     assert "aiida-hpaint restore host.cif" in run("--help").output
-    for command in main.commands:
+    for command in list_subcommands(main):
         assert "Examples:" in run(command, "--help").output or command == "models"
     assert __version__ in run("--version").output
 

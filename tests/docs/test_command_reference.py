@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiida_hpaint.cli import main
+from aiida_hpaint.cli.commands import list_subcommands
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -29,7 +30,7 @@ def test_all_commands_and_options_are_there() -> None:
     assert {"restore", "models list", "setup codes", "provenance"} <= titles
     restore = next(one for one in sections if one["names"] == ["restore"])
     terms = " ".join(term.astext() for term in restore.findall(nodes.term))
-    for option in main.commands["restore"].params:
+    for option in list_subcommands(main)["restore"].params:
         is_common = option.name in ("quiet", "verbose", "help")
         assert is_common or option.param_type_name == "argument" or option.opts[-1] in terms
     examples = [block.astext() for block in restore.findall(nodes.literal_block)]

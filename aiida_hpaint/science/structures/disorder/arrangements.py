@@ -6,8 +6,6 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from aiida_hpaint.science.structures.disorder.energies import (
     MOST_POSITIONS,
@@ -20,6 +18,7 @@ from aiida_hpaint.science.structures.disorder.hydrogen import (
     keep_hydrogens,
 )
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
+from aiida_hpaint.science.structures.disorder.linked import group_linked
 from aiida_hpaint.science.structures.disorder.majority import find_competing
 from aiida_hpaint.science.structures.disorder.selection import select
 from aiida_hpaint.science.types import FloatArray, IntArray
@@ -119,10 +118,8 @@ def find_quotas(fragments: FragmentImages) -> list[tuple[list[int], int]]:
 
 def _connect_kinds(members: list[list[int]], competing: list[list[int]]) -> list[list[int]]:
     kind = {fragment: k for k, each in enumerate(members) for fragment in each}
-    pairs = np.array([(kind[part[0]], kind[f]) for part in competing for f in part]).reshape(-1, 2)
-    graph = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(members), len(members)))
-    parts = connected_components(graph, directed=False)[1]
-    return [np.flatnonzero(parts == part).tolist() for part in range(parts.max(initial=-1) + 1)]
+    links = [(kind[part[0]], kind[f]) for part in competing for f in part]
+    return group_linked(len(members), links)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures.disorder.exclusion import (
 )
 from aiida_hpaint.science.structures.disorder.fragments import FULL, is_full
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
+from aiida_hpaint.science.structures.disorder.linked import number_linked
 from aiida_hpaint.science.structures.disorder.relisting import relist
 from aiida_hpaint.science.structures.disorder.selection import select
 from aiida_hpaint.science.structures.records import Record
@@ -226,9 +227,6 @@ def _connect(
     exclusions: set[tuple[int, int]],
 ) -> list[list[int]]:
     """Group the partly occupied sites that exclude each other or are on the same atoms."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     owner = images.owners
     links = [(owner[i], owner[j]) for i, j in exclusions]
     on_atom: dict[int, int] = {}
@@ -237,10 +235,7 @@ def _connect(
             links += [
                 (on_atom.setdefault(int(owner[a]), owner[image]), owner[image]) for a in atoms
             ]
-    size = len(images.record.sites)
-    rows, columns = zip(*links, strict=True) if links else ((), ())
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    parts = connected_components(graph, directed=False)[1]
+    parts = number_linked(len(images.record.sites), links)
     found: dict[int, list[int]] = defaultdict(list)
     for site in partial:
         found[int(parts[site])].append(site)

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from aiida_hpaint.science.structures.disorder.fragments import FULL, FragmentImages
 from aiida_hpaint.science.structures.disorder.images import Images
+from aiida_hpaint.science.structures.disorder.linked import group_linked, number_linked
 from aiida_hpaint.science.structures.disorder.selection import select
 from aiida_hpaint.science.structures.disorder.subgroups import find_largest_subgroup
 from aiida_hpaint.science.types import IntArray
@@ -166,11 +165,7 @@ def _share_ties(
 def find_competing(fragments: FragmentImages) -> list[list[int]]:
     """Group the fragments that exclude each other, also in chains."""
     owners, count = fragments.owners, len(fragments.fragments)
-    pairs = np.array([(owners[i], owners[j]) for i, j in fragments.exclusions], dtype=np.int64)
-    first, second = pairs.reshape(-1, 2).T
-    graph = coo_array((np.ones(len(pairs)), (first, second)), shape=(count, count))
-    parts = connected_components(graph, directed=False)[1]
-    return [np.flatnonzero(parts == part).tolist() for part in range(parts.max(initial=-1) + 1)]
+    return group_linked(count, [(owners[i], owners[j]) for i, j in fragments.exclusions])
 
 
 def _find_capacities(
@@ -219,7 +214,5 @@ def _find_orbits(moved: IntArray, candidates: IntArray) -> IntArray:
     """Return the number of the orbit that each candidate is in."""
     rows = np.concatenate([candidates, np.tile(candidates, len(moved))])
     columns = np.concatenate([candidates, moved[:, candidates].ravel()])
-    size = int(moved.shape[1])
-    graph = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size))
-    parts = connected_components(graph, directed=False)[1][candidates]
+    parts = number_linked(moved.shape[1], np.stack([rows, columns], axis=1))[candidates]
     return np.asarray(np.unique(parts, return_inverse=True)[1])

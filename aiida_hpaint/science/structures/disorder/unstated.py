@@ -6,10 +6,6 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-
 from aiida_hpaint.science.structures.disorder.composition import read_formula
 from aiida_hpaint.science.structures.disorder.exclusion import (
     are_alternative_groups,
@@ -18,6 +14,7 @@ from aiida_hpaint.science.structures.disorder.exclusion import (
 )
 from aiida_hpaint.science.structures.disorder.fragments import is_full
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen, is_placed
+from aiida_hpaint.science.structures.disorder.linked import number_linked
 from aiida_hpaint.science.structures.records import Record
 
 _PRIMES = re.compile(r"['`*]")
@@ -135,9 +132,7 @@ def _share_with_images(images: Images, pairs: list[tuple[int, int]]) -> Record |
         if _is_bond(images, i, j, distance)
     ]
     bonds = [(i, j) for i, j in bonds if (i, j) not in overlapping]
-    first, second = np.array(bonds, dtype=np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(bonds)), (first, second)), shape=(size, size))
-    parts = connected_components(graph, directed=False)[1]
+    parts = number_linked(size, bonds)
     own = {int(parts[i]) for i, j in pairs if parts[i] == parts[j]}
     chosen = [k for k in range(size) if parts[k] in own and is_placed(sites[k])]
     if not chosen:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
@@ -154,6 +153,8 @@ def _pair_sites(
 
 def _multiply(operations: SymmetryOperations) -> IntArray:
     """Return the (G, G) index of each product, the row after the column; -1 where it is none."""
+    from scipy.spatial import cKDTree  # here: many commands write no CIF
+
     rotations, kinds = np.unique(
         np.rint(operations.rotations).astype(np.int64).reshape(-1, 9), axis=0, return_inverse=True
     )
