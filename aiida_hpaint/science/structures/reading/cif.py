@@ -16,6 +16,7 @@ from aiida_hpaint.science.structures.reading.cell import make_cell
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock, parse_cif_blocks
 from aiida_hpaint.science.structures.reading.cif_sites import has_sites, read_cif_sites
 from aiida_hpaint.science.structures.reading.cif_symmetry import read_cif_symmetry
+from aiida_hpaint.science.structures.reading.listed_hydrogen import check_listed_hydrogen
 from aiida_hpaint.science.structures.reading.numbers import parse_number
 from aiida_hpaint.science.structures.reading.origin import check_origin
 from aiida_hpaint.science.structures.reading.repeats import drop_repeated_sites
@@ -78,6 +79,7 @@ def _read_block(label: str, block: CifBlock, name: str, source: SourceText) -> R
     notes += symmetry.notes
     elements = _list_elements(formulas.get("sum") or formulas.get("moiety", ""))
     sites = read_cif_sites(label, block, elements, cell, notes)
+    sites = check_listed_hydrogen(sites, symmetry.operations, notes)
     sites = drop_repeated_sites(sites, symmetry.operations, notes)
     check_origin(sites, symmetry.operations, notes)
     density = {

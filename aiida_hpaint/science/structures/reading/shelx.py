@@ -106,7 +106,11 @@ def _read(label: str, name: str, source: SourceText) -> Record:
     if model.peaks:
         notes.append(f"{model.peaks} peaks of the difference map (Q) were left out.")
     check_site_count(label, len(model.atoms))
-    sites = [_make_site(label, model, atom, symmetry.operations, notes) for atom in model.atoms]
+    full: list[str] = []
+    sites = [_make_site(label, model, atom, symmetry.operations, full) for atom in model.atoms]
+    if full:
+        about = "Sites on special positions whose codes are those of general ones were taken as"
+        notes.append(f"{about} fully occupied: {', '.join(full)}.")
     return Record(
         label=label,
         source=name,
@@ -213,8 +217,9 @@ def _list_operations(label: str, model: _Model) -> list[Operation]:
 
 
 def _make_site(
-    label: str, model: _Model, atom: _Atom, operations: SymmetryOperations, notes: list[str]
+    label: str, model: _Model, atom: _Atom, operations: SymmetryOperations, full: list[str]
 ) -> ListedSite:
+    """Make a site; `full` takes the label of one that is taken as fully occupied."""
     if not 0 < atom.scattering <= len(model.elements):
         reason = f"its scattering factor is number {atom.scattering}, and SFAC has no such"
         raise make_host_error(label, reason, "Correct the file", f"site {atom.label}")
@@ -224,7 +229,7 @@ def _make_site(
     multiplicity = len(find_images(np.array([x, y, z]), operations))
     occupancy = share * len(operations) / multiplicity
     if abs(share - 1) < _FULL and occupancy > 1 + _FULL:
-        notes.append(f"{atom.label} is on a special position: it was taken as fully occupied.")
+        full.append(atom.label)
         occupancy = 1.0
     if not 0 <= occupancy <= 1 + _FULL:
         reason = f"its occupancy is {occupancy:.4g} (code {atom.code:g})"

@@ -68,7 +68,9 @@ class SymbolParts:
     number: int | None = None
 
 
-_NUMBER = re.compile(r"\(?\s*(?:no\.?|nr\.?|#)\s*(\d+)\s*\)?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"\(?\s*(?:no\.?|nr\.?|#)\s*(\d+)\s*\)?|\s\(\s*(\d{2,3})\s*\)\s*$", re.IGNORECASE
+)
 _ORIGIN = re.compile(
     r"[\[(,;:]?\s*(?:origin(?:\s+choice)?|o\.?\s*c\.?)\s*(?:at\s*)?([12])\s*[\])]?", re.IGNORECASE
 )
@@ -97,7 +99,8 @@ def split_symbol(text: str) -> SymbolParts:
             plain = pattern.sub(" ", plain)
     plain = _CELL_CHOICE.sub("", plain)
     plain = re.sub(r"\(\s*(\d)\s*\)|\[\s*(\d)\s*\]", r"\1\2", plain)
-    return SymbolParts(" ".join(plain.split()), choice, int(number[1]) if number else None)
+    digits = (number[1] or number[2]) if number else None
+    return SymbolParts(" ".join(plain.split()), choice, int(digits) if digits else None)
 
 
 def find_settings(parts: SymbolParts) -> list[list[Setting]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,10 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+
+_BLANK = re.compile("[\u00a0\u2000-\u200a\u202f]")
+_MINUS = re.compile(r"(?<![^\s,'\"])[\u2010-\u2013\u2212](?=\.?[\dxyz])", re.IGNORECASE)
+"""A minus of typesetting before a number or a coordinate, as text copied from a page has it."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,11 @@ def read_source_text(path: Path) -> SourceText:
     if len(data) > MAX_TEXT_BYTES:
         raise _make_size_error(path.name)
     text, notes = _decode(path.name, data)
-    return SourceText(text.replace("\r\n", "\n").replace("\r", "\n"), sha256, notes)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    plain = _MINUS.sub("-", _BLANK.sub(" ", text))
+    if plain != text:
+        notes = (*notes, "Minus signs and blanks of typesetting were read as plain ones.")
+    return SourceText(plain, sha256, notes)
 
 
 def _unpack(name: str, data: bytes) -> bytes:

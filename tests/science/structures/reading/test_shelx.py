@@ -126,7 +126,7 @@ PART 0
 def test_full_codes_on_special_positions_are_noted(tmp_path: Path) -> None:
     record = read(tmp_path, HEAD + "Mg1 1 0 0 0 11.0 0.01\n")
     assert record.sites[0].occupancy == 1.0
-    assert "Mg1 is on a special position" in record.notes[0]
+    assert "special positions whose codes are those of general ones" in record.notes[0]
 
 
 def test_what_is_no_atom_is_left_out(tmp_path: Path) -> None:

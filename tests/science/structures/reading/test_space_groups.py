@@ -66,6 +66,7 @@ def test_full_symbols_of_spglib_are_known(hall: int) -> None:
         ("P 1̄", ["P -1"]),
         ("P \u22121", ["P -1"]),
         ("C2/c (No. 15)", ["C 1 2/c 1"]),
+        ("C2/c (15)", ["C 1 2/c 1"]),
         ("I 2/a", ["I 1 2/a 1"]),
         ("P 1 21/c 1:b1", ["P 1 21/c 1"]),
         ("P m 3 m", ["P m -3 m"]),

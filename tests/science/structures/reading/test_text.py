@@ -37,6 +37,14 @@ def test_every_encoding_gives_the_text(tmp_path: Path, data: bytes, note: str, p
     assert len(found.notes) == bool(note)
 
 
+def test_signs_of_typesetting_are_read_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "x.cif"
+    path.write_text("_a\u00a0\u22120.25\n_b '\u2212x,y'\n_c 'pages 10\u201312 \u2013 end'\n")
+    found = read_source_text(path)
+    assert found.text == "_a -0.25\n_b '-x,y'\n_c 'pages 10\u201312 \u2013 end'\n"
+    assert found.notes == ("Minus signs and blanks of typesetting were read as plain ones.",)
+
+
 @pytest.mark.parametrize(
     ("name", "data", "message"),
     [

@@ -1,0 +1,84 @@
+"""Listed H that are at no place for an H: placeholders, and those that nothing carries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aiida_hpaint.science.structures.elements import ISOTOPES
+from aiida_hpaint.science.structures.records import ListedSite
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+
+__all__ = ["check_listed_hydrogen"]
+
+_HYDROGEN = ("H", *ISOTOPES)
+_CARRIERS = ("B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Ge", "As", "Se", "Br", "Te", "I")
+
+_FAR = 2.0
+"""Fractional coordinate from which three of them are a sign of no position, like 9.999."""
+
+_SHORTEST = 0.5
+"""Distance (Å) from an atom that no H has."""
+
+_LONGEST = 1.35, 2.6
+"""Longest distances (Å) of an H from a non-metal and from a metal that carries it."""
+
+
+def check_listed_hydrogen(
+    sites: Sequence[ListedSite], operations: SymmetryOperations, notes: list[str]
+) -> tuple[ListedSite, ...]:
+    """Take the positions of H that are placeholders away, and name other H that nothing carries.
+
+    Refinement programs and databases write H that were not located at 0 0 0 or at 9.999 9.999
+    9.999. Several H at one position are placeholders, and one at 0 0 0 where no atom carries it.
+    """
+    listed = [
+        index
+        for index, site in enumerate(sites)
+        if site.symbol in _HYDROGEN and site.position is not None and not site.is_dummy
+    ]
+    places = Counter(sites[i].position for i in listed if _is_full(sites[i]))
+    placeholders, loose = list[int](), list[int]()
+    for index in listed:
+        site = sites[index]
+        position = np.array(site.position)
+        if places[site.position] > 1 or (np.abs(position) > _FAR).all():
+            placeholders.append(index)
+        elif not _is_carried(site, sites, operations):
+            (loose if position.any() else placeholders).append(index)
+    if placeholders:
+        names = ", ".join(sites[index].label for index in placeholders)
+        notes.append(f"H at placeholders such as 0 0 0 have no position: {names}.")
+    if loose:
+        names = ", ".join(sites[index].label for index in loose)
+        notes.append(f"No atom is near enough to carry these listed H, which were kept: {names}.")
+    return tuple(
+        replace(site, position=None) if index in placeholders else site
+        for index, site in enumerate(sites)
+    )
+
+
+def _is_full(site: ListedSite) -> bool:
+    return site.occupancy > 0.99 and not site.group
+
+
+def _is_carried(
+    site: ListedSite, sites: Sequence[ListedSite], operations: SymmetryOperations
+) -> bool:
+    """Return whether a listed atom is at the distance of one that carries an H."""
+    others = [
+        one
+        for one in sites
+        if one.position is not None and not one.is_dummy and one.symbol not in _HYDROGEN
+    ]
+    if not any(one.symbol in ("O", "N", "C") for one in others):
+        return True
+    positions = np.array([one.position for one in others], dtype=np.float64)
+    longest = [_LONGEST[one.symbol not in _CARRIERS] for one in others]
+    apart = operations.images(positions) - np.array(site.position)
+    apart -= np.round(apart)
+    distances = np.linalg.norm(apart @ operations.cell, axis=2).min(axis=0)
+    return bool(((distances > _SHORTEST) & (distances <= longest)).any())
