@@ -145,12 +145,13 @@ def _list_properties(inspection: Inspection) -> list[str]:
     lines = [f"Formula: {formulas or 'none'}; {units}"]
     group = dict(inspection.space_group)
     if group:
-        operations = group.pop("operations")
+        operations, made = group.pop("operations"), group.pop("operations_make")
         titles = {"hermann_mauguin": "Hermann-Mauguin", "hall": "Hall", "number": "number"}
         names = [f"{titles[key]} {value}" for key, value in group.items() if value is not None]
-        lines.append(
-            f"Space group: {'; '.join(names) or 'no name'}; {format_count(operations, 'operation')}"
-        )
+        count = format_count(operations, "operation")
+        is_named = made.partition(" (")[0] == inspection.space_group["hermann_mauguin"]
+        made = "" if is_named else f", {made}"
+        lines.append(f"Space group: {'; '.join(names) or 'no name'}; {count}{made}")
     return lines
 
 

@@ -19,8 +19,10 @@ from aiida_hpaint.science.structures.checks import find_problems
 from aiida_hpaint.science.structures.disorder import order_record
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, RecordError
 from aiida_hpaint.science.structures.hosts import iter_hosts
+from aiida_hpaint.science.structures.isotopes import choose_isotope
 from aiida_hpaint.science.structures.reading import expand_record, holds_records, read_records
 from aiida_hpaint.science.structures.records import ListedSite, Record
+from aiida_hpaint.science.structures.writing.space_group_names import name_group
 
 __all__ = ["Inspection", "SiteRow", "inspect_file", "inspect_record"]
 
@@ -64,7 +66,8 @@ class Inspection:
     formulas, units
         Chemical formulas and Z, as the file gives them.
     space_group
-        Names of the space group in the file, and number of operations.
+        Names of the space group in the file; number of the operations that are used, and the name
+        that they make.
     sites
         The listed sites.
     disorder
@@ -153,7 +156,7 @@ def inspect_file(
             if isinstance(host, HostError):
                 yield _report(source.name, host)
             else:
-                yield _inspect(host, host, settings, symbol, add)
+                yield replace(_inspect(host, host, settings, symbol, add), source=source.name)
         return
     for record in read_records(source):
         if isinstance(record, HostError):
@@ -207,32 +210,37 @@ def _inspect(
             problems = error.problems
     known = Inspection(host.labels[0], str(host.metadata[0].get("source", "")))
     if isinstance(one, Record):
-        known = _describe_record(one)
-    notes = host.metadata[0].get("notes", ())
+        known = _describe_record(one, record or one)
+    notes = [*map(str, host.metadata[0].get("notes", ())), *(budget.assumptions if budget else ())]
+    if symbol == "H" and (budget is None or budget.missing):
+        notes.append(choose_isotope(record or one)[1])
     return replace(
         known,
         sites=_list_sites(findings, budget, record),
         evidence=findings.evidence,
         budget=budget,
-        notes=(*map(str, notes), *(budget.assumptions if budget else ())),
+        notes=tuple(note for note in notes if note),
         problems=problems,
         is_undecided=is_sound and budget is None,
     )
 
 
-def _describe_record(record: Record) -> Inspection:
-    names = record.space_group
+def _describe_record(record: Record, listed: Record | None = None) -> Inspection:
+    """Describe an ordered record, with formulas and names of what its file lists."""
+    listed = listed or record
+    names = listed.space_group
     return Inspection(
         record.label,
         record.source,
         record.block,
-        record.formulas,
-        record.units,
+        listed.formulas,
+        listed.units,
         {
             "hermann_mauguin": names.hermann_mauguin,
             "hall": names.hall,
             "number": names.number,
             "operations": len(record.operations),
+            "operations_make": str(name_group(record.operations)),
         },
         tuple(SiteRow(s.label, s.symbol, 0, s.occupancy) for s in record.sites),
         record.disorder,

@@ -32,7 +32,7 @@ def test_the_tables_show_sites_evidence_and_outcome() -> None:
     assert result.exit_code == 0, result.output
     for text in (
         "Formula: Ca H4 O6 S (sum); Z = 4",
-        "Space group: Hermann-Mauguin I 1 2/c 1; Hall -I 2yc; number 15; 8 operations",
+        "Space group: Hermann-Mauguin I 1 2/c 1; Hall -I 2yc; number 15; 8 operations\n",
         "│ O5   │ O       │       8 │         1 │        1 │         1 │",
         "To be restored: 8 H are missing in the cell, 8 are listed; on each atom: O5 1",
     ):
@@ -69,6 +69,13 @@ def test_json_has_everything() -> None:
     assert [site["missing_h"] for site in brucite["sites"]] == [0, 1]
     assert brucite["evidence"][0]["source"] == "_chemical_formula_sum"
     assert "there is no such file" in missing["problems"][0]
+
+
+def test_frames_have_the_name_of_their_file(tmp_path: Path) -> None:
+    frame = 'Lattice="3 0 0 0 3 0 0 0 3" Properties=species:S:1:pos:R:3\nMg 0 0 0\n'
+    (tmp_path / "two.extxyz").write_text(f"1\n{frame}1\n{frame}")
+    inspections = json.loads(run(tmp_path / "two.extxyz", "--json").output)
+    assert [one["source"] for one in inspections] == ["two.extxyz", "two.extxyz"]
 
 
 def test_files_of_the_same_name_are_told_apart(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -13,14 +12,12 @@ from aiida_hpaint.science.structures.budget.determine import determine_budget
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN
 from aiida_hpaint.science.structures.budget.types import HydrogenBudget
 from aiida_hpaint.science.structures.checks import HostLimits
-from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import make_host_error
 from aiida_hpaint.science.structures.insertion import ISOTOPE, add_sites_to_one, split_isotope
+from aiida_hpaint.science.structures.isotopes import choose_isotope, describe_isotope
 from aiida_hpaint.science.structures.records import Record
 
 __all__ = ["apply_budgets", "fill_host"]
-
-_SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
 def fill_host(
@@ -61,27 +58,19 @@ def fill_host(
         remedy = f"Leave it out, or insist with --add {symbol}:N --trust add"
         raise make_host_error(host.labels[0], reason, remedy)
     filled = apply_budgets(host, budgets, limits)
-    return _mark_isotope(filled, isotope or (_find_isotope(record) if counts is None else ""))
+    if counts is None and symbol == "H":
+        return _mark_isotope(filled, *choose_isotope(record or host))
+    return _mark_isotope(filled, isotope, describe_isotope(isotope))
 
 
-def _find_isotope(record: Record | None) -> str:
-    """Return the isotope that a record consists of where it names no other hydrogen."""
-    if record is None:
-        return ""
-    found = {site.symbol for site in record.sites}
-    for text in record.formulas.values():
-        found |= set(_SYMBOL.findall(text))
-    kinds = found & {"H", *ISOTOPES}
-    return kinds.pop() if len(kinds) == 1 and "H" not in kinds else ""
-
-
-def _mark_isotope(host: StructureBatch, isotope: str) -> StructureBatch:
+def _mark_isotope(host: StructureBatch, isotope: str, note: str) -> StructureBatch:
     """Say that inserted H are an isotope, which files of results have; everything else sees H."""
-    if not isotope:
+    if not note:
         return host
     metadata = dict(host.metadata[0])
-    note = f"Sites are inserted as {isotope}, and computed as H"
-    metadata |= {ISOTOPE: isotope, "notes": [*metadata.get("notes", []), note]}
+    metadata["notes"] = [*metadata.get("notes", []), note]
+    if isotope:
+        metadata[ISOTOPE] = isotope
     return replace(host, metadata=(metadata,))
 
 

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
-from aiida_hpaint.science.structures.budget.formula_text import read_formula, write_formula
+from aiida_hpaint.science.structures.budget.formula_text import (
+    parse_formula,
+    read_formula,
+    write_formula,
+)
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.records import Record
 
@@ -28,6 +32,10 @@ LARGEST_GAP = 0.4
 """Largest share of the atoms of a formula that may be unlisted solvent."""
 
 
+ORDERED = "formula of the ordered cell"
+"""Source of a formula that replaced that of the file when its disorder was ordered."""
+
+
 class ContradictionError(ValueError):
     """Error of Z or sites that contradict the formula, not only leave out some of its atoms."""
 
@@ -42,7 +50,7 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
     found = []
     for kind in FORMULAS:
         if record.formulas.get(kind):
-            source = f"_chemical_formula_{kind}"
+            source = ORDERED if _is_of_ordered_cell(record) else f"_chemical_formula_{kind}"
             try:
                 found.append(_read_formula(source, record.formulas[kind], record, cell, symbol))
             except ContradictionError as error:
@@ -50,6 +58,10 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
             except ValueError as error:
                 found.append(Evidence(source, str(error), is_certain=False))
     return found
+
+
+def _is_of_ordered_cell(record: Record) -> bool:
+    return bool(record.disorder) and record.units == 1.0 and list(record.formulas) == ["sum"]
 
 
 def _read_formula(
@@ -72,10 +84,18 @@ def _read_formula(
     if not found:
         raise errors[0]
     best, evidence = min(found, key=lambda one: DIFFERS in one[1].assumption)
-    if best == readings[0]:
+    if best == readings[0] and _is_plain(text):
         return evidence
-    about = f"{source} {text!r}: its dot was taken to separate parts: {write_formula(best)}."
+    about = f"{source} {text!r} was read as {write_formula(best)}."
     return replace(evidence, assumption=f"{evidence.assumption} {about}".strip())
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether a formula can be read as it stands."""
+    try:
+        return bool(parse_formula(text))
+    except ValueError:
+        return False
 
 
 def _count(

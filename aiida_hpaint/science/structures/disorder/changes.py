@@ -97,7 +97,8 @@ def describe_hydrogen(aside: Sequence[SetAside], dropped: Sequence[str]) -> list
         )
     if dropped:
         sentences.append(
-            f"H sites {_list(dropped)} are left out: other positions of these H are occupied more"
+            f"H sites {_list(dropped)} are left out: "
+            "other positions of these H are occupied as much or more"
         )
     return sentences
 
@@ -167,10 +168,12 @@ def _share_site(images: Images, first: Fragment, second: Fragment) -> bool:
 
 def _name(images: Images, fragment: Fragment) -> str:
     sites = [images.record.sites[index] for index in fragment.sites]
-    group = sites[0].group
-    where = f" of disorder group {sites[0].assembly}{group}" if group else ""
+    group, assembly = sites[0].group, sites[0].assembly
+    where, detail = f" of disorder group {assembly}{group}", ""
+    if images.record.format == "shelx":
+        where, detail = f" of PART {group}", f"free variable {assembly}, " if assembly else ""
     labels = _list([site.label for site in sites])
-    return f"{labels}{where} (occupancy {fragment.occupancy:.3g})"
+    return f"{labels}{where if group else ''} ({detail}occupancy {fragment.occupancy:.3g})"
 
 
 def _list(labels: Sequence[str]) -> str:

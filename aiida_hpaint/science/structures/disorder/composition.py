@@ -10,6 +10,7 @@ from aiida_hpaint.science.structures.budget.formula_text import parse_formula
 from aiida_hpaint.science.structures.budget.labels import read_label
 from aiida_hpaint.science.structures.disorder.exclusion import exclude
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
+from aiida_hpaint.science.structures.isotopes import choose_isotope
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
 _FITTING = 0.1  # part of the atoms by which formula and sites may differ
@@ -115,7 +116,7 @@ def replace_formula(record: Record, change: Change) -> Record:
     contents = {e: float(round(n)) for e, n in change.after.items() if round(n)}
     if change.hydrogen is None:
         return replace(record, formulas={}, units=None, density={}, weight=None)
-    contents["H"] = float(round(change.hydrogen))
+    contents[choose_isotope(record)[0] or "H"] = float(round(change.hydrogen))
     text = " ".join(f"{e}{n:.0f}" for e, n in sorted(contents.items()) if n)
     return replace(record, formulas={"sum": text}, units=1.0, density={}, weight=None)
 

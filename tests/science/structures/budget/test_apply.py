@@ -10,8 +10,10 @@ from ase import Atoms
 from written_records import read_brucite
 
 from aiida_hpaint.science.settings import HostSettings
-from aiida_hpaint.science.structures import prepare_hosts
+from aiida_hpaint.science.structures import prepare_hosts, read_hosts
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
+from aiida_hpaint.science.structures.insertion import ISOTOPE
+from aiida_hpaint.science.structures.inspection import inspect_file
 
 FILES = Path(__file__).parent / "files"
 BRUCITE = Atoms(
@@ -54,6 +56,39 @@ def test_files_that_say_nothing_take_what_is_given() -> None:
     hosts, _ = prepare_hosts(BRUCITE, settings=HostSettings(budget={"O1": 2}))
     assert hosts is not None
     assert read_parents(hosts).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("formula", "isotope", "note"),
+    [
+        ("H2 Mg O2", None, ""),
+        ("D2 Mg O2", "D", "Sites are inserted as D, and computed as H"),
+        ("D1.8 H0.2 Mg O2", None, "The file names D and H: sites are inserted as H"),
+    ],
+)
+def test_the_isotope_that_a_file_names_is_inserted_and_said(
+    tmp_path: Path, formula: str, isotope: str | None, note: str
+) -> None:
+    read_brucite(tmp_path, {"_chemical_formula_sum": formula})
+    path = tmp_path / "test.cif"
+    hosts, _ = prepare_hosts(read_hosts(path))
+    assert hosts is not None
+    assert hosts.metadata[0].get(ISOTOPE) == isotope
+    assert (note in hosts.metadata[0]["notes"]) == bool(note)
+    (inspection,) = inspect_file(path)
+    assert (note in inspection.notes) == bool(note)
+
+
+def test_ordering_keeps_the_isotope(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0.9", "Fe1 Fe 0 0 0 0.1", "O1 O 0.333333 0.666667 0.2203 1")
+    items = {"_chemical_formula_sum": "D2 Fe0.1 Mg0.9 O2"}
+    read_brucite(tmp_path, items, columns=["occupancy"], rows=rows)
+    hosts, _ = prepare_hosts(read_hosts(tmp_path / "test.cif"))
+    assert hosts is not None
+    assert hosts.metadata[0][ISOTOPE] == "D"
+    (inspection,) = inspect_file(tmp_path / "test.cif")
+    assert inspection.formulas == {"sum": "D2 Fe0.1 Mg0.9 O2"}
+    assert inspection.evidence[0].source == "formula of the ordered cell"
 
 
 def test_other_elements_have_no_parents() -> None:
