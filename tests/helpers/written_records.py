@@ -24,7 +24,7 @@ def read_brucite(
 ) -> Record:
     """Read brucite with other items, label of O, columns and rows."""
     listed = [row.format(oxygen=oxygen) for row in rows]
-    return _read(folder, BRUCITE, items, columns, listed)
+    return read_crystal(folder, BRUCITE, items, listed, columns)
 
 
 def read_gypsum(folder: Path, items: Mapping[str, object], water: str = "O3") -> Record:
@@ -36,16 +36,17 @@ def read_gypsum(folder: Path, items: Mapping[str, object], water: str = "O3") ->
         "O2 O 0.2 0.383 0.914",
         f"{water} O -0.211 0.066 -0.081",
     )
-    return _read(folder, GYPSUM, items, (), rows)
+    return read_crystal(folder, GYPSUM, items, rows)
 
 
-def _read(
+def read_crystal(
     folder: Path,
     crystal: tuple[str, Sequence[float]],
     items: Mapping[str, object],
-    columns: Sequence[str],
     rows: Sequence[str],
+    columns: Sequence[str] = (),
 ) -> Record:
+    """Read a crystal of a space group and cell, with items, rows of sites and more columns."""
     group, cell = crystal
     operations = [one.triplet() for one in gemmi.SpaceGroup(group).operations()]
     names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")

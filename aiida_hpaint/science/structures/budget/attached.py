@@ -19,7 +19,8 @@ def find_attached_evidence(
 
     By the core dictionary they leave out the H that the list has. Files that count those too are
     recognised by the number of missing H that other evidence gives, or by more H on an atom than
-    it can carry. Files of bifluorides give the shared H of F-H-F to both F: those are uncertain.
+    it can carry. Files of bifluorides give the shared H of F-H-F to both F: numbers on F count half
+    where other evidence fits that, and are uncertain otherwise.
     """
     attached = {s.label: s.attached_hydrogens for s in record.sites if s.attached_hydrogens}
     attached = {label: n for label, n in attached.items() if label in cell.counts}
@@ -39,6 +40,11 @@ def find_attached_evidence(
         assumption = f"{ATTACHED} counts the H that the file lists, too."
     count = sum(cell.counts[label] * n for label, n in by_site.items())
     listed = ", ".join(f"{label} {n}" for label, n in by_site.items()) or "none"
+    on_fluorine = sum(cell.counts[x] * n for x, n in by_site.items() if cell.elements[x] == "F")
+    if on_fluorine and missing == count - on_fluorine / 2:
+        count = missing
+        by_site = {label: n for label, n in by_site.items() if cell.elements[label] != "F"}
+        assumption = f"{ATTACHED} gives each H between two F to both of them. {assumption}".strip()
     statement = f"missing H on each atom: {listed}; {count} in the cell"
     total = float(count + cell.count_listed("H"))
     is_certain = all(cell.elements[label] in MOST for label in by_site)

@@ -32,6 +32,7 @@ class Claim:
 def collect_claims(findings: Findings) -> list[Claim]:
     """Return the numbers that formulas and sites claim, the formula of the sum first.
 
+    Labels with several meanings (Ow) claim theirs against a formula where bond valences agree.
     Bond valences replace a formula that leaves out listed atoms or H, or that is only an estimate
     for an ordered record, where they say that the list is complete or agree with all labels.
     """
@@ -49,7 +50,7 @@ def collect_claims(findings: Findings) -> list[Claim]:
     if instead is not None:
         return [instead]
     if formulas:
-        return formulas + sites
+        return formulas + sites + _find_supported(findings)
     assumption = "No formula can be used: only the named sites were taken to carry H."
     return [
         replace(claim, evidence=replace(claim.evidence, assumption=assumption))
@@ -84,6 +85,16 @@ def _replace_formula(findings: Findings, formulas: list[Claim]) -> Claim | None:
         text = f"{about}, an estimate for the ordered cell: labels and bond valences are believed"
         return Claim(named, "labels", replace(valences, assumption=f"{text}."))
     return None
+
+
+def _find_supported(findings: Findings) -> list[Claim]:
+    """Return what uncertain labels say that bond valences support."""
+    fitting = {each.total for each in findings.valences}
+    return [
+        Claim(round(each.total) - findings.listed, "labels", each)
+        for each in findings.sites
+        if not each.is_certain and each.total is not None and each.total in fitting
+    ]
 
 
 def _has_support(findings: Findings) -> bool:

@@ -182,7 +182,7 @@ def _make_budget(findings: Findings, missing: int, notes: list[str]) -> Hydrogen
     assumptions = [each.assumption for each in used] + placed + notes
     weak = [each for each in findings.sites if not each.is_certain]
     assumptions += [
-        f"{quote(each)}: not used, which the number does not support"
+        f"{quote(each)}: not used, as it does not fit the number of missing {findings.symbol}"
         for each in weak
         if any(by_site.get(site) != n for site, n in each.by_site.items())
     ]
@@ -213,17 +213,26 @@ def _ask(label: str, findings: Findings) -> HostError:
     remedy = f"Say how many with --add {findings.symbol}:N, or where with --budget LABEL:N"
     if hints:
         remedy += f". It says: {'; '.join(quote(each) for each in hints)}"
+    if any(each.by_site for each in findings.valences):
+        remedy += f", as with {' or '.join(_suggest(findings))}"
     return make_host_error(label, reason, remedy)
+
+
+def _suggest(findings: Findings) -> tuple[str, str]:
+    """Return the options that give what fits bond valences best."""
+    (valences,) = findings.valences
+    fitting = round(valences.total or 0) - findings.listed
+    by_site = ",".join(f"{findings.names.get(x, x)}:{n}" for x, n in valences.by_site.items())
+    return f"--add H:{fitting}", f"--budget {by_site}"
 
 
 def _ask_of_unstated(label: str, findings: Findings, claim: Claim) -> HostError:
     """Return the error of a formula that repeats sites to which bond valences miss H."""
     (valences,) = findings.valences
-    fitting = round(valences.total or 0) - findings.listed
-    by_site = ",".join(f"{findings.names.get(x, x)}:{n}" for x, n in valences.by_site.items())
     reason = (
         f"it does not say whether H is missing: {quote(claim.evidence)}, which may only repeat the "
         f"listed sites, and {quote(valences)}"
     )
-    remedy = f"Say how many with --add H:{fitting}, or where with --budget {by_site}"
+    number, places = _suggest(findings)
+    remedy = f"Say how many with {number}, or where with {places}"
     return make_host_error(label, reason, f"{remedy}; if none is missing, --trust formula")

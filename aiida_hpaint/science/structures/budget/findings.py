@@ -16,6 +16,7 @@ from aiida_hpaint.science.structures.budget.attached import (
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.budget.charges import find_charge_evidence
 from aiida_hpaint.science.structures.budget.formula import find_formula_evidence
+from aiida_hpaint.science.structures.budget.formula_text import has_only_water
 from aiida_hpaint.science.structures.budget.labels import find_label_evidence
 from aiida_hpaint.science.structures.budget.mass import find_mass_evidence
 from aiida_hpaint.science.structures.budget.placement import find_likely_total
@@ -49,6 +50,8 @@ class Findings:
         Whether the record was ordered, so that its formulas are estimates.
     names
         Label in the file of the sites that have another one in an ordered record.
+    has_only_water
+        Whether a formula has all H in water molecules, like `Cu 2+, S O4 2-, 5(H2 O)`.
     """
 
     symbol: str
@@ -58,6 +61,7 @@ class Findings:
     others: tuple[Evidence, ...] = ()
     is_ordered: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    has_only_water: bool = False
 
     @property
     def listed(self) -> int:
@@ -125,7 +129,9 @@ def find_evidence(
         )
         others += find_charge_evidence(record, cell)
     names = record.disorder.get("sites", {})
-    return Findings(symbol, cell, formulas, sites, tuple(others), bool(record.disorder), names)
+    is_water = symbol == "H" and any(has_only_water(text) for text in record.formulas.values())
+    is_ordered = bool(record.disorder)
+    return Findings(symbol, cell, formulas, sites, tuple(others), is_ordered, names, is_water)
 
 
 def _make_record(host: StructureBatch) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
@@ -10,6 +11,14 @@ from aiida_hpaint.science.structures.file_limits import MAX_FORMULA
 
 _DOT = re.compile(r"(?<=[\w)\]}])\.(?=\d*[A-Z(\[{])")
 """A dot that may separate parts as well as be a decimal point: CaSO4.2H2O, Fe0.95O."""
+
+_TYPESETTING = re.compile(r"\^[^^\s]*\^|</?su[bp]>|[\\~]", re.IGNORECASE)
+"""Superscripts, that is charges, and marks of subscripts and of special characters."""
+
+_CAPITALS = re.compile(r"[A-Z]{1,2}[\d.]*")
+
+_WATER = "water"
+"""Key of the number of water molecules beside those of elements."""
 
 _TOKEN = re.compile(
     r"""(?P<charge>\d*[+-])
@@ -39,7 +48,7 @@ def read_formula(text: str) -> list[dict[str, float]]:
             f"and at most {MAX_FORMULA} are read"
         )
     found, errors = list[dict[str, float]](), list[ValueError]()
-    for reading in dict.fromkeys([text, _DOT.sub(" . ", text)]):
+    for reading in _list_readings(text):
         try:
             counts = parse_formula(reading)
         except ValueError as error:
@@ -50,6 +59,19 @@ def read_formula(text: str) -> list[dict[str, float]]:
     if not found:
         raise errors[0]
     return found
+
+
+def _list_readings(text: str) -> list[str]:
+    """List the readings of a formula, without typesetting, the most likely first.
+
+    Dots are decimal points or separators; symbols in capitals (`CA H4 O6 S`) may be elements.
+    """
+    plain = unicodedata.normalize("NFKC", _TYPESETTING.sub("", text)).replace("\u2212", "-")
+    readings = [plain, _DOT.sub(" . ", plain)]
+    words = plain.split()
+    if all(_CAPITALS.fullmatch(word) for word in words):
+        readings.append(" ".join(word.capitalize() for word in words))
+    return list(dict.fromkeys(readings))
 
 
 def write_formula(counts: Mapping[str, float]) -> str:
@@ -69,11 +91,30 @@ def parse_formula(text: str) -> dict[str, float]:
     ValueError
         If the text is no formula.
     """
+    counts = _count_all(text)
+    counts.pop(_WATER, None)
+    return counts
+
+
+def has_only_water(text: str) -> bool:
+    """Return whether a formula has H, all of it in water molecules: `Cu S O4 (H2 O)5`."""
+    for reading in _list_readings(text):
+        try:
+            counts = _count_all(reading)
+        except ValueError:
+            continue
+        if counts.get("H") and counts["H"] == 2 * counts.get(_WATER, 0.0):
+            return True
+    return False
+
+
+def _count_all(text: str) -> dict[str, float]:
+    """Count the atoms of a formula, and its parts and brackets that are water molecules."""
     tokens = _split(text)
     counts, end = _read_parts(text, tokens, 0)
     if end != len(tokens) or not counts:
         raise ValueError(f"the formula {text!r} cannot be read")
-    return dict(counts)
+    return counts
 
 
 def _split(text: str) -> list[tuple[str, str]]:
@@ -138,5 +179,8 @@ def _read_group(
 
 
 def _add(total: dict[str, float], part: dict[str, float], factor: float) -> None:
+    """Add a part, a number of times; a water molecule is counted as such, too."""
+    if part == {"H": 2.0, "O": 1.0}:
+        part = {**part, _WATER: 1.0}
     for element, count in part.items():
         total[element] = total.get(element, 0.0) + factor * count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,16 @@ ALONE = 2.9
 """Valence (v.u.) that an N without bonds lacks: it is ammonium rather than ammonia."""
 
 AMMONIA = 4.0
-"""Cost of ammonia that is bonded to nothing."""
+"""Cost of ammonia that is bonded to nothing, and half of the cost of fewer H on such an N."""
+
+SHARED = 5.0
+"""Cost of one H on every other atom of a site: symmetry puts it between two of them."""
 
 MARGIN = 4.0
 """Difference of squared deviations (in standard deviations) that makes a choice clear."""
+
+FORCED = 6.0
+"""Rise of the squared deviation of a site from which only the total puts this number on it."""
 
 IMPOSSIBLE = 1e9
 
@@ -41,20 +47,27 @@ class Placement:
     Attributes
     ----------
     by_site
-        Number of H on each atom of a site, those that are listed included.
+        Number of H on each atom of a site, those that are listed included; 0.5 for one H on every
+        other atom.
     margins
         For each site, how much the cost rises if it carries another number.
+    excesses
+        For each site, how much its cost is above that of the number that fits it best.
     cost
         Sum of the squared deviations of the sites, in standard deviations.
     """
 
-    by_site: Mapping[str, int]
+    by_site: Mapping[str, float]
     margins: Mapping[str, float]
+    excesses: Mapping[str, float]
     cost: float
 
     def is_clear(self, label: str) -> bool:
-        """Return whether another number on this site would be much less plausible."""
-        return self.margins[label] >= MARGIN
+        """Return whether another number on this site would be much less plausible.
+
+        It is not where the total alone forces a number on a site that has no valence for it.
+        """
+        return self.margins[label] >= MARGIN and self.excesses[label] <= FORCED
 
 
 def place_hydrogens(
@@ -64,6 +77,8 @@ def place_hydrogens(
     total: int,
     at_least: Mapping[str, int],
     fixed: Mapping[str, int],
+    elsewhere: int = 0,
+    only_water: bool = False,
 ) -> Placement | None:
     """Distribute H over the sites that lack valence.
 
@@ -77,6 +92,10 @@ def place_hydrogens(
         Number of H in the cell on these sites.
     at_least, fixed
         Numbers of H on an atom of a site that are listed, and that other evidence gives.
+    elsewhere
+        How many H may be on other atoms.
+    only_water
+        Whether all H are in water molecules.
 
     Returns
     -------
@@ -84,26 +103,35 @@ def place_hydrogens(
         None if so many H have no place.
     """
     labels = list(lacking)
-    costs = [
-        _list_costs(elements[label], lacking[label], at_least.get(label, 0), fixed.get(label))
+    options = [
+        _list_options(
+            elements[label],
+            lacking[label],
+            counts[label],
+            at_least.get(label, 0),
+            fixed.get(label),
+            only_water,
+        )
         for label in labels
     ]
-    sizes = [counts[label] for label in labels]
-    before = _sum_costs(costs, sizes, total)
-    after = _sum_costs(costs[::-1], sizes[::-1], total)[::-1]
+    rest = dict.fromkeys(range(elsewhere + 1), 0.0)
+    before = _sum_costs([rest, *options], total)[1:]
+    after = _sum_costs(options[::-1], total)[::-1]
     best = float(before[-1][total])
     if best >= IMPOSSIBLE:
         return None
-    by_site, margins = {}, {}
-    for index, label in enumerate(labels):
-        with_n = [
-            cost + _join(before[index], after[index + 1], total - n * sizes[index])
-            for n, cost in enumerate(costs[index])
-        ]
-        n = min(range(len(with_n)), key=with_n.__getitem__)
-        by_site[label] = n
-        margins[label] = min([c for m, c in enumerate(with_n) if m != n], default=IMPOSSIBLE) - best
-    return Placement(by_site, margins, best)
+    by_site, margins, excesses = {}, {}, {}
+    for index, (label, costs) in enumerate(zip(labels, options, strict=True)):
+        with_n = {
+            taken: cost + _join(before[index], after[index + 1], total - taken)
+            for taken, cost in costs.items()
+        }
+        taken = min(with_n, key=lambda number: with_n[number])
+        by_site[label] = taken / counts[label]
+        others = [cost for number, cost in with_n.items() if number != taken]
+        margins[label] = min(others, default=IMPOSSIBLE) - best
+        excesses[label] = costs[taken] - min(costs.values())
+    return Placement(by_site, margins, excesses, best)
 
 
 def find_likely_total(
@@ -124,37 +152,55 @@ def rate_hydrogens(symbol: str, lacking: float, carried: int) -> float:
     return costs[min(carried, len(costs) - 1)] - min(costs[min(carried, len(costs) - 1) :])
 
 
+def _list_options(
+    symbol: str,
+    lacking: float,
+    size: int,
+    at_least: int,
+    fixed: int | None,
+    only_water: bool,
+) -> dict[int, float]:
+    """Return the cost of each number of H on all atoms of a site."""
+    costs = enumerate(_list_costs(symbol, lacking, at_least, fixed))
+    options = {n * size: cost for n, cost in costs}
+    if only_water:
+        kept = (0, 2 * size) if symbol == "O" else (0,)
+        return {taken: cost for taken, cost in options.items() if taken in kept}
+    if symbol == "O" and size % 2 == 0 and at_least == 0 and fixed is None:
+        options[size // 2] = _rate(symbol, lacking, 0.5) + SHARED
+    return options
+
+
 def _list_costs(symbol: str, lacking: float, at_least: int, fixed: int | None) -> list[float]:
     """Return the cost of each number of H on an atom."""
     costs = []
     fewest, cost_of_proton = PROTONATED.get(symbol, (math.inf, 0.0))
+    is_alone = symbol == "N" and lacking >= ALONE
     for n in range(MOST[symbol] + 1):
         cost = _rate(symbol, lacking, n)
-        is_alone = symbol == "N" and lacking >= ALONE
         if n >= fewest:
             cost = min(cost, _rate(symbol, lacking, n - 1) + (0 if is_alone else cost_of_proton))
-        if is_alone and n == 3:
-            cost += AMMONIA
+        if is_alone and 0 < n < 4:
+            cost += AMMONIA if n == 3 else 2 * AMMONIA
         may_be = n >= at_least and (fixed is None or n == fixed)
         costs.append(cost if may_be else IMPOSSIBLE)
     return costs
 
 
-def _rate(symbol: str, lacking: float, bonds: int) -> float:
+def _rate(symbol: str, lacking: float, bonds: float) -> float:
     """Return the squared deviation of the valence that an atom lacks from its bonds to H."""
     expected = bonds + (ACCEPTED * (1 - bonds) if symbol == "O" else 0.0)
     return ((lacking - expected) / UNCERTAINTY[symbol]) ** 2
 
 
-def _sum_costs(costs: list[list[float]], sizes: list[int], total: int) -> list[FloatArray]:
+def _sum_costs(options: Sequence[Mapping[int, float]], total: int) -> list[FloatArray]:
     """Return, for the first 0, 1, ... sites, the lowest cost of each number of H on them."""
     row = np.full(total + 1, np.inf)
     row[0] = 0.0
     rows = [row]
-    for each, size in zip(costs, sizes, strict=True):
+    for costs in options:
         row = np.full(total + 1, np.inf)
-        for n, cost in enumerate(each):
-            taken = n * size
+        for taken, cost in costs.items():
             if taken <= total and cost < IMPOSSIBLE:
                 row[taken:] = np.minimum(row[taken:], rows[-1][: total + 1 - taken] + cost)
         rows.append(row)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from aiida_hpaint.science.structures.budget.carriers import may_carry
 from aiida_hpaint.science.structures.budget.findings import Findings
 from aiida_hpaint.science.structures.budget.placement import (
     Placement,
@@ -14,6 +17,12 @@ from aiida_hpaint.science.structures.budget.placement import (
 
 SUSPICIOUS = 9.0
 """Rise of the squared deviations (in standard deviations) that makes a number implausible."""
+
+HYDRIDIC = ("B", "Al", "Ga", "Si", "Ge", "P", "As")
+"""Elements that carry up to four H as their anions: BH4, AlH4, H2PO2."""
+
+SHARED_BY_FLUORINE = 2.45
+"""Longest distance (Å) of two F that share an H: 2.27 in HF2."""
 
 COMPLETE = 3.0
 """Rise of the squared deviation of one site up to which its listed H may be all."""
@@ -51,27 +60,43 @@ def place_missing(
     if rest <= 0 or findings.symbol != "H":
         return dict(known), []
     placement, carried = _place(findings, missing, known), findings.carried
-    found = {}
+    found, halved = dict[str, int](), list[str]()
     if placement is not None:
-        found = {
-            label: n - carried[label]
+        clear = {
+            label: n
             for label, n in placement.by_site.items()
             if label not in known and n > carried[label] and placement.is_clear(label)
         }
-    rest -= sum(counts[label] * n for label, n in found.items())
+        found = {label: round(n) - carried[label] for label, n in clear.items() if n != 0.5}
+        halved = [label for label, n in clear.items() if n == 0.5]
+    shared = sum(counts[label] // 2 for label in halved)
+    rest -= sum(counts[label] * n for label, n in found.items()) + shared
     notes = []
     if found:
         listed = ", ".join(f"{label} {n}" for label, n in found.items())
         notes.append(f"Bond valences put missing H on these atoms: {listed}")
+    if halved:
+        sites = " and ".join([", ".join(halved[:-1]), halved[-1]] if halved[1:] else halved)
+        notes.append(f"Every other atom of {sites} carries one H, by bond valences: {shared} H")
     if rest > 0:
         which = "the missing H" if rest == missing else f"{rest} of the {missing} missing H"
         notes.append(f"It is not known which atoms carry {which}")
+    if not _is_plausible(findings, placement):
+        notes += [
+            f"Bond valences speak against this number of H: {each.statement}"
+            for each in findings.valences
+            if each.total != findings.listed + missing
+        ]
     return {**known, **found}, notes
 
 
 def has_room(findings: Findings, missing: int, known: Mapping[str, int]) -> bool:
     """Return whether the sites that are not known have room for the other missing H."""
-    placement = _place(findings, missing, known)
+    return _is_plausible(findings, _place(findings, missing, known))
+
+
+def _is_plausible(findings: Findings, placement: Placement | None) -> bool:
+    """Return whether sites carry H about as bond valences have it; True where these say nothing."""
     if not findings.lacking:
         return True
     _, likely = find_likely_total(findings.lacking, findings.cell.elements, findings.cell.counts)
@@ -142,4 +167,20 @@ def _place(findings: Findings, missing: int, known: Mapping[str, int]) -> Placem
         total - elsewhere,
         carried,
         {label: n + carried[label] for label, n in known.items() if label in carried},
+        _count_elsewhere(findings),
+        findings.has_only_water,
+    )
+
+
+def _count_elsewhere(findings: Findings) -> int:
+    """Return how many H atoms other than O, N and C may carry."""
+    cell = findings.cell
+    hydridic = (x for x, symbol in cell.elements.items() if symbol in HYDRIDIC)
+    count = sum(4 * cell.counts[label] for label in hydridic if may_carry(findings, label))
+    fluorine = np.array(cell.symbols) == "F"
+    first, second, distances = cell.neighbours
+    return count + int(
+        np.count_nonzero(
+            fluorine[first] & fluorine[second] & (distances < SHARED_BY_FLUORINE) & (first < second)
+        )
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from written_records import read_brucite, read_gypsum
+from written_records import read_brucite, read_crystal, read_gypsum
 
 from aiida_hpaint.science.settings import HostSettings
 from aiida_hpaint.science.structures import (
@@ -121,6 +121,73 @@ def test_labels_that_contradict_the_formula_ask(tmp_path: Path) -> None:
     assert any("not believed" in text for text in by_formula.assumptions)
     assert outcome(determine_budget(record, HostSettings(trust="labels"))) == (4, 0, {"Wat": 2})
     assert outcome(determine_budget(record, add=4)) == (4, 0, {"Wat": 2})
+
+
+def test_uncertain_labels_that_bond_valences_support_contradict_a_formula(tmp_path: Path) -> None:
+    record = read_gypsum(tmp_path, {SUM: "Ca H2 O6 S", UNITS: 4}, "Ow")
+    with pytest.raises(HostError, match=r"gives 8 H in the cell, but labels .*Ow 2") as caught:
+        determine_budget(record)
+    assert "--add H:8 or --add H:16" in str(caught.value)
+    assert outcome(determine_budget(record, HostSettings(trust="labels"))) == (16, 0, {"Ow": 2})
+    assert outcome(determine_budget(record, HostSettings(trust="formula"))) == (8, 0, {"Ow": 1})
+
+
+def test_what_is_asked_for_comes_with_what_fits(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match=r"as with --add H:16 or --budget O3:2"):
+        determine_budget(read_gypsum(tmp_path, {}))
+
+
+def test_more_h_than_fits_is_said(tmp_path: Path) -> None:
+    budget = determine_budget(read_brucite(tmp_path, {SUM: "H6 Mg O2", UNITS: 1}))
+    assert outcome(budget) == (6, 0, {})
+    assert "speak against this number" in " ".join(budget.assumptions)
+    assert "2 H in the cell fit best" in " ".join(budget.assumptions)
+
+
+def test_h_that_symmetry_shares_is_on_every_other_oxygen(tmp_path: Path) -> None:
+    """Acidic ammonium phosphate in I-42d, after Khan and Baur, Acta Cryst. B 29, 2721 (1973)."""
+    crystal = ("I -4 2 d", (7.4991, 7.4991, 7.5493, 90, 90, 90))
+    rows = ("N1 N 0 0 0.5", "P1 P 0 0 0", "O1 O 0.1469 0.0843 0.1151")
+    record = read_crystal(tmp_path, crystal, {SUM: "H6 N O4 P", UNITS: 4}, rows)
+    budget = determine_budget(record)
+    assert outcome(budget) == (24, 0, {"N1": 4})
+    assert "Every other atom of O1 carries one H, by bond valences: 8 H." in budget.assumptions
+
+
+def test_a_moiety_of_water_places_it(tmp_path: Path) -> None:
+    """Chalcanthite, after Bacon and Titterton, Z. Krist. 141, 330 (1975)."""
+    crystal = ("P -1", (6.1224, 10.7223, 5.9681, 82.35, 107.33, 102.60))
+    rows = (
+        "Cu1 Cu 0 0 0",
+        "Cu2 Cu 0.5 0.5 0",
+        "S1 S 0.0133 0.2864 0.6253",
+        "O1 O 0.9074 0.1519 0.6735",
+        "O2 O 0.2438 0.3173 0.7968",
+        "O3 O 0.8604 0.3718 0.6367",
+        "O4 O 0.0470 0.3019 0.3841",
+        "O5 O 0.8178 0.0738 0.1521",
+        "O6 O 0.2887 0.1177 0.1490",
+        "O7 O 0.4655 0.4063 0.2975",
+        "O8 O 0.7560 0.4161 0.0191",
+        "O9 O 0.4353 0.1247 0.6289",
+    )
+    waters = dict.fromkeys(("O5", "O6", "O7", "O8", "O9"), 2)
+    for moiety in ("Cu 2+, S O4 2-, 5(H2 O)", "[Cu (D2 O)4] S O4 (D2 O)"):
+        record = read_crystal(
+            tmp_path, crystal, {"_chemical_formula_moiety": moiety, UNITS: 2}, rows
+        )
+        assert outcome(determine_budget(record)) == (20, 0, waters)
+
+
+def test_h_shared_by_two_fluorine_is_attached_to_both(tmp_path: Path) -> None:
+    rows = ("K1 K 0 0 0 0", "F1 F 0.5 0.5 0.5 1", "F2 F 0.5 0.5 0.785 1", "O1 O 0.5 0 0.5 2")
+    crystal = ("P 1", (4, 6, 8, 90, 90, 90))
+    record = read_crystal(
+        tmp_path, crystal, {SUM: "K F2 H3 O", UNITS: 1}, rows, ["attached_hydrogens"]
+    )
+    budget = determine_budget(record)
+    assert outcome(budget) == (3, 0, {"O1": 2})
+    assert "gives each H between two F to both of them" in " ".join(budget.assumptions)
 
 
 def test_attached_h_needs_no_formula(tmp_path: Path) -> None:

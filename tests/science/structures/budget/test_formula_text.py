@@ -7,7 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymatgen.core import Composition
 
-from aiida_hpaint.science.structures.budget.formula_text import parse_formula, read_formula
+from aiida_hpaint.science.structures.budget.formula_text import (
+    has_only_water,
+    parse_formula,
+    read_formula,
+)
 
 ELEMENTS = ("H", "C", "N", "O", "Mg", "Si", "Ca", "Fe", "Co")
 
@@ -41,6 +45,42 @@ def test_a_dot_has_two_readings() -> None:
     assert read_formula("C6 H6 x 2(H2 O)") == [{"C": 6, "H": 10, "O": 2}]
     assert read_formula("2x(H2 O)") == [{"H": 4, "O": 2}]
     assert len(read_formula("Na.35 (Al1.6 Mg.4) F6")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("CaSO~4~.2H~2~O", {"Ca": 1, "S": 1, "O": 6, "H": 4}),
+        ("Cu^2+^ SO~4~^2-^ . 5H~2~O", {"Cu": 1, "S": 1, "O": 9, "H": 10}),
+        ("CaSO\u2084\u00b72H\u2082O", {"Ca": 1, "S": 1, "O": 6, "H": 4}),
+        ("Fe<sub>2</sub>O<sub>3</sub>", {"Fe": 2, "O": 3}),
+        ("CA H4 O6 S", {"Ca": 1, "H": 4, "O": 6, "S": 1}),
+    ],
+)
+def test_typeset_formulas_and_capitals_are_read(text: str, counts: dict[str, float]) -> None:
+    assert counts in [pytest.approx(one) for one in read_formula(text)]
+
+
+def test_capitals_are_elements_or_several() -> None:
+    assert read_formula("CU O") == [{"C": 1, "U": 1, "O": 1}, {"Cu": 1, "O": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Cu 2+, S O4 2-, 5(H2 O)", True),
+        ("CuSO4.5H2O", True),
+        ("K Al (S O4)2 (D2 O)12", True),
+        ("H2 O", True),
+        ("C2 H2 O4, 2(H2 O)", False),
+        ("H10 Cu O9 S", False),
+        ("Mg (O H)2", False),
+        ("Ca C O3", False),
+        ("poly", False),
+    ],
+)
+def test_formulas_that_have_h_in_water_only(text: str, expected: bool) -> None:
+    assert has_only_water(text) == expected
 
 
 @pytest.mark.parametrize("text", ["C6 H6, x(H2 O)", "Al2O3.xH2O"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,43 @@ def test_hydroxyl_and_water_are_told_apart() -> None:
     assert placed.by_site == {"OH": 1, "OW": 2, "O": 0}
     assert all(placed.is_clear(label) for label in lacking)
     assert place_hydrogens({"O": 0.2}, {"O": "O"}, {"O": 1}, 5, {}, {}) is None
+
+
+def place(
+    lacking: dict[str, float], counts: dict[str, int], total: int, **more: Any
+) -> dict[str, float]:
+    """Return the numbers that are clear; labels begin with the element."""
+    elements = {label: label[0] for label in lacking}
+    placed = place_hydrogens(lacking, elements, counts, total, {}, {}, **more)
+    assert placed is not None
+    return {label: n for label, n in placed.by_site.items() if n and placed.is_clear(label)}
+
+
+def test_symmetry_shares_the_h_of_an_acid_salt() -> None:
+    # NH4H2PO4 in I-42d: ammonium, and one H between two equivalent O
+    assert place({"N": 3.0, "O": 0.66}, {"N": 4, "O": 16}, 24) == {"N": 4, "O": 0.5}
+
+
+def test_a_number_that_only_the_total_forces_is_not_clear() -> None:
+    assert place({"O1": 0.1}, {"O1": 4}, 4) == {}
+    assert place({"O1": 0.7}, {"O1": 4}, 12) == {}
+    assert place({"N1": 3.0, "N2": 3.0}, {"N1": 4, "N2": 4}, 16) == {}
+
+
+def test_h_may_be_elsewhere() -> None:
+    # NH4H2PO2: two H on P
+    lacking, counts = {"N": 3.0, "O": 0.66}, {"N": 4, "O": 8}
+    assert place(lacking, counts, 24, elsewhere=16) == {"N": 4}
+    assert place(lacking, counts, 24) == {"N": 4, "O": 1}
+
+
+def test_water_is_placed_as_such() -> None:
+    # CuSO4.5H2O: four waters on Cu lack 1.5 v.u., an O of sulfate 0.5
+    lacking = {"O1": 0.5, "O2": 1.5, "O3": 1.5, "O4": 1.5, "O5": 1.5, "O6": 2.0}
+    counts = dict.fromkeys(lacking, 2)
+    assert place(lacking, counts, 20) == {"O6": 2}
+    waters = dict.fromkeys(["O2", "O3", "O4", "O5", "O6"], 2)
+    assert place(lacking, counts, 20, only_water=True) == waters
 
 
 def test_listed_h_is_left_out_of_the_sums() -> None:
