@@ -22,6 +22,7 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
+from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
 CANDIDATES_FILENAME = "candidates.extxyz"
 
@@ -154,11 +155,9 @@ def describe_notices(results: list[HostResult]) -> list[str]:
 
 def _name_space_group(result: HostResult) -> str:
     """Return symbol and number of the space group of the lowest candidate."""
-    from pymatgen.symmetry.groups import sg_symbol_from_int_number
-
     best = result.best
     number = int(best.scalars["space_group"][0]) if best is not None else 0
-    return f"{sg_symbol_from_int_number(number)} ({number})" if number else "-"
+    return f"{name_type(number)} ({number})" if number else "-"
 
 
 def _format_gap(result: HostResult) -> str:

@@ -206,12 +206,12 @@ def _name_space_group(one: StructureBatch) -> str:
     That of an answer is known: it was made exactly symmetric.
     """
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-    from pymatgen.symmetry.groups import sg_symbol_from_int_number
 
     from aiida_hpaint.science.structures import to_pymatgen
+    from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
     if number := int(one.scalars.get("space_group", [0])[0]):
-        return f"{sg_symbol_from_int_number(number)} ({number})"
+        return f"{name_type(number)} ({number})"
     found = SpacegroupAnalyzer(to_pymatgen(one)[0], symprec=_SYMPREC)
     return f"{found.get_space_group_symbol()} ({found.get_space_group_number()})"
 

@@ -32,6 +32,7 @@ from aiida_hpaint.science.structures.writing.crystal import (
     find_host_group,
 )
 from aiida_hpaint.science.structures.writing.hydrogen_bonds import list_carried_hydrogens
+from aiida_hpaint.science.structures.writing.space_group_names import name_type
 from aiida_hpaint.science.structures.writing.versions import RELAXED
 from aiida_hpaint.science.types import FloatArray
 from aiida_hpaint.science.viewer import CrystalView, list_balls
@@ -168,11 +169,7 @@ def _list_candidates(result: HostResult) -> list[dict[str, Any]]:
 
 def name_group(number: int) -> str:
     """Return symbol and number of a type of space groups; a dash for 0."""
-    import gemmi
-
-    if not number:
-        return "-"
-    return f"{gemmi.find_spacegroup_by_number(number).hm} (No. {number})"
+    return f"{name_type(number)} (No. {number})" if number else "-"
 
 
 def _describe_symmetry(result: HostResult, best: _Candidate | None) -> dict[str, Any]:

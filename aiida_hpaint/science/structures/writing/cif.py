@@ -113,7 +113,8 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
         notes.append("Density and other values that follow from the cell are those of the source.")
     if record is not None and record.format == "shelx":
         notes.append("Displacement parameters of the SHELX file are not in this CIF.")
-    notes += edit_formula(block, crystal.composition, crystal.inserted_composition)
+    units = None if record is None else record.units
+    notes += edit_formula(block, crystal.composition, crystal.inserted_composition, units)
     notes += edit_symmetry(block, crystal)
     edit_atom_types(block, crystal.composition, crystal.inserted_composition)
     atoms = edit_atom_loop(block, crystal)

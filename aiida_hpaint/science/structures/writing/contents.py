@@ -29,7 +29,10 @@ _ISOTOPE_MASSES = {"D": 2.01410178, "T": 3.01604928}  # Wang et al., Chin. Phys.
 
 
 def edit_formula(
-    block: cif.Block, counts: Counter[str], inserted: Collection[str] = ()
+    block: cif.Block,
+    counts: Counter[str],
+    inserted: Collection[str] = (),
+    units: float | None = None,
 ) -> tuple[str, ...]:
     """Correct formula and weight where the formula is not that of the sites; say so.
 
@@ -39,15 +42,17 @@ def edit_formula(
         Number of atoms of each element or isotope in the cell.
     inserted
         Elements or isotopes of the inserted sites.
+    units
+        Number of formula units (Z) where the block gives none, as of SHELX files.
     """
     name = "_chemical_formula_sum"
     text = find_value(block, name)
     missed = set(inserted) & set(ISOTOPES) - {symbol for symbol, _ in _PAIR.findall(text or "")}
     if text is not None and _fits(text, counts) and not missed:
         return ()
-    given = _parse_units(find_value(block, "_cell_formula_units_Z"))
+    given = _parse_units(find_value(block, "_cell_formula_units_Z")) if text else round(units or 0)
     units = int(np.gcd.reduce(list(counts.values())))
-    if text is not None and given and all(count % given == 0 for count in counts.values()):
+    if given and all(count % given == 0 for count in counts.values()):
         units = given
     formula = {symbol: count / units for symbol, count in counts.items()}
     set_value(block, name, quote_text(format_formula(formula)))

@@ -29,7 +29,7 @@ def label_hydrogens(
         Symbol that labels begin with.
     """
     rest = re.sub(r"[^A-Za-z0-9]", "", parent.removeprefix(symbol))
-    rest = re.sub(r"^[Hh](?=\d|$)", "", rest)  # O-H1 carries H1
+    rest = re.sub(rf"^[Hh{element}](?=\d|$)", "", rest)  # O-H1 carries H1, and OD1 carries D1
     if rest[:1].islower():  # Ho, He, Hf and so on are other elements
         rest = rest[0].upper() + rest[1:]
     endings = _make_endings(count, numbered=not rest)

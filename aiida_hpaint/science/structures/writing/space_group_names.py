@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from aiida_hpaint.science.types import FloatArray
 if TYPE_CHECKING:
     from gemmi import GroupOps
 
-__all__ = ["GRID", "NamedGroup", "format_operation", "name_group", "to_gemmi"]
+__all__ = ["GRID", "NamedGroup", "format_operation", "name_group", "name_type", "to_gemmi"]
 
 GRID = 24
 """Translations of operations are multiples of 1/24, as all of the International Tables are."""
@@ -72,6 +73,14 @@ def name_group(operations: SymmetryOperations) -> NamedGroup:
     return NamedGroup(found.number, None, hall, standard.hm, standard.crystal_system_str())
 
 
+def name_type(number: int) -> str:
+    """Return the short symbol of a type of space groups, such as `P2_1/c` for all its settings."""
+    from pymatgen.symmetry.groups import sg_symbol_from_int_number
+
+    symbol: str = sg_symbol_from_int_number(number)
+    return re.sub(r"^([A-Z])1(.+)1$", r"\1\2", symbol) if 3 <= number <= 15 else symbol
+
+
 def format_operation(rotation: Any, translation: FloatArray) -> str:
     """Return an operation as a CIF has it, such as `-x+1/2,y,-z`."""
     return str(_make_operation(rotation, translation).triplet())
@@ -101,15 +110,23 @@ def _find_hall_symbol(operations: SymmetryOperations, found: Any) -> str | None:
     group = to_gemmi(operations)
     matrix, shift = np.asarray(found.transformation_matrix), np.asarray(found.origin_shift)
     inverse = np.linalg.inv(matrix)
+    symbol, moved = _split_shift(found.hall)
     for rotation, translation in ((inverse, -inverse @ shift), (matrix, shift)):
-        change = _make_operation(rotation, translation)
-        hall = f"{found.hall} ({change.triplet()})"
+        change = _make_operation(rotation, translation + rotation @ moved)
+        hall = f"{symbol} ({change.triplet()})"
         try:
             if gemmi.symops_from_hall(hall) == group:
                 return hall
         except (ValueError, RuntimeError):  # a change of basis that Hall symbols cannot express
             continue
     return None
+
+
+def _split_shift(hall: str) -> tuple[str, FloatArray]:
+    """Take the shift of the origin off a Hall symbol: `P 31 2 (0 0 4)`, in twelfths."""
+    symbol, _, shift = hall.partition(" (")
+    numbers = shift.removesuffix(")").split() or ["0", "0", "0"]
+    return symbol, np.array([float(number) / 12 for number in numbers])
 
 
 def _find_type(operations: SymmetryOperations) -> Any:

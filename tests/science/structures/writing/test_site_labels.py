@@ -36,6 +36,11 @@ def test_hydrogen_is_labelled_after_its_parent(
     assert label_hydrogens(parent, symbol, count, [parent]) == expected
 
 
+def test_deuterium_is_not_named_twice() -> None:
+    assert label_hydrogens("OD2", "O", 2, ["OD2"], "D") == ["D2A", "D2B"]
+    assert label_hydrogens("OD2", "O", 1, ["OD2"]) == ["HD2"]
+
+
 def test_a_taken_label_is_followed_by_the_element() -> None:
     assert label_hydrogens("N1", "N", 1, ["N1", "C1", "H1"]) == ["H1N"]
     assert label_hydrogens("N1", "N", 1, ["h1", "h1n"]) == ["H1N_2"]

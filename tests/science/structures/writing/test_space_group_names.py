@@ -5,7 +5,7 @@ from __future__ import annotations
 import gemmi
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
@@ -13,6 +13,7 @@ from aiida_hpaint.science.structures.writing.kept_symmetry import find_kept_symm
 from aiida_hpaint.science.structures.writing.space_group_names import (
     format_operation,
     name_group,
+    name_type,
     to_gemmi,
 )
 
@@ -46,6 +47,8 @@ def make_operations(group: gemmi.SpaceGroup, origin: tuple[int, int, int]) -> Sy
     group=st.sampled_from(GROUPS),
     origin=st.sampled_from([(0, 0, 0), (6, 3, 0), (2, 0, 4), (12, 12, 12)]),
 )
+@example(group=gemmi.SpaceGroup("P 31 1 2"), origin=(6, 3, 0))
+@example(group=gemmi.SpaceGroup("P 65 2 2"), origin=(2, 0, 4))
 def test_names_say_which_operations(group: gemmi.SpaceGroup, origin: tuple[int, int, int]) -> None:
     operations = make_operations(group, origin)
     names = name_group(operations)
@@ -56,6 +59,15 @@ def test_names_say_which_operations(group: gemmi.SpaceGroup, origin: tuple[int, 
     if names.hermann_mauguin is not None:
         found = gemmi.find_spacegroup_by_name(names.hermann_mauguin)
         assert found.operations() == to_gemmi(operations)
+
+
+@pytest.mark.parametrize(
+    ("number", "symbol"),
+    [(1, "P1"), (2, "P-1"), (4, "P2_1"), (7, "Pc"), (14, "P2_1/c"), (15, "C2/c"), (113, "P-42_1m")],
+)
+def test_types_have_short_symbols(number: int, symbol: str) -> None:
+    assert name_type(number) == symbol
+    assert gemmi.find_spacegroup_by_name(symbol.replace("_", "")).number == number
 
 
 def test_operations_are_written_as_in_a_cif() -> None:
