@@ -13,6 +13,7 @@ from aiida_hpaint.science import recipe, stages
 from aiida_hpaint.science.devices import list_devices, run_stage_on_devices
 from aiida_hpaint.science.search import SearchInputs
 from aiida_hpaint.science.settings import PotentialSettings
+from aiida_hpaint.science.start_up import begin_program
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import ACTIVE, SampleStatus
 from aiida_hpaint.science.structures.trajectory import Trajectory
@@ -73,6 +74,7 @@ def run_stage_job(
     MismatchError
         If package, model or potential differ from `identity`.
     """
+    begin_program()
     return _run_stage(structures, stage, settings, identity, deadline())
 
 
@@ -102,6 +104,7 @@ def run_stages_job(
         Results of `run_stage_job`; `after_NAME`: samples after each later stage that was run; and
         `stopped`: why stages are left over, if any is.
     """
+    begin_program()
     until = deadline()
     results: dict[str, Any] = _run_stage(structures, stage, settings, identity, until)
     samples = results["structures"]

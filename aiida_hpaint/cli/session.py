@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiida_hpaint.cli.errors import CommandError, begin_work
 from aiida_hpaint.cli.verbosity import say
+from aiida_hpaint.science.start_up import importing
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -22,8 +23,9 @@ def load_profile(name: str | None = None) -> Profile:
     CommandError
         If there is no profile, or none of that name.
     """
-    import aiida
-    from aiida.common.exceptions import ConfigurationError
+    with importing():
+        import aiida
+        from aiida.common.exceptions import ConfigurationError
 
     try:
         return aiida.load_profile(name)

@@ -19,6 +19,7 @@ from aiida_hpaint.science.diffusion.sampling.schedule import (
     resolve_settings,
 )
 from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.start_up import importing
 
 if TYPE_CHECKING:
     from aiida_hpaint.science.diffusion.crystals import Crystals
@@ -65,7 +66,8 @@ class DiffusionModel(Generator):
 
     def load(self, settings: SamplingSettings) -> str:
         """Load the weights, which stay in memory, and return the device."""
-        from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+        with importing():
+            from aiida_hpaint.science.diffusion.models.checkpoints import load_model
 
         return str(load_model(self.name, settings.device, settings.precision).device)
 
@@ -84,8 +86,9 @@ class DiffusionModel(Generator):
         tick: Tick | None = None,
     ) -> list[SampledPath]:
         """Inpaint the unknown sites, in batches that fit into memory."""
-        from aiida_hpaint.science.diffusion.models.checkpoints import load_model
-        from aiida_hpaint.science.diffusion.sampling.batching import inpaint_in_batches
+        with importing():
+            from aiida_hpaint.science.diffusion.models.checkpoints import load_model
+            from aiida_hpaint.science.diffusion.sampling.batching import inpaint_in_batches
 
         model = load_model(self.name, settings.device, settings.precision)
         return inpaint_in_batches(
