@@ -16,6 +16,7 @@ DAEMON_ONLY = frozenset(
         "aiida-workgraph",
         "jinja2",
         "matplotlib",
+        "node-graph",
         "packaging",
         "psutil",
         "scikit-image",
@@ -24,7 +25,7 @@ DAEMON_ONLY = frozenset(
 """Packages that jobs do not need: reports and electrostatic peaks are made by the daemon."""
 
 JOB_SCRIPT = ("cloudpickle",)
-"""Packages that the script of a PythonJob imports besides node-graph."""
+"""Packages that the script of a PythonJob imports."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _EXTRA = re.compile(r"""\(?\s*(?:and\s+)?extra\s*==\s*['"]([\w.-]+)['"]\s*\)?""")

@@ -36,7 +36,7 @@ _POTENTIALS = ("nequip", "sevenn")
 """Packages of the extra `ml` that are needed only with their potential."""
 
 _TOP_MODULES: Mapping[str, str] = {"mace-torch": "mace"}
-_JOBS = ("cloudpickle", "node_graph.utils.struct_utils", "aiida_hpaint.calculations.jobs")
+_JOBS = ("cloudpickle", "aiida_hpaint.calculations.jobs")
 
 
 @dataclass(frozen=True)

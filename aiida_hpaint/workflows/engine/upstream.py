@@ -1,4 +1,4 @@
-"""Every use of private parts of aiida-core 2.9; `upstream_graphs` has those of aiida-workgraph.
+"""Uses of private parts of aiida-core 2.9; `upstream_graphs` has those of aiida-workgraph.
 
 Each entry says which behaviour of these packages it works around.
 tests/workflows/engine/test_upstream.py has a test for each that fails once the packages behave as

@@ -16,8 +16,7 @@ from aiida.orm import (
     List,
     Str,
 )
-from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
-from aiida_workgraph import namespace
+from aiida_pythonjob import PythonJob
 
 from aiida_hpaint.calculations.failures import mark_as_failed
 from aiida_hpaint.calculations.identity import is_complete, is_consistent
@@ -36,6 +35,7 @@ from aiida_hpaint.workflows.engine.handlers import (
 )
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
 from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
+from aiida_hpaint.workflows.engine.python_jobs import prepare_job
 from aiida_hpaint.workflows.restore.later_stages import LaterStages
 from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over
 from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
@@ -174,10 +174,9 @@ class StageWorkChain(LaterStages):
             "settings": self.inputs.settings,
             "identity": self.inputs.identity,
         }
-        inputs = prepare_pythonjob_inputs(
+        inputs = prepare_job(
             function,
-            function_inputs=function_inputs,
-            inputs_spec=namespace(**dict.fromkeys(function_inputs, Any)),
+            function_inputs,
             outputs_spec=describe_outputs(
                 self._list_later(), bool(self.inputs.settings.get("record", 0))
             ),

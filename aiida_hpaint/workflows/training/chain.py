@@ -16,12 +16,13 @@ from aiida.orm import (
     SinglefileData,
     Str,
 )
-from aiida_pythonjob import PythonJob, prepare_pythonjob_inputs
+from aiida_pythonjob import PythonJob
 from aiida_workgraph import namespace
 
 from aiida_hpaint.calculations.models import CURVE_FILE, collect_model
 from aiida_hpaint.calculations.training import OUTPUT_FOLDER, PREVIOUS_FOLDER, train_job
 from aiida_hpaint.workflows.engine.job_failures import describe_failure
+from aiida_hpaint.workflows.engine.python_jobs import prepare_job
 from aiida_hpaint.workflows.engine.retries import RetryingWorkChain
 
 __all__ = ["TrainWorkChain"]
@@ -70,10 +71,9 @@ class TrainWorkChain(RetryingWorkChain):
     def run_job(self) -> None:
         """Submit a job that continues from the last one."""
         self.ctx.jobs += 1
-        inputs = prepare_pythonjob_inputs(
+        inputs = prepare_job(
             train_job,
-            function_inputs={"settings": self.inputs.settings, "identity": self.inputs.identity},
-            inputs_spec=namespace(settings=Any, identity=Any),
+            {"settings": self.inputs.settings, "identity": self.inputs.identity},
             outputs_spec=namespace(report=Any),
             upload_files=dict(self.inputs.get("files", {})) or None,
             code=self.inputs.code,
