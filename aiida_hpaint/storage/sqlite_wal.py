@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from aiida.common.log import AIIDA_LOGGER
+from aiida.orm.entities import EntityTypes
+from aiida.storage.psql_dos.models.settings import DbSetting
 from aiida.storage.sqlite_dos.backend import SqliteDosStorage
+from aiida.storage.sqlite_zip.models import DbNode
 from aiida.storage.sqlite_zip.orm import SqliteGroup, SqliteNode, SqliteQueryBuilder
 from aiida.storage.sqlite_zip.utils import create_sqla_engine
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
@@ -31,6 +35,15 @@ LONGEST_LOCK = 600.0
 _ATTEMPT = 10.0
 """Seconds after which a write that waits says so, and tries again."""
 
+_READING, _ALL, _SOME = "hpaint_reading", "all rows", "some rows"
+"""Key and values of a note with a session, of which each thread has its own."""
+
+_SEEN = "hpaint_seen"
+"""Key of a note with a session: its connection, and how often others have written by then."""
+
+_KEPT = frozenset({"attributes", "extras", "repository_metadata"})
+"""Fields of nodes whose values AiiDA copies before it hands them out."""
+
 _LOGGER = AIIDA_LOGGER.getChild("hpaint.storage")
 
 
@@ -40,8 +53,6 @@ class SqliteWalStorage(SqliteDosStorage):
     The files are those of `core.sqlite_dos`, which can open them, too. A write-ahead log needs a
     local disk: file systems of networks (NFS, Lustre) do not share its index between machines.
     """
-
-    _is_reading = False
 
     def _initialise_session(self) -> None:
         """Connect to the database; see the docstring of the module.
@@ -65,7 +76,11 @@ class SqliteWalStorage(SqliteDosStorage):
         in between.
         """
         session = self.get_session()
-        if not self._is_reading and not session.in_nested_transaction():
+        reading = session.info.get(_READING)
+        if reading == _ALL:
+            yield session
+            return
+        if reading is None and not session.in_nested_transaction():
             connection: Any = session.connection().connection.driver_connection
             if not connection.in_transaction:
                 connection.execute("BEGIN IMMEDIATE")
@@ -81,13 +96,45 @@ class SqliteWalStorage(SqliteDosStorage):
             raise
 
     @contextmanager
-    def begin_reading(self) -> Iterator[None]:
-        """Leave out the lock for writing in transactions that begin meanwhile."""
-        self._is_reading = True
+    def begin_reading(self, what: str) -> Iterator[None]:
+        """Leave out the lock for writing in transactions that begin meanwhile.
+
+        Where all rows of a query are read before anything else happens, no transaction is needed.
+        """
+        notes = self.get_session().info
+        notes[_READING] = what
         try:
             yield
         finally:
-            self._is_reading = False
+            del notes[_READING]
+
+    def set_global_variable(
+        self,
+        key: str,
+        value: str | int | float | None,
+        description: str | None = None,
+        overwrite: bool = True,
+    ) -> None:
+        """Set a variable; one that exists with one statement, as each step of a process does."""
+        if not (overwrite and not self.in_transaction and self._update_setting(key, value)):
+            super().set_global_variable(key, value, description, overwrite)
+
+    def bulk_update(self, entity_type: EntityTypes, rows: list[dict[str, Any]]) -> None:
+        """Update rows past the objects that stand for them, which are read again."""
+        super().bulk_update(entity_type, rows)
+        self.get_session().expire_all()
+
+    def _update_setting(self, key: str, value: str | int | float | None) -> bool:
+        """Return whether there is a setting, which has a new value then."""
+        session = self.get_session()
+        change = update(DbSetting).where(DbSetting.key == key).values(val=value)
+        try:
+            found: Any = session.execute(change, execution_options={"synchronize_session": False})
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        return bool(found.rowcount)
 
     def query(self) -> SqliteQueryBuilder:
         """Return a query whose iteration takes no lock for writing."""
@@ -105,16 +152,21 @@ class _QueryBuilder(SqliteQueryBuilder):
         self._storage = storage
 
     def iterall(self, data: Any, batch_size: int | None) -> Iterable[list[Any]]:
-        return self._read(super().iterall(data, batch_size))
+        return self._read(super().iterall(data, batch_size), batch_size)
 
     def iterdict(self, data: Any, batch_size: int | None) -> Iterable[dict[str, dict[str, Any]]]:
-        return self._read(super().iterdict(data, batch_size))
+        return self._read(super().iterdict(data, batch_size), batch_size)
 
-    def _read(self, rows: Iterable[Any]) -> Iterator[Any]:
+    def _read(self, rows: Iterable[Any], batch_size: int | None) -> Iterator[Any]:
+        if batch_size is None and not self._storage.in_transaction:
+            with self._storage.begin_reading(_ALL):
+                found = list(rows)
+            yield from found
+            return
         iterator = iter(rows)
         missing = object()
         # The transaction begins with the first row.
-        with self._storage.begin_reading():
+        with self._storage.begin_reading(_SOME):
             first = next(iterator, missing)
         if first is not missing:
             yield first
@@ -122,7 +174,35 @@ class _QueryBuilder(SqliteQueryBuilder):
 
 
 class _Session(Session):
-    """A session that can be used again after a commit that failed."""
+    """A session that reads again only what others may have changed.
+
+    It can be used again after a commit that failed.
+    """
+
+    def expire(self, instance: object, attribute_names: Iterable[str] | None = None) -> None:
+        """Read fields again when they are used next, if another connection has written since.
+
+        AiiDA calls this whenever a field is used: half of the statements of a process, each of
+        which reads its checkpoint.
+        """
+        is_kept = isinstance(instance, DbNode) and _KEPT.issuperset(attribute_names or "*")
+        if self.forget_if_changed() or not is_kept:
+            super().expire(instance, attribute_names)
+
+    def forget_if_changed(self) -> bool:
+        """Return whether another connection has written since the last call, and forget all rows.
+
+        SQLite counts the commits of all connections but one's own, which the session of another
+        thread may have used in between.
+        """
+        connection: Any = self.connection().connection.driver_connection
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        seen = (connection, connection.turn, version)
+        if self.info.get(_SEEN) == seen:
+            return False
+        self.info[_SEEN] = seen
+        self.expire_all()
+        return True
 
     def commit(self) -> None:
         try:
@@ -133,8 +213,24 @@ class _Session(Session):
 
 
 class _Connection(sqlite3.Connection):
+    """A connection that counts how often another session begins to use it."""
+
+    turn = 0
+    _session: Callable[[], Session | None] = staticmethod(lambda: None)
+
+    def begin_turn(self, session: Session) -> None:
+        """Note which session uses the connection."""
+        if self._session() is not session:
+            self._session = weakref.ref(session)
+            self.turn += 1
+
     def cursor(self, *_: Any) -> Any:
         return super().cursor(_Cursor)
+
+
+@event.listens_for(_Session, "after_begin")
+def _begin_turn(session: Session, _: Any, connection: Any) -> None:
+    connection.connection.driver_connection.begin_turn(session)
 
 
 class _Cursor(sqlite3.Cursor):

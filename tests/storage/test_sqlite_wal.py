@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -170,3 +172,127 @@ def test_extras_set_together_keep_those_of_others(other: sqlite3.Connection, kin
     entity.base.extras.set_many({"ours": 2})
     assert entity.base.extras.get("theirs", None) == 1
     assert entity.base.extras.get("ours") == 2
+
+
+@pytest.fixture
+def statements() -> Iterator[list[str]]:
+    """The statements that the storage has sent to the database."""
+    from aiida.manage import get_manager
+    from sqlalchemy import event
+
+    sent: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        sent.append(statement)
+
+    engine = get_manager().get_profile_storage().get_session().get_bind()
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_nothing_is_read_again_while_nobody_else_writes(
+    other: sqlite3.Connection, statements: list[str]
+) -> None:
+    from aiida.orm import Int
+
+    node = Int(1).store()
+    node.base.extras.set("ours", 1)
+    statements.clear()
+    assert (node.value, node.base.extras.get("ours"), node.base.repository.metadata) == (1, 1, {})
+    assert not statements
+    other.execute(f"UPDATE db_dbnode SET extras = '{{\"theirs\": 1}}' WHERE id = {node.pk}")
+    assert node.base.extras.all == {"theirs": 1}
+    assert node.value == 1
+    assert statements
+    statements.clear()
+    assert node.base.extras.all == {"theirs": 1}
+    assert not statements
+
+
+def test_an_extra_that_another_process_has_set_meanwhile_is_kept(other: sqlite3.Connection) -> None:
+    from aiida.orm import Int
+
+    node = Int(1).store()
+    node.base.extras.set("ours", 1)
+    other.execute(
+        f"UPDATE db_dbnode SET extras = json_set(extras, '$.theirs', 1) WHERE id = {node.pk}"
+    )
+    node.base.extras.set("ours", 2)
+    found = other.execute(f"SELECT extras FROM db_dbnode WHERE id = {node.pk}").fetchone()[0]
+    assert json.loads(found).items() >= {"ours": 2, "theirs": 1}.items()
+
+
+def test_what_another_thread_has_written_through_the_same_connection_is_read_again() -> None:
+    from aiida.manage import get_manager
+    from aiida.orm import Int, load_node
+
+    node = Int(1).store()
+    node.base.extras.set("a", 1)
+    storage: Any = get_manager().get_profile_storage()
+    ours: Any = storage.get_session().connection().connection.driver_connection
+    storage.get_session().commit()  # the connection goes back
+    theirs: list[Any] = []
+
+    def write() -> None:
+        session = storage.get_session()
+        theirs.append(session.connection().connection.driver_connection)
+        load_node(node.pk).base.extras.set("a", 2)
+        session.commit()
+
+    thread = Thread(target=write)
+    thread.start()
+    thread.join()
+    assert theirs == [ours]
+    assert node.base.extras.get("a") == 2
+
+
+def test_rows_that_were_changed_at_once_are_read_again() -> None:
+    from aiida.manage import get_manager
+    from aiida.orm import Int
+    from aiida.orm.entities import EntityTypes
+
+    node = Int(1).store()
+    node.base.extras.set("a", 1)
+    storage: Any = get_manager().get_profile_storage()
+    storage.bulk_update(EntityTypes.NODE, [{"id": node.pk, "extras": {"a": 2}}])
+    assert node.base.extras.all == {"a": 2}
+    with storage.transaction():
+        storage.bulk_update(EntityTypes.NODE, [{"id": node.pk, "extras": {"a": 3}}])
+        assert node.base.extras.all == {"a": 3}
+    assert node.base.extras.all == {"a": 3}
+
+
+def test_a_list_of_rows_takes_one_statement(
+    other: sqlite3.Connection, statements: list[str]
+) -> None:
+    from aiida.orm import Int, QueryBuilder
+
+    pk = store()
+    statements.clear()
+    query = QueryBuilder().append(Int, filters={"id": pk}, tag="n", project=["id", "uuid"])
+    assert query.all(flat=True)[0] == pk
+    assert query.dict()[0]["n"]["id"] == pk
+    assert len(statements) == 2
+    other.execute("UPDATE db_dbnode SET label=label")
+
+
+def test_a_variable_is_set_with_one_statement(
+    other: sqlite3.Connection, short: None, statements: list[str]
+) -> None:
+    from aiida.manage import get_manager
+
+    storage: Any = get_manager().get_profile_storage()
+    storage.set_global_variable("hpaint-variable", "first", "a variable")
+    statements.clear()
+    storage.set_global_variable("hpaint-variable", "second")
+    assert len(statements) == 1
+    assert storage.get_global_variable("hpaint-variable") == "second"
+    with pytest.raises(ValueError, match="already exists"):
+        storage.set_global_variable("hpaint-variable", "third", overwrite=False)
+    lock(other)
+    with pytest.raises(OperationalError, match="locked"):
+        storage.set_global_variable("hpaint-variable", "fourth")
+    other.execute("ROLLBACK")
+    storage.set_global_variable("hpaint-variable", "fifth")
+    assert storage.get_global_variable("hpaint-variable") == "fifth"
