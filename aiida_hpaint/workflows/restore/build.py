@@ -47,7 +47,11 @@ from aiida_hpaint.workflows.restore.model_files import (
     store_potential,
 )
 from aiida_hpaint.workflows.restore.one_job import mark_one_job
-from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
+from aiida_hpaint.workflows.restore.overrides import (
+    override_stages,
+    refuse_overrides_of_pw,
+    split_restore_overrides,
+)
 
 __all__ = [
     "build_restore",
@@ -168,7 +172,9 @@ def make_restore_inputs(
     plan = make_stage_plan(settings, code, options, upload_model, upload_potential)
     mark_one_job(plan, hosts.batch, settings, one_job)
     override_stages(plan, nested or {})
-    if settings.validation is not None:
+    if settings.validation is None:
+        refuse_overrides_of_pw(nested or {}, "turn the validation on with validation={}")
+    else:
         from aiida_hpaint.workflows.validate.build import build_validation_plan
 
         plan["validation"] = build_validation_plan(

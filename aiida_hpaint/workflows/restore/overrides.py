@@ -11,7 +11,12 @@ from aiida_hpaint.data.labels import label_node
 from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.workflows.engine.handlers import check_handler_overrides
 
-__all__ = ["check_process_overrides", "override_stages", "split_restore_overrides"]
+__all__ = [
+    "check_process_overrides",
+    "override_stages",
+    "refuse_overrides_of_pw",
+    "split_restore_overrides",
+]
 
 _LIMITS = ("max_jobs", "max_failures")
 """Inputs of StageWorkChain that overrides may name beside settings and `handler_overrides`."""
@@ -76,3 +81,18 @@ def override_stages(plan: dict[str, Any], nested: Mapping[str, Any]) -> None:
     for stage in STAGES:
         if stage.name in plan:
             plan[stage.name] |= inputs
+
+
+def refuse_overrides_of_pw(nested: Mapping[str, Any], reason: str) -> None:
+    """Refuse overrides of PwBaseWorkChain where no pw.x would run.
+
+    Raises
+    ------
+    ValueError
+        If there are any; it names the reason.
+    """
+    if found := nested.get(_VALIDATION):
+        names = ", ".join(sorted(found))
+        raise ValueError(
+            f"{_VALIDATION}: overrides of pw.x ({names}) change nothing here: {reason}"
+        )

@@ -38,7 +38,11 @@ from aiida_hpaint.workflows.engine.plain_graphs import runs_in_plain_graph
 from aiida_hpaint.workflows.engine.python_jobs import prepare_job
 from aiida_hpaint.workflows.restore.later_stages import LaterStages
 from aiida_hpaint.workflows.restore.one_job import describe_outputs, find_left_over
-from aiida_hpaint.workflows.restore.overrides import override_stages, split_restore_overrides
+from aiida_hpaint.workflows.restore.overrides import (
+    override_stages,
+    refuse_overrides_of_pw,
+    split_restore_overrides,
+)
 from aiida_hpaint.workflows.restore.stage_results import count_status, read_outputs
 
 __all__ = ["StageWorkChain"]
@@ -134,6 +138,9 @@ class StageWorkChain(LaterStages):
 
         kind = find_stage(stage).kind
         given, own = split_restore_overrides(overrides)
+        refuse_overrides_of_pw(
+            own, "a single stage runs no pw.x; give them to hpaint.restore or hpaint.validate"
+        )
         chosen = load_protocol(protocol, given)
         plan = make_stage_plan(chosen, code, {kind: options} if options else None)
         if stage not in plan:

@@ -90,6 +90,24 @@ def test_a_stage_takes_limits_and_handlers(brucite: StructureBatch) -> None:
             build(None, hosts, "sample", "fast", {"handler_overrides": wrong})
 
 
+def test_overrides_of_pw_are_refused_where_it_does_not_run(brucite: StructureBatch) -> None:
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.workflows.restore.build import build_restore
+
+    pw = {"pw": {"parameters": {"SYSTEM": {"nosym": True}}}}
+    build = load("stage").get_builder_from_protocol
+    hosts = StructureBatchData(brucite)
+    for inside in (pw, {"base": pw}):
+        with pytest.raises(
+            ValueError, match=r"overrides of pw.x \(pw\) change nothing here: a sing"
+        ):
+            build(None, hosts, "sample", "fast", {"validation": {"candidates": 2, **inside}})
+    assert "settings" in build(None, hosts, "sample", "fast", {"validation": {"candidates": 2}})
+    with pytest.raises(ValueError, match="turn the validation on"):
+        build_restore(brucite, settings=load_protocol("fast"), nested={"validation": pw})
+
+
 def test_a_restoration_takes_limits_handlers_and_overrides_of_pw() -> None:
     from aiida_hpaint.workflows.restore.build import build_restore
 
