@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +20,7 @@ from aiida_hpaint.cli.restore.request import (
     read_request,
 )
 from aiida_hpaint.cli.verbosity import say
+from aiida_hpaint.science.start_up import importing
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -30,6 +33,18 @@ if TYPE_CHECKING:
 
 _SITES_AT_ONCE = 400
 """Most sites of hosts that are restored together in this process: what Ctrl-C can lose."""
+
+_SHORTEST_PAUSE = 0.1
+"""Seconds between looks whether a process in the daemon has ended."""
+
+_FOR_RESULTS = (
+    "aiida_hpaint.cli.tables",
+    "aiida_hpaint.cli.restore.validation_report",
+    "aiida_hpaint.science.report",
+    "jinja2",
+    "pymatgen.symmetry.groups",
+)
+"""Modules that only results need."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +170,10 @@ def submit_task(profile: str | None, task: Task) -> ProcessNode:
     from aiida_hpaint.cli import session
 
     session.load_profile(profile)
-    from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
+    with importing():
+        from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
+
+        import_module("aiida_hpaint.workflows.restore.build")
 
     node = session.submit_to_daemon(_build_graph(task))
     for line in describe_separate_jobs(node, []):
@@ -210,6 +228,7 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     if duration := describe_expected_duration(node):
         say(duration)
     try:
+        _import_for_results()
         watch_restoration(node)
     except KeyboardInterrupt:
         raise click.ClickException(
@@ -225,6 +244,14 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     return samples
 
 
+def _import_for_results() -> None:
+    """Import what the results need while the daemon works; what is missing is told then."""
+    with importing():
+        for name in _FOR_RESULTS:
+            with suppress(ImportError):
+                import_module(name)
+
+
 def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
     """Show the progress of each stage of a restoration, and its failures, until it ends."""
     from aiida_hpaint.science.recipe import find_stage
@@ -237,6 +264,7 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
 
     reported: set[tuple[str, str]] = set()
     planned = read_planned(node)
+    begun = time.monotonic()
     with open_progress() as show:
         for stage in planned.stages[:1]:
             show(find_stage(stage).title, 0, planned.chunks)
@@ -261,7 +289,20 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
             if has_ended:
                 return
             # Looking takes no more than a tenth of the time, however busy the database is.
-            time.sleep(max(interval, 9 * (time.monotonic() - began)))
+            _wait_for_end(node, max(interval, 9 * (time.monotonic() - began)), began - begun)
+
+
+def _wait_for_end(node: ProcessNode, longest: float, elapsed: float) -> None:
+    """Wait for a while (s), or until a process has ended, which little work does soon.
+
+    The end is seen after at most a twentieth of the time that has `elapsed`.
+    """
+    deadline = time.monotonic() + longest
+    pause = min(longest, max(_SHORTEST_PAUSE, elapsed / 20))
+    while (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(pause, left))
+        if node.is_terminated:
+            return
 
 
 def show_dft_progress(node: ProcessNode, show: ShowProgress) -> None:

@@ -30,6 +30,9 @@ def use_fewer_queries() -> None:
     process.update_outputs = _update_outputs
 
 
+_ATTACHED = "_hpaint_attached"
+"""Attribute of a process with the names of the outputs that this worker has attached."""
+
 _validate_stored = NodeLinks.validate_incoming
 _attach_outputs = Process.update_outputs
 
@@ -44,6 +47,8 @@ def _validate_incoming(self: Any, source: Node, link_type: LinkType, link_label:
 
 
 def _update_outputs(self: Process) -> None:
-    """Attach new outputs, if there are any."""
-    if self.outputs:
+    """Attach new outputs, if there are any; those of a loaded checkpoint may be new, too."""
+    names = set(self._flat_outputs()) if self.outputs else set()
+    if names - self.__dict__.get(_ATTACHED, set()):
         _attach_outputs(self)
+        self.__dict__[_ATTACHED] = names

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from aiida.orm import ProcessNode
 
 from aiida_hpaint.science.recipe import find_stage
-from aiida_hpaint.science.report import Process
 from aiida_hpaint.workflows.restore.progress import (
     StageState,
     explain_separate_jobs,
     list_stage_states,
     read_planned,
 )
+
+if TYPE_CHECKING:
+    from aiida_hpaint.science.report import Process
 
 __all__ = ["count_jobs", "describe_process", "describe_separate", "describe_separate_jobs"]
 
@@ -26,6 +29,9 @@ def describe_process(restoration: ProcessNode, is_local: bool = True) -> Process
     is_local
         Whether the report is for the profile of the process, where PKs mean something.
     """
+    # Submissions ask for separate jobs alone.
+    from aiida_hpaint.science.report import Process
+
     states = list_stage_states(restoration)
     return Process(
         restoration.uuid,

@@ -12,7 +12,7 @@ from ase.calculators.emt import EMT
 
 from aiida_hpaint.calculations.identity import identify_relaxation, is_complete
 from aiida_hpaint.science.relaxation import PotentialError, get_potential, list_potentials, relax
-from aiida_hpaint.science.relaxation.potentials.registry import OWN_POTENTIALS
+from aiida_hpaint.science.relaxation.potentials.registry import OWN_POTENTIALS, find_potential
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
 
 from .conftest import EMT_CARD
@@ -169,3 +169,10 @@ def test_objects_stand_for_settings(emt):
     assert emt.card == EMT_CARD
     with pytest.raises(PotentialError, match="'str' is no potential"):
         get_potential("sevennet-0")
+
+
+def test_potentials_of_this_package_are_found_without_looking_at_others(install):
+    install("one", "POTENTIALS = [info('emt-calculator', 'load_calculator')]")
+    assert find_potential("SevenNet-0").name == "sevennet-0"
+    assert "one" not in sys.modules
+    assert find_potential("emt-calculator").provider == "one"

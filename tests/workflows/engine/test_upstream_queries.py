@@ -60,24 +60,32 @@ def test_a_cycle_of_stored_nodes_is_refused() -> None:
         value.base.links.add_incoming(node, LinkType.CREATE, "result")
 
 
-def test_outputs_are_looked_up_only_where_there_are_some(queries: list[str]) -> None:
+def test_outputs_are_looked_up_only_where_there_are_new_ones(queries: list[str]) -> None:
     from types import SimpleNamespace
 
-    from aiida.orm import WorkChainNode
+    from aiida.orm import Int, WorkChainNode
 
     from aiida_hpaint.workflows.engine import upstream_queries
 
+    outputs: dict[str, Any] = {}
     process: Any = SimpleNamespace(
-        outputs={},
+        outputs=outputs,
         node=WorkChainNode().store(),
         metadata=SimpleNamespace(store_provenance=True),
-        _flat_outputs=dict,
+        _flat_outputs=lambda: outputs,
     )
     queries.clear()
     upstream_queries._update_outputs(process)
     assert not queries
     upstream_queries._attach_outputs(process)
     assert queries, "aiida-core looks only if there are outputs now: `_update_outputs` can go"
+    for name in ("first", "second"):
+        outputs[name] = Int(1).store()
+        upstream_queries._update_outputs(process)
+        queries.clear()
+        upstream_queries._update_outputs(process)
+        assert not queries
+        assert set(process.node.base.links.get_outgoing().all_link_labels()) == set(outputs)
 
 
 def test_the_engines_of_this_package_use_it() -> None:

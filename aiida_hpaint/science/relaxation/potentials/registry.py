@@ -162,7 +162,9 @@ def find_potential(name: str) -> PotentialInfo:
     PotentialError
         If there is none.
     """
-    known = {info.name: info for info in list_potentials()}
+    known = {info.name: info for info in OWN_POTENTIALS}
+    if name.lower() not in known:  # to look at other packages takes time
+        known = {info.name: info for info in list_potentials()}
     if name.lower() in known:
         return known[name.lower()]
     close = get_close_matches(name.lower(), known, n=1)
