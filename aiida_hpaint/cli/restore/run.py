@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _SITES_AT_ONCE = 400
 """Most sites of hosts that are restored together in this process: what Ctrl-C can lose."""
 
-_SHORTEST_PAUSE = 0.1
+_SHORTEST_PAUSE = 0.05
 """Seconds between looks whether a process in the daemon has ended."""
 
 _FOR_RESULTS = (
@@ -295,10 +295,10 @@ def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:
 def _wait_for_end(node: ProcessNode, longest: float, elapsed: float) -> None:
     """Wait for a while (s), or until a process has ended, which little work does soon.
 
-    The end is seen after at most a twentieth of the time that has `elapsed`.
+    The end is seen after at most a fortieth of the time that has `elapsed`.
     """
     deadline = time.monotonic() + longest
-    pause = min(longest, max(_SHORTEST_PAUSE, elapsed / 20))
+    pause = min(longest, max(_SHORTEST_PAUSE, elapsed / 40))
     while (left := deadline - time.monotonic()) > 0:
         time.sleep(min(pause, left))
         if node.is_terminated:

@@ -25,7 +25,7 @@ def test_an_end_is_looked_for_more_often_at_first(
     node: Any = Process()
     module._wait_for_end(node, 5.0, elapsed)
     assert len(pauses) == looks
-    assert max(pauses) <= max(0.1, elapsed / 20)
+    assert max(pauses) <= max(0.1, elapsed / 40)
     assert sum(pauses) <= 5
 
 

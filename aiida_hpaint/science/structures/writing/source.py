@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,7 @@ def read_source(host: StructureBatch) -> HostSource:
     return HostSource(found, labels, listed)
 
 
+@lru_cache(maxsize=64)
 def _parse(name: str, text: str, form: str) -> Record | HostError:
     from aiida_hpaint.science.structures.reading.cif import read_cif_records
     from aiida_hpaint.science.structures.reading.shelx import read_shelx_records
