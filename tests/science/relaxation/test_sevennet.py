@@ -69,14 +69,18 @@ def test_energies_forces_and_stresses_equal_those_of_sevenn(name, model, modal):
         np.testing.assert_allclose(ours.stresses[index], stress, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "model", "modal"), MODELS)
-def test_the_cache_returns_the_same_network(name, model, modal, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "name", ["sevennet-0", pytest.param("sevennet-l3i5", marks=pytest.mark.long)]
+)
+def test_the_cache_returns_the_same_network(name, tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     first = load(name, None, "cpu")
     (stored,) = tmp_path.glob("*.safetensors")
     monkeypatch.setattr(sevennet_module, "_build", None)
     again = load(name, None, "cpu")
     assert again.card == first.card
+    # Sums of the same numbers may differ where memory is aligned in another way.
+    assert again.folded.weights.readout.data_ptr() % 64 == 0
     mine, theirs = (one.evaluate(*arguments(structures())) for one in (again, first))
     np.testing.assert_array_equal(mine.energies, theirs.energies)
     np.testing.assert_array_equal(mine.forces, theirs.forces)

@@ -60,7 +60,9 @@ def load_weights(path: Path, facts: Mapping[str, Any]) -> Weights | None:
             header = stored.metadata()
             if json.loads(header["facts"]) != facts:
                 return None
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            names = list(stored.keys())
+            # In memory of their own: where the file has them they are not aligned, and sums differ.
+            tensors = {name: stored.get_tensor(name).clone() for name in names}
         found = _restore(json.loads(header["network"]), tensors)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
