@@ -65,7 +65,7 @@ def test_what_is_no_package_is_not_compiled(
     assert find_compiled(package, code, "cpu") is None
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the compiler of torch takes minutes
 def test_restorations_use_what_was_compiled_for_their_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

@@ -31,7 +31,7 @@ def inner_children(node: Any) -> dict[str, Any]:
     return {link.link_label: link.node for link in links}
 
 
-@pytest.mark.slow
+@pytest.mark.long  # `workflows/chains/test_restore.py` kills it below a graph, too
 def test_kill_9_of_the_worker_while_a_graph_within_a_graph_runs(
     host: StructureBatch, daemon: Any
 ) -> None:

@@ -16,7 +16,7 @@ from .references import load  # noqa: E402
 
 KINDS = ("structure", "site")
 FEW = slice(0, 50, 12)
-SOME = slice(0, 50, 4)
+SOME = slice(0, 50, 8)
 
 
 @pytest.mark.numerics

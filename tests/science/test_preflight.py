@@ -62,7 +62,7 @@ def test_a_potential_knows_the_elements_that_the_registry_says() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sevennet-l3i5", "sevennet-mf-0", "sevennet-mf-0-r2scan"])
+@pytest.mark.parametrize("name", ["sevennet-l3i5", "sevennet-mf-0"])
 def test_larger_potentials_know_the_same_elements(name: str) -> None:
     known = {info.name: info.elements for info in list_potentials()}
     assert get_potential(PotentialSettings(name=name, device="cpu")).card.elements == known[name]

@@ -80,6 +80,7 @@ def test_codes_are_kept_and_never_changed(place: str, tmp_path: Path) -> None:
     assert QueryBuilder().append(InstalledCode).count() == before
 
 
+@pytest.mark.slow
 def test_programs_of_a_container_run_through_its_engine(place: str, tmp_path: Path) -> None:
     from aiida.engine import run_get_node
     from failing_code import BRUCITE, QUICK

@@ -114,7 +114,7 @@ def check_provenance(node: Any) -> None:
     assert creator.inputs.complete.creator.inputs.element.value == "H"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # `half_restored` has jobs that die, and `science/benchmark` their rows
 @pytest.mark.usefixtures("profile")
 def test_jobs_that_die_leave_hosts_without_candidates() -> None:
     from aiida_hpaint.workflows.benchmark.build import build_benchmark

@@ -137,13 +137,9 @@ def labels(node: Any) -> set[str]:
     return {entry.link_label for entry in node.base.links.get_outgoing().all()}
 
 
-@pytest.mark.slow
+@pytest.mark.long  # `test_campaign.py` and `chains/test_restore.py` kill it, too
 @pytest.mark.parametrize(
-    ("moment", "one_job"),
-    [
-        ("sample_chunk_0000", True),
-        pytest.param("relax_inserted_chunk_0001", False, marks=pytest.mark.long),
-    ],
+    ("moment", "one_job"), [("sample_chunk_0000", True), ("relax_inserted_chunk_0001", False)]
 )
 def test_kill_9_of_the_worker_when_a_task_has_just_begun(
     two_hosts: StructureBatch, daemon: Any, moment: str, one_job: bool
@@ -296,7 +292,7 @@ def test_the_whole_recipe_restores_brucite_as_plain_python_does(
     [
         ("sampling", "relax_inserted"),
         pytest.param(("relax_all",), marks=pytest.mark.long),
-        ("relax_inserted", "relax_all"),
+        pytest.param(("relax_inserted", "relax_all"), marks=pytest.mark.long),
     ],
 )
 def test_stages_are_off_through_the_daemon_as_in_plain_python(

@@ -261,11 +261,11 @@ def test_what_is_missing_is_named(tmp_path: Path, name: str, message: str) -> No
         convert_checkpoint(tmp_path / "bare.ckpt", tmp_path / "no.yaml", name="mine")
 
 
-@pytest.mark.parametrize("name", ["../mine", "/mine", "a/b/c", "a/../b", ".mine", "", "mine.ckpt"])
-def test_a_name_is_no_path(tmp_path: Path, name: str) -> None:
+def test_a_name_is_no_path(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "run")
-    with pytest.raises(CheckpointError, match="cannot be the name of a model"):
-        convert_checkpoint(folder, name=name)
+    for name in ("../mine", "/mine", "a/b/c", "a/../b", ".mine", "", "mine.ckpt"):
+        with pytest.raises(CheckpointError, match="cannot be the name of a model"):
+            convert_checkpoint(folder, name=name)
 
 
 def test_a_file_of_ones_own_choice(tmp_path: Path) -> None:
