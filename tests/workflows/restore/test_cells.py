@@ -37,7 +37,7 @@ def centred() -> StructureBatch:
     return hosts
 
 
-@pytest.mark.slow
+@pytest.mark.long  # `make demo` restores both through the daemon, too
 def test_centred_hosts_are_restored_as_plain_python_does(
     centred: StructureBatch, daemon: Any
 ) -> None:
