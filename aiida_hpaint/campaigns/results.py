@@ -28,7 +28,7 @@ from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.joining import fill_missing_scalars
 from aiida_hpaint.workflows.restore.job_counts import describe_process
 from aiida_hpaint.workflows.restore.marks import note_structures
-from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples, get_samples_in_host
+from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
 __all__ = [
     "CampaignSamples",
@@ -49,15 +49,12 @@ class CampaignSamples:
         Ranked samples; the history is that of the first chunk.
     hosts
         Their hosts, with what is known of their sources.
-    in_host
-        The samples while their hosts were fixed; None if no chunk has got there.
     processes
         What reports say of the restoration of each host.
     """
 
     samples: StructureBatch
     hosts: StructureBatch
-    in_host: StructureBatch | None
     processes: Mapping[int, Process]
 
 
@@ -75,7 +72,6 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
     names = list(_name_begun(begun, hosts_of).values())
     ranked: list[StructureBatch] = []
     hosts: list[StructureBatch] = []
-    fixed: list[StructureBatch] = []
     processes: dict[int, Process] = {}
     for process, number_of in numbers.items():
         node: Any = load_node(process)
@@ -90,14 +86,11 @@ def collect_campaign_samples(group: CampaignGroup) -> CampaignSamples | None:
         for index, label in _label_hosts(all_hosts).items():
             if index in number_of:
                 processes[number_of[index]] = replace(process_of_hosts, host=label)
-        in_host = get_samples_in_host(node)
-        fixed += [] if in_host is None else [_choose_hosts(in_host, number_of)]
     if not ranked:
         return None
     return CampaignSamples(
         _name_hosts(concatenate(fill_missing_scalars(ranked)), names),
         _name_hosts(concatenate(hosts), names),
-        _name_hosts(concatenate(fill_missing_scalars(fixed)), names) if fixed else None,
         processes,
     )
 

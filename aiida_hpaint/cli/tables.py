@@ -78,8 +78,8 @@ def write_host_files(
             write_extxyz(samples[ranked], staging / CANDIDATES_FILENAME)
         for index, (name, result) in enumerate(zip(names, results, strict=True)):
             if result.best is not None:
-                more: dict[str, Any] = {"host": result.host, "in_host": result.in_host}
-                written = write_restored(result.best, staging, name, formats=formats, **more)
+                more: dict[str, Any] = {"host": result.host, "formats": formats}
+                written = write_restored(result.best, staging, name, **more)
                 files[index] = folder / written[0].name
     if not len(ranked):
         (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)

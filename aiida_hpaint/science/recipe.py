@@ -40,7 +40,6 @@ from aiida_hpaint.science.stages import (
 from aiida_hpaint.science.structures.batch import StructureBatch
 
 __all__ = [
-    "FIXED_HOST",
     "STAGES",
     "Stage",
     "find_stage",
@@ -166,7 +165,13 @@ def _make_sampling_inputs(
 def _make_relaxation_inputs(
     settings: RestorationSettings, own: RelaxationSettings, select: Selection | None
 ) -> RelaxationInputs:
-    return RelaxationInputs(relaxation=own, potential=settings.potential, select=select)
+    before = settings.relax_inserted
+    return RelaxationInputs(
+        relaxation=own,
+        potential=settings.potential,
+        select=select,
+        record_fixed_host=own.moving == "all" and before is not None and before.moving != "all",
+    )
 
 
 def _make_search_inputs(
@@ -205,9 +210,6 @@ def _select_candidates(settings: RestorationSettings) -> Selection:
 SAMPLE = "sample"
 """Stage that turns hosts into samples."""
 
-FIXED_HOST = "relax_inserted"
-"""Stage after which inserted sites are where they belong in the host as its source has it."""
-
 STAGES: tuple[Stage, ...] = (
     Stage(
         name=SAMPLE,
@@ -236,7 +238,7 @@ STAGES: tuple[Stage, ...] = (
         ),
     ),
     Stage(
-        name=FIXED_HOST,
+        name="relax_inserted",
         title="relax inserted sites",
         about="Relax the inserted sites in the fixed host; the lowest `keep` of each host go on, "
         "and those within `keep_window` of the lowest.",

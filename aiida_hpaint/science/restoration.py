@@ -13,7 +13,7 @@ from aiida_hpaint.science.evaluation import find_answers
 from aiida_hpaint.science.extras import name_missing_extra
 from aiida_hpaint.science.preflight import check_tools
 from aiida_hpaint.science.protocols import load_protocol
-from aiida_hpaint.science.recipe import FIXED_HOST, SAMPLE, plan_finish, plan_stages, run_stage
+from aiida_hpaint.science.recipe import SAMPLE, plan_finish, plan_stages, run_stage
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import (
     StageTools,
@@ -23,7 +23,7 @@ from aiida_hpaint.science.stages import (
 )
 from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.primitive import choose_searches, expand_samples
+from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory, join_recordings
 from aiida_hpaint.science.types import Progress
@@ -62,14 +62,11 @@ class Restoration:
     recording
         The samples as they were drawn, before any relaxation, and the way there, in the cells that
         were searched; None unless asked for.
-    in_host
-        The samples after the stage `relax_inserted`, in which the host is fixed; None without it.
     """
 
     hosts: StructureBatch
     samples: StructureBatch
     recording: Recording | None = None
-    in_host: StructureBatch | None = None
 
     @property
     def trajectory(self) -> Trajectory | None:
@@ -175,7 +172,7 @@ class Restoration:
     def _results(self) -> list[HostResult]:
         from aiida_hpaint.science.report import group_rows_by_host
 
-        return group_rows_by_host(self.samples, self.hosts, self.in_host)
+        return group_rows_by_host(self.samples, self.hosts)
 
     def table(self) -> list[dict[str, Any]]:
         """One row a sample: its label and its scalars."""
@@ -364,14 +361,11 @@ def _run_stages(
 ) -> Restoration:
     plan = {name: inputs for name, inputs in plan_stages(settings).items() if name not in skip}
     recordings: list[Recording] = []
-    in_host: list[StructureBatch] = []
     finished: list[StructureBatch] = []
     for structures in searches:
         for name, inputs in plan.items():
             result = run_stage(name, structures, inputs, tools)
             structures = result.structures
-            if name == FIXED_HOST:
-                in_host.append(structures)
             if result.trajectory is not None:
                 # Nothing is recorded of proposals, which follow after all that was sampled.
                 sampled = structures[: len(result.trajectory)]
@@ -382,7 +376,6 @@ def _run_stages(
         hosts,
         samples,
         join_recordings(recordings) if recordings else None,
-        expand_samples(concatenate(in_host), hosts) if in_host else None,
     )
 
 

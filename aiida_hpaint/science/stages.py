@@ -22,6 +22,7 @@ from aiida_hpaint.science.settings import (
 )
 from aiida_hpaint.science.structures.batch import StructureBatch, number_samples
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL, add_volume_changes
+from aiida_hpaint.science.structures.fixed_host import record_fixed_host
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.writing.source import drop_source_texts
 from aiida_hpaint.science.types import Progress
@@ -84,6 +85,9 @@ class RelaxationInputs(Settings):
     relaxation: RelaxationSettings
     potential: PotentialSettings
     select: Selection | None = Field(None, description="selection before the stage begins")
+    record_fixed_host: bool = Field(
+        False, description="whether samples come from a fixed host and keep what they were in it"
+    )
 
 
 class FinishInputs(Settings):
@@ -250,6 +254,8 @@ def relax_samples(
         unknown = np.full(len(samples), np.nan)
         before = samples.scalars.get("energy", unknown)
         samples = samples.with_scalars(**{ENERGY_FIXED_CELL: before})
+    if inputs.record_fixed_host:
+        samples = record_fixed_host(samples)
     relaxed = relax(
         samples,
         inputs.relaxation,
@@ -294,8 +300,10 @@ def finish_restoration(
     """Rank the samples of each host, make them exactly symmetric where asked for, and check them.
 
     Samples of smaller cells become samples of the file's before that; see `expand_samples`.
-    Candidates that fail a check rank after those that pass; see `plausibility.check_answers`. How
-    probable it is that the answer of a host is right is said last; see `science.confidence`.
+    Where the potential rebuilds a host, its candidates are put back into the host as measured; see
+    `hold_hosts`. Candidates that fail a check rank after those that pass; see
+    `plausibility.check_answers`. How probable it is that the answer of a host is right is said
+    last; see `science.confidence`.
 
     Parameters
     ----------
@@ -310,6 +318,7 @@ def finish_restoration(
     from aiida_hpaint.science.confidence import add_confidence
     from aiida_hpaint.science.evaluation import exclude_fixed_cells, mark_found_again, rank
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
+    from aiida_hpaint.science.plausibility.held_hosts import hold_hosts
     from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
     from aiida_hpaint.science.structures.sample_origin import GENERATED
     from aiida_hpaint.science.structures.writing.answer_groups import find_answer_groups
@@ -325,6 +334,8 @@ def finish_restoration(
         }
     )
     samples = exclude_fixed_cells(expand_samples(samples, hosts))
+    if inputs.checks is not None and inputs.checks.hold_host:
+        samples = hold_hosts(samples, hosts, inputs.checks)
     samples = mark_found_again(samples, CELL_REPEATS)
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     proposed |= samples.scalars.get("round", np.zeros(len(samples))) > 0

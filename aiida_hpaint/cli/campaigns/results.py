@@ -77,11 +77,7 @@ def results(
             report_campaign(group, folder, formats, report, as_json)
         return
     node = find_restoration(pk)
-    from aiida_hpaint.workflows.restore.progress import (
-        get_hosts,
-        get_samples,
-        get_samples_in_host,
-    )
+    from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
     samples = get_samples(node)
     if samples is None:
@@ -89,11 +85,7 @@ def results(
     if not node.is_finished_ok:
         say(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
-    more: dict[str, Any] = {
-        "hosts": get_hosts(node),
-        "in_host": get_samples_in_host(node),
-        "formats": formats,
-    }
+    more: dict[str, Any] = {"hosts": get_hosts(node), "formats": formats}
     with lock_folder(folder):
         report_restoration(samples, folder, node, report=report, as_json=as_json, **more)
 
@@ -131,7 +123,7 @@ def report_campaign(
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
-    results = group_rows_by_host(found.samples, found.hosts, found.in_host, found.processes)
+    results = group_rows_by_host(found.samples, found.hosts, found.processes)
     write_host_files(results, found.samples, output, formats)
     page = None
     if report != "none":

@@ -317,16 +317,12 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
         write_reports,
     )
     from aiida_hpaint.workflows.restore.job_counts import describe_process
-    from aiida_hpaint.workflows.restore.progress import (
-        get_hosts,
-        get_samples,
-        get_samples_in_host,
-    )
+    from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
     samples = get_samples(node)
     assert samples is not None
     process = describe_process(node, is_local=False)
-    results = group_rows_by_host(samples, get_hosts(node), get_samples_in_host(node), process)
+    results = group_rows_by_host(samples, get_hosts(node), process)
     write_host_files(results, samples, folder)
     if (validation := _write_validation(node, folder)) is not None:
         results = add_validation(results, validation.rows)

@@ -77,21 +77,17 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     """Restore hosts, wait, and show the results."""
     from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
 
-    task, node, recording, in_host = prepare_task(files, flags), None, None, None
+    task, node, recording = prepare_task(files, flags), None, None
     is_complete = True
     refuse_to_replace(task.request.hosts, task.hosts.labels, flags["output"])
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
         is_complete = len(restoration.hosts) == len(task.hosts)
-        in_host = restoration.in_host
     else:
         node = submit_task(obj["profile"], task)
-        from aiida_hpaint.workflows.restore.progress import get_samples_in_host
-
         samples = wait_for_samples(node)
-        in_host = get_samples_in_host(node)
-    more: dict[str, Any] = {"hosts": task.hosts, "in_host": in_host, "formats": flags["formats"]}
+    more: dict[str, Any] = {"hosts": task.hosts, "formats": flags["formats"]}
     more["report"] = flags["report"]
     more["as_json"] = flags["as_json"]
     with rescue_samples(samples if node is None else None):
@@ -153,7 +149,6 @@ def report_restoration(
     node: ProcessNode | None,
     *,
     hosts: StructureBatch | None,
-    in_host: StructureBatch | None = None,
     formats: Sequence[str] = ("cif",),
     report: str = "shared",
     as_json: bool = False,
@@ -174,7 +169,7 @@ def report_restoration(
     )
 
     process = find_process(node)
-    results = group_rows_by_host(samples, hosts, in_host, process)
+    results = group_rows_by_host(samples, hosts, process)
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
     validation = None if node is None else _find_validation(node)

@@ -157,11 +157,9 @@ def join_restorations(parts: Sequence[Restoration]) -> Restoration:
     from aiida_hpaint.science.restoration import Restoration
     from aiida_hpaint.science.structures.batch import concatenate
 
-    in_host = [one.in_host for one in parts if one.in_host is not None]
     return Restoration(
         concatenate([one.hosts for one in parts]),
         concatenate([one.samples for one in parts]),
-        in_host=concatenate(in_host) if in_host else None,
     )
 
 

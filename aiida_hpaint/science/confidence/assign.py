@@ -71,6 +71,8 @@ def list_reasons(evidence: Evidence) -> list[str]:
         reasons.append(f"host atoms moved by up to {evidence.displacement:.1f} Å")
     if evidence.is_hydride:
         reasons.append("H of a hydride, of which the training data have few")
+    if evidence.held:
+        reasons.append("the potential rebuilds the host")
     if not evidence.passes:
         reasons.append("it fails checks")
     return reasons

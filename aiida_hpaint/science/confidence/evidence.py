@@ -12,6 +12,7 @@ from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classify_hydrogen
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import IntArray
@@ -49,6 +50,8 @@ class Evidence:
         Whether the answer passes the checks.
     displacement
         Largest displacement of a host atom other than H, Å; None where nothing was checked.
+    held
+        Whether the host was put back, because the potential rebuilds it.
     """
 
     samples: int
@@ -61,6 +64,7 @@ class Evidence:
     is_hydride: bool
     passes: bool
     displacement: float | None = None
+    held: bool = False
 
 
 def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int) -> Evidence:
@@ -95,6 +99,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         is_hydride=classify_hydrogen(one) in (COMPLEX, METALLIC),
         passes=bool(passes[answer]),
         displacement=float(moved[answer]) if np.isfinite(moved[answer]) else None,
+        held=HELD in one.metadata[0],
     )
 
 

@@ -23,6 +23,10 @@ FAILING = 0.1
 """Largest probability of an answer that fails a check. Of 9 such answers in the benchmarks of the
 fit, 1 was right: what is not restored is never said to be probable."""
 
+HELD = 0.5
+"""Largest probability of an answer in a host that the potential rebuilds. Of five such answers on the
+halves of the fit four were right; a potential that is wrong about the host may be wrong about H."""
+
 SIGNS = {
     "agreement": 1,
     "share": 1,
@@ -66,6 +70,8 @@ def limit_probability(evidence: Evidence) -> float:
     """Return the largest probability that the answer may have, whatever else speaks for it."""
     if not evidence.passes:
         return FAILING
+    if evidence.held:
+        return HELD
     return 1.0 if evidence.found > 1 else FOUND_ONCE
 
 

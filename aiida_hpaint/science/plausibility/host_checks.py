@@ -15,16 +15,19 @@ from aiida_hpaint.science.structures.cell_changes import (
     is_same_cell,
     measure_strain,
 )
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.writing.crystal import describe_crystal
 from aiida_hpaint.science.structures.writing.versions import RELAXED
 from aiida_hpaint.science.types import BoolArray
 
 __all__ = [
+    "HOST_CHECKS",
     "check_bonds",
     "check_cell",
     "check_convergence",
     "check_displacements",
+    "check_held",
     "check_loose_sites",
     "check_symmetry",
     "find_host_displacement",
@@ -149,6 +152,14 @@ def _have_no_neighbour(pairs: Pairs, near: BoolArray, size: int) -> BoolArray:
     return alone
 
 
+def check_held(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
+    """Say that the host was put back, because the potential rebuilds it."""
+    if held := answer.structure.metadata[0].get(HELD):
+        reasons = "; ".join(held["reasons"])
+        detail = f"relaxing all sites would rebuild it ({reasons}), so H alone is relaxed"
+        yield Finding("host held as measured", detail, fails=False)
+
+
 def check_symmetry(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
     """Compare the space group of the answer, which its file has, with that of the host."""
     try:
@@ -168,3 +179,7 @@ def check_convergence(answer: Answer, settings: CheckSettings) -> Iterator[Findi
         force = float(scalars["max_force"][0])
         fails = not force <= settings.force_limit
         yield Finding("not converged", f"largest force {force:.2f} eV/Å", fails)
+
+
+HOST_CHECKS = (check_bonds, check_displacements, check_cell, check_loose_sites)
+"""Checks that say whether a host was rebuilt."""

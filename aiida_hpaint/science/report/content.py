@@ -77,6 +77,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "argument": quote_for_shell(known or result.samples.labels[0]),
         "inserted": result.inserted,
         "cell_change": result.cell_change,
+        "is_held": result.is_held,
         "formula": format_formula(result.samples[0] if best is None else best.structure),
         "verdict": judge_host(result),
         "samples": f"{result.statuses}.",

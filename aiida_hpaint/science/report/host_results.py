@@ -18,6 +18,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import describe_cell_change, is_same_cell
 from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.status import describe_statuses
 
@@ -54,8 +55,6 @@ class HostResult:
         The candidates (samples with a rank), in that order.
     host
         The host, with what is known of its source; None if it is not at hand.
-    in_host
-        The best candidate while its host was fixed; None if it is not at hand.
     process
         The AiiDA process that restored it; None without one.
     dft
@@ -66,7 +65,6 @@ class HostResult:
     samples: StructureBatch
     ranked: StructureBatch
     host: StructureBatch | None = None
-    in_host: StructureBatch | None = None
     process: Process | None = None
     dft: Mapping[int, DftEnergy] = field(default_factory=dict)
 
@@ -92,6 +90,11 @@ class HostResult:
             return ""
         before, after = self.host.cells[0], self.best.cells[0]
         return "" if is_same_cell(before, after) else describe_cell_change(before, after)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the host is as measured in the best candidate: the potential rebuilds it."""
+        return bool(self.best is not None and HELD in self.best.metadata[0])
 
     @property
     def confidence(self) -> str:
@@ -155,7 +158,6 @@ def describe_checks(one: StructureBatch) -> str:
 def group_rows_by_host(
     samples: StructureBatch,
     hosts: StructureBatch | None = None,
-    in_host: StructureBatch | None = None,
     process: Process | Mapping[int, Process] | None = None,
 ) -> list[HostResult]:
     """Split samples by their host, in the order of the hosts.
@@ -166,26 +168,19 @@ def group_rows_by_host(
         Ranked samples.
     hosts
         The hosts, which are found by their index.
-    in_host
-        The samples while their hosts were fixed, which are found by host and number.
     process
         The AiiDA process of all hosts, or that of each by its index.
     """
     places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
     indices, ranks = samples.scalars["host"], samples.scalars["rank"]
-    keys = [] if in_host is None else _list_keys(in_host)
-    fixed = {key: row for row, key in enumerate(keys)}
     found = []
     for index in np.unique(indices).tolist():
         members = np.flatnonzero(indices == index)
         ranked = members[ranks[members] >= 0]
         ordered = ranked[np.argsort(ranks[ranked], kind="stable")]
         host = hosts[places[index]] if hosts is not None and index in places else None
-        best = _list_keys(samples[ordered[:1]])
-        row = fixed.get(best[0]) if best else None
-        before = in_host[row] if in_host is not None and row is not None else None
         own = process.get(index) if isinstance(process, Mapping) else process
-        found.append(HostResult("", samples[members], samples[ordered], host, before, own))
+        found.append(HostResult("", samples[members], samples[ordered], host, own))
     labels = make_distinct([result.samples.labels[0] for result in found])
     return [replace(result, label=label) for result, label in zip(found, labels, strict=True)]
 
@@ -209,9 +204,3 @@ def add_validation(
             known = found.setdefault(int(row["host"]), {})
             known[int(row["rank"])] = DftEnergy(str(row["status"]), above)
     return [replace(one, dft=found.get(int(one.samples.scalars["host"][0]), {})) for one in results]
-
-
-def _list_keys(samples: StructureBatch) -> list[tuple[int, int]]:
-    """Return host and number of each sample, by which it is known in all stages."""
-    pairs = zip(samples.scalars["host"].tolist(), samples.scalars["sample"].tolist(), strict=True)
-    return list(pairs)

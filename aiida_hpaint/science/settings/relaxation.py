@@ -123,6 +123,12 @@ class CheckSettings(Settings):
     strain_limit: float = Field(
         0.3, gt=0, description="relative change of a length of a cell above which it fails"
     )
+    hold_host: bool = Field(
+        True,
+        description="give candidates back in the host as measured, with inserted sites alone "
+        "relaxed, where the lowest has its host rebuilt: it fails a limit above or a bond of the "
+        "host; false: it only fails",
+    )
     force_limit: float = Field(
         1.0, gt=0, description="force above which a candidate that has not converged fails, eV/Å"
     )

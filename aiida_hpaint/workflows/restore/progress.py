@@ -11,11 +11,9 @@ from aiida.orm import CalcJobNode, Dict, ProcessNode, QueryBuilder, WorkChainNod
 
 from aiida_hpaint.calculations.ranking import join_chunks
 from aiida_hpaint.data.structure_batch import StructureBatchData
-from aiida_hpaint.science.recipe import FIXED_HOST, STAGES
+from aiida_hpaint.science.recipe import STAGES
 from aiida_hpaint.science.stages import FinishInputs
-from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
-from aiida_hpaint.science.structures.joining import fill_missing_scalars
-from aiida_hpaint.science.structures.primitive import expand_samples
+from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.workflows.restore.outcomes import CHUNK_OF
 from aiida_hpaint.workflows.restore.stage_results import read_outputs
 
@@ -29,7 +27,6 @@ __all__ = [
     "find_restorations",
     "get_hosts",
     "get_samples",
-    "get_samples_in_host",
     "list_stage_states",
     "read_planned",
 ]
@@ -262,21 +259,6 @@ def get_hosts(restoration: ProcessNode) -> StructureBatch:
     """Return the hosts of a restoration, with what is known of their sources."""
     found: StructureBatch = restoration.inputs.graph_inputs.hosts.batch
     return found
-
-
-def get_samples_in_host(restoration: ProcessNode) -> StructureBatch | None:
-    """Return the samples after the stage with fixed hosts, in the cells of the hosts' files.
-
-    None if that stage has not ended.
-    """
-    found = [
-        state.structures.batch
-        for state in list_stage_states(restoration)
-        if state.stage == FIXED_HOST and state.structures is not None
-    ]
-    if not found:
-        return None
-    return expand_samples(concatenate(fill_missing_scalars(found)), get_hosts(restoration))
 
 
 def _state(label: str, node: WorkflowNode) -> Iterator[StageState]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fixed_host import FIXED_HOST, get_fixed_sites
 from aiida_hpaint.science.structures.primitive.cell import PrimitiveCell
 from aiida_hpaint.science.structures.primitive.searches import SEARCHED
 
@@ -83,6 +84,7 @@ def _expand(sample: StructureBatch, host: StructureBatch) -> StructureBatch:
         **sample.metadata[0],
         **{name: host.metadata[0][name] for name in _OF_SITES if name in host.metadata[0]},
         SEARCHED: {key: value for key, value in about.items() if key != "cell"},
+        **_expand_record(sample, host, primitive),
     }
     energies = {
         name: values * primitive.repeats
@@ -98,3 +100,20 @@ def _expand(sample: StructureBatch, host: StructureBatch) -> StructureBatch:
         inserted=host.inserted,
         metadata=(metadata,),
     ).with_scalars(**energies)
+
+
+def _expand_record(
+    sample: StructureBatch, host: StructureBatch, primitive: PrimitiveCell
+) -> dict[str, Any]:
+    """Return what the metadata of a sample say of it in the fixed host, in the file's cell."""
+    sites = get_fixed_sites(sample)
+    if sites is None:
+        return {}
+    coords = sample.frac_coords.copy()
+    coords[sample.inserted] = sites
+    record = sample.metadata[0][FIXED_HOST]
+    found = {
+        "frac_coords": primitive.expand(coords, host)[host.inserted].tolist(),
+        "energy": record["energy"] * primitive.repeats,
+    }
+    return {FIXED_HOST: {**record, **found}}

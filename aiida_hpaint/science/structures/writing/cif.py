@@ -40,7 +40,6 @@ def write_cif(
     host: StructureBatch | None = None,
     version: Version = INSERTED,
     tolerance: float = TOLERANCE,
-    in_host: StructureBatch | None = None,
 ) -> str:
     """Write one restored structure as CIF, also to a file if a path is given.
 
@@ -59,15 +58,13 @@ def write_cif(
     host
         The host that it was made from, as it was read, with its metadata.
     version
-        `inserted`: sites of the host as the source has them, inserted ones where `in_host` has
-        them, or else with their vectors from the sites that carry them in the answer.
+        `inserted`: sites of the host as the source has them, inserted ones where they were while
+        the host was fixed, or else with their vectors from the sites that carry them in the answer.
         `relaxed`: all sites where the answer has them, without the drift, and with their
         displacements.
     tolerance
         Largest distance in Å between an image of a site and its equivalent for an operation that
         is kept.
-    in_host
-        The answer while its host was fixed, see `describe_crystal`.
 
     Raises
     ------
@@ -76,7 +73,7 @@ def write_cif(
     ValueError
         If there are several structures, or other sites than those of the host.
     """
-    text = format_cif(describe_crystal(answer, host, version, tolerance, in_host))
+    text = format_cif(describe_crystal(answer, host, version, tolerance))
     if path is not None:
         replace_text(Path(path), text)
     return text

@@ -129,7 +129,6 @@ def describe_crystal(
     host: StructureBatch | None = None,
     version: Version = INSERTED,
     tolerance: float = TOLERANCE,
-    in_host: StructureBatch | None = None,
 ) -> RestoredCrystal:
     """Find out how one version of an answer is given back.
 
@@ -144,9 +143,6 @@ def describe_crystal(
         `inserted` or `relaxed`.
     tolerance
         Largest distance in Å between an image and its site for an operation that is kept.
-    in_host
-        The answer while its host was fixed, for the version `inserted`. Without it, inserted sites
-        keep their vectors from the sites that carry them in the answer.
 
     Raises
     ------
@@ -160,8 +156,8 @@ def describe_crystal(
     base = remove_inserted(answer) if host is None else host
     placed = place_sites(base, answer, version, parents)
     moves: tuple[str, ...] = ()
-    if version == INSERTED and in_host is not None:
-        placed, moves = place_in_fixed_host(placed, in_host, answer, parents)
+    if version == INSERTED:
+        placed, moves = place_in_fixed_host(placed, answer, parents)
     source = read_source(base)
     candidates, notes = _find_candidates(base, source)
     fitting = None

@@ -90,7 +90,6 @@ def write_restored(
     host: StructureBatch | None = None,
     formats: Sequence[str] = ("cif",),
     versions: Sequence[Version] = (INSERTED, RELAXED),
-    in_host: StructureBatch | None = None,
 ) -> list[Path]:
     """Write one answer as `NAME.cif` and `NAME_relaxed.cif`, or in other formats.
 
@@ -111,8 +110,6 @@ def write_restored(
         Keys of `FORMATS`.
     versions
         Which of both to write.
-    in_host
-        The answer while its host was fixed, see `describe_crystal`.
 
     Returns
     -------
@@ -128,9 +125,7 @@ def write_restored(
     if unknown:
         raise ValueError(f"there is no format {unknown[0]!r}: choose among {', '.join(FORMATS)}")
     chosen = tuple(versions) if host is not None else (INSERTED,)
-    crystals = {
-        version: describe_crystal(answer, host, version, in_host=in_host) for version in chosen
-    }
+    crystals = {version: describe_crystal(answer, host, version) for version in chosen}
     written = []
     for form in formats:
         suffix, write = FORMATS[form]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint import __version__
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.writing.cif_items import LoopTable, find_value, set_value
 from aiida_hpaint.science.structures.writing.cif_text import format_number, quote_text
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
@@ -67,7 +68,7 @@ def describe_changes(crystal: RestoredCrystal) -> str:
     """Say in one sentence what was inserted, and what became of the host."""
     counts = crystal.inserted_composition
     what = " and ".join(f"{n} {symbol}" for symbol, n in counts.items()) or "nothing"
-    if crystal.version == INSERTED:
+    if crystal.version == INSERTED or HELD in crystal.structure.metadata[0]:
         return f"{what} per cell inserted in calculated positions, other sites as in the source"
     relaxed = "and the cell relaxed" if crystal.has_relaxed_cell else "relaxed in the fixed cell"
     return f"{what} per cell inserted, and all sites {relaxed}"

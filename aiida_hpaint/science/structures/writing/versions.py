@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.structures.errors import make_host_error, name_site
+from aiida_hpaint.science.structures.fixed_host import get_fixed_sites
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 __all__ = [
@@ -134,26 +136,28 @@ def place_sites(
 
 
 def place_in_fixed_host(
-    placed: FloatArray, in_host: StructureBatch, answer: StructureBatch, parents: IntArray
+    placed: FloatArray, answer: StructureBatch, parents: IntArray
 ) -> tuple[FloatArray, tuple[str, ...]]:
     """Return (n, 3) coordinates with inserted sites where they were while the host was fixed.
 
     Where H changed the atom that carries it later, all stay where they are, and a note says so.
+    They do so, too, where the metadata of the answer do not say where they were.
 
     Parameters
     ----------
     placed : (n, 3)
         Fractional coordinates of the version `inserted`.
-    in_host
-        The answer while its host was fixed; a batch of one.
     answer
-        The answer.
+        The answer, a batch of one.
     parents : (n,)
         Site that carries each site in the answer.
     """
-    if not np.array_equal(in_host.numbers, answer.numbers) or not in_host.placed[0]:
+    sites = get_fixed_sites(answer)
+    if sites is None:
         return placed, ()
-    if not np.array_equal(find_parents(in_host), parents):
+    in_host = placed.copy()
+    in_host[answer.inserted] = sites
+    if not np.array_equal(find_parents(replace(answer, frac_coords=in_host)), parents):
         note = "H changed the atom that carries it when all sites were relaxed."
         return placed, (note,)
-    return np.where(answer.inserted[:, None], in_host.frac_coords, placed), ()
+    return in_host, ()

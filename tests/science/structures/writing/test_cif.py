@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ase.io
@@ -27,7 +28,9 @@ from aiida_hpaint.science.structures import (
     to_pymatgen,
     write_cif,
 )
+from aiida_hpaint.science.structures.fixed_host import record_fixed_host
 from aiida_hpaint.science.structures.writing.crystal import TOLERANCE
+from aiida_hpaint.science.types import FloatArray
 
 from .conftest import FILES, Crystal, make_crystal
 
@@ -241,13 +244,21 @@ def test_the_host_has_to_be_the_right_one(
         write_cif(rock_salt, host=brucite)
 
 
+def record_coords(answer: StructureBatch, coords: FloatArray) -> StructureBatch:
+    """Return an answer whose inserted sites were elsewhere while its host was fixed."""
+    before = answer.with_coords(coords).with_scalars(
+        status=["converged"], energy=[-1.0], max_force=[0.01]
+    )
+    return replace(answer, metadata=record_fixed_host(before).metadata)
+
+
 def test_hydrogen_is_where_it_was_in_the_fixed_host(brucite_crystal: Crystal) -> None:
     host, answer = brucite_crystal.host, brucite_crystal.answer
     coords = answer.frac_coords.copy()
     coords[3:, 2] += np.array([0.01, -0.01])
-    text = write_cif(answer, host=host, in_host=answer.with_coords(coords))
+    text = write_cif(record_coords(answer, coords), host=host)
     assert read_small(text).sites[2].fract.z == pytest.approx(coords[3, 2], abs=1e-5)
     coords[3, 2] = 0.5
-    moved = write_cif(answer, host=host, in_host=answer.with_coords(coords))
+    moved = write_cif(record_coords(answer, coords), host=host)
     assert "H changed the atom that carries it" in moved
     assert read_small(moved).sites[2].fract.z == pytest.approx(answer.frac_coords[3, 2], abs=1e-5)

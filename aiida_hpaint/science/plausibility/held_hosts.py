@@ -1,0 +1,72 @@
+"""Hosts that the potential rebuilds: their candidates are given back in the host as measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiida_hpaint.science.plausibility.answers import make_answer
+from aiida_hpaint.science.plausibility.check_answers import check_answer
+from aiida_hpaint.science.plausibility.host_checks import HOST_CHECKS
+from aiida_hpaint.science.settings import CheckSettings
+from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fixed_host import FIXED_HOST, put_back
+from aiida_hpaint.science.structures.status import RELAXED
+from aiida_hpaint.science.types import IntArray
+
+__all__ = ["hold_hosts"]
+
+
+def hold_hosts(
+    samples: StructureBatch, hosts: StructureBatch, settings: CheckSettings
+) -> StructureBatch:
+    """Put all candidates back into the host as measured where the potential rebuilds it.
+
+    It does where the lowest candidate fails a check of the host: a potential whose ground state
+    has other bonds than the crystal is no judge of this host, neither in the candidate that it
+    rebuilds nor in one that it leaves in a higher minimum. What it says of the inserted sites in
+    the fixed host is all that can be used, and one level for all candidates. A candidate that
+    fails for its inserted sites alone says nothing of the host, and the next one is looked at.
+
+    Parameters
+    ----------
+    samples
+        Samples after the last stage, in the cells of their hosts.
+    hosts
+        Hosts before the restoration, by their scalar `host`, or by their row where they have none.
+
+    Returns
+    -------
+    The samples; the metadata of those that were put back say why (see `fixed_host.HELD`).
+    """
+    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
+    has_record = np.array([FIXED_HOST in entry for entry in samples.metadata], dtype=np.bool_)
+    of_host = samples.host_indices
+    changed: dict[int, StructureBatch] = {}
+    for index in np.unique(of_host[relaxed & has_record]).tolist():
+        members = np.flatnonzero(relaxed & (of_host == index))
+        host = hosts[rows[index]]
+        members = members[np.argsort(samples.scalars["energy"][members], kind="stable")]
+        if has_record[members].all() and (
+            reasons := _find_reasons(samples, members, host, settings)
+        ):
+            for row in members.tolist():
+                held = {"reasons": reasons, "energy": float(samples.scalars["energy"][row])}
+                changed[row] = put_back(samples[row], host, held)
+    if not changed:
+        return samples
+    return concatenate([changed.get(row, one) for row, one in enumerate(samples)])
+
+
+def _find_reasons(
+    samples: StructureBatch, members: IntArray, host: StructureBatch, settings: CheckSettings
+) -> list[str]:
+    """Return what of the host the lowest candidate fails; empty where the host is kept."""
+    for row in members.tolist():
+        answer = make_answer(host, samples[row])
+        found = [one for check in HOST_CHECKS for one in check(answer, settings) if one.fails]
+        if found:
+            return [str(one) for one in found]
+        if not any(one.fails for one in check_answer(answer, settings)):
+            return []
+    return []
