@@ -24,8 +24,9 @@ FAILING = 0.1
 fit, 1 was right: what is not restored is never said to be probable."""
 
 HELD = 0.5
-"""Largest probability of an answer in a host that the potential rebuilds. Of five such answers on the
-halves of the fit four were right; a potential that is wrong about the host may be wrong about H."""
+"""Largest probability of an answer in a host that the potential rebuilds. Of five such answers on
+the halves of the fit, four were right; a potential that is wrong about a host may be wrong about H.
+"""
 
 SIGNS = {
     "agreement": 1,

@@ -10,10 +10,13 @@ from aiida_hpaint.science.plausibility.host_checks import HOST_CHECKS
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.fixed_host import FIXED_HOST, put_back
-from aiida_hpaint.science.structures.status import RELAXED
+from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import IntArray
 
 __all__ = ["hold_hosts"]
+
+_BROKEN = (SampleStatus.COLLAPSED, SampleStatus.IMPLAUSIBLE_ENERGY, SampleStatus.NOT_A_NUMBER)
+"""What becomes of candidates in a hole of the potential."""
 
 
 def hold_hosts(
@@ -26,6 +29,7 @@ def hold_hosts(
     rebuilds nor in one that it leaves in a higher minimum. What it says of the inserted sites in
     the fixed host is all that can be used, and one level for all candidates. A candidate that
     fails for its inserted sites alone says nothing of the host, and the next one is looked at.
+    Where no candidate survived the relaxation of all sites, they are put back, too.
 
     Parameters
     ----------
@@ -40,19 +44,23 @@ def hold_hosts(
     """
     rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
     relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
+    broken = np.isin(samples.scalars["status"], [status.value for status in _BROKEN])
     has_record = np.array([FIXED_HOST in entry for entry in samples.metadata], dtype=np.bool_)
     of_host = samples.host_indices
     changed: dict[int, StructureBatch] = {}
-    for index in np.unique(of_host[relaxed & has_record]).tolist():
-        members = np.flatnonzero(relaxed & (of_host == index))
-        host = hosts[rows[index]]
+    for index in np.unique(of_host[(relaxed | broken) & has_record]).tolist():
+        of_this = of_host == index
+        survived = bool((relaxed & of_this).any())
+        members = np.flatnonzero(of_this & (relaxed if survived else broken & has_record))
         members = members[np.argsort(samples.scalars["energy"][members], kind="stable")]
-        if has_record[members].all() and (
-            reasons := _find_reasons(samples, members, host, settings)
-        ):
-            for row in members.tolist():
-                held = {"reasons": reasons, "energy": float(samples.scalars["energy"][row])}
-                changed[row] = put_back(samples[row], host, held)
+        host = hosts[rows[index]]
+        if not has_record[members].all():
+            continue
+        reasons = _find_reasons(samples, members, host, settings)
+        for row in members.tolist() if reasons else ():
+            energy = float(samples.scalars["energy"][row])
+            held = {"reasons": reasons, "energy": energy if np.isfinite(energy) else None}
+            changed[row] = put_back(samples[row], host, held)
     if not changed:
         return samples
     return concatenate([changed.get(row, one) for row, one in enumerate(samples)])
@@ -63,6 +71,9 @@ def _find_reasons(
 ) -> list[str]:
     """Return what of the host the lowest candidate fails; empty where the host is kept."""
     for row in members.tolist():
+        status = SampleStatus(str(samples.scalars["status"][row]))
+        if status in _BROKEN:
+            return [f"relaxation of all sites: {status}"]
         answer = make_answer(host, samples[row])
         found = [one for check in HOST_CHECKS for one in check(answer, settings) if one.fails]
         if found:

@@ -77,6 +77,21 @@ def test_a_candidate_that_fails_for_its_hydrogen_says_nothing_of_the_host() -> N
     assert hold_hosts(samples, remove_inserted(fixed[0]), LIMITS) is samples
 
 
+def test_candidates_that_collapsed_are_put_back_where_none_survived() -> None:
+    fixed = [make_candidate(0, -10.0), make_candidate(1, -9.0)]
+    lost = relax_host(fixed[0], float("nan"), 1.5).with_scalars(status=["collapsed"])
+    host = remove_inserted(fixed[0])
+    held = hold_hosts(concatenate([lost, record_fixed_host(fixed[1])]), host, LIMITS)
+    assert held.scalars["status"].tolist() == ["collapsed", "converged"]
+    (alone,) = hold_hosts(lost, host, LIMITS)
+    assert alone.scalars["status"].tolist() == ["converged"]
+    assert alone.scalars["energy"].tolist() == [-10.0]
+    assert alone.metadata[0][HELD] == {
+        "reasons": ["relaxation of all sites: collapsed"],
+        "energy": None,
+    }
+
+
 def test_candidates_without_a_record_stay() -> None:
     one = make_candidate(0, -10.0)
     site = int(np.flatnonzero(one.numbers == 8)[0])
