@@ -13,6 +13,7 @@ from aiida.orm import Dict, SinglefileData, Str
 from aiida_hpaint.data.structure_batch import StructureBatchData
 from aiida_hpaint.science.structures import remove_sites
 from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.fixed_host import record_fixed_host
 from aiida_hpaint.science.structures.primitive import expand_samples
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -65,6 +66,7 @@ def compare_restored(
     samples: StructureBatchData,
     targets: StructureBatchData,
     settings: Dict,
+    in_host: StructureBatchData | None = None,
 ) -> dict[str, Any]:
     """Compare the samples of each host with its reference.
 
@@ -78,6 +80,8 @@ def compare_restored(
         Relaxed references.
     settings
         Contents of `settings.json` of a benchmark, and `indices` of the references.
+    in_host
+        References with their inserted sites relaxed in the fixed host; None without that stage.
 
     Returns
     -------
@@ -91,7 +95,10 @@ def compare_restored(
     asked = settings.get_dict()
     ranking = asked["settings"].get("rerank") or asked["settings"]["potential"]
     begun = expand_samples(start.batch, complete.batch)
-    rows = collect_rows(complete.batch, begun, samples.batch, targets.batch, asked["indices"])
+    relaxed = targets.batch
+    if in_host is not None:
+        relaxed = replace(relaxed, metadata=record_fixed_host(in_host.batch).metadata)
+    rows = collect_rows(complete.batch, begun, samples.batch, relaxed, asked["indices"])
     lines = "".join(row.model_dump_json() + "\n" for row in rows)
     return {
         "rows": SinglefileData(io.BytesIO(lines.encode()), filename=ROWS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from aiida_hpaint.science.stages import (
 )
 from aiida_hpaint.science.structures import HostError, prepare_hosts
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fixed_host import record_fixed_host
 from aiida_hpaint.science.structures.primitive import choose_searches
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.trajectory import Recording, Trajectory, join_recordings
@@ -344,12 +345,17 @@ def relax_reference(
     """Relax one complete structure like candidates in the last stage.
 
     The potential is the one that ranks them, or the object that is given in its place: energies by
-    another one could not be compared.
+    another one could not be compared. The metadata say what becomes of it in the fixed host
+    (`fixed_host`), which candidates in hosts that were put back are compared with.
     """
     from aiida_hpaint.science.relaxation import relax
 
     start = reference.with_scalars(host=[0], sample=[0], status=[SampleStatus.SAMPLED.value])
-    return relax(start, settings.final_relaxation, potential or settings.ranking_potential)
+    relaxed = relax(start, settings.final_relaxation, potential or settings.ranking_potential)
+    if settings.relax_inserted is None or not start.inserted.any():
+        return relaxed
+    in_host = relax(start, settings.relax_inserted, potential or settings.potential)
+    return replace(relaxed, metadata=record_fixed_host(in_host).metadata)
 
 
 def _run_stages(

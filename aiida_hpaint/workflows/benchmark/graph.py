@@ -16,6 +16,9 @@ from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
 __all__ = ["benchmark"]
 
+FIXED = "relax_inserted"
+"""Stage in which the host is fixed."""
+
 _COMPARED = namespace(rows=SinglefileData, summary=Dict, table=SinglefileData)
 
 
@@ -64,18 +67,25 @@ def benchmark(
     graph = get_current_graph()
     restored = restore(hosts=incomplete, chunks=chunks, plan=plan)
     relaxed: dict[str, Any] = {}
+    in_host: dict[str, Any] = {}
     for key, structures in starts.items():
+        if FIXED in plan:
+            inputs = {"stage": Str(FIXED), "structures": structures, **plan[FIXED]}
+            step = graph.add_task(StageWorkChain, name=f"relax_{key}_in_host", **inputs)
+            in_host[key] = step.outputs.structures
         inputs = {"stage": Str("relax_all"), "structures": structures, **reference_plan}
         step = graph.add_task(StageWorkChain, name=f"relax_references_{key}", **inputs)
         relaxed[key] = step.outputs.structures
     unrelaxed = task(join_batches)(chunks=restored.unrelaxed)
     targets = task(join_batches)(chunks=relaxed)
+    known = {"in_host": task(join_batches)(chunks=in_host).result} if in_host else {}
     compared = task(outputs=_COMPARED)(compare_restored)(
         complete=complete,
         start=unrelaxed.result,
         samples=restored.samples,
         targets=targets.result,
         settings=settings,
+        **known,
     )
     return {
         "rows": compared.rows,

@@ -79,7 +79,8 @@ class SampleRow(BaseModel):
     energy_sampled
         Energy before relaxation, eV.
     energy_difference
-        `energy` minus the energy of the relaxed reference, eV per atom.
+        `energy` minus the energy of the relaxed reference, eV per atom; where the host was put
+        back (see `hold_hosts`), minus that of the reference with its inserted sites alone relaxed.
     origin
         'drawn' (sampled by the generator), or 'symmetrised' or 'wyckoff' (symmetric proposals).
     parent
