@@ -27,12 +27,7 @@ __all__ = [
 Check = Callable[[Answer, CheckSettings], Iterator[Finding]]
 
 CHECKS: tuple[Check, ...] = (
-    hydrogen_checks.check_molecules,
-    hydrogen_checks.check_carriers,
-    hydrogen_checks.check_rules,
-    hydrogen_checks.check_centres,
-    hydrogen_checks.check_budget,
-    hydrogen_checks.check_protonation,
+    *hydrogen_checks.HYDROGEN_CHECKS,
     *host_checks.HOST_CHECKS,
     host_checks.check_held,
     host_checks.check_convergence,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_hpaint.science.plausibility.answers import make_answer
-from aiida_hpaint.science.plausibility.check_answers import check_answer
 from aiida_hpaint.science.plausibility.host_checks import HOST_CHECKS
+from aiida_hpaint.science.plausibility.hydrogen_checks import HYDROGEN_CHECKS
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.fixed_host import FIXED_HOST, put_back
@@ -75,9 +75,8 @@ def _find_reasons(
         if status in _BROKEN:
             return [f"relaxation of all sites: {status}"]
         answer = make_answer(host, samples[row])
-        found = [one for check in HOST_CHECKS for one in check(answer, settings) if one.fails]
-        if found:
+        if found := [one for check in HOST_CHECKS for one in check(answer, settings) if one.fails]:
             return [str(one) for one in found]
-        if not any(one.fails for one in check_answer(answer, settings)):
+        if not any(one.fails for check in HYDROGEN_CHECKS for one in check(answer, settings)):
             return []
     return []

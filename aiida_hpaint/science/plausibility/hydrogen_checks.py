@@ -25,6 +25,7 @@ from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.types import BoolArray, IntArray
 
 __all__ = [
+    "HYDROGEN_CHECKS",
     "check_budget",
     "check_carriers",
     "check_centres",
@@ -233,3 +234,14 @@ def _match(answer: Answer, places: IntArray) -> tuple[BoolArray, BoolArray]:
     placed = np.zeros(len(bound), dtype=np.bool_)
     placed[matched[matched >= 0]] = True
     return matched >= 0, placed
+
+
+HYDROGEN_CHECKS = (
+    check_molecules,
+    check_carriers,
+    check_rules,
+    check_centres,
+    check_budget,
+    check_protonation,
+)
+"""Checks that say whether H is where it can be."""
