@@ -36,6 +36,9 @@ class HostLimits:
         pressure, VH2 has 9.5 per H, TiH2 and Mg2FeH6 11; LaH10 at 170 GPa has 3.3.
     volume_per_site : float
         The same for each site, host or inserted, in Å³. LaH10 at 170 GPa has 3.0.
+    largest_volume_per_site : float
+        Largest volume of the cell for each site, in Å³. The lightest frameworks have 50; a cell in
+        other units than Å has 1000 times of it and more.
     """
 
     distance: float = 0.5
@@ -44,6 +47,7 @@ class HostLimits:
     flatness: float = 1e-3
     volume_per_inserted: float = 3.0
     volume_per_site: float = 2.5
+    largest_volume_per_site: float = 1e4
 
 
 DEFAULT_LIMITS = HostLimits()
@@ -152,7 +156,7 @@ def _site_problems(one: StructureBatch) -> Iterator[HostProblem]:
 def find_overfull_cell(
     one: StructureBatch, limits: HostLimits = DEFAULT_LIMITS
 ) -> Iterator[HostProblem]:
-    """Find out whether a structure has more sites, inserted or in all, than fit in its cell."""
+    """Find out whether a structure has more sites than fit in its cell, or next to none."""
     inserted, volume = int(one.inserted.sum()), abs(float(np.linalg.det(one.cells[0])))
     for count, limit, what in (
         (inserted, limits.volume_per_inserted, format_count(inserted, "inserted site")),
@@ -163,6 +167,9 @@ def find_overfull_cell(
             reason = f"{what} cannot fit into {volume:.4g} Å³ (at most {most})"
             yield HostProblem(one.labels[0], reason, "Add fewer, or check the cell (Å)")
             return
+    if volume > limits.largest_volume_per_site * one.n_sites:
+        reason = f"its cell of {volume:.4g} Å³ holds {format_count(one.n_sites, 'site')} only"
+        yield HostProblem(one.labels[0], reason, "Give lengths in Å, or a smaller cell")
 
 
 def _overlaps(one: StructureBatch, limits: HostLimits) -> Iterator[HostProblem]:

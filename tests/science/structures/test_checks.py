@@ -137,6 +137,8 @@ def test_crowded_cells_are_refused(rock_salt: StructureBatch) -> None:
     ) as caught:
         add_sites(rock_salt, {"H": 22}, HostLimits(volume_per_inserted=3.5))
     assert "74.09 Å³" in str(caught.value)
+    with pytest.raises(HostError, match=r"cell of 7.409e\+07 Å³ holds 8 sites only. Give .* in Å"):
+        check_hosts(changed(rock_salt, cells=rock_salt.cells * 100))
     small = changed(rock_salt, cells=rock_salt.cells * 0.6)
     with pytest.raises(HostError, match=r"8 sites cannot fit into 16 Å³ \(at most 6\)"):
         check_hosts(small)

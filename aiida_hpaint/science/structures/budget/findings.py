@@ -120,15 +120,15 @@ def find_evidence(
     formulas = tuple(find_formula_evidence(record, cell, symbol))
     totals = [each.total for each in formulas if each.total is not None]
     missing = round(totals[0]) - cell.count_listed(symbol) if totals else expected
+    names = record.disorder.get("sites", {})
     sites: tuple[Evidence, ...] = ()
     others = find_row_evidence(record, cell, symbol) + find_mass_evidence(record, cell, symbol)
     if symbol == "H":
         sites = (
             *find_attached_evidence(record, cell, missing),
-            *find_label_evidence(cell, missing),
+            *find_label_evidence(cell, missing, names),
         )
         others += find_charge_evidence(record, cell)
-    names = record.disorder.get("sites", {})
     is_water = symbol == "H" and any(has_only_water(text) for text in record.formulas.values())
     is_ordered = bool(record.disorder)
     return Findings(symbol, cell, formulas, sites, tuple(others), is_ordered, names, is_water)

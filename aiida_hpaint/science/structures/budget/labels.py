@@ -71,7 +71,9 @@ def read_label(symbol: str, label: str) -> LabelReading | None:
     )
 
 
-def find_label_evidence(cell: CellContent, missing: int | None) -> list[Evidence]:
+def find_label_evidence(
+    cell: CellContent, missing: int | None, names: Mapping[str, str] | None = None
+) -> list[Evidence]:
     """Return what the labels of the sites say about missing H.
 
     Parameters
@@ -81,6 +83,9 @@ def find_label_evidence(cell: CellContent, missing: int | None) -> list[Evidence
     missing
         Number of missing H by other evidence, which chooses among several readings; None if there
         is none: only labels of one meaning then count.
+    names
+        Label in the file of the sites that have another one in an ordered record: the part h of a
+        site O is no hydroxyl.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def find_label_evidence(cell: CellContent, missing: int | None) -> list[Evidence
     readings = {
         label: reading
         for label, symbol in cell.elements.items()
-        if (reading := read_label(symbol, label)) is not None
+        if (reading := read_label(symbol, (names or {}).get(label, label))) is not None
     }
     lacking = {
         label: tuple(max(0, n - round(cell.hydrogens.get(label, 0.0))) for n in reading.options)

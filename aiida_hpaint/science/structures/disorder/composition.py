@@ -39,6 +39,8 @@ class Change:
         known.
     replaced
         Part of the atoms (without hydrogen) that were added, removed or replaced.
+    hydrogen_before
+        Number of H atoms in the cell before, by formula or list.
     """
 
     before: Mapping[str, float]
@@ -46,17 +48,23 @@ class Change:
     hydrogen: float | None
     charge: float | None
     replaced: float
+    hydrogen_before: float = 0.0
 
     @property
     def vanished(self) -> list[str]:
-        """Elements that were more than traces and are gone, without others in their place."""
+        """Elements that were more than traces and are gone, without others in their place.
+
+        Hydrogen is one of them, whatever its amount.
+        """
         total = sum(self.before.values())
         lost = total - sum(self.after.values())
-        return [
+        gone = [
             element
             for element, amount in self.before.items()
             if amount > _TRACE * total and not self.after.get(element) and lost > amount / 2
         ]
+        has_lost_hydrogen = self.hydrogen is not None and round(self.hydrogen) == 0
+        return gone + (["H"] if has_lost_hydrogen and round(self.hydrogen_before) else [])
 
     @property
     def is_none(self) -> bool:
@@ -105,7 +113,14 @@ def compare(before: Images, after: Images, aside: int) -> Change:
         sum(n for n in change.values() if n > 0), -sum(n for n in change.values() if n < 0)
     )
     total = sum(old.values())
-    return Change(dict(old), dict(new), hydrogen, charge, replaced / total if total else 0.0)
+    return Change(
+        dict(old),
+        dict(new),
+        hydrogen,
+        charge,
+        replaced / total if total else 0.0,
+        hydrogen_before=old_h or 0.0,
+    )
 
 
 def replace_formula(record: Record, change: Change) -> Record:

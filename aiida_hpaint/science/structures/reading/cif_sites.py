@@ -11,7 +11,11 @@ from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_
 from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.cif_blocks import CifBlock
 from aiida_hpaint.science.structures.reading.labels import number_labels
-from aiida_hpaint.science.structures.reading.numbers import is_unknown, parse_number
+from aiida_hpaint.science.structures.reading.numbers import (
+    is_unknown,
+    parse_number,
+    parse_uncertainty,
+)
 from aiida_hpaint.science.structures.reading.site_elements import (
     TypeSymbol,
     choose_element,
@@ -25,6 +29,7 @@ __all__ = ["has_sites", "read_cif_sites"]
 _FRACTIONAL = ("fract_x", "fract_y", "fract_z")
 _CARTESIAN = ("cartn_x", "cartn_y", "cartn_z")
 _SINGULAR = 1e-6
+_WITHIN = 3.0  # standard uncertainties
 _GIVE_TYPES = "Give each site its element as _atom_site_type_symbol"
 
 _Row = Mapping[str, str]
@@ -48,6 +53,8 @@ class _Table:
         Oxidation numbers by type symbol.
     chosen
         Labels whose element the formula decided, for a note.
+    above
+        Labels whose occupancy is above one within its uncertainty, for a note.
     """
 
     label: str
@@ -56,6 +63,7 @@ class _Table:
     axes: tuple[str, ...]
     charges: Mapping[str, float]
     chosen: list[str] = field(default_factory=list)
+    above: list[str] = field(default_factory=list)
 
 
 def has_sites(block: CifBlock) -> bool:
@@ -105,6 +113,11 @@ def read_cif_sites(
         raise HostError(problems)
     if table.chosen:
         notes.append(f"Elements that the formula decides: {'; '.join(table.chosen)}.")
+    if table.above:
+        names = ", ".join(table.above)
+        notes.append(
+            f"Occupancies above 1 by less than three uncertainties were taken as 1: {names}."
+        )
     if table.axes == _CARTESIAN:
         sites = _make_fractional(label, block, sites, cell, notes)
     return number_labels(sites, notes)
@@ -201,6 +214,9 @@ def _read_occupancy(table: _Table, row: _Row, is_counted: bool) -> float:
     """Read the occupancy; above one, it counts atoms whose positions are not known."""
     text = row.get("occupancy", ".")
     value = 1.0 if is_unknown(text) else parse_number(text)
+    if value is not None and 1 < value <= 1 + _WITHIN * parse_uncertainty(text):
+        table.above.append(_name(row))
+        return 1.0
     if value is None or value < 0 or (value > 1 + 1e-3 and not is_counted):
         reason = f"its occupancy is {text}"
         raise _make_error(table, row, reason, "Write a number from 0 to 1")

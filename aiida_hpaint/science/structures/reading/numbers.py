@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["is_unknown", "parse_number"]
+__all__ = ["is_unknown", "parse_number", "parse_uncertainty"]
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:\(\d*\.?\d*\)?)?")
 
@@ -15,6 +15,12 @@ def parse_number(text: str | None) -> float | None:
     match = _NUMBER.fullmatch(text.strip()) if text is not None else None
     value = float(match[1]) if match else math.nan
     return value if math.isfinite(value) else None
+
+
+def parse_uncertainty(text: str) -> float:
+    """Return the standard uncertainty of a number such as 1.02(3); 0 where it has none."""
+    match = re.fullmatch(r"[+-]?\d*(?:\.(\d*))?\((\d+)\)", text.strip())
+    return int(match[2]) / 10 ** len(match[1] or "") if match else 0.0
 
 
 def is_unknown(text: str | None) -> bool:

@@ -96,7 +96,8 @@ def parse_type_symbol(text: str) -> list[TypeSymbol]:
         One for each element that shares the site; empty if the text cannot be read.
     """
     plain = text.strip()
-    for name in (plain.upper(), re.sub(r"\d+$", "", plain.upper())):
+    for end in ("$", r"\d+$", r"\d*[+-]\d*$"):  # OH, OH1 and OH-
+        name = re.sub(end, "", plain.upper())
         if name in _GROUPS:
             symbol, hydrogens = _GROUPS[name]
             return [TypeSymbol(symbol, hydrogens=hydrogens)]

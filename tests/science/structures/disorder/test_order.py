@@ -343,6 +343,15 @@ def test_a_crystal_that_loses_an_element_is_refused(make_record: MakeRecord) -> 
         order_record(make_record((9, 9, 20), P1, rows), "majority")
 
 
+def test_a_hydrate_that_loses_its_water_is_refused(make_record: MakeRecord) -> None:
+    rows = [("Mg1", "Mg", 0, 0, 0, 1), ("Ow1", "O", 0.5, 0.5, 0.5, 0.4), ("O1", "O", 0.5, 0, 0, 1)]
+    rows += [(f"S{n}", "S", 0, 0.5, n / 9, 1) for n in range(9)]
+    formulas = {"sum": "Mg O1.4 S9 H0.8"}
+    record = make_record((6, 6, 30), PMMM, rows, formulas=formulas)
+    with pytest.raises(HostError, match=r"with no H left: .* try --disorder ordered:N"):
+        order_record(record, "majority")
+
+
 def test_ordered_cells_keep_the_composition(make_record: MakeRecord) -> None:
     rows = [
         ("Al1", "Al", 0, 0, 0, 0.5),

@@ -129,6 +129,14 @@ def test_full_occupancy_may_be_rounded(tmp_path: Path) -> None:
     assert len(read(sites(tmp_path, columns, "Mg1 0 0 0 0.9999", "O1 .5 .5 .5 ."))) == 1
 
 
+def test_an_occupancy_above_one_within_its_uncertainty_is_full(tmp_path: Path) -> None:
+    columns = "label fract_x fract_y fract_z occupancy"
+    batch = read(sites(tmp_path, columns, "Mg1 0 0 0 1.012(5)", "O1 .5 .5 .5 1.00(2)"))
+    assert "three uncertainties were taken as 1: Mg1." in " ".join(batch.metadata[0]["notes"])
+    with pytest.raises(HostError, match=r"site Mg1: its occupancy is 1.04\(1\)"):
+        read(sites(tmp_path, columns, "Mg1 0 0 0 1.04(1)", "O1 .5 .5 .5 1"))
+
+
 def test_deuterium_counts_as_hydrogen(files: Path) -> None:
     with pytest.warns(IsotopeWarning, match="deuterium: 2 D are treated as H"):
         batch = read(files / "deuterium.cif")
