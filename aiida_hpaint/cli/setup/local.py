@@ -20,6 +20,9 @@ PROFILE = "hpaint"
 STORAGE = "hpaint.sqlite_wal"
 """Storage of that profile."""
 
+POLL_INTERVAL = 5 if hasattr(os, "pidfd_open") else 1
+"""Seconds between looks at the jobs of this machine, whose ends Linux tells."""
+
 
 def ensure_profile(name: str | None = None) -> tuple[Profile, bool]:
     """Load a profile, creating it (SQLite, ZeroMQ broker) if necessary; return it and if it is new.
@@ -93,7 +96,7 @@ def ensure_localhost() -> tuple[Computer, bool]:
         is_new = True
     if is_new or not computer.is_configured:
         computer.configure(safe_interval=0)
-        computer.set_minimum_job_poll_interval(1)
+        computer.set_minimum_job_poll_interval(POLL_INTERVAL)
     return computer, is_new
 
 

@@ -30,7 +30,7 @@ from aiida_hpaint.workflows.engine.upstream_graphs import (
     tolerate_failed_parts,
     use_subgraph_task,
 )
-from aiida_hpaint.workflows.engine.upstream_jobs import notice_ends_of_jobs
+from aiida_hpaint.workflows.engine.upstream_jobs import shorten_local_jobs
 from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
 from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
 from aiida_hpaint.workflows.engine.verdict import declare_graph_codes, judge
@@ -170,7 +170,7 @@ class DurableSubGraphTask(SubGraphTask):
 use_subgraph_task(DurableGraph, DurableSubGraphTask)
 use_libyaml()
 use_fewer_queries()
-notice_ends_of_jobs()
+shorten_local_jobs()
 
 
 @cache

@@ -14,7 +14,7 @@ from aiida_hpaint.workflows.engine.job_failures import (
     reserve_walltime,
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
-from aiida_hpaint.workflows.engine.upstream_jobs import notice_ends_of_jobs
+from aiida_hpaint.workflows.engine.upstream_jobs import shorten_local_jobs
 from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
 from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
 
@@ -22,7 +22,7 @@ __all__ = ["RetryingWorkChain"]
 
 use_libyaml()
 use_fewer_queries()
-notice_ends_of_jobs()
+shorten_local_jobs()
 
 
 class RetryingWorkChain(CrashSafeWorkChain):

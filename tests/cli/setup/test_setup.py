@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.setup.local import ensure_localhost
+from aiida_hpaint.cli.setup.local import POLL_INTERVAL, ensure_localhost
 
 BIN = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -66,7 +66,7 @@ def test_only_what_is_missing_in_the_queue_is_stuck() -> None:
 def test_localhost_is_asked_often_and_at_once() -> None:
     computer, is_new = ensure_localhost()
     assert not is_new
-    assert computer.get_minimum_job_poll_interval() == 1
+    assert computer.get_minimum_job_poll_interval() == POLL_INTERVAL
     assert computer.get_configuration()["safe_interval"] == 0
 
 

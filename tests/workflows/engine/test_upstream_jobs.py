@@ -66,15 +66,46 @@ def test_jobs_elsewhere_are_looked_for_at_intervals(computer: Any, other: dict[s
     assert not is_noticed
 
 
-@pytest.mark.parametrize("job_id", ["4194305", "12.server"])
-def test_a_job_without_a_process_is_looked_for_at_intervals(computer: Any, job_id: str) -> None:
+def test_a_job_without_a_process_is_looked_for_at_intervals(computer: Any) -> None:
     from aiida_hpaint.workflows.engine import upstream_jobs
 
-    assert upstream_jobs._open_process(computer, job_id) is None
+    assert upstream_jobs._open_process(computer, "12.server") is None
+
+
+def test_a_job_that_has_ended_already_is_noticed(computer: Any) -> None:
+    from aiida.engine.processes.calcjobs.manager import JobsList
+    from aiida.orm import AuthInfo
+
+    from aiida_hpaint.workflows.engine import upstream_jobs
+
+    process = subprocess.Popen(["true"])
+    process.wait()
+
+    async def wait() -> Any:
+        authinfo: Any = AuthInfo.__new__(AuthInfo)
+        queue: Any = SimpleNamespace(loop=asyncio.get_running_loop())
+        jobs = JobsList(authinfo, queue)
+        where: Any = SimpleNamespace(computer=computer)
+        with upstream_jobs._request_and_watch(jobs, where, str(process.pid)) as news:
+            return await asyncio.wait_for(news, 60)
+
+    assert asyncio.run(wait()) is None
+
+
+def test_the_name_of_the_user_is_that_of_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiida.transports.plugins.local import LocalTransport
+
+    from aiida_hpaint.workflows.engine import upstream_jobs
+
+    with LocalTransport() as transport:
+        name = upstream_jobs._ask_shell(transport)
+        assert upstream_jobs._get_user_name(transport) == name
+        monkeypatch.setattr(upstream_jobs.pwd, "getpwuid", {}.__getitem__)
+        assert upstream_jobs._get_user_name(transport) == name
 
 
 def test_the_engines_of_this_package_use_it() -> None:
     from aiida_hpaint.workflows.engine import durable, retries
 
     for module in (durable, retries):
-        assert "\nnotice_ends_of_jobs()\n" in inspect.getsource(module)
+        assert "\nshorten_local_jobs()\n" in inspect.getsource(module)
