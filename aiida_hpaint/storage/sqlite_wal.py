@@ -38,8 +38,11 @@ _ATTEMPT = 10.0
 _READING, _ALL, _SOME = "hpaint_reading", "all rows", "some rows"
 """Key and values of a note with a session, of which each thread has its own."""
 
-_SEEN = "hpaint_seen"
-"""Key of a note with a session: its connection, and how often others have written by then."""
+_SEEN = "_hpaint_seen"
+"""Note with a session and with its nodes: a connection, and how often others have written by then.
+
+What a node has in memory is at least as new.
+"""
 
 _KEPT = frozenset({"attributes", "extras", "repository_metadata"})
 """Fields of nodes whose values AiiDA copies before it hands them out."""
@@ -185,24 +188,23 @@ class _Session(Session):
         AiiDA calls this whenever a field is used: half of the statements of a process, each of
         which reads its checkpoint.
         """
-        is_kept = isinstance(instance, DbNode) and _KEPT.issuperset(attribute_names or "*")
-        if self.forget_if_changed() or not is_kept:
+        if not (isinstance(instance, DbNode) and _KEPT.issuperset(attribute_names or "*")):
             super().expire(instance, attribute_names)
+        elif (seen := self._look()) != getattr(instance, _SEEN, None):
+            super().expire(instance, _KEPT)
+            setattr(instance, _SEEN, seen)
 
-    def forget_if_changed(self) -> bool:
-        """Return whether another connection has written since the last call, and forget all rows.
+    def _look(self) -> tuple[Any, ...]:
+        """Return and note what changes when another connection writes.
 
         SQLite counts the commits of all connections but one's own, which the session of another
         thread may have used in between.
         """
         connection: Any = self.connection().connection.driver_connection
         version = connection.execute("PRAGMA data_version").fetchone()[0]
-        seen = (connection, connection.turn, version)
-        if self.info.get(_SEEN) == seen:
-            return False
+        seen: tuple[Any, ...] = (connection, connection.turn, version)
         self.info[_SEEN] = seen
-        self.expire_all()
-        return True
+        return seen
 
     def commit(self) -> None:
         try:
@@ -231,6 +233,14 @@ class _Connection(sqlite3.Connection):
 @event.listens_for(_Session, "after_begin")
 def _begin_turn(session: Session, _: Any, connection: Any) -> None:
     connection.connection.driver_connection.begin_turn(session)
+
+
+@event.listens_for(_Session, "loaded_as_persistent")
+@event.listens_for(_Session, "pending_to_persistent")
+def _note_seen(session: Session, instance: object) -> None:
+    """Note that what was just read or written is at least as new as the last look."""
+    if isinstance(instance, DbNode):
+        setattr(instance, _SEEN, session.info.get(_SEEN))
 
 
 class _Cursor(sqlite3.Cursor):
