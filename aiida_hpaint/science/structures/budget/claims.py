@@ -106,13 +106,14 @@ def _has_support(findings: Findings) -> bool:
 def _may_be_all(findings: Findings, claim: Claim) -> bool:
     """Return whether the sites of a claim may be all that carry missing H, without a formula.
 
-    Numbers of attached H are meant so. Labels name only some atoms, so that bond valences have to
-    agree; a formula that fits another Z than the file's forbids to use them.
+    Numbers of attached H are meant so, unless another site lacks H by its bonds: riding H of a
+    SHELX file leave out water. Labels name only some atoms, so that bond valences have to agree; a
+    formula that fits another Z than the file's forbids to use them.
     """
     if any(each.is_certain for each in findings.formulas):
         return False
     if claim.evidence.source == ATTACHED:
-        return True
+        return has_room(findings, claim.missing, claim.evidence.by_site)
     return all(each.total == claim.evidence.total for each in findings.valences)
 
 

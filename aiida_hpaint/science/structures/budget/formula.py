@@ -108,7 +108,7 @@ def _count(
 ) -> Evidence:
     others = {element: count for element, count in formula.items() if element != symbol}
     present = {e: count for e, count in cell.composition.items() if e != symbol}
-    units, assumption = fit_units(others, present, record.units)
+    units, assumption = fit_units(others, present, record.units, record.format != "shelx")
     total = formula.get(symbol, 0.0) * units
     # A formula is printed with two decimals or more.
     rounding = 1e-6 if formula.get(symbol, 0.0).is_integer() else min(0.1, 0.005 * units)
@@ -120,7 +120,10 @@ def _count(
 
 
 def fit_units(
-    formula: Mapping[str, float], present: Mapping[str, int], units: float | None
+    formula: Mapping[str, float],
+    present: Mapping[str, int],
+    units: float | None,
+    may_be_cell: bool = True,
 ) -> tuple[float, str]:
     """Find how many formula units the cell holds.
 
@@ -130,6 +133,9 @@ def fit_units(
         Number of atoms in the formula and in the cell, without the element to count.
     units
         Z of the record, None if it gives none.
+    may_be_cell
+        Whether the formula may be that of the whole cell beside Z: of SHELX files, UNIT is divided
+        by Z, so that sites that are a part of it lack an inversion or a centring.
 
     Returns
     -------
@@ -155,7 +161,12 @@ def fit_units(
     if exact is not None and (units is None or not units.is_integer()):
         given = "no Z is given" if units is None else f"Z = {units:g} is no whole number"
         return exact, f"{given}, and {exact:g} fits the other sites"
-    if units and exact == 1 and all((n / units).is_integer() for n in formula.values()):
+    if (
+        may_be_cell
+        and units
+        and exact == 1
+        and all((n / units).is_integer() for n in formula.values())
+    ):
         return 1.0, f"taken as that of the whole cell, as Z = {units:g} does not fit the sites"
     if exact is not None:
         reason = f"it has Z = {units:g}, but its other sites ({sites}) make {exact:g}"

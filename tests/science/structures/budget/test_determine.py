@@ -214,6 +214,34 @@ def test_rows_that_hold_no_atom_are_missing(
     assert outcome(budget) == (2, 0, {"O1": 1})
 
 
+def test_attached_h_that_leaves_out_water_asks(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0", f"{OXYGEN} 1", "O2 O 0 0 0.5 0")
+    record = read_brucite(tmp_path, {}, columns=["attached_hydrogens"], rows=rows)
+    with pytest.raises(HostError, match=r"attached_hydrogens: .*O1 1; 2 in the cell.*O2:2"):
+        determine_budget(record)
+
+
+def test_the_unit_of_a_shelx_file_is_the_cell(tmp_path: Path) -> None:
+    """Without its inversion, brucite has half of its O."""
+    text = """CELL 0.71 3.15 3.15 4.77 90 90 120
+ZERR 2 0 0 0 0 0 0
+LATT -1
+SYMM -Y,X-Y,Z
+SYMM -X+Y,-X,Z
+SFAC MG O H
+UNIT 2 4 4
+MG1 1 0 0 0 10.33333 0.01
+MG2 1 0 0 0.5 10.33333 0.01
+O1 2 0.333333 0.666667 0.2203 10.33333 0.01
+O2 2 0.666667 0.333333 0.7797 10.33333 0.01
+"""
+    path = tmp_path / "half.res"
+    path.write_text(text)
+    (record,) = read_records(path)
+    with pytest.raises(HostError, match="does not fit its other sites"):
+        determine_budget(record)  # type: ignore[arg-type]
+
+
 def test_oxidation_numbers_are_evidence(tmp_path: Path) -> None:
     rows = ("Mg1 Mg2+ 0 0 0", OXYGEN.replace(" O ", " O2- "))
     record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, rows=rows)
