@@ -10,6 +10,7 @@ from aiida_hpaint.science.restoration import relax_reference, restore_batch
 from aiida_hpaint.science.settings import RestorationSettings
 from aiida_hpaint.science.stages import StageTools
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.fixed_host import HELD, get_comparable_energy
 from aiida_hpaint.science.structures.insertion import remove_sites
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
@@ -60,14 +61,15 @@ def audit_by_restoring(
 
 def _compare_energies(best: StructureBatch, relaxed: StructureBatch, potential: str) -> Alert:
     """Return what the lowest restored arrangement says of the relaxed published one."""
-    energies = [float(one.scalars["energy"][0]) / one.n_sites for one in (best, relaxed)]
-    lower = energies[1] - energies[0]
+    published, found = get_comparable_energy(relaxed, best), float(best.scalars["energy"][0])
+    lower = (published - found) / best.n_sites
     farthest = float(compare(best, relaxed).site_distances.max())
     where = f"farthest H {farthest:.2f} Å away"
     if farthest < SAME:
         return Alert("G", "restored as published", where)
     level = next((level for limit, level in LEVELS if lower > limit), None)
-    text = f"{1000 * abs(lower):.0f} meV/atom by {potential}, {where}"
+    held = ", with the host held as measured" if HELD in best.metadata[0] else ""
+    text = f"{1000 * abs(lower):.0f} meV/atom by {potential}, {where}{held}"
     if level is not None:
         return Alert(level, "another arrangement is lower", text)
     if np.isclose(lower, 0, atol=LEVELS[-1][0]):

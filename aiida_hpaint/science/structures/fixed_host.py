@@ -12,7 +12,14 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED
 from aiida_hpaint.science.types import FloatArray
 
-__all__ = ["FIXED_HOST", "HELD", "get_fixed_sites", "put_back", "record_fixed_host"]
+__all__ = [
+    "FIXED_HOST",
+    "HELD",
+    "get_comparable_energy",
+    "get_fixed_sites",
+    "put_back",
+    "record_fixed_host",
+]
 
 FIXED_HOST = "fixed_host"
 """Metadata of a sample whose host relaxed, with what it was before: `frac_coords` of its inserted
@@ -51,6 +58,14 @@ def get_fixed_sites(one: StructureBatch) -> FloatArray | None:
     """Return the (m, 3) fractional coordinates of inserted sites while the host was fixed."""
     record = one.metadata[0].get(FIXED_HOST)
     return np.array(record["frac_coords"], dtype=np.float64) if record else None
+
+
+def get_comparable_energy(reference: StructureBatch, sample: StructureBatch) -> float:
+    """Return the energy of a relaxed reference in eV: in its fixed host, if the sample is held."""
+    record = reference.metadata[0].get(FIXED_HOST)
+    if record and HELD in sample.metadata[0]:
+        return float(record["energy"])
+    return float(reference.scalars["energy"][0])
 
 
 def put_back(one: StructureBatch, host: StructureBatch, held: Mapping[str, Any]) -> StructureBatch:

@@ -21,7 +21,7 @@ from aiida_hpaint.science.plausibility import count_misplaced, find_parents
 from aiida_hpaint.science.plausibility.bonding import classify_hydrogen
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parents
-from aiida_hpaint.science.structures.fixed_host import FIXED_HOST, HELD
+from aiida_hpaint.science.structures.fixed_host import get_comparable_energy
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
@@ -128,7 +128,7 @@ def _describe_sample(
         values |= _compare(sample, reference, "")
         values["host_match"] = is_host_match(sample, reference)
     if energy is not None and relaxed is not None:
-        target = _find_target(sample, relaxed)
+        target = get_comparable_energy(relaxed, sample)
         values["energy_difference"] = (energy - target) / int(sample.site_counts[0])
         if scalars["rank"] >= 0:
             values |= _compare_with_relaxed(sample, relaxed, values["host_match"])
@@ -143,14 +143,6 @@ def _describe_sample(
         **values,
         **_describe_selection(scalars),
     )
-
-
-def _find_target(sample: StructureBatch, relaxed: StructureBatch) -> float:
-    """Return the energy of the reference in eV: with its host fixed, if that of the sample is."""
-    fixed = relaxed.metadata[0].get(FIXED_HOST)
-    if fixed and HELD in sample.metadata[0]:
-        return float(fixed["energy"])
-    return float(relaxed.scalars["energy"][0])
 
 
 def _compare_with_relaxed(
