@@ -77,6 +77,7 @@ _ORIGIN = re.compile(
 _AXES = re.compile(
     r"[\[(,;:]?\s*(hex|rhomb)[a-z]*(?:\s+(?:axes|setting|cell))?\s*[\])]?", re.IGNORECASE
 )
+_BAR = re.compile(r"\\(?:bar|overline)\s*\{?\s*(\d)\s*\}?|(\d)\s?bar(?![a-z])", re.IGNORECASE)
 _CHOICE = re.compile(r"(?:\s*:\s*([12hrsz])|\s+([hrsz])|\s+o([12]))\s*$", re.IGNORECASE)
 _CELL_CHOICE = re.compile(r"\s*:\s*-?[abc][-abc123]*\s*$", re.IGNORECASE)
 _AXIS = re.compile(r"(?<!-)[2346][1-5]?/(?=[a-z])")
@@ -85,7 +86,8 @@ _CHOICES = {"S": "1", "Z": "2"}
 
 def split_symbol(text: str) -> SymbolParts:
     """Take HTML, brackets, origin, axes and number off a Hermann-Mauguin symbol."""
-    plain = unicodedata.normalize("NFKC", re.sub(r"<[^>]*>|\\[a-z]|%\w+%|[\"'_~]", "", text))
+    text = _BAR.sub(lambda found: f"-{found[1] or found[2]}", text)
+    plain = unicodedata.normalize("NFKC", re.sub(r"<[^>]*>|\\[a-z]|%\w+%|[\"'_~$]", "", text))
     plain = plain.replace("\u2212", "-").replace("\u2013", "-")
     plain = re.sub(r"(\d)\u0304|(\d)\u0305", r"-\1\2", plain)
     number = _NUMBER.search(plain)
