@@ -96,7 +96,7 @@ def parse_type_symbol(text: str) -> list[TypeSymbol]:
         One for each element that shares the site; empty if the text cannot be read.
     """
     plain = text.strip()
-    for end in ("$", r"\d+$", r"\d*[+-]\d*$"):  # OH, OH1 and OH-
+    for end in ("$", r"\d+$", "[+-]$", r"\d*[+-]\d*$"):  # OH, OH1, NH4+ and OH1-
         name = re.sub(end, "", plain.upper())
         if name in _GROUPS:
             symbol, hydrogens = _GROUPS[name]
