@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 
 import numpy as np
 import pytest
@@ -15,11 +14,9 @@ from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.relaxation.potentials import sevennet as sevennet_module
-from aiida_hpaint.science.relaxation.potentials.folded import native
 from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
 from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
-from aiida_hpaint.science.types import HpaintWarning
 
 from .crystals import (
     arguments,
@@ -179,59 +176,6 @@ def test_a_host_without_sites_to_insert_has_an_energy(sevennet):
     assert not batch.inserted.any()
     result = relax(batch, RelaxationSettings(moving="inserted"), sevennet)
     assert list(result.scalars["status"]) == ["converged"]
-
-
-@pytest.mark.parametrize("compiler", ["false", "no-such-compiler"])
-def test_a_compiler_that_fails_is_no_error_but_named(compiler, tmp_path, monkeypatch):
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setenv("CC", compiler)
-    with pytest.warns(HpaintWarning, match=f"not compiled .*{compiler}.*: install a C compiler"):
-        assert load_loops.__wrapped__() is None
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_machine_without_a_compiler_is_told_of_it_once(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    monkeypatch.delenv("CC", raising=False)
-    again = cache(load_loops.__wrapped__)
-    with pytest.warns(HpaintWarning, match="there is no C compiler") as told:
-        assert (again(), again()) == (None, None)
-    assert len(told) == 1
-
-
-def test_a_compiler_may_know_the_other_name_of_its_processor(tmp_path, monkeypatch):
-    compiler = tmp_path / "compiler"
-    refuse = 'case "$*" in *-march=native*) exit 1;; esac'
-    # Of gcc on x86, -mcpu is a deprecated name of -mtune.
-    compiler.write_text(f"#!/bin/sh\n{refuse}\nexec cc $(echo $* | sed s/-mcpu=native//)\n")
-    compiler.chmod(0o755)
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv("CC", str(compiler))
-    assert load_loops.__wrapped__() is not None
-    (library,) = (tmp_path / "cache").iterdir()
-    assert library.suffix == ".so"
-
-
-def test_a_library_that_another_job_made_meanwhile_stays(tmp_path):
-    path = tmp_path / "loops.so"
-    native._compile("cc", path)
-    before = path.stat().st_ino
-    native._compile("cc", path)
-    assert path.stat().st_ino == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_compilation_can_be_turned_off(monkeypatch, recwarn):
-    monkeypatch.setenv("AIIDA_HPAINT_COMPILE", "0")
-    assert load_loops.__wrapped__() is None
-    assert not recwarn
-
-
-def test_loops_that_are_compiled_wrongly_are_not_used(tmp_path, monkeypatch):
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(native, "is_right", lambda loops: False)
-    with pytest.warns(HpaintWarning, match="compiles the loops of messages.c wrongly"):
-        assert load_loops.__wrapped__() is None
 
 
 @pytest.mark.numerics

@@ -19,6 +19,11 @@ from aiida_hpaint.science.diffusion.networks.kernels import (
     compute_kernels,
     find_pair_images,
 )
+from aiida_hpaint.science.diffusion.networks.layers import (
+    CompiledCrystals,
+    find_loops,
+    read_layers,
+)
 from aiida_hpaint.science.settings import Settings
 
 BYTES_PER_IMAGE = 1000
@@ -92,8 +97,14 @@ class DenseNetwork(nn.Module):
         self.readout = nn.Linear(width, 1, bias=False)
         self.register_buffer("frequencies", torch.linspace(0.3, 4, 16), persistent=False)
 
-    def prepare(self, crystals: Crystals) -> Prepared:
-        """Find the pairs with an unknown site, and compute the kernels of all other pairs."""
+    def prepare(self, crystals: Crystals) -> Prepared | CompiledCrystals:
+        """Find the pairs with an unknown site, and compute the kernels of all other pairs.
+
+        On a CPU compiled loops do the same where they can; they estimate no noise of known sites.
+        """
+        loops = find_loops(self)
+        if loops is not None and crystals.frac.dtype == torch.float64:
+            return CompiledCrystals(read_layers(self, loops), crystals)
         pairs = find_pair_images(crystals, self.settings.cutoff)
         unknown = crystals.unknown
         moves = unknown[pairs.structure, pairs.first] | unknown[pairs.structure, pairs.second]
@@ -101,24 +112,40 @@ class DenseNetwork(nn.Module):
         return Prepared(moving=pairs.choose(moves), fixed=fixed)
 
     def forward(
-        self, crystals: Crystals, noise_levels: Tensor, prepared: Prepared | None = None
+        self,
+        crystals: Crystals,
+        noise_levels: Tensor,
+        prepared: Prepared | CompiledCrystals | None = None,
     ) -> Tensor:
         """Estimate noise (B, N, 3), Cartesian and dimensionless; see `ScoreNetwork`."""
-        kernels = self._kernels(crystals, prepared)
-        size, width = crystals.numbers.shape
-        radial = kernels[:, :, 0].contiguous()
-        directed = kernels[:, :, 1:].reshape(size, -1, 3 * width, width)
         scalars = self.species(crystals.numbers) + self._embed(noise_levels)
         if self.settings.budget:
             largest = self.settings.budget + 1
             scalars = scalars + self.budgets(crystals.carried.clamp(max=largest))
+        if isinstance(prepared, CompiledCrystals):
+            scalars, vectors = prepared.pass_layers(crystals, scalars)
+            noise = noise_levels.new_zeros(noise_levels.numel(), 3)
+            noise[prepared.unknown] = self._read(scalars[None], vectors[None])[0]
+            noise = noise.view(*noise_levels.shape, 3)
+        else:
+            noise = self._read(*self._pass_layers(crystals, scalars, prepared))
+        # Far above 1 Å positions are uniform in the cell, and the expected noise, an average over
+        # many images, is small: without the factor the readout would have to learn that.
+        scale = torch.sqrt(1 + noise_levels.square())
+        return noise.to(noise_levels.dtype) / scale[..., None]
+
+    def _pass_layers(
+        self, crystals: Crystals, scalars: Tensor, prepared: Prepared | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return scalars (B, N, W) and vectors (B, N, 3, W) after all layers."""
+        kernels = self._kernels(crystals, prepared)
+        size, width = crystals.numbers.shape
+        radial = kernels[:, :, 0].contiguous()
+        directed = kernels[:, :, 1:].reshape(size, -1, 3 * width, width)
         vectors = scalars.new_zeros(0)
         for layer in self.layers:
             scalars, vectors = layer(scalars, vectors, radial, directed)
-        noise = self._read(scalars, vectors).to(noise_levels.dtype)
-        # Far above 1 Å positions are uniform in the cell, and the expected noise, an average over
-        # many images, is small: without the factor the readout would have to learn that.
-        return noise / torch.sqrt(1 + noise_levels.square())[..., None]
+        return scalars, vectors
 
     def _kernels(self, crystals: Crystals, prepared: Prepared | None) -> Tensor:
         if prepared is None:
@@ -130,6 +157,10 @@ class DenseNetwork(nn.Module):
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
         """Estimate the bytes that evaluating a structure takes; see `ScoreNetwork`."""
+        if find_loops(self) is not None:
+            # Each pair has its row of kernels, each site its features and what it sends.
+            row, mixed = 4 * self.settings.radial, self.settings.radial * self.settings.heads
+            return 8.0 * sites * (sites * row + 4 * self.settings.width + 5 * mixed)
         images = len(list_image_translations(cell, self.settings.cutoff))
         return sites * sites * images / 2 * BYTES_PER_IMAGE
 
