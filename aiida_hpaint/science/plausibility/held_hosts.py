@@ -18,6 +18,9 @@ __all__ = ["hold_hosts"]
 _BROKEN = (SampleStatus.COLLAPSED, SampleStatus.IMPLAUSIBLE_ENERGY, SampleStatus.NOT_A_NUMBER)
 """What becomes of candidates in a hole of the potential."""
 
+_STOPPED = (SampleStatus.UNFINISHED, SampleStatus.FAILED)
+"""What becomes of candidates whose job ended too early, which is to be seen."""
+
 
 def hold_hosts(
     samples: StructureBatch, hosts: StructureBatch, settings: CheckSettings
@@ -27,7 +30,8 @@ def hold_hosts(
     It does where the lowest candidate fails a check of the host: a potential whose ground state
     has other bonds than the crystal is no judge of this host, neither in the candidate that it
     rebuilds nor in one that it leaves in a higher minimum. What it says of the inserted sites in
-    the fixed host is all that can be used, and one level for all candidates. A candidate that
+    the fixed host is all that can be used, and one level for all candidates, those included that
+    collapsed, or were left behind as higher or the same, when all sites relaxed. A candidate that
     fails for its inserted sites alone says nothing of the host, and the next one is looked at.
     Where no candidate survived the relaxation of all sites, they are put back, too.
 
@@ -45,6 +49,7 @@ def hold_hosts(
     rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
     relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
     broken = np.isin(samples.scalars["status"], [status.value for status in _BROKEN])
+    stopped = np.isin(samples.scalars["status"], [status.value for status in _STOPPED])
     has_record = np.array([FIXED_HOST in entry for entry in samples.metadata], dtype=np.bool_)
     of_host = samples.host_indices
     changed: dict[int, StructureBatch] = {}
@@ -57,7 +62,7 @@ def hold_hosts(
         if not has_record[members].all():
             continue
         reasons = _find_reasons(samples, members, host, settings)
-        for row in members.tolist() if reasons else ():
+        for row in np.flatnonzero(of_this & has_record & ~stopped).tolist() if reasons else ():
             energy = float(samples.scalars["energy"][row])
             held = {"reasons": reasons, "energy": energy if np.isfinite(energy) else None}
             changed[row] = put_back(samples[row], host, held)

@@ -156,7 +156,8 @@ def check_held(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
     """Say that the host was put back, because the potential rebuilds it."""
     if held := answer.structure.metadata[0].get(HELD):
         reasons = "; ".join(held["reasons"])
-        detail = f"relaxing all sites would rebuild it ({reasons}), so H alone is relaxed"
+        why = f"relaxing all sites would rebuild it ({reasons})"
+        detail = f"{why}, so inserted sites alone are relaxed"
         yield Finding("host held as measured", detail, fails=False)
 
 

@@ -92,6 +92,25 @@ def test_candidates_that_collapsed_are_put_back_where_none_survived() -> None:
     }
 
 
+@pytest.mark.parametrize("status", ["collapsed", "higher in energy", "duplicate"])
+def test_candidates_that_all_sites_left_behind_are_put_back_with_the_others(status: str) -> None:
+    fixed = [make_candidate(0, -10.0), make_candidate(1, -9.0)]
+    lost = relax_host(fixed[0], -8.0, 0.05).with_scalars(status=[status])
+    rebuilt = relax_host(fixed[1], -15.0, 1.5)
+    held = hold_hosts(concatenate([lost, rebuilt]), remove_inserted(fixed[0]), LIMITS)
+    assert held.scalars["status"].tolist() == ["converged", "converged"]
+    assert held.scalars["energy"].tolist() == [-10.0, -9.0]
+
+
+@pytest.mark.parametrize("status", ["failed", "unfinished"])
+def test_candidates_whose_job_ended_too_early_are_still_seen(status: str) -> None:
+    fixed = [make_candidate(0, -10.0), make_candidate(1, -9.0)]
+    stopped = relax_host(fixed[0], -8.0, 0.05).with_scalars(status=[status])
+    rebuilt = relax_host(fixed[1], -15.0, 1.5)
+    held = hold_hosts(concatenate([stopped, rebuilt]), remove_inserted(fixed[0]), LIMITS)
+    assert held.scalars["status"].tolist() == [status, "converged"]
+
+
 def test_candidates_without_a_record_stay() -> None:
     one = make_candidate(0, -10.0)
     site = int(np.flatnonzero(one.numbers == 8)[0])
