@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,13 +30,17 @@ def begin_program() -> None:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Look for no garbage while modules are imported."""
-    was_enabled = gc.isenabled()
+    """Look for no garbage while modules are imported.
+
+    Where they were imported before, everything stays in the searches: calls that are repeated would
+    keep the garbage of all before them.
+    """
+    was_enabled, known = gc.isenabled(), len(sys.modules)
     gc.disable()
     try:
         yield
     finally:
-        if _programs:
+        if _programs and len(sys.modules) > known:
             gc.freeze()
         if was_enabled:
             gc.enable()

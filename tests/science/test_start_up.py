@@ -36,6 +36,21 @@ def test_a_program_leaves_out_what_it_has_imported() -> None:
     assert int(done) > 1000
 
 
+def test_a_program_that_imports_again_still_finds_garbage() -> None:
+    done = run("""
+import weakref
+class Loop: pass
+begin_program()
+with importing(): import decimal
+loop = Loop()
+loop.itself, seen = loop, weakref.ref(loop)
+del loop
+with importing(): import decimal
+gc.collect()
+print(seen() is None)""")
+    assert done == "True\n"
+
+
 def test_a_program_writes_what_is_left_open_and_runs_what_was_registered(tmp_path: Path) -> None:
     path = tmp_path / "left open"
     code = f"""
