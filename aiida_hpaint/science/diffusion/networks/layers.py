@@ -207,7 +207,7 @@ class CompiledCrystals:
         self._frac = crystals.frac.reshape(-1, 3)[self._sites]
         self._scalars = self._frac.new_empty(len(self._sites), width)
         self._vectors = self._frac.new_empty(len(self._sites), 3, width)
-        self._cells = crystals.cells.clone()
+        self._cells = crystals.cells.clone(memory_format=torch.contiguous_format)
         self._kept: list[Tensor] = []
         self._hosts: dict[bytes, _HostPairs] = {}
         start = 0

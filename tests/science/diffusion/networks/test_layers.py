@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -57,6 +58,15 @@ def test_loops_give_what_torch_gives(
     expected = evaluate(network, crystals)
     torch.testing.assert_close(found[crystals.unknown], expected[crystals.unknown])
     assert (found[~crystals.unknown] == 0).all()
+
+
+def test_cells_may_lie_column_by_column_in_memory(network: DenseNetwork) -> None:
+    numbers, frac, cell, unknown = random_crystal(9, 4)
+    turned = batch((numbers, frac, np.asfortranarray(cell), unknown))
+    assert not turned.cells[0].is_contiguous()
+    assert torch.equal(
+        evaluate(network, turned), evaluate(network, batch((numbers, frac, cell, unknown)))
+    )
 
 
 def test_no_bit_of_a_crystal_depends_on_its_batch(network: DenseNetwork) -> None:
