@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import ISOTOPES
+from aiida_hpaint.science.structures.elements import ISOTOPES, is_element
 from aiida_hpaint.science.structures.records import Record
 
 __all__ = ["choose_isotope", "describe_isotope"]
 
 _SYMBOL = re.compile(r"[A-Z][a-z]?")
+_IN_CAPITALS = re.compile("[DT][A-Z]")
 
 
 def choose_isotope(source: Record | StructureBatch) -> tuple[str, str]:
@@ -30,7 +31,7 @@ def choose_isotope(source: Record | StructureBatch) -> tuple[str, str]:
         found = {"H"} if 1 in source.numbers else set()
         texts = [str(source.metadata[0].get("formula") or "")]
     for text in texts:
-        found |= set(_SYMBOL.findall(text))
+        found |= set(_SYMBOL.findall(_write_symbols(text)))
     kinds = sorted(found & {"H", *ISOTOPES})
     if len(kinds) > 1:
         return "", f"The file names {' and '.join(kinds)}: sites are inserted as H"
@@ -41,3 +42,15 @@ def choose_isotope(source: Record | StructureBatch) -> tuple[str, str]:
 def describe_isotope(isotope: str) -> str:
     """Say which isotope is inserted; nothing of H."""
     return f"Sites are inserted as {isotope}, and computed as H" if isotope else ""
+
+
+def _write_symbols(formula: str) -> str:
+    """Write TE and DY of a formula in capitals as Te and Dy: they name neither T nor D."""
+    if formula != formula.upper():
+        return formula
+
+    def write(found: re.Match[str]) -> str:
+        symbol = found[0].capitalize()
+        return symbol if is_element(symbol) else found[0]
+
+    return _IN_CAPITALS.sub(write, formula)

@@ -214,7 +214,7 @@ def _read_occupancy(table: _Table, row: _Row, is_counted: bool) -> float:
     """Read the occupancy; above one, it counts atoms whose positions are not known."""
     text = row.get("occupancy", ".")
     value = 1.0 if is_unknown(text) else parse_number(text)
-    if value is not None and 1 < value <= 1 + _WITHIN * parse_uncertainty(text):
+    if not is_counted and value and 1 < value <= 1 + _WITHIN * parse_uncertainty(text):
         table.above.append(_name(row))
         return 1.0
     if value is None or value < 0 or (value > 1 + 1e-3 and not is_counted):

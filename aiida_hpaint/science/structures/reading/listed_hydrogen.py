@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aiida_hpaint.science.structures.elements import ISOTOPES
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number
 from aiida_hpaint.science.structures.records import ListedSite
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 
@@ -24,7 +24,10 @@ _SHORTEST = 0.5
 """Distance (Å) from an atom that no H has."""
 
 _LONGEST = 1.35, 2.6
-"""Longest distances (Å) of an H from a non-metal and from a metal that carries it."""
+"""Longest distances (Å) of an H from a small non-metal and from a metal that carries it."""
+
+_BOND = 1.25
+"""Longest distance relative to the sum of covalent radii: P-H 1.4 Å, Ba-H 2.8 Å, Cs-H 3.2 Å."""
 
 
 def check_listed_hydrogen(
@@ -33,7 +36,8 @@ def check_listed_hydrogen(
     """Take the positions of H that are placeholders away, and name other H that nothing carries.
 
     Refinement programs and databases write H that were not located at 0 0 0 or at 9.999 9.999
-    9.999. Several H at one position are placeholders, and one at 0 0 0 where no atom carries it.
+    9.999. Several H at one position are placeholders, and one at 0 0 0 where no atom carries it;
+    several that an atom carries elsewhere are rows that repeat one of them.
     """
     listed = [
         index
@@ -45,10 +49,11 @@ def check_listed_hydrogen(
     for index in listed:
         site = sites[index]
         position = np.array(site.position)
-        if places[site.position] > 1 or (np.abs(position) > _FAR).all():
+        several, is_origin = places[site.position] > 1, not position.any()
+        if (several and is_origin) or (np.abs(position) > _FAR).all():
             placeholders.append(index)
         elif not _is_carried(site, sites, operations):
-            (loose if position.any() else placeholders).append(index)
+            (placeholders if several or is_origin else loose).append(index)
     if placeholders:
         names = ", ".join(sites[index].label for index in placeholders)
         notes.append(f"H at placeholders such as 0 0 0 have no position: {names}.")
@@ -69,6 +74,8 @@ def _is_carried(
     site: ListedSite, sites: Sequence[ListedSite], operations: SymmetryOperations
 ) -> bool:
     """Return whether a listed atom is at the distance of one that carries an H."""
+    from ase.data import covalent_radii
+
     others = [
         one
         for one in sites
@@ -77,7 +84,8 @@ def _is_carried(
     if not any(one.symbol in ("O", "N", "C") for one in others):
         return True
     positions = np.array([one.position for one in others], dtype=np.float64)
-    longest = [_LONGEST[one.symbol not in _CARRIERS] for one in others]
+    radii = covalent_radii[[get_atomic_number(one.symbol) for one in others]] + covalent_radii[1]
+    longest = np.maximum([_LONGEST[one.symbol not in _CARRIERS] for one in others], _BOND * radii)
     apart = operations.images(positions) - np.array(site.position)
     apart -= np.round(apart)
     distances = np.linalg.norm(apart @ operations.cell, axis=2).min(axis=0)

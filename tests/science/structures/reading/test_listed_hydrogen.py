@@ -45,3 +45,22 @@ def test_placeholders_and_loose_h(
 def test_h_of_hydrides_and_beside_an_oxygen_may_be_at_the_origin() -> None:
     assert check((0.0, 0.0, 0.0), other=ListedSite("O1", "O", (0.0, 0.0, 0.09))) == ("H1", "")
     assert check((0.0, 0.0, 0.0), other=ListedSite("Na1", "Na", (0.5, 0.5, 0.5))) == ("H1", "")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "length"), [("P", 1.42), ("Si", 1.48), ("S", 1.34), ("Ba", 2.8), ("Cs", 3.19)]
+)
+def test_bonds_of_large_atoms_to_h_are_long(symbol: str, length: float) -> None:
+    sites = [
+        ListedSite("O1", "O", (0.5, 0.5, 0.5)),
+        ListedSite("M1", symbol, (0.0, 0.0, length / 10)),
+        ListedSite("H1", "H", (0.0, 0.0, 0.0)),
+    ]
+    notes: list[str] = []
+    assert check_listed_hydrogen(sites, CELL, notes) == tuple(sites)
+    assert not notes
+
+
+def test_a_row_that_is_listed_twice_beside_its_oxygen_is_no_placeholder() -> None:
+    assert check((0.5, 0.5, 0.6), (0.5, 0.5, 0.6)) == ("H1 H2", "")
+    assert check((0.2, 0.2, 0.2), (0.2, 0.2, 0.2))[0] == ""
