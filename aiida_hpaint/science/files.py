@@ -31,10 +31,21 @@ def find_cache_folder() -> Path:
     """Return the folder of the cache: of AIIDA_HPAINT_CACHE, else within the user's cache.
 
     The latter is XDG_CACHE_HOME, by default ~/.cache.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is within the user's home, and there is none.
     """
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     chosen = os.environ.get(CACHE_VARIABLE)
-    return (Path(chosen) if chosen else Path(base) / "aiida-hpaint").expanduser()
+    folder = Path(chosen) if chosen else Path(base) / "aiida-hpaint"
+    try:
+        return folder.expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            f"there is no folder for the cache, {folder}: {error} Name one in {CACHE_VARIABLE}"
+        ) from None
 
 
 def hash_file(path: Path) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from aiida_hpaint.science.files import find_cache_folder
+from aiida_hpaint.science.files import CACHE_VARIABLE, find_cache_folder
 from aiida_hpaint.science.types import HpaintWarning
 
 SWITCH = "AIIDA_HPAINT_COMPILE"
@@ -55,7 +55,8 @@ def load_library(source: Path, is_right: Trial, cost: str) -> ctypes.CDLL | None
     except (OSError, subprocess.SubprocessError) as error:
         warnings.warn(
             f"{cost}, as its loops are not compiled ({error}): "
-            f"install a C compiler, or name one in CC; with {SWITCH}=0 nothing is compiled",
+            f"install a C compiler, or name one in CC, or name a folder for what it makes in "
+            f"{CACHE_VARIABLE}; with {SWITCH}=0 nothing is compiled",
             HpaintWarning,
             stacklevel=3,
         )
@@ -80,19 +81,25 @@ def _open_library(source: Path, is_right: Trial) -> ctypes.CDLL:
 
 
 def _identify(compiler: str, source: Path) -> str:
-    """Return a name for source, compiler and processor: machines of all kinds share homes."""
+    """Return a name for all that a library depends on: machines of all kinds share homes.
+
+    What is linked against a newer C library does not load with an older one.
+    """
     processor = platform.machine()
     with suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-        processor += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+        # Of x86, Arm, POWER and RISC-V.
+        kinds = "flags", "Features", "cpu", "isa"
+        processor += next((line for line in lines if line.partition(":")[0].strip() in kinds), "")
     flags = (*_FLAGS, *_THIS_PROCESSOR)
-    facts = (source.read_text(encoding="utf-8"), compiler, flags, processor)
+    facts = (source.read_text(encoding="utf-8"), compiler, flags, processor, platform.libc_ver())
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def _compile(compiler: str, source: Path, path: Path, is_right: Trial) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    # A network folder keeps files that are loaded, until the process ends.
+    with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
         made = Path(folder) / path.name
         command = [*compiler.split(), *_FLAGS, "-o", str(made), str(source), "-lm"]
         for flag in _THIS_PROCESSOR:
@@ -108,4 +115,9 @@ def _compile(compiler: str, source: Path, path: Path, is_right: Trial) -> None:
             return
         if not is_right(ctypes.CDLL(str(made))):
             raise OSError(f"{compiler} compiles the loops of {source.name} wrongly")
-        made.replace(path)
+        try:
+            os.link(made, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            made.replace(path)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import platform
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aiida_hpaint.science.diffusion.networks import layers
 from aiida_hpaint.science.files import CACHE_VARIABLE
-from aiida_hpaint.science.native import SWITCH, _compile, load_library
+from aiida_hpaint.science.native import SWITCH, _compile, _identify, load_library
 from aiida_hpaint.science.relaxation.potentials.folded import native
 from aiida_hpaint.science.types import HpaintWarning
 
@@ -88,6 +91,69 @@ def test_a_library_that_another_job_made_meanwhile_stays(source: Path, cache: Pa
     _compile("cc", source, path, is_right)
     assert path.stat().st_ino == before
     assert list(cache.iterdir()) == [path]
+
+
+def test_a_library_that_another_job_made_during_the_trial_stays(source: Path, cache: Path) -> None:
+    path = cache / "answers.so"
+
+    def is_right_at_last(loops: ctypes.CDLL) -> bool:
+        path.write_text("made by another job")
+        return True
+
+    _compile("cc", source, path, is_right_at_last)
+    assert path.read_text() == "made by another job"
+    assert list(cache.iterdir()) == [path]
+
+
+def test_file_systems_without_links_keep_libraries_too(
+    source: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert load(source) is not None
+    assert [path.suffix for path in cache.iterdir()] == [".so"]
+
+
+CPUINFO = {
+    "x86_64": "model name\t: {0}\ncpu MHz\t\t: 1.0\nflags\t\t: fpu {0}\n",
+    "aarch64": "processor\t: 0\nFeatures\t: fp {0}\n",
+    "ppc64le": "processor\t: 0\ncpu\t\t: {0}, altivec supported\nclock\t\t: 1.0MHz\n",
+    "riscv64": "processor\t: 0\nisa\t\t: {0}\n",
+}
+
+
+@pytest.mark.parametrize("machine", CPUINFO)
+def test_each_kind_of_processor_has_its_own_library(
+    machine: str, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def name(kind: str) -> str:
+        monkeypatch.setattr(Path, "read_text", lambda *_, **__: CPUINFO[machine].format(kind))
+        return _identify("cc", source)
+
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    assert name("older") == name("older") != name("newer")
+
+
+def test_each_c_library_has_its_own_library(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = set()
+    for version in ("2.28", "2.36"):
+        monkeypatch.setattr(platform, "libc_ver", lambda version=version: ("glibc", version))
+        names.add(_identify("cc", source))
+    assert len(names) == 2
+
+
+def test_without_a_home_the_folder_to_name_is_told(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(CACHE_VARIABLE, raising=False)
+    monkeypatch.setattr(Path, "expanduser", fail)
+    with pytest.warns(HpaintWarning, match=f"no folder for the cache, .*{CACHE_VARIABLE}"):
+        assert load(source) is None
 
 
 def test_compilation_can_be_turned_off(
