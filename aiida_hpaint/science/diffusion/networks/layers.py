@@ -11,6 +11,7 @@ the rest of a batch change any sum.
 from __future__ import annotations
 
 import ctypes
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _SOURCE = Path(__file__).with_name("layers.c")
 _LANES = 4
 """Numbers that a processor multiplies at once, below which products of torch are faster."""
+_WIDE = frozenset({"x86_64", "AMD64"})
+"""Machines some of which multiply as many."""
 _POINTER, _INTEGER, _DOUBLE = ctypes.c_void_p, ctypes.c_longlong, ctypes.c_double
 
 
@@ -65,7 +68,12 @@ class _Crystal(ctypes.Structure):
 
 @cache
 def load_loops() -> ctypes.CDLL | None:
-    """Return the compiled loops, or None where they cannot be had; see `load_library`."""
+    """Return the compiled loops, or None where they cannot be had; see `load_library`.
+
+    Machines that cannot use them need no compiler.
+    """
+    if platform.machine() not in _WIDE:
+        return None
     from aiida_hpaint.science.diffusion.networks.trial import is_right
 
     return load_library(_SOURCE, is_right, "Sampling takes three to six times as long")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import platform
 
 import numpy as np
 import pytest
@@ -131,6 +132,15 @@ def test_weights_that_change_are_read_again(network: DenseNetwork) -> None:
 def test_widths_that_fill_no_registers_are_for_torch(size: dict[str, int]) -> None:
     settings = DenseNetworkSettings(**({"width": 64, "radial": 16, "heads": 6} | size))
     assert find_loops(DenseNetwork(settings).double().requires_grad_(False)) is None
+
+
+def test_machines_without_wide_registers_are_asked_for_no_compiler(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    assert layers.load_loops.__wrapped__() is None
+    assert not recwarn
 
 
 def test_gradients_and_other_precisions_are_for_torch(network: DenseNetwork) -> None:
