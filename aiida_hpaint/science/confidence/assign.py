@@ -51,7 +51,7 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
         evidence = collect_evidence(samples[members], host, answer)
         confidence[index] = model.estimate(evidence)
         reasons = list_reasons(evidence)
-        if relaxes:
+        if relaxes and not evidence.held:
             reasons.append("cells relaxed, unlike those of the calibration")
         found = {"reasons": reasons, "evidence": asdict(evidence)}
         metadata[index] = {**metadata[index], "confidence": found}

@@ -47,10 +47,13 @@ def select_lowest(
     misplaced
         Energy in eV for each H that is not where the budget says.
     """
+    hosts = _relaxed_by_host(samples)
+    if not hosts:
+        return samples  # such as references, which begin without an energy
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     penalties = misplaced * np.maximum(count_misplaced(samples), 0) if misplaced else 0.0
     energies = (samples.scalars["energy"] + penalties) / samples.site_counts
-    for members in _relaxed_by_host(samples):
+    for members in hosts:
         members = members[np.argsort(energies[members], kind="stable")]
         repeats = _find_repeats(samples, members, energies, same)
         statuses[list(repeats)] = SampleStatus.DUPLICATE.value

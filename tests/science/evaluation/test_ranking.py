@@ -32,6 +32,12 @@ def test_the_lowest_stay_and_the_rest_has_a_higher_energy(brucite: Make) -> None
     assert statuses.tolist() == ["higher in energy", "converged", "converged"]
 
 
+def test_nothing_is_selected_among_structures_without_an_energy(brucite: Make) -> None:
+    reference = brucite(status="sampled")
+    assert "energy" not in reference.scalars
+    assert select_lowest(reference, keep=1, window=0.0, misplaced=0.5) is reference
+
+
 def test_close_ones_stay_up_to_twice_as_many(brucite: Make) -> None:
     samples = relaxed(brucite, [-10.00, -10.01, -10.02, -10.03])
     statuses = select_lowest(samples, keep=1, window=0.1).scalars["status"]
