@@ -9,6 +9,9 @@ from aiida_hpaint.science.structures.budget.findings import Findings
 from aiida_hpaint.science.structures.budget.plausible_sites import has_room, is_complete
 from aiida_hpaint.science.structures.budget.types import Evidence
 
+MOLECULAR = 1.1
+"""Valence (v.u.) beyond O without H (0.8 at most in 107 crystals), below that of water (1.4)."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -106,14 +109,20 @@ def _has_support(findings: Findings) -> bool:
 def _may_be_all(findings: Findings, claim: Claim) -> bool:
     """Return whether the sites of a claim may be all that carry missing H, without a formula.
 
-    Numbers of attached H are meant so, unless another site lacks H by its bonds: riding H of a
-    SHELX file leave out water. Labels name only some atoms, so that bond valences have to agree; a
-    formula that fits another Z than the file's forbids to use them.
+    Numbers of attached H are meant so, unless another O or N is water or ammonium by its bonds:
+    riding H of a SHELX file leave these out. Labels name only some atoms, so that bond valences
+    have to agree; a formula that fits another Z than the file's forbids to use them.
     """
     if any(each.is_certain for each in findings.formulas):
         return False
     if claim.evidence.source == ATTACHED:
-        return has_room(findings, claim.missing, claim.evidence.by_site)
+        return not any(
+            lacking > MOLECULAR
+            and findings.cell.elements[label] in ("O", "N")
+            and not findings.carried[label]
+            and label not in claim.evidence.by_site
+            for label, lacking in findings.lacking.items()
+        )
     return all(each.total == claim.evidence.total for each in findings.valences)
 
 

@@ -221,6 +221,12 @@ def test_attached_h_that_leaves_out_water_asks(tmp_path: Path) -> None:
         determine_budget(record)
 
 
+def test_attached_h_is_all_where_bond_valences_differ_on_the_same_atoms(tmp_path: Path) -> None:
+    rows = ("Mg1 Mg 0 0 0 0", "O1 O 0.333333 0.666667 0.07 1", "N1 N 0 0 0.5 4")
+    record = read_brucite(tmp_path, {}, columns=["attached_hydrogens"], rows=rows)
+    assert outcome(determine_budget(record)) == (6, 0, {"O1": 1, "N1": 4})
+
+
 def test_the_unit_of_a_shelx_file_is_the_cell(tmp_path: Path) -> None:
     """Without its inversion, brucite has half of its O."""
     text = """CELL 0.71 3.15 3.15 4.77 90 90 120
