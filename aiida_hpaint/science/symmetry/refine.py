@@ -10,6 +10,7 @@ from aiida_hpaint import __version__
 from aiida_hpaint.science.plausibility import find_contacts, find_too_close
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import has_relaxed_cells
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.writing.relaxed_cell import (
     find_fitting_operations,
     make_cell_symmetric,
@@ -42,7 +43,8 @@ def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch
     coords, cells = samples.frac_coords.copy(), samples.cells.copy()
     moves, relaxed = np.zeros(len(samples)), has_relaxed_cells(samples)
     for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
-        refined, moves[index] = _refined(samples[index], tolerance, relaxed)
+        has_own_cell = relaxed and HELD not in samples.metadata[index]
+        refined, moves[index] = _refined(samples[index], tolerance, has_own_cell)
         cells[index] = refined.cells[0]
         coords[samples.sites(index)] = refined.frac_coords
     record = {

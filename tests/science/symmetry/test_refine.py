@@ -9,6 +9,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.symmetry import refine_symmetry
 
 Read = Callable[[str], StructureBatch]
@@ -57,6 +58,25 @@ def test_only_ranked_samples_are_refined_and_the_tolerance_is_recorded(reference
     assert refined.history[-1]["stage"] == "refine_symmetry"
     assert refined.history[-1]["settings"] == {"tolerance": 0.1}
     assert refined.history[-1]["refined"] == 1
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_cells_of_hosts_that_are_held_stay_where_others_relaxed(is_held: bool) -> None:
+    cell = np.diag([4.0, 4.0, 4.03])
+    frac = np.array([[0.002, 0, 0], [0.5, 0.5, 0.5]])
+    metadata = {HELD: {"reasons": ["host atoms moved"], "energy": -1.0}} if is_held else {}
+    before = StructureBatch(
+        ("CsH",),
+        cell[None],
+        [2],
+        [55, 1],
+        frac,
+        [False, True],
+        {"rank": np.array([0])},
+        (metadata,),
+    ).with_history({"stage": "relax_all", "settings": {"cell": "free"}})
+    refined = refine_symmetry(before, 0.1)
+    assert np.array_equal(refined.cells[0], cell) == is_held
 
 
 def test_a_cell_that_is_not_cubic_stays_so() -> None:
