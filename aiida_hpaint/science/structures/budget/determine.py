@@ -181,11 +181,10 @@ def _make_budget(findings: Findings, missing: int, notes: list[str]) -> Hydrogen
     used = [each for each in (*findings.formulas, *findings.sites) if each.assumption]
     assumptions = [each.assumption for each in used] + placed + notes
     weak = [each for each in findings.sites if not each.is_certain]
-    found = float(missing + findings.listed)
-    why = {found: "only the number is certain"}
     misfit = f"it does not fit the number of missing {findings.symbol}"
     assumptions += [
-        f"{quote(each)}: not used, as {why.get(each.total, misfit)}"
+        f"{quote(each)}: not used, as "
+        + ("only its sum is certain" if each.total == missing + findings.listed else misfit)
         for each in weak
         if any(by_site.get(site) != n for site, n in each.by_site.items())
     ]

@@ -221,6 +221,14 @@ def test_attached_h_that_leaves_out_water_asks(tmp_path: Path) -> None:
         determine_budget(record)
 
 
+def test_attached_h_on_boron_that_fits_the_formula_is_not_said_to_misfit(tmp_path: Path) -> None:
+    items = {SUM: "B H6 Mg O2", UNITS: 1}
+    rows = ("Mg1 Mg 0 0 0 0", f"{OXYGEN} 1", "B1 B 0 0 0.5 4")
+    record = read_brucite(tmp_path, items, columns=["attached_hydrogens"], rows=rows)
+    assumptions = " ".join(determine_budget(record).assumptions)
+    assert "not used, as only its sum is certain" in assumptions
+
+
 def test_attached_h_is_all_where_bond_valences_differ_on_the_same_atoms(tmp_path: Path) -> None:
     rows = ("Mg1 Mg 0 0 0 0", "O1 O 0.333333 0.666667 0.07 1", "N1 N 0 0 0.5 4")
     record = read_brucite(tmp_path, {}, columns=["attached_hydrogens"], rows=rows)
