@@ -119,7 +119,10 @@ def judge_package(folders: Sequence[Path]) -> dict[str, float | int | str]:
     rows = [row for folder in folders for row in read_rows(folder) if row.evidence is not None]
     model = confidence.load_confidence_model()
     told = np.array([model.estimate(Evidence(**(row.evidence or {}))) for row in rows])
-    return describe(told, np.array([is_right(row) for row in rows], dtype=np.float64))
+    right = np.array([is_right(row) for row in rows], dtype=np.float64)
+    held = np.array([bool((row.evidence or {}).get("held")) for row in rows])
+    of_held = {"held": int(held.sum()), "held_right": int(right[held].sum())}
+    return {**describe(told, right), **of_held}
 
 
 def fit(features: Values, right: Values, penalty: float) -> Values:

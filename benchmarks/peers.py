@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from ase.spacegroup import crystal
+from brucite import make_brucite
 from sevenn.calculator import SevenNetCalculator
 
 from aiida_hpaint.science.relaxation import get_potential
@@ -124,13 +124,7 @@ class Forms:
 
 def displace(repeats: tuple[int, int, int], seed: int) -> Atoms:
     """Return a supercell of brucite whose H are displaced by 0.05 Å."""
-    atoms = crystal(
-        ["Mg", "O", "H"],
-        [(0, 0, 0), (1 / 3, 2 / 3, 0.2203), (1 / 3, 2 / 3, 0.4130)],
-        spacegroup=164,
-        cellpar=[3.15, 3.15, 4.77, 90, 90, 120],
-    )
-    result: Atoms = atoms * repeats
+    result = make_brucite(repeats)
     moves = np.random.default_rng(seed).normal(0.0, 0.05, (len(result), 3))
     result.positions += np.where((result.numbers == 1)[:, None], moves, 0.0)
     return result

@@ -15,8 +15,7 @@ import time
 
 import numpy as np
 import torch
-from ase import Atoms
-from ase.spacegroup import crystal
+from brucite import make_brucite
 
 from aiida_hpaint.science.diffusion import generate
 from aiida_hpaint.science.diffusion.networks import dense
@@ -61,18 +60,6 @@ def compare(size: int, inserted: int, samples: int) -> tuple[list[float], float]
     moves = found[1] - found[0]
     distances = np.linalg.norm((moves - np.round(moves)) @ hosts.cells[0], axis=1)
     return seconds, float(distances.max())
-
-
-def make_brucite(repeats: tuple[int, int, int]) -> Atoms:
-    """Return a supercell of brucite."""
-    atoms = crystal(
-        ["Mg", "O", "H"],
-        [(0, 0, 0), (1 / 3, 2 / 3, 0.2203), (1 / 3, 2 / 3, 0.4130)],
-        spacegroup=164,
-        cellpar=[3.15, 3.15, 4.77, 90, 90, 120],
-    )
-    result: Atoms = atoms * repeats
-    return result
 
 
 if __name__ == "__main__":

@@ -62,7 +62,9 @@ def hold_hosts(
         if not has_record[members].all():
             continue
         reasons = _find_reasons(samples, members, host, settings)
-        for row in np.flatnonzero(of_this & has_record & ~stopped).tolist() if reasons else ():
+        if not reasons:
+            continue
+        for row in np.flatnonzero(of_this & has_record & ~stopped).tolist():
             energy = float(samples.scalars["energy"][row])
             held = {"reasons": reasons, "energy": energy if np.isfinite(energy) else None}
             changed[row] = put_back(samples[row], host, held)

@@ -85,9 +85,10 @@ def put_back(one: StructureBatch, host: StructureBatch, held: Mapping[str, Any])
     coords[~one.inserted] = host.frac_coords[~host.inserted]
     coords[one.inserted] = record["frac_coords"]
     known = {name: [record[name]] for name in ("energy", "max_force", "status")}
-    # Energies of cells and of a second potential are none of this arrangement.
-    known |= {name: [np.nan] for name in ("max_stress",) if name in one.scalars}
-    known |= {"ranked_by": [record["potential"]]} if "ranked_by" in one.scalars else {}
+    if "max_stress" in one.scalars:
+        known["max_stress"] = [np.nan]
+    if "ranked_by" in one.scalars:  # a second potential has no energy in the fixed host
+        known["ranked_by"] = [record["potential"]]
     metadata = {**one.metadata[0], HELD: dict(held)}
     back = replace(one, frac_coords=coords, cells=host.cells, metadata=(metadata,))
     return back.with_scalars(**known)
