@@ -74,10 +74,39 @@ def _open_library(source: Path, is_right: Trial) -> ctypes.CDLL:
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise OSError("there is no C compiler (cc, gcc)")
-    path = find_cache_folder() / f"{source.stem}-{_identify(compiler, source)}.so"
-    if not path.is_file():
-        _compile(compiler, source, path, is_right)
+    folder, name = find_cache_folder(), f"{source.stem}-{_identify(compiler, source)}"
+    whole, damaged = _find_libraries(folder, name)
+    if damaged:
+        warnings.warn(
+            f"{damaged[0]} is damaged (its content is not the one its name tells): "
+            + (f"{whole[0].name} is used" if whole else "it is compiled again"),
+            HpaintWarning,
+            stacklevel=4,
+        )
+    path = whole[0] if whole else _compile(compiler, source, folder, name, is_right)
+    for one in damaged:
+        if one != path:
+            one.unlink(missing_ok=True)
     return ctypes.CDLL(str(path))
+
+
+def _find_libraries(folder: Path, name: str) -> tuple[list[Path], list[Path]]:
+    """Return the libraries that are what was compiled, and those that were damaged since.
+
+    Loading part of a library can end the process, so that each has the hash of its content in its
+    name.
+    """
+    whole: list[Path] = []
+    damaged: list[Path] = []
+    for path in sorted(folder.glob(f"{name}-*.so")):
+        with suppress(FileNotFoundError):  # another job removed it
+            is_whole = path.name == _name_library(name, path)
+            (whole if is_whole else damaged).append(path)
+    return whole, damaged
+
+
+def _name_library(name: str, made: Path) -> str:
+    return f"{name}-{hashlib.sha256(made.read_bytes()).hexdigest()[:16]}.so"
 
 
 def _identify(compiler: str, source: Path) -> str:
@@ -96,11 +125,11 @@ def _identify(compiler: str, source: Path) -> str:
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
-def _compile(compiler: str, source: Path, path: Path, is_right: Trial) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _compile(compiler: str, source: Path, folder: Path, name: str, is_right: Trial) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     # A network folder keeps files that are loaded, until the process ends.
-    with tempfile.TemporaryDirectory(dir=path.parent, ignore_cleanup_errors=True) as folder:
-        made = Path(folder) / path.name
+    with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as place:
+        made = Path(place) / f"{name}.so"
         command = [*compiler.split(), *_FLAGS, "-o", str(made), str(source), "-lm"]
         for flag in _THIS_PROCESSOR:
             ended = subprocess.run([*command, flag], capture_output=True, timeout=_SECONDS)
@@ -109,15 +138,21 @@ def _compile(compiler: str, source: Path, path: Path, is_right: Trial) -> None:
         if ended.returncode:
             lines = ended.stderr.decode(errors="replace").strip().splitlines()
             raise OSError(f"{compiler} ends with status {ended.returncode}: {''.join(lines[:1])}")
-        # Jobs that start together all compile it. The first one stays, as others may have it
-        # loaded, and what is replaced in a network folder is lost to the processes of other nodes.
-        if path.is_file():
-            return
         if not is_right(ctypes.CDLL(str(made))):
             raise OSError(f"{compiler} compiles the loops of {source.name} wrongly")
+        # Jobs that start together all compile it. The first one stays, as others may have it
+        # loaded, and what is replaced in a network folder is lost to the processes of other nodes.
+        whole, damaged = _find_libraries(folder, name)
+        if whole:
+            return whole[0]
+        path = folder / _name_library(name, made)
         try:
-            os.link(made, path)
+            if path in damaged:
+                made.replace(path)
+            else:
+                os.link(made, path)
         except FileExistsError:
             pass
         except OSError:  # a file system without links
             made.replace(path)
+        return path

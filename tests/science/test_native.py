@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,24 +88,65 @@ def test_a_compiler_may_know_the_other_name_of_its_processor(
 
 
 def test_a_library_that_another_job_made_meanwhile_stays(source: Path, cache: Path) -> None:
-    path = cache / "answers.so"
-    _compile("cc", source, path, is_right)
+    path = _compile("cc", source, cache, "answers", is_right)
     before = path.stat().st_ino
-    _compile("cc", source, path, is_right)
+    assert _compile("cc", source, cache, "answers", is_right) == path
     assert path.stat().st_ino == before
     assert list(cache.iterdir()) == [path]
 
 
 def test_a_library_that_another_job_made_during_the_trial_stays(source: Path, cache: Path) -> None:
-    path = cache / "answers.so"
+    other = b"made by another job"
+    path = cache / f"answers-{hashlib.sha256(other).hexdigest()[:16]}.so"
 
     def is_right_at_last(loops: ctypes.CDLL) -> bool:
-        path.write_text("made by another job")
+        path.write_bytes(other)
         return True
 
-    _compile("cc", source, path, is_right_at_last)
-    assert path.read_text() == "made by another job"
+    assert _compile("cc", source, cache, "answers", is_right_at_last) == path
+    assert path.read_bytes() == other
     assert list(cache.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("left", [0, 100, 9000, None])
+def test_a_damaged_library_is_compiled_again_once(
+    left: int | None, source: Path, cache: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    assert load(source) is not None
+    (path,) = cache.iterdir()
+    content = path.read_bytes()
+    cut = content[:-1] + b"!" if left is None else content[:left]
+    other = cache / path.name.replace(path.stem[-16:], 16 * "f")
+    for each in (path, other):
+        each.unlink(missing_ok=True)  # it is loaded
+        each.write_bytes(cut)
+    with pytest.warns(HpaintWarning, match=f"{path.name} is damaged .* compiled again"):
+        assert load(source) is not None
+    assert list(cache.iterdir()) == [path]
+    assert path.read_bytes() == content
+    recwarn.clear()
+    assert load(source) is not None
+    assert not recwarn
+
+
+def test_processes_that_find_a_damaged_library_all_get_a_whole_one(
+    source: Path, cache: Path
+) -> None:
+    assert load(source) is not None
+    (path,) = cache.iterdir()
+    path.unlink()
+    path.write_bytes(b"")
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from aiida_hpaint.science.native import load_library\n"
+        "loops = load_library(Path(sys.argv[1]), lambda loops: loops.answer() == 42, 'Late')\n"
+        "sys.exit(0 if loops and loops.answer() == 42 else 1)\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script, str(source)]
+    jobs = [subprocess.Popen(command) for _ in range(4)]
+    assert [job.wait() for job in jobs] == [0] * len(jobs)
+    assert list(cache.iterdir()) == [path]
+    assert path.stat().st_size > 0
 
 
 def test_file_systems_without_links_keep_libraries_too(
