@@ -38,7 +38,7 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
     The samples with the scalar `confidence` (0 to 1, NaN but for rank 0). The metadata of those
     of rank 0 have under `confidence` the `reasons`, and the `evidence` that these are based on.
     """
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     model = load_confidence_model()
     relaxes = has_relaxed_cells(samples)
     confidence = np.full(len(samples), np.nan)

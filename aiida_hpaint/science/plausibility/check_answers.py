@@ -62,7 +62,7 @@ def check_answers(
     atom other than H, without drift and strain, Å; NaN where nothing was checked). The metadata of
     those checked say under `checks` what `failed`, and what the `notices` are.
     """
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     passes = np.zeros(len(samples), dtype=np.bool_)
     displacements = np.full(len(samples), np.nan)
     metadata = list(samples.metadata)

@@ -46,7 +46,7 @@ def hold_hosts(
     -------
     The samples; the metadata of those that were put back say why (see `fixed_host.HELD`).
     """
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
     broken = np.isin(samples.scalars["status"], [status.value for status in _BROKEN])
     stopped = np.isin(samples.scalars["status"], [status.value for status in _STOPPED])

@@ -171,7 +171,7 @@ def group_rows_by_host(
     process
         The AiiDA process of all hosts, or that of each by its index.
     """
-    places = {} if hosts is None else {int(h): row for row, h in enumerate(hosts.host_indices)}
+    places = {} if hosts is None else hosts.find_host_rows()
     indices, ranks = samples.scalars["host"], samples.scalars["rank"]
     found = []
     for index in np.unique(indices).tolist():

@@ -118,6 +118,11 @@ class StructureBatch:
         """(S,) host of each structure: its scalar `host`, or its row where there is none."""
         return np.asarray(self.scalars.get("host", np.arange(len(self))), dtype=np.int64)
 
+    def find_host_rows(self) -> dict[int, int]:
+        """Return the first row of each host by its index, see `host_indices`."""
+        hosts, rows = np.unique(self.host_indices, return_index=True)
+        return dict(zip(hosts.tolist(), rows.tolist(), strict=True))
+
     def sites(self, index: int) -> slice:
         """Return the sites of structure `index`, as a slice into the arrays of sites."""
         index = range(len(self))[index]

@@ -90,7 +90,7 @@ def add_volume_changes(samples: StructureBatch, hosts: StructureBatch) -> Struct
     """
     if not has_relaxed_cells(samples):
         return samples
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     before = hosts.cells[[rows[host] for host in samples.host_indices.tolist()]]
     ratios = np.abs(np.linalg.det(samples.cells) / np.linalg.det(before))
     changes = np.where(samples.scalars["rank"] >= 0, 100 * (ratios - 1), np.nan)

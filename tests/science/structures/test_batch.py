@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,12 @@ def test_each_structure_has_the_rows_that_it_owns(batches: Batches, data: st.Dat
         assert np.array_equal(one.numbers, batch.numbers[rows])
         assert one.labels == (batch.labels[index],)
         assert one.metadata == (batch.metadata[index],)
+
+
+def test_hosts_are_found_by_their_index_or_row(samples: StructureBatch) -> None:
+    numbered = samples.with_scalars(host=np.array([7, 3, 7]))
+    assert numbered.find_host_rows() == {7: 0, 3: 1}
+    assert replace(samples, scalars={}).find_host_rows() == {0: 0, 1: 1, 2: 2}
 
 
 @given(data=st.data())

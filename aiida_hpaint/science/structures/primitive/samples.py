@@ -45,7 +45,7 @@ def expand_samples(samples: StructureBatch, hosts: StructureBatch) -> StructureB
     samples = number_searches(samples).with_scalars(**{CELL_REPEATS: repeats})
     if not any("cell" in about for about in searched):
         return samples
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     expanded = [
         _expand(sample, hosts[rows[int(sample.scalars["host"][0])]]) if "cell" in about else sample
         for sample, about in zip(samples, searched, strict=True)

@@ -31,7 +31,7 @@ def find_answer_groups(
     chosen : (S,) booleans
         Which samples are finished candidates.
     """
-    rows = {host: row for row, host in reversed(list(enumerate(hosts.host_indices.tolist())))}
+    rows = hosts.find_host_rows()
     groups = np.zeros(len(samples), dtype=np.int64)
     for index in np.flatnonzero(chosen & samples.placed).tolist():
         host = hosts[rows[int(samples.scalars["host"][index])]]
