@@ -14,6 +14,7 @@ from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.npz import load_npz
+from aiida_hpaint.science.structures.reading.pw_input import is_pw_input, read_pw_input
 from aiida_hpaint.science.structures.reading.text import check_is_file, read_source_text
 
 __all__ = ["iter_other_structures"]
@@ -22,7 +23,8 @@ __all__ = ["iter_other_structures"]
 def iter_other_structures(path: Path) -> Iterator[StructureBatch | HostError]:
     """Yield each structure of a file as a batch of one, or the error that it raised.
 
-    POSCAR and CONTCAR, extended XYZ (all frames), npz of `save_npz`, and what ASE reads.
+    POSCAR and CONTCAR, extended XYZ (all frames), npz of `save_npz`, inputs of Quantum ESPRESSO,
+    and what ASE reads.
 
     Raises
     ------
@@ -40,6 +42,10 @@ def iter_other_structures(path: Path) -> Iterator[StructureBatch | HostError]:
     elif name.endswith(".vesta"):
         reason = "files of VESTA are not read"
         raise make_host_error(path.name, reason, "Export it as CIF: File, Export Data")
+    elif name.endswith((".in", ".pwi", ".inp")) and is_pw_input(
+        (text := read_source_text(path)).text
+    ):
+        yield read_pw_input(path, text)
     else:
         yield from _read_with_ase(path)
 

@@ -1,0 +1,166 @@
+"""Structures of inputs of Quantum ESPRESSO (pw.x and cp.x), with all Bravais lattices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.conversion import from_ase
+from aiida_hpaint.science.structures.elements import get_atomic_number, is_element
+from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.file_limits import check_site_count
+from aiida_hpaint.science.structures.reading.text import SourceText
+from aiida_hpaint.science.types import FloatArray
+
+__all__ = ["is_pw_input", "read_pw_input"]
+
+_SYSTEM = re.compile(r"^[ \t]*&system\b(.*?)^[^\n]*?(?:(?<!\S)/|&end\b)[ \t]*$", re.I | re.M | re.S)
+_COMMENT = re.compile(r"![^\n]*|^[ \t]*#[^\n]*", re.M)
+_SETTING = re.compile(
+    r"\b(ibrav|nat|space_group|[abc]|cos(?:ab|ac|bc)|celldm\s*\(\s*\d\s*\))\s*=\s*([^\s,!/]+)",
+    re.IGNORECASE,
+)
+_CARD = re.compile(r"^[ \t]*(ATOMIC_POSITIONS|CELL_PARAMETERS|ATOMIC_SPECIES)\b(.*)$", re.I | re.M)
+_CP = re.compile(r"calculation\s*=\s*['\"](?:vc-)?cp", re.IGNORECASE)
+_SAME_MASS = 0.1
+"""How far the mass of a species may be from that of its element, as a share."""
+
+
+def is_pw_input(text: str) -> bool:
+    """Return whether a text is an input of pw.x or cp.x."""
+    cards = {match[1].upper() for match in _CARD.finditer(text)}
+    return (
+        "ATOMIC_POSITIONS" in cards and re.search(r"^\s*&system\b", text, re.I | re.M) is not None
+    )
+
+
+def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
+    """Read the structure of an input of pw.x or cp.x.
+
+    Raises
+    ------
+    HostError
+        If the input has no lattice, lists the atoms of an asymmetric unit only, or several images.
+    """
+    from ase import Atoms
+
+    label, text = path.stem, _COMMENT.sub("", source.text)
+    settings = _read_system(label, text)
+    cards = _read_cards(label, text)
+    if "space_group" in settings or "_sg" in cards["ATOMIC_POSITIONS"][0]:
+        reason = "it lists the atoms of an asymmetric unit (space_group)"
+        raise make_host_error(label, reason, "List all atoms, as the output of pw.x does")
+    unit, rows = cards["ATOMIC_POSITIONS"]
+    notes = list(source.notes)
+    if not unit:
+        unit = "bohr" if _CP.search(text) else "alat"
+        notes.append(f"ATOMIC_POSITIONS names no unit: {unit} was taken.")
+    count = round(float(settings.get("nat", len(rows))))
+    check_site_count(label, count)
+    if not 0 < count <= len(rows):
+        raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", "Complete it")
+    atoms = rows[:count]
+    masses = {row[0]: row[1] for row in cards.get("ATOMIC_SPECIES", ("", []))[1] if len(row) > 1}
+    symbols = [_find_element(label, row[0], masses.get(row[0], "")) for row in atoms]
+    cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, atoms)
+    frame = Atoms(symbols, positions=positions, cell=cell, pbc=True)
+    frame.info = {"label": label, "source": path.name, "source_hash": source.sha256}
+    frame.info |= {"notes": notes} if notes else {}
+    return from_ase([frame])
+
+
+def _read_system(label: str, text: str) -> dict[str, str]:
+    """Read the settings of &SYSTEM that are about the structure."""
+    match = _SYSTEM.search(text)
+    if match is None:
+        raise make_host_error(label, "its &SYSTEM does not end with /", "Complete it")
+    plain = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", match[0])
+    return {
+        re.sub(r"\s", "", name).lower(): re.sub("[dD]", "e", value)
+        for name, value in _SETTING.findall(plain)
+    }
+
+
+def _read_cards(label: str, text: str) -> dict[str, tuple[str, list[list[str]]]]:
+    """Read units and rows of the cards that are about the structure."""
+    found: dict[str, tuple[str, list[list[str]]]] = {}
+    for match in _CARD.finditer(text):
+        name = match[1].upper()
+        if name in found:
+            reason = f"it gives {name} twice, as the images of neb.x do"
+            raise make_host_error(label, reason, "Make a file of each image")
+        rows = []
+        for line in text[match.end() :].splitlines()[1:]:
+            words = line.split()
+            if words and re.match(r"[&/]|[A-Z]+_", words[0], re.IGNORECASE) and len(words) < 4:
+                break
+            if words:
+                rows.append(words)
+        found[name] = (match[2].strip(" \t{}()").lower(), rows)
+    return found
+
+
+def _find_element(label: str, name: str, mass: str) -> str:
+    """Return the element of a species such as Fe1, H_b or Ow, by its mass where that decides."""
+    from ase.data import atomic_masses
+
+    letters = (re.match("[A-Za-z]*", name) or [""])[0]
+    readings = [s for s in (letters[:2].capitalize(), letters[:1].upper()) if is_element(s)]
+    for symbol in readings:
+        given, expected = _to_number(mass) or 0.0, float(atomic_masses[get_atomic_number(symbol)])
+        if abs(given - expected) < _SAME_MASS * expected:
+            return symbol
+    if not readings:
+        reason = f"its species {name} is no element"
+        raise make_host_error(label, reason, "Begin its name with the symbol of its element")
+    return readings[0]
+
+
+def _convert(
+    label: str,
+    settings: Mapping[str, str],
+    vectors: tuple[str, list[list[str]]] | None,
+    unit: str,
+    atoms: Sequence[Sequence[str]],
+) -> tuple[FloatArray, FloatArray]:
+    """Return the cell and the positions (Å)."""
+    from qe_tools.parsers import PwInputFile
+
+    def write(row: Sequence[str]) -> str:
+        return " ".join(repr(_read_number(label, word)) for word in row)
+
+    # qe_tools is strict on how inputs are written, so that it gets a plain one.
+    lines = ["&SYSTEM"]
+    lines += [f"{name} = {write([value])}" for name, value in settings.items() if name != "ibrav"]
+    lines += [f"ibrav = {settings.get('ibrav', '0')}", "/", "K_POINTS gamma", "ATOMIC_SPECIES"]
+    lines += ["H 1.0 H.UPF", f"ATOMIC_POSITIONS {unit}"]
+    lines += [f"H {write(row[1:4])}" for row in atoms]
+    if vectors is not None:
+        lines += [f"CELL_PARAMETERS {vectors[0]}", *(write(row[:3]) for row in vectors[1][:3])]
+    try:
+        found = PwInputFile("\n".join(lines)).structure
+    except HostError:
+        raise
+    except Exception as error:  # anything, AssertionError included
+        reason = f"it cannot be read ({' '.join(str(error).split())[:160]})"
+        raise make_host_error(label, reason, "Check &SYSTEM and the cards") from error
+    return np.array(found["cell"]), np.array(found["positions"])
+
+
+def _read_number(label: str, word: str) -> float:
+    value = _to_number(word)
+    if value is None:
+        reason = f"{word!r} is no number"
+        raise make_host_error(label, reason, "Write decimal numbers, like 0.3333")
+    return value
+
+
+def _to_number(word: str) -> float | None:
+    try:
+        return float(re.sub("[dD]", "e", word))
+    except ValueError:
+        return None
