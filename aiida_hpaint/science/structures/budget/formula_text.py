@@ -93,7 +93,7 @@ def parse_formula(text: str) -> dict[str, float]:
     """
     counts = _count_all(text)
     counts.pop(_WATER, None)
-    return counts
+    return {element: count for element, count in counts.items() if count}
 
 
 def has_only_water(text: str) -> bool:

@@ -64,8 +64,14 @@ _READINGS: dict[str, tuple[tuple[re.Pattern[str], LabelReading], ...]] = {
 _MOST_COMBINATIONS = 4096
 
 
+_NUMBERED = re.compile(r"[A-Z][a-z]?0[0-9A-Z]{2}")
+"""O00H is number 17 of SHELXT, which counts with digits and letters."""
+
+
 def read_label(symbol: str, label: str) -> LabelReading | None:
     """Return what a label says about the H on a site of an element; None if nothing."""
+    if _NUMBERED.fullmatch(label):
+        return None
     return next(
         (reading for pattern, reading in _READINGS.get(symbol, ()) if pattern.match(label)), None
     )

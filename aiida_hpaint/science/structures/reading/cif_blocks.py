@@ -105,11 +105,14 @@ def _read_block(name: str, block: cif.Block) -> CifBlock:
             left_out.append(item)
         for tag, column in () if is_raw else columns:
             texts = [v if cif.is_null(v) else cif.as_string(v) for v in column]
-            if _normalise(tag) in values:
-                _check_repeated(name, block.name, tag, values[_normalise(tag)] == texts)
-                notes.append(f"{tag} is given twice: the first one was used.")
+            known = values.setdefault(_normalise(tag), texts)
+            if known is texts:
+                continue
+            if all(map(is_unknown, texts)):
+                notes.append(f"{tag} is given twice, and the second has no value: it was left out.")
             else:
-                values[_normalise(tag)] = texts
+                _check_repeated(name, block.name, tag, known == texts)
+                notes.append(f"{tag} is given twice: the first one was used.")
     for item in left_out:
         item.erase()
     return CifBlock(block.name.strip(), values, block.as_string(), tuple(notes))

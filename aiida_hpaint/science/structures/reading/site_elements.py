@@ -185,7 +185,7 @@ def choose_element(
     if fitting[0] == first and _is_clear(label, readings):
         return LabelElement(first, tuple(readings), True, charge)
     if formula and len(fitting) == 1:
-        return LabelElement(fitting[0], tuple(readings), False, charge)
+        return LabelElement(fitting[0], tuple(readings), fitting[0] == first, charge)
     # An element of the formula has to be somewhere: it is here if it can be nowhere else.
     stem = _find_stem(label)
     stems = {_find_stem(other): other for other in others}

@@ -61,6 +61,11 @@ def test_typeset_formulas_and_capitals_are_read(text: str, counts: dict[str, flo
     assert counts in [pytest.approx(one) for one in read_formula(text)]
 
 
+def test_elements_that_are_there_no_times_are_none() -> None:
+    """The dot of Na0.8CoO2 may also begin a part: `Na0 . 8CoO2`."""
+    assert read_formula("Na0.8CoO2") == [{"Na": 0.8, "Co": 1, "O": 2}, {"Co": 8, "O": 16}]
+
+
 def test_capitals_are_elements_or_several() -> None:
     assert read_formula("CU O") == [{"C": 1, "U": 1, "O": 1}, {"Cu": 1, "O": 1}]
 

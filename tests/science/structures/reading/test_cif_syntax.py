@@ -43,6 +43,7 @@ def test_values_of_cif_2(value: str, expected: str) -> None:
         ("data_x\n_a 1\ncomputing_b ?\n_b 2\n", "The stray word 'computing_b' in line 3"),
         ("-- by hand --\ndata_x\n_a 1\n_b 2\n", "Text before the first block was left out."),
         ("data_x\n_a 1\n_A 1\n_b 2\n", "_A is given twice: the first one was used."),
+        ("data_x\n_a 1\n_a ''\n_b 2\n", "_a is given twice, and the second has no value"),
     ],
 )
 def test_harmless_mistakes_are_noted(text: str, note: str) -> None:

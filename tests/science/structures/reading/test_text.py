@@ -37,6 +37,12 @@ def test_every_encoding_gives_the_text(tmp_path: Path, data: bytes, note: str, p
     assert len(found.notes) == bool(note)
 
 
+def test_zeros_at_the_end_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "x.res"
+    path.write_bytes(b"END\n\x1a\0\0\r\n")
+    assert read_source_text(path).text == "END\n"
+
+
 def test_signs_of_typesetting_are_read_and_said(tmp_path: Path) -> None:
     path = tmp_path / "x.cif"
     path.write_text("_a\u00a0\u22120.25\n_b '\u2212x,y'\n_c 'pages 10\u201312 \u2013 end'\n")
