@@ -10,7 +10,7 @@ from aiida_hpaint.science.structures.errors import make_host_error
 if TYPE_CHECKING:
     from gemmi import cif
 
-__all__ = ["convert_cif2", "parse_document"]
+__all__ = ["convert_cif2", "parse_document", "write_plain_names"]
 
 _MAX_REPAIRS = 20
 _CIF2 = re.compile(r"\s*#\\#CIF_2\.0")
@@ -107,3 +107,15 @@ def convert_cif2(text: str) -> str:
             continue
         parts.append(piece.replace("\n;", "\n ;") if depth else piece)
     return "".join(parts)
+
+
+def write_plain_names(text: str) -> str:
+    """Write `_` for dots in data names, such as `_cell.length_a`, unless that makes one twice."""
+    tokens = [(token.lastgroup, token[0]) for token in _TOKEN.finditer(text)]
+    names = {piece.lower() for kind, piece in tokens if kind == "word" and piece[0] == "_"}
+
+    def rename(piece: str) -> str:
+        plain = piece.replace(".", "_")
+        return piece if piece[0] != "_" or plain.lower() in names else plain
+
+    return "".join(rename(piece) if kind == "word" else piece for kind, piece in tokens)

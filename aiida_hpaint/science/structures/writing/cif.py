@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from aiida_hpaint.science.outputs import replace_text
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.reading.cif_syntax import write_plain_names
 from aiida_hpaint.science.structures.safe_text import make_safe_name
 from aiida_hpaint.science.structures.writing.atom_loop import edit_atom_loop
 from aiida_hpaint.science.structures.writing.cif_text import quote_text
@@ -96,7 +97,8 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
     record = crystal.source.record
     structure = crystal.structure
     if record is not None and record.format == "cif":
-        document = cif.read_string(record.text)
+        text = write_plain_names(record.text)
+        document = cif.read_string(text)
         block = document.sole_block()
         if crystal.has_relaxed_cell or not crystal.source.has_cell(crystal.host):
             edit_cell(block, structure)
@@ -106,6 +108,10 @@ def make_document(crystal: RestoredCrystal) -> cif.Document:
         block.set_pair("_chemical_name_common", quote_text(structure.labels[0]))
         edit_cell(block, structure)
     notes = list(crystal.notes)
+    if record is not None and record.format == "cif" and text != record.text:
+        notes.append(
+            "Data names with a dot are written as those of the core dictionary, with _ instead."
+        )
     if record is not None and record.format == "cif" and crystal.has_relaxed_cell:
         notes.append("Density and other values that follow from the cell are those of the source.")
     if record is not None and record.format == "shelx":

@@ -63,10 +63,7 @@ class LoopTable:
 
     def add_column(self, name: str, values: Sequence[str]) -> None:
         """Add a column, or replace its values."""
-        if name not in self.tags:
-            dotted = any("." in tag for tag in self.tags.values())
-            prefix = f"{self.prefix[:-1]}." if dotted else self.prefix
-            self.tags[name] = prefix + _SPELLING.get(name, name)
+        self.tags.setdefault(name, self.prefix + _SPELLING.get(name, name))
         self.columns[name] = list(values)
 
     def take(self, rows: Iterable[int]) -> None:

@@ -27,7 +27,7 @@ class Crystal(NamedTuple):
 def remove_hydrogen(text: str) -> str:
     """Return the only block of a CIF without the rows of H, as someone could have published it."""
     block = cif.read_string(text).sole_block()
-    for tag in ("_atom_site_label", "_atom_site_aniso_label"):
+    for tag in ("_atom_site_label", "_atom_site.label", "_atom_site_aniso_label"):
         item = block.find_loop_item(tag)
         if item is None:
             continue

@@ -78,6 +78,23 @@ def test_space_group_labels_and_metadata_are_those_of_the_source(crystal: Crysta
     assert len(set(labels)) == len(labels)
 
 
+def test_data_names_with_dots_are_written_as_all_programs_read_them(tmp_path: Path) -> None:
+    plain = (FILES / "Brucite_07912.cif").read_text("utf-8")
+    dotted = re.sub(r"(?m)^(_(?:atom_site|cell|space_group_symop))_", r"\1.", plain)
+    (tmp_path / "dotted.cif").write_text(dotted + "\n_note\n;\n_cell.length_a in a text\n;\n")
+    crystal = make_crystal(tmp_path / "dotted.cif", tmp_path)
+    text = write_cif(crystal.answer, tmp_path / "restored.cif", host=crystal.host)
+    assert "Data names with a dot" in text
+    assert "_cell.length_a in a text" in text
+    assert find_largest_distance(text, crystal.answer) < ROUNDED
+    for structure in (
+        ase.io.read(tmp_path / "restored.cif"),
+        read_hosts(tmp_path / "restored.cif"),
+    ):
+        assert sorted(structure.numbers) == [1, 1, 8, 8, 12]
+    assert Structure.from_file(tmp_path / "restored.cif").composition.formula == "Mg1 H2 O2"
+
+
 def test_inserted_sites_are_next_to_the_listed_site_that_carries_them(crystal: Crystal) -> None:
     block = cif.read_string(write_cif(crystal.answer, host=crystal.host)).sole_block()
     small = read_small(block.as_string())
