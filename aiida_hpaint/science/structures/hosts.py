@@ -162,7 +162,8 @@ def prepare_hosts(
         except HostError as error:
             return error
 
-    found = _find_hosts(sources, settings, missing)
+    asked = symbol if counts is None or {"H", *ISOTOPES} & set(counts) else next(iter(counts), "H")
+    found = _find_hosts(sources, settings, missing, asked)
     return _partition(_name([(fill(each), each.folder) for each in found]))
 
 
@@ -208,7 +209,10 @@ def _add_to_changed(
 
 
 def _find_hosts(
-    sources: Any, settings: HostSettings, missing: Collection[str] = ("H", *ISOTOPES)
+    sources: Any,
+    settings: HostSettings,
+    missing: Collection[str] = ("H", *ISOTOPES),
+    symbol: str = "H",
 ) -> Iterator[_Found]:
     for source in _listed(sources):
         folder = str(Path(source).parent) if isinstance(source, str | PathLike) else ""
@@ -216,9 +220,11 @@ def _find_hosts(
         try:
             with guard_reading(name):
                 if isinstance(source, Record):
-                    yield from _expand_records([source], settings, missing)
+                    yield from _expand_records([source], settings, missing, symbol)
                 elif isinstance(source, str | PathLike) and holds_records(source):
-                    yield from _expand_records(read_records(source), settings, missing, folder)
+                    yield from _expand_records(
+                        read_records(source), settings, missing, symbol, folder
+                    )
                 else:
                     for outcome in _read(source):
                         yield _Found(outcome, None, folder)
@@ -230,6 +236,7 @@ def _expand_records(
     records: Iterable[Record | HostError],
     settings: HostSettings,
     missing: Collection[str],
+    symbol: str,
     folder: str = "",
 ) -> Iterator[_Found]:
     for record in records:
@@ -238,7 +245,7 @@ def _expand_records(
             continue
         try:
             with guard_reading(record.label):
-                for ordered in order_record(record, settings.disorder):
+                for ordered in order_record(record, settings.disorder, symbol):
                     yield _Found(expand_record(ordered, missing), ordered, folder)
         except HostError as error:
             yield _Found(error, None, folder)

@@ -173,7 +173,7 @@ def inspect_record(
 ) -> Iterator[Inspection]:
     """Yield what each ordered structure of a record holds and lacks, as `inspect_file` does."""
     try:
-        ordered = order_record(record, settings.disorder)
+        ordered = order_record(record, settings.disorder, symbol)
     except HostError as error:
         yield replace(_describe_record(record), problems=error.problems)
         return

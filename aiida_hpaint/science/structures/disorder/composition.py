@@ -10,6 +10,7 @@ from aiida_hpaint.science.structures.budget.formula_text import parse_formula
 from aiida_hpaint.science.structures.budget.labels import read_label
 from aiida_hpaint.science.structures.disorder.exclusion import exclude
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
+from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.isotopes import choose_isotope
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
@@ -50,11 +51,11 @@ class Change:
     replaced: float
     hydrogen_before: float = 0.0
 
-    @property
-    def vanished(self) -> list[str]:
-        """Elements that were more than traces and are gone, without others in their place.
+    def find_vanished(self, symbol: str) -> list[str]:
+        """List the elements that were more than traces and are gone, without others in their place.
 
-        Hydrogen is one of them, whatever its amount.
+        Hydrogen is one of them, whatever its amount, and where it is to be inserted also with
+        others in the place of its parents: no OH is left to restore where F has replaced all of it.
         """
         total = sum(self.before.values())
         lost = total - sum(self.after.values())
@@ -63,8 +64,10 @@ class Change:
             for element, amount in self.before.items()
             if amount > _TRACE * total and not self.after.get(element) and lost > amount / 2
         ]
-        has_lost_hydrogen = self.hydrogen is not None and round(self.hydrogen) == 0
-        return gone + (["H"] if has_lost_hydrogen and round(self.hydrogen_before) else [])
+        is_dry = round(self.hydrogen_before) > 0 and self.hydrogen is not None
+        is_dry = is_dry and round(self.hydrogen or 0) == 0
+        matters = symbol in ("H", *ISOTOPES) or lost > self.hydrogen_before / 4
+        return gone + (["H"] if is_dry and matters else [])
 
     @property
     def is_none(self) -> bool:

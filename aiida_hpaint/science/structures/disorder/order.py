@@ -36,7 +36,7 @@ _MOST_REPLACED = 1 / 3
 """Part of the atoms that may change: beyond it an ordered structure is another compound."""
 
 
-def order_record(record: Record, policy: str) -> list[Record]:
+def order_record(record: Record, policy: str, symbol: str = "H") -> list[Record]:
     """Return ordered records, in which every site is occupied fully.
 
     A record without disorder comes back as it is, whatever the policy. What is chosen, left out
@@ -50,6 +50,9 @@ def order_record(record: Record, policy: str) -> list[Record]:
         `refuse`; `majority`: the main component of each site and disorder group, with as much
         symmetry as it can have; `ordered:N`: the N most plausible ordered arrangements in the
         cell, labelled `-1`, `-2`, ...
+    symbol : str
+        Element of the sites to insert: an ordered host that has lost its last OH to F is no host
+        for H, but one for Li.
 
     Raises
     ------
@@ -70,15 +73,17 @@ def order_record(record: Record, policy: str) -> list[Record]:
     images = Images.of(merged)
     fragments = FragmentImages.of(images)
     if policy == "majority":
-        return [_take_main_components(listed, images, fragments)]
+        return [_take_main_components(listed, images, fragments, symbol)]
     found = find_arrangements(images, fragments, int(policy.partition(":")[2]))
     return [
-        _take_arrangement(listed, images, fragments, each, policy, rank, len(found))
+        _take_arrangement(listed, images, fragments, each, policy, symbol, rank, len(found))
         for rank, each in enumerate(found, 1)
     ]
 
 
-def _take_main_components(listed: Images, images: Images, fragments: FragmentImages) -> Record:
+def _take_main_components(
+    listed: Images, images: Images, fragments: FragmentImages, symbol: str
+) -> Record:
     chosen, subgroup = choose_main_components(images, fragments)
     kept = {atom for image in chosen for atom in fragments.atoms[image]}
     kept |= {
@@ -89,7 +94,7 @@ def _take_main_components(listed: Images, images: Images, fragments: FragmentIma
     occupancies = {**dict.fromkeys(sorted(kept), 1.0), **keep_hydrogens(images, kept)}
     ordered, aside, dropped = order_hydrogens(relist(images, occupancies, subgroup))
     changes = [*describe_choice(images, fragments, chosen), *describe_hydrogen(aside, dropped)]
-    return _finish(listed, ordered, aside, changes, "majority")
+    return _finish(listed, ordered, aside, changes, "majority", symbol)
 
 
 def _take_arrangement(
@@ -98,6 +103,7 @@ def _take_arrangement(
     fragments: FragmentImages,
     arrangement: Arrangement,
     policy: str,
+    symbol: str,
     rank: int,
     count: int,
 ) -> Record:
@@ -107,16 +113,21 @@ def _take_arrangement(
     ordered = relist(images, dict.fromkeys(atoms.tolist(), 1.0), np.flatnonzero(kept))
     label = f"{ordered.label}-{rank}" if count > 1 else ordered.label
     changes = describe_arrangement(images, arrangement, rank, count)
-    return _finish(listed, replace(ordered, label=label), [], changes, policy)
+    return _finish(listed, replace(ordered, label=label), [], changes, policy, symbol)
 
 
 def _finish(
-    listed: Images, ordered: Record, aside: list[SetAside], changes: list[str], policy: str
+    listed: Images,
+    ordered: Record,
+    aside: list[SetAside],
+    changes: list[str],
+    policy: str,
+    symbol: str,
 ) -> Record:
     """Adapt the formula of an ordered record, check it, and add what was changed."""
     after = Images.of(ordered)
     change = compare(listed, after, sum(each.count for each in aside))
-    _check(after, change)
+    _check(after, change, symbol)
     if not change.is_none or (aside and "sum" not in ordered.formulas):
         ordered = replace_formula(ordered, change)
     changes = [*changes, *describe_contents(change)]
@@ -138,10 +149,10 @@ def _refuse(record: Record) -> list[HostProblem]:
     ]
 
 
-def _check(after: Images, change: Change) -> None:
-    label = after.record.label
-    if change.replaced > _MOST_REPLACED or change.vanished:
-        without = f", with no {' and '.join(change.vanished)} left" if change.vanished else ""
+def _check(after: Images, change: Change, symbol: str) -> None:
+    label, vanished = after.record.label, change.find_vanished(symbol)
+    if change.replaced > _MOST_REPLACED or vanished:
+        without = f", with no {' and '.join(vanished)} left" if vanished else ""
         reason = (
             f"ordering leaves out or replaces {100 * change.replaced:.0f} % of its atoms{without}: "
             "what is left is another compound"

@@ -352,6 +352,20 @@ def test_a_hydrate_that_loses_its_water_is_refused(make_record: MakeRecord) -> N
         order_record(record, "majority")
 
 
+def test_lost_hydroxyls_matter_where_hydrogen_is_restored(make_record: MakeRecord) -> None:
+    """F takes the place of a little OH: nothing is left to restore, but Li finds its host."""
+    rows = [
+        ("Mg1", "Mg", 0, 0, 0, 1),
+        ("F1", "F", 0.5, 0, 0.1, 0.6),
+        ("OH1", "O", 0.5, 0, 0.1, 0.4),
+    ]
+    record = make_record((4, 6, 20), PMMM, rows, formulas={"sum": "Mg F1.2 O0.8 H0.8"})
+    with pytest.raises(HostError, match="with no H left"):
+        order_record(record, "majority")
+    (found,) = order_record(record, "majority", "Li")
+    assert count(found) == {"Mg": 1, "F": 2}
+
+
 def test_ordered_cells_keep_the_composition(make_record: MakeRecord) -> None:
     rows = [
         ("Al1", "Al", 0, 0, 0, 0.5),
