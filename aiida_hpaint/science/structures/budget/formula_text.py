@@ -125,10 +125,10 @@ def _split(text: str) -> list[tuple[str, str]]:
             raise ValueError(f"the formula {text!r} cannot be read from {text[position:]!r} on")
         kind = str(match.lastgroup)
         if kind == "times":
-            # Between parts x stands for a dot, before one for a number that nobody knows, and
-            # behind the factor of one for nothing.
+            # Between parts x stands for a dot, before one and in 2-x for a number that nobody
+            # knows, and behind the factor of one for nothing.
             before = [kind for kind, _ in tokens[-2:]]
-            if not before or before[-1] in ("next", "open"):
+            if not before or before[-1] in ("next", "open") or text[position - 1] in "+-":
                 raise ValueError(f"the formula {text!r} does not say how many {match[0]} are")
             kind = "repeat" if before in (["number"], ["next", "number"]) else "next"
         if kind not in ("ignored", "charge", "repeat"):

@@ -48,6 +48,8 @@ def find_largest_subgroup(
         group = heapq.heappop(waiting)[1]
         largest = min(largest, group, key=_order)
         for generator in generators:
+            if generator <= group:
+                continue
             larger = _close(table, group | generator)
             if larger in tried:
                 continue
@@ -89,11 +91,11 @@ def _make_table(operations: SymmetryOperations) -> IntArray:
 
 
 def _close(table: IntArray, members: set[int] | frozenset[int]) -> frozenset[int]:
-    """Return the group that some operations generate."""
+    """Return the group that some operations, the identity among them, generate."""
     group = np.array(sorted(members))
     while True:
-        products = np.unique(table[np.ix_(group, group)])
-        merged = np.union1d(group, products)
-        if len(merged) == len(group):
+        is_member = np.zeros(len(table), dtype=bool)
+        is_member[table[np.ix_(group, group)]] = True  # with the identity, the group itself too
+        if is_member.sum() == len(group):
             return frozenset(group.tolist())
-        group = merged
+        group = np.flatnonzero(is_member)

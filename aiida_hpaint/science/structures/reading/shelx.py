@@ -99,7 +99,8 @@ def _read(label: str, name: str, source: SourceText) -> Record:
             reason = f"it cannot be read at {' '.join(words)[:60]!r}"
             raise make_host_error(label, reason, "Correct the file") from error
     if len(model.cell) != 6:
-        raise make_host_error(label, "it has no CELL with six lengths and angles", "Complete it")
+        reason = "it has no CELL with six lengths and angles, as files of SHELX have"
+        raise make_host_error(label, reason, "Complete it, or convert it to CIF")
     cell = make_cell(label, model.cell)
     symmetry = make_group(label, _list_operations(label, model), cell)
     notes = [*source.notes, *symmetry.notes]

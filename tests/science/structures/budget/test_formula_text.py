@@ -88,7 +88,9 @@ def test_formulas_that_have_h_in_water_only(text: str, expected: bool) -> None:
     assert has_only_water(text) == expected
 
 
-@pytest.mark.parametrize("text", ["C6 H6, x(H2 O)", "Al2O3.xH2O"])
+@pytest.mark.parametrize(
+    "text", ["C6 H6, x(H2 O)", "Al2O3.xH2O", "Ca3 Co2-xMnxO6", "Ca3 Co2 -x Mn x O6"]
+)
 def test_an_unknown_number_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="does not say how many x are"):
         read_formula(text)
