@@ -88,7 +88,7 @@ class LabelElement:
 
 
 def parse_type_symbol(text: str) -> list[TypeSymbol]:
-    """Read a type symbol such as `O2-`, `Ca+2`, `OH2` or `0.75Mg + 0.25Fe`.
+    """Read a type symbol such as `O2-`, `Ca+2`, `OH2`, `O2-(H2O)` or `0.75Mg + 0.25Fe`.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def parse_type_symbol(text: str) -> list[TypeSymbol]:
     """
     plain = text.strip()
     for end in ("$", r"\d+$", "[+-]$", r"\d*[+-]\d*$"):  # OH, OH1, NH4+ and OH1-
-        name = re.sub(end, "", plain.upper())
+        name = re.sub(end, "", re.sub(r"^[ON]\d?-\((.*)\)$", r"\1", plain.upper()))
         if name in _GROUPS:
             symbol, hydrogens = _GROUPS[name]
             return [TypeSymbol(symbol, hydrogens=hydrogens)]
