@@ -17,9 +17,11 @@ from aiida_hpaint.workflows.engine.upstream import (
     find_orphans,
     get_daemon_environment,
     get_installed_packages,
+    has_own_folder,
     is_daemon_alive,
     remove_broker_files,
     remove_stale_pid_file,
+    start_daemon,
 )
 
 DAEMON_TIMEOUT = 60
@@ -31,6 +33,8 @@ KILL_TIMEOUT = 5
 
 def ensure_daemon(requeue_stuck: bool = False) -> bool:
     """Make sure that a daemon runs the code of this environment; return whether it was started.
+
+    A daemon that was started in a folder with files is replaced; see `start_daemon`.
 
     Parameters
     ----------
@@ -51,7 +55,7 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     try:
         is_alive = is_daemon_alive(client)
         is_broken = is_alive and (not _answers(client) or has_deaf_workers(client))
-        is_fit = is_alive and not is_broken and is_current(client)
+        is_fit = is_alive and not is_broken and is_current(client) and has_own_folder(client)
         if is_fit and not (requeue_stuck and find_stuck_processes()):
             return False
         if is_broken:  # it would not stop in order
@@ -63,7 +67,7 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
         _remove_dead_broker()
         remove_stale_pid_file(client)
         _requeue_processes(client.profile.name)
-        client.start_daemon(timeout=DAEMON_TIMEOUT)
+        start_daemon(client, DAEMON_TIMEOUT)
     except DaemonException as error:
         raise click.ClickException(f"the AiiDA daemon does not start: {error}") from None
     return True
@@ -181,5 +185,5 @@ def _requeue_processes(profile: str) -> None:
             raise click.ClickException(
                 f"processes could not be put back into the queue: {done.stderr.strip()}"
                 f"\nTry again, or:\n  verdi -p {profile} daemon stop\n"
-                f"  verdi -p {profile} process repair\n  verdi -p {profile} daemon start"
+                f"  verdi -p {profile} process repair\n  aiida-hpaint -p {profile} setup"
             )

@@ -41,9 +41,6 @@ def test_a_daemon_that_is_being_stopped_may_take_longer_than_a_killed_process(
         def stop_daemon(self, **_: object) -> None:
             events.append("stop")
 
-        def start_daemon(self, **_: object) -> None:
-            events.append("start")
-
     def is_alive(_: object) -> bool:
         return next(looks, False)
 
@@ -54,6 +51,7 @@ def test_a_daemon_that_is_being_stopped_may_take_longer_than_a_killed_process(
     steps = ("stop_orphans", "_remove_dead_broker", "remove_stale_pid_file", "_requeue_processes")
     for name in steps:
         monkeypatch.setattr(daemon, name, lambda *_: None)
+    monkeypatch.setattr(daemon, "start_daemon", lambda *_: events.append("start"))
     assert daemon.ensure_daemon()
     assert events == ["start"]
     assert next(looks, None) is None

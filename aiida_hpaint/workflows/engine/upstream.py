@@ -30,9 +30,11 @@ __all__ = [
     "get_daemon_environment",
     "get_installed_packages",
     "get_queued_processes",
+    "has_own_folder",
     "is_daemon_alive",
     "remove_broker_files",
     "remove_stale_pid_file",
+    "start_daemon",
 ]
 
 _DAEMON_COMMANDS = ("start-circus", "worker", "broker")
@@ -87,6 +89,33 @@ def remove_stale_pid_file(client: DaemonClient) -> None:
     """
     if client.is_daemon_running and client._is_pid_file_stale:
         Path(client.circus_pid_file).unlink(missing_ok=True)
+
+
+def start_daemon(client: DaemonClient, timeout: float) -> None:
+    """Start the daemon in a folder of its own, which is empty.
+
+    A broker of ZeroMQ that finds an empty file with the path of its sockets, as a full disk leaves
+    it, deletes all that is in the folder in which the daemon was started.
+    """
+    folder, before = _find_daemon_folder(), os.getcwd()
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
+    try:
+        client.start_daemon(timeout=timeout)
+    finally:
+        os.chdir(before)
+
+
+def has_own_folder(client: DaemonClient) -> bool:
+    """Return whether the daemon was started in the folder of `start_daemon`."""
+    pid = client.get_daemon_pid()
+    with suppress(psutil.Error):
+        return pid is None or Path(psutil.Process(pid).cwd()).samefile(_find_daemon_folder())
+    return True
+
+
+def _find_daemon_folder() -> Path:
+    return Path(get_config().dirpath) / "daemon" / "empty"
 
 
 def get_daemon_environment(client: DaemonClient) -> dict[str, Any] | None:

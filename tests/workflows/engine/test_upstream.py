@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,6 +153,46 @@ def test_the_address_of_a_killed_broker_is_still_used(tmp_path: Path) -> None:
     assert ZeromqBroker._get_sockets_path(broker) == tmp_path
     remove_broker_files(broker)
     assert ZeromqBroker._get_sockets_path(broker) is None
+
+
+def test_a_broker_deletes_its_folder_where_the_path_of_its_sockets_is_empty(
+    tmp_path: Path,
+) -> None:
+    script = (
+        "import sys; from aiida.brokers.zeromq.service import ZeromqBrokerService\n"
+        "service = ZeromqBrokerService(sys.argv[1])\n"
+        "service.start()\n"
+        "service.stop()\n"
+    )
+    folder, service = tmp_path / "folder", tmp_path / "service"
+    folder.mkdir()
+    service.mkdir()
+    (folder / "thesis.tex").write_text("")
+    (service / "broker.sockets").write_text("")
+    subprocess.run([sys.executable, "-c", script, str(service)], cwd=folder, check=True)
+    assert not list(folder.iterdir())
+
+
+def test_the_daemon_starts_in_an_empty_folder(
+    profile: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiida_hpaint.workflows.engine.upstream import has_own_folder, start_daemon
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "thesis.tex").write_text("")
+
+    class Client:
+        def start_daemon(self, timeout: float) -> None:
+            assert not list(Path.cwd().iterdir())
+            assert has_own_folder(self)
+
+        def get_daemon_pid(self) -> int:
+            return os.getpid()
+
+    client: Any = Client()
+    start_daemon(client, 1)
+    assert Path.cwd() == tmp_path
+    assert not has_own_folder(client)
 
 
 def test_to_look_into_the_queue_takes_from_it(tmp_path: Path) -> None:
