@@ -92,8 +92,6 @@ def _replace_not_finite(value: Any) -> Any:
 def silence_warnings() -> None:
     """Hide warnings of other packages, and show those of aiida-hpaint as one line each."""
     warnings.simplefilter("ignore")
-    # spglib prints from C; aiida-hpaint tries several tolerances, some of which must fail.
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
     def show_note(message: Warning | str, *_: object) -> None:
         say(f"Note: {message}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.types import FloatArray, IntArray
+
+# spglib prints from C where it fails; several tolerances are tried, of which some must fail.
+os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 NEIGHBOURS: IntArray = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
 """(27, 3) lattice translations to a cell itself and to all cells that touch it."""
