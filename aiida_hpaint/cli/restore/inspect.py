@@ -108,7 +108,7 @@ def describe_outcome(inspection: Inspection) -> str:
         return format_count(number, f"{budget.symbol} is", f"{budget.symbol} are")
 
     if not budget.missing:
-        return f"nothing is missing: {say(budget.listed)} listed in the cell"
+        return f"nothing is missing: {say(budget.listed)} listed in the cell{budget.doubt}"
     where = ", ".join(f"{label} {n}" for label, n in budget.by_site.items()) or "nobody knows where"
     return (
         f"to be restored: {say(budget.missing)} missing in the cell, "

@@ -41,6 +41,17 @@ def test_the_tables_show_sites_evidence_and_outcome() -> None:
     assert max(map(len, result.output.splitlines())) <= 85
 
 
+def test_what_speaks_against_a_complete_list_is_said(tmp_path: Path) -> None:
+    """A program has written the formula of the listed sites: H is missing all the same."""
+    text = (FILES / "gypsum_half_H.cif").read_text(encoding="utf-8")
+    path = tmp_path / "half.cif"
+    path.write_text(text.replace("H4", "H2"), encoding="utf-8")
+    result = run(path)
+    assert "Nothing is missing: 8 H are listed in the cell; but bond valences: " in " ".join(
+        result.output.split()
+    )
+
+
 def test_problems_show_the_evidence_and_set_the_exit_status() -> None:
     result = run(FILES / "gypsum_amcsd_double.cif", BRUCITE)
     assert result.exit_code == 1

@@ -108,6 +108,4 @@ def _say_complete(budget: HydrogenBudget) -> str:
     says = "; ".join(f"{each.source}: {each.statement}" for each in said)
     if not says:
         return " ".join(budget.assumptions).rstrip(".")
-    doubts = [each for each in budget.evidence if each.source == "bond valences" and each.by_site]
-    doubt = "".join(f"; but {each.source}: {each.statement}" for each in doubts)
-    return f"{says}, and {budget.listed or 'none'} listed{doubt}"
+    return f"{says}, and {budget.listed or 'none'} listed{budget.doubt}"

@@ -72,6 +72,12 @@ class HydrogenBudget:
     evidence: tuple[Evidence, ...] = ()
     assumptions: tuple[str, ...] = ()
 
+    @property
+    def doubt(self) -> str:
+        """What bond valences say against a complete list, as the end of a sentence; or empty."""
+        doubts = [each for each in self.evidence if each.source == "bond valences" and each.by_site]
+        return "" if self.missing else "".join(f"; but {x.source}: {x.statement}" for x in doubts)
+
     def as_json(self) -> dict[str, Any]:
         """Return it as JSON, as the metadata of hosts keep it."""
         return {
