@@ -8,24 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiida_hpaint.science.structures.errors import HostError, RecordError, make_host_error
-from aiida_hpaint.science.structures.reading.cif_syntax import parse_document
+from aiida_hpaint.science.structures.reading.cif_syntax import CRYSTAL, parse_document
 from aiida_hpaint.science.structures.reading.numbers import is_unknown
 
 if TYPE_CHECKING:
     from gemmi import cif
 
 __all__ = ["CifBlock", "parse_cif_blocks"]
-
-_CRYSTAL = (
-    "_atom_site",
-    "_atom_type",
-    "_cell_",
-    "_chemical_formula",
-    "_exptl_crystal_density",
-    "_space_group",
-    "_symmetry",
-)
-"""Beginnings of the data names that matter here."""
 
 _RAW_DATA = re.compile(
     r"_(refln|diffrn_refln|diffrn_standard_refln|pd_meas|pd_proc|pd_calc|pd_peak)_"
@@ -120,7 +109,7 @@ def _read_block(name: str, block: cif.Block) -> CifBlock:
 
 def _check_repeated(name: str, block: str, tag: str, is_same: bool) -> None:
     """Raise HostError if a data name that matters is given twice with different values."""
-    if not is_same and _normalise(tag).startswith(_CRYSTAL):
+    if not is_same and _normalise(tag).startswith(CRYSTAL):
         reason = f"block {block} gives {tag} twice, with different values"
         raise make_host_error(name, reason, "Keep one of them, or make two blocks")
 

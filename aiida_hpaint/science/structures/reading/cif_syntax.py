@@ -10,7 +10,18 @@ from aiida_hpaint.science.structures.errors import make_host_error
 if TYPE_CHECKING:
     from gemmi import cif
 
-__all__ = ["convert_cif2", "parse_document", "write_plain_names"]
+__all__ = ["CRYSTAL", "convert_cif2", "parse_document", "write_plain_names"]
+
+CRYSTAL = (
+    "_atom_site",
+    "_atom_type",
+    "_cell_",
+    "_chemical_formula",
+    "_exptl_crystal_density",
+    "_space_group",
+    "_symmetry",
+)
+"""Beginnings of the data names that matter here."""
 
 _MAX_REPAIRS = 20
 _CIF2 = re.compile(r"\s*#\\#CIF_2\.0")
@@ -28,12 +39,19 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 
+_ITEM = re.compile(
+    r"^[ \t]*(?:loop_\s+(?P<loop>(?:_\S+\s+)+)|(?P<pair>_\S+))"
+    r"(?:(?!^[ \t]*(?:_|loop_|data_|save_)).)*",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+"""A pair or a loop, up to the next line that begins another."""
+
 
 def parse_document(name: str, text: str) -> tuple[cif.Document, list[str]]:
     """Parse a CIF, version 1 or 2.
 
-    Words that stand where a data name is due, such as a name without its underscore, and text
-    before the first block are left out.
+    Words that stand where a data name is due, such as a name without its underscore, text before
+    the first block, and broken items that say nothing of the crystal are left out.
 
     Returns
     -------
@@ -67,7 +85,10 @@ def parse_document(name: str, text: str) -> tuple[cif.Document, list[str]]:
 
 
 def _repair(text: str, message: str) -> tuple[str, str]:
-    """Blank out one stray word; return the text and a note, empty if that is not possible."""
+    """Blank out one mistake; return the text and a note, empty if that is not possible."""
+    broken = re.match(r"(\d+):\d+\(\d+\): (unterminated .*|Wrong number of values)", message)
+    if broken is not None:
+        return _leave_out(text, int(broken[1]), broken[2].lower())
     found = re.match(r"(\d+):\d+\((\d+)\): (parse error|expected block header)", message)
     if found is None:
         return text, ""
@@ -86,6 +107,22 @@ def _repair(text: str, message: str) -> tuple[str, str]:
         return text, ""
     head = re.sub(rb"[^\n]", b" ", data[: first.start()])
     return (head + data[first.start() :]).decode(), "Text before the first block was left out."
+
+
+def _leave_out(text: str, number: int, what: str) -> tuple[str, str]:
+    """Blank out the pair or loop at a line, unless it may matter here; return text and note."""
+    at = sum(len(line) + 1 for line in text.split("\n")[: number - 1])
+    for item in _ITEM.finditer(text):
+        if item.start() <= at < item.end():
+            break
+    else:
+        return text, ""
+    tags = (item["loop"] or item["pair"]).lower().replace(".", "_").split()
+    if "\n;" in item[0] or any(tag.startswith(CRYSTAL) for tag in tags):
+        return text, ""
+    blank = re.sub(r"[^\n]", " ", item[0])
+    note = f"{tags[0]} in line {number} cannot be read ({what}): it was left out."
+    return text[: item.start()] + blank + text[item.end() :], note
 
 
 def convert_cif2(text: str) -> str:

@@ -42,6 +42,11 @@ def test_values_of_cif_2(value: str, expected: str) -> None:
         ("data_x\n_a 'R 3' ccc\n_b 2\n", "The stray word 'ccc' in line 2 was left out."),
         ("data_x\n_a 1\ncomputing_b ?\n_b 2\n", "The stray word 'computing_b' in line 3"),
         ("-- by hand --\ndata_x\n_a 1\n_b 2\n", "Text before the first block was left out."),
+        ("data_x\n_a 1\n_title 'one',\n_b 2\n", "_title in line 3 cannot be read (unterminated"),
+        (
+            "data_x\n_a 1\nloop_\n_author.name\n_author.rank\n'Al' 1\n'Bo'\n_b 2\n",
+            "_author_name in line 3 cannot be read (wrong number of values): it was left out.",
+        ),
         ("data_x\n_a 1\n_A 1\n_b 2\n", "_A is given twice: the first one was used."),
         ("data_x\n_a 1\n_a ''\n_b 2\n", "_a is given twice, and the second has no value"),
     ],
@@ -56,9 +61,9 @@ def test_harmless_mistakes_are_noted(text: str, note: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "data_x\nloop_\n_a\n_b\n1 2 3\n",
+        "data_x\nloop_\n_atom_site_label\n_atom_site.fract_x\nA 2 B\n",
         "data_x\n_a\n;never ends\n",
-        "data_x\n_a 'never ends\n",
+        "data_x\n_cell_length_a 'never ends\n",
         "no CIF at all",
         "data_x\n" + "_a 1 " + "word " * 50,
     ],
