@@ -68,7 +68,8 @@ def _replace_formula(findings: Findings, formulas: list[Claim]) -> Claim | None:
         return None
     (valences,) = findings.valences
     counted = formulas[0].missing if formulas else None
-    about = "No formula fits the sites" if counted is None else quote(formulas[0].evidence)
+    about = "No formula fits the sites" if findings.formulas else "There is no formula"
+    about = about if counted is None else quote(formulas[0].evidence)
     is_estimate = counted is not None and findings.is_ordered and not _has_support(findings)
     if is_complete(findings) and (
         counted is None
