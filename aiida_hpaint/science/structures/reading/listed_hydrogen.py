@@ -11,6 +11,7 @@ import numpy as np
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number
 from aiida_hpaint.science.structures.records import ListedSite
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.types import FloatArray
 
 __all__ = ["check_listed_hydrogen"]
 
@@ -46,13 +47,14 @@ def check_listed_hydrogen(
     ]
     places = Counter(sites[i].position for i in listed if _is_full(sites[i]))
     placeholders, loose = list[int](), list[int]()
+    images, longest = _find_carriers(sites, operations)
     for index in listed:
         site = sites[index]
         position = np.array(site.position)
         several, is_origin = places[site.position] > 1, not position.any()
         if (several and is_origin) or (np.abs(position) > _FAR).all():
             placeholders.append(index)
-        elif not _is_carried(site, sites, operations):
+        elif not _is_carried(site, images, longest, operations.cell):
             (placeholders if several or is_origin else loose).append(index)
     if placeholders:
         names = ", ".join(sites[index].label for index in placeholders)
@@ -70,10 +72,13 @@ def _is_full(site: ListedSite) -> bool:
     return site.occupancy > 0.99 and not site.group
 
 
-def _is_carried(
-    site: ListedSite, sites: Sequence[ListedSite], operations: SymmetryOperations
-) -> bool:
-    """Return whether a listed atom is at the distance of one that carries an H."""
+def _find_carriers(
+    sites: Sequence[ListedSite], operations: SymmetryOperations
+) -> tuple[FloatArray, FloatArray]:
+    """Return the (G, n, 3) images of atoms other than H, and the (n,) longest distances of an H.
+
+    There are none where no O, N or C is listed, so that nothing can be said of H.
+    """
     from ase.data import covalent_radii
 
     others = [
@@ -82,11 +87,20 @@ def _is_carried(
         if one.position is not None and not one.is_dummy and one.symbol not in _HYDROGEN
     ]
     if not any(one.symbol in ("O", "N", "C") for one in others):
-        return True
+        return np.empty((len(operations), 0, 3)), np.empty(0)
     positions = np.array([one.position for one in others], dtype=np.float64)
     radii = covalent_radii[[get_atomic_number(one.symbol) for one in others]] + covalent_radii[1]
     longest = np.maximum([_LONGEST[one.symbol not in _CARRIERS] for one in others], _BOND * radii)
-    apart = operations.images(positions) - np.array(site.position)
+    return operations.images(positions), longest
+
+
+def _is_carried(
+    site: ListedSite, images: FloatArray, longest: FloatArray, cell: FloatArray
+) -> bool:
+    """Return whether a listed atom is at the distance of one that carries an H."""
+    if not len(longest):
+        return True
+    apart = images - np.array(site.position)
     apart -= np.round(apart)
-    distances = np.linalg.norm(apart @ operations.cell, axis=2).min(axis=0)
+    distances = np.linalg.norm(apart @ cell, axis=2).min(axis=0)
     return bool(((distances > _SHORTEST) & (distances <= longest)).any())
