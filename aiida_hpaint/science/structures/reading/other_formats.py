@@ -75,7 +75,8 @@ def _read_poscar(path: Path) -> StructureBatch:
             ).structure
     except Exception as error:  # the parser raises anything for damaged files
         remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
-        raise make_host_error(path.name, f"it is no readable POSCAR ({error})", remedy) from error
+        why = "it names no elements" if isinstance(error, BadPoscarWarning) else str(error)
+        raise make_host_error(path.name, f"it is no readable POSCAR ({why})", remedy) from error
     name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
     structure.properties = {"label": name, "source": path.name, "source_hash": hash_file(path)}
     return from_pymatgen([structure])
