@@ -19,6 +19,9 @@ from aiida_hpaint.science.structures.reading.text import check_is_file, read_sou
 
 __all__ = ["iter_other_structures"]
 
+_NO_ELEMENTS = "Elements in POSCAR cannot be determined"
+"""Beginning of a warning of pymatgen."""
+
 
 def iter_other_structures(path: Path) -> Iterator[StructureBatch | HostError]:
     """Yield each structure of a file as a batch of one, or the error that it raised.
@@ -68,14 +71,15 @@ def _read_poscar(path: Path) -> StructureBatch:
             check_site_count(path.name, sum(int(word[:10]) for word in words))
     try:
         with warnings.catch_warnings():
-            # Raised if the file names no elements; pymatgen would then invent some.
-            warnings.simplefilter("error", BadPoscarWarning)
+            # Selective dynamics are nothing of the host, but pymatgen would invent elements.
+            warnings.simplefilter("ignore", BadPoscarWarning)
+            warnings.filterwarnings("error", _NO_ELEMENTS, BadPoscarWarning)
             structure = Poscar.from_file(
                 path, check_for_potcar=False, read_velocities=False
             ).structure
     except Exception as error:  # the parser raises anything for damaged files
         remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
-        why = "it names no elements" if isinstance(error, BadPoscarWarning) else str(error)
+        why = "it names no elements" if re.match(_NO_ELEMENTS, str(error)) else error
         raise make_host_error(path.name, f"it is no readable POSCAR ({why})", remedy) from error
     name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
     structure.properties = {"label": name, "source": path.name, "source_hash": hash_file(path)}

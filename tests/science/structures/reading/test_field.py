@@ -159,6 +159,16 @@ def test_formats_of_programs_are_read(name: str) -> None:
     assert host.metadata[0]["source"] == name
 
 
+def test_selective_dynamics_of_any_kind_change_nothing(tmp_path: Path) -> None:
+    rows = (FILES / "POSCAR_sd").read_text("utf-8").split("\n")
+    at = next(index for index, row in enumerate(rows) if row.lower().startswith(("direct", "cart")))
+    listed = [f"{' '.join(row.split()[:3])} T T T" for row in rows[at + 1 : at + 4]]
+    (tmp_path / "POSCAR").write_text("\n".join([*rows[: at + 1], *listed]) + "\n", "utf-8")
+    (host,) = iter_hosts(tmp_path / "POSCAR")
+    assert isinstance(host, StructureBatch)
+    assert count(host) == BRUCITE
+
+
 def test_each_frame_is_a_host() -> None:
     assert len(list(iter_hosts(FILES / "traj.extxyz"))) == 3
 
