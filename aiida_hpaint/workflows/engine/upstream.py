@@ -91,7 +91,7 @@ def remove_stale_pid_file(client: DaemonClient) -> None:
         Path(client.circus_pid_file).unlink(missing_ok=True)
 
 
-def start_daemon(client: DaemonClient, timeout: float) -> None:
+def start_daemon(client: DaemonClient, timeout: int) -> None:
     """Start the daemon in a folder of its own, which is empty.
 
     A broker of ZeroMQ that finds an empty file with the path of its sockets, as a full disk leaves

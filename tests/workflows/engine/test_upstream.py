@@ -182,7 +182,7 @@ def test_the_daemon_starts_in_an_empty_folder(
     (tmp_path / "thesis.tex").write_text("")
 
     class Client:
-        def start_daemon(self, timeout: float) -> None:
+        def start_daemon(self, timeout: int) -> None:
             assert not list(Path.cwd().iterdir())
             assert has_own_folder(self)
 
