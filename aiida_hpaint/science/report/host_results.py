@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class HostResult:
     process: Process | None = None
     dft: Mapping[int, DftEnergy] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def best(self) -> StructureBatch | None:
         """The candidate of rank 0, a batch of one structure; None if there is none."""
         return self.ranked[0] if len(self.ranked) else None

@@ -27,6 +27,14 @@ def find_periodic_pairs(
         Indices of the points, and their distances in Å: one pair for each lattice translation. A
         point is no pair with itself, but it is with its own translations.
     """
+    first, second, _, distances = find_images(frac, cell, reach)
+    return first, second, distances
+
+
+def find_images(
+    frac: FloatArray, cell: FloatArray, reach: float
+) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Find the pairs of `find_periodic_pairs`, with lattice translations (p, 3) of the second."""
     from scipy.spatial import cKDTree
 
     base = np.mod(frac, 1.0)
@@ -39,5 +47,9 @@ def find_periodic_pairs(
         cKDTree(moved[near] @ cell), reach, output_type="ndarray"
     )
     first, copies = found["i"].astype(np.int64), near[found["j"]]
-    itself = copies - first == len(base) * (len(shifts) // 2)
-    return first[~itself], (copies % len(base))[~itself], found["v"][~itself]
+    other = copies - first != len(base) * (len(shifts) // 2)
+    first, copies, distances = first[other], copies[other], found["v"][other]
+    second = copies % len(base)
+    whole = np.rint(frac - base)
+    images = shifts[copies // len(base)] + whole[first] - whole[second]
+    return first, second, images.astype(np.int64), distances

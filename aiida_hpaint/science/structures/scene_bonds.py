@@ -16,6 +16,7 @@ from aiida_hpaint.science.structures.hydrogen_bonds import (
     LONGEST,
     SMALLEST_ANGLE,
 )
+from aiida_hpaint.science.structures.periodic_pairs import find_images
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 __all__ = ["Place", "SiteBond", "find_scene_bonds", "group_bonds"]
@@ -78,15 +79,16 @@ def find_scene_bonds(
     frac : (n, 3)
         Fractional coordinates that lattice translations of bonds refer to.
     """
-    from ase import Atoms
     from ase.data import covalent_radii
-    from ase.neighborlist import neighbor_list
 
-    numbers = structure.numbers
-    atoms = Atoms(numbers, scaled_positions=frac, cell=structure.cells[0], pbc=True)
-    reach = np.maximum(_MOLECULE * covalent_radii[numbers], LONGEST / 2)
-    first, second, image, vector, distance = neighbor_list("ijSDd", atoms, reach)
-    ratio = distance / (covalent_radii[numbers[first]] + covalent_radii[numbers[second]])
+    numbers, cell = structure.numbers, structure.cells[0]
+    radii = covalent_radii[numbers]
+    farthest = max(2 * _MOLECULE * float(radii.max()), LONGEST)
+    first, second, image, distance = find_images(frac, cell, farthest)
+    order = np.lexsort((*image.T[::-1], second, first))
+    first, second, image, distance = first[order], second[order], image[order], distance[order]
+    vector = (frac[second] + image - frac[first]) @ cell
+    ratio = distance / (radii[first] + radii[second])
     drawn = _choose_bonds(numbers, first, second, ratio)
     metal = ~np.isin(numbers, _NONMETALS) & (numbers != 1)
     kinds = np.select([metal[first], metal[second]], ["from metal", "to metal"], "covalent")

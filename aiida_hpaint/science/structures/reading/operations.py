@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,13 +29,22 @@ _TYPED = 4e-3
 _STEPS = 720
 """Translations are compared as multiples of 1/720."""
 
+_LONGEST = 1000
+"""Largest number of characters of an operation, which is remembered."""
+
 Operation = tuple[IntArray, FloatArray]
 """(3, 3) matrix and (3,) translation."""
 
 
 def parse_operation(text: str) -> Operation | None:
     """Read an operation such as `-x+y, 1/2+z, 0.25-x`; None if it is none."""
-    rows = re.sub(r"[\s'\"]", "", text.lower()).split(",")
+    cleaned = re.sub(r"[\s'\"]", "", text.lower())
+    return _parse(cleaned) if len(cleaned) <= _LONGEST else None
+
+
+@lru_cache(maxsize=1024)  # most crystals share them
+def _parse(text: str) -> Operation | None:
+    rows = text.split(",")
     if len(rows) != 3:
         return None
     matrix, shift = np.zeros((3, 3)), np.zeros(3)
@@ -55,6 +65,8 @@ def parse_operation(text: str) -> Operation | None:
     rounded = np.rint(matrix).astype(np.int64)
     if not np.allclose(matrix, rounded) or abs(abs(np.linalg.det(matrix)) - 1) > 1e-6:
         return None
+    rounded.setflags(write=False)
+    shift.setflags(write=False)
     return rounded, shift
 
 

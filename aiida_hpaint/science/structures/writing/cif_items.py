@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["LoopTable", "find_value", "has_value", "normalise_tag", "remove_items", "set_value"]
 
 
+@lru_cache(maxsize=1024)
 def normalise_tag(tag: str) -> str:
     """Return a data name in lower case and with `_` for the dot of CIF 2."""
     return tag.lower().replace(".", "_")

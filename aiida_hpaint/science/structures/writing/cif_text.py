@@ -44,7 +44,10 @@ def quote_text(value: Any) -> str:
     if isinstance(value, float):
         return format_number(value, 6)
     text = str(value).translate(_MARKUP).encode("ascii", "replace").decode()[:_LONGEST]
-    lines = ["".join(c if c.isprintable() else " " for c in line) for line in text.splitlines()]
+    lines = [
+        line if line.isprintable() else "".join(c if c.isprintable() else " " for c in line)
+        for line in text.splitlines()
+    ]
     words = " ".join(lines).split()
     if not words:
         return "'?'" if text else "?"

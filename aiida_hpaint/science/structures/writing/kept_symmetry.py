@@ -14,6 +14,9 @@ __all__ = ["KeptSymmetry", "find_kept_symmetry"]
 _SAME_TRANSLATION = 1e-3
 """Largest difference of fractional translations of one operation."""
 
+_MOST_PAIRS = 100_000
+"""Pairs of sites whose distances are computed at once."""
+
 _NONE = -1
 """Index of a product that is not among the operations."""
 
@@ -87,10 +90,7 @@ def find_kept_symmetry(
     allowed : (T,) booleans
         Operations that may be kept; None: all.
     """
-    found = [
-        _pair_sites(operations, index, kinds, frac, tolerance) for index in range(len(operations))
-    ]
-    deviations = np.array([deviation for deviation, _, _ in found])
+    deviations, partners, worst = _pair_sites(operations, kinds, frac, tolerance)
     if allowed is not None:
         deviations = np.where(allowed, deviations, np.inf)
     # Only operations within the tolerance can be members: of a supercell these are few of many.
@@ -103,9 +103,9 @@ def find_kept_symmetry(
         SymmetryOperations(
             operations.cell, operations.rotations[kept], operations.translations[kept]
         ),
-        np.array([found[index][1] for index in kept.tolist()], dtype=np.int64),
+        partners[kept],
         deviations,
-        np.array([site for _, _, site in found], dtype=np.int64),
+        worst,
         kept,
     )
 
@@ -127,28 +127,28 @@ def _find_largest_group(
 
 
 def _pair_sites(
-    operations: SymmetryOperations,
-    index: int,
-    kinds: IntArray,
-    frac: FloatArray,
-    tolerance: float,
-) -> tuple[float, IntArray, int]:
-    """Return the largest deviation (Å), the (n,) partners and the worst site of one operation."""
-    images = operations.images(frac, np.array([index]))[0]
-    partners = np.full(len(frac), -1, dtype=np.int64)
-    nearest = np.full(len(frac), np.inf)
-    for kind in np.unique(kinds):
-        alike = np.flatnonzero(kinds == kind)
-        shifts = images[alike, None] - frac[alike]
-        shifts -= np.rint(shifts)
-        squares = ((shifts @ operations.cell) ** 2).sum(-1)
-        chosen = squares.argmin(1)
-        partners[alike] = alike[chosen]
-        nearest[alike] = np.sqrt(squares[np.arange(len(alike)), chosen])
-    worst = int(nearest.argmax()) if len(frac) else 0
-    is_permutation = len(np.unique(partners)) == len(frac)
-    deviation = float(nearest.max(initial=0.0)) if is_permutation else np.inf
-    return deviation if deviation <= tolerance else np.inf, partners, worst
+    operations: SymmetryOperations, kinds: IntArray, frac: FloatArray, tolerance: float
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """Return (T,) largest deviations (Å), (T, n) partners and (T,) worst sites of operations."""
+    partners = np.full((len(operations), len(frac)), -1, dtype=np.int64)
+    nearest = np.full(partners.shape, np.inf)
+    groups = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    at_once = max(1, _MOST_PAIRS // max(1, len(frac)) ** 2)
+    for begin in range(0, len(operations), at_once):
+        chosen = np.arange(begin, min(begin + at_once, len(operations)))
+        images = operations.images(frac, chosen)
+        for alike in groups:
+            shifts = images[:, alike, None] - frac[alike]
+            shifts -= np.rint(shifts)
+            squares = ((shifts @ operations.cell) ** 2).sum(-1)
+            closest = squares.argmin(-1)
+            partners[np.ix_(chosen, alike)] = alike[closest]
+            shortest = np.take_along_axis(squares, closest[..., None], -1)[..., 0]
+            nearest[np.ix_(chosen, alike)] = np.sqrt(shortest)
+    worst = nearest.argmax(1) if len(frac) else np.zeros(len(operations), dtype=np.int64)
+    deviations = nearest.max(1, initial=0.0)
+    is_permutation = (np.sort(partners, 1) == np.arange(len(frac))).all(1)
+    return np.where(is_permutation & (deviations <= tolerance), deviations, np.inf), partners, worst
 
 
 def _multiply(operations: SymmetryOperations) -> IntArray:

@@ -49,10 +49,10 @@ def add_provenance(block: cif.Block, crystal: RestoredCrystal, notes: Sequence[s
         pairs[re.sub(r"[^A-Za-z0-9_]", "_", name)] = values[0].item()
     for name, value in pairs.items():
         if value is not None and value != "":
-            set_value(block, PREFIX + name, quote_text(value))
+            block.set_pair(PREFIX + name, quote_text(value))
     reasons = (metadata.get("confidence") or {}).get("reasons") or ()
     if reasons:
-        set_value(block, f"{PREFIX}confidence_reasons", quote_text("; ".join(reasons)))
+        block.set_pair(f"{PREFIX}confidence_reasons", quote_text("; ".join(reasons)))
     _add_budget(block, known.get("budget") or {})
     _add_checks(block, metadata.get("checks") or {})
     assumed = (known.get("budget") or {}).get("assumptions", ())
@@ -133,7 +133,7 @@ def _add_budget(block: cif.Block, budget: Mapping[str, Any]) -> None:
         return
     for name in ("symbol", "missing", "listed"):
         if budget.get(name) is not None:
-            set_value(block, f"{PREFIX}budget_{name}", quote_text(budget[name]))
+            block.set_pair(f"{PREFIX}budget_{name}", quote_text(budget[name]))
     carriers = [(quote_text(label), str(n)) for label, n in (budget.get("by_site") or {}).items()]
     _add_loop(block, ("budget_site_label", "budget_site_count"), carriers)
     evidence = [
@@ -161,9 +161,9 @@ def _add_displacements(block: cif.Block, crystal: RestoredCrystal) -> None:
     ]
     _add_loop(block, ("displacement_label", "displacement"), rows)
     if rows:
-        set_value(block, f"{PREFIX}displacement_max", format_number(max(moved.values()), 4))
+        block.set_pair(f"{PREFIX}displacement_max", format_number(max(moved.values()), 4))
         mean = float(np.mean(list(moved.values())))
-        set_value(block, f"{PREFIX}displacement_mean", format_number(mean, 4))
+        block.set_pair(f"{PREFIX}displacement_mean", format_number(mean, 4))
 
 
 def _note_isotopes(metadata: Mapping[str, Any]) -> list[str]:

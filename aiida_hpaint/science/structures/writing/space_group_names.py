@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
-from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from gemmi import GroupOps
@@ -18,6 +18,8 @@ __all__ = ["GRID", "NamedGroup", "format_operation", "name_group", "name_type", 
 
 GRID = 24
 """Translations of operations are multiples of 1/24, as all of the International Tables are."""
+
+_MOST_NAMED = 256
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,10 @@ class NamedGroup:
         return f"{self.hermann_mauguin or self.type_symbol} (No. {self.number})"
 
 
+_named: dict[tuple[bytes, bytes, bytes], NamedGroup] = {}
+"""Names by operations and cell: each answer is named several times."""
+
+
 def name_group(operations: SymmetryOperations) -> NamedGroup:
     """Name a group by its operations.
 
@@ -59,10 +65,19 @@ def name_group(operations: SymmetryOperations) -> NamedGroup:
     ValueError
         If the operations are no space group.
     """
+    rotations, translations = _round(operations)
+    key = rotations.tobytes(), translations.tobytes(), operations.cell.tobytes()
+    if key not in _named:
+        if len(_named) >= _MOST_NAMED:
+            _named.clear()
+        _named[key] = _name_group(operations)
+    return _named[key]
+
+
+def _name_group(operations: SymmetryOperations) -> NamedGroup:
     import gemmi
 
-    group = to_gemmi(operations)
-    listed: Any = gemmi.find_spacegroup_by_ops(group)
+    listed: Any = gemmi.find_spacegroup_by_ops(to_gemmi(operations))
     if listed is not None:
         return NamedGroup(
             listed.number, listed.xhm(), listed.hall, listed.hm, listed.crystal_system_str()
@@ -95,12 +110,26 @@ def _make_operation(rotation: Any, translation: FloatArray) -> Any:
     return operation
 
 
-def to_gemmi(operations: SymmetryOperations) -> GroupOps:
-    """Return operations as gemmi has them, translations as multiples of 1/24."""
+def _round(operations: SymmetryOperations) -> tuple[IntArray, IntArray]:
+    """Return (G, 3, 3) matrices and (G, 3) translations as multiples of 1/24."""
+    translations = np.mod(np.rint(operations.translations * GRID), GRID)
+    return np.rint(operations.rotations * GRID).astype(np.int64), translations.astype(np.int64)
+
+
+def _make_group(rotations: IntArray, translations: IntArray) -> GroupOps:
     import gemmi
 
-    pairs = zip(operations.rotations, operations.translations, strict=True)
-    return gemmi.GroupOps([_make_operation(*pair) for pair in pairs])
+    found = []
+    for rotation, translation in zip(rotations.tolist(), translations.tolist(), strict=True):
+        operation = gemmi.Op("x,y,z")
+        operation.rot, operation.tran = rotation, translation
+        found.append(operation)
+    return gemmi.GroupOps(found)
+
+
+def to_gemmi(operations: SymmetryOperations) -> GroupOps:
+    """Return operations as gemmi has them, translations as multiples of 1/24."""
+    return _make_group(*_round(operations))
 
 
 def _find_hall_symbol(operations: SymmetryOperations, found: Any) -> str | None:
