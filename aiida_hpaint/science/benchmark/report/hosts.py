@@ -84,11 +84,18 @@ def _describe(row: HostRow) -> list[str]:
     if lowest is None:
         return [*known, *[UNKNOWN] * 6]
     answer = row.answer
-    energies = (lowest.energy_difference, None if answer is None else answer.energy_difference)
+    energies = [
+        UNKNOWN
+        if one is None or one.energy_difference is None
+        else f"{1000 * one.energy_difference:.1f}"
+        for one in (lowest, answer)
+    ]
+    if row.is_held:
+        energies[1] += ", host held as measured in both"
     sure = UNKNOWN if answer is None or answer.confidence is None else answer.confidence
     return [
         *known,
-        *(UNKNOWN if above is None else f"{1000 * above:.1f}" for above in energies),
+        *energies,
         UNKNOWN if lowest.found is None else str(lowest.found),
         sure if isinstance(sure, str) else format_confidence(sure),
         UNKNOWN if lowest.worst_inserted is None else f"{lowest.worst_inserted:.2f}",

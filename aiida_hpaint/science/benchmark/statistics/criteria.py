@@ -71,6 +71,22 @@ ANSWER: dict[str, Callable[[HostRow, SampleRow], bool]] = {
 """Criteria of the answer, which passes the checks where any candidate does."""
 
 
+def compare_with_relaxed(row: HostRow) -> HostRow:
+    """Return a row whose energies are compared with the reference with all sites relaxed.
+
+    This differs where hosts were put back, see `SampleRow.energy_difference`.
+    """
+    samples = [
+        one
+        if one.energy_difference is None or one.energy is None or row.reference_energy is None
+        else one.model_copy(
+            update={"energy_difference": (one.energy - row.reference_energy) / row.sites}
+        )
+        for one in row.samples
+    ]
+    return row.model_copy(update={"samples": tuple(samples)})
+
+
 def is_right(row: HostRow) -> bool:
     """Return whether the answer of a host is right, which its confidence is about."""
     return row.answer is not None and is_strict_success(row, row.answer)

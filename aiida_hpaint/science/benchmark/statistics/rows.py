@@ -232,6 +232,11 @@ class HostRow(BaseModel):
         return min(ranked, key=lambda s: inf if s.energy is None else s.energy, default=None)
 
     @property
+    def is_held(self) -> bool:
+        """Whether the host of the answer is as measured: see `energy_difference` of samples."""
+        return bool((self.evidence or {}).get("held"))
+
+    @property
     def passes(self) -> bool:
         """Whether any ranked sample passes the checks."""
         return any(sample.passes for sample in self.samples)

@@ -14,7 +14,9 @@ from aiida_hpaint.science.benchmark.statistics.calibration import measure_calibr
 from aiida_hpaint.science.benchmark.statistics.criteria import (
     ANSWER,
     LOWEST,
+    compare_with_relaxed,
     is_correct,
+    is_strict_success,
     is_success,
 )
 from aiida_hpaint.science.benchmark.statistics.order_statistics import (
@@ -55,6 +57,10 @@ def summarise(
     over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV per atom,
     distances in Å, times in CPU seconds. `confidence`: see `measure_calibration`.
 
+    Where hosts of answers are held as measured (`held` of them), `les` and `les_strict` compare
+    them with the reference with its inserted sites alone relaxed; `les_all_relaxed` and
+    `les_strict_all_relaxed` with the reference with all sites relaxed.
+
     Symmetric proposals count in figures of the lowest and of any sample after relaxation, not in
     figures of single samples or of samples before relaxation. Where only the `candidates` of lowest
     score are relaxed, k counts candidates in the order of their scores; figures of single samples
@@ -83,6 +89,7 @@ def summarise(
         "candidates_per_host": _count_candidates(rows),
         "k": "candidates" if any(has_selection(row) for row in rows) else "samples",
         **measure_rates(rows),
+        **_measure_held(rows),
         **_by_k(rows),
         "splits": _splits(rows),
         "distances": _distances(rows),
@@ -129,6 +136,20 @@ def measure_rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
         "any_match": estimate_rate_as_json(anywhere),
         "host_match": estimate_rate_as_json(stayed),
         "passes": estimate_rate_as_json([row.passes for row in rows]),
+    }
+
+
+def _measure_held(rows: Sequence[HostRow]) -> dict[str, Any]:
+    """Return the number of held hosts, and LES beside references with all sites relaxed, if any."""
+    held = sum(row.is_held for row in rows)
+    if not held:
+        return {}
+    compared = [compare_with_relaxed(row) for row in rows]
+    lowest, answers = [row.lowest for row in compared], [row.answer for row in compared]
+    return {
+        "held": held,
+        "les_all_relaxed": _rate(lowest, compared, is_success),
+        "les_strict_all_relaxed": _rate(answers, compared, is_strict_success),
     }
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -165,6 +166,13 @@ def test_each_host_has_a_row_and_missed_ones_come_first(make_folder: MakeFolder)
     results = [row[3] for row in rows]
     assert results == sorted(results, key=[NOTHING, MISSED, LOWER, MATCHES].index)
     assert results.count(MATCHES) == len(run.rows) - len(find_failures(run))
+
+
+def test_rows_say_which_hosts_are_compared_as_measured(make_folder: MakeFolder) -> None:
+    run = read_runs({"a": make_folder("a", 1.0)})[0]
+    held = run.rows[0].model_copy(update={"evidence": {"held": True}})
+    rows = tabulate_hosts(replace(run, rows=(held, *run.rows[1:])))
+    assert [row[0] for row in rows if "host held as measured" in row[5]] == [held.label]
 
 
 def test_reference_and_answer_are_pictured(make_folder: MakeFolder, tmp_path: Path) -> None:

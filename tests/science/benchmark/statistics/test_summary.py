@@ -83,6 +83,18 @@ def test_rates(rows: list[HostRow]) -> None:
     assert summary["les"]["error"] == pytest.approx(0.25, abs=0.01)
 
 
+def test_held_hosts_are_beside_relaxed_references_too(rows: list[HostRow]) -> None:
+    assert "held" not in summarise(rows)
+    values_of_held = {"energy": -26.5, "energy_difference": -0.1, "passes": True}
+    lower = sample(0, 0, **{**WRONG, "host_match": True}, **values_of_held)
+    held = host(4, lower).model_copy(update={"evidence": {"held": True}})
+    summary = summarise([*rows, held])
+    assert summary["held"] == 1
+    found = values(summary)
+    assert (found["les"], found["les_all_relaxed"]) == (3 / 5, 2 / 5)
+    assert (found["les_strict"], found["les_strict_all_relaxed"]) == (2 / 5, 1 / 5)
+
+
 def test_rates_of_carriers_are_of_hosts_that_lack_hydrogen(rows: list[HostRow]) -> None:
     right = sample(0, 0, misplaced_unrelaxed=0, misplaced=0)
     wrong = sample(1, 1, misplaced_unrelaxed=2, misplaced=1)
