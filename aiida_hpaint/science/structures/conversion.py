@@ -183,7 +183,8 @@ def check_periodic(label: str, cell: FloatArray, periodic: Iterable[bool]) -> No
     flags = tuple(bool(flag) for flag in periodic)
     if not all(flags):
         remedy = "Set it periodic in all three directions, with vacuum in the cell where needed"
-        raise make_host_error(label, f"it is periodic in {flags} only", remedy)
+        reason = f"it is periodic in {sum(flags)} of three directions"
+        raise make_host_error(label, reason, remedy)
 
 
 def _all_placed(batch: StructureBatch) -> Iterator[StructureBatch]:

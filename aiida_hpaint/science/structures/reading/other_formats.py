@@ -40,7 +40,7 @@ def iter_other_structures(path: Path) -> Iterator[StructureBatch | HostError]:
         yield from iter_extxyz(path)
     elif name.endswith(".npz"):
         yield from _read_npz(path)
-    elif name.endswith((".vasp", ".poscar")) or name.startswith(("poscar", "contcar")):
+    elif name.endswith(".vasp") or re.search(r"(^|[._-])(poscar|contcar)", name):
         yield _read_poscar(path)
     elif name.endswith(".vesta"):
         reason = "files of VESTA are not read"
