@@ -10,6 +10,7 @@ from pathlib import Path
 from aiida_hpaint.science.files import hash_file
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.conversion import from_ase, from_pymatgen
+from aiida_hpaint.science.structures.elements import is_element
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.extxyz import iter_extxyz
 from aiida_hpaint.science.structures.file_limits import check_site_count
@@ -66,24 +67,35 @@ def _read_npz(path: Path) -> StructureBatch:
 def _read_poscar(path: Path) -> StructureBatch:
     from pymatgen.io.vasp.inputs import BadPoscarWarning, Poscar
 
-    for line in read_source_text(path).text.splitlines()[5:7]:
+    lines = read_source_text(path).text.splitlines()
+    for line in lines[5:7]:
         if (words := line.split()) and all(word.isascii() and word.isdecimal() for word in words):
             check_site_count(path.name, sum(int(word[:10]) for word in words))
+    notes = _take_elements_from_title(lines)
     try:
         with warnings.catch_warnings():
             # Selective dynamics are nothing of the host, but pymatgen would invent elements.
             warnings.simplefilter("ignore", BadPoscarWarning)
             warnings.filterwarnings("error", _NO_ELEMENTS, BadPoscarWarning)
-            structure = Poscar.from_file(
-                path, check_for_potcar=False, read_velocities=False
-            ).structure
+            structure = Poscar.from_str("\n".join(lines), read_velocities=False).structure
     except Exception as error:  # the parser raises anything for damaged files
         remedy = "Write it in the format of VASP 5, with the element symbols in line 6"
         why = "it names no elements" if re.match(_NO_ELEMENTS, str(error)) else error
         raise make_host_error(path.name, f"it is no readable POSCAR ({why})", remedy) from error
     name = re.sub(r"^(poscar|contcar)[._-]*", "", path.stem, flags=re.IGNORECASE)
     structure.properties = {"label": name, "source": path.name, "source_hash": hash_file(path)}
+    structure.properties |= {"notes": notes} if notes else {}
     return from_pymatgen([structure])
+
+
+def _take_elements_from_title(lines: list[str]) -> list[str]:
+    """Add the line of elements that VASP 4 lacks if the title is one; return the assumption."""
+    title, counts = (lines[at].split() if len(lines) > at else [] for at in (0, 5))
+    is_old = bool(counts) and all(word.isdecimal() for word in counts)
+    if not is_old or len(title) != len(counts) or not all(map(is_element, title)):
+        return []
+    lines.insert(5, lines[0])
+    return [f"The elements are those of the title, as in files of VASP 4: {' '.join(title)}."]
 
 
 def _read_with_ase(path: Path) -> Iterator[StructureBatch | HostError]:

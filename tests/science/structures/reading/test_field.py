@@ -159,11 +159,10 @@ def test_formats_of_programs_are_read(name: str) -> None:
     assert host.metadata[0]["source"] == name
 
 
-def test_the_title_of_a_poscar_is_no_list_of_elements(tmp_path: Path) -> None:
-    """ASE would take elements from it, whatever the name of the file."""
-    (tmp_path / "brucite_POSCAR").write_bytes((FILES / "POSCAR_v4").read_bytes())
-    (refused,) = iter_hosts(tmp_path / "brucite_POSCAR")
-    assert "it names no elements" in str(refused)
+def test_elements_in_the_title_of_a_poscar_are_taken_and_said() -> None:
+    host = read("brucite_POSCAR")
+    assert count(host) == BRUCITE
+    assert "those of the title, as in files of VASP 4: Mg O." in host.metadata[0]["notes"][0]
 
 
 def test_selective_dynamics_of_any_kind_change_nothing(tmp_path: Path) -> None:
