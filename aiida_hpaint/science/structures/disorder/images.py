@@ -9,7 +9,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.periodic_pairs import find_periodic_pairs
-from aiida_hpaint.science.structures.reading.expand import find_images
+from aiida_hpaint.science.structures.reading.expand import find_images, is_partial
 from aiida_hpaint.science.structures.records import ListedSite, Record
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import FloatArray, IntArray
@@ -61,7 +61,7 @@ class Images:
         for index, site in enumerate(record.sites):
             if not is_placed(site) or site.position is None:
                 continue
-            positions, permuted = _expand(site.position, record.operations)
+            positions, permuted = _expand(site.position, is_partial(site), record.operations)
             frac.append(positions)
             owners += [index] * len(positions)
             moved.append(permuted + count)
@@ -104,10 +104,10 @@ class Images:
 
 @lru_cache(maxsize=2048)  # a record is expanded several times while it is ordered
 def _expand(
-    position: tuple[float, float, float], operations: SymmetryOperations
+    position: tuple[float, float, float], are_strict: bool, operations: SymmetryOperations
 ) -> tuple[FloatArray, IntArray]:
     """Return the images of one position, and which image each operation takes each image to."""
-    found = find_images(np.array(position), operations)
+    found = find_images(np.array(position), operations, are_strict)
     apart = operations.images(found)[:, :, None] - found
     apart -= np.round(apart)
     permuted = np.linalg.norm(apart @ operations.cell, axis=3).argmin(axis=2)

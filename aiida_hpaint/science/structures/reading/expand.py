@@ -56,8 +56,7 @@ def expand_record(record: Record, missing: Collection[str] = ("H", *ISOTOPES)) -
     # Most images coincide only in special cells.
     check_site_count(record.label, len(kept) * len(record.operations.rotations) // 10)
     merged = [
-        _merge_images(np.array(site.position), record.operations, _choose_limits(site))
-        for site in kept
+        _merge_images(np.array(site.position), record.operations, is_partial(site)) for site in kept
     ]
     images = [found for found, _ in merged]
     typed = [site.label for site, (_, far) in zip(kept, merged, strict=True) if far > SAME_IMAGE]
@@ -87,28 +86,25 @@ def expand_record(record: Record, missing: Collection[str] = ("H", *ISOTOPES)) -
     )
 
 
-def find_images(position: FloatArray, operations: SymmetryOperations) -> FloatArray:
-    """Return all (m, 3) positions of one site (fractional), the given one first."""
-    return _merge_images(position, operations, (SAME_IMAGE,))[0]
+def find_images(
+    position: FloatArray, operations: SymmetryOperations, are_strict: bool = True
+) -> FloatArray:
+    """Return all (m, 3) positions of one site (fractional), the given one first.
+
+    Those of a fully occupied site may be typed to few digits: unless `are_strict`, images up to
+    0.2 Å apart are the same one.
+    """
+    return _merge_images(position, operations, are_strict)[0]
 
 
 def find_site_images(site: ListedSite, operations: SymmetryOperations) -> FloatArray:
-    """Return all (m, 3) positions of a listed site that has one (fractional), its own first.
-
-    Those of a fully occupied site may be typed to few digits: images up to 0.2 Å apart are the
-    same one.
-    """
+    """Return all (m, 3) positions of a listed site that has one (fractional), its own first."""
     position = np.array(site.position, dtype=np.float64)
-    return _merge_images(position, operations, _choose_limits(site))[0]
-
-
-def _choose_limits(site: ListedSite) -> tuple[float, ...]:
-    is_full = site.occupancy > 1 - FULL_OCCUPANCY
-    return (_TYPED_IMAGE, SAME_IMAGE) if is_full else (SAME_IMAGE,)
+    return find_images(position, operations, is_partial(site))
 
 
 def _merge_images(
-    position: FloatArray, operations: SymmetryOperations, limits: Sequence[float]
+    position: FloatArray, operations: SymmetryOperations, are_strict: bool
 ) -> tuple[FloatArray, float]:
     """Return the images of a site, and how far apart (Å) those were that are the same site."""
     moved = np.mod(operations.images(position[None])[:, 0], 1.0)
@@ -117,7 +113,7 @@ def _merge_images(
     apart = images[:, None] - images
     apart -= np.round(apart)
     distances = np.linalg.norm(apart @ operations.cell, axis=2)
-    for tolerance in limits:
+    for tolerance in (SAME_IMAGE,) if are_strict else (_TYPED_IMAGE, SAME_IMAGE):
         close = distances < tolerance
         # Each image has to merge with the same ones as its partners, and with as many as others.
         if (close[close.argmax(axis=1)] == close).all() and len(set(close[1:, 1:].sum(0))) == 1:

@@ -327,6 +327,17 @@ def test_hydrogen_split_without_occupancy_is_refused(make_record: MakeRecord) ->
             order_record(record, "majority")
 
 
+def test_a_full_site_beside_a_special_position_is_on_it(make_record: MakeRecord) -> None:
+    """Its images are 0.12 Å apart: one atom, typed to few digits. Half occupied, it is split."""
+    rows = [("Mg1", "Mg", 0, 0, 0, 1), ("O1", "O", 0.5, 0.5, 0.003, 1)]
+    (found,) = order_record(make_record((4, 4, 20), PMMM, rows), "majority")
+    assert count(found) == {"Mg": 1, "O": 1}
+    assert "Images closer than 0.2 Å" in expand_record(found).metadata[0]["notes"][-1]
+    half = make_record((4, 4, 20), PMMM, [rows[0], (*rows[1][:5], 0.5)])
+    (found,) = order_record(half, "majority")
+    assert "one of the images" in " ".join(found.notes)
+
+
 def test_another_compound_is_refused(make_record: MakeRecord) -> None:
     rows = [
         ("Mg1", "Mg", 0, 0, 0, 1),
