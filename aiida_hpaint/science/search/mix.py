@@ -10,11 +10,11 @@ from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY
 from aiida_hpaint.science.search.evidence import Evidence
 
 WEIGHTS: Mapping[str, float] = {
-    "generated": 3.0,
+    "generated": 2.0,
     "inpainted": 2.0,
-    "random": 1.0,
-    "turned": 1.0,
-    "swapped": 1.0,
+    "random": 0.5,
+    "turned": 2.0,
+    "swapped": 1.5,
 }
 """Weights of the moves before anything is known about a host."""
 

@@ -48,7 +48,7 @@ def test_rounds_add_arrangements_of_each_kind(searched: StructureBatch) -> None:
     rounds, origins = searched.scalars["round"], searched.scalars["origin"]
     assert [int((rounds == number).sum()) for number in range(3)] == [3, 4, 4]
     assert set(origins[rounds == 0]) == {"generated"}
-    assert set(origins[rounds > 0]) >= {"generated", "inpainted", "random"}
+    assert set(origins[rounds > 0]) >= {"generated", "inpainted", "turned"}
     assert len(set(searched.scalars["sample"].tolist())) == len(searched)
 
 
