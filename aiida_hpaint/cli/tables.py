@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from aiida_hpaint.science.confidence import SURE, describe_confidence
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
 from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.plausibility.check_answers import get_findings
+from aiida_hpaint.science.processes import map_in_processes
 from aiida_hpaint.science.report.host_results import HostResult
 from aiida_hpaint.science.structures import (
     StructureBatch,
@@ -57,12 +59,14 @@ def write_host_files(
     samples: StructureBatch,
     folder: Path,
     formats: Sequence[str] = ("cif",),
+    processes: int = 1,
 ) -> dict[int, Path]:
     """Write the best candidate of each host, all as extxyz, and all samples as CSV.
 
     The best candidate gets two files of each format: `NAME.cif` with the host as its source has it,
     and `NAME_relaxed.cif` with all sites relaxed. Files that an earlier run left for a host that
-    now has no candidate are removed, if it was this package that wrote them.
+    now has no candidate are removed, if it was this package that wrote them. Many hosts are shared
+    by some `processes`; see `map_in_processes`.
 
     Returns
     -------
@@ -71,22 +75,27 @@ def write_host_files(
     """
     ranked = np.flatnonzero(samples.scalars["rank"] >= 0)
     names = make_safe_names(result.label for result in results)
-    files = {}
     with open_staging(folder) as staging:
         (staging / TABLE_FILENAME).write_text(format_table(samples), encoding="utf-8")
         if len(ranked):
             write_extxyz(samples[ranked], staging / CANDIDATES_FILENAME)
-        for index, (name, result) in enumerate(zip(names, results, strict=True)):
-            if result.best is not None:
-                more: dict[str, Any] = {"host": result.host, "formats": formats}
-                written = write_restored(result.best, staging, name, **more)
-                files[index] = folder / written[0].name
+        items = list(zip(results, names, strict=True))
+        written = list(map_in_processes(partial(_write_best, staging, formats), items, processes))
     if not len(ranked):
         (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)
     for name, result in zip(names, results, strict=True):
         if result.best is None:
             remove_restored(folder, name)
-    return files
+    return {index: folder / name for index, name in enumerate(written) if name}
+
+
+def _write_best(folder: Path, formats: Sequence[str], item: tuple[HostResult, str]) -> str:
+    """Write the best candidate of a host; return the name of its first file, empty without one."""
+    result, name = item
+    if result.best is None:
+        return ""
+    more: dict[str, Any] = {"host": result.host, "formats": formats}
+    return write_restored(result.best, folder, name, **more)[0].name
 
 
 def describe_unrestored(results: list[HostResult]) -> list[str]:

@@ -106,6 +106,7 @@ def report_campaign(
     """
     from aiida_hpaint.campaigns.results import collect_campaign_samples
     from aiida_hpaint.campaigns.state import read_campaign_state
+    from aiida_hpaint.cli.chunking import count_cores
     from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.cli.restore.restoration_json import echo_restoration
     from aiida_hpaint.cli.tables import (
@@ -124,11 +125,13 @@ def report_campaign(
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
     results = group_rows_by_host(found.samples, found.hosts, found.processes)
-    write_host_files(results, found.samples, output, formats)
+    processes = count_cores()
+    write_host_files(results, found.samples, output, formats, processes)
     page = None
     if report != "none":
         title = f"Campaign {group.label}"
-        page = write_reports(results, output, title=title, alone=report == "alone")
+        alone = report == "alone"
+        page = write_reports(results, output, title=title, alone=alone, processes=processes)
     if as_json:
         echo_restoration(results, output, None, page)
         return

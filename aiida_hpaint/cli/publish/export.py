@@ -310,6 +310,7 @@ def _write_process(node: ProcessNode, kind: str, folder: Path) -> None:
 
 
 def _write_restoration(node: ProcessNode, folder: Path) -> None:
+    from aiida_hpaint.cli.chunking import count_cores
     from aiida_hpaint.cli.tables import write_host_files
     from aiida_hpaint.science.report import (
         add_validation,
@@ -323,10 +324,10 @@ def _write_restoration(node: ProcessNode, folder: Path) -> None:
     assert samples is not None
     process = describe_process(node, is_local=False)
     results = group_rows_by_host(samples, get_hosts(node), process)
-    write_host_files(results, samples, folder)
+    write_host_files(results, samples, folder, processes=count_cores())
     if (validation := _write_validation(node, folder)) is not None:
         results = add_validation(results, validation.rows)
-    write_reports(results, folder)
+    write_reports(results, folder, processes=count_cores())
 
 
 def _write_structure(node: ProcessNode, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.outputs import open_staging
+from aiida_hpaint.science.processes import map_in_processes
 from aiida_hpaint.science.report.content import collect_content, name_group
 from aiida_hpaint.science.report.host_results import HostResult
 from aiida_hpaint.science.report.verdict import judge_host
@@ -62,6 +63,7 @@ def write_reports(
     *,
     title: str = "",
     alone: bool = False,
+    processes: int = 1,
 ) -> Path:
     """Write the report of a restoration.
 
@@ -79,6 +81,8 @@ def write_reports(
         Title of the index, such as the name of a campaign.
     alone
         Give each page of many a copy of the viewer, so that it can be sent on its own.
+    processes
+        Largest number of processes that write pages of many; see `map_in_processes`.
 
     Returns
     -------
@@ -92,13 +96,12 @@ def write_reports(
             _write(staging / REPORT, render_host(content, folder))
         else:
             pages = staging / PAGES
-            for result, name in zip(results, names, strict=True):
-                content = collect_content(result, name)
-                library = None if alone else LIBRARY
-                _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
+            pages.mkdir()
+            write = partial(_write_page, pages, folder, None if alone else LIBRARY)
+            items = list(zip(results, names, strict=True))
+            rows = list(map_in_processes(write, items, processes))
             for asset in () if alone else (LIBRARY, LICENCE):
                 _write(pages / asset, read_asset(asset))
-            rows = [_make_row(result, name) for result, name in zip(results, names, strict=True)]
             index = {"title": title, "rows": rows, "files": _list_files(folder, "")}
             _write(staging / REPORT, _render("index.html", index))
         _remove_pages(folder / PAGES)
@@ -130,6 +133,16 @@ def render_host(
         "files": _list_files(folder, str(content["name"])),
     }
     return _render("host.html", {**content, **more})
+
+
+def _write_page(
+    pages: Path, folder: Path, library: str | None, item: tuple[HostResult, str]
+) -> _Row:
+    """Write the page of one of many hosts, and return its row of the index."""
+    result, name = item
+    content = collect_content(result, name)
+    _write(pages / f"{name}.html", render_host(content, folder, library, up="../"))
+    return _make_row(result, name)
 
 
 def _make_row(result: HostResult, name: str) -> _Row:

@@ -1,0 +1,57 @@
+"""One function for many items, in several processes where that pays."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import TypeVar
+
+__all__ = ["map_in_processes"]
+
+_LEAST = 500
+"""Items of a process that are worth the seconds of its start."""
+
+_AT_ONCE = 20
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+
+def map_in_processes(
+    function: Callable[[Item], Found], items: Sequence[Item], processes: int
+) -> Iterator[Found]:
+    """Yield what a function returns for each item, in their order.
+
+    Parameters
+    ----------
+    function
+        Function of a module, or a `functools.partial` of one.
+    processes
+        Largest number of processes; fewer are started for few items, and none for one.
+
+    Raises
+    ------
+    ChildProcessError
+        If a process was killed.
+    """
+    useful = min(processes, len(items) // _LEAST)
+    if useful < 2:
+        yield from map(function, items)
+        return
+    # A forked process would inherit the locks of threads, held or not.
+    try:
+        with ProcessPoolExecutor(useful, get_context("spawn"), _silence) as pool:
+            yield from pool.map(function, items, chunksize=_AT_ONCE)
+    except BrokenProcessPool:
+        raise ChildProcessError(
+            f"one of {useful} processes was killed, perhaps for lack of memory: "
+            "`taskset -c 0` before the command has one process do all"
+        ) from None
+
+
+def _silence() -> None:
+    """Hide warnings of other packages, as commands do."""
+    warnings.filterwarnings("ignore", module="(?!aiida_hpaint)")
