@@ -21,6 +21,7 @@ _WIDEST = 300
 
 _NAMES = {
     "_chemical_formula_sum": "formula",
+    "UNIT": "formula",
     "_chemical_formula_moiety": "moieties",
     "_chemical_formula_structural": "structural formula",
     "_chemical_formula_weight": "weight",

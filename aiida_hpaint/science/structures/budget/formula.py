@@ -50,7 +50,8 @@ def find_formula_evidence(record: Record, cell: CellContent, symbol: str) -> lis
     found = []
     for kind in FORMULAS:
         if record.formulas.get(kind):
-            source = ORDERED if _is_of_ordered_cell(record) else f"_chemical_formula_{kind}"
+            source = "UNIT" if record.format == "shelx" else f"_chemical_formula_{kind}"
+            source = ORDERED if _is_of_ordered_cell(record) else source
             try:
                 found.append(_read_formula(source, record.formulas[kind], record, cell, symbol))
             except ContradictionError as error:
