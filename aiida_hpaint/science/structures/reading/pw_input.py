@@ -65,9 +65,9 @@ def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
         raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", "Complete it")
     atoms = rows[:count]
     masses = {row[0]: row[1] for row in cards.get("ATOMIC_SPECIES", ("", []))[1] if len(row) > 1}
-    symbols = [_find_element(label, row[0], masses.get(row[0], "")) for row in atoms]
+    numbers = [_find_number(label, row[0], masses.get(row[0], "")) for row in atoms]
     cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, atoms)
-    frame = Atoms(symbols, positions=positions, cell=cell, pbc=True)
+    frame = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
     frame.info = {"label": label, "source": path.name, "source_hash": source.sha256}
     frame.info |= {"notes": notes} if notes else {}
     return from_ase([frame])
@@ -104,16 +104,17 @@ def _read_cards(label: str, text: str) -> dict[str, tuple[str, list[list[str]]]]
     return found
 
 
-def _find_element(label: str, name: str, mass: str) -> str:
-    """Return the element of a species such as Fe1, H_b or Ow, by its mass where that decides."""
+def _find_number(label: str, name: str, mass: str) -> int:
+    """Return the atomic number of a species such as Fe1, H_b or Ow, by its mass if that decides."""
     from ase.data import atomic_masses
 
     letters = (re.match("[A-Za-z]*", name) or [""])[0]
-    readings = [s for s in (letters[:2].capitalize(), letters[:1].upper()) if is_element(s)]
-    for symbol in readings:
-        given, expected = _to_number(mass) or 0.0, float(atomic_masses[get_atomic_number(symbol)])
+    symbols = (letters[:2].capitalize(), letters[:1].upper())
+    readings = [get_atomic_number(symbol) for symbol in symbols if is_element(symbol)]
+    for number in readings:
+        given, expected = _to_number(mass) or 0.0, float(atomic_masses[number])
         if abs(given - expected) < _SAME_MASS * expected:
-            return symbol
+            return number
     if not readings:
         reason = f"its species {name} is no element"
         raise make_host_error(label, reason, "Begin its name with the symbol of its element")

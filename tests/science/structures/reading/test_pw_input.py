@@ -93,6 +93,8 @@ def test_a_mass_decides_what_the_name_of_a_species_leaves_open(tmp_path: Path) -
     assert host.numbers.tolist() == [12, 8, 8]
     host = read(tmp_path, text.replace("Ow", "Os").replace("15.999", "1.0"))
     assert host.numbers.tolist() == [12, 76, 76]
+    host = read(tmp_path, text.replace("Ow", "D").replace("15.999", "2.014"))
+    assert host.numbers.tolist() == [12, 1, 1]
 
 
 def test_a_unit_that_is_not_given_is_said(tmp_path: Path) -> None:
