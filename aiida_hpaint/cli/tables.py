@@ -136,15 +136,20 @@ def describe_confidences(results: list[HostResult], with_sure: bool = True) -> l
     results
         Samples of each host.
     with_sure
-        Include answers whose confidence is at least `SURE`.
+        Include answers whose confidence is at least `SURE` because independent samples agree.
     """
     described = [
         (result.label, describe_confidence(result.best))
         for result in results
-        if result.best is not None
-        and (with_sure or not result.best.scalars.get("confidence", np.zeros(1))[0] >= SURE)
+        if result.best is not None and (with_sure or not _is_sure_by_agreement(result.best))
     ]
     return [f"{label}: {line}" for label, line in described if line]
+
+
+def _is_sure_by_agreement(answer: StructureBatch) -> bool:
+    evidence = answer.metadata[0].get("confidence", {}).get("evidence", {})
+    confidence = answer.scalars.get("confidence", np.zeros(1))[0]
+    return bool(confidence >= SURE and evidence.get("found", 0) > 1)
 
 
 def describe_cells(results: list[HostResult]) -> list[str]:

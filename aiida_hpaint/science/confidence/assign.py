@@ -100,9 +100,12 @@ def format_confidence(value: float) -> str:
 def _describe_agreement(evidence: Evidence) -> str:
     if evidence.found > 1:
         return f"{evidence.found} of {evidence.samples} samples agree"
+    how_many = "one" if evidence.found else "none"
+    if evidence.repeats > 1:
+        others = f"{evidence.repeats} other arrangements relaxed to it"
+        return f"{others}, {how_many} of {evidence.samples} independent samples"
     if evidence.states > 1 and evidence.single == evidence.states:
         return "nothing was found twice"
-    how_many = "one" if evidence.found else "none"
     return f"{how_many} of {evidence.samples} independent samples found it"
 
 

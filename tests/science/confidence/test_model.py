@@ -35,6 +35,7 @@ def evidence(draw: st.DrawFn) -> Evidence:
         is_hydride=draw(st.booleans()),
         passes=draw(st.booleans()),
         displacement=draw(st.none() | st.floats(0, 2)),
+        repeats=draw(st.integers(0, 60)),
     )
 
 
@@ -47,6 +48,7 @@ def test_more_evidence_never_lowers_the_confidence(
     assert 0 <= before <= 1
     agreeing = replace(one, found=min(one.found + more, one.samples))
     assert model.estimate(agreeing) >= before
+    assert model.estimate(replace(one, repeats=one.repeats + more)) >= before
     if one.gap is not None:
         assert model.estimate(replace(one, gap=one.gap + gap)) >= before
     assert model.estimate(replace(one, single=max(one.single - more, 0))) >= before
@@ -71,9 +73,11 @@ def test_features_are_finite_without_another_state() -> None:
     assert compute_features(replace(one, states=3, single=3))["unseen"] == 2 / 4
 
 
-@given(evidence=evidence(), found=st.integers(0, 1))
-def test_what_no_two_samples_found_is_never_sure(evidence: Evidence, found: int) -> None:
-    once = replace(evidence, found=found)
+@given(evidence=evidence(), found=st.integers(0, 1), repeats=st.integers(0, 1))
+def test_what_nothing_led_back_to_is_never_sure(
+    evidence: Evidence, found: int, repeats: int
+) -> None:
+    once = replace(evidence, found=found, repeats=repeats)
     assert all(model.estimate(once) <= FOUND_ONCE for model in MODELS)
 
 
