@@ -6,13 +6,15 @@ import pytest
 from matplotlib.figure import Figure
 from restorations import make_restoration
 
+from aiida_hpaint.science.confidence import format_confidence
+from aiida_hpaint.science.confidence.model import FOUND_ONCE
 from aiida_hpaint.science.structures.status import SampleStatus
 
 
 def test_a_restoration_is_a_table_of_its_hosts() -> None:
     text = make_restoration(("brucite", "portlandite"))._repr_html_()
     assert text.count("<tr>") == 3
-    assert "Moderate confidence: 72 %" in text
+    assert f"Moderate confidence: {format_confidence(FOUND_ONCE)}" in text
 
 
 def test_candidates_are_shown_in_3d_with_the_host_as_measured() -> None:

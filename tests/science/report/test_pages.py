@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from restorations import make_restoration
 
+from aiida_hpaint.science.confidence import format_confidence
+from aiida_hpaint.science.confidence.model import FOUND_ONCE
 from aiida_hpaint.science.report import (
     Process,
     add_validation,
@@ -64,7 +66,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_page_of_one_host_says_what_was_found(single: str) -> None:
     text = " ".join(Tags(single).text.split())
-    assert "Moderate confidence: 72 %" in text
+    assert f"Moderate confidence: {format_confidence(FOUND_ONCE)}" in text
     assert "Mg(HO)2, H2 inserted into the cell" in text
     assert "P -3 m 1 (No. 164), the restored structure P -3 m 1 (No. 164)" in text
     assert "all 12 symmetry operations of the host are kept" in text
