@@ -68,7 +68,7 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
         remove_stale_pid_file(client)
         _requeue_processes(client.profile.name)
         start_daemon(client, DAEMON_TIMEOUT)
-    except DaemonException as error:
+    except (DaemonException, OSError) as error:  # OSError: no folder can be made for it
         raise click.ClickException(f"the AiiDA daemon does not start: {error}") from None
     return True
 

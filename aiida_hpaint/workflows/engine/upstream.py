@@ -109,9 +109,12 @@ def start_daemon(client: DaemonClient, timeout: int) -> None:
 def has_own_folder(client: DaemonClient) -> bool:
     """Return whether the daemon was started in the folder of `start_daemon`."""
     pid = client.get_daemon_pid()
-    with suppress(psutil.Error):
+    try:
         return pid is None or Path(psutil.Process(pid).cwd()).samefile(_find_daemon_folder())
-    return True
+    except psutil.Error:
+        return True
+    except FileNotFoundError:  # not made yet, as by earlier versions, or deleted since
+        return False
 
 
 def _find_daemon_folder() -> Path:

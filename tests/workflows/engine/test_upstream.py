@@ -190,6 +190,7 @@ def test_the_daemon_starts_in_an_empty_folder(
             return os.getpid()
 
     client: Any = Client()
+    assert not has_own_folder(client)  # as if an older version had started it
     start_daemon(client, 1)
     assert Path.cwd() == tmp_path
     assert not has_own_folder(client)
