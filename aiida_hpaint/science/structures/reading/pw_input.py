@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,28 @@ import numpy as np
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.conversion import from_ase
 from aiida_hpaint.science.structures.elements import get_atomic_number, is_element
-from aiida_hpaint.science.structures.errors import HostError, make_host_error
+from aiida_hpaint.science.structures.errors import make_host_error
 from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.text import SourceText
 from aiida_hpaint.science.types import FloatArray
 
 __all__ = ["is_pw_input", "read_pw_input"]
 
-_SYSTEM = re.compile(r"^[ \t]*&system\b(.*?)^[^\n]*?(?:(?<!\S)/|&end\b)[ \t]*$", re.I | re.M | re.S)
+_SYSTEM = re.compile(r"^[ \t]*&system\b.*?(?:/|&end\b)[ \t]*$", re.I | re.M | re.S)
 _COMMENT = re.compile(r"![^\n]*|^[ \t]*#[^\n]*", re.M)
 _SETTING = re.compile(
     r"\b(ibrav|nat|space_group|[abc]|cos(?:ab|ac|bc)|celldm\s*\(\s*\d\s*\))\s*=\s*([^\s,!/]+)",
     re.IGNORECASE,
 )
-_CARD = re.compile(r"^[ \t]*(ATOMIC_POSITIONS|CELL_PARAMETERS|ATOMIC_SPECIES)\b(.*)$", re.I | re.M)
+_CARD = re.compile(
+    r"^[ \t]*(ATOMIC_POSITIONS|CELL_PARAMETERS|ATOMIC_SPECIES)\b[ \t{('\"]*(\w*)", re.I | re.M
+)
+_END = re.compile(
+    r"[&/]|(ATOMIC_\w{6,}|CELL_PARAMETERS|(ADDITIONAL_)?K_POINTS|CONSTRAINTS|OCCUPATIONS|SOLVENTS"
+    r"|HUBBARD)\b",
+    re.IGNORECASE,
+)
+"""Beginning of what follows a card."""
 _CP = re.compile(r"calculation\s*=\s*['\"](?:vc-)?cp", re.IGNORECASE)
 _SAME_MASS = 0.1
 """How far the mass of a species may be from that of its element, as a share."""
@@ -59,11 +68,7 @@ def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
     if not unit:
         unit = "bohr" if _CP.search(text) else "alat"
         notes.append(f"ATOMIC_POSITIONS names no unit: {unit} was taken.")
-    count = round(float(settings.get("nat", len(rows))))
-    check_site_count(label, count)
-    if not 0 < count <= len(rows):
-        raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", "Complete it")
-    atoms = rows[:count]
+    atoms = _take_atoms(label, rows, settings.get("nat", str(len(rows))))
     masses = {row[0]: row[1] for row in cards.get("ATOMIC_SPECIES", ("", []))[1] if len(row) > 1}
     numbers = [_find_number(label, row[0], masses.get(row[0], "")) for row in atoms]
     cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, atoms)
@@ -75,14 +80,10 @@ def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
 
 def _read_system(label: str, text: str) -> dict[str, str]:
     """Read the settings of &SYSTEM that are about the structure."""
-    match = _SYSTEM.search(text)
+    match = _SYSTEM.search(re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", text))
     if match is None:
         raise make_host_error(label, "its &SYSTEM does not end with /", "Complete it")
-    plain = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", match[0])
-    return {
-        re.sub(r"\s", "", name).lower(): re.sub("[dD]", "e", value)
-        for name, value in _SETTING.findall(plain)
-    }
+    return {re.sub(r"\s", "", name).lower(): value for name, value in _SETTING.findall(match[0])}
 
 
 def _read_cards(label: str, text: str) -> dict[str, tuple[str, list[list[str]]]]:
@@ -96,12 +97,25 @@ def _read_cards(label: str, text: str) -> dict[str, tuple[str, list[list[str]]]]
         rows = []
         for line in text[match.end() :].splitlines()[1:]:
             words = line.split()
-            if words and re.match(r"[&/]|[A-Z]+_", words[0], re.IGNORECASE) and len(words) < 4:
+            if words and _END.match(words[0]):
                 break
             if words:
                 rows.append(words)
-        found[name] = (match[2].strip(" \t{}()").lower(), rows)
+        found[name] = (match[2].lower(), rows)
     return found
+
+
+def _take_atoms(label: str, rows: list[list[str]], nat: str) -> list[list[str]]:
+    """Return the rows of atoms, each with three coordinates."""
+    count = round(_read_number(label, nat))
+    check_site_count(label, count)
+    if not 0 < count <= len(rows):
+        raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", "Complete it")
+    for row in rows[:count]:
+        if len(row) < 4:
+            reason = f"an atom has fewer than three coordinates: {' '.join(row)!r}"
+            raise make_host_error(label, reason, "Complete it")
+    return rows[:count]
 
 
 def _find_number(label: str, name: str, mass: str) -> int:
@@ -132,29 +146,33 @@ def _convert(
     from qe_tools.parsers import PwInputFile
 
     def write(row: Sequence[str]) -> str:
-        return " ".join(repr(_read_number(label, word)) for word in row)
+        return " ".join(f"{_read_number(label, word):.16f}" for word in row)
 
+    lattice = round(_read_number(label, settings.get("ibrav", "0")))
+    if not lattice and vectors is None:
+        raise make_host_error(label, "it has ibrav = 0 and no CELL_PARAMETERS", "Complete it")
+    # qe_tools has the first two vectors of this lattice in the other order than pw.x.
+    is_swapped = lattice == -9
+    order = (2, 1, 3) if is_swapped and unit == "crystal" else (1, 2, 3)
     # qe_tools is strict on how inputs are written, so that it gets a plain one.
-    lines = ["&SYSTEM"]
+    lines = ["&SYSTEM", f"ibrav = {lattice}"]
     lines += [f"{name} = {write([value])}" for name, value in settings.items() if name != "ibrav"]
-    lines += [f"ibrav = {settings.get('ibrav', '0')}", "/", "K_POINTS gamma", "ATOMIC_SPECIES"]
-    lines += ["H 1.0 H.UPF", f"ATOMIC_POSITIONS {unit}"]
-    lines += [f"H {write(row[1:4])}" for row in atoms]
+    lines += ["/", "K_POINTS gamma", "ATOMIC_SPECIES", "H 1.0 H.UPF", f"ATOMIC_POSITIONS {unit}"]
+    lines += [f"H {write([row[axis] for axis in order])}" for row in atoms]
     if vectors is not None:
         lines += [f"CELL_PARAMETERS {vectors[0]}", *(write(row[:3]) for row in vectors[1][:3])]
     try:
         found = PwInputFile("\n".join(lines)).structure
-    except HostError:
-        raise
     except Exception as error:  # anything, AssertionError included
         reason = f"it cannot be read ({' '.join(str(error).split())[:160]})"
         raise make_host_error(label, reason, "Check &SYSTEM and the cards") from error
-    return np.array(found["cell"]), np.array(found["positions"])
+    cell = np.array(found["cell"])
+    return cell[[1, 0, 2]] if is_swapped else cell, np.array(found["positions"])
 
 
 def _read_number(label: str, word: str) -> float:
     value = _to_number(word)
-    if value is None:
+    if value is None or not isfinite(value):
         reason = f"{word!r} is no number"
         raise make_host_error(label, reason, "Write decimal numbers, like 0.3333")
     return value

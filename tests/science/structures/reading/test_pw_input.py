@@ -87,6 +87,37 @@ def test_lattices_and_units_are_those_of_pw(
     assert host.metadata[0]["source"] == "brucite.in"
 
 
+def test_the_first_vectors_of_lattice_minus_9_are_in_the_order_of_pw(tmp_path: Path) -> None:
+    # latgen.f90 of Quantum ESPRESSO: a1 = (a/2, -b/2, 0), a2 = (a/2, b/2, 0).
+    cell = np.array([[3.0, -4.0, 0], [3.0, 4.0, 0], [0, 0, 5.0]])
+    for unit, rows in (("crystal", FRACTIONAL), ("angstrom", FRACTIONAL @ cell)):
+        host = read(tmp_path, write("ibrav=-9, A=6, B=8, C=5", unit, rows))
+        np.testing.assert_allclose(host.cells[0], cell, atol=1e-9)
+        np.testing.assert_allclose(host.cart_coords, FRACTIONAL @ cell, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("0.000000000000", "-1.2e-05"),
+        ("0.000000000000", "-0.0000120"),
+        ("crystal", "{crystal} # from a relaxation"),
+        ("crystal", "'crystal'"),
+        (" /\n &electrons\n /\n", " /\n"),
+        ("Ow", "Os_a"),
+        ("    ecutwfc = 3.d1  ! Ry\n /", "    ecutwfc = 3.d1 /"),
+    ],
+)
+def test_habits_of_files_are_no_faults(tmp_path: Path, old: str, new: str) -> None:
+    text = write(CELLDM, "crystal", FRACTIONAL)
+    assert old in text
+    host = read(tmp_path, text.replace(old, new))
+    assert host.numbers.tolist() == [12, 8, 8]
+    expected = np.array(FRACTIONAL)
+    expected[0] = -1.2e-05 if new.startswith("-") else 0
+    np.testing.assert_allclose(host.cart_coords, expected @ CELL, atol=1e-7)
+
+
 def test_a_mass_decides_what_the_name_of_a_species_leaves_open(tmp_path: Path) -> None:
     text = write(CELLDM, "crystal", FRACTIONAL)
     host = read(tmp_path, text.replace("Ow", "Os"))
@@ -111,6 +142,9 @@ def test_a_unit_that_is_not_given_is_said(tmp_path: Path) -> None:
         ("nat=3", "nat=3, space_group=164", "asymmetric unit"),
         ("ibrav=4", "ibrav=5", "celldm"),
         ("0.220300000000", "1/5", "'1/5' is no number"),
+        ("0.220300000000", "nan", "'nan' is no number"),
+        ("0.220300000000", "", "fewer than three coordinates: 'Ow"),
+        ("ibrav=4", "ibrav=0", "ibrav = 0 and no CELL_PARAMETERS"),
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
