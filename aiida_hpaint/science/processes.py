@@ -30,12 +30,13 @@ def map_in_processes(
     function
         Function of a module, or a `functools.partial` of one.
     processes
-        Largest number of processes; fewer are started for few items, and none for one.
+        Largest number of processes; fewer are started for few items, and none for one. A script
+        that asks for several needs `if __name__ == "__main__":`, since each of them imports it.
 
     Raises
     ------
     ChildProcessError
-        If a process was killed.
+        If a process ended early.
     """
     useful = min(processes, len(items) // _LEAST)
     if useful < 2:
@@ -48,7 +49,8 @@ def map_in_processes(
     except BrokenProcessPool:
         raise ChildProcessError(
             f"one of {useful} processes was killed, perhaps for lack of memory: "
-            "`taskset -c 0` before the command has one process do all"
+            "`taskset -c 0` before the command has one process do all. (In a script of your own, "
+            'what starts them belongs under `if __name__ == "__main__":`.)'
         ) from None
 
 
