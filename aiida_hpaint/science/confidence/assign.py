@@ -102,7 +102,7 @@ def _describe_agreement(evidence: Evidence) -> str:
         return f"{evidence.found} of {evidence.samples} samples agree"
     how_many = "one" if evidence.found else "none"
     if evidence.repeats > 1:
-        others = f"{evidence.repeats} other arrangements relaxed to it"
+        others = f"{evidence.repeats} other arrangements led to it"
         return f"{others}, {how_many} of {evidence.samples} independent samples"
     if evidence.states > 1 and evidence.single == evidence.states:
         return "nothing was found twice"

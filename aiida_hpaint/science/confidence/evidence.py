@@ -13,7 +13,7 @@ from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classif
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.fixed_host import HELD
-from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT, SYMMETRISED
+from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import IntArray
 
@@ -53,8 +53,9 @@ class Evidence:
     held
         Whether the host was put back, because the potential rebuilds it.
     repeats
-        How many other samples ended in the answer, wherever they came from: drawn, proposed on
-        Wyckoff positions, or made by the search. Symmetrised versions of samples say nothing new.
+        How many other samples ended in the answer, as the search counts them, wherever they came
+        from: drawn, proposed on Wyckoff positions, or made by the search. Symmetrised versions of
+        samples say nothing new, and without a search it is 0.
     """
 
     samples: int
@@ -104,7 +105,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         passes=bool(passes[answer]),
         displacement=float(moved[answer]) if np.isfinite(moved[answer]) else None,
         held=HELD in one.metadata[0],
-        repeats=_count_repeats(samples, answer),
+        repeats=int(one.scalars["repeats"][0]) if "repeats" in one.scalars else 0,
     )
 
 
@@ -128,22 +129,6 @@ def count_found(
         if min(rms) < AGREE:
             counts[int(np.argmin(rms))] += 1
     return counts
-
-
-def _count_repeats(samples: StructureBatch, answer: int) -> int:
-    """Count the samples that repeat the answer, also by way of others; see `Evidence.repeats`."""
-    if "same_as" not in samples.scalars:
-        return 0
-    numbers, same_as = samples.scalars["sample"], samples.scalars["same_as"]
-    repeating = numbers == numbers[answer]
-    while True:
-        more = repeating | np.isin(same_as, numbers[repeating])
-        if (more == repeating).all():
-            break
-        repeating = more
-    origins = samples.scalars.get("origin", np.full(len(samples), GENERATED))
-    repeating[answer] = False
-    return int(np.count_nonzero(repeating & (origins != SYMMETRISED)))
 
 
 def _get_inserted(samples: StructureBatch, index: int) -> NDArray[np.float64]:

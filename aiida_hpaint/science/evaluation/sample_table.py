@@ -36,6 +36,7 @@ _OPTIONAL_COLUMNS = (
     "parent",
     "round",
     "found",
+    "repeats",
     "space_group",
     "refined_by",
     "passes",

@@ -16,7 +16,7 @@ from aiida_hpaint.science.evaluation.duplicates import find_repeated
 from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import SearchSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
+from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT, SYMMETRISED
 from aiida_hpaint.science.structures.status import EVALUATED, RELAXED, SampleStatus
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
@@ -63,6 +63,14 @@ class Evidence:
         independent = np.isin(self.samples.scalars["origin"], INDEPENDENT) & (self.groups >= 0)
         counts = np.bincount(self.groups[independent], minlength=len(self.samples))
         return np.where(self.groups >= 0, counts[self.groups], 0).astype(np.int64)
+
+    @cached_property
+    def others(self) -> IntArray:
+        """(S,) number of other samples, symmetrised ones left out, that ended where each did."""
+        counts_itself = self.samples.scalars["origin"] != SYMMETRISED
+        counted = self.groups[counts_itself & (self.groups >= 0)]
+        counts = np.bincount(counted, minlength=len(self.samples))
+        return np.where(self.groups >= 0, counts[self.groups] - counts_itself, 0).astype(np.int64)
 
     @cached_property
     def lowest(self) -> IntArray:

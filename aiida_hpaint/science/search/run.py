@@ -38,6 +38,9 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 """Scalars that the search needs, and their values where earlier stages did not set them."""
 
+_COUNTS = ("found", "repeats")
+"""Scalars of what the search counts."""
+
 
 def run_search(
     name: str, samples: StructureBatch, inputs: SearchInputs, tools: StageTools
@@ -140,12 +143,12 @@ def _begin(name: str, samples: StructureBatch) -> StructureBatch:
     begun = begun.with_scalars(**lacking, status=statuses)
     origins = begun.scalars["origin"].astype(ORIGIN_DTYPE)
     # What an earlier part of the search counted is counted anew.
-    scalars = {key: values for key, values in begun.scalars.items() if key != "found"}
+    scalars = {key: values for key, values in begun.scalars.items() if key not in _COUNTS}
     return replace(begun, scalars=scalars).with_scalars(origin=origins)
 
 
 def _end(name: str, evidence: Evidence, is_unfinished: bool) -> StructureBatch:
-    samples = evidence.samples.with_scalars(found=evidence.found)
+    samples = evidence.samples.with_scalars(found=evidence.found, repeats=evidence.others)
     if not is_unfinished:
         return samples
     row = int(evidence.lowest[0]) if len(evidence.lowest) else 0

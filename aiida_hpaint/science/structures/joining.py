@@ -27,6 +27,7 @@ _FROM_OTHER_STAGES: Mapping[str, float | int | str] = {
     "same_as": -1,
     "round": 0,
     "found": 0,
+    "repeats": 0,
 }
 """Scalars that other stages add, and their values for samples of failed jobs."""
 
