@@ -86,7 +86,8 @@ def _open_library(source: Path, is_right: Trial) -> ctypes.CDLL:
     path = whole[0] if whole else _compile(compiler, source, folder, name, is_right)
     for one in damaged:
         if one != path:
-            one.unlink(missing_ok=True)
+            with suppress(OSError):  # removed by another job, or of another user
+                one.unlink()
     return ctypes.CDLL(str(path))
 
 
