@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -10,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.conversion import from_ase
-from aiida_hpaint.science.structures.elements import get_atomic_number, is_element
+from aiida_hpaint.science.structures.conversion import from_ase, note_isotopes
+from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
 from aiida_hpaint.science.structures.errors import make_host_error
 from aiida_hpaint.science.structures.file_limits import check_site_count
 from aiida_hpaint.science.structures.reading.text import SourceText
@@ -73,7 +74,9 @@ def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
     numbers = [_find_number(label, row[0], masses.get(row[0], "")) for row in atoms]
     cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, atoms)
     frame = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
-    frame.info = {"label": label, "source": path.name, "source_hash": source.sha256}
+    about = {"label": label, "source": path.name, "source_hash": source.sha256}
+    names = [row[0][0].upper() for row, number in zip(atoms, numbers, strict=True) if number == 1]
+    frame.info = note_isotopes(label, about, Counter(one for one in names if one in ISOTOPES))
     frame.info |= {"notes": notes} if notes else {}
     return from_ase([frame])
 

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from ase.units import Bohr
 
-from aiida_hpaint.science.structures import HostError, StructureBatch
+from aiida_hpaint.science.structures import HostError, IsotopeWarning, StructureBatch
 from aiida_hpaint.science.structures.hosts import iter_hosts
 
 A, C = 3.14979, 4.7702
@@ -124,8 +124,10 @@ def test_a_mass_decides_what_the_name_of_a_species_leaves_open(tmp_path: Path) -
     assert host.numbers.tolist() == [12, 8, 8]
     host = read(tmp_path, text.replace("Ow", "Os").replace("15.999", "1.0"))
     assert host.numbers.tolist() == [12, 76, 76]
-    host = read(tmp_path, text.replace("Ow", "D").replace("15.999", "2.014"))
+    with pytest.warns(IsotopeWarning, match="2 D are treated as H"):
+        host = read(tmp_path, text.replace("Ow", "D").replace("15.999", "2.014"))
     assert host.numbers.tolist() == [12, 1, 1]
+    assert host.metadata[0]["isotopes"] == {"D": 2}
 
 
 def test_a_unit_that_is_not_given_is_said(tmp_path: Path) -> None:
