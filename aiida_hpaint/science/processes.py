@@ -14,6 +14,9 @@ __all__ = ["map_in_processes"]
 _LEAST = 500
 """Items of a process that are worth the seconds of its start."""
 
+_MOST = 16
+"""Largest number of processes: each takes 120 MB, and login nodes have many cores."""
+
 _AT_ONCE = 20
 
 Item = TypeVar("Item")
@@ -38,7 +41,7 @@ def map_in_processes(
     ChildProcessError
         If a process ended early.
     """
-    useful = min(processes, len(items) // _LEAST)
+    useful = min(processes, _MOST, len(items) // _LEAST)
     if useful < 2:
         yield from map(function, items)
         return
