@@ -18,6 +18,7 @@ _MOST = 16
 """Largest number of processes: each takes 120 MB, and login nodes have many cores."""
 
 _AT_ONCE = 20
+"""Items that a process takes at a time."""
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")

@@ -32,7 +32,6 @@ H."""
 SIGNS = {
     "agreement": 1,
     "share": 1,
-    "repeats": 1,
     "unseen": -1,
     "gap": 1,
     "size": -1,
@@ -94,8 +93,7 @@ def compute_features(evidence: Evidence) -> dict[str, float]:
     """Return the features of `SIGNS`, each of the order of one.
 
     `agreement`: logarithm of how often the answer was found. `share`: the share of samples that
-    agree with it. `repeats`: logarithm of how many other samples of any origin ended in it.
-    `unseen`: the chance that one more sample ends in a state that none has found, by
+    agree with it. `unseen`: the chance that one more sample ends in a state that none has found, by
     the number of states that were found once (Good, Biometrika 40, 237 (1953)); the answer is left
     out of it. `gap`: distance of the next state, against
     the error of the potential. `size`: logarithm of the number of inserted sites. `moved`: the
@@ -107,7 +105,6 @@ def compute_features(evidence: Evidence) -> dict[str, float]:
     return {
         "agreement": log(1 + evidence.found),
         "share": evidence.found / samples,
-        "repeats": log(1 + evidence.repeats),
         "unseen": others / samples,
         "gap": 1.0 if gap == inf else gap / (gap + POTENTIAL_ERROR),
         "size": log(max(evidence.inserted, 1)),

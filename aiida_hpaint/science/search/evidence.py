@@ -65,7 +65,7 @@ class Evidence:
         return np.where(self.groups >= 0, counts[self.groups], 0).astype(np.int64)
 
     @cached_property
-    def others(self) -> IntArray:
+    def repeats(self) -> IntArray:
         """(S,) number of other samples, symmetrised ones left out, that ended where each did."""
         counts_itself = self.samples.scalars["origin"] != SYMMETRISED
         counted = self.groups[counts_itself & (self.groups >= 0)]
@@ -89,7 +89,7 @@ class Evidence:
         return bool(rounds[lowest] < self.round and again.any())
 
     @cached_property
-    def repeats(self) -> int:
+    def rediscoveries(self) -> int:
         """Number of samples, of whatever origin, that ended in the lowest arrangement."""
         return int((self.groups == self.lowest[0]).sum()) if len(self.lowest) else 0
 
@@ -135,7 +135,7 @@ class Evidence:
         return (
             (found >= settings.agreement and found > self.alone)
             or (found > 1 and self.unseen < settings.unseen)
-            or (self.is_saturated and self.repeats >= settings.rediscoveries)
+            or (self.is_saturated and self.rediscoveries >= settings.rediscoveries)
         )
 
     def asks_for_more(self, settings: SearchSettings) -> bool:

@@ -148,7 +148,7 @@ def _begin(name: str, samples: StructureBatch) -> StructureBatch:
 
 
 def _end(name: str, evidence: Evidence, is_unfinished: bool) -> StructureBatch:
-    samples = evidence.samples.with_scalars(found=evidence.found, repeats=evidence.others)
+    samples = evidence.samples.with_scalars(found=evidence.found, repeats=evidence.repeats)
     if not is_unfinished:
         return samples
     row = int(evidence.lowest[0]) if len(evidence.lowest) else 0

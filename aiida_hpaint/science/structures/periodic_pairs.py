@@ -27,11 +27,11 @@ def find_periodic_pairs(
         Indices of the points, and their distances in Å: one pair for each lattice translation. A
         point is no pair with itself, but it is with its own translations.
     """
-    first, second, _, distances = find_images(frac, cell, reach)
+    first, second, _, distances = find_translated_pairs(frac, cell, reach)
     return first, second, distances
 
 
-def find_images(
+def find_translated_pairs(
     frac: FloatArray, cell: FloatArray, reach: float
 ) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
     """Find the pairs of `find_periodic_pairs`, with lattice translations (p, 3) of the second."""

@@ -16,7 +16,7 @@ from aiida_hpaint.science.structures.hydrogen_bonds import (
     LONGEST,
     SMALLEST_ANGLE,
 )
-from aiida_hpaint.science.structures.periodic_pairs import find_images
+from aiida_hpaint.science.structures.periodic_pairs import find_translated_pairs
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 __all__ = ["Place", "SiteBond", "find_scene_bonds", "group_bonds"]
@@ -84,7 +84,7 @@ def find_scene_bonds(
     numbers, cell = structure.numbers, structure.cells[0]
     radii = covalent_radii[numbers]
     farthest = max(2 * _MOLECULE * float(radii.max()), LONGEST)
-    first, second, image, distance = find_images(frac, cell, farthest)
+    first, second, image, distance = find_translated_pairs(frac, cell, farthest)
     order = np.lexsort((*image.T[::-1], second, first))
     first, second, image, distance = first[order], second[order], image[order], distance[order]
     vector = (frac[second] + image - frac[first]) @ cell

@@ -56,7 +56,7 @@ def test_samples_count_for_the_arrangement_they_ended_in() -> None:
     assert evidence.lowest.tolist() == [0, 1]
     # What was made from the lowest arrangement is no independent evidence of it.
     assert evidence.found.tolist() == [3, 1, 3, 3, 0, 3]
-    assert evidence.others.tolist() == [3, 0, 3, 3, 0, 3]
+    assert evidence.repeats.tolist() == [3, 0, 3, 3, 0, 3]
     assert evidence.unseen == 1 / 4
     assert evidence.evaluations == 60
 
@@ -68,7 +68,7 @@ def test_symmetrised_versions_are_no_other_way_to_an_arrangement() -> None:
         sample(2, 0.0, -2.9, origin="wyckoff", status="higher in energy"),
     )
     assert evidence.groups.tolist() == [0, 0, 0]
-    assert evidence.others.tolist() == [1, 2, 1]
+    assert evidence.repeats.tolist() == [1, 2, 1]
 
 
 def test_what_was_held_back_is_in_no_relaxed_arrangement() -> None:

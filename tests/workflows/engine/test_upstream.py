@@ -158,6 +158,7 @@ def test_the_address_of_a_killed_broker_is_still_used(tmp_path: Path) -> None:
 def test_a_broker_deletes_its_folder_where_the_path_of_its_sockets_is_empty(
     tmp_path: Path,
 ) -> None:
+    """When this fails, aiida-core is mended, and the daemon may start anywhere again."""
     script = (
         "import sys; from aiida.brokers.zeromq.service import ZeromqBrokerService\n"
         "service = ZeromqBrokerService(sys.argv[1])\n"

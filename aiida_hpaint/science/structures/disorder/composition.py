@@ -64,8 +64,8 @@ class Change:
             for element, amount in self.before.items()
             if amount > _TRACE * total and not self.after.get(element) and lost > amount / 2
         ]
-        is_dry = round(self.hydrogen_before) > 0 and self.hydrogen is not None
-        is_dry = is_dry and round(self.hydrogen or 0) == 0
+        is_dry = self.hydrogen is not None and round(self.hydrogen) == 0
+        is_dry &= round(self.hydrogen_before) > 0
         matters = symbol in ("H", *ISOTOPES) or lost > self.hydrogen_before / 4
         return gone + (["H"] if is_dry and matters else [])
 

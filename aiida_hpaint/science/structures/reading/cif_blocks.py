@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiida_hpaint.science.structures.errors import HostError, RecordError, make_host_error
-from aiida_hpaint.science.structures.reading.cif_syntax import CRYSTAL, parse_document
+from aiida_hpaint.science.structures.reading.cif_syntax import (
+    CRYSTAL,
+    normalise_tag,
+    parse_document,
+)
 from aiida_hpaint.science.structures.reading.numbers import is_unknown
 
 if TYPE_CHECKING:
@@ -87,14 +91,14 @@ def _read_block(name: str, block: cif.Block) -> CifBlock:
     left_out, notes = [], []
     for item in block:
         columns = _list_columns(item)
-        repeated = [tag for tag, _ in columns if _normalise(tag) in values]
-        is_raw = any(_RAW_DATA.match(_normalise(tag)) for tag, _ in columns)
+        repeated = [tag for tag, _ in columns if normalise_tag(tag) in values]
+        is_raw = any(_RAW_DATA.match(normalise_tag(tag)) for tag, _ in columns)
         # What is given back has to be a CIF that other programs read.
         if is_raw or (columns and len(repeated) == len(columns)):
             left_out.append(item)
         for tag, column in () if is_raw else columns:
             texts = [v if cif.is_null(v) else cif.as_string(v) for v in column]
-            known = values.setdefault(_normalise(tag), texts)
+            known = values.setdefault(normalise_tag(tag), texts)
             if known is texts:
                 continue
             if all(map(is_unknown, texts)):
@@ -109,13 +113,9 @@ def _read_block(name: str, block: cif.Block) -> CifBlock:
 
 def _check_repeated(name: str, block: str, tag: str, is_same: bool) -> None:
     """Raise HostError if a data name that matters is given twice with different values."""
-    if not is_same and _normalise(tag).startswith(CRYSTAL):
+    if not is_same and normalise_tag(tag).startswith(CRYSTAL):
         reason = f"block {block} gives {tag} twice, with different values"
         raise make_host_error(name, reason, "Keep one of them, or make two blocks")
-
-
-def _normalise(tag: str) -> str:
-    return tag.lower().replace(".", "_")
 
 
 def _list_columns(item: Any) -> list[tuple[str, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from aiida_hpaint.science.structures.errors import make_host_error
@@ -10,7 +11,7 @@ from aiida_hpaint.science.structures.errors import make_host_error
 if TYPE_CHECKING:
     from gemmi import cif
 
-__all__ = ["CRYSTAL", "convert_cif2", "parse_document", "write_plain_names"]
+__all__ = ["CRYSTAL", "convert_cif2", "normalise_tag", "parse_document", "write_plain_names"]
 
 CRYSTAL = (
     "_atom_site",
@@ -117,12 +118,18 @@ def _leave_out(text: str, number: int, what: str) -> tuple[str, str]:
             break
     else:
         return text, ""
-    tags = (item["loop"] or item["pair"]).lower().replace(".", "_").split()
+    tags = normalise_tag(item["loop"] or item["pair"]).split()
     if "\n;" in item[0] or any(tag.startswith(CRYSTAL) for tag in tags):
         return text, ""
     blank = re.sub(r"[^\n]", " ", item[0])
     note = f"{tags[0]} in line {number} cannot be read ({what}): it was left out."
     return text[: item.start()] + blank + text[item.end() :], note
+
+
+@lru_cache(maxsize=1024)
+def normalise_tag(tag: str) -> str:
+    """Return a data name in lower case and with `_` for the dot of CIF 2."""
+    return tag.lower().replace(".", "_")
 
 
 def convert_cif2(text: str) -> str:

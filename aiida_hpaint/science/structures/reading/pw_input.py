@@ -85,7 +85,7 @@ def _read_system(label: str, text: str) -> dict[str, str]:
     """Read the settings of &SYSTEM that are about the structure."""
     match = _SYSTEM.search(re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", text))
     if match is None:
-        raise make_host_error(label, "its &SYSTEM does not end with /", "Complete it")
+        raise make_host_error(label, "its &SYSTEM does not end with /", "Add the / that ends it")
     return {re.sub(r"\s", "", name).lower(): value for name, value in _SETTING.findall(match[0])}
 
 
@@ -113,11 +113,12 @@ def _take_atoms(label: str, rows: list[list[str]], nat: str) -> list[list[str]]:
     count = round(_read_number(label, nat))
     check_site_count(label, count)
     if not 0 < count <= len(rows):
-        raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", "Complete it")
+        remedy = "Correct nat, or list all atoms"
+        raise make_host_error(label, f"it has nat = {count}, and lists {len(rows)}", remedy)
     for row in rows[:count]:
         if len(row) < 4:
             reason = f"an atom has fewer than three coordinates: {' '.join(row)!r}"
-            raise make_host_error(label, reason, "Complete it")
+            raise make_host_error(label, reason, "Give x, y and z of each atom")
     return rows[:count]
 
 
@@ -153,7 +154,8 @@ def _convert(
 
     lattice = round(_read_number(label, settings.get("ibrav", "0")))
     if not lattice and vectors is None:
-        raise make_host_error(label, "it has ibrav = 0 and no CELL_PARAMETERS", "Complete it")
+        remedy = "Add the card with the lattice vectors, or give ibrav"
+        raise make_host_error(label, "it has ibrav = 0 and no CELL_PARAMETERS", remedy)
     # qe_tools has the first two vectors of this lattice in the other order than pw.x.
     is_swapped = lattice == -9
     order = (2, 1, 3) if is_swapped and unit == "crystal" else (1, 2, 3)

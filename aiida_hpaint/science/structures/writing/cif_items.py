@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+
+from aiida_hpaint.science.structures.reading.cif_syntax import normalise_tag
 
 if TYPE_CHECKING:
     from gemmi import cif
 
-__all__ = ["LoopTable", "find_value", "has_value", "normalise_tag", "remove_items", "set_value"]
-
-
-@lru_cache(maxsize=1024)
-def normalise_tag(tag: str) -> str:
-    """Return a data name in lower case and with `_` for the dot of CIF 2."""
-    return tag.lower().replace(".", "_")
+__all__ = ["LoopTable", "find_value", "has_value", "remove_items", "set_value"]
 
 
 @dataclass

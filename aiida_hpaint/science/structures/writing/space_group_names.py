@@ -65,7 +65,7 @@ def name_group(operations: SymmetryOperations) -> NamedGroup:
     ValueError
         If the operations are no space group.
     """
-    rotations, translations = _round(operations)
+    rotations, translations = _round(operations.rotations, operations.translations)
     key = rotations.tobytes(), translations.tobytes(), operations.cell.tobytes()
     if key not in _named:
         if len(_named) >= _MOST_NAMED:
@@ -102,34 +102,30 @@ def format_operation(rotation: Any, translation: FloatArray) -> str:
 
 
 def _make_operation(rotation: Any, translation: FloatArray) -> Any:
+    return _to_operation(*(one.tolist() for one in _round(rotation, translation)))
+
+
+def _round(rotations: Any, translations: FloatArray) -> tuple[IntArray, IntArray]:
+    """Return matrices and translations of operations as multiples of 1/24."""
+    matrices, shifts = np.rint(rotations * GRID), np.mod(np.rint(translations * GRID), GRID)
+    return matrices.astype(np.int64), shifts.astype(np.int64)
+
+
+def _to_operation(rotation: list[list[int]], translation: list[int]) -> Any:
     import gemmi
 
     operation = gemmi.Op("x,y,z")
-    operation.rot = np.rint(rotation * GRID).astype(int).tolist()
-    operation.tran = np.mod(np.rint(translation * GRID), GRID).astype(int).tolist()
+    operation.rot, operation.tran = rotation, translation
     return operation
-
-
-def _round(operations: SymmetryOperations) -> tuple[IntArray, IntArray]:
-    """Return (G, 3, 3) matrices and (G, 3) translations as multiples of 1/24."""
-    translations = np.mod(np.rint(operations.translations * GRID), GRID)
-    return np.rint(operations.rotations * GRID).astype(np.int64), translations.astype(np.int64)
-
-
-def _make_group(rotations: IntArray, translations: IntArray) -> GroupOps:
-    import gemmi
-
-    found = []
-    for rotation, translation in zip(rotations.tolist(), translations.tolist(), strict=True):
-        operation = gemmi.Op("x,y,z")
-        operation.rot, operation.tran = rotation, translation
-        found.append(operation)
-    return gemmi.GroupOps(found)
 
 
 def to_gemmi(operations: SymmetryOperations) -> GroupOps:
     """Return operations as gemmi has them, translations as multiples of 1/24."""
-    return _make_group(*_round(operations))
+    import gemmi
+
+    rotations, translations = _round(operations.rotations, operations.translations)
+    pairs = zip(rotations.tolist(), translations.tolist(), strict=True)
+    return gemmi.GroupOps([_to_operation(*pair) for pair in pairs])
 
 
 def _find_hall_symbol(operations: SymmetryOperations, found: Any) -> str | None:
