@@ -67,6 +67,8 @@ def list_reasons(evidence: Evidence) -> list[str]:
         reasons.append(f"{others} other {states} not found twice")
     if evidence.inserted >= LARGE:
         reasons.append(f"{evidence.inserted} sites to insert")
+    if evidence.geometric:
+        reasons.append(f"{evidence.geometric} H began in geometric positions")
     if evidence.displacement is not None and evidence.displacement >= FAR:
         reasons.append(f"host atoms moved by up to {evidence.displacement:.1f} Å")
     if evidence.is_hydride:

@@ -13,6 +13,7 @@ from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classif
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.fixed_host import HELD
+from aiida_hpaint.science.structures.geometric import GEOMETRIC
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import IntArray
@@ -56,6 +57,8 @@ class Evidence:
         How many other samples ended in the answer, as the search counts them, wherever they came
         from: drawn, proposed on Wyckoff positions, or made by the search. Symmetrised versions of
         samples say nothing new, and without a search it is 0.
+    geometric
+        How many inserted H began in geometric positions, where all samples agree.
     """
 
     samples: int
@@ -70,6 +73,7 @@ class Evidence:
     displacement: float | None = None
     held: bool = False
     repeats: int = 0
+    geometric: int = 0
 
 
 def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int) -> Evidence:
@@ -106,6 +110,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         displacement=float(moved[answer]) if np.isfinite(moved[answer]) else None,
         held=HELD in one.metadata[0],
         repeats=int(one.scalars["repeats"][0]) if "repeats" in one.scalars else 0,
+        geometric=int(one.metadata[0].get(GEOMETRIC, 0)),
     )
 
 

@@ -87,6 +87,14 @@ def list_image_translations(cell: FloatArray, cutoff: float) -> FloatArray:
     return _translations(np.ascontiguousarray(cell, dtype=np.float64).tobytes(), float(cutoff))
 
 
+def find_shortest_distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the shortest distances (n, m), Å, between fractional points over all images."""
+    shift = right[None] - left[:, None]
+    wrapped = (shift - np.round(shift)) @ cell
+    images = wrapped[:, :, None] + list_image_translations(cell, 0.0)
+    return np.asarray(np.linalg.norm(images, axis=-1).min(-1))
+
+
 @lru_cache(maxsize=50_000)
 def _translations(cell_bytes: bytes, cutoff: float) -> FloatArray:
     cell = np.frombuffer(cell_bytes).reshape(3, 3)

@@ -17,7 +17,6 @@ from aiida_hpaint.science.diffusion.sampling.generators import Generator, Tick
 from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
 from aiida_hpaint.science.diffusion.sampling.random_placement import RandomPlacement
 from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
-from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.relaxation.ledger import MARK
 from aiida_hpaint.science.search.evidence import Evidence
 from aiida_hpaint.science.search.subsets import choose_subset, free_places, list_units
@@ -61,15 +60,20 @@ class Order:
         return range(made, made + self.count)
 
 
-def is_possible(move: str, evidence: Evidence) -> bool:
+def is_possible(move: str, evidence: Evidence, settings: SamplingSettings) -> bool:
     """Return whether a move can change anything for a host."""
     if move in (GENERATED, RANDOM):
         return True
     if not len(evidence.lowest):
         return False
+    return _can_change(move, evidence.samples[int(evidence.lowest[0])], settings)
+
+
+def _can_change(move: str, base: StructureBatch, settings: SamplingSettings) -> bool:
+    units = list_units(base, settings.geometric)
     if move == TURNED:
-        return bool((find_parents(evidence.samples[int(evidence.lowest[0])]) >= 0).any())
-    return int(evidence.samples.insert_counts[0]) > 1
+        return any(unit.carrier != UNKNOWN for unit in units)
+    return len(units) > 0 and int(base.insert_counts[0]) > 1
 
 
 def make_moves(
@@ -102,12 +106,12 @@ def make_moves(
         return _label(made, first[made.scalars["host"]], move, None)
     bases, streams = _choose_bases(move, orders, settings)
     if move == TURNED:
-        made = _turn(bases, streams)
+        made = _turn(bases, streams, settings)
     else:
         chosen = RandomPlacement() if move == SWAPPED else generator
         partial = concatenate(
             [
-                _remove_some(base, rng, alone=move == SWAPPED)
+                _remove_some(base, rng, settings, alone=move == SWAPPED)
                 for base, (_, rng) in zip(bases, streams, strict=True)
             ]
         )
@@ -132,17 +136,20 @@ def _choose_bases(
             stream = _STREAMS[move] + number
             rng = make_random_stream(settings.seed, _CHOICES + stream, one.numbers, one.inserted)
             place = min(int(rng.geometric(0.5)), len(lowest)) - 1
-            bases.append(samples[int(lowest[place])])
+            base = samples[int(lowest[place])]
+            bases.append(base if _can_change(move, base, settings) else samples[int(lowest[0])])
             streams.append((stream, rng))
     return concatenate(bases), streams
 
 
-def _remove_some(base: StructureBatch, rng: np.random.Generator, alone: bool) -> StructureBatch:
+def _remove_some(
+    base: StructureBatch, rng: np.random.Generator, settings: SamplingSettings, alone: bool
+) -> StructureBatch:
     """Return an arrangement without the positions of some inserted sites.
 
     The budget is written anew, since the sites that stay have taken some of its places.
     """
-    chosen = choose_subset(base, rng, alone)
+    chosen = choose_subset(base, list_units(base, settings.geometric), rng, alone)
     unknown = base.inserted.copy()
     unknown[base.inserted] = chosen
     return _remove(free_places(base, chosen), unknown)
@@ -154,7 +161,9 @@ def _remove(samples: StructureBatch, unknown: BoolArray) -> StructureBatch:
     return replace(samples, frac_coords=coords, scalars={}, history=())
 
 
-def _turn(bases: StructureBatch, streams: Sequence[Stream]) -> StructureBatch:
+def _turn(
+    bases: StructureBatch, streams: Sequence[Stream], settings: SamplingSettings
+) -> StructureBatch:
     """Turn the inserted sites of some atoms about these, each by a rotation of its own."""
     coords = bases.frac_coords.copy()
     for index, (_, rng) in enumerate(streams):
@@ -163,7 +172,8 @@ def _turn(bases: StructureBatch, streams: Sequence[Stream]) -> StructureBatch:
         # Random directions belong to the host, not to the orientation of its cell.
         frame = find_host_frame(base.cells[0], base.numbers[known], base.frac_coords[known])
         frac = frame.enter(base.frac_coords)
-        units = [unit for unit in list_units(base) if unit.carrier != UNKNOWN]
+        units = list_units(base, settings.geometric)
+        units = [unit for unit in units if unit.carrier != UNKNOWN]
         for place in rng.permutation(len(units))[: rng.integers(1, len(units) + 1)]:
             moved, centre = sites[units[place].members], frac[units[place].carrier]
             bonds = frac[moved] - centre

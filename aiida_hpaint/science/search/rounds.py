@@ -74,7 +74,9 @@ def _make_arrangements(
 
     orders: dict[str, list[Order]] = {}
     for evidence in known:
-        moves = [move for move in inputs.search.moves if is_possible(move, evidence)]
+        moves = [
+            move for move in inputs.search.moves if is_possible(move, evidence, inputs.sampling)
+        ]
         for move, count in share_out(evidence, moves, inputs.search.arrangements).items():
             orders.setdefault(move, []).append(Order(evidence, count))
     made = concatenate(

@@ -119,7 +119,7 @@ def _identify(inputs: SearchInputs, tools: StageTools) -> dict[str, str] | None:
 def _goes_on(evidence: Evidence, inputs: SearchInputs) -> bool:
     moves = inputs.search.moves
     return evidence.asks_for_more(inputs.search) and any(
-        is_possible(move, evidence) for move in moves
+        is_possible(move, evidence, inputs.sampling) for move in moves
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from aiida_hpaint.science.evaluation.equivalence import compute_site_distances
 from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents, write_parents
+from aiida_hpaint.science.structures.geometric import find_geometric_groups
 from aiida_hpaint.science.types import BoolArray, IntArray
 
 
@@ -30,20 +32,30 @@ class Unit:
     members: IntArray
 
 
-def list_units(arrangement: StructureBatch) -> list[Unit]:
-    """Return the units of inserted sites of one arrangement."""
+def list_units(arrangement: StructureBatch, geometric: bool = True) -> list[Unit]:
+    """Return the units of inserted sites of one arrangement.
+
+    Parameters
+    ----------
+    geometric
+        Whether H in geometric positions are left out: there is no other place for them.
+    """
     carriers = find_parents(arrangement)
+    settled = _list_settled(arrangement, carriers) if geometric else set[int]()
     units = [
         Unit(carrier, np.flatnonzero(carriers == carrier))
         for carrier in dict.fromkeys(carriers.tolist())
-        if carrier != UNKNOWN
+        if carrier != UNKNOWN and carrier not in settled
     ]
     loose = np.flatnonzero(carriers == UNKNOWN)
     return units + [Unit(UNKNOWN, loose[place : place + 1]) for place in range(len(loose))]
 
 
 def choose_subset(
-    arrangement: StructureBatch, rng: np.random.Generator, alone: bool = False
+    arrangement: StructureBatch,
+    units: Sequence[Unit],
+    rng: np.random.Generator,
+    alone: bool = False,
 ) -> BoolArray:
     """Choose (m,) inserted sites of one arrangement, some but not all.
 
@@ -52,17 +64,18 @@ def choose_subset(
 
     Parameters
     ----------
+    units
+        Units to choose from.
     alone
         Whether a single site is chosen.
     """
-    count = int(arrangement.insert_counts[0])
-    chosen = np.zeros(count, dtype=np.bool_)
-    units = list_units(arrangement)
-    if alone or len(units) == 1:
-        size = 1 if alone else int(rng.integers(1, count))
-        chosen[rng.permutation(count)[:size]] = True
+    chosen = np.zeros(int(arrangement.insert_counts[0]), dtype=np.bool_)
+    members = np.sort(np.concatenate([unit.members for unit in units]))
+    if alone or len(members) == len(units[0].members) == len(chosen):
+        size = 1 if alone else int(rng.integers(1, len(chosen)))
+        chosen[members[rng.permutation(len(members))[:size]]] = True
         return chosen
-    size = int(rng.integers(1, len(units) // 2 + 1))
+    size = int(rng.integers(1, max(len(units) // 2, 1) + 1))
     order = rng.permutation(len(units))
     if rng.random() < 0.5:
         first = arrangement.frac_coords[arrangement.inserted][[unit.members[0] for unit in units]]
@@ -71,6 +84,18 @@ def choose_subset(
     for place in order[:size]:
         chosen[units[place].members] = True
     return chosen
+
+
+def _list_settled(arrangement: StructureBatch, carriers: IntArray) -> set[int]:
+    """Return the atoms whose H are in geometric positions."""
+    groups = find_geometric_groups(
+        arrangement.cells[0],
+        arrangement.numbers,
+        arrangement.frac_coords,
+        arrangement.inserted,
+        carriers,
+    )
+    return {group.parent for group in groups}
 
 
 def free_places(arrangement: StructureBatch, chosen: BoolArray) -> StructureBatch:

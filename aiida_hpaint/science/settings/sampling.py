@@ -44,6 +44,11 @@ class SamplingSettings(Settings):
     use_parents: bool = Field(
         True, description="sample H near the atoms that carry it, where the record says so"
     )
+    geometric: bool = Field(
+        True,
+        description="begin with H of CH, CH2, CH3, NH, ... where the other bonds of their C or N "
+        "put them",
+    )
     start_time: float = Field(
         1.0,
         gt=0,

@@ -70,11 +70,11 @@ def test_units_are_the_sites_of_one_atom(waters: StructureBatch) -> None:
 def test_a_subset_is_made_of_whole_units(waters: StructureBatch) -> None:
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        assert choose_subset(waters, rng).tolist() in (
+        assert choose_subset(waters, list_units(waters), rng).tolist() in (
             [True, True, False, False],
             [False, False, True, True],
         )
-        assert choose_subset(waters, rng, alone=True).sum() == 1
+        assert choose_subset(waters, list_units(waters), rng, alone=True).sum() == 1
 
 
 def test_what_is_placed_anew_gets_the_places_that_are_left(waters: StructureBatch) -> None:
@@ -142,6 +142,22 @@ def test_what_cannot_be_done_is_not_tried(waters: StructureBatch) -> None:
     single = waters.inserted & (np.cumsum(waters.inserted) == 1)
     evidence = Evidence.collect(replace(waters, inserted=single), 0.3)
     possible = ("random", "inpainted", "swapped", "turned")
-    assert [move for move in possible if is_possible(move, evidence)] == ["random", "turned"]
+    assert [move for move in possible if is_possible(move, evidence, SETTINGS)] == [
+        "random",
+        "turned",
+    ]
     failed = Evidence.collect(waters.with_scalars(status=["failed"], energy=[np.nan]), 0.3)
-    assert [move for move in possible if is_possible(move, failed)] == ["random"]
+    assert [move for move in possible if is_possible(move, failed, SETTINGS)] == ["random"]
+
+
+def test_h_in_geometric_positions_is_left_alone() -> None:
+    atoms = molecule("CH3CH2OH", cell=np.diag([7.0, 8.0, 9.0]), pbc=True)
+    batch = from_ase([atoms])
+    ethanol = replace(batch, inserted=batch.numbers == 1)
+    hydroxyl = [(2, [0])] if atoms.numbers[2] == 8 else []
+    units = list_units(ethanol)
+    assert [atoms.numbers[unit.carrier] for unit in units] == [8]
+    assert hydroxyl == [(unit.carrier, unit.members.tolist()) for unit in units]
+    assert len(list_units(ethanol, geometric=False)) == 3
+    chosen = choose_subset(ethanol, units, np.random.default_rng(0))
+    assert np.flatnonzero(chosen).tolist() == units[0].members.tolist()

@@ -23,6 +23,7 @@ EXAMPLES = {
     "sodium_alanate": (88, 16, 1.297, {"Al": 1.626}),
     "lithium_perchlorate_trihydrate": (186, 12, 1.894, {"O": 0.950}),
     "diaspore": (62, 4, 3.381, {"O": 0.989}),
+    "urea": (113, 8, 1.375, {"N": 1.005}),
 }
 
 

@@ -19,6 +19,10 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     identify_generator,
     refuse_without_trajectory,
 )
+from aiida_hpaint.science.diffusion.sampling.geometric_positions import (
+    note_geometric,
+    sample_with_geometric,
+)
 from aiida_hpaint.science.diffusion.sampling.requests import (
     find_unknown,
     make_requests,
@@ -129,6 +133,7 @@ def _generate(
         refuse_large_recording(int(find_unknown(samples).sum()), settings)
     requests = make_requests(hosts, settings, numbers, niggli=generator.is_niggli)
     paths = _sample(generator, requests, settings, record, _report(progress, tick, len(requests)))
+    samples = note_geometric(samples, requests)
     made, draws = place_sites(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))
     for _ in range(settings.redraws or 0):
@@ -213,7 +218,7 @@ def _sample(
     GeneratorError
         If they are not those of the inserted sites.
     """
-    paths = generator.sample(requests, settings, record=record, tick=tick)
+    paths = sample_with_geometric(generator, requests, settings, record, tick)
     found = [np.shape(path.final) for path in paths]
     expected = [(int(request.unknown.sum()), 3) for request in requests]
     if found != expected:

@@ -21,6 +21,7 @@ from aiida_hpaint.science.diffusion.models.published import PUBLISHED
 from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, encode_carried
+from aiida_hpaint.science.structures.geometric import GeometricGroup
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 GROUP = "hpaint.generators"
@@ -56,6 +57,9 @@ class SampleRequest:
         that is not known. Generators that make use of it place the site near its parent.
     order : (m,)
         Place of each `unknown` site among the inserted sites of the host.
+    geometric
+        Groups of `unknown` H in geometric positions. They are placed before a generator gets the
+        request.
     """
 
     frame: HostFrame
@@ -65,6 +69,7 @@ class SampleRequest:
     rng: np.random.Generator
     parents: IntArray
     order: IntArray
+    geometric: tuple[GeometricGroup, ...] = ()
 
     @property
     def known(self) -> BoolArray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aiida_hpaint.science.diffusion.lattice import list_image_translations
+from aiida_hpaint.science.diffusion.lattice import find_shortest_distances
 from aiida_hpaint.science.diffusion.sampling.generators import (
     Generator,
     SampledPath,
@@ -120,15 +120,7 @@ def _free_point(
             directions = rng.standard_normal((ATTEMPTS, 3))
             directions *= length / np.linalg.norm(directions, axis=1, keepdims=True)
             candidates = around + directions @ np.linalg.inv(cell)
-        free = (_distances(cell, candidates, placed) > limits).all(1)
+        free = (find_shortest_distances(cell, candidates, placed) > limits).all(1)
         if free.any():
             return np.asarray(candidates[np.argmax(free)])
         limits *= 0.9
-
-
-def _distances(cell: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
-    """Return the shortest distances (n, m) between points, over all periodic images, Å."""
-    shift = right[None] - left[:, None]
-    wrapped = (shift - np.round(shift)) @ cell
-    images = wrapped[:, :, None] + list_image_translations(cell, 0.0)
-    return np.asarray(np.linalg.norm(images, axis=-1).min(-1))

@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest
-from aiida_hpaint.science.diffusion.sampling.host_frame import find_host_frame
+from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame, find_host_frame
 from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.budget.inferred import infer_parents
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
+from aiida_hpaint.science.structures.geometric import GeometricGroup, find_geometric_groups
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 _WAVES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
@@ -65,10 +67,11 @@ def make_requests(
         order = _sort_by_parent(parents, frac)
         frac[unknown] = frac[unknown][order]
         carriers = numbers[parents[parents != UNKNOWN]]
+        groups = _find_groups(frame, numbers, frac, unknown, parents[order], settings)
         for sample in range(settings.samples) if samples is None else samples[index]:
             rng = make_random_stream(settings.seed, sample, numbers, unknown, carriers)
             requests.append(
-                SampleRequest(frame, numbers, frac, unknown, rng, parents[order], order)
+                SampleRequest(frame, numbers, frac, unknown, rng, parents[order], order, groups)
             )
     return requests
 
@@ -100,7 +103,23 @@ def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSe
     # Hosts may lack positions of other sites than those to insert, of which a budget says nothing.
     if not settings.use_parents or not host.inserted[unknown].all():
         return np.full(int(unknown.sum()), UNKNOWN, dtype=np.int64)
-    return read_parents(host)[unknown[host.inserted]]
+    has_budget = bool(host.metadata[0].get("budget"))
+    parents = read_parents(host) if has_budget else infer_parents(host)
+    return parents[unknown[host.inserted]]
+
+
+def _find_groups(
+    frame: HostFrame,
+    numbers: IntArray,
+    frac: FloatArray,
+    unknown: BoolArray,
+    parents: IntArray,
+    settings: SamplingSettings,
+) -> tuple[GeometricGroup, ...]:
+    """Return the groups of H in geometric positions; none where guesses are refined."""
+    if not settings.geometric or settings.start_time < 1:
+        return ()
+    return tuple(find_geometric_groups(frame.cell, numbers, frac, unknown, parents))
 
 
 def _sort_by_parent(parents: IntArray, frac: FloatArray) -> IntArray:

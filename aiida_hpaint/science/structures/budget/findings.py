@@ -19,6 +19,7 @@ from aiida_hpaint.science.structures.budget.formula import find_formula_evidence
 from aiida_hpaint.science.structures.budget.formula_text import has_only_water
 from aiida_hpaint.science.structures.budget.labels import find_label_evidence
 from aiida_hpaint.science.structures.budget.mass import find_mass_evidence
+from aiida_hpaint.science.structures.budget.organic_sites import count_on_organic
 from aiida_hpaint.science.structures.budget.placement import find_likely_total
 from aiida_hpaint.science.structures.budget.types import Evidence
 from aiida_hpaint.science.structures.budget.valences import (
@@ -85,6 +86,7 @@ class Findings:
         if not self.lacking:
             return ()
         likely, _ = find_likely_total(self.lacking, self.cell.elements, self.cell.counts)
+        likely |= count_on_organic(self.cell)
         missing = {label: max(0, n - self.carried[label]) for label, n in likely.items()}
         total = sum(self.cell.counts[label] * n for label, n in missing.items()) + self.listed
         lacking = describe_lacking(self.lacking) or "no site lacks 0.6 or more"

@@ -8,6 +8,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.budget.carriers import may_carry
 from aiida_hpaint.science.structures.budget.findings import Findings
+from aiida_hpaint.science.structures.budget.organic_sites import count_on_organic
 from aiida_hpaint.science.structures.budget.placement import (
     Placement,
     find_likely_total,
@@ -26,6 +27,9 @@ SHARED_BY_FLUORINE = 2.45
 
 COMPLETE = 3.0
 """Rise of the squared deviation of one site up to which its listed H may be all."""
+
+UNLIKE = 1.0
+"""Valence (v.u.) by which C or N is too far from the number of H that its bonds have room for."""
 
 UNSTATED = {"O": 0.575, "N": 1.0, "C": 1.0}
 """Lacking valence (v.u.) from which a formula without H is not believed: an O to which one H fits
@@ -62,10 +66,15 @@ def place_missing(
     placement, carried = _place(findings, missing, known), findings.carried
     found, halved = dict[str, int](), list[str]()
     if placement is not None:
+        by_bonds = count_on_organic(findings.cell)
+        placement = _believe_bonds(placement, findings, missing, known, by_bonds)
         clear = {
             label: n
             for label, n in placement.by_site.items()
-            if label not in known and n > carried[label] and placement.is_clear(label)
+            if label not in known
+            and n > carried[label]
+            and by_bonds.get(label, n) == n
+            and (label in by_bonds or placement.is_clear(label))
         }
         found = {label: round(n) - carried[label] for label, n in clear.items() if n != 0.5}
         halved = [label for label, n in clear.items() if n == 0.5]
@@ -170,6 +179,27 @@ def _place(findings: Findings, missing: int, known: Mapping[str, int]) -> Placem
         _count_elsewhere(findings),
         findings.has_only_water,
     )
+
+
+def _believe_bonds(
+    placement: Placement,
+    findings: Findings,
+    missing: int,
+    known: Mapping[str, int],
+    by_bonds: Mapping[str, int],
+) -> Placement:
+    """Return the placement with as many H on C and N as their bonds say, where that has room.
+
+    Directions of bonds say more than valences, which the errors of bond lengths add up in.
+    """
+    carried = findings.carried
+    organic = {
+        label: number - carried[label]
+        for label, number in by_bonds.items()
+        if number >= carried[label] and abs(findings.lacking[label] - number) < UNLIKE
+    }
+    believed = _place(findings, missing, {**organic, **known}) if organic else None
+    return placement if believed is None else believed
 
 
 def _count_elsewhere(findings: Findings) -> int:

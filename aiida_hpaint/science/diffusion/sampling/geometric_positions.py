@@ -1,0 +1,132 @@
+"""H in geometric positions: placed before a generator samples the other sites beside them.
+
+Each sample draws those of groups that may turn anew. All relax with the others later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from aiida_hpaint.science.diffusion.lattice import find_shortest_distances
+from aiida_hpaint.science.diffusion.sampling.generators import (
+    Generator,
+    SampledPath,
+    SampleRequest,
+    Tick,
+)
+from aiida_hpaint.science.diffusion.sampling.schedule import list_recorded_steps
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.geometric import GEOMETRIC
+from aiida_hpaint.science.structures.geometric.bonds import LONGEST_BOND
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
+
+
+def sample_with_geometric(
+    generator: Generator,
+    requests: Sequence[SampleRequest],
+    settings: SamplingSettings,
+    record: int,
+    tick: Tick | None,
+) -> list[SampledPath]:
+    """Sample requests beside their H in geometric positions, and return paths of all sites."""
+    begun = [place_geometric(request) if request.geometric else request for request in requests]
+    rows = [row for row, request in enumerate(begun) if request.unknown.any()]
+    left = [begun[row] for row in rows]
+    sampled = generator.sample(left, settings, record=record, tick=tick) if rows else []
+    frames = len(list_recorded_steps(settings)) if record else 0
+    still = SampledPath(none := np.zeros((0, 3)), [none] * (frames + 1), [none] * frames)
+    paths = dict(zip(rows, sampled, strict=True))
+    return [
+        _join(request, start, paths.get(row, still))
+        for row, (request, start) in enumerate(zip(requests, begun, strict=True))
+    ]
+
+
+def place_geometric(request: SampleRequest) -> SampleRequest:
+    """Return a request in which H in geometric positions are known.
+
+    Groups without a choice come first. Of the others, one after the other, some of the possible
+    positions are drawn, and those with most room are taken.
+    """
+    frac, unknown, cell = request.frac.copy(), request.unknown.copy(), request.frame.cell
+    for group in sorted(request.geometric, key=lambda group: not group.directions.is_fixed):
+        directions = group.directions.draw(request.rng)
+        choices = frac[group.parent] + group.length * directions @ np.linalg.inv(cell)
+        best = 0
+        if len(choices) > 1:
+            room = _measure_room(choices, group.parent, request.numbers, frac, ~unknown, cell)
+            best = int(room.argmax())
+        frac[group.sites] = choices[best]
+        unknown[group.sites] = False
+    left = unknown[request.unknown]
+    order = np.argsort(np.argsort(request.order[left]))
+    return replace(
+        request,
+        frac=frac,
+        unknown=unknown,
+        parents=request.parents[left],
+        order=order,
+        geometric=(),
+    )
+
+
+def _measure_room(
+    choices: FloatArray,
+    parent: int,
+    numbers: IntArray,
+    frac: FloatArray,
+    placed: BoolArray,
+    cell: FloatArray,
+) -> FloatArray:
+    """Return the shortest distance of the H of each choice to others, in sums of covalent radii.
+
+    Neighbours of the parent are left out, which are as far from all choices, and distances are
+    rounded, so that no rounding error decides between equal ones.
+    """
+    from ase.data import covalent_radii
+
+    others, radii = np.flatnonzero(placed), covalent_radii[numbers]
+    lengths = find_shortest_distances(cell, frac[[parent]], frac[others])[0]
+    others = others[lengths > LONGEST_BOND * (radii[others] + radii[parent])]
+    if not len(others):
+        return np.zeros(len(choices))
+    distances = find_shortest_distances(cell, choices.reshape(-1, 3), frac[others])
+    ratios = (distances / (radii[others] + covalent_radii[1])).reshape(len(choices), -1)
+    return np.asarray(ratios.min(axis=1).round(6))
+
+
+def note_geometric(samples: StructureBatch, requests: Sequence[SampleRequest]) -> StructureBatch:
+    """Say in the metadata of samples how many of their H began in geometric positions."""
+    metadata = []
+    for entry, request in zip(samples.metadata, requests, strict=True):
+        count = sum(len(group.sites) for group in request.geometric)
+        if count and GEOMETRIC not in entry:
+            note = (
+                f"{count} of {int(request.unknown.sum())} inserted H began in geometric positions, "
+                "where the other bonds of their C and N put them, and relaxed from there"
+            )
+            entry = {**entry, GEOMETRIC: count, "notes": [*entry.get("notes", ()), note]}
+        metadata.append(entry)
+    return replace(samples, metadata=tuple(metadata))
+
+
+def _join(request: SampleRequest, start: SampleRequest, path: SampledPath) -> SampledPath:
+    """Return the path of all unknown sites of a request; the others stand still in it."""
+    if start is request:
+        return path
+    sampled = start.unknown[request.unknown]
+
+    def complete(positions: FloatArray) -> FloatArray:
+        whole = start.frac[request.unknown].copy()
+        whole[sampled] = positions
+        return whole
+
+    return SampledPath(
+        complete(path.final),
+        [complete(positions) for positions in path.positions],
+        [complete(means) for means in path.means],
+    )

@@ -1,0 +1,117 @@
+"""H of organic groups begins in geometric positions, whatever generator draws the others."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase.build import molecule
+from ase.geometry import get_distances
+from scipy.spatial.transform import Rotation
+
+from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
+from aiida_hpaint.science.plausibility import find_parents
+from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.structures import StructureBatch, from_ase, remove_sites
+from aiida_hpaint.science.structures.batch import concatenate
+from aiida_hpaint.science.structures.budget.inferred import infer_parents
+from aiida_hpaint.science.structures.budget.parents import read_parents, write_parents
+from aiida_hpaint.science.structures.geometric import GEOMETRIC
+
+
+def settings(generator: str = "bundled", **values: object) -> SamplingSettings:
+    return SamplingSettings(generator=generator, **{"samples": 2, "steps": 8, **values})
+
+
+def make_pair(name: str) -> tuple[StructureBatch, StructureBatch]:
+    atoms = molecule(name)
+    atoms.set_cell([[6.0, 0.0, 0.0], [0.7, 6.5, 0.0], [0.4, 0.9, 7.5]])
+    atoms.pbc = True
+    atoms.center()
+    atoms.wrap()
+    hosts, complete = remove_sites(from_ase([atoms]))
+    return write_parents(hosts, [find_parents(complete)]), complete
+
+
+def measure(samples: StructureBatch, complete: StructureBatch) -> np.ndarray:
+    """Return how far each inserted site of each sample is from the nearest H, Å."""
+    true = complete.cart_coords[complete.inserted]
+    return np.array(
+        [
+            get_distances(one.cart_coords[one.inserted], true, one.cells[0], True)[1].min(1)
+            for one in samples
+        ]
+    )
+
+
+@pytest.mark.parametrize("generator", ["bundled", "random"])
+@pytest.mark.parametrize("name", ["C6H6", "C4H4NH", "C2H2"])
+def test_molecules_without_a_choice_are_complete(name: str, generator: str) -> None:
+    host, complete = make_pair(name)
+    samples = generate(host, settings(generator))
+    assert measure(samples, complete).max() < 0.1
+    count = int(host.insert_counts[0])
+    assert samples.metadata[0][GEOMETRIC] == count
+    assert f"{count} of {count} inserted H began in geometric" in samples.metadata[0]["notes"][-1]
+
+
+@pytest.mark.parametrize("generator", ["bundled", "random"])
+def test_the_others_are_sampled_beside_them(generator: str) -> None:
+    host, _ = make_pair("CH3CH2OH")
+    samples = generate(host, settings(generator, samples=3))
+    for one in samples:
+        parents = find_parents(one)
+        assert np.array_equal(np.sort(one.numbers[parents]), [6, 6, 6, 6, 6, 8])
+    assert {entry[GEOMETRIC] for entry in samples.metadata} == {5}
+    # Methyl groups turn from sample to sample, CH2 does not.
+    pair = samples.frac_coords.reshape(3, -1, 3)[:, samples[0].inserted]
+    still = (np.abs(pair - pair[0]).max(axis=(0, 2)) < 1e-9).sum()
+    assert still == 2
+
+
+def test_they_can_be_turned_off() -> None:
+    host, _ = make_pair("C6H6")
+    samples = generate(host, settings("random", geometric=False))
+    assert GEOMETRIC not in samples.metadata[0]
+    # Random directions are no bisectors.
+    assert measure(samples, make_pair("C6H6")[1]).max() > 0.3
+
+
+def test_a_sample_depends_neither_on_others_nor_on_the_cell_s_orientation() -> None:
+    host, other = make_pair("CH3CH2OH")[0], make_pair("C6H6")[0]
+    alone = generate(host, settings("random"))
+    beside = generate(concatenate([other, host]), settings("random"))
+    assert np.allclose(beside[[2, 3]].frac_coords, alone.frac_coords, atol=1e-9)
+    rotation = Rotation.from_euler("xyz", [0.3, 0.8, -0.5]).as_matrix()
+    turned = generate(replace(host, cells=host.cells @ rotation), settings("random"))
+    assert np.allclose(turned.frac_coords, alone.frac_coords, atol=1e-7)
+    relisted = write_parents(
+        host[0], [[1 - p if p < 2 else p for p in read_parents(host).tolist()]]
+    )
+    swap = np.array([1, 0, *range(2, host.n_sites)])
+    relisted = replace(relisted, numbers=host.numbers[swap], frac_coords=host.frac_coords[swap])
+    again = generate(relisted, settings("random"))
+    assert measure(again, alone[0]).max(axis=1)[0] < 1e-6
+
+
+@pytest.mark.parametrize(("name", "moving"), [("CH3CH2OH", 1), ("C6H6", 0)])
+def test_recordings_have_all_sites(name: str, moving: int) -> None:
+    host, _ = make_pair(name)
+    samples, trajectory = generate_recorded(host, settings(samples=1, record=2))
+    count = int(host.insert_counts[0])
+    assert trajectory.positions.shape == (5, count, 3)
+    assert trajectory.means.shape == (4, count, 3)
+    travelled = np.abs(np.diff(trajectory.positions, axis=0)).max(axis=(0, 2)) > 1e-6
+    assert travelled.sum() == moving
+    assert np.allclose(trajectory.positions[-1], samples.frac_coords[samples.inserted], atol=1e-6)
+
+
+def test_hosts_without_a_budget_get_parents_from_bonds() -> None:
+    hosts, complete = remove_sites(make_pair("CH3CONH2")[1])
+    assert "budget" not in hosts.metadata[0]
+    inferred = infer_parents(hosts)
+    assert np.array_equal(np.sort(inferred), np.sort(find_parents(complete)))
+    assert generate(hosts, settings("random")).metadata[0][GEOMETRIC] == 5
+    water = remove_sites(make_pair("H2O")[1])[0]
+    assert infer_parents(water).tolist() == [-1, -1]
