@@ -98,7 +98,7 @@ def parse_type_symbol(text: str) -> list[TypeSymbol]:
     plain = text.strip()
     for end in ("$", r"\d+$", "[+-]$", r"\d*[+-]\d*$"):  # OH, OH1, NH4+ and OH1-
         name = re.sub(end, "", re.sub(r"^[ON]\d?-\((.*)\)$", r"\1", plain.upper()))
-        if name in _GROUPS:
+        if name in _GROUPS and not is_element(plain[:2]):  # Nh4+ is nihonium, as it is written
             symbol, hydrogens = _GROUPS[name]
             return [TypeSymbol(symbol, hydrogens=hydrogens)]
     match = _TYPE.fullmatch(plain)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ase.data import chemical_symbols
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aiida_hpaint.science.structures.reading.site_elements import (
@@ -23,6 +23,8 @@ COMMON = [s for s in chemical_symbols[1:97] if s not in ("Ho", "Os", "W", "Am")]
     sign=st.sampled_from("+-"),
     form=st.sampled_from(["{s}{c}{g}", "{s}{g}{c}"]),
 )
+@example("Nh", 2, "+", "{s}{c}{g}")
+@example("Nh", 4, "+", "{s}{c}{g}")
 def test_types_with_charges(symbol: str, charge: int, sign: str, form: str) -> None:
     (found,) = parse_type_symbol(form.format(s=symbol, c=charge, g=sign))
     assert found.symbol == symbol
@@ -45,6 +47,8 @@ def test_types_with_charges(symbol: str, charge: int, sign: str, form: str) -> N
         ("N3-(NH4)", [TypeSymbol("N", hydrogens=4)]),
         ("O2-(H2)", []),
         ("NH4+", [TypeSymbol("N", hydrogens=4)]),
+        ("nh4+", [TypeSymbol("N", hydrogens=4)]),
+        ("Nh4", [TypeSymbol("Nh")]),
         ("OH", [TypeSymbol("O", hydrogens=1)]),
         ("O-H", [TypeSymbol("O", hydrogens=1)]),
         ("Wat", [TypeSymbol("O", hydrogens=2)]),
