@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
     from aiida_hpaint.campaigns.group import CampaignGroup
+    from aiida_hpaint.campaigns.state import CampaignState
+    from aiida_hpaint.science.report.host_results import HostResult
 
 _HELP = """Show the results of a campaign or a restoration, and write them to files.
 
@@ -107,13 +109,8 @@ def report_campaign(
     from aiida_hpaint.campaigns.results import collect_campaign_samples
     from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.cli.chunking import count_cores
-    from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.cli.restore.restoration_json import echo_restoration
-    from aiida_hpaint.cli.tables import (
-        describe_unrestored,
-        make_host_table,
-        write_host_files,
-    )
+    from aiida_hpaint.cli.tables import write_host_files
     from aiida_hpaint.science.report import group_rows_by_host, write_reports
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
 
@@ -135,23 +132,29 @@ def report_campaign(
     if as_json:
         echo_restoration(results, output, None, page)
         return
-    unrestored = describe_unrestored(results)
-    restored = sum(result.is_restored for result in results)
-    if len(results) <= _SHOWN:
-        print_table(make_host_table(results))
-    for line in unrestored[:_SHOWN]:
-        click.echo(f"Not restored: {line}", err=True)
-    if len(unrestored) > _SHOWN:
-        click.echo(f"Not restored: {len(unrestored) - _SHOWN} more", err=True)
-    click.echo(
-        f"{restored} of {format_count(state.total, 'host')} of campaign {group.label} restored"
-    )
+    _print_results(results, state, group.label)
     click.echo(f"CIFs, all candidates (extxyz) and all samples (CSV) are in {output}")
     if page is not None:
         click.echo(f"Report, to open in a browser: {page}")
     if state.running or state.waiting:
         left = format_count(state.running + state.waiting, "host is", "hosts are")
         click.echo(f"{left} still running or waiting.")
+
+
+def _print_results(results: Sequence[HostResult], state: CampaignState, label: str) -> None:
+    """Print the table of a small campaign, the first hosts without an answer, and their number."""
+    from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.tables import describe_unrestored, make_host_table
+
+    if len(results) <= _SHOWN:
+        print_table(make_host_table(results))
+    unrestored = describe_unrestored(results)
+    for line in unrestored[:_SHOWN]:
+        click.echo(f"Not restored: {line}", err=True)
+    if len(unrestored) > _SHOWN:
+        click.echo(f"Not restored: {len(unrestored) - _SHOWN} more", err=True)
+    restored = sum(result.is_restored for result in results)
+    click.echo(f"{restored} of {format_count(state.total, 'host')} of campaign {label} restored")
 
 
 def find_restoration(identifier: str) -> ProcessNode:

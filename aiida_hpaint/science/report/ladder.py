@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_hpaint.science.confidence.evidence import count_found
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
@@ -101,11 +102,7 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
     ranked = ranked[np.argsort(scalars["rank"][ranked], kind="stable")]
     origins = scalars.get("origin", np.full(len(samples), GENERATED))
     drawn = np.flatnonzero(np.isin(origins, INDEPENDENT))
-    counts: list[int | None] = [None] * len(ranked)
-    if "found" in scalars:  # a search counted where samples ended
-        counts = list(scalars["found"][ranked].tolist())
-    elif result.host is not None:
-        counts = list(count_found(samples, result.host, ranked, drawn).tolist())
+    counts = _count_agreeing(result, ranked, drawn)
     per_atom = 1000 * scalars["energy"] / samples.site_counts
     lowest = per_atom[ranked[0]]
     left = np.flatnonzero(
@@ -117,13 +114,7 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
     cut = (per_atom[left] - lowest).clip(max=_FAR)
     highest = max([*(per_atom[shown] - lowest), *cut, *known, 1.0])
     depth = min([*(per_atom[shown] - lowest), 0.0])
-    step = _choose_step(highest - depth)
-    top = float(np.ceil(highest / step) * step)
-
-    def place(energy: float) -> float:
-        share = float((min(energy, top) - depth) / (top - depth))
-        return round(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM), 1)
-
+    scale = _Scale.between(float(depth), float(highest))
     levels = [
         Level(
             str(number + 1),
@@ -132,16 +123,50 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
             str(origins[row]),
             name_findings(get_findings(samples[int(row)])),
             dft[number],
-            place(float(per_atom[row] - lowest)),
-            dft_place=0.0 if (above := dft[number]) is None else place(above),
+            scale.place(float(per_atom[row] - lowest)),
+            dft_place=0.0 if (above := dft[number]) is None else scale.place(above),
         )
         for number, row in enumerate(shown.tolist())
     ]
-    first = np.ceil(depth / step) * step
-    marks = np.arange(first, top + step / 2, step).tolist()
-    ticks = tuple((f"{mark:g}", place(mark)) for mark in marks)
-    others = tuple(sorted({place(float(per_atom[row] - lowest)) for row in left.tolist()}))
-    return Ladder(tuple(_spread(levels)), others, ticks, len(drawn))
+    others = sorted({scale.place(float(per_atom[row] - lowest)) for row in left.tolist()})
+    return Ladder(tuple(_spread(levels)), tuple(others), scale.list_ticks(), len(drawn))
+
+
+def _count_agreeing(
+    result: HostResult, ranked: NDArray[np.intp], drawn: NDArray[np.intp]
+) -> list[int | None]:
+    """Return how many of the drawn samples agree with each candidate; None where nobody knows."""
+    if "found" in result.samples.scalars:  # a search counted where samples ended
+        return list(result.samples.scalars["found"][ranked].tolist())
+    if result.host is None:
+        return [None] * len(ranked)
+    return list(count_found(result.samples, result.host, ranked, drawn).tolist())
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Vertical axis of the drawing, between two energies in meV per atom."""
+
+    lowest: float
+    highest: float
+    step: float
+
+    @classmethod
+    def between(cls, lowest: float, highest: float) -> _Scale:
+        """Return the scale that ends at the first mark above an energy."""
+        step = _choose_step(highest - lowest)
+        return cls(lowest, float(np.ceil(highest / step) * step), step)
+
+    def place(self, energy: float) -> float:
+        """Return the place of an energy from the top, pixels; higher ones are at the top."""
+        share = (min(energy, self.highest) - self.lowest) / (self.highest - self.lowest)
+        return round(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    def list_ticks(self) -> tuple[tuple[str, float], ...]:
+        """Return texts and places of the marks."""
+        first = np.ceil(self.lowest / self.step) * self.step
+        marks = np.arange(first, self.highest + self.step / 2, self.step).tolist()
+        return tuple((f"{mark:g}", self.place(mark)) for mark in marks)
 
 
 def _choose_step(extent: float) -> float:
