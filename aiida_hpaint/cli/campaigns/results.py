@@ -141,7 +141,7 @@ def report_campaign(
         click.echo(f"{left} still running or waiting.")
 
 
-def _print_results(results: Sequence[HostResult], state: CampaignState, label: str) -> None:
+def _print_results(results: list[HostResult], state: CampaignState, label: str) -> None:
     """Print the table of a small campaign, the first hosts without an answer, and their number."""
     from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.cli.tables import describe_unrestored, make_host_table
