@@ -61,7 +61,7 @@ def count_sites(pairs: list[tuple[StructureBatch, StructureBatch]]) -> Counter[s
             outcome = "open" if count is None else "right" if count == true[site] else "wrong"
             found[f"C, number of H by bonds: {outcome}"] += 1
         organic = np.isin(host.numbers, (6, 7))
-        parents = infer_parents(host)
+        parents = infer_parents(host, host.inserted)
         inferred = np.bincount(parents[parents >= 0], minlength=host.n_sites)
         found["H on C and N"] += int(true[organic].sum())
         found["H on C and N, parents inferred"] += int(inferred.sum())

@@ -12,12 +12,19 @@ from aiida_hpaint.science.diffusion.sampling.host_frame import HostFrame, find_h
 from aiida_hpaint.science.diffusion.sampling.random_streams import make_random_stream
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.budget.inferred import infer_parents
+from aiida_hpaint.science.structures.budget.inferred import (
+    draw_parents,
+    has_open_places,
+    infer_parents,
+)
 from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
 from aiida_hpaint.science.structures.geometric import GeometricGroup, find_geometric_groups
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 _WAVES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
+LEFT_OPEN = 3
+"""One sample in so many leaves to the generator which atoms carry the H that nobody knows of."""
+
 _AMPLITUDES = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
 
 
@@ -64,16 +71,35 @@ def make_requests(
         frame = find_host_frame(hosts.cells[index], numbers[known], coords[known], niggli=niggli)
         frac = frame.enter(coords)
         parents = _find_parents(hosts[index], unknown, settings)
-        order = _sort_by_parent(parents, frac)
-        frac[unknown] = frac[unknown][order]
         carriers = numbers[parents[parents != UNKNOWN]]
-        groups = _find_groups(frame, numbers, frac, unknown, parents[order], settings)
+        plain = _make_request(frame, numbers, frac, unknown, parents, settings)
+        is_open = settings.use_parents and settings.geometric and settings.start_time == 1
+        is_open &= has_open_places(hosts[index], unknown, parents)
         for sample in range(settings.samples) if samples is None else samples[index]:
             rng = make_random_stream(settings.seed, sample, numbers, unknown, carriers)
-            requests.append(
-                SampleRequest(frame, numbers, frac, unknown, rng, parents[order], order, groups)
-            )
+            request = plain
+            if is_open and sample % LEFT_OPEN:
+                keys = _compute_keys(frac[known])
+                drawn = draw_parents(hosts[index], unknown, parents, rng, keys)
+                request = _make_request(frame, numbers, frac, unknown, drawn, settings)
+            requests.append(replace(request, rng=rng))
     return requests
+
+
+def _make_request(
+    frame: HostFrame,
+    numbers: IntArray,
+    frac: FloatArray,
+    unknown: BoolArray,
+    parents: IntArray,
+    settings: SamplingSettings,
+) -> SampleRequest:
+    """Return the request of a host with these parents; its random numbers are to be replaced."""
+    order, sorted_frac = _sort_by_parent(parents, frac), frac.copy()
+    sorted_frac[unknown] = frac[unknown][order]
+    groups = _find_groups(frame, numbers, sorted_frac, unknown, parents[order], settings)
+    rng = np.random.default_rng(0)
+    return SampleRequest(frame, numbers, sorted_frac, unknown, rng, parents[order], order, groups)
 
 
 def restore_order(request: SampleRequest, path: SampledPath) -> SampledPath:
@@ -103,9 +129,9 @@ def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSe
     # Hosts may lack positions of other sites than those to insert, of which a budget says nothing.
     if not settings.use_parents or not host.inserted[unknown].all():
         return np.full(int(unknown.sum()), UNKNOWN, dtype=np.int64)
-    has_budget = bool(host.metadata[0].get("budget"))
-    parents = read_parents(host) if has_budget else infer_parents(host)
-    return parents[unknown[host.inserted]]
+    if not host.metadata[0].get("budget"):
+        return infer_parents(host, unknown)
+    return read_parents(host)[unknown[host.inserted]]
 
 
 def _find_groups(
@@ -131,7 +157,12 @@ def _sort_by_parent(parents: IntArray, frac: FloatArray) -> IntArray:
     """
     order = np.arange(len(parents))
     guided = np.flatnonzero(parents != UNKNOWN)
-    phases = 2 * np.pi * frac[parents[guided]] @ _WAVES.T
-    keys = (np.cos(phases) + np.sin(phases) / 3) @ _AMPLITUDES
+    keys = _compute_keys(frac[parents[guided]])
     order[guided] = guided[np.argsort(keys, kind="stable")]
     return order
+
+
+def _compute_keys(frac: FloatArray) -> FloatArray:
+    """Return numbers (n,) that belong to points of a frame, whichever image of them is given."""
+    phases = 2 * np.pi * frac @ _WAVES.T
+    return np.asarray((np.cos(phases) + np.sin(phases) / 3) @ _AMPLITUDES)

@@ -63,7 +63,7 @@ def place_missing(
     rest = missing - sum(counts[label] * n for label, n in known.items())
     if rest <= 0 or findings.symbol != "H":
         return dict(known), []
-    placement, carried = _place(findings, missing, known), findings.carried
+    placement, carried = place_by_valences(findings, missing, known), findings.carried
     found, halved = dict[str, int](), list[str]()
     if placement is not None:
         by_bonds = count_on_organic(findings.cell)
@@ -101,7 +101,7 @@ def place_missing(
 
 def has_room(findings: Findings, missing: int, known: Mapping[str, int]) -> bool:
     """Return whether the sites that are not known have room for the other missing H."""
-    return _is_plausible(findings, _place(findings, missing, known))
+    return _is_plausible(findings, place_by_valences(findings, missing, known))
 
 
 def _is_plausible(findings: Findings, placement: Placement | None) -> bool:
@@ -163,16 +163,28 @@ def is_complete(findings: Findings) -> bool:
     )
 
 
-def _place(findings: Findings, missing: int, known: Mapping[str, int]) -> Placement | None:
-    carried = findings.carried
-    total = missing + sum(findings.cell.counts[label] * n for label, n in carried.items())
-    elsewhere = sum(
-        findings.cell.counts[label] * n for label, n in known.items() if label not in carried
-    )
+def place_by_valences(
+    findings: Findings,
+    missing: int,
+    known: Mapping[str, int],
+    lacking: Mapping[str, float] | None = None,
+) -> Placement | None:
+    """Distribute missing H over the sites of a record by the valences that they lack.
+
+    Parameters
+    ----------
+    known
+        Numbers of missing H on the atoms of sites that are known.
+    lacking
+        Valences in the place of those that were found.
+    """
+    counts, carried = findings.cell.counts, findings.carried
+    total = missing + sum(counts[label] * n for label, n in carried.items())
+    elsewhere = sum(counts[label] * n for label, n in known.items() if label not in carried)
     return place_hydrogens(
-        findings.lacking,
+        findings.lacking if lacking is None else lacking,
         findings.cell.elements,
-        findings.cell.counts,
+        counts,
         total - elsewhere,
         carried,
         {label: n + carried[label] for label, n in known.items() if label in carried},
@@ -192,14 +204,19 @@ def _believe_bonds(
 
     Directions of bonds say more than valences, which the errors of bond lengths add up in.
     """
+    organic = list_missing_by_bonds(findings, by_bonds)
+    believed = place_by_valences(findings, missing, {**organic, **known}) if organic else None
+    return placement if believed is None else believed
+
+
+def list_missing_by_bonds(findings: Findings, by_bonds: Mapping[str, int]) -> dict[str, int]:
+    """Return how many H are missing on C and N whose bonds say it, and valences not otherwise."""
     carried = findings.carried
-    organic = {
+    return {
         label: number - carried[label]
         for label, number in by_bonds.items()
         if number >= carried[label] and abs(findings.lacking[label] - number) < UNLIKE
     }
-    believed = _place(findings, missing, {**organic, **known}) if organic else None
-    return placement if believed is None else believed
 
 
 def _count_elsewhere(findings: Findings) -> int:

@@ -110,8 +110,8 @@ def test_recordings_have_all_sites(name: str, moving: int) -> None:
 def test_hosts_without_a_budget_get_parents_from_bonds() -> None:
     hosts, complete = remove_sites(make_pair("CH3CONH2")[1])
     assert "budget" not in hosts.metadata[0]
-    inferred = infer_parents(hosts)
+    inferred = infer_parents(hosts, hosts.inserted)
     assert np.array_equal(np.sort(inferred), np.sort(find_parents(complete)))
     assert generate(hosts, settings("random")).metadata[0][GEOMETRIC] == 5
     water = remove_sites(make_pair("H2O")[1])[0]
-    assert infer_parents(water).tolist() == [-1, -1]
+    assert infer_parents(water, water.inserted).tolist() == [-1, -1]
