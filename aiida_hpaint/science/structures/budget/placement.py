@@ -79,6 +79,7 @@ def place_hydrogens(
     fixed: Mapping[str, int],
     elsewhere: int = 0,
     only_water: bool = False,
+    room: Mapping[str, int] | None = None,
 ) -> Placement | None:
     """Distribute H over the sites that lack valence.
 
@@ -96,13 +97,16 @@ def place_hydrogens(
         How many H may be on other atoms.
     only_water
         Whether all H are in water molecules.
+    room
+        Largest number of H on an atom of a site, where its bonds say it. Numbers that are listed
+        or fixed may be larger.
 
     Returns
     -------
     Placement or None
         None if so many H have no place.
     """
-    labels = list(lacking)
+    labels, room = list(lacking), room or {}
     options = [
         _list_options(
             elements[label],
@@ -111,6 +115,7 @@ def place_hydrogens(
             at_least.get(label, 0),
             fixed.get(label),
             only_water,
+            max(room.get(label, MOST[elements[label]]), at_least.get(label, 0)),
         )
         for label in labels
     ]
@@ -159,10 +164,11 @@ def _list_options(
     at_least: int,
     fixed: int | None,
     only_water: bool,
+    most: int,
 ) -> dict[int, float]:
     """Return the cost of each number of H on all atoms of a site."""
     costs = enumerate(_list_costs(symbol, lacking, at_least, fixed))
-    options = {n * size: cost for n, cost in costs}
+    options = {n * size: cost for n, cost in costs if fixed is not None or n <= most}
     if only_water:
         kept = (0, 2 * size) if symbol == "O" else (0,)
         return {taken: cost for taken, cost in options.items() if taken in kept}

@@ -8,7 +8,10 @@ import numpy as np
 
 from aiida_hpaint.science.structures.budget.carriers import may_carry
 from aiida_hpaint.science.structures.budget.findings import Findings
-from aiida_hpaint.science.structures.budget.organic_sites import count_on_organic
+from aiida_hpaint.science.structures.budget.organic_sites import (
+    count_on_organic,
+    find_room_on_nitrogen,
+)
 from aiida_hpaint.science.structures.budget.placement import (
     Placement,
     find_likely_total,
@@ -190,6 +193,7 @@ def place_by_valences(
         {label: n + carried[label] for label, n in known.items() if label in carried},
         _count_elsewhere(findings),
         findings.has_only_water,
+        find_room_on_nitrogen(findings.cell),
     )
 
 

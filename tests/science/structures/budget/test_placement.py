@@ -106,3 +106,10 @@ def test_batches_that_were_read_before_keep_their_formula() -> None:
     assert not problems
     assert hosts.metadata[0]["budget"]["by_site"] == {"O1": 1}
     assert determine_budget(read_hosts(EXAMPLES / "hosts" / "brucite.cif")).missing == 2
+
+
+def test_an_atom_carries_no_more_than_its_other_bonds_leave_room_for() -> None:
+    # an N with three bonds of 1.51 Å and an O that has no valence to spare
+    lacking, counts = {"N": 0.9, "O": 0.1}, {"N": 4, "O": 4}
+    assert place(lacking, counts, 8)["N"] == 2
+    assert place(lacking, counts, 8, room={"N": 1}) == {"N": 1}

@@ -10,7 +10,7 @@ from ase.collections import g2
 from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.structures.geometric import find_geometric_groups
-from aiida_hpaint.science.structures.geometric.bonds import Bonds
+from aiida_hpaint.science.structures.geometric.bonds import Bonds, Neighbour
 from aiida_hpaint.science.structures.geometric.counts import count_by_bonds
 
 RADICALS = {
@@ -145,3 +145,26 @@ def test_counts_are_right_where_bonds_decide(name: str) -> None:
     for site in np.flatnonzero(np.isin(atoms.numbers, (6, 7))).tolist():
         count = count_by_bonds(int(atoms.numbers[site]), bonds.list_neighbours(site))
         assert count in (None, true[site])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "angle", "count"),
+    [
+        ((1.34, 1.50), 124, 1),  # propene
+        ((1.41, 1.56), 113, None),  # ethyl groups whose atoms librate
+        ((1.42, 1.47), 112, None),
+        ((1.53, 1.53), 112, 2),
+        ((1.31, 1.31), 180, 0),  # allene
+        ((1.51, 1.51), 178, None),  # a chain whose atoms are on averaged positions
+    ],
+)
+def test_bonds_that_libration_shortens_leave_the_number_open(
+    lengths: tuple[float, float], angle: float, count: int | None
+) -> None:
+    turn = np.radians(angle)
+    directions = np.array([[1.0, 0, 0], [np.cos(turn), np.sin(turn), 0]])
+    neighbours = [
+        Neighbour(6, direction, length, np.zeros((0, 3)))
+        for direction, length in zip(directions, lengths, strict=True)
+    ]
+    assert count_by_bonds(6, neighbours) == count
