@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +22,9 @@ _PART = ".hpaint-part-"
 
 _LEAST_SPACE = 16 * 2**20
 """Bytes that have to be free on the disk of results before any work."""
+
+_AT_ONCE = 16
+"""Files that wait for the disk at once: it writes many in the time of one."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """Errors of full disks, used up quotas and limits on the size of files."""
@@ -107,11 +111,13 @@ def open_staging(folder: Path) -> Iterator[Path]:
     staging = Path(tempfile.mkdtemp(prefix=_PART, dir=folder))
     try:
         yield staging
-        for path in sorted(staging.rglob("*")):
-            if path.is_file():
-                target = folder / path.relative_to(staging)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                _adopt(path, target)
+        paths = [path for path in sorted(staging.rglob("*")) if path.is_file()]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(_flush, paths))
+        for path in paths:
+            target = folder / path.relative_to(staging)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
     except OSError as error:
         raise _explain(folder, error) from error
     finally:
@@ -131,7 +137,8 @@ def replace_file(path: Path) -> Iterator[Path]:
     part = path.with_name(f"{_PART}{os.getpid()}-{path.name}")
     try:
         yield part
-        _adopt(part, path)
+        _flush(part)
+        os.replace(part, path)
     except OSError as error:
         raise _explain(path, error) from error
     finally:
@@ -144,11 +151,10 @@ def replace_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8", newline="")
 
 
-def _adopt(part: Path, path: Path) -> None:
-    """Move a complete file to its place, once its content is on the disk."""
-    with part.open("rb") as stream:
+def _flush(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with path.open("rb") as stream:
         os.fsync(stream.fileno())
-    os.replace(part, path)
 
 
 def _make_folder(folder: Path) -> list[Path]:

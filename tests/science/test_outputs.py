@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import resource
@@ -111,6 +112,30 @@ def test_all_files_of_a_folder_are_replaced_or_none(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a", "sub"]
     assert (tmp_path / "a").read_text() == "new"
     assert (tmp_path / "sub" / "c").read_text() == "c"
+
+
+def write_a_and_b(folder: Path) -> None:
+    with open_staging(folder) as staging:
+        (staging / "a").write_text("new")
+        (staging / "b").write_text("new b")
+
+
+def test_a_disk_that_is_full_only_when_files_reach_it_changes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("old")
+    flush = os.fsync
+
+    def flush_all_but_b(descriptor: int) -> None:
+        if os.fstat(descriptor).st_size == len("new b"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", flush_all_but_b)
+    with pytest.raises(OutputError, match="is as it was before: free"):
+        write_a_and_b(tmp_path)
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_text() == "old"
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
