@@ -10,8 +10,10 @@ from aiida_hpaint.science.structures.periodic_pairs import find_translated_pairs
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 CONJUGATED = 1.42
-"""Longest bond (Å) of a trigonal N, or of the C of a CH2 group, to its neighbour: C=C has 1.33, C-N
-of amides and anilines up to 1.40; single bonds to tetrahedral C have 1.46 and more."""
+"""Longest bond (Å) of a trigonal N, or of the C of a CH2 group, to C: C=C has 1.33, C-N of amides
+and anilines up to 1.40; single bonds to tetrahedral C have 1.46 and more. Bonds to other elements
+differ by their covalent radius: up to 1.37 to N, as in pyrazole, where N-N of hydrazines has 1.40
+and more, and 1.71 to S of sulfonamides."""
 
 PLANAR = 0.25
 """Largest triple product of unit vectors along three bonds in a plane, 0.77 for a tetrahedron."""
@@ -58,8 +60,12 @@ class Neighbour:
 
     @property
     def is_conjugated(self) -> bool:
-        """Whether the bond is too short for a single one."""
-        return self.number != 1 and self.length <= CONJUGATED
+        """Whether the bond is too short for a single one of N."""
+        from ase.data import covalent_radii
+
+        longer = covalent_radii[self.number] - covalent_radii[6]
+        is_covalent = self.number in NONMETALS and self.number != 1
+        return bool(is_covalent and self.length <= CONJUGATED + longer)
 
     @property
     def is_to_trigonal(self) -> bool:

@@ -106,7 +106,7 @@ def _make_end(bond: Neighbour, count: int, is_nitrogen: bool) -> Directions | No
     axis = -bond.direction
     if count == 3:
         return Directions(_make_cone(axis, np.pi - TETRAHEDRAL, 3)[None], axis)
-    if not bond.is_conjugated:
+    if not bond.is_conjugated or len(bond.beyond) > 2:
         cone = _make_cone(axis, np.pi - TETRAHEDRAL, 3)
         return Directions(cone[None, :2], axis) if is_nitrogen else None
     if not bond.is_to_trigonal:

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from aiida_hpaint.science.structures.geometric import find_geometric_groups
 from aiida_hpaint.science.structures.geometric.bonds import Bonds, Neighbour
 from aiida_hpaint.science.structures.geometric.counts import count_by_bonds
+from aiida_hpaint.science.structures.geometric.directions import find_directions
 
 RADICALS = {
     *("C2H3", "C2H5", "C3H7", "C3H9C", "CCH", "CH", "CH3", "CH3CH2O", "CH3CO", "CH3O", "CH3S"),
@@ -168,3 +169,35 @@ def test_bonds_that_libration_shortens_leave_the_number_open(
         for direction, length in zip(directions, lengths, strict=True)
     ]
     assert count_by_bonds(6, neighbours) == count
+
+
+FLAT = np.array([[0.5, np.sqrt(0.75), 0], [0.5, -np.sqrt(0.75), 0]])
+TETRAHEDRAL = np.array([[1, 2.828, 0], [1, -1.414, 2.449], [1, -1.414, -2.449]]) / 3
+
+
+@pytest.mark.parametrize(
+    ("number", "length", "beyond", "turns"),
+    [
+        (6, 1.34, FLAT, False),  # amide
+        (7, 1.41, FLAT, True),  # hydrazide: N-N is a single bond
+        (5, 1.41, FLAT, False),  # aminoborane
+        (16, 1.60, TETRAHEDRAL, True),  # sulfonamide
+        (6, 1.40, TETRAHEDRAL, True),  # amine whose C librates
+    ],
+)
+def test_nh2_is_flat_beside_double_bonds_and_else_turns(
+    number: int, length: float, beyond: np.ndarray, turns: bool
+) -> None:
+    neighbour = Neighbour(number, np.array([1.0, 0, 0]), length, beyond)
+    directions = find_directions(7, [neighbour], 2)
+    assert directions is not None
+    assert directions.choices.shape == (1, 2, 3)
+    assert (directions.axis is not None) == turns
+
+
+def test_nh_of_a_sulfonamide_is_flat_and_that_of_an_amine_is_not() -> None:
+    carbon = Neighbour(6, np.array([-0.5, np.sqrt(0.75), 0]), 1.46, TETRAHEDRAL)
+    other = [
+        Neighbour(n, np.array([1.0, 0, 0]), x, TETRAHEDRAL) for n, x in ((16, 1.62), (6, 1.47))
+    ]
+    assert [len(find_directions(7, [carbon, each], 1).choices) for each in other] == [1, 2]
