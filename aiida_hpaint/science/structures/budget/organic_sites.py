@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
-from aiida_hpaint.science.structures.geometric.bonds import NONMETALS, Bonds
-from aiida_hpaint.science.structures.geometric.counts import count_by_bonds
+from aiida_hpaint.science.structures.geometric.bonds import Bonds
+from aiida_hpaint.science.structures.geometric.counts import count_by_bonds, count_room
 
 
 def count_on_organic(cell: CellContent) -> dict[str, int]:
@@ -30,12 +30,11 @@ def count_on_organic(cell: CellContent) -> dict[str, int]:
 
 
 def find_room_on_nitrogen(cell: CellContent) -> dict[str, int]:
-    """Return how many H an atom of each listed N has room for: it has four bonds at most."""
+    """Return how many H an atom of each listed N has room for beside its other bonds."""
     host = cell.host
     bonds = Bonds.find(host.cells[0], host.numbers, host.frac_coords, host.numbers != 1)
-    taken = np.bincount(bonds.first[np.isin(bonds.ends, NONMETALS)], minlength=host.n_sites)
     room: dict[str, int] = {}
     for site in np.flatnonzero(host.numbers == 7).tolist():
         label = cell.labels[site]
-        room[label] = max(room.get(label, 0), 4 - int(taken[site]))
+        room[label] = max(room.get(label, 0), count_room(bonds.list_neighbours(site)))
     return room

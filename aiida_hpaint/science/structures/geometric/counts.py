@@ -30,6 +30,9 @@ CYANIDE = 1.22
 IMINE = 1.29
 """Longest C=N of imines, Å; C-N of amides, anilines and ureas is between this and `CONJUGATED`."""
 
+DOUBLE = 1.38
+"""Longest C-N bond (Å) of an N that is surely trigonal: 1.34 in amides, 1.40 in anilines."""
+
 VINYL = (1.28, 1.38)
 """Å: C=C of a CH2 group."""
 
@@ -65,6 +68,20 @@ def count_by_bonds(number: int, neighbours: Sequence[Neighbour]) -> int | None:
         is_vinyl = covalent[0].number == 6 and VINYL[0] < covalent[0].length < VINYL[1]
         return 3 if beside[0] > SINGLE else 2 if is_vinyl else None
     return None
+
+
+def count_room(neighbours: Sequence[Neighbour]) -> int:
+    """Return how many H an N with these other neighbours can carry at most.
+
+    It has four bonds at most, metals included, and three if it is trigonal: where three are in a
+    plane, or a short one of two leads to C.
+    """
+    units = np.array([bond.direction for bond in neighbours])
+    if len(neighbours) == 3 and abs(float(np.linalg.det(units))) < PLANAR:
+        return 0
+    if len(neighbours) == 2:
+        return 1 if any(b.number == 6 and b.length <= DOUBLE for b in neighbours) else 2
+    return max(0, 4 - len(neighbours))
 
 
 def _compare_length(bond: Neighbour) -> float:

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.structures.geometric import find_geometric_groups
 from aiida_hpaint.science.structures.geometric.bonds import Bonds, Neighbour
-from aiida_hpaint.science.structures.geometric.counts import count_by_bonds
+from aiida_hpaint.science.structures.geometric.counts import count_by_bonds, count_room
 from aiida_hpaint.science.structures.geometric.directions import find_directions
 
 RADICALS = {
@@ -201,3 +201,22 @@ def test_nh_of_a_sulfonamide_is_flat_and_that_of_an_amine_is_not() -> None:
         Neighbour(n, np.array([1.0, 0, 0]), x, TETRAHEDRAL) for n, x in ((16, 1.62), (6, 1.47))
     ]
     assert [len(find_directions(7, [carbon, each], 1).choices) for each in other] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("others", "count"),
+    [
+        (((6, 1.34, [-0.5, 0.866, 0]), (6, 1.34, [-0.5, -0.866, 0]), (30, 2.0, [1, 0, 0])), 0),
+        (((6, 1.47, [1, 0, 0]), (6, 1.47, [-0.33, 0.94, 0]), (30, 2.1, [-0.33, -0.47, 0.82])), 1),
+        (((6, 1.34, [1, 0, 0]), (6, 1.46, [-0.5, 0.866, 0])), 1),  # amide
+        (((6, 1.49, [1, 0, 0]), (6, 1.49, [-0.33, 0.94, 0])), 2),  # ammonium
+        (((6, 1.49, [1, 0, 0]),), 3),
+        ((), 4),
+    ],
+)
+def test_nitrogen_has_room_for_what_its_other_bonds_leave(
+    others: tuple[tuple[int, float, list[float]], ...], count: int
+) -> None:
+    none = np.zeros((0, 3))
+    neighbours = [Neighbour(n, np.array(way), length, none) for n, length, way in others]
+    assert count_room(neighbours) == count
