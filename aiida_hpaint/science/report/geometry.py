@@ -13,6 +13,7 @@ from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_len
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.budget.valences import VALENCES, find_bond_valences
 from aiida_hpaint.science.structures.elements import get_symbol
+from aiida_hpaint.science.structures.geometric.bonds import NONMETALS, Bonds
 from aiida_hpaint.science.structures.periodic_pairs import find_periodic_pairs
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
 from aiida_hpaint.science.structures.writing.hydrogen_bonds import CarriedHydrogen, HydrogenBond
@@ -177,17 +178,36 @@ def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
     cell = CellContent.from_host(_without_labels(structure))
     found = find_bond_valences(cell)
     to_hydrogen = _sum_valences_of_hydrogen(cell)
+    bonds = Bonds.find(
+        structure.cells[0], structure.numbers, structure.frac_coords, structure.numbers > 0
+    )
     rows = []
     for site in crystal.sites:
         index = int(site.members[0])
         symbol = get_symbol(int(structure.numbers[index]))
         if symbol in VALENCES and found.sums[index]:
             bare = float(found.sums[index])
-            rows.append(ValenceRow(site.label, bare, bare + to_hydrogen[index], VALENCES[symbol]))
+            neighbours = [bond.number for bond in bonds.list_neighbours(index)]
+            expected = VALENCES[symbol] + is_protonated(symbol, neighbours)
+            rows.append(ValenceRow(site.label, bare, bare + to_hydrogen[index], expected))
         elif found.to_anions[index] > 0 and found.states[index] > 0:
             total = float(found.to_anions[index])
             rows.append(ValenceRow(site.label, total, total, float(found.states[index])))
     return rows
+
+
+def is_protonated(symbol: str, neighbours: Sequence[int]) -> bool:
+    """Return whether an atom has one bond more than its valence: ammonium and the like, or H3O+.
+
+    Parameters
+    ----------
+    neighbours
+        Atomic numbers of its neighbours.
+    """
+    hydrogens = neighbours.count(1)
+    if symbol == "N":
+        return hydrogens > 0 and sum(number in NONMETALS for number in neighbours) == 4
+    return symbol == "O" and hydrogens == 3
 
 
 def _without_labels(structure: StructureBatch) -> StructureBatch:
