@@ -67,7 +67,7 @@ def list_reasons(evidence: Evidence) -> list[str]:
         reasons.append(f"{others} other {states} not found twice")
     if evidence.inserted >= LARGE:
         reasons.append(f"{evidence.inserted} sites to insert")
-    if evidence.geometric:
+    if evidence.geometric and evidence.fixed < evidence.inserted:
         reasons.append(f"{evidence.geometric} H began in geometric positions")
     if evidence.displacement is not None and evidence.displacement >= FAR:
         reasons.append(f"host atoms moved by up to {evidence.displacement:.1f} Å")
@@ -100,6 +100,8 @@ def format_confidence(value: float) -> str:
 
 
 def _describe_agreement(evidence: Evidence) -> str:
+    if evidence.fixed == evidence.inserted:
+        return f"samples do not differ, as bonds fix all {evidence.inserted} H"
     if evidence.found > 1:
         return f"{evidence.found} of {evidence.samples} samples agree"
     how_many = "one" if evidence.found else "none"

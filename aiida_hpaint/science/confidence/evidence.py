@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.duplicates import compute_least_rms
 from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
+from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classify_hydrogen
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.fixed_host import HELD
-from aiida_hpaint.science.structures.geometric import GEOMETRIC
+from aiida_hpaint.science.structures.geometric import GEOMETRIC, find_geometric_groups
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
-from aiida_hpaint.science.types import IntArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 AGREE = 0.5
 """Root mean square distance in Å of inserted sites up to which a sample, relaxed or not, agrees
@@ -58,7 +59,10 @@ class Evidence:
         from: drawn, proposed on Wyckoff positions, or made by the search. Symmetrised versions of
         samples say nothing new, and without a search it is 0.
     geometric
-        How many inserted H began in geometric positions, where all samples agree.
+        How many inserted H began in geometric positions.
+    fixed
+        How many inserted H have but one such position, so that all samples agree in them. Whether
+        samples agree with the answer is about the others.
     """
 
     samples: int
@@ -74,6 +78,7 @@ class Evidence:
     held: bool = False
     repeats: int = 0
     geometric: int = 0
+    fixed: int = 0
 
 
 def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int) -> Evidence:
@@ -111,6 +116,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         held=HELD in one.metadata[0],
         repeats=int(one.scalars["repeats"][0]) if "repeats" in one.scalars else 0,
         geometric=int(one.metadata[0].get(GEOMETRIC, 0)),
+        fixed=int(find_fixed(one, host).sum()),
     )
 
 
@@ -123,22 +129,42 @@ def count_found(
     """Count how many of the drawn samples of a host agree with each of its states.
 
     A sample agrees with the state whose inserted sites are closest to its own, wherever its
-    relaxation ended, if the root mean square of the distances is below `AGREE`.
+    relaxation ended, if the root mean square of the distances is below `AGREE`. H that bonds fix
+    are left out where there are others: they would hide how far these are apart.
     """
-    symmetry, numbers = find_host_symmetry(host), host.numbers[host.inserted]
+    symmetry = find_host_symmetry(host)
     counts = np.zeros(len(states), dtype=np.int64)
-    targets = [_get_inserted(samples, int(state)) for state in states]
+    targets = [_find_open(samples[int(state)], host) for state in states]
     for index in drawn[samples.placed[drawn]].tolist():
-        frac = _get_inserted(samples, index)
-        rms = [compute_least_rms(symmetry, numbers, target, frac, AGREE) for target in targets]
+        numbers, frac = _find_open(samples[index], host)
+        rms = [
+            compute_least_rms(symmetry, numbers, target, frac, AGREE)
+            if np.array_equal(numbers, present)
+            else np.inf
+            for present, target in targets
+        ]
         if min(rms) < AGREE:
             counts[int(np.argmin(rms))] += 1
     return counts
 
 
-def _get_inserted(samples: StructureBatch, index: int) -> NDArray[np.float64]:
-    sites = samples.sites(index)
-    return np.asarray(samples.frac_coords[sites][samples.inserted[sites]])
+def find_fixed(one: StructureBatch, host: StructureBatch) -> BoolArray:
+    """Return which (m,) inserted sites of one sample are H that began where bonds fix them."""
+    inserted = np.flatnonzero(host.inserted)
+    if GEOMETRIC not in one.metadata[0]:
+        return np.zeros(len(inserted), dtype=np.bool_)
+    groups = find_geometric_groups(
+        host.cells[0], host.numbers, host.frac_coords, host.inserted, find_parents(one)
+    )
+    fixed = [group.sites for group in groups if group.directions.is_fixed]
+    return np.isin(inserted, np.concatenate([[-1], *fixed]))
+
+
+def _find_open(one: StructureBatch, host: StructureBatch) -> tuple[IntArray, FloatArray]:
+    """Return numbers and positions of the inserted sites that may differ between samples."""
+    fixed = find_fixed(one, host)
+    sites = np.flatnonzero(one.inserted)[~fixed | fixed.all()]
+    return one.numbers[sites], one.frac_coords[sites]
 
 
 def _find_gap(samples: StructureBatch, answer: int) -> float | None:

@@ -106,9 +106,17 @@ class HostResult:
 
     @property
     def agreement(self) -> str:
-        """How many of the samples lead to the best candidate, such as `9 of 10`."""
+        """How many of the samples lead to the best candidate, such as `9 of 10`.
+
+        It is no number where all samples are alike because bonds fix all inserted H.
+        """
         known = None if self.best is None else self.best.metadata[0].get("confidence")
-        return "{found} of {samples}".format(**known["evidence"]) if known else "-"
+        if not known:
+            return "-"
+        evidence = known["evidence"]
+        if evidence.get("fixed") == evidence["inserted"]:
+            return "all alike"
+        return "{found} of {samples}".format(**evidence)
 
     @property
     def checks(self) -> str:

@@ -109,6 +109,8 @@ def test_the_search_counts_the_samples_that_ended_in_the_answer(
         ({"displacement": 0.42}, ["10 of 10", "next", "host atoms moved by up to 0.4 Å"]),
         ({"displacement": 0.05}, ["10 of 10", "next"]),
         ({"inserted": 12}, ["10 of 10", "next", "12 sites to insert"]),
+        ({"geometric": 2, "fixed": 2}, ["samples do not differ, as bonds fix all 2 H", "next"]),
+        ({"geometric": 2, "fixed": 1}, ["10 of 10", "next", "2 H began in geometric positions"]),
         ({"single": 1}, ["10 of 10", "next", "1 other state was not found twice"]),
         ({"is_hydride": True, "passes": False}, ["10 of 10", "next", "H of a hydride", "it fails"]),
     ],

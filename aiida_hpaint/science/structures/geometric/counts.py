@@ -25,7 +25,7 @@ LIBRATED = -0.16
 bonds libration makes look short: -0.24 for benzene."""
 
 CYANIDE = 1.22
-"""Longest bond (Å) of the C of cyanides and carbonyls that a metal is bonded to."""
+"""Longest bond (Å) of the C of cyanides, nitriles and the carbonyls that a metal is bonded to."""
 
 IMINE = 1.29
 """Longest C=N of imines, Å; C-N of amides, anilines and ureas is between this and `CONJUGATED`."""
@@ -74,8 +74,10 @@ def count_room(neighbours: Sequence[Neighbour]) -> int:
     """Return how many H an N with these other neighbours can carry at most.
 
     It has four bonds at most, metals included, and three if it is trigonal: where three are in a
-    plane, or a short one of two leads to C.
+    plane, or a short one of two leads to C. Nitriles have none.
     """
+    if any(bond.number == 6 and bond.length <= CYANIDE for bond in neighbours):
+        return 0
     units = np.array([bond.direction for bond in neighbours])
     if len(neighbours) == 3 and abs(float(np.linalg.det(units))) < PLANAR:
         return 0
