@@ -24,6 +24,7 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
+from aiida_hpaint.science.structures.geometric import count_geometric
 from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
 CANDIDATES_FILENAME = "candidates.extxyz"
@@ -164,6 +165,16 @@ def describe_notices(results: list[HostResult]) -> list[str]:
         for result in results
         if result.best is not None
         for notice in get_findings(result.best, "notices")
+    ]
+
+
+def describe_beginnings(results: list[HostResult]) -> list[str]:
+    """Return one line for each host whose H began in geometric positions: how many did."""
+    answers = [(result.label, result.best) for result in results if result.best is not None]
+    return [
+        f"{label}: {count} of {int(best.insert_counts[0])} H began in geometric positions"
+        for label, best in answers
+        if (count := count_geometric(best))
     ]
 
 

@@ -47,7 +47,6 @@ def echo_restoration(
 def describe_host(result: HostResult) -> dict[str, Any]:
     """Return the result of one host as values of JSON; energies in eV, forces in eV/Å."""
     best = result.best
-    host = None if result.host is None else result.host.metadata[0]
     process = result.process
     found: dict[str, Any] = {
         "label": result.label,
@@ -55,7 +54,7 @@ def describe_host(result: HostResult) -> dict[str, Any]:
         "restored": result.is_restored,
         "inserted": result.inserted,
         "samples": dict(Counter(map(str, result.samples.scalars["status"]))),
-        "assumptions": list(dict.fromkeys((host or {}).get("notes") or ())),
+        "assumptions": result.assumptions,
         "error": result.error or None,
     }
     if best is None:

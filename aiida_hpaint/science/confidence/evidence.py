@@ -14,7 +14,7 @@ from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classif
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.fixed_host import HELD
-from aiida_hpaint.science.structures.geometric import GEOMETRIC, find_geometric_groups
+from aiida_hpaint.science.structures.geometric import count_geometric, find_geometric_groups
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
@@ -115,7 +115,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         displacement=float(moved[answer]) if np.isfinite(moved[answer]) else None,
         held=HELD in one.metadata[0],
         repeats=int(one.scalars["repeats"][0]) if "repeats" in one.scalars else 0,
-        geometric=int(one.metadata[0].get(GEOMETRIC, 0)),
+        geometric=count_geometric(one),
         fixed=int(find_fixed(one, host).sum()),
     )
 

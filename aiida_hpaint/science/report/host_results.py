@@ -137,6 +137,12 @@ class HostResult:
         return f"DFT has candidate {lowest + 1} below candidate 1, by {known[0]:.1f} meV/atom"
 
     @property
+    def assumptions(self) -> list[str]:
+        """What was assumed about the host, and how its samples began, a sentence each."""
+        known = [each.metadata[0] for each in (self.host, self.best) if each is not None]
+        return list(dict.fromkeys(str(note) for each in known for note in each.get("notes") or ()))
+
+    @property
     def inserted(self) -> str:
         """Elements and numbers of the inserted sites, such as H2."""
         first = self.samples[0]

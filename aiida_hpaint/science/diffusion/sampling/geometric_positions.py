@@ -106,8 +106,8 @@ def note_geometric(samples: StructureBatch, requests: Sequence[SampleRequest]) -
         count = sum(len(group.sites) for group in request.geometric)
         if count and GEOMETRIC not in entry:
             note = (
-                f"{count} of {int(request.unknown.sum())} inserted H began in geometric positions, "
-                "where the other bonds of their C and N put them, and relaxed from there"
+                f"In the cell that was searched {count} of {int(request.unknown.sum())} H began in "
+                "geometric positions, where the other bonds of their C and N put them, and relaxed"
             )
             entry = {**entry, GEOMETRIC: count, "notes": [*entry.get("notes", ()), note]}
         metadata.append(entry)

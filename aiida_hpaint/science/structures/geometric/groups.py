@@ -12,9 +12,6 @@ from aiida_hpaint.science.structures.geometric.bonds import NONMETALS, Bonds
 from aiida_hpaint.science.structures.geometric.directions import Directions, find_directions
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-GEOMETRIC = "geometric"
-"""Key of the metadata of samples: how many of their inserted H began in geometric positions."""
-
 LENGTHS = {6: 1.09, 7: 1.03}
 """Å, mean C-H and N-H by neutron diffraction (Allen & Bruno, Acta Cryst. B66, 380 (2010))."""
 

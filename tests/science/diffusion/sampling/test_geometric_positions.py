@@ -53,7 +53,7 @@ def test_molecules_without_a_choice_are_complete(name: str, generator: str) -> N
     assert measure(samples, complete).max() < 0.1
     count = int(host.insert_counts[0])
     assert samples.metadata[0][GEOMETRIC] == count
-    assert f"{count} of {count} inserted H began in geometric" in samples.metadata[0]["notes"][-1]
+    assert f"{count} of {count} H began in geometric" in samples.metadata[0]["notes"][-1]
 
 
 @pytest.mark.parametrize("generator", ["bundled", "random"])
