@@ -14,7 +14,11 @@ from aiida_hpaint.science.plausibility.bonding import COMPLEX, METALLIC, classif
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL
 from aiida_hpaint.science.structures.fixed_host import HELD
-from aiida_hpaint.science.structures.geometric import count_geometric, find_geometric_groups
+from aiida_hpaint.science.structures.geometric import (
+    GEOMETRIC,
+    count_geometric,
+    find_geometric_groups,
+)
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray

@@ -96,7 +96,7 @@ def test_a_name_makes_a_large_campaign(campaign_file: Path) -> None:
 def test_the_example_names_hosts_that_are_there() -> None:
     campaign = read_request([str(ROOT / "examples" / "campaign.yaml")], {})
     assert isinstance(campaign, CampaignRequest)
-    assert len(load_hosts(campaign, skip_bad=False)) == 7
+    assert len(load_hosts(campaign, skip_bad=False)) == 8
 
 
 def test_a_campaign_from_flags_alone() -> None:

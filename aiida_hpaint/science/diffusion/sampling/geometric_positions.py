@@ -24,6 +24,9 @@ from aiida_hpaint.science.structures.geometric import GEOMETRIC
 from aiida_hpaint.science.structures.geometric.bonds import LONGEST_BOND
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
+TURNED = 0.3
+"""Share of samples in which CH3, NH3 and amines turn freely about their bonds."""
+
 
 def sample_with_geometric(
     generator: Generator,
@@ -49,12 +52,13 @@ def sample_with_geometric(
 def place_geometric(request: SampleRequest) -> SampleRequest:
     """Return a request in which H in geometric positions are known.
 
-    Groups without a choice come first. Of the others, one after the other, some of the possible
-    positions are drawn, and those with most room are taken.
+    Groups without a choice come first. Groups that turn about an axis are staggered, or else
+    those with most room of some random positions are taken, one group after the other.
     """
+    turned = bool(request.rng.random() < TURNED)
     frac, unknown, cell = request.frac.copy(), request.unknown.copy(), request.frame.cell
     for group in sorted(request.geometric, key=lambda group: not group.directions.is_fixed):
-        directions = group.directions.draw(request.rng)
+        directions = group.directions.draw(request.rng, turned)
         choices = frac[group.parent] + group.length * directions @ np.linalg.inv(cell)
         best = 0
         if len(choices) > 1:

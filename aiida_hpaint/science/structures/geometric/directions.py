@@ -39,20 +39,29 @@ class Directions:
     choices : (a, n, 3)
         One or several equally good sets of directions.
     axis : (3,) or None
-        Axis about which they turn freely, as in a methyl group.
+        Axis about which they turn, as in a methyl group.
+    is_free
+        Whether nothing says how far they are turned about it.
     """
 
     choices: FloatArray
     axis: FloatArray | None = None
+    is_free: bool = False
 
     @property
     def is_fixed(self) -> bool:
         """Whether there is nothing to choose."""
         return self.axis is None and len(self.choices) == 1
 
-    def draw(self, rng: np.random.Generator) -> FloatArray:
-        """Draw one set of directions or, where they turn freely, some (a, n, 3) to compare."""
-        if self.axis is None:
+    def draw(self, rng: np.random.Generator, turned: bool = False) -> FloatArray:
+        """Draw one set of directions or, where they turn freely, some (a, n, 3) to compare.
+
+        Parameters
+        ----------
+        turned
+            Whether all that have an axis turn freely.
+        """
+        if self.axis is None or not (self.is_free or turned):
             return self.choices[None, int(rng.integers(len(self.choices)))]
         from scipy.spatial.transform import Rotation
 
@@ -105,16 +114,37 @@ def _make_end(bond: Neighbour, count: int, is_nitrogen: bool) -> Directions | No
     """Return the directions of two or three H of an atom with one other bond."""
     axis = -bond.direction
     if count == 3:
-        return Directions(_make_cone(axis, np.pi - TETRAHEDRAL, 3)[None], axis)
+        return _make_turning(bond, [[0, 1, 2]])
     if not bond.is_conjugated or len(bond.beyond) > 2:
-        cone = _make_cone(axis, np.pi - TETRAHEDRAL, 3)
-        return Directions(cone[None, :2], axis) if is_nitrogen else None
+        # The lone pair of an amine is in the place of one of three H.
+        return _make_turning(bond, [[0, 1], [1, 2], [2, 0]]) if is_nitrogen else None
     if not bond.is_to_trigonal:
         return None
     across = bond.beyond[0] - bond.beyond[1:].sum(axis=0)
     across = _normalise(across - (across @ axis) * axis)
     sides = np.array([1, -1])[:, None] * np.sin(np.pi / 3) * across
     return Directions((np.cos(np.pi / 3) * axis + sides)[None])
+
+
+def _make_turning(bond: Neighbour, members: list[list[int]]) -> Directions:
+    """Return the directions of H that turn about the bond to a neighbour.
+
+    They are staggered: one is opposite to a bond of the neighbour. Beside a trigonal neighbour, one
+    is on the side of either of its bonds, in their plane, as in acetates.
+
+    Parameters
+    ----------
+    members
+        Which of three H each choice has.
+    """
+    axis, beyond = -bond.direction, bond.beyond
+    if not len(beyond) or np.linalg.norm(np.cross(beyond[0], axis)) < BENT:
+        cone = _make_cone(axis, np.pi - TETRAHEDRAL, 3)
+        return Directions(np.array([cone[chosen] for chosen in members]), axis, is_free=True)
+    is_trigonal = len(beyond) == 2 and bond.is_to_trigonal
+    across = [side - (side @ axis) * axis for side in (beyond if is_trigonal else -beyond[:1])]
+    cones = [_make_cone(axis, np.pi - TETRAHEDRAL, 3, _normalise(side)) for side in across]
+    return Directions(np.array([cone[chosen] for cone in cones for chosen in members]), axis)
 
 
 def _make_top(units: FloatArray) -> Directions | None:
@@ -133,10 +163,15 @@ def _make_pair(units: FloatArray) -> Directions:
     return Directions((np.cos(TETRAHEDRAL / 2) * middle + sides)[None])
 
 
-def _make_cone(axis: FloatArray, angle: float, count: int) -> FloatArray:
-    """Return (count, 3) unit vectors at an angle (rad) from an axis, evenly about it."""
-    helper = np.eye(3)[np.abs(axis).argmin()]
-    first = _normalise(np.cross(axis, helper))
+def _make_cone(
+    axis: FloatArray, angle: float, count: int, first: FloatArray | None = None
+) -> FloatArray:
+    """Return (count, 3) unit vectors at an angle (rad) from an axis, evenly about it.
+
+    The first is on the side of `first`, a unit vector perpendicular to the axis.
+    """
+    if first is None:
+        first = _normalise(np.cross(axis, np.eye(3)[np.abs(axis).argmin()]))
     second = np.cross(axis, first)
     turns = 2 * np.pi * np.arange(count)[:, None] / count
     around = np.cos(turns) * first + np.sin(turns) * second

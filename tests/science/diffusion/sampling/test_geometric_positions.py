@@ -64,10 +64,10 @@ def test_the_others_are_sampled_beside_them(generator: str) -> None:
         parents = find_parents(one)
         assert np.array_equal(np.sort(one.numbers[parents]), [6, 6, 6, 6, 6, 8])
     assert {entry[GEOMETRIC] for entry in samples.metadata} == {5}
-    # Methyl groups turn from sample to sample, CH2 does not.
+    # The hydroxyl group turns from sample to sample, a methyl group may, and CH2 does not.
     pair = samples.frac_coords.reshape(3, -1, 3)[:, samples[0].inserted]
     still = (np.abs(pair - pair[0]).max(axis=(0, 2)) < 1e-9).sum()
-    assert still == 2
+    assert 2 <= still <= 5
 
 
 def test_they_can_be_turned_off() -> None:

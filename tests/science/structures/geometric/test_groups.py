@@ -83,13 +83,30 @@ def test_groups_that_turn_have_the_lengths_and_angles_of_the_molecule(name: str)
     turning = [group for group in find_groups(atoms) if group.directions.axis is not None]
     assert turning
     for group in turning:
-        for directions in group.directions.draw(np.random.default_rng(0)):
+        rng = np.random.default_rng(0)
+        drawn = [group.directions.draw(rng, turned) for turned in (False, True)]
+        for directions in np.concatenate(drawn):
             placed = group.length * directions
             true = atoms.positions[group.sites] - atoms.positions[group.parent]
             axis = group.directions.axis
             assert np.allclose(placed @ axis, (true @ axis).mean(), atol=0.15)
             apart = [np.linalg.norm(each[0] - each[1]) for each in (placed, true)]
             assert np.isclose(*apart, atol=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [("C2H6", 1.0), ("CH3CH2OH", 0.2), ("C3H8", 0.2), ("isobutane", 0.2), ("CH3OCH3", 0.2)],
+)
+def test_methyl_groups_are_staggered(name: str, errors: float) -> None:
+    atoms = make_molecule(name)
+    for group in find_groups(atoms):
+        if group.directions.axis is not None:
+            assert group.directions.is_free == (name == "C2H6")
+            directions = group.directions.draw(np.random.default_rng(1))[0]
+            placed = atoms.positions[group.parent] + group.length * directions
+            apart = np.linalg.norm(placed[:, None] - atoms.positions[group.sites], axis=-1)
+            assert apart.min(axis=1).max() < errors
 
 
 def test_an_amine_has_two_choices_and_an_amide_none() -> None:
@@ -191,7 +208,7 @@ def test_nh2_is_flat_beside_double_bonds_and_else_turns(
     neighbour = Neighbour(number, np.array([1.0, 0, 0]), length, beyond)
     directions = find_directions(7, [neighbour], 2)
     assert directions is not None
-    assert directions.choices.shape == (1, 2, 3)
+    assert directions.choices.shape[1:] == (2, 3)
     assert (directions.axis is not None) == turns
 
 
