@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-__all__ = ["format_count", "suggest"]
+__all__ = ["format_count", "list_by_label", "suggest"]
+
+RUN = 4
+"""Labels in a row from which on the first and the last stand for all."""
 
 
 def format_count(number: int, one: str, many: str = "") -> str:
@@ -19,6 +23,36 @@ def format_count(number: int, one: str, many: str = "") -> str:
         What follows it if it is one, and otherwise; by default `many` is `one` with an s.
     """
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def list_by_label(counts: Mapping[str, int]) -> str:
+    """Return the numbers of labels, of many in a row with one number the first and the last.
+
+    Examples
+    --------
+    >>> list_by_label({"C1": 3, "C7": 1, "C8": 1, "C9": 1, "C10": 1, "N1": 2})
+    'C1 3, C7 to C10 1 each, N1 2'
+    """
+    runs: list[list[str]] = []
+    before = None
+    for label, number in counts.items():
+        start, place = _split(label)
+        if before != (start, place - 1, number):
+            runs.append([])
+        runs[-1].append(label)
+        before = (start, place, number)
+    return ", ".join(
+        f"{run[0]} to {run[-1]} {counts[run[0]]} each"
+        if len(run) >= RUN
+        else ", ".join(f"{label} {counts[label]}" for label in run)
+        for run in runs
+    )
+
+
+def _split(label: str) -> tuple[str, int]:
+    """Return the beginning of a label and the number at its end; itself and -1 without one."""
+    found = re.fullmatch(r"(.*?)([1-9]\d*)", label)
+    return (found[1], int(found[2])) if found else (label, -1)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

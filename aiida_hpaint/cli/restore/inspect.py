@@ -12,7 +12,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
-from aiida_hpaint.science.wording import format_count
+from aiida_hpaint.science.wording import format_count, list_by_label
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,7 +109,7 @@ def describe_outcome(inspection: Inspection) -> str:
 
     if not budget.missing:
         return f"nothing is missing: {say(budget.listed)} listed in the cell{budget.doubt}"
-    where = ", ".join(f"{label} {n}" for label, n in budget.by_site.items()) or "nobody knows where"
+    where = list_by_label(budget.by_site) or "nobody knows where"
     return (
         f"to be restored: {say(budget.missing)} missing in the cell, "
         f"{format_count(budget.listed, 'is', 'are')} listed; on each atom: {where}"

@@ -23,6 +23,9 @@ from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.status import describe_statuses
 
+ALL_ALIKE = "all alike"
+"""Agreement of samples that cannot differ, as bonds fix all inserted H."""
+
 __all__ = ["DftEnergy", "HostResult", "add_validation", "describe_checks", "group_rows_by_host"]
 
 
@@ -115,7 +118,7 @@ class HostResult:
             return "-"
         evidence = known["evidence"]
         if evidence.get("fixed") == evidence["inserted"]:
-            return "all alike"
+            return ALL_ALIKE
         return "{found} of {samples}".format(**evidence)
 
     @property

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.science.confidence.evidence import count_found
 from aiida_hpaint.science.plausibility.check_answers import get_findings, name_findings
-from aiida_hpaint.science.report.host_results import HostResult
+from aiida_hpaint.science.report.host_results import ALL_ALIKE, HostResult
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import SampleStatus
 
@@ -38,7 +38,7 @@ class Level:
     energy
         Above the best candidate, meV per atom.
     found
-        How many independent samples agree with it; None where nobody counted.
+        How many independent samples agree with it; None where nobody counted, or they are alike.
     origin
         How it was made.
     problem
@@ -135,7 +135,12 @@ def make_ladder(result: HostResult, most: int = 10) -> Ladder | None:
 def _count_agreeing(
     result: HostResult, ranked: NDArray[np.intp], drawn: NDArray[np.intp]
 ) -> list[int | None]:
-    """Return how many of the drawn samples agree with each candidate; None where nobody knows."""
+    """Return how many of the drawn samples agree with each candidate; None where nobody knows.
+
+    It says nothing either where samples are alike because bonds fix all inserted H.
+    """
+    if result.agreement == ALL_ALIKE:
+        return [None] * len(ranked)
     if "found" in result.samples.scalars:  # a search counted where samples ended
         return list(result.samples.scalars["found"][ranked].tolist())
     if result.host is None:

@@ -18,6 +18,7 @@ from aiida_hpaint.science.structures.budget.placement import (
     place_hydrogens,
     rate_hydrogens,
 )
+from aiida_hpaint.science.wording import list_by_label
 
 SUSPICIOUS = 9.0
 """Rise of the squared deviations (in standard deviations) that makes a number implausible."""
@@ -85,8 +86,7 @@ def place_missing(
     rest -= sum(counts[label] * n for label, n in found.items()) + shared
     notes = []
     if found:
-        listed = ", ".join(f"{label} {n}" for label, n in found.items())
-        notes.append(f"Bond valences put missing H on these atoms: {listed}")
+        notes.append(f"Bond valences put missing H on these atoms: {list_by_label(found)}")
     if halved:
         sites = " and ".join([", ".join(halved[:-1]), halved[-1]] if halved[1:] else halved)
         notes.append(f"Every other atom of {sites} carries one H, by bond valences: {shared} H")
