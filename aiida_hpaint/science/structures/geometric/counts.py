@@ -50,7 +50,7 @@ def count_by_bonds(number: int, neighbours: Sequence[Neighbour]) -> int | None:
     units = np.array([bond.direction for bond in covalent]).reshape(-1, 3)
     beside = [_compare_length(bond) for bond in covalent]
     if len(covalent) > 3:
-        return 0
+        return None if any(bond.number == 5 for bond in covalent) else 0  # cages of carboranes
     if len(covalent) == 3:
         volume = abs(float(np.linalg.det(units)))
         return 1 if volume > PYRAMIDAL else 0 if volume < PLANAR else None

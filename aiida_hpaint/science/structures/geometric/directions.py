@@ -26,6 +26,10 @@ BENT = 0.5
 """Least length of the sum of two unit vectors that leave room for a third bond between them; 1 for
 120°, 0.5 for 151°."""
 
+CAGE = 1.5
+"""Least length of the sum of four or more unit vectors on one side of an atom, as in carboranes:
+2.6 for a corner of an icosahedron, 0 for a tetrahedron."""
+
 ATTEMPTS = 8
 """Rotations about an axis that are compared for each group."""
 
@@ -86,10 +90,12 @@ def find_directions(number: int, bonds: list[Neighbour], count: int) -> Directio
     -------
     Directions, or None where the bonds do not determine them.
     """
+    units = np.array([bond.direction for bond in bonds]).reshape(-1, 3)
+    free = -units.sum(axis=0)
+    if len(bonds) > 3 and count == 1 and np.linalg.norm(free) > CAGE:
+        return Directions(_normalise(free)[None, None])
     if not bonds or not 3 <= len(bonds) + count <= 4:
         return _make_linear(number, bonds) if (len(bonds), count) == (1, 1) else None
-    units = np.array([bond.direction for bond in bonds])
-    free = -units.sum(axis=0)
     if len(bonds) == 1:
         return _make_end(bonds[0], count, is_nitrogen=number == 7)
     if count == 2:

@@ -238,3 +238,17 @@ def test_nitrogen_has_room_for_what_its_other_bonds_leave(
     none = np.zeros((0, 3))
     neighbours = [Neighbour(n, np.array(way), length, none) for n, length, way in others]
     assert count_room(neighbours) == count
+
+
+def test_the_h_of_a_carborane_points_away_from_the_cage() -> None:
+    turns = 2 * np.pi * np.arange(5) / 5
+    height = 1 / np.sqrt(5) - 1  # of the neighbours below the corner of an icosahedron of radius 1
+    ring = np.array(
+        [2 / np.sqrt(5) * np.cos(turns), 2 / np.sqrt(5) * np.sin(turns), [height] * 5]
+    ).T
+    ring /= np.linalg.norm(ring, axis=1, keepdims=True)
+    neighbours = [Neighbour(5, way, 1.71, np.zeros((0, 3))) for way in ring]
+    assert count_by_bonds(6, neighbours) is None
+    directions = find_directions(6, neighbours, 1)
+    assert directions is not None
+    assert np.allclose(directions.choices, [[[0, 0, 1]]])
