@@ -65,8 +65,10 @@ def count_by_bonds(number: int, neighbours: Sequence[Neighbour]) -> int | None:
         is_ligand = covalent[0].number in (7, 8) and len(neighbours) > 1
         if is_ligand and covalent[0].length <= CYANIDE:
             return 0
-        is_vinyl = covalent[0].number == 6 and VINYL[0] < covalent[0].length < VINYL[1]
-        return 3 if beside[0] > SINGLE else 2 if is_vinyl else None
+        if beside[0] > SINGLE:
+            return 3
+        is_double = covalent[0].number == 6 and VINYL[0] < covalent[0].length < VINYL[1]
+        return 2 if is_double and covalent[0].is_to_trigonal else None
     return None
 
 

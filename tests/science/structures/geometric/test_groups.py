@@ -252,3 +252,11 @@ def test_the_h_of_a_carborane_points_away_from_the_cage() -> None:
     directions = find_directions(6, neighbours, 1)
     assert directions is not None
     assert np.allclose(directions.choices, [[[0, 0, 1]]])
+
+
+@pytest.mark.parametrize(("beyond", "count"), [(FLAT, 2), (TETRAHEDRAL, None)])
+def test_a_methyl_group_that_libration_brings_near_is_no_double_bond(
+    beyond: np.ndarray, count: int | None
+) -> None:
+    neighbour = Neighbour(6, np.array([1.0, 0, 0]), 1.34, beyond)
+    assert count_by_bonds(6, [neighbour]) == count
