@@ -24,6 +24,10 @@ from aiida_hpaint.science.structures.geometric import GEOMETRIC
 from aiida_hpaint.science.structures.geometric.bonds import LONGEST_BOND
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
+SHAKEN = 0.03
+"""Standard deviation (Å) by which H is displaced, so that no symmetry of ideal positions holds a
+relaxation on a saddle point; with less than `filter.same` samples stay duplicates."""
+
 TURNED = 0.3
 """Share of samples in which CH3, NH3 and amines turn freely about their bonds."""
 
@@ -53,7 +57,8 @@ def place_geometric(request: SampleRequest) -> SampleRequest:
     """Return a request in which H in geometric positions are known.
 
     Groups without a choice come first. Groups that turn about an axis are staggered, or else
-    those with most room of some random positions are taken, one group after the other.
+    those with most room of some random positions are taken, one group after the other. All are
+    displaced a little.
     """
     turned = bool(request.rng.random() < TURNED)
     frac, unknown, cell = request.frac.copy(), request.unknown.copy(), request.frame.cell
@@ -64,7 +69,8 @@ def place_geometric(request: SampleRequest) -> SampleRequest:
         if len(choices) > 1:
             room = _measure_room(choices, group.parent, request.numbers, frac, ~unknown, cell)
             best = int(room.argmax())
-        frac[group.sites] = choices[best]
+        shaken = request.rng.normal(0.0, SHAKEN, choices[best].shape)
+        frac[group.sites] = choices[best] + shaken @ np.linalg.inv(cell)
         unknown[group.sites] = False
     left = unknown[request.unknown]
     order = np.argsort(np.argsort(request.order[left]))

@@ -50,7 +50,7 @@ def measure(samples: StructureBatch, complete: StructureBatch) -> np.ndarray:
 def test_molecules_without_a_choice_are_complete(name: str, generator: str) -> None:
     host, complete = make_pair(name)
     samples = generate(host, settings(generator))
-    assert measure(samples, complete).max() < 0.1
+    assert measure(samples, complete).max() < 0.2
     count = int(host.insert_counts[0])
     assert samples.metadata[0][GEOMETRIC] == count
     assert f"{count} of {count} H began in geometric" in samples.metadata[0]["notes"][-1]
@@ -66,7 +66,7 @@ def test_the_others_are_sampled_beside_them(generator: str) -> None:
     assert {entry[GEOMETRIC] for entry in samples.metadata} == {5}
     # The hydroxyl group turns from sample to sample, a methyl group may, and CH2 does not.
     pair = samples.frac_coords.reshape(3, -1, 3)[:, samples[0].inserted]
-    still = (np.abs(pair - pair[0]).max(axis=(0, 2)) < 1e-9).sum()
+    still = (np.abs(pair - pair[0]).max(axis=(0, 2)) < 0.03).sum()
     assert 2 <= still <= 5
 
 
