@@ -27,7 +27,7 @@ BENT = 0.5
 120°, 0.5 for 151°."""
 
 CAGE = 1.5
-"""Least length of the sum of four or more unit vectors on one side of an atom, as in carboranes:
+"""Least length of the sum of four or more unit vectors on one side of the C of a carborane:
 2.6 for a corner of an icosahedron, 0 for a tetrahedron."""
 
 ATTEMPTS = 8
@@ -92,7 +92,8 @@ def find_directions(number: int, bonds: list[Neighbour], count: int) -> Directio
     """
     units = np.array([bond.direction for bond in bonds]).reshape(-1, 3)
     free = -units.sum(axis=0)
-    if len(bonds) > 3 and count == 1 and np.linalg.norm(free) > CAGE:
+    in_cage = len(bonds) > 3 and sum(bond.number == 5 for bond in bonds) > 2
+    if in_cage and count == 1 and np.linalg.norm(free) > CAGE:
         return Directions(_normalise(free)[None, None])
     if not bonds or not 3 <= len(bonds) + count <= 4:
         return _make_linear(number, bonds) if (len(bonds), count) == (1, 1) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -252,6 +254,8 @@ def test_the_h_of_a_carborane_points_away_from_the_cage() -> None:
     directions = find_directions(6, neighbours, 1)
     assert directions is not None
     assert np.allclose(directions.choices, [[[0, 0, 1]]])
+    rings = [replace(one, number=6) for one in neighbours]  # of two orientations, overlapping
+    assert find_directions(6, rings, 1) is None
 
 
 @pytest.mark.parametrize(("beyond", "count"), [(FLAT, 2), (TETRAHEDRAL, None)])
