@@ -99,12 +99,13 @@ def find_directions(number: int, bonds: list[Neighbour], count: int) -> Directio
         return _make_linear(number, bonds) if (len(bonds), count) == (1, 1) else None
     if len(bonds) == 1:
         return _make_end(bonds[0], count, is_nitrogen=number == 7)
-    if count == 2:
-        return _make_pair(units) if np.linalg.norm(free) > BENT else None
     if len(bonds) == 3:
         return _make_top(units)
-    if np.linalg.norm(free) < BENT:
+    # Atoms of two orientations that overlap are in one direction.
+    if np.linalg.norm(free) < BENT or np.linalg.norm(np.cross(*units)) < BENT:
         return None
+    if count == 2:
+        return _make_pair(units)
     if number == 6 or any(bond.is_conjugated for bond in bonds):
         return Directions(_normalise(free)[None, None])
     # The lone pair of an amine and its H may change places.

@@ -264,3 +264,10 @@ def test_a_methyl_group_that_libration_brings_near_is_no_double_bond(
 ) -> None:
     neighbour = Neighbour(6, np.array([1.0, 0, 0]), 1.34, beyond)
     assert count_by_bonds(6, [neighbour]) == count
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_atoms_that_overlap_decide_nothing(count: int) -> None:
+    near = [np.array([1.0, 0, 0]), np.array([np.cos(0.1), np.sin(0.1), 0])]
+    bonds = [Neighbour(6, direction, 1.5, np.zeros((0, 3))) for direction in near]
+    assert find_directions(6, bonds, count) is None
