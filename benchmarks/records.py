@@ -95,12 +95,16 @@ def inspect(
             yield Inspection(path.stem, path.name, problems=record.problems), None
             continue
         known = answer
-        if options.remove_h:
-            known = count_listed(record)
-            kept = tuple(site for site in record.sites if site.symbol not in ("H", "D", "T"))
-            record = replace(record, sites=kept)
-        if options.site_formula:
-            record = write_site_formula(record)
+        try:
+            if options.remove_h:
+                known = count_listed(record)
+                kept = tuple(site for site in record.sites if site.symbol not in ("H", "D", "T"))
+                record = replace(record, sites=kept)
+            if options.site_formula:
+                record = write_site_formula(record)
+        except HostError as error:  # disordered records have no cell before they are ordered
+            yield Inspection(record.label, path.name, problems=error.problems), None
+            continue
         for inspection in inspect_record(record):
             yield inspection, known
 
