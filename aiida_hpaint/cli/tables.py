@@ -168,7 +168,7 @@ def describe_notices(results: list[HostResult]) -> list[str]:
     ]
 
 
-def describe_beginnings(results: list[HostResult]) -> list[str]:
+def describe_geometric(results: list[HostResult]) -> list[str]:
     """Return one line for each host whose H began in geometric positions: how many did."""
     answers = [(result.label, result.best) for result in results if result.best is not None]
     return [

@@ -47,7 +47,7 @@ class SamplingSettings(Settings):
     geometric: bool = Field(
         True,
         description="begin with H of CH, CH2, CH3, NH, ... where the other bonds of their C or N "
-        "put them",
+        "put them, and draw by bond valences the atoms that carry other H of organic hosts",
     )
     start_time: float = Field(
         1.0,

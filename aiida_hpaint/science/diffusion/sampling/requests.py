@@ -21,10 +21,10 @@ from aiida_hpaint.science.structures.budget.parents import UNKNOWN, read_parents
 from aiida_hpaint.science.structures.geometric import GeometricGroup, find_geometric_groups
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-_WAVES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
 LEFT_OPEN = 3
 """One sample in so many leaves to the generator which atoms carry the H that nobody knows of."""
 
+_WAVES = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]])
 _AMPLITUDES = np.sqrt([2.0, 3.0, 5.0, 7.0, 11.0, 13.0])
 
 
@@ -97,9 +97,11 @@ def _make_request(
     """Return the request of a host with these parents; its random numbers are to be replaced."""
     order, sorted_frac = _sort_by_parent(parents, frac), frac.copy()
     sorted_frac[unknown] = frac[unknown][order]
-    groups = _find_groups(frame, numbers, sorted_frac, unknown, parents[order], settings)
+    parents, groups = parents[order], list[GeometricGroup]()
+    if settings.geometric and settings.start_time == 1:  # guesses are refined as they are
+        groups = find_geometric_groups(frame.cell, numbers, sorted_frac, unknown, parents)
     rng = np.random.default_rng(0)
-    return SampleRequest(frame, numbers, sorted_frac, unknown, rng, parents[order], order, groups)
+    return SampleRequest(frame, numbers, sorted_frac, unknown, rng, parents, order, tuple(groups))
 
 
 def restore_order(request: SampleRequest, path: SampledPath) -> SampledPath:
@@ -132,20 +134,6 @@ def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSe
     if not host.metadata[0].get("budget"):
         return infer_parents(host, unknown)
     return read_parents(host)[unknown[host.inserted]]
-
-
-def _find_groups(
-    frame: HostFrame,
-    numbers: IntArray,
-    frac: FloatArray,
-    unknown: BoolArray,
-    parents: IntArray,
-    settings: SamplingSettings,
-) -> tuple[GeometricGroup, ...]:
-    """Return the groups of H in geometric positions; none where guesses are refined."""
-    if not settings.geometric or settings.start_time < 1:
-        return ()
-    return tuple(find_geometric_groups(frame.cell, numbers, frac, unknown, parents))
 
 
 def _sort_by_parent(parents: IntArray, frac: FloatArray) -> IntArray:

@@ -1,7 +1,7 @@
 """Directions of the bonds to H of one atom that follow from its other bonds.
 
-They are those of riding H in refinements (Sheldrick, Acta Cryst. C71, 3 (2015), section 4):
-tetrahedral or trigonal, as the other bonds of the atom have it.
+They are those of riding H in refinements (Sheldrick, Acta Cryst. C71, 3 (2015)): tetrahedral
+or trigonal, as the other bonds of the atom have it.
 """
 
 from __future__ import annotations
