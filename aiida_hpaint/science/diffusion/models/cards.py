@@ -40,6 +40,17 @@ class FractionalNoiseSettings(Settings):
 NoiseSettings = CartesianNoiseSettings | FractionalNoiseSettings
 
 
+class CellNoiseSettings(Settings):
+    """Noise in symmetric lattice matrices, towards a cube of a mean density: MatterGen's."""
+
+    beta_min: float = Field(0.1, gt=0, description="rate of the noise at time 0")
+    beta_max: float = Field(20.0, gt=0, description="rate of the noise at time 1")
+    density: float = Field(0.05, gt=0, description="sites in the cell of pure noise, 1/Å³")
+    variance: float = Field(
+        0.25, gt=0, description="variance of a component at the end, Å², over sites^(2/3)"
+    )
+
+
 class SamplingDefaults(Settings):
     """Recommended sampling settings of a model, used where the settings give none."""
 
@@ -58,6 +69,9 @@ class ModelCard(Settings):
     architecture: str = Field(description=f"one of {', '.join(ARCHITECTURES)}")
     network: dict[str, Any] = Field(description="size of the network")
     noise: NoiseSettings
+    cell: CellNoiseSettings | None = Field(
+        None, description="noise of the cell, of models that can sample it; null: of no others"
+    )
     sampling: SamplingDefaults = Field(
         SamplingDefaults(), description="recommended; explicit settings override these"
     )
@@ -92,5 +106,8 @@ def hash_card(card: ModelCard) -> str:
 
     Together with the sha256 of the weights, it identifies the model.
     """
-    matters = card.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
+    include = {"architecture", "network", "noise", "sampling"}
+    if card.cell is not None:  # left out where there is none, as before cards had it
+        include.add("cell")
+    matters = card.model_dump(mode="json", include=include)
     return hashlib.sha256(json.dumps(matters, sort_keys=True).encode()).hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from aiida_hpaint.science.diffusion.crystals import Crystals
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError, ModelCard, read_card
 from aiida_hpaint.science.diffusion.models.library import find_model
-from aiida_hpaint.science.diffusion.networks.base import ScoreNetwork
+from aiida_hpaint.science.diffusion.networks.base import CellScoreNetwork, ScoreNetwork
 from aiida_hpaint.science.diffusion.networks.dense import DenseNetwork, DenseNetworkSettings
 from aiida_hpaint.science.diffusion.networks.gemnet import GemNetSettings, GemNetwork
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenNetwork, MattergenSettings
@@ -59,6 +59,15 @@ class Model:
         """Estimate the noise (B, N, 3) in the requested precision; see `ScoreNetwork`."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             return self.network(crystals, noise_levels, prepared).to(crystals.frac)
+
+    def estimate_with_cells(
+        self, crystals: Crystals, noise_levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimate the noise of positions and cells; see `CellScoreNetwork`."""
+        network = cast("CellScoreNetwork", self.network)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            noise, of_cells = network.estimate_with_cells(crystals, noise_levels)
+        return noise.to(crystals.frac), of_cells.to(crystals.frac)
 
 
 def save_model(network: nn.Module, card: ModelCard, path: Path) -> ModelCard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,13 +32,14 @@ from aiida_hpaint.science.diffusion.models.published_weights import (
 from aiida_hpaint.science.diffusion.networks.mattergen import MattergenSettings
 from aiida_hpaint.science.files import hash_file, models_folder
 
-FORMAT = 1
+FORMAT = 2
 """Version of the conversion; cached models of other versions are not used."""
 
 Architecture = Literal["gemnet", "mattergen"]
 
 _LEFT_OUT = {"lattice": False, "energy": False, "types": 0}
-"""Settings of a GemNet without the heads that positions do not need."""
+"""Settings of a GemNet without the heads that positions do not need; a model that learned to
+denoise cells keeps that of the lattice."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def convert_checkpoint(
         'gemnet': evaluated by our own network. 'mattergen': by the denoiser of the package
         mattergen, which has to be installed where samples are drawn.
     all_weights
-        Keep heads that positions do not need (lattice, energy, types).
+        Keep heads that sampling does not need (energy, types, and lattice where the model learned
+        none).
     provenance
         Further entries of `data` on the card, such as source and licence.
 
@@ -163,6 +165,8 @@ def _convert(
     config = parse_config(_config(source, file))
     weights = extract_denoiser_weights(file.state_dict)
     about = {**_compare_configurations(config, file), **about}
+    if not any(name.startswith("gemnet.lattice_out_blocks.") for name in weights):
+        config = replace(config, cell=None)
     if architecture == "mattergen":
         network, weights, notes = _for_the_package(config, weights)
     else:
@@ -172,6 +176,7 @@ def _convert(
         architecture=architecture,
         network=network,
         noise=config.noise,
+        cell=config.cell,
         sampling=config.sampling,
         description=about.pop("description", None) or f"converted from {source.checkpoint.name}",
         data={**_provenance(source, config), **notes, **about},
@@ -219,7 +224,9 @@ def _for_our_network(
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Any]]:
     """Return settings and tensors for our network, and notes for the card."""
     settings, notes = read_gemnet_settings(config)
-    changes: dict[str, Any] = {} if all_weights else _LEFT_OUT
+    changes: dict[str, Any] = {} if all_weights else dict(_LEFT_OUT)
+    if config.cell is not None:
+        changes.pop("lattice", None)
     kept = settings.model_copy(update=changes)
     about = {"heads_left_out": list(changes), "notes": notes}
     chosen = select_gemnet_weights(weights, settings, kept)

@@ -24,6 +24,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from pydantic import ValidationError
 
 from aiida_hpaint.science.diffusion.models.cards import (
+    CellNoiseSettings,
     CheckpointError,
     FractionalNoiseSettings,
     SamplingDefaults,
@@ -76,6 +77,17 @@ _TD_KNOWN_TIME = 0.005
 _SDE = "corruption.sdes.pos"
 """Place of the noise of positions in the diffusion module."""
 
+_CELL_SDE = "corruption.sdes.cell"
+"""Place of the noise of cells, of models that sample them."""
+
+_CELL_NOISE = {
+    "beta_min": ("beta_min", 0.1),
+    "beta_max": ("beta_max", 20.0),
+    "density": ("limit_density", 0.05),
+    "variance": ("limit_var_scaling_constant", 0.25),
+}
+"""MatterGen's name and default for each of our settings of the noise of cells."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -89,6 +101,9 @@ class ModelConfig:
         Time of clean sites, for models with a time for each site.
     noise, sampling
         Our settings for both.
+    cell
+        Our settings for the noise of cells; None where the model samples no cells, or puts another
+        kind of noise on them.
     data
         Name of the data set that the model was trained on; empty where it is not given.
     """
@@ -98,6 +113,7 @@ class ModelConfig:
     noise: FractionalNoiseSettings
     sampling: SamplingDefaults
     data: str
+    cell: CellNoiseSettings | None = None
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -138,6 +154,7 @@ def parse_config(config: Mapping[str, Any]) -> ModelConfig:
         noise=_checked(FractionalNoiseSettings, _noise(module)),
         sampling=_sampling(module, known_time is not None),
         data=_data(tree),
+        cell=_cell_noise(module),
     )
 
 
@@ -264,6 +281,18 @@ def _noise(module: DictConfig) -> dict[str, Any]:
         "smallest": _value(sde, "sigma_min", 0.01),
         "largest": _value(sde, "sigma_max", 5.0),
     }
+
+
+def _cell_noise(module: DictConfig) -> CellNoiseSettings | None:
+    """Return the noise of cells; None where there is none that our samplers know."""
+    sde = _value(module, _CELL_SDE, None)
+    has_head = bool(_value(module, "model.gemnet.regress_stress", False))
+    if "LatticeVPSDE" not in str(_value(sde, "_target_", "")) or not has_head:
+        return None
+    given = _value(sde, "vpsde_config", sde)
+    values = {ours: _value(given, name, default) for ours, (name, default) in _CELL_NOISE.items()}
+    found: CellNoiseSettings = _checked(CellNoiseSettings, values)
+    return found
 
 
 def _sampling(module: DictConfig, time_for_each_site: bool) -> SamplingDefaults:

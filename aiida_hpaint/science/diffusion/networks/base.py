@@ -50,3 +50,17 @@ class ScoreNetwork(Protocol):
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
         """Estimate the bytes that evaluating a structure takes: sites in a cell (3, 3), Å."""
         ...
+
+
+class CellScoreNetwork(ScoreNetwork, Protocol):
+    """Score network of a model whose card has `cell`: it estimates the noise in cells, too."""
+
+    def estimate_with_cells(
+        self, crystals: Crystals, noise_levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimate noise of positions (B, N, 3) and of cells (B, 3, 3), both dimensionless.
+
+        Cells are symmetric lattice matrices; a cell L = mean + sigma * noise has the score
+        -noise / sigma. All of `crystals` may differ from one evaluation to the next.
+        """
+        ...

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,11 @@ from safetensors.torch import load_file
 
 from aiida_hpaint.science.diffusion.crystals import collate
 from aiida_hpaint.science.diffusion.models.cards import (
+    CellNoiseSettings,
     CheckpointError,
     FractionalNoiseSettings,
+    ModelCard,
+    hash_card,
     read_card,
 )
 from aiida_hpaint.science.diffusion.models.checkpoints import load_model
@@ -72,7 +77,7 @@ def test_the_card_tells_where_the_model_is_from(tmp_path: Path) -> None:
         "config_sha256": hash_file(folder / "config.yaml"),
         "trained_on": "alex_mp_20",
         "converted_by": card.data["converted_by"],
-        "heads_left_out": ["lattice", "energy", "types"],
+        "heads_left_out": ["energy", "types"],
         "licence": "MIT",
     }
     assert card.training["global_step"] == 1234
@@ -90,11 +95,40 @@ def test_heads_that_positions_do_not_need_are_kept_on_demand(tmp_path: Path) -> 
     assert names["all"] == set(small_network().state_dict())
     gone = names["all"] - names["few"]
     assert {name.partition(".")[0] for name in gone} == {"gemnet", "fc_atom"}
-    assert any("lattice" in name for name in gone)
+    assert any("out_energy" in name for name in gone)
+    assert not any("lattice" in name for name in gone)
     assert "heads_left_out" in few.data
     assert "heads_left_out" not in all_.data
     same = [estimate(load_model(name, "cpu").network) for name in ("few", "all")]
     assert torch.equal(*same)
+
+
+def test_models_that_learned_cells_keep_their_lattice_head(tmp_path: Path) -> None:
+    card = convert_checkpoint(write_folder(tmp_path / "cells"), name="cells")
+    assert card.cell == CellNoiseSettings(density=0.05771451654022283)
+    assert any("lattice_out_blocks" in name for name in load_file(find_model("cells")))
+    state = {
+        name: each for name, each in state_of(small_network()).items() if "lattice" not in name
+    }
+    without_head = write_folder(tmp_path / "headless", small_config(), state)
+    no_noise = changed(small_config(), f"{MODULE}.corruption.sdes.cell", ...)
+    other = changed(small_config(), f"{MODULE}.corruption.sdes.cell._target_", "other.LatticeVESDE")
+    folders = [write_folder(tmp_path / "fixed", no_noise), write_folder(tmp_path / "other", other)]
+    for number, folder in enumerate([without_head, *folders]):
+        fixed = convert_checkpoint(folder, name=f"fixed{number}")
+        assert fixed.cell is None
+        assert not fixed.network["lattice"]
+        assert "lattice" in fixed.data["heads_left_out"]
+        assert torch.equal(*(estimate(load_model(n, "cpu").network) for n in ("cells", fixed.name)))
+
+
+def test_cards_without_cells_have_the_hash_that_they_had() -> None:
+    values = {"name": "old", "architecture": "gemnet", "network": {}}
+    old = ModelCard(**values, noise=FractionalNoiseSettings())
+    kept = old.model_dump(mode="json", include={"architecture", "network", "noise", "sampling"})
+    before = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    assert hash_card(old) == before
+    assert hash_card(old.model_copy(update={"cell": CellNoiseSettings()})) != before
 
 
 def test_a_model_with_a_time_for_each_site(tmp_path: Path) -> None:

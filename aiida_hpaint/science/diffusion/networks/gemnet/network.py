@@ -1,8 +1,9 @@
-"""GemNetwork: MatterGen's denoiser of positions (GemNet-dT), with a time for every site."""
+"""GemNetwork: MatterGen's denoiser of positions and cells (GemNet-dT), with times of sites."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,20 +97,52 @@ class GemNet(nn.Module):
         """
         radial, angular = self._measure(graph)
         basis = self._basis(radial, angular)
+        rows = basis.force[wanted]
+        forces: Tensor | None = None
+        embedded = self._embed(graph, cosines, numbers, times, radial, basis, wanted)
+        for block, edges in zip(self.out_blocks, embedded, strict=True):
+            found = block(edges, rows)
+            forces = found if forces is None else forces + found
+        assert forces is not None
+        pushes = forces.to(graph.direction.dtype) * graph.direction[wanted]
+        return graph.total(torch.zeros_like(graph.direction).index_copy(0, wanted, pushes))
+
+    def forward_with_strains(
+        self, graph: Graph, cosines: Tensor, numbers: Tensor, times: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Compute Cartesian forces (A, 3) and the strain along each edge (E, 1); see `forward`."""
+        radial, angular = self._measure(graph)
+        basis = self._basis(radial, angular)
+        lattice = self.mlp_rbf_lattice(radial)
+        everything = torch.arange(len(radial), device=radial.device)
+        forces, strains = torch.zeros_like(radial[:, :1]), torch.zeros_like(radial[:, :1])
+        embedded = self._embed(graph, cosines, numbers, times, radial, basis, everything)
+        blocks = zip(self.out_blocks, self.lattice_out_blocks, embedded, strict=True)
+        for output, of_lattice, edges in blocks:
+            forces = forces + output(edges, basis.force)
+            strains = strains + of_lattice(edges, lattice)
+        return graph.total(forces.to(graph.direction) * graph.direction), strains
+
+    def _embed(
+        self,
+        graph: Graph,
+        cosines: Tensor,
+        numbers: Tensor,
+        times: Tensor,
+        radial: Tensor,
+        basis: Basis,
+        wanted: Tensor,
+    ) -> Iterator[Tensor]:
+        """Yield the wanted edges (W, C) before the first interaction and after each of them."""
         latent = torch.cat([self.atom_emb(numbers), times.to(radial.dtype)], 1)
         atoms = self.atom_latent_emb(latent)
         edges = self.edge_emb(atoms, radial, graph.source, graph.target)
         edges = self._embed_angles(edges, cosines.to(radial.dtype))
-        rows = basis.force[wanted]
-        chosen = edges.index_select(0, wanted)
-        forces = self.out_blocks[0](chosen, rows)
+        yield edges.index_select(0, wanted)
         for index, block in enumerate(self.int_blocks):
             last = index + 1 == len(self.int_blocks)
             atoms, edges = block(atoms, edges, graph, basis, wanted if last else None)
-            chosen = edges if last else edges.index_select(0, wanted)
-            forces = forces + self.out_blocks[index + 1](chosen, rows)
-        pushes = forces.to(graph.direction.dtype) * graph.direction[wanted]
-        return graph.total(torch.zeros_like(graph.direction).index_copy(0, wanted, pushes))
+            yield edges if last else edges.index_select(0, wanted)
 
     def _measure(self, graph: Graph) -> tuple[Tensor, Tensor]:
         """Compute radial (E, R) and angular functions, in the precision of the geometry."""
@@ -214,18 +247,55 @@ class GemNetwork(nn.Module):
     ) -> Tensor:
         """Estimate noise (B, N, 3) of unknown sites along the axes of the noise, 0 elsewhere."""
         prepared = prepared or self.prepare(crystals)
-        candidates = prepared.candidates
-        exact = _precise(crystals)
+        graph, cosines, times = self._connect(crystals, noise_levels, prepared)
+        place = prepared.candidates.place
+        numbers, moves = crystals.numbers.flatten()[place], crystals.unknown.flatten()[place]
+        wanted = moves[graph.target].nonzero()[:, 0]
+        forces = self.gemnet(graph, cosines, numbers, times, wanted)
+        return self._spread(forces, crystals, prepared)
+
+    def estimate_with_cells(
+        self, crystals: Crystals, noise_levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimate noise of positions (B, N, 3), 0 for known sites, and of cells (B, 3, 3).
+
+        The noise of cells is symmetric and dimensionless: it is that of lattice vectors along
+        Cartesian axes, in units of its standard deviation, of a lattice matrix that is symmetric.
+        Cells may differ from one evaluation to the next, so that nothing is prepared.
+        """
+        prepared = self.prepare(crystals)
+        graph, cosines, times = self._connect(crystals, noise_levels, prepared)
+        place = prepared.candidates.place
+        numbers, moves = crystals.numbers.flatten()[place], crystals.unknown.flatten()[place]
+        forces, strains = self.gemnet.forward_with_strains(graph, cosines, numbers, times)
+        noise = self._spread(forces * moves[:, None], crystals, prepared)
+        return noise, self._sum_strains(graph, strains, crystals, place)
+
+    def _connect(
+        self, crystals: Crystals, noise_levels: Tensor, prepared: Prepared
+    ) -> tuple[Graph, Tensor, Tensor]:
+        """Return the graph, the cosines (E, 3) of its edges, and the encoded times (A, T)."""
+        candidates, exact = prepared.candidates, _precise(crystals)
         with torch.autocast(exact.frac.device.type, enabled=False):
             graph = build_graph(exact, candidates, self.settings)
             units = prepared.units[candidates.structure[graph.target]]
             cosines = (units * graph.direction[:, None]).sum(-1)
             times = self._encode(exact, noise_levels, candidates.place)
-        numbers = crystals.numbers.flatten()[candidates.place]
-        moves = crystals.unknown.flatten()[candidates.place]
-        wanted = moves[graph.target].nonzero()[:, 0]
-        forces = self.gemnet(graph, cosines, numbers, times, wanted)
-        return self._spread(forces, crystals, prepared)
+        return graph, cosines, times
+
+    def _sum_strains(
+        self, graph: Graph, strains: Tensor, crystals: Crystals, place: Tensor
+    ) -> Tensor:
+        """Return the noise (B, 3, 3) of cells: minus the mean over edges of strain times d dT."""
+        direction = graph.direction
+        products = (direction[:, :, None] * direction[:, None]).flatten(1)
+        columns = torch.cat([strains.to(products) * products, torch.ones_like(strains)], 1)
+        # Over sites first: on a GPU a sum over edges of a structure would have no fixed order.
+        sums = columns.new_zeros(crystals.numbers.numel(), 10)
+        sums = sums.index_copy(0, place, graph.total(columns.to(products)))
+        total = sums.view(*crystals.numbers.shape, 10).sum(1)
+        means = total[:, :9] / total[:, 9:].clamp(min=1)
+        return torch.as_tensor(-means.view(-1, 3, 3).to(crystals.frac.dtype))
 
     def _encode(self, crystals: Crystals, levels: Tensor, place: Tensor) -> Tensor:
         """Encode the time of each site; returns (A, T)."""

@@ -1,4 +1,4 @@
-"""Heads of GemNet: forces along edges. Those of energy and lattice exist only to be loaded."""
+"""Heads of GemNet: forces along edges, and strains of the lattice. Energies are only loaded."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Output(nn.Module):
 
 
 class LatticeOutput(nn.Module):
-    """Parameters of the lattice head, which positions do not need."""
+    """Head that computes the strain along each edge, which positions do not need."""
 
     def __init__(self, settings: GemNetSettings) -> None:
         super().__init__()
@@ -54,3 +54,9 @@ class LatticeOutput(nn.Module):
         self.mlp = nn.Sequential(Dense(width, width, active=True), Dense(width, width))
         self.dense_rbf_F = Dense(settings.rbf_width, width)
         self.out_forces = Dense(width, 1)
+
+    def forward(self, edges: Tensor, radial: Tensor) -> Tensor:
+        """Compute strains (E, 1) from edges (E, W) and projected radial functions (E, R)."""
+        readout = self.out_forces.linear.weight.t() * self.dense_rbf_F.linear.weight
+        strains = product(self.mlp(edges), readout.t())
+        return torch.as_tensor((strains * radial).sum(1, keepdim=True))

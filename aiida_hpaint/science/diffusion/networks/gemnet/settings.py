@@ -60,7 +60,7 @@ class GemNetSettings(Settings):
     types: int = Field(
         101, ge=0, le=WIDEST, description="logits of species (not evaluated); 0: none"
     )
-    lattice: bool = Field(True, description="heads of the lattice exist (not evaluated)")
+    lattice: bool = Field(True, description="heads of the lattice exist")
     energy: bool = Field(True, description="heads of the energy exist (not evaluated)")
     known_time: float = Field(
         0.001,
