@@ -24,6 +24,7 @@ from aiida_hpaint.science.structures import (
     write_extxyz,
     write_restored,
 )
+from aiida_hpaint.science.structures.cell_changes import name_cell_change
 from aiida_hpaint.science.structures.geometric import count_geometric
 from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
@@ -154,8 +155,12 @@ def _is_sure_by_agreement(answer: StructureBatch) -> bool:
 
 
 def describe_cells(results: list[HostResult]) -> list[str]:
-    """Return one line for each host whose cell relaxed: what became of it."""
-    return [f"{result.label}: {result.cell_change}" for result in results if result.cell_change]
+    """Return one line for each host whose cell changed: by what, and what became of it."""
+    return [
+        f"{name_cell_change(result.best)}: {result.label}: {result.cell_change}"
+        for result in results
+        if result.best is not None and result.cell_change
+    ]
 
 
 def describe_notices(results: list[HostResult]) -> list[str]:

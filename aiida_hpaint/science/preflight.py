@@ -57,6 +57,7 @@ def check_tools(
     """
     from aiida_hpaint.science.diffusion.sampling.generators import (
         get_generator,
+        refuse_fixed_cells,
         refuse_without_trajectory,
     )
     from aiida_hpaint.science.relaxation.potentials import get_potential, require_stress
@@ -66,6 +67,7 @@ def check_tools(
         generator = get_generator(settings.sampling.generator)
         if settings.sampling.record:
             refuse_without_trajectory(generator)
+        refuse_fixed_cells(generator, settings.sampling)
         generator.load(settings.sampling)
     problems: dict[int, HostProblem] = {}
     for potential in _list_potentials(settings):

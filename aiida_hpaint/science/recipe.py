@@ -170,14 +170,17 @@ def _make_relaxation_inputs(
         relaxation=own,
         potential=settings.potential,
         select=select,
-        record_fixed_host=own.moving == "all" and before is not None and before.moving != "all",
+        record_fixed_host=own.moving == "all"
+        and before is not None
+        and before.moving != "all"
+        and not settings.samples_cells,
     )
 
 
 def _make_search_inputs(
     settings: RestorationSettings, own: SearchSettings, select: Selection | None
 ) -> SearchInputs | None:
-    if settings.sampling is None or settings.relax_inserted is None:
+    if settings.sampling is None or settings.relax_inserted is None or settings.samples_cells:
         return None
     # What the search knows of other settings must not change what is looked up in the cache.
     return SearchInputs(

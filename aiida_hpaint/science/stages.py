@@ -21,7 +21,11 @@ from aiida_hpaint.science.settings import (
     SymmetrySettings,
 )
 from aiida_hpaint.science.structures.batch import StructureBatch, number_samples
-from aiida_hpaint.science.structures.cell_changes import ENERGY_FIXED_CELL, add_volume_changes
+from aiida_hpaint.science.structures.cell_changes import (
+    ENERGY_FIXED_CELL,
+    add_volume_changes,
+    has_sampled_cells,
+)
 from aiida_hpaint.science.structures.fixed_host import record_fixed_host
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.writing.source import drop_source_texts
@@ -196,11 +200,11 @@ def propose_and_filter(
     from aiida_hpaint.science.evaluation import filter_samples
     from aiida_hpaint.science.symmetry import add_symmetric_proposals
 
-    return (
-        filter_samples(add_symmetric_proposals(samples, symmetry, use_parents), filtering)
-        if len(samples)
-        else samples
-    )
+    if not len(samples):
+        return samples
+    if not has_sampled_cells(samples):  # symmetric arrangements are those of one cell
+        samples = add_symmetric_proposals(samples, symmetry, use_parents)
+    return filter_samples(samples, filtering)
 
 
 def sample_hosts(
@@ -334,7 +338,9 @@ def finish_restoration(
         }
     )
     samples = exclude_fixed_cells(expand_samples(samples, hosts))
-    if inputs.checks is not None and inputs.checks.hold_host:
+    # Energies in cells of their own say nothing of the host as measured.
+    holds = inputs.checks is not None and inputs.checks.hold_host
+    if inputs.checks is not None and holds and not has_sampled_cells(samples):
         samples = hold_hosts(samples, hosts, inputs.checks)
     samples = mark_found_again(samples, CELL_REPEATS)
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED

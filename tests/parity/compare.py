@@ -19,7 +19,7 @@ from .crystals import Case, load_cases, per_case
 from .ours import DTYPES, build, evaluate, settings_of
 from .references import Arrays, load
 
-FILES = ("diffusion", "trajectories", "graphs", "tables", "outputs")
+FILES = ("diffusion", "trajectories", "graphs", "tables", "outputs", "cells")
 
 
 def main() -> None:

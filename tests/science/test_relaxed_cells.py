@@ -217,4 +217,4 @@ def test_output_and_report_say_what_became_of_the_cell(restoration: Restoration)
     change = restoration.best.scalars["volume_change"][0]
     assert f"volume {change:+.1f} %" in result.cell_change
     tables: Any = pytest.importorskip("aiida_hpaint.cli.tables", reason="needs aiida-core")
-    assert tables.describe_cells([result]) == [f"{result.label}: {result.cell_change}"]
+    assert tables.describe_cells([result]) == [f"relaxed: {result.label}: {result.cell_change}"]

@@ -214,7 +214,7 @@ def show_results(results: list[HostResult], files: Sequence[Path], output: Path)
     for line in describe_geometric(results):
         click.echo(f"Note: {line}")
     for line in describe_cells(results):
-        click.echo(f"Cell relaxed: {line}")
+        click.echo(f"Cell {line}")
     for line in describe_notices(results):
         click.echo(f"Notice: {line}")
     for line in describe_unrestored(results):

@@ -9,7 +9,7 @@ import numpy as np
 from aiida_hpaint.science.confidence.evidence import Evidence, collect_evidence
 from aiida_hpaint.science.confidence.model import load_confidence_model
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.cell_changes import has_relaxed_cells
+from aiida_hpaint.science.structures.cell_changes import has_changed_cells, name_cell_change
 
 __all__ = ["add_confidence", "describe_confidence", "list_reasons"]
 
@@ -21,6 +21,14 @@ FAR = 0.3
 
 LARGE = 9
 """Number of inserted sites from which on their number is given as a reason."""
+
+
+_WERE = {
+    "relaxed": "relaxed",
+    "sampled": "were sampled",
+    "sampled and relaxed": "were sampled and relaxed",
+}
+"""What was done to cells, as the verb of a sentence."""
 
 
 def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureBatch:
@@ -40,7 +48,7 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
     """
     rows = hosts.find_host_rows()
     model = load_confidence_model()
-    relaxes = has_relaxed_cells(samples)
+    relaxes = has_changed_cells(samples)
     confidence = np.full(len(samples), np.nan)
     metadata = list(samples.metadata)
     of_host = samples.scalars["host"]
@@ -52,7 +60,8 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
         confidence[index] = model.estimate(evidence)
         reasons = list_reasons(evidence)
         if relaxes and not evidence.held:
-            reasons.append("cells relaxed, unlike those of the calibration")
+            done = name_cell_change(samples[index])
+            reasons.append(f"cells {_WERE[done]}, unlike those of the calibration")
         found = {"reasons": reasons, "evidence": asdict(evidence)}
         metadata[index] = {**metadata[index], "confidence": found}
     return replace(samples, metadata=tuple(metadata)).with_scalars(confidence=confidence)

@@ -78,6 +78,15 @@ def orient_cell(cell: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.cholesky(cell @ cell.T), dtype=np.float64)
 
 
+def make_symmetric(cell: FloatArray) -> FloatArray:
+    """Turn a cell (3, 3), Å, so that its matrix of lattice vectors is symmetric and positive.
+
+    It is the square root of the metric tensor, which the orientation does not change.
+    """
+    values, vectors = np.linalg.eigh(cell @ cell.T)
+    return np.asarray((vectors * np.sqrt(values)) @ vectors.T)
+
+
 def list_image_translations(cell: FloatArray, cutoff: float) -> FloatArray:
     """List translations (M, 3), Å, that can bring two sites of the cell within the cutoff.
 

@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.equivalence import find_host_symmetry
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.symmetry_operations import NEIGHBOURS, SymmetryOperations
 from aiida_hpaint.science.types import FloatArray, IntArray
+
+SAME_STRAIN = 0.02
+"""Largest relative difference of lengths of cells that changed, up to which they are the same."""
 
 _LARGEST_BLOCK = 500_000
 """Largest number of distances that are computed at once."""
@@ -30,16 +34,22 @@ def find_repeated(
 
     Two samples agree if, for the operation of the host and the assignment of sites that make the
     sum of squared distances between their inserted sites smallest, no distance reaches the
-    tolerance. A member is compared with those before it that repeat none themselves; members that
-    repeat none are left out.
+    tolerance, and if their cells are the same but for strains of `SAME_STRAIN`. A member is
+    compared with those before it that repeat none themselves; members that repeat none are left
+    out.
     """
     if len(members) < 2:
         return {}
+    groups = group_by_cell(samples, members)
+    if len(groups) > 1:
+        return {
+            k: v for group in groups for k, v in find_repeated(samples, group, tolerance).items()
+        }
     first = samples[int(members[0])]
     symmetry, numbers = find_host_symmetry(first), first.numbers[first.inserted]
     kept: list[FloatArray] = []
     kept_indices: list[int] = []
-    found = {}
+    found: dict[int, int] = {}
     for index in members.tolist():
         sites = samples.sites(index)
         frac = samples.frac_coords[sites][samples.inserted[sites]]
@@ -50,6 +60,19 @@ def find_repeated(
         else:
             found[index] = kept_indices[place]
     return found
+
+
+def group_by_cell(samples: StructureBatch, members: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Group members by their cells, each with the first one that its cell is the same as."""
+    groups: list[list[int]] = []
+    for index in members.tolist():
+        for group in groups:
+            if is_same_cell(samples.cells[group[0]], samples.cells[index], SAME_STRAIN):
+                group.append(index)
+                break
+        else:
+            groups.append([index])
+    return [np.array(group, dtype=np.intp) for group in groups]
 
 
 def _find_same(

@@ -11,15 +11,11 @@ from aiida_hpaint.science.evaluation.duplicates import find_duplicates
 from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
 from aiida_hpaint.science.types import BoolArray
 
 SAME_ENERGY = 0.001
 """Energy in eV per atom within which relaxed samples with equal arrangements are the same."""
-
-SAME_STRAIN = 0.02
-"""Largest relative difference of lengths of cells that relaxed, up to which they are the same."""
 
 
 def select_lowest(
@@ -160,8 +156,6 @@ def _find_repeats(
         lower = members[:place]
         alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
         for other in (one for one in alike.tolist() if one not in found):
-            if not is_same_cell(samples.cells[other], samples.cells[index], SAME_STRAIN):
-                continue
             if find_duplicates(samples, np.array([other, index]), same):
                 found[int(index)] = other
                 break

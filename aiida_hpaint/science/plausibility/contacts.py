@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ase.data import covalent_radii
@@ -79,7 +79,29 @@ class Contacts:
 
 
 def find_contacts(samples: StructureBatch, members: NDArray[np.intp]) -> Contacts:
-    """Find the contacts of the inserted sites of samples with one cell and the same sites."""
+    """Find the contacts of the inserted sites of samples with the same sites."""
+    cells = samples.cells[members]
+    if (cells == cells[0]).all():
+        return _find_in_one_cell(samples, members)
+    alone = [_find_in_one_cell(samples, member) for member in members[:, None]]
+    rows = np.repeat(np.arange(len(members)), [len(each.sample) for each in alone])
+    first, second, distance, radii = (
+        np.concatenate([getattr(each, name) for each in alone])
+        for name in ("first", "second", "distance", "radii")
+    )
+    return replace(
+        alone[0],
+        size=len(members),
+        sample=rows,
+        first=first,
+        second=second,
+        distance=distance,
+        radii=radii,
+    )
+
+
+def _find_in_one_cell(samples: StructureBatch, members: NDArray[np.intp]) -> Contacts:
+    """Find the contacts of samples in the cell of the first of them."""
     one = samples[int(members[0])]
     sites = samples.offsets[members][:, None] + np.arange(one.n_sites)
     frac, moved = samples.frac_coords[sites], np.flatnonzero(one.inserted)

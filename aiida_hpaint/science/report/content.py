@@ -21,6 +21,7 @@ from aiida_hpaint.science.report.patterns import HIGHEST_ANGLE, LOWEST_ANGLE, dr
 from aiida_hpaint.science.report.provenance import describe_provenance, list_stages
 from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
+from aiida_hpaint.science.structures.cell_changes import name_cell_change
 from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.pictures import draw_picture
@@ -77,6 +78,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "argument": quote_for_shell(known or result.samples.labels[0]),
         "inserted": result.inserted,
         "cell_change": result.cell_change,
+        "cell_done": name_cell_change(result.samples if result.best is None else result.best),
         "is_held": result.is_held,
         "formula": format_formula(result.samples[0] if best is None else best.structure),
         "verdict": judge_host(result),

@@ -11,6 +11,9 @@ Precision = Literal["auto", "float64", "float32", "bfloat16"]
 Scheme = Literal["td", "pos-only", "baseline", "repaint"]
 """Inpainting schemes: how host sites enter the sampling; see `diffusion.sampling.schemes`."""
 
+SampledCell = Literal["fixed", "free"]
+"""Whether samples have the cell of their host or cells of their own."""
+
 SearchedCell = Literal["primitive", "file", "both"]
 """Cells that hosts are searched in, which are smaller than those of their files if sites repeat.
 

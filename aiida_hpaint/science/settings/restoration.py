@@ -55,7 +55,7 @@ class RestorationSettings(Settings):
     search: SearchSettings | None = Field(
         None,
         description="search for lower arrangements after `relax_inserted`; null, or without "
-        "`sampling` or `relax_inserted`: none",
+        "`sampling` or `relax_inserted`, or with `sampling.cell` free: none",
     )
     relax_all: RelaxationSettings | None = Field(
         RelaxationSettings(moving="all"), description="null: the host stays as it was measured"
@@ -91,6 +91,11 @@ class RestorationSettings(Settings):
                     "choose between samples of one cell: set relax_all.cell instead"
                 )
         return self
+
+    @property
+    def samples_cells(self) -> bool:
+        """Whether samples have cells of their own, so that what supposes one cell is left out."""
+        return self.sampling is not None and self.sampling.cell == "free"
 
     @property
     def final_relaxation(self) -> RelaxationSettings:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from aiida_hpaint.science.settings.base import Device, Precision, Scheme, Settings
+from aiida_hpaint.science.settings.base import (
+    Device,
+    Precision,
+    SampledCell,
+    Scheme,
+    Settings,
+)
 
 
 class SamplingSettings(Settings):
@@ -61,6 +67,20 @@ class SamplingSettings(Settings):
         ge=0,
         lt=1,
         description="diffusion time of the last noise level; unset: what suits the model's noise",
+    )
+    cell: SampledCell = Field(
+        "fixed",
+        description="'fixed': that of the host; 'free': sampled with the sites, by a model that "
+        "has learned cells (MatterGen's), for hosts that have to expand; see the guide to other "
+        "elements",
+    )
+    cell_start: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="cell 'free' only: diffusion time from which the cell is denoised. Below 1 it "
+        "begins as the host's with the noise of that time (at 0.2, 11 % of its lengths); at 1 "
+        "nothing of it is known",
     )
     resamplings: int = Field(3, ge=1, description="'repaint' only: passes over a stretch")
     jump: int = Field(10, ge=1, description="'repaint' only: noise levels in a stretch")

@@ -1,6 +1,8 @@
-"""How much a relaxation changed a cell, in numbers and in words."""
+"""How much sampling and relaxation changed a cell, in numbers and in words."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,19 +11,34 @@ from aiida_hpaint.science.types import FloatArray
 
 __all__ = [
     "ENERGY_FIXED_CELL",
+    "SAMPLED_CELL",
     "VOLUME_CHANGE",
     "add_volume_changes",
     "describe_cell_change",
-    "has_relaxed_cells",
+    "has_changed_cells",
+    "has_sampled_cells",
     "is_same_cell",
     "measure_strain",
+    "name_cell_change",
+    "note_sampled_cells",
 ]
 
 VOLUME_CHANGE = "volume_change"
-"""Scalar of samples whose cells relaxed: change of the volume from that of the host, per cent."""
+"""Scalar of samples whose cells changed: change of the volume from that of the host, per cent."""
+
+SAMPLED_CELL = "sampled_cell"
+"""Metadata of a sample whose cell was sampled with its sites: `volume_change` from the cell that
+was searched, per cent, and `start`, the diffusion time from which it was denoised."""
 
 ENERGY_FIXED_CELL = "energy_fixed_cell"
 """Scalar of samples whose cells relaxed: energy in eV before they did."""
+
+_NOTE = (
+    "Its cell was sampled with its sites (sampling.cell free, from time {start:g}), which changed "
+    "the volume by {change:+.1f} %. What supposes the cell of the host was left out: H in "
+    "geometric positions, symmetric arrangements beside the samples, the search, and hosts put "
+    "back as measured"
+)
 
 _ROUNDING = 1e-5
 """Strain up to which two cells differ by the rounding of a file."""
@@ -72,14 +89,53 @@ def describe_cell_change(before: FloatArray, after: FloatArray) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def has_relaxed_cells(samples: StructureBatch) -> bool:
-    """Return whether any stage of the history let cells relax."""
+def note_sampled_cells(
+    samples: StructureBatch, hosts: StructureBatch, start: float
+) -> StructureBatch:
+    """Say in the metadata of samples how much the sampling changed their cells.
+
+    Parameters
+    ----------
+    samples
+        Samples in cells of their own.
+    hosts
+        The host of each sample, row by row, in the cell that was searched.
+    start
+        Diffusion time from which cells were denoised.
+    """
+    changes = 100 * (np.linalg.det(samples.cells) / np.linalg.det(hosts.cells) - 1)
+    metadata = tuple(
+        {
+            **entry,
+            SAMPLED_CELL: {"volume_change": round(change, 3), "start": start},
+            "notes": [*(entry.get("notes") or ()), _NOTE.format(start=start, change=change)],
+        }
+        for entry, change in zip(samples.metadata, changes.tolist(), strict=True)
+    )
+    return replace(samples, metadata=metadata)
+
+
+def has_sampled_cells(samples: StructureBatch) -> bool:
+    """Return whether the cell of any sample was sampled with its sites."""
+    return any(SAMPLED_CELL in entry for entry in samples.metadata)
+
+
+def name_cell_change(samples: StructureBatch) -> str:
+    """Return what was done to cells: 'sampled', 'relaxed', or both."""
+    relaxed = "max_stress" in samples.scalars and np.isfinite(samples.scalars["max_stress"]).any()
+    if not has_sampled_cells(samples):
+        return "relaxed"
+    return "sampled and relaxed" if relaxed else "sampled"
+
+
+def has_changed_cells(samples: StructureBatch) -> bool:
+    """Return whether any stage of the history sampled cells or let them relax."""
     cells = [(record.get("settings") or {}).get("cell", "fixed") for record in samples.history]
     return any(cell in ("shape", "volume", "free") for cell in cells)
 
 
 def add_volume_changes(samples: StructureBatch, hosts: StructureBatch) -> StructureBatch:
-    """Add the scalar `volume_change` (per cent) where cells relaxed; NaN without a rank.
+    """Add the scalar `volume_change` (per cent) where cells changed; NaN without a rank.
 
     Parameters
     ----------
@@ -88,7 +144,7 @@ def add_volume_changes(samples: StructureBatch, hosts: StructureBatch) -> Struct
     hosts
         Hosts before the restoration, by their scalar `host`, or by their row where they have none.
     """
-    if not has_relaxed_cells(samples):
+    if not has_changed_cells(samples):
         return samples
     rows = hosts.find_host_rows()
     before = hosts.cells[[rows[host] for host in samples.host_indices.tolist()]]

@@ -9,7 +9,7 @@ import numpy as np
 from aiida_hpaint import __version__
 from aiida_hpaint.science.plausibility import find_contacts, find_too_close
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.cell_changes import has_relaxed_cells
+from aiida_hpaint.science.structures.cell_changes import has_changed_cells
 from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.writing.relaxed_cell import (
     find_fitting_operations,
@@ -41,7 +41,7 @@ def refine_symmetry(samples: StructureBatch, tolerance: float) -> StructureBatch
     The samples with the scalar `refined_by` (Å, largest displacement, 0 where nothing moved).
     """
     coords, cells = samples.frac_coords.copy(), samples.cells.copy()
-    moves, relaxed = np.zeros(len(samples)), has_relaxed_cells(samples)
+    moves, relaxed = np.zeros(len(samples)), has_changed_cells(samples)
     for index in np.flatnonzero(samples.scalars["rank"] >= 0).tolist():
         has_own_cell = relaxed and HELD not in samples.metadata[index]
         refined, moves[index] = _refined(samples[index], tolerance, has_own_cell)

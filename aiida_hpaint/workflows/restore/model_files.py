@@ -11,6 +11,7 @@ from aiida_hpaint.science.diffusion.models.cards import CheckpointError, hash_ca
 from aiida_hpaint.science.diffusion.models.library import find_model, is_bundled, is_model_name
 from aiida_hpaint.science.diffusion.sampling.generators import (
     get_generator,
+    refuse_fixed_cells,
     refuse_without_trajectory,
 )
 from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_recording
@@ -156,18 +157,23 @@ def choose_compiled(
 
 
 def check_recording(settings: SamplingSettings, chunks: list[StructureBatch]) -> None:
-    """Refuse a recording that its job would refuse, before anything is submitted.
+    """Refuse cells and recordings that their job would refuse, before anything is submitted.
 
     Raises
     ------
     ValueError
-        If the generator cannot be recorded, or the recording would be too large.
+        If the generator cannot be recorded or samples no cells, or the recording would be too
+        large.
     """
-    if not settings.record:
+    if not settings.record and settings.cell == "fixed":
         return
     generator = get_generator(settings.generator)
-    refuse_without_trajectory(generator)
+    if settings.record:
+        refuse_without_trajectory(generator)
     try:
+        refuse_fixed_cells(generator, settings)
+        if not settings.record:
+            return
         settings = generator.resolve_settings(settings)
     except CheckpointError:
         return  # the model and its card are on a remote computer

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from . import diffusion
+from .cells import cells
 from .checkpoint import write_checkpoint, write_td_configuration
 from .outputs import graphs, outputs, tables
 from .trajectories import trajectories
@@ -40,6 +41,7 @@ def main() -> None:
     _save(target, "graphs", graphs())
     _save(target, "tables", tables())
     _save(target, "outputs", outputs())
+    _save(target, "cells", cells())
 
 
 def _save(folder: Path, name: str, arrays: diffusion.Arrays) -> None:

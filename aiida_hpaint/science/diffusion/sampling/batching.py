@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from aiida_hpaint.science.diffusion.models.checkpoints import Model
+from aiida_hpaint.science.diffusion.sampling.free_cells import inpaint_with_cells
 from aiida_hpaint.science.diffusion.sampling.generators import SampledPath, SampleRequest, Tick
 from aiida_hpaint.science.diffusion.sampling.inpainting import SamplerFactory, inpaint
 from aiida_hpaint.science.diffusion.sampling.sampler import Sampler
@@ -67,6 +68,10 @@ def _inpaint(
     # A batch that fails has used up random numbers, which its halves must use again.
     states = [request.rng.bit_generator.state for request in requests]
     try:
+        if settings.cell == "free":
+            return inpaint_with_cells(
+                requests, model, settings, tick=tick, make_sampler=make_sampler
+            )
         return inpaint(
             requests, model, settings, record=record, tick=tick, make_sampler=make_sampler
         )

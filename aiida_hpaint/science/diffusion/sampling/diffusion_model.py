@@ -53,6 +53,17 @@ class DiffusionModel(Generator):
         """True for networks that see lattice vectors, as their training data have Niggli cells."""
         return self.card.noise.kind == "fractional"
 
+    def explain_fixed_cells(self) -> str:
+        """Return why the model cannot sample cells: it has learned none, or lacks the head."""
+        card = self.card
+        if card.architecture != "gemnet":
+            return f"only networks of the kind gemnet can, and this one is {card.architecture}"
+        if card.cell is None:
+            return "it was trained in fixed cells, or converted by a version that left cells out"
+        if not card.network.get("lattice", True):
+            return "its file has no lattice head; convert its checkpoint again"
+        return ""
+
     def identify(self) -> dict[str, str]:
         """Return name and hash of the weights and, if they were converted, the original's hash."""
         card = self.card

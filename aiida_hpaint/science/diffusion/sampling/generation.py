@@ -17,6 +17,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     Tick,
     get_generator,
     identify_generator,
+    refuse_fixed_cells,
     refuse_without_trajectory,
 )
 from aiida_hpaint.science.diffusion.sampling.geometric_positions import (
@@ -33,6 +34,7 @@ from aiida_hpaint.science.diffusion.sampling.schedule import refuse_large_record
 from aiida_hpaint.science.plausibility import count_misplaced, find_implausible_samples
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
+from aiida_hpaint.science.structures.cell_changes import note_sampled_cells
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.structures.trajectory import Trajectory
 from aiida_hpaint.science.types import BoolArray, Progress
@@ -147,6 +149,8 @@ def _generate(
             paths[row] = path
         made = place_sites(samples, requests, paths)
         draws[again] += 1
+    if settings.cell == "free":
+        made = note_sampled_cells(made, samples, settings.cell_start)
     statuses = np.where(made.placed, SampleStatus.SAMPLED.value, SampleStatus.NOT_A_NUMBER.value)
     made = made.with_scalars(status=statuses, draws=draws).with_history(
         {
@@ -185,6 +189,8 @@ def _check(
         )
     if record:
         refuse_without_trajectory(generator)
+    recorded = settings.model_copy(update={"record": record or settings.record})
+    refuse_fixed_cells(generator, recorded)
 
 
 def _find_rejected(samples: StructureBatch, settings: SamplingSettings) -> BoolArray:

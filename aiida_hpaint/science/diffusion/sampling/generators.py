@@ -113,11 +113,14 @@ class SampledPath:
     positions, means
         With a recording: where they were first and after each recorded step, and the means of
         these steps before noise was added (one fewer).
+    cell : (3, 3)
+        Lattice vectors of the frame as rows, Å, in any orientation, if the cell was sampled.
     """
 
     final: FloatArray
     positions: list[FloatArray] = field(default_factory=list)
     means: list[FloatArray] = field(default_factory=list)
+    cell: FloatArray | None = None
 
 
 class Generator(Protocol):
@@ -155,6 +158,10 @@ class Generator(Protocol):
     def can_record(self) -> bool:
         """True if it can return where the sites were after each step of a diffusion."""
         return False
+
+    def explain_fixed_cells(self) -> str:
+        """Return why it cannot sample cells, as the end of a sentence; empty if it can."""
+        return "it places sites in the cell of the host"
 
     @property
     def is_niggli(self) -> bool:
@@ -320,6 +327,32 @@ def refuse_without_trajectory(generator: Generator) -> None:
     if not generator.can_record:
         raise ValueError(
             f"the generator {generator.name} has no trajectory: choose a diffusion model"
+        )
+
+
+def refuse_fixed_cells(generator: Generator, settings: SamplingSettings) -> None:
+    """Refuse to sample cells with what cannot, and to record positions in cells that change.
+
+    Raises
+    ------
+    GeneratorError
+        If `settings.cell` is 'free' and the generator has learned no cells, or a recording is
+        asked for.
+    CheckpointError
+        If the generator is a model that is not on this machine.
+    """
+    if settings.cell == "fixed":
+        return
+    if settings.record:
+        raise GeneratorError(
+            f"sampling.record {settings.record} keeps positions in one cell, which sampling.cell "
+            "'free' changes: set record to 0, or cell to 'fixed'"
+        )
+    if reason := generator.explain_fixed_cells():
+        raise GeneratorError(
+            f"sampling.cell is 'free', but the generator {generator.name} cannot sample cells: "
+            f"{reason}. Choose a MatterGen model such as mattergen/base, or set sampling.cell to "
+            "'fixed'"
         )
 
 

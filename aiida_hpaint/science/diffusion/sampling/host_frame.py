@@ -20,7 +20,7 @@ from itertools import product
 
 import numpy as np
 
-from aiida_hpaint.science.diffusion.lattice import orient_cell
+from aiida_hpaint.science.diffusion.lattice import make_symmetric, orient_cell
 from aiida_hpaint.science.diffusion.sampling.canonical_axes import find_canonical_axes
 from aiida_hpaint.science.types import FloatArray, IntArray
 
@@ -53,6 +53,16 @@ class HostFrame:
     def leave(self, frac: FloatArray) -> FloatArray:
         """Convert fractional coordinates (n, 3) of the frame to the host's, within [0, 1)."""
         return np.asarray(np.mod((frac + self.origin) @ self.transform, 1.0))
+
+    def leave_cell(self, cell: FloatArray, host: FloatArray) -> FloatArray:
+        """Convert another cell (3, 3) of the frame, in any orientation, to one of the host.
+
+        It is turned so that the cell of the host, Å, is stretched to it without a rotation.
+        """
+        changed = np.linalg.inv(self.transform) @ cell
+        deformation = np.asarray(np.linalg.solve(host, changed), dtype=np.float64)
+        stretch = make_symmetric(deformation)
+        return np.asarray(host @ stretch)
 
 
 def find_host_frame(

@@ -45,18 +45,11 @@ def inpaint(
     make_sampler
         Makes the sampler of the batch; another one replaces its predictor or corrector.
     """
-    clean = collate(
-        [request.numbers for request in requests],
-        # Positions of unknown sites are NaN, which would spread to all sites of a sum.
-        [np.nan_to_num(request.frac) for request in requests],
-        [request.frame.cell for request in requests],
-        [request.unknown for request in requests],
-        carried=[request.carried for request in requests],
-    ).to(model.device, model.dtype)
+    clean = collate_requests(requests, model)
     streams = NoiseStreams([request.rng for request in requests], clean.frac)
     guidance = Guidance.create(requests, clean)
     sampler = make_sampler(clean, model.card, settings)
-    crystals = sampler.mark_moving(_start(requests, clean, sampler, streams, guidance))
+    crystals = sampler.mark_moving(start_sites(requests, clean, sampler, streams, guidance))
     prepared = model.network.prepare(crystals)
 
     def make_estimate(index: int) -> Estimate:
@@ -81,7 +74,19 @@ def inpaint(
     return recorder.finish(crystals)
 
 
-def _start(
+def collate_requests(requests: Sequence[SampleRequest], model: Model) -> Crystals:
+    """Return the crystals of requests as a model takes them; unknown sites are at the origin."""
+    return collate(
+        [request.numbers for request in requests],
+        # Positions of unknown sites are NaN, which would spread to all sites of a sum.
+        [np.nan_to_num(request.frac) for request in requests],
+        [request.frame.cell for request in requests],
+        [request.unknown for request in requests],
+        carried=[request.carried for request in requests],
+    ).to(model.device, model.dtype)
+
+
+def start_sites(
     requests: Sequence[SampleRequest],
     clean: Crystals,
     sampler: Sampler,

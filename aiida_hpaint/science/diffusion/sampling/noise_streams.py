@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aiida_hpaint.science.diffusion.cell_noise import symmetrise_normals
 from aiida_hpaint.science.types import BoolArray, FloatArray
 
 
@@ -34,6 +35,11 @@ class NoiseStreams:
     def normal(self, sites: Sequence[BoolArray]) -> Tensor:
         """Return standard normal numbers for the sites of each sample (masks), zero elsewhere."""
         return self._fill(sites, lambda stream, count: stream.standard_normal((count, 3)))
+
+    def matrices(self) -> Tensor:
+        """Return symmetric matrices (B, 3, 3) of standard normal numbers, one for each sample."""
+        drawn = np.stack([stream.standard_normal((3, 3)) for stream in self.streams])
+        return symmetrise_normals(torch.as_tensor(drawn)).to(self.like)
 
     def _fill(
         self,

@@ -73,7 +73,7 @@ def make_requests(
         parents = _find_parents(hosts[index], unknown, settings)
         carriers = numbers[parents[parents != UNKNOWN]]
         plain = _make_request(frame, numbers, frac, unknown, parents, settings)
-        is_open = settings.use_parents and settings.geometric and settings.start_time == 1
+        is_open = settings.use_parents and uses_geometry(settings)
         is_open &= has_open_places(hosts[index], unknown, parents)
         for sample in range(settings.samples) if samples is None else samples[index]:
             rng = make_random_stream(settings.seed, sample, numbers, unknown, carriers)
@@ -98,10 +98,18 @@ def _make_request(
     order, sorted_frac = _sort_by_parent(parents, frac), frac.copy()
     sorted_frac[unknown] = frac[unknown][order]
     parents, groups = parents[order], list[GeometricGroup]()
-    if settings.geometric and settings.start_time == 1:  # guesses are refined as they are
+    if uses_geometry(settings):
         groups = find_geometric_groups(frame.cell, numbers, sorted_frac, unknown, parents)
     rng = np.random.default_rng(0)
     return SampleRequest(frame, numbers, sorted_frac, unknown, rng, parents, order, tuple(groups))
+
+
+def uses_geometry(settings: SamplingSettings) -> bool:
+    """Return whether bonds in the host's own cell place H or say which atoms carry it.
+
+    Guesses are refined as they are, and bonds change their lengths with a cell that is sampled.
+    """
+    return settings.geometric and settings.start_time == 1 and settings.cell == "fixed"
 
 
 def restore_order(request: SampleRequest, path: SampledPath) -> SampledPath:
@@ -118,12 +126,23 @@ def restore_order(request: SampleRequest, path: SampledPath) -> SampledPath:
 def place_sites(
     samples: StructureBatch, requests: Sequence[SampleRequest], paths: Sequence[SampledPath]
 ) -> StructureBatch:
-    """Return the samples with their inserted sites where the paths end."""
+    """Return the samples with their inserted sites, and cells, where the paths end.
+
+    What is not finite of a path leaves a sample without positions, in the cell of its host.
+    """
     coords, unknown = samples.frac_coords.copy(), find_unknown(samples)
     final = [one.frame.leave(path.final) for one, path in zip(requests, paths, strict=True)]
+    cells = samples.cells.copy()
+    for row, (one, path) in enumerate(zip(requests, paths, strict=True)):
+        if path.cell is None:
+            continue
+        if np.isfinite(path.cell).all():
+            cells[row] = one.frame.leave_cell(path.cell, samples.cells[row])
+        else:
+            final[row] = np.full_like(final[row], np.nan)
     if final:
         coords[unknown] = np.concatenate(final)
-    return samples.with_coords(coords)
+    return replace(samples, cells=cells, frac_coords=coords)
 
 
 def _find_parents(host: StructureBatch, unknown: BoolArray, settings: SamplingSettings) -> IntArray:

@@ -73,6 +73,11 @@ class Sampler:
         """Pairs of indices of noise levels, from and to; a smaller index means more noise."""
         return list(zip(self.path[:-1], self.path[1:], strict=True))
 
+    @property
+    def axes(self) -> Tensor:
+        """Lattice vectors (B, 3, 3) along the axes of the noise, see `Noise.axes`."""
+        return self.predictor.axes
+
     def mark_moving(self, crystals: Crystals) -> Crystals:
         """Return the crystals with every site that the scheme moves marked as unknown."""
         moving = find_moving_sites(self.scheme, self.clean)
@@ -89,15 +94,14 @@ class Sampler:
         here, there = move
         if there < here:
             return self.predictor.renoise(crystals, here, there, normals()), None
-        crystals = self._renoise_known(crystals, here, normals)
+        crystals = self.renoise_known(crystals, here, normals)
         levels, reported = self.predictor.levels[here], self.site_levels(here)
         for _ in range(self.corrector_steps):
             found = estimate(crystals, reported)
-            axes = self.predictor.axes
-            crystals = self.corrector.step(crystals, found, levels, normals(), axes)
+            crystals = self.corrector.step(crystals, found, levels, normals(), self.axes)
         return self.predictor.step(crystals, estimate(crystals, reported), here, normals())
 
-    def _renoise_known(self, crystals: Crystals, index: int, normals: Normals) -> Crystals:
+    def renoise_known(self, crystals: Crystals, index: int, normals: Normals) -> Crystals:
         """Return crystals whose known sites have fresh noise of a level, if the scheme asks it."""
         if not renoises_known(self.scheme):
             return crystals

@@ -13,6 +13,7 @@ from aiida_hpaint.science.structures.cell_changes import (
     describe_cell_change,
     is_same_cell,
     measure_strain,
+    name_cell_change,
 )
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
@@ -173,7 +174,7 @@ def describe_crystal(
     cell = base.cells[0]
     if fitting is not None:
         cell = make_cell_symmetric(symmetry.operations)
-        moves = (*moves, *_describe_cell(base.cells[0], answer.cells[0], cell))
+        moves = (*moves, *_describe_cell(base.cells[0], answer, cell))
     structure = replace(answer, frac_coords=average, cells=cell[None])
     names = name_group(symmetry.operations)
     shifts = (average - placed) @ cell
@@ -231,12 +232,14 @@ def _find_candidates(
     return exact.operations, (note,)
 
 
-def _describe_cell(before: FloatArray, relaxed: FloatArray, cell: FloatArray) -> tuple[str, ...]:
-    """Say what became of a cell that relaxed, and by how much it was made symmetric then."""
-    notes = [f"The cell relaxed: {describe_cell_change(before, cell)}."]
-    if (strain := measure_strain(relaxed, cell)) > _WORTH_SAYING:
+def _describe_cell(before: FloatArray, answer: StructureBatch, cell: FloatArray) -> tuple[str, ...]:
+    """Say what became of a cell that changed, and by how much it was made symmetric then."""
+    done = name_cell_change(answer)
+    verb = "relaxed" if done == "relaxed" else f"was {done}"
+    notes = [f"The cell {verb}: {describe_cell_change(before, cell)}."]
+    if (strain := measure_strain(answer.cells[0], cell)) > _WORTH_SAYING:
         notes.append(
-            "The lengths and angles of the relaxed cell were averaged over the operations, which "
+            f"The lengths and angles of the {done} cell were averaged over the operations, which "
             f"changed lengths by up to {100 * strain:.2f} %."
         )
     return tuple(notes)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint import __version__
+from aiida_hpaint.science.structures.cell_changes import name_cell_change
 from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.writing.cif_items import LoopTable, find_value, set_value
 from aiida_hpaint.science.structures.writing.cif_text import format_number, quote_text
@@ -70,7 +71,10 @@ def describe_changes(crystal: RestoredCrystal) -> str:
     what = " and ".join(f"{n} {symbol}" for symbol, n in counts.items()) or "nothing"
     if crystal.version == INSERTED or HELD in crystal.structure.metadata[0]:
         return f"{what} per cell inserted in calculated positions, other sites as in the source"
-    relaxed = "and the cell relaxed" if crystal.has_relaxed_cell else "relaxed in the fixed cell"
+    done = name_cell_change(crystal.structure)
+    if done == "sampled" and crystal.has_relaxed_cell:
+        return f"{what} per cell inserted, the cell sampled with them, and all sites relaxed in it"
+    relaxed = f"and the cell {done}" if crystal.has_relaxed_cell else "relaxed in the fixed cell"
     return f"{what} per cell inserted, and all sites {relaxed}"
 
 
