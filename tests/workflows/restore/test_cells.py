@@ -90,3 +90,37 @@ def provenance_names_the_chunk_of_the_search(node: Any) -> None:
         chunk = "chunk_0001" if repeats == 1 else "chunk_0000"
         assert {job.pk for job in record.jobs} <= jobs[chunk]
         assert len(record.jobs) == 3
+
+
+@pytest.mark.long  # tests/science/test_sampled_cells.py has the same without the daemon
+def test_cells_are_sampled_in_jobs_as_in_plain_python(tmp_path: Path, daemon: Any) -> None:
+    from cell_models import write_cell_model
+
+    from aiida_hpaint.science.protocols import load_protocol
+    from aiida_hpaint.science.restoration import restore_batch
+    from aiida_hpaint.workflows.restore.build import build_restore
+
+    hosts, problems = prepare_hosts([EXAMPLES / "brucite.cif"])
+    assert hosts is not None, problems
+    sampling = {
+        **QUICK["sampling"],
+        "generator": write_cell_model(tmp_path / "cells.safetensors"),
+        "precision": "float64",
+        "cell": "free",
+        "cell_start": 0.1,
+        "steps": 20,
+    }
+    relax_all = {"max_steps": 1, "cell": "free"}
+    overrides = {**QUICK, "sampling": sampling, "relax_all": relax_all}
+    graph = build_restore(hosts, overrides=overrides, upload_model=True)
+    graph.submit()
+    node = finished(graph.process, TIMEOUT)
+    ours = node.outputs.samples.batch
+    plain = restore_batch(hosts, load_protocol(None, overrides)).samples
+    assert ours.scalars["status"].tolist() == plain.scalars["status"].tolist()
+    np.testing.assert_allclose(ours.cells, plain.cells, atol=1e-3)
+    assert np.abs(ours.cells - hosts.cells).max() > 0.01
+    for one, other in zip(ours.metadata, plain.metadata, strict=True):
+        assert one["sampled_cell"] == pytest.approx(other["sampled_cell"], abs=1e-3)
+    stored = [record for record in ours.history if record["stage"] == "sample"]
+    assert [record["settings"]["cell"] for record in stored] == ["free"]

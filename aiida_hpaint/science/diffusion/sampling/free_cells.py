@@ -60,20 +60,10 @@ class FreeCellSampler:
     def create(
         cls, sampler: Sampler, noise: CellNoise, settings: SamplingSettings
     ) -> FreeCellSampler:
-        """Create one from the sampler of the positions, whose clean crystals have the hosts' cells.
-
-        Raises
-        ------
-        ValueError
-            If no noise level is as low as `cell_start`.
-        """
+        """Create one from that of the positions, whose clean crystals have the hosts' cells."""
         times, clean = sampler.times, sampler.clean
-        below = (times <= settings.cell_start).nonzero()[:, 0]
-        if not len(below):
-            raise ValueError(
-                f"sampling.cell_start {settings.cell_start:g} is below the last noise level, "
-                f"at time {float(times[-1]):g}: the cell would never change; raise it or the steps"
-            )
+        # Times of resolved settings fall to `cell_start` at least; rounding aside.
+        below = (times <= settings.cell_start + 1e-6).nonzero()[:, 0]
         sites = clean.present.sum(1).to(clean.frac)
         scale = 1.0 if settings.noise_scale is None else settings.noise_scale
         steps = CellSteps.create(sites, times, noise, scale)

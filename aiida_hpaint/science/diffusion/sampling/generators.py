@@ -338,6 +338,8 @@ def refuse_fixed_cells(generator: Generator, settings: SamplingSettings) -> None
     GeneratorError
         If `settings.cell` is 'free' and the generator has learned no cells, or a recording is
         asked for.
+    ValueError
+        If no noise level is as low as `settings.cell_start`.
     CheckpointError
         If the generator is a model that is not on this machine.
     """
@@ -354,6 +356,7 @@ def refuse_fixed_cells(generator: Generator, settings: SamplingSettings) -> None
             f"{reason}. Choose a MatterGen model such as mattergen/base, or set sampling.cell to "
             "'fixed'"
         )
+    generator.resolve_settings(settings)
 
 
 def _is_reserved(name: str) -> bool:

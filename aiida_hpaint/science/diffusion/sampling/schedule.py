@@ -20,7 +20,7 @@ def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSet
     Raises
     ------
     ValueError
-        If the last noise level is not below the first.
+        If the last noise level is not below the first, or no level is as low as `cell_start`.
     """
     defaults = card.sampling.model_dump()
     filled = {key: value for key, value in defaults.items() if getattr(settings, key) is None}
@@ -34,6 +34,11 @@ def resolve_settings(settings: SamplingSettings, card: ModelCard) -> SamplingSet
         raise ValueError(
             f"sampling.last_time {resolved.last_time:g} is not below start_time "
             f"{resolved.start_time:g}: noise has to fall"
+        )
+    if resolved.cell == "free" and resolved.last_time > resolved.cell_start:
+        raise ValueError(
+            f"sampling.cell_start {resolved.cell_start:g} is below the last noise level, at time "
+            f"{resolved.last_time:g}, so that the cell would never change: raise it, or steps"
         )
     return resolved
 
