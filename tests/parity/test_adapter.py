@@ -21,7 +21,7 @@ from aiida_hpaint.science.diffusion.networks.mattergen import (  # noqa: E402
 from aiida_hpaint.science.settings import SamplingSettings  # noqa: E402
 
 from .crystals import DATA, load_cases, per_case  # noqa: E402
-from .ours import NOISE, evaluate, to_crystals  # noqa: E402
+from .ours import NOISE, evaluate, levels_at, to_crystals  # noqa: E402
 from .references import load  # noqa: E402
 
 CHECKPOINT = DATA / "oracle-pos-only" / "checkpoints" / "last.ckpt"
@@ -70,6 +70,27 @@ def test_samples_like_our_own_network(
     if scheme != "baseline":  # there rounding moves all sites, and may exchange neighbours
         difference = found[0].frac_coords - found[1].frac_coords
         assert np.abs(difference - np.round(difference)).max() < 2e-3
+
+
+def test_cells_are_those_of_our_own_network(tmp_path: Path) -> None:
+    cases = [load_cases()[index] for index in load("diffusion")["chosen"]]
+    crystals = to_crystals(cases, torch.float32)
+    levels = levels_at([np.full(len(case.numbers), case.time) for case in cases], crystals)
+    paths = [tmp_path / f"{name}.safetensors" for name in ("mattergen", "gemnet")]
+    for path in paths:
+        # The training of this checkpoint left the head as it was made, which is enough here.
+        convert_checkpoint(
+            CHECKPOINT, DATA / "oracle-pos-only" / "config.yaml", path,
+            architecture=path.stem, all_weights=True,
+        )  # fmt: skip
+    with torch.no_grad():
+        found = [
+            load_model(str(path), "cpu", "float32").estimate_with_cells(crystals, levels)
+            for path in paths
+        ]
+    for theirs, ours in zip(*found, strict=True):
+        assert theirs.abs().max() > 1e-3
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
 
 
 def conditional(**more: Any) -> MattergenSettings:

@@ -85,18 +85,36 @@ class MattergenNetwork(nn.Module):
 
     def forward(self, crystals: Crystals, noise_levels: Tensor, prepared: None = None) -> Tensor:
         """Estimate noise (B, N, 3) along the lattice vectors; see `ScoreNetwork`."""
+        return self._spread(self._evaluate(crystals, noise_levels, "pos")[0], crystals)
+
+    def estimate_with_cells(
+        self, crystals: Crystals, noise_levels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Estimate noise of positions and of cells (B, 3, 3); see `CellScoreNetwork`."""
+        positions, cells = self._evaluate(crystals, noise_levels, "pos", "cell")
+        return self._spread(positions, crystals), -cells.to(crystals.frac)
+
+    def _evaluate(self, crystals: Crystals, noise_levels: Tensor, *names: str) -> list[Tensor]:
+        """Return what the denoiser says of each name: scores times noise levels."""
         if next(self.denoiser.parameters()).dtype != torch.float32:
             raise CheckpointError(
                 "mattergen computes in single precision: set sampling.precision to 'float32'"
             )
         times = self._times(crystals, noise_levels)
         graphs, conditions = self._graphs(crystals), self.settings.conditions
-        found = self._evaluate(graphs, times, _conditions(conditions, crystals))
-        if conditions and self.settings.guidance != 1:
-            free = self._evaluate(graphs, times, {})
-            found = torch.lerp(free, found, self.settings.guidance)
+        found = self._denoise(graphs, times, _conditions(conditions, crystals))
+        bound = [torch.as_tensor(found[name]) for name in names]
+        if not conditions or self.settings.guidance == 1:
+            return bound
+        free = self._denoise(graphs, times, {})
+        return [
+            torch.lerp(torch.as_tensor(free[name]), one, self.settings.guidance)
+            for name, one in zip(names, bound, strict=True)
+        ]
+
+    def _spread(self, scores: Tensor, crystals: Crystals) -> Tensor:
         noise = torch.zeros_like(crystals.frac)
-        noise[crystals.present] = -found.to(noise)
+        noise[crystals.present] = -scores.to(noise)
         return noise
 
     def memory(self, sites: int, cell: NDArray[np.float64]) -> float:
@@ -132,12 +150,12 @@ class MattergenNetwork(nn.Module):
             ]
         )
 
-    def _evaluate(self, graphs: Any, times: Tensor, conditions: dict[str, Any]) -> Tensor:
-        """Return the denoiser's output (sites, 3) for the positions."""
+    def _denoise(self, graphs: Any, times: Tensor, conditions: dict[str, Any]) -> Any:
+        """Return the denoiser's output, by name: `pos` (sites, 3), `cell` (B, 3, 3) and others."""
         mark = package.load("mattergen.property_embeddings.SetConditionalEmbeddingType")()
         if conditions:
             graphs = mark(graphs.replace(**conditions))
-        return torch.as_tensor(self.denoiser(graphs, times)["pos"])
+        return self.denoiser(graphs, times)
 
 
 def _build(settings: MattergenSettings) -> Any:

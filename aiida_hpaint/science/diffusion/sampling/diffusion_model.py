@@ -56,8 +56,8 @@ class DiffusionModel(Generator):
     def explain_fixed_cells(self) -> str:
         """Return why the model cannot sample cells: it has learned none, or lacks the head."""
         card = self.card
-        if card.architecture != "gemnet":
-            return f"only networks of the kind gemnet can, and this one is {card.architecture}"
+        if card.architecture not in ("gemnet", "mattergen"):
+            return f"only networks of MatterGen can, and this one is {card.architecture}"
         if card.cell is None:
             return "it was trained in fixed cells, or converted by a version that left cells out"
         if not card.network.get("lattice", True):

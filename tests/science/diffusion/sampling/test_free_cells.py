@@ -195,7 +195,7 @@ def test_a_lattice_head_changes_nothing_in_fixed_cells(model: str, tmp_path: Pat
         ({"cell": False}, "it was trained in fixed cells"),
         ({"lattice": False}, "its file has no lattice head"),
         ("random", "it places sites in the cell of the host"),
-        ("bundled", "this one is dense"),
+        ("bundled", "only networks of MatterGen can, and this one is dense"),
     ],
 )
 def test_generators_that_have_learned_no_cells_are_refused(
