@@ -168,7 +168,7 @@ def fetch(name: str, revision: str | None, sha256: str | None, file: Path | None
     help="Network of the model. gemnet: our own. mattergen: that of the package mattergen, for "
     "models fine-tuned to properties; samples then need that package.",
 )
-@click.option("--all-weights", is_flag=True, help="Keep output heads that positions do not need.")
+@click.option("--all-weights", is_flag=True, help="Keep output heads that sampling does not need.")
 @click.option("--licence", help="Licence of the weights, for the card.")
 def convert(
     checkpoint: Path,
@@ -335,6 +335,8 @@ def _describe(model: str) -> list[tuple[str, str]]:
         *_lines("  ", card.network),
         ("noise", ""),
         *_lines("  ", card.noise.model_dump()),
+        ("cell", "fixed: not learned" if card.cell is None else "noise, where it is sampled"),
+        *(_lines("  ", card.cell.model_dump()) if card.cell is not None else ()),
         ("sampling", "recommended; explicit settings override these"),
         *_lines("  ", card.sampling.model_dump()),
         *_section("provenance", card.data),

@@ -87,7 +87,10 @@ def save_weights(weights: Mapping[str, Tensor], card: ModelCard, path: Path) -> 
         # safetensors refuses tensors that share memory, which some of GemNet's do.
         save_file({name: tensor.contiguous().clone() for name, tensor in weights.items()}, new)
         card = card.model_copy(update={"sha256": hash_file(new)})
-        new.with_suffix(".json").write_text(card.model_dump_json(indent=2) + "\n")
+        # Cards of models in fixed cells are those of versions that knew no others.
+        left_out = {"cell"} if card.cell is None else set[str]()
+        text = card.model_dump_json(indent=2, exclude=left_out)
+        new.with_suffix(".json").write_text(text + "\n")
         new.replace(path)
         new.with_suffix(".json").replace(path.with_suffix(".json"))
     return card

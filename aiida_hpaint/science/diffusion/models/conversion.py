@@ -38,8 +38,8 @@ FORMAT = 2
 Architecture = Literal["gemnet", "mattergen"]
 
 _LEFT_OUT = {"lattice": False, "energy": False, "types": 0}
-"""Settings of a GemNet without the heads that positions do not need; a model that learned to
-denoise cells keeps that of the lattice."""
+"""Settings of a GemNet without the heads that positions do not need. A model that learned cells
+keeps the one of the lattice."""
 
 
 @dataclass(frozen=True)

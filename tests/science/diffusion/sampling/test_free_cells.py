@@ -13,7 +13,7 @@ from cell_models import write_cell_model
 from scipy.spatial.transform import Rotation
 
 from aiida_hpaint.science.diffusion import GeneratorError, generate
-from aiida_hpaint.science.diffusion.cell_noise import CellNoise
+from aiida_hpaint.science.diffusion.cell_noise import CellNoise, symmetrise_normals
 from aiida_hpaint.science.diffusion.crystals import Crystals, collate
 from aiida_hpaint.science.diffusion.lattice import make_symmetric
 from aiida_hpaint.science.diffusion.models.cards import (
@@ -149,6 +149,35 @@ def test_above_the_start_the_cell_is_that_of_the_host_with_noise(
         torch.testing.assert_close(seen[0], steps.mean)
     assert (sampler.first or 0) == max(from_host - 0, 0)
     assert not torch.allclose(state.cells, clean.cells)
+
+
+@pytest.mark.parametrize("start", [0.35, 1.0])
+def test_exact_scores_lead_a_host_that_is_too_small_to_the_crystal(start: float) -> None:
+    sampler = make_sampler(start)
+    steps, clean = sampler.cells, sampler.positions.clean
+    wanted, inserted = 1.1 * clean.cells, torch.tensor([0.1, 0.4, 0.8], dtype=torch.float64)
+    target = torch.where(clean.unknown[..., None], inserted, clean.frac)
+    generator = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, dtype=torch.float64, generator=generator)
+
+    def exact(crystals: Crystals, told: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        levels = sampler.positions.predictor.levels[:, 0]
+        index = int((levels - told.max()).abs().argmin())
+        shift = crystals.frac - target
+        mean = steps.kept[index] * wanted + (1 - steps.kept[index]) * steps.mean
+        cells = (crystals.cells - mean) / steps.levels[index][:, None, None]
+        return (shift - shift.round()) / told.max(), cells
+
+    state = sampler.positions.mark_moving(clean)
+    state = sampler.start(state, lambda: symmetrise_normals(draw(1, 3, 3)))
+    for move in sampler.positions.moves:
+        state = sampler.step(
+            state, move, exact, lambda: draw(1, 3, 3), lambda: symmetrise_normals(draw(1, 3, 3))
+        )
+    torch.testing.assert_close(state.cells, wanted, rtol=0, atol=1e-9)
+    assert float((state.frac - target)[clean.unknown].abs().max()) < 1e-9
 
 
 def test_guesses_begin_in_the_noise_of_their_time(model: str) -> None:
