@@ -14,6 +14,7 @@ from aiida_hpaint.science.files import CACHE_VARIABLE
 from aiida_hpaint.science.relaxation import relax
 from aiida_hpaint.science.relaxation.potentials import get_potential
 from aiida_hpaint.science.relaxation.potentials import sevennet as sevennet_module
+from aiida_hpaint.science.relaxation.potentials.folded import messages
 from aiida_hpaint.science.relaxation.potentials.folded.native import load_loops
 from aiida_hpaint.science.relaxation.potentials.sevennet import SevenNet, load
 from aiida_hpaint.science.settings import PotentialSettings, RelaxationSettings
@@ -94,8 +95,9 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
 
 def test_a_network_from_the_cache_builds_what_it_cannot_fold(sevennet, monkeypatch):
     monkeypatch.setattr(sevennet_module, "LARGEST_FOLDED", 1)
-    monkeypatch.setattr(sevennet_module, "LARGEST_SPARSE", 1)
-    expected = get_potential(PotentialSettings(device="cpu")).evaluate(*arguments(structures()))
+    monkeypatch.setattr(sevennet_module, "load_loops", lambda: None)
+    graph = SevenNet(sevennet.card, lambda: sevennet._graph, None)
+    expected = graph.evaluate(*arguments(structures()))
     again = load("sevennet-0", None, "cpu").evaluate(*arguments(structures()))
     np.testing.assert_array_equal(again.energies, expected.energies)
 
@@ -141,6 +143,35 @@ def test_threads_share_out_structures_without_changing_any(sevennet, monkeypatch
     for one, other in zip(alone, shared, strict=True):
         np.testing.assert_array_equal(one.energies, other.energies)
         np.testing.assert_array_equal(one.forces, other.forces)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_kernels_in_portions_change_no_result(sevennet, monkeypatch, threads):
+    samples = [rattled(brucite(), 0.1, 1), rattled(magnesium_hydride(), 0.1, 2)]
+    inputs = arguments(samples)
+    moving = inputs[0] == 1
+    whole = sevennet.evaluate(*inputs), sevennet.evaluate_moving(*inputs, moving)
+    monkeypatch.setattr(messages, "KEPT", 3)
+    monkeypatch.setattr(messages, "AT_ONCE", 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    parts = sevennet.evaluate(*inputs), sevennet.evaluate_moving(*inputs, moving)
+    for one, other in zip(whole, parts, strict=True):
+        # Products of matrices of other sizes may be rounded otherwise.
+        np.testing.assert_allclose(other.energies, one.energies, atol=1e-5)
+        np.testing.assert_allclose(other.forces, one.forces, atol=1e-5)
+
+
+def test_large_cells_agree_with_small_ones(sevennet):
+    small = rattled(brucite(), 0.1, 3)
+    large = small.repeat((6, 6, 3))
+    assert len(large) > sevennet_module.LARGEST_STANDING
+    one, many = (sevennet.evaluate(*arguments([atoms])) for atoms in (small, large))
+    times = len(large) // len(small)
+    np.testing.assert_allclose(many.energies / times, one.energies, atol=1e-5)
+    np.testing.assert_allclose(many.forces, np.tile(one.forces, (times, 1)), atol=1e-4)
+    moving = large.numbers == 1
+    found = sevennet.evaluate_moving(*arguments([large]), moving)
+    np.testing.assert_array_equal(found.forces[moving], many.forces[moving])
 
 
 def test_hosts_that_differ_share_no_kernels(sevennet):

@@ -64,8 +64,8 @@ LARGEST_FOLDED = 160
 """Sites; the memory of the folded network grows with the square of their number."""
 PAIRS_AT_ONCE = {"cpu": 1600, "cuda": 100_000}
 """Pairs of sites in one pass: as many as fit into a CPU's cache or 8 GB of a GPU."""
-LARGEST_SPARSE = 400
-"""Sites; a process with the compiled loops takes 2 GB for 320 of brucite."""
+LARGEST_STANDING = 400
+"""Sites of samples whose hosts have their kernels kept, which then take a GB."""
 SPARSE_AT_ONCE = 144
 """Sites of each thread in one pass of the compiled loops; more save nothing."""
 GRAPH_AT_ONCE = {"cpu": 1, "cuda": 1_000_000}
@@ -86,8 +86,8 @@ class SevenNet:
     """A SevenNet model (Park et al., J. Chem. Theory Comput. 20, 4857 (2024)).
 
     Everything is in single precision, as the models were trained. Structures go through the folded
-    network: on a CPU with a C compiler those of up to `LARGEST_SPARSE` sites, else those of up to
-    `LARGEST_FOLDED`, structures of equal size together.
+    network: on a CPU with a C compiler all of them, else those of up to `LARGEST_FOLDED` sites,
+    structures of equal size together.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ class SevenNet:
         With the compiled loops, the kernels between sites that stand still are computed once for
         all samples of a host.
         """
-        if self._hosts is None or site_counts.max(initial=0) > LARGEST_SPARSE or moving.all():
+        if self._hosts is None or site_counts.max(initial=0) > LARGEST_STANDING or moving.all():
             return self.evaluate(numbers, cart_positions, cells, site_counts)
         self._card.check_elements(numbers)
         return self._hosts.evaluate(numbers, cart_positions, cells, site_counts, moving)
@@ -190,8 +190,8 @@ class SevenNet:
         network: _Network
         for size in np.unique(counts):
             members = np.flatnonzero(counts == size)
-            if self._sparse is not None and size <= LARGEST_SPARSE:
-                most = min(SPARSE_AT_ONCE * torch.get_num_threads(), LARGEST_SPARSE)
+            if self._sparse is not None:
+                most = SPARSE_AT_ONCE * torch.get_num_threads()
                 network, portion = self._sparse, most // int(size)
             elif self._folded is not None and size <= LARGEST_FOLDED:
                 network, portion = self._folded, PAIRS_AT_ONCE[device] // int(size) ** 2

@@ -1,4 +1,4 @@
-/* Sums of the folded SevenNet over pairs of sites that have an edge; see sparse.py.
+/* Sums of the folded SevenNet over pairs of sites that have an edge; see messages.py.
 
    Features are rows (site, component) of channels, kernels rows (pair, component) of channels.
    A pair (n, s) stands for both directions: the kernel of (s, n) is that of (n, s)

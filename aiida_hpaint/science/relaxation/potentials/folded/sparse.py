@@ -10,9 +10,6 @@ share them out in the loops, each with structures of its own, so that sums are t
 
 from __future__ import annotations
 
-import ctypes
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,39 +19,22 @@ from aiida_hpaint.science.relaxation.potentials.folded.links import (
     Links,
     link_pairs,
 )
+from aiida_hpaint.science.relaxation.potentials.folded.messages import (
+    Send,
+    expand,
+    read_couplings,
+)
 from aiida_hpaint.science.relaxation.potentials.folded.products import times_transposed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import ctypes
 
+    from aiida_hpaint.science.relaxation.potentials.folded.messages import Couplings, Fixed
     from aiida_hpaint.science.relaxation.potentials.folded.parts import Layer, Linear, Weights
     from aiida_hpaint.science.relaxation.potentials.pairs import Pairs
 
 Features = dict[int, torch.Tensor]
 """(sites, 2 l + 1, channels) for each l."""
-
-Fixed = tuple[list[Links], tuple[torch.Tensor, ...]]
-"""Pairs of sites that stand still by threads, and their kernels by l2 in one layer."""
-
-
-@dataclass(frozen=True)
-class Couplings:
-    """All paths of a layer as the loops read them.
-
-    Attributes
-    ----------
-    paths : (paths, 8) integers
-    places : (terms, 3) integers
-    terms : (terms,) floats
-    """
-
-    paths: torch.Tensor
-    places: torch.Tensor
-    terms: torch.Tensor
-
-
-_ZERO = 1e-7
-"""Coefficients of coupling below this are rounding; the others are above 0.01."""
 
 
 class SparseNetwork:
@@ -62,7 +42,7 @@ class SparseNetwork:
 
     def __init__(self, weights: Weights, loops: ctypes.CDLL) -> None:
         self._weights, self._loops = weights, loops
-        self._couplings = [_read_couplings(layer) for layer in weights.layers]
+        self._couplings = [read_couplings(layer) for layer in weights.layers]
         self._degrees = 1 + max(path.l2 for layer in weights.layers for path in layer.paths)
 
     def differentiate(
@@ -77,7 +57,7 @@ class SparseNetwork:
         once = (pairs.first <= pairs.second).nonzero()[:, 0]
         links, row = link_pairs(pairs.first[once], pairs.second[once], sites)
         folded = self._fold(row, len(links.first), pairs.vectors[once].float())
-        kernels = [_expand(layer, folded) for layer in self._weights.layers]
+        kernels = [expand(layer, folded) for layer in self._weights.layers]
         return HostKernels(links, tuple(map(tuple, kernels)))
 
     def differentiate_moving(
@@ -161,9 +141,8 @@ class SparseNetwork:
         """Apply one interaction block."""
         mixed = _apply(layer.before, features)
         inputs = [mixed[l1][:, :, : layer.sent[l1]].contiguous() for l1 in sorted(layer.sent)]
-        kernels = _expand(layer, folded)
-        how = self._loops, couplings, links, fixed, layer.widths, len(kernels)
-        messages: Any = _Send.apply(*how, *kernels, *inputs)  # type: ignore[no-untyped-call]
+        how = self._loops, couplings, layer, links, fixed, len(folded)
+        messages: Any = Send.apply(*how, *folded, *inputs)  # type: ignore[no-untyped-call]
         received = _apply(layer.after, dict(enumerate(messages)))
         for l3, message in received.items():
             if l3 in mixed and mixed[l3].shape[2] > layer.sent[l3]:
@@ -209,99 +188,6 @@ class _Product(torch.autograd.Function):
         return times_transposed(gradients[0], ctx.transposed), None, None
 
 
-class _Send(torch.autograd.Function):
-    """Messages (sites, 2 l3 + 1, channels) for each l3, from kernels by l2 and features by l1."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        loops: ctypes.CDLL,
-        couplings: Couplings,
-        links: list[Links],
-        fixed: Fixed | None,
-        widths: tuple[int, ...],
-        degrees: int,
-        *inputs: torch.Tensor,
-    ) -> Any:
-        kernels, features = inputs[:degrees], inputs[degrees:]
-        outputs = [
-            features[0].new_zeros((len(features[0]), 2 * l3 + 1, width))
-            for l3, width in enumerate(widths)
-        ]
-        sent = _pointers(outputs), _widths(outputs)
-        _run(loops.send, couplings, links, kernels, features, *sent)
-        if fixed is not None:
-            _run(loops.send, couplings, *fixed, features, *sent)
-        ctx.parts = loops, couplings, links, fixed, degrees
-        ctx.save_for_backward(*inputs)
-        return tuple(outputs)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        loops, couplings, links, fixed, degrees = ctx.parts
-        kernels, features = ctx.saved_tensors[:degrees], ctx.saved_tensors[degrees:]
-        given = [gradient.contiguous() for gradient in gradients]
-        to_kernels = [torch.empty_like(kernel) for kernel in kernels]
-        to_features = [torch.zeros_like(feature) for feature in features]
-        sent = _pointers(given), _widths(given), ctypes.c_longlong(degrees)
-        to_both = _pointers(to_kernels), _pointers(to_features)
-        _run(loops.send_back, couplings, links, kernels, features, *sent, *to_both)
-        if fixed is not None:
-            _run(loops.send_back, couplings, *fixed, features, *sent, None, to_both[1])
-        return None, None, None, None, None, None, *to_kernels, *to_features
-
-
-def _run(
-    loop: Any,
-    couplings: Couplings,
-    links: list[Links],
-    kernels: Sequence[torch.Tensor],
-    features: Sequence[torch.Tensor],
-    *others: Any,
-) -> None:
-    """Call one of the loops, whose last arguments are `others`, with a thread for each links."""
-    inputs = _pointers(kernels), _widths(kernels), _pointers(features), _widths(features)
-
-    def call(part: Links) -> None:
-        loop(*_describe(couplings, part), *inputs, *others)
-
-    if len(links) == 1:
-        call(links[0])
-        return
-    with ThreadPoolExecutor(len(links)) as threads:
-        list(threads.map(call, links))
-
-
-def _expand(layer: Layer, folded: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the kernels of a layer (P, 2 l2 + 1, channels) for each l2."""
-    return [
-        _multiply(edge, layer.radial[l2], layer.radial_transposed[l2])
-        for l2, edge in enumerate(folded)
-    ]
-
-
-def _describe(couplings: Couplings, links: Links) -> list[Any]:
-    """Return the first eight arguments of the loops."""
-    return [
-        ctypes.c_longlong(len(links.first)),
-        *map(_address, (links.first, links.second, links.which)),
-        ctypes.c_longlong(len(couplings.paths)),
-        *map(_address, (couplings.paths, couplings.places, couplings.terms)),
-    ]
-
-
-def _address(tensor: torch.Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
-
-
-def _pointers(tensors: Sequence[torch.Tensor]) -> Any:
-    return (ctypes.c_void_p * len(tensors))(*(tensor.data_ptr() for tensor in tensors))
-
-
-def _widths(tensors: Sequence[torch.Tensor]) -> Any:
-    return (ctypes.c_longlong * len(tensors))(*(tensor.shape[2] for tensor in tensors))
-
-
 def _multiply(rows: torch.Tensor, matrix: torch.Tensor, transposed: torch.Tensor) -> torch.Tensor:
     flat = rows.reshape(-1, rows.shape[2])
     product: Any = _Product.apply(flat, matrix, transposed)  # type: ignore[no-untyped-call]
@@ -328,29 +214,3 @@ def _gate(layer: Layer, features: Features) -> Features:
         result[momentum] = features[momentum] * active[:, :, start : start + channels]
         start += channels
     return result
-
-
-def _read_couplings(layer: Layer) -> Couplings:
-    """Read the coefficients of all paths that are not zero."""
-    paths: list[list[int]] = []
-    places: list[tuple[int, int, int]] = []
-    terms: list[float] = []
-    for path in layer.paths:
-        columns = layer.mixing[path.l1][:, path.columns]
-        if path.l1 == 0:
-            # A scalar couples to l2 = l3 by one factor, here without the sign of turning around.
-            factor = float(columns[0, 0]) * (-1.0) ** path.l2
-            matrix = factor * torch.eye(2 * path.l2 + 1)[None]
-        else:
-            matrix = columns.view(-1, 2 * path.l3 + 1, 2 * path.l2 + 1)
-        kept = (matrix.abs() > _ZERO).nonzero().tolist()
-        start = len(terms)
-        places.extend((m1, m2, m3) for m1, m3, m2 in kept)
-        terms.extend(float(matrix[m1, m3, m2]) for m1, m3, m2 in kept)
-        channels = path.channels.stop - path.channels.start
-        momenta = [path.l1, path.l2, path.l3]
-        starts = [path.channels.start, path.rows.start]
-        paths.append([*momenta, channels, *starts, start, len(terms)])
-    return Couplings(
-        torch.tensor(paths), torch.tensor(places), torch.tensor(terms, dtype=torch.float32)
-    )
