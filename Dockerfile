@@ -10,15 +10,19 @@ RUN apt-get update \
 WORKDIR /opt/aiida-hpaint
 COPY pyproject.toml README.md LICENSE CHANGELOG.md CITATION.cff ./
 COPY aiida_hpaint aiida_hpaint
-# The build of torch for CPUs; --build-arg TORCH=auto or cu128 takes one for GPUs.
+# The build of torch for CPUs; --build-arg TORCH=cu128 takes one for GPUs.
 ARG TORCH=cpu
+# Users cannot keep compiled modules in an image: without them, each start takes three times as long.
 # hadolint ignore=DL3013
 RUN pip install --no-cache-dir uv \
-    && uv pip install --system --no-cache --torch-backend "${TORCH}" '.[ml]'
+    && uv pip install --system --no-cache --compile-bytecode --torch-backend "${TORCH}" '.[ml]' \
+    && pip uninstall --yes uv
 COPY examples examples
 
-RUN useradd --create-home --uid 1000 hpaint && chown -R hpaint /opt/aiida-hpaint
+# Any user may run it, also one without an entry in /etc/passwd; results go to /data, a folder to mount.
+RUN useradd --create-home --uid 1000 hpaint && mkdir /data && chmod 1777 /data /home/hpaint
+ENV HOME=/home/hpaint USER=hpaint OMP_NUM_THREADS=1
 USER 1000
-ENV OMP_NUM_THREADS=1
+WORKDIR /data
 ENTRYPOINT ["aiida-hpaint"]
-CMD ["demo", "examples", "--no-aiida", "--output", "demo"]
+CMD ["demo", "/opt/aiida-hpaint/examples", "--no-aiida", "--output", "demo"]
