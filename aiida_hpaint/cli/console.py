@@ -66,12 +66,15 @@ def print_table(table: Table) -> None:
         widest = max(map(cell_len, lines), default=0)
         longest = max((cell_len(word) for line in lines for word in line.split()), default=0)
         if column.overflow == "fold" and longest > _LONGEST:
-            column.min_width = _LONGEST
+            # The measurement would count the word whole.
+            column.min_width = column.max_width = _LONGEST
             continue
         column.no_wrap = column.no_wrap or longest >= widest
         column.min_width = widest if column.no_wrap else longest
     width = console.width if sys.stdout.isatty() else _WIDTH
     needed = Measurement.get(console, console.options.update(max_width=1000), table).minimum
+    for column in table.columns:
+        column.max_width = None
     console.width = max(width, needed)
     console.print(table)
 

@@ -41,6 +41,16 @@ def test_tables_never_break_a_name(capsys: pytest.CaptureFixture[str]) -> None:
         assert max(map(len, lines)) <= max(80, length + 30)
 
 
+def test_columns_that_fold_keep_a_table_narrow(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("what")
+    table.add_column("there", overflow="fold")
+    table.add_row("PYTHONPATH", "/a/folder" * 30)
+    print_table(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum(line.count("/a/f") for line in lines) >= 20
+
+
 def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     echo_json({"a": [float("nan"), 1.5], "b": (float("inf"),)})
     assert json.loads(capsys.readouterr().out) == {"a": [None, 1.5], "b": [None]}
