@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -67,6 +68,17 @@ def potential(
     _run("pp.x", f"&INPUTPP prefix='host', outdir='out', plot_num=11 /\n{plot}", folder)
     shutil.rmtree(folder / "out")
     return folder / "potential.cube"
+
+
+def read_printed_sites(path: Path) -> np.ndarray:
+    """The Cartesian positions (alat) that pw.x prints of an input with `outdir='.'`."""
+    (path.parent / "pwscf.EXIT").touch()  # pw.x then stops before it computes anything
+    command = ["pw.x", "-in", path.name]
+    done = subprocess.run(command, cwd=path.parent, capture_output=True, text=True, check=False)
+    found = re.findall(r"tau\(.*?\) = \((.*?)\)", done.stdout)
+    if not found:
+        raise RuntimeError(f"pw.x did not read {path}:\n{done.stdout[-1500:]}{done.stderr}")
+    return np.array([line.split() for line in found], dtype=float)
 
 
 def _scf(host: StructureBatch, charge: float, cutoff: float, distance: float) -> str:

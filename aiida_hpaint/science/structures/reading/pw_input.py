@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures.conversion import from_ase, note_isotopes
 from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
 from aiida_hpaint.science.structures.errors import make_host_error
 from aiida_hpaint.science.structures.file_limits import check_site_count
+from aiida_hpaint.science.structures.reading.expressions import evaluate
 from aiida_hpaint.science.structures.reading.text import SourceText
 from aiida_hpaint.science.types import FloatArray
 
@@ -72,7 +73,8 @@ def read_pw_input(path: Path, source: SourceText) -> StructureBatch:
     atoms = _take_atoms(label, rows, settings.get("nat", str(len(rows))))
     masses = {row[0]: row[1] for row in cards.get("ATOMIC_SPECIES", ("", []))[1] if len(row) > 1}
     numbers = [_find_number(label, row[0], masses.get(row[0], "")) for row in atoms]
-    cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, atoms)
+    given = [[_read_coordinate(label, word) for word in row[1:4]] for row in atoms]
+    cell, positions = _convert(label, settings, cards.get("CELL_PARAMETERS"), unit, given)
     frame = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
     about = {"label": label, "source": path.name, "source_hash": source.sha256}
     names = [row[0][0].upper() for row, number in zip(atoms, numbers, strict=True) if number == 1]
@@ -144,13 +146,13 @@ def _convert(
     settings: Mapping[str, str],
     vectors: tuple[str, list[list[str]]] | None,
     unit: str,
-    atoms: Sequence[Sequence[str]],
+    positions: Sequence[Sequence[float]],
 ) -> tuple[FloatArray, FloatArray]:
     """Return the cell and the positions (Å)."""
     from qe_tools.parsers import PwInputFile
 
-    def write(row: Sequence[str]) -> str:
-        return " ".join(f"{_read_number(label, word):.16f}" for word in row)
+    def write(row: Iterable[float]) -> str:
+        return " ".join(f"{value:.16f}" for value in row)
 
     lattice = round(_read_number(label, settings.get("ibrav", "0")))
     if not lattice and vectors is None:
@@ -158,14 +160,19 @@ def _convert(
         raise make_host_error(label, "it has ibrav = 0 and no CELL_PARAMETERS", remedy)
     # qe_tools has the first two vectors of this lattice in the other order than pw.x.
     is_swapped = lattice == -9
-    order = (2, 1, 3) if is_swapped and unit == "crystal" else (1, 2, 3)
+    order = (1, 0, 2) if is_swapped and unit == "crystal" else (0, 1, 2)
     # qe_tools is strict on how inputs are written, so that it gets a plain one.
     lines = ["&SYSTEM", f"ibrav = {lattice}"]
-    lines += [f"{name} = {write([value])}" for name, value in settings.items() if name != "ibrav"]
+    lines += [
+        f"{name} = {_read_number(label, value):.16f}"
+        for name, value in settings.items()
+        if name != "ibrav"
+    ]
     lines += ["/", "K_POINTS gamma", "ATOMIC_SPECIES", "H 1.0 H.UPF", f"ATOMIC_POSITIONS {unit}"]
-    lines += [f"H {write([row[axis] for axis in order])}" for row in atoms]
+    lines += [f"H {write([row[axis] for axis in order])}" for row in positions]
     if vectors is not None:
-        lines += [f"CELL_PARAMETERS {vectors[0]}", *(write(row[:3]) for row in vectors[1][:3])]
+        lines.append(f"CELL_PARAMETERS {vectors[0]}")
+        lines += [write(_read_number(label, word) for word in row[:3]) for row in vectors[1][:3]]
     try:
         found = PwInputFile("\n".join(lines)).structure
     except Exception as error:  # anything, AssertionError included
@@ -180,6 +187,15 @@ def _read_number(label: str, word: str) -> float:
     if value is None or not isfinite(value):
         reason = f"{word!r} is no number"
         raise make_host_error(label, reason, "Write decimal numbers, like 0.3333")
+    return value
+
+
+def _read_coordinate(label: str, word: str) -> float:
+    value = evaluate(word)
+    if value is None:
+        reason = f"its coordinate {word!r} is no number and no expression that pw.x knows"
+        remedy = "Write numbers, with + - * / ^ and parentheses at most, like 1/3"
+        raise make_host_error(label, reason, remedy)
     return value
 
 

@@ -101,6 +101,7 @@ def test_the_first_vectors_of_lattice_minus_9_are_in_the_order_of_pw(tmp_path: P
     [
         ("0.000000000000", "-1.2e-05"),
         ("0.000000000000", "-0.0000120"),
+        ("0.000000000000", "-12/10^6"),
         ("crystal", "{crystal} # from a relaxation"),
         ("crystal", "'crystal'"),
         (" /\n &electrons\n /\n", " /\n"),
@@ -143,8 +144,8 @@ def test_a_unit_that_is_not_given_is_said(tmp_path: Path) -> None:
         ("nat=3", "nat=4", "nat = 4, and lists 3"),
         ("nat=3", "nat=3, space_group=164", "asymmetric unit"),
         ("ibrav=4", "ibrav=5", "celldm"),
-        ("0.220300000000", "1/5", "'1/5' is no number"),
-        ("0.220300000000", "nan", "'nan' is no number"),
+        ("0.220300000000", "nan", "coordinate 'nan' is no number"),
+        ("0.220300000000", "sqrt(2)", r"'sqrt\(2\)' is no number and no expression that pw.x"),
         ("0.220300000000", "", "fewer than three coordinates: 'Ow"),
         ("ibrav=4", "ibrav=0", "ibrav = 0 and no CELL_PARAMETERS"),
     ],
