@@ -25,7 +25,7 @@ from aiida_hpaint.science.structures import (
     write_restored,
 )
 from aiida_hpaint.science.structures.cell_changes import name_cell_change
-from aiida_hpaint.science.structures.geometric import count_geometric
+from aiida_hpaint.science.structures.geometric import count_drawn, count_geometric
 from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
 CANDIDATES_FILENAME = "candidates.extxyz"
@@ -173,13 +173,17 @@ def describe_notices(results: list[HostResult]) -> list[str]:
     ]
 
 
-def describe_geometric(results: list[HostResult]) -> list[str]:
-    """Return one line for each host whose H began in geometric positions: how many did."""
+def describe_beginnings(results: list[HostResult]) -> list[str]:
+    """Return lines on hosts whose H began in geometric positions, or at atoms that were drawn."""
     answers = [(result.label, result.best) for result in results if result.best is not None]
     return [
-        f"{label}: {count} of {int(best.insert_counts[0])} H began in geometric positions"
+        f"{label}: {count} of {int(best.insert_counts[0])} H began {where}"
         for label, best in answers
-        if (count := count_geometric(best))
+        for count, where in (
+            (count_geometric(best), "in geometric positions"),
+            (count_drawn(best), "at atoms that were drawn by bond valences"),
+        )
+        if count
     ]
 
 

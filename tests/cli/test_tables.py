@@ -5,6 +5,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from rich.console import Console
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.restore.restore import refuse_to_replace, report_restoration
 from aiida_hpaint.cli.tables import (
+    describe_beginnings,
     describe_notices,
     describe_unrestored,
     make_host_table,
@@ -20,6 +22,7 @@ from aiida_hpaint.cli.tables import (
 from aiida_hpaint.science.evaluation.sample_table import format_table
 from aiida_hpaint.science.report.host_results import group_rows_by_host
 from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures.geometric import DRAWN, GEOMETRIC
 from aiida_hpaint.science.structures.writing import FORMATS
 
 
@@ -93,6 +96,16 @@ def test_checks_are_shown_and_decide_what_is_restored(checked: StructureBatch) -
         "ß 2: no candidate passes the checks: H bonded to nothing: 1 in the cell"
     ]
     assert describe_notices(results) == ["Li-H.a: host atoms moved: up to 0.40 Å (O1)"]
+
+
+def test_notes_say_where_h_began(ranked: StructureBatch) -> None:
+    entries: list[dict[str, Any]] = [{**entry, GEOMETRIC: 2, DRAWN: 1} for entry in ranked.metadata]
+    begun = replace(ranked, metadata=tuple(entries)).with_scalars(cell_repeats=[2] * len(ranked))
+    lines = describe_beginnings(group_rows_by_host(begun))
+    total = int(begun.insert_counts[0])
+    assert f"4 of {total} H began in geometric positions" in lines[0]
+    assert f"2 of {total} H began at atoms that were drawn by bond valences" in lines[1]
+    assert describe_beginnings(group_rows_by_host(ranked)) == []
 
 
 def test_results_are_json(

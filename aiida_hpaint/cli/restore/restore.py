@@ -196,9 +196,9 @@ def show_results(results: list[HostResult], files: Sequence[Path], output: Path)
     """Print the table of hosts, what to know about their results, and where the files are."""
     from aiida_hpaint.cli.console import print_table
     from aiida_hpaint.cli.tables import (
+        describe_beginnings,
         describe_cells,
         describe_confidences,
-        describe_geometric,
         describe_notices,
         describe_samples,
         describe_unrestored,
@@ -211,7 +211,7 @@ def show_results(results: list[HostResult], files: Sequence[Path], output: Path)
             click.echo(f"Samples: {line}")
     for line in describe_confidences(results, with_sure=is_verbose()):
         click.echo(f"Confidence: {line}")
-    for line in describe_geometric(results):
+    for line in describe_beginnings(results):
         click.echo(f"Note: {line}")
     for line in describe_cells(results):
         click.echo(f"Cell {line}")

@@ -21,7 +21,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     refuse_without_trajectory,
 )
 from aiida_hpaint.science.diffusion.sampling.geometric_positions import (
-    note_geometric,
+    note_beginnings,
     sample_with_geometric,
 )
 from aiida_hpaint.science.diffusion.sampling.requests import (
@@ -135,7 +135,7 @@ def _generate(
         refuse_large_recording(int(find_unknown(samples).sum()), settings)
     requests = make_requests(hosts, settings, numbers, niggli=generator.is_niggli)
     paths = _sample(generator, requests, settings, record, _report(progress, tick, len(requests)))
-    samples = note_geometric(samples, requests)
+    samples = note_beginnings(samples, requests)
     made, draws = place_sites(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))
     for _ in range(settings.redraws or 0):

@@ -60,6 +60,8 @@ class SampleRequest:
     geometric
         Groups of `unknown` H in geometric positions. They are placed before a generator gets the
         request.
+    drawn
+        How many of the `parents` were drawn for this sample, by bond valences.
     """
 
     frame: HostFrame
@@ -70,6 +72,7 @@ class SampleRequest:
     parents: IntArray
     order: IntArray
     geometric: tuple[GeometricGroup, ...] = ()
+    drawn: int = 0
 
     @property
     def known(self) -> BoolArray:

@@ -20,7 +20,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
 from aiida_hpaint.science.diffusion.sampling.schedule import list_recorded_steps
 from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.geometric import GEOMETRIC
+from aiida_hpaint.science.structures.geometric import DRAWN, GEOMETRIC
 from aiida_hpaint.science.structures.geometric.bonds import LONGEST_BOND
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
@@ -109,17 +109,21 @@ def _measure_room(
     return np.asarray(ratios.min(axis=1).round(6))
 
 
-def note_geometric(samples: StructureBatch, requests: Sequence[SampleRequest]) -> StructureBatch:
-    """Say in the metadata of samples how many of their H began in geometric positions."""
+def note_beginnings(samples: StructureBatch, requests: Sequence[SampleRequest]) -> StructureBatch:
+    """Say in the metadata of samples how many of their H began where bonds and valences say."""
     metadata = []
     for entry, request in zip(samples.metadata, requests, strict=True):
-        count = sum(len(group.sites) for group in request.geometric)
-        if count and GEOMETRIC not in entry:
-            note = (
-                f"In the cell that was searched {count} of {int(request.unknown.sum())} H began in "
-                "geometric positions, where the other bonds of their C and N put them, and relaxed"
-            )
-            entry = {**entry, GEOMETRIC: count, "notes": [*entry.get("notes", ()), note]}
+        total = int(request.unknown.sum())
+        placed = sum(len(group.sites) for group in request.geometric)
+        notes = {
+            GEOMETRIC: f"In the cell that was searched {placed} of {total} H began in geometric "
+            "positions, where the other bonds of their C and N put them, and relaxed",
+            DRAWN: f"In the cell that was searched the atoms that {request.drawn} of {total} H "
+            "began at were drawn by bond valences, as neither record nor bonds say which carry H",
+        }
+        for key, count in ((GEOMETRIC, placed), (DRAWN, request.drawn)):
+            if count and key not in entry:
+                entry = {**entry, key: count, "notes": [*entry.get("notes", ()), notes[key]]}
         metadata.append(entry)
     return replace(samples, metadata=tuple(metadata))
 

@@ -82,6 +82,7 @@ def make_requests(
                 keys = _compute_keys(frac[known])
                 drawn = draw_parents(hosts[index], unknown, parents, rng, keys)
                 request = _make_request(frame, numbers, frac, unknown, drawn, settings)
+                request = replace(request, drawn=int((drawn != parents).sum()))
             requests.append(replace(request, rng=rng))
     return requests
 

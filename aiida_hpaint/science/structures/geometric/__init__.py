@@ -4,6 +4,18 @@ from aiida_hpaint.science.structures.geometric.groups import (
     GeometricGroup,
     find_geometric_groups,
 )
-from aiida_hpaint.science.structures.geometric.record import GEOMETRIC, count_geometric
+from aiida_hpaint.science.structures.geometric.record import (
+    DRAWN,
+    GEOMETRIC,
+    count_drawn,
+    count_geometric,
+)
 
-__all__ = ["GEOMETRIC", "GeometricGroup", "count_geometric", "find_geometric_groups"]
+__all__ = [
+    "DRAWN",
+    "GEOMETRIC",
+    "GeometricGroup",
+    "count_drawn",
+    "count_geometric",
+    "find_geometric_groups",
+]

@@ -17,7 +17,7 @@ from aiida_hpaint.science.structures import StructureBatch, from_ase, remove_sit
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.budget.inferred import infer_parents
 from aiida_hpaint.science.structures.budget.parents import read_parents, write_parents
-from aiida_hpaint.science.structures.geometric import GEOMETRIC
+from aiida_hpaint.science.structures.geometric import DRAWN, GEOMETRIC
 
 
 def settings(generator: str = "bundled", **values: object) -> SamplingSettings:
@@ -115,3 +115,18 @@ def test_hosts_without_a_budget_get_parents_from_bonds() -> None:
     assert generate(hosts, settings("random")).metadata[0][GEOMETRIC] == 5
     water = remove_sites(make_pair("H2O")[1])[0]
     assert infer_parents(water, water.inserted).tolist() == [-1, -1]
+
+
+def test_samples_say_that_the_atoms_that_carry_their_h_were_drawn() -> None:
+    hosts = remove_sites(make_pair("HCOOH")[1])[0]
+    samples = generate(hosts, settings("random", samples=6))
+    # One sample in three leaves the acidic H to the generator.
+    assert [entry.get(DRAWN, 0) for entry in samples.metadata] == [0, 1, 1, 0, 1, 1]
+    for one in samples:
+        notes = " ".join(one.metadata[0]["notes"])
+        assert "1 of 2 H began in geometric positions" in notes
+        assert ("1 of 2 H began at were drawn by bond valences" in notes) == (
+            DRAWN in one.metadata[0]
+        )
+    known = write_parents(hosts, [find_parents(make_pair("HCOOH")[1])])
+    assert DRAWN not in generate(known, settings("random")).metadata[1]
