@@ -37,6 +37,7 @@ OPTIONS: dict[str, Any] = {
         "account": "samplers",
         "max_wallclock_seconds": 1200,
         "custom_scheduler_commands": "#SBATCH --gres=gpu:1",
+        "environment_variables": {"AIIDA_HPAINT_DEVICES": "cpu,cpu"},
         "prepend_text": LOOK,
     },
     "relax": {
@@ -211,6 +212,13 @@ def test_each_stage_has_queue_account_walltime_and_devices_of_its_own(submitted:
         assert (environment["HPAINT_TEST"], environment["OMP_NUM_THREADS"]) == ("relax", "1")
         # It stops in time to write what it has.
         assert 0 < float(environment["AIIDA_HPAINT_WALLTIME"]) < 3000
+
+
+def test_processes_of_a_job_share_its_hosts(submitted: Any) -> None:
+    (job,) = jobs_of_stage(finished(submitted["funnel"], TIMEOUT), "sample")
+    samples = job.outputs.structures.batch
+    assert [record["stage"] for record in samples.history].count("sample") == 2
+    assert set(samples.host_indices.tolist()) == {0, 1}
 
 
 def left_by(job: Any, name: str) -> str:
