@@ -41,8 +41,8 @@ PENALTIES = (0.1, 0.3, 1.0, 3.0)
 """Half of these times the sum of squared coefficients is added to the negative log-likelihood."""
 
 
-def main() -> None:
-    """Fit, print how well hosts that were left out are told, and write the coefficients."""
+def parse_arguments() -> argparse.Namespace:
+    """Read what to fit to, or what to judge."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", type=Path, nargs="*", help="folders of benchmarks")
     parser.add_argument(
@@ -58,11 +58,17 @@ def main() -> None:
     parser.add_argument("--note", default="", help="what else is to be known of the benchmarks")
     parser.add_argument("--write", action="store_true", help="replace those of the package")
     options = parser.parse_args()
+    if not (options.folders or options.judge):
+        parser.error("give folders of benchmarks to fit to, or --judge FOLDERS")
+    return options
+
+
+def main() -> None:
+    """Fit, print how well hosts that were left out are told, and write the coefficients."""
+    options = parse_arguments()
     if options.judge:
         print(json.dumps(judge_package(options.judge), indent=2))
         return
-    if not options.folders:
-        parser.error("give folders of benchmarks to fit to, or --judge FOLDERS")
     by_folder = {
         folder.name: read_tuning_rows(folder, half)
         for half, folders in (("tune", options.folders), ("final", options.swapped))

@@ -33,6 +33,7 @@ from aiida_hpaint.science.benchmark import read_references  # noqa: E402
 from aiida_hpaint.science.benchmark.measure import load_models  # noqa: E402
 from aiida_hpaint.science.benchmark.references import References  # noqa: E402
 from aiida_hpaint.science.benchmark.statistics.outcomes import describe_host  # noqa: E402
+from aiida_hpaint.science.benchmark.statistics.rows import HostRow  # noqa: E402
 from aiida_hpaint.science.diffusion import generate  # noqa: E402
 from aiida_hpaint.science.electrostatics import Sites, find_sites, read_cube  # noqa: E402
 from aiida_hpaint.science.electrostatics.starting_points import (  # noqa: E402
@@ -135,21 +136,10 @@ def measure(
     """Return what the potential of a host offers, and what each scheme makes of the host."""
     host, reference = references.hosts[place], references.complete[place]
     index = int(references.indices[place])
-    began = cpu()
     folder = options.output / f"{index:04d}"
-    cube = folder / "potential.cube"
-    if not cube.exists():
-        charge = -int(host.insert_counts[0])
-        potential(
-            host,
-            folder,
-            charge=charge,
-            cutoff=options.cutoff,
-            kpoints_distance=options.kpoints_distance,
-        )
-        (folder / "seconds").write_text(f"{cpu() - began:.1f}", "utf-8")
+    ensure_potential(host, folder, options)
     began = cpu()
-    sites = find_sites(read_cube(cube), host)
+    sites = find_sites(read_cube(folder / "potential.cube"), host)
     record: Record = {
         "index": index,
         "seconds_dft": float((folder / "seconds").read_text("utf-8")),
@@ -176,18 +166,34 @@ def measure(
             network_calls=0,
             evaluations=sum(step.get("evaluations", 0) for step in samples.history),
         )
-        matched = [sample.match_unrelaxed for sample in row.samples]
-        lowest = row.lowest
         record["formula"] = row.formula
-        record["ways"][way] = {
-            "samples": len(matched),
-            "matched_unrelaxed": sum(map(bool, matched)),
-            "match": None if lowest is None else lowest.match,
-            "difference": None if lowest is None else lowest.energy_difference,
-            "evaluations": row.evaluations,
-            "seconds": seconds,
-        }
+        record["ways"][way] = describe_way(row, seconds)
     return record
+
+
+def ensure_potential(host: StructureBatch, folder: Path, options: argparse.Namespace) -> None:
+    """Compute `potential.cube` of a host, and note the seconds, unless an earlier run did."""
+    if (folder / "potential.cube").exists():
+        return
+    began = cpu()
+    charge = -int(host.insert_counts[0])
+    distance = options.kpoints_distance
+    potential(host, folder, charge=charge, cutoff=options.cutoff, kpoints_distance=distance)
+    (folder / "seconds").write_text(f"{cpu() - began:.1f}", "utf-8")
+
+
+def describe_way(row: HostRow, seconds: float) -> Record:
+    """Return what one way of drawing samples made of a host."""
+    matched = [sample.match_unrelaxed for sample in row.samples]
+    lowest = row.lowest
+    return {
+        "samples": len(matched),
+        "matched_unrelaxed": sum(map(bool, matched)),
+        "match": None if lowest is None else lowest.match,
+        "difference": None if lowest is None else lowest.energy_difference,
+        "evaluations": row.evaluations,
+        "seconds": seconds,
+    }
 
 
 def draw(

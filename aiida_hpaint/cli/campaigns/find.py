@@ -114,15 +114,10 @@ def find(
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.databases import Filters, Verdict
     from aiida_hpaint.science.outputs import try_file
-    from aiida_hpaint.science.structures.distinct_names import make_distinct
 
     if as_json and as_csv:
         raise click.UsageError("give --json or --csv, not both")
-    nodes = [each for each in sources if each.startswith(GROUP) or each.endswith(".aiida")]
-    if where and not nodes:
-        raise click.UsageError("--where is for AiiDA groups and archives: give one")
-    if filter_ and not any(map(is_optimade, sources)):
-        raise click.UsageError("--filter is for OPTIMADE providers: give one")
+    _refuse_useless_queries(sources, where, filter_)
     from aiida_hpaint.science.structures import quote_for_shell
 
     silence_warnings()
@@ -142,13 +137,8 @@ def find(
         shown += [finding for finding in found if show_all or finding.verdict in wanted]
         if campaign is not None:
             campaign.add(document, found, len(findings))
-    # Several processes find them in any order.
-    shown.sort(key=lambda finding: finding.source)
-    folders = [str(Path(finding.source).parent) for finding in shown]
-    names = make_distinct([finding.label for finding in shown], folders)
-    shown = [replace(finding, label=name) for finding, name in zip(shown, names, strict=True)]
     show = show_json if as_json else show_csv if as_csv else show_table
-    show(shown)
+    show(_sort_and_name(shown))
     if counts or not search.problems:
         _report(counts)
     if campaign is not None and counts[Verdict.MISSING]:
@@ -158,6 +148,24 @@ def find(
     for problem in search.problems:
         click.echo(f"Error: {problem}", err=True)
     sys.exit(2 if search.problems else 0 if counts[Verdict.MISSING] else 1)
+
+
+def _refuse_useless_queries(sources: Sequence[str], where: Sequence[str], filter_: str) -> None:
+    nodes = [each for each in sources if each.startswith(GROUP) or each.endswith(".aiida")]
+    if where and not nodes:
+        raise click.UsageError("--where is for AiiDA groups and archives: give one")
+    if filter_ and not any(map(is_optimade, sources)):
+        raise click.UsageError("--filter is for OPTIMADE providers: give one")
+
+
+def _sort_and_name(findings: Sequence[Finding]) -> list[Finding]:
+    """Sort what several processes found in any order, and make the labels distinct."""
+    from aiida_hpaint.science.structures.distinct_names import make_distinct
+
+    ordered = sorted(findings, key=lambda finding: finding.source)
+    folders = [str(Path(finding.source).parent) for finding in ordered]
+    names = make_distinct([finding.label for finding in ordered], folders)
+    return [replace(finding, label=name) for finding, name in zip(ordered, names, strict=True)]
 
 
 def _split(elements: str | None) -> list[str]:

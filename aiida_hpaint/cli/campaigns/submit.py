@@ -141,8 +141,12 @@ def submit(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None
     task = prepare_task(files, flags)
     node = submit_task(obj["profile"], task)
     click.echo(f"Submitted as node {node.pk}: {format_count(len(task.hosts), 'host')}.")
-    click.echo(f"  aiida-hpaint status {node.pk}")
-    click.echo(f"  aiida-hpaint results {node.pk}")
+    _show_next_commands(str(node.pk))
+
+
+def _show_next_commands(name: str) -> None:
+    click.echo(f"  aiida-hpaint status {name}")
+    click.echo(f"  aiida-hpaint results {name}")
 
 
 def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict[str, Any]) -> None:
@@ -151,12 +155,7 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
     from aiida_hpaint.cli.daemon import ensure_daemon
 
     silence_warnings()
-    if campaign.start_from:
-        raise ValueError(
-            "start_from: potentials take one job per host, which is not available for campaigns"
-        )
-    if flags["jobs"]:
-        raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
+    _refuse_what_campaigns_lack(campaign, flags)
     settings = load_settings(campaign)
     session.load_profile(profile)
     from aiida_hpaint.campaigns.submit import prepare_submission, submit_campaign
@@ -186,8 +185,16 @@ def _submit_campaign(profile: str | None, campaign: CampaignRequest, flags: dict
         click.echo("There is nothing to do.")
     else:
         click.echo(f"Submitted to campaign {submission.name} as node {node.pk}.")
-    click.echo(f"  aiida-hpaint status {quote_for_shell(submission.name)}")
-    click.echo(f"  aiida-hpaint results {quote_for_shell(submission.name)}")
+    _show_next_commands(quote_for_shell(submission.name))
+
+
+def _refuse_what_campaigns_lack(campaign: CampaignRequest, flags: dict[str, Any]) -> None:
+    if campaign.start_from:
+        raise ValueError(
+            "start_from: potentials take one job per host, which is not available for campaigns"
+        )
+    if flags["jobs"]:
+        raise click.UsageError("--jobs is for restorations: a campaign has --max-jobs")
 
 
 def _read_sources(

@@ -129,42 +129,32 @@ def _generate_ratio(ratio: tuple[int, int], m: str, x: str) -> Iterator[tuple[st
     elif ratio == (1, 2):
         yield "fluorite", bulk(m + x * 2, "fluorite", a=4.0)
         sites = [(0, 0, 0), (0.305, 0.305, 0)]
-        yield (
-            "rutile",
-            _build_crystal([m, x], sites, spacegroup=136, cellpar=[4.6, 4.6, 3.0, 90, 90, 90]),
-        )
+        cell = [4.6, 4.6, 3.0, 90, 90, 90]
+        yield "rutile", _build_crystal([m, x], sites, spacegroup=136, cellpar=cell)
         sites = [(0, 0, 0), (1 / 3, 2 / 3, 0.25)]
-        yield (
-            "layers",
-            _build_crystal([m, x], sites, spacegroup=164, cellpar=[3.3, 3.3, 5.0, 90, 90, 120]),
-        )
+        cell = [3.3, 3.3, 5.0, 90, 90, 120]
+        yield "layers", _build_crystal([m, x], sites, spacegroup=164, cellpar=cell)
     elif ratio == (2, 1):
         yield "antifluorite", bulk(x + m * 2, "fluorite", a=4.0)
     elif ratio == (2, 3):
         cell = [4.76, 4.76, 12.99, 90, 90, 120]
         sites = [(0, 0, 0.352), (0.306, 0, 0.25)]
-        yield (
-            "corundum",
-            _build_crystal([m, x], sites, spacegroup=167, cellpar=cell, primitive_cell=True),
-        )
+        options = {"spacegroup": 167, "cellpar": cell, "primitive_cell": True}
+        yield "corundum", _build_crystal([m, x], sites, **options)
         cell = [3.94, 3.94, 6.13, 90, 90, 120]
         sites = [(1 / 3, 2 / 3, 0.245), (1 / 3, 2 / 3, 0.645), (0, 0, 0)]
         yield "A-type", _build_crystal([m, x, x], sites, spacegroup=164, cellpar=cell)
     elif ratio == (1, 3):
         sites = [(0, 0, 0), (0.25, 0.25, 0.25), (0.5, 0.5, 0.5)]
         cell = [5.0, 5.0, 5.0, 90, 90, 90]
-        yield (
-            "BiF3",
-            _build_crystal([m, x, x], sites, spacegroup=225, cellpar=cell, primitive_cell=True),
-        )
+        options = {"spacegroup": 225, "cellpar": cell, "primitive_cell": True}
+        yield "BiF3", _build_crystal([m, x, x], sites, **options)
         sites = [(0, 0, 0), (0.5, 0, 0)]
         yield "ReO3", _build_crystal([m, x], sites, spacegroup=221, cellpar=[4, 4, 4, 90, 90, 90])
     elif ratio == (3, 1):
         sites = [(0, 0, 0), (0.5, 0, 0)]
-        yield (
-            "anti-ReO3",
-            _build_crystal([x, m], sites, spacegroup=221, cellpar=[4, 4, 4, 90, 90, 90]),
-        )
+        cell = [4, 4, 4, 90, 90, 90]
+        yield "anti-ReO3", _build_crystal([x, m], sites, spacegroup=221, cellpar=cell)
 
 
 def _generate_hydroxides(cation: str) -> Iterator[Atoms]:

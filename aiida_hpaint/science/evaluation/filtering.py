@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -45,50 +46,60 @@ def filter_samples(
     """
     settings = settings or FilterSettings()
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
-    metadata = list(samples.metadata)
+    errors: dict[int, str] = {}
     numbers = samples.scalars.get("sample", np.arange(len(samples)))
     same_as = samples.scalars.get("same_as", np.full(len(samples), -1)).copy()
-    fresh = (statuses == SampleStatus.SAMPLED.value) & (samples.insert_counts > 0)
-    seen = np.isin(statuses, [status.value for status in EVALUATED])
+    fresh = (statuses == SampleStatus.SAMPLED.value) & (samples.insert_counts > 0) & samples.placed
+    seen = np.isin(statuses, [status.value for status in EVALUATED]) & samples.placed
     for host in np.unique(samples.scalars["host"][fresh]):
-        of_host = (samples.scalars["host"] == host) & samples.placed
+        of_host = samples.scalars["host"] == host
         members = np.flatnonzero(fresh & of_host)
         earlier = np.flatnonzero(seen & of_host)
-        if not len(members):
-            continue
         contacts = find_contacts(samples, members)
-        close = find_too_close(contacts)
-        if close.all() and not len(earlier):
-            pairs = contacts.count(find_close_pairs(contacts))
-            fewest = members[pairs == pairs.min()]
-            samples, moved = move_apart(samples, fewest)
-            for index, count in zip(fewest.tolist(), moved.tolist(), strict=True):
-                metadata[index] = {**metadata[index], "moved_apart": count}
+        if find_too_close(contacts).all() and not len(earlier):
+            samples = _rescue_fewest_pairs(samples, members, contacts)
             contacts = find_contacts(samples, members)
-            close = find_too_close(contacts)
+        close = find_too_close(contacts)
         statuses[members[close]] = SampleStatus.TOO_CLOSE.value
         if settings.plausible:
             most = count_offences(find_contacts(samples, earlier)) if len(earlier) else None
-            for place, reason in find_implausible(contacts, ~close, most).items():
-                index = int(members[place])
-                statuses[index] = SampleStatus.IMPLAUSIBLE.value
-                metadata[index] = {**metadata[index], "error": reason}
+            found = find_implausible(contacts, ~close, most)
+            errors |= {int(members[place]): reason for place, reason in found.items()}
+            statuses[members[list(found)]] = SampleStatus.IMPLAUSIBLE.value
         left = members[statuses[members] == SampleStatus.SAMPLED.value]
         repeated = find_repeated(samples, np.concatenate([earlier, left]), settings.same)
         for index in np.intersect1d(left, list(repeated)).tolist():
             statuses[index] = SampleStatus.DUPLICATE.value
             same_as[index] = numbers[repeated[index]]
+    marked = _add_to_metadata(samples, "error", errors)
     record = {
         "stage": "filter",
         "version": __version__,
         "settings": settings.model_dump(),
-        "moved_apart": sum("moved_apart" in entry for entry in metadata),
+        "moved_apart": sum("moved_apart" in entry for entry in samples.metadata),
         "statuses": dict(sorted(Counter(map(str, statuses)).items())),
     }
-    marked = replace(samples, metadata=tuple(metadata)).with_scalars(
-        status=statuses, same_as=same_as
-    )
-    return marked.with_history(record)
+    return marked.with_scalars(status=statuses, same_as=same_as).with_history(record)
+
+
+def _rescue_fewest_pairs(
+    samples: StructureBatch, members: IntArray, contacts: Contacts
+) -> StructureBatch:
+    """Move H apart in the members with the fewest close pairs, and say so in their metadata."""
+    pairs = contacts.count(find_close_pairs(contacts))
+    fewest = members[pairs == pairs.min()]
+    samples, moved = move_apart(samples, fewest)
+    counts = dict(zip(fewest.tolist(), moved.tolist(), strict=True))
+    return _add_to_metadata(samples, "moved_apart", counts)
+
+
+def _add_to_metadata(
+    samples: StructureBatch, name: str, values: Mapping[int, object]
+) -> StructureBatch:
+    metadata = list(samples.metadata)
+    for index, value in values.items():
+        metadata[index] = {**metadata[index], name: value}
+    return replace(samples, metadata=tuple(metadata))
 
 
 def find_implausible(

@@ -128,14 +128,47 @@ def _generate(
     device = generator.load(settings)
     settings = generator.resolve_settings(settings)
     numbers = [range(settings.samples)] * len(hosts) if numbers is None else numbers
-    indices = np.repeat(np.arange(len(hosts)), [len(each) for each in numbers])
-    numbering = np.concatenate([np.array(each, dtype=np.int64) for each in numbers])
-    samples = hosts[indices].with_scalars(host=indices, sample=numbering)
+    samples = _repeat_hosts(hosts, numbers)
     if record:
         refuse_large_recording(int(find_unknown(samples).sum()), settings)
     requests = make_requests(hosts, settings, numbers, niggli=generator.is_niggli)
-    paths = _sample(generator, requests, settings, record, _report(progress, tick, len(requests)))
     samples = note_beginnings(samples, requests)
+    report = _report(progress, tick, len(requests))
+    made, paths = _sample_until_accepted(generator, samples, requests, settings, record, report)
+    if settings.cell == "free":
+        made = note_sampled_cells(made, samples, settings.cell_start)
+    made = made.with_history(
+        {
+            "stage": "sample",
+            "version": __version__,
+            "model": identify_generator(settings.generator) if named else generator.identify(),
+            # Recorded or not, the samples are the same, and caching must see that they are.
+            "settings": settings.model_dump(mode="json", exclude={"record"}),
+            "seed": settings.seed,
+            "device": device,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+    )
+    return _Generated(made, requests, paths, settings)
+
+
+def _repeat_hosts(hosts: StructureBatch, numbers: Sequence[Sequence[int]]) -> StructureBatch:
+    """Return each host as often as samples of it are drawn."""
+    indices = np.repeat(np.arange(len(hosts)), [len(each) for each in numbers])
+    numbering = np.concatenate([np.array(each, dtype=np.int64) for each in numbers])
+    return hosts[indices].with_scalars(host=indices, sample=numbering)
+
+
+def _sample_until_accepted(
+    generator: Generator,
+    samples: StructureBatch,
+    requests: list[SampleRequest],
+    settings: SamplingSettings,
+    record: int,
+    tick: Tick,
+) -> tuple[StructureBatch, list[SampledPath]]:
+    """Sample, and draw again what is rejected, `redraws` times at most."""
+    paths = _sample(generator, requests, settings, record, tick)
     made, draws = place_sites(samples, requests, paths), np.ones(len(requests), dtype=np.int64)
     again = np.arange(len(requests))
     for _ in range(settings.redraws or 0):
@@ -149,22 +182,8 @@ def _generate(
             paths[row] = path
         made = place_sites(samples, requests, paths)
         draws[again] += 1
-    if settings.cell == "free":
-        made = note_sampled_cells(made, samples, settings.cell_start)
     statuses = np.where(made.placed, SampleStatus.SAMPLED.value, SampleStatus.NOT_A_NUMBER.value)
-    made = made.with_scalars(status=statuses, draws=draws).with_history(
-        {
-            "stage": "sample",
-            "version": __version__,
-            "model": identify_generator(settings.generator) if named else generator.identify(),
-            # Recorded or not, the samples are the same, and caching must see that they are.
-            "settings": settings.model_dump(mode="json", exclude={"record"}),
-            "seed": settings.seed,
-            "device": device,
-            "seconds": round(time.monotonic() - started, 3),
-        }
-    )
-    return _Generated(made, requests, paths, settings)
+    return made.with_scalars(status=statuses, draws=draws), paths
 
 
 def _check(

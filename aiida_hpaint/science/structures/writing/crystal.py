@@ -39,7 +39,7 @@ from aiida_hpaint.science.structures.writing.versions import (
     place_in_fixed_host,
     place_sites,
 )
-from aiida_hpaint.science.types import BoolArray, FloatArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 __all__ = ["TOLERANCE", "RestoredCrystal", "describe_crystal", "find_host_group"]
 
@@ -75,8 +75,6 @@ class RestoredCrystal:
         Names of the space group.
     sites
         The asymmetric unit: sites of the host in their order, then inserted ones.
-    displacements : (n,)
-        How far each site of the host moved, in Å, without the drift and the strain of the cell.
     tolerance
         Largest distance in Å between an image and its site for an operation that is kept.
     averaged_by
@@ -92,7 +90,6 @@ class RestoredCrystal:
     symmetry: KeptSymmetry
     names: NamedGroup
     sites: tuple[UniqueSite, ...]
-    displacements: FloatArray
     tolerance: float
     averaged_by: float
     notes: tuple[str, ...]
@@ -106,6 +103,12 @@ class RestoredCrystal:
     def inserted_composition(self) -> Counter[str]:
         """The same for the inserted sites."""
         return _count(site for site in self.sites if site.is_inserted)
+
+    @property
+    def displacements(self) -> FloatArray:
+        """How far the (n,) host sites moved, in Å, without the drift and the strain of the cell."""
+        now, before = (each.frac_coords[~each.inserted] for each in (self.structure, self.host))
+        return np.asarray(np.linalg.norm((now - before) @ self.structure.cells[0], axis=1))
 
     @property
     def has_relaxed_cell(self) -> bool:
@@ -155,10 +158,7 @@ def describe_crystal(
     check_answer(answer if host is None else host, answer)
     parents = find_parents(answer)
     base = remove_inserted(answer) if host is None else host
-    placed = place_sites(base, answer, version, parents)
-    moves: tuple[str, ...] = ()
-    if version == INSERTED:
-        placed, moves = place_in_fixed_host(placed, answer, parents)
+    placed, moves = _place_version(base, answer, version, parents)
     source = read_source(base)
     candidates, notes = _find_candidates(base, source)
     fitting = None
@@ -176,24 +176,28 @@ def describe_crystal(
         cell = make_cell_symmetric(symmetry.operations)
         moves = (*moves, *_describe_cell(base.cells[0], answer, cell))
     structure = replace(answer, frac_coords=average, cells=cell[None])
-    names = name_group(symmetry.operations)
-    shifts = (average - placed) @ cell
-    moved = (average[~answer.inserted] - base.frac_coords[~base.inserted]) @ cell
     found = RestoredCrystal(
         structure=structure,
         host=base,
         source=source,
         version=version,
         symmetry=symmetry,
-        names=names,
+        names=name_group(symmetry.operations),
         sites=list_unique_sites(structure, source, symmetry, parents),
-        displacements=np.linalg.norm(moved, axis=1),
         tolerance=tolerance,
-        averaged_by=float(np.linalg.norm(shifts, axis=1).max(initial=0.0)),
+        averaged_by=float(np.linalg.norm((average - placed) @ cell, axis=1).max(initial=0.0)),
         notes=(*source.notes, *notes, *moves),
     )
     reason = _explain_reduction(found, candidates, fitting)
     return replace(found, notes=(*found.notes, *reason))
+
+
+def _place_version(
+    host: StructureBatch, answer: StructureBatch, version: Version, parents: IntArray
+) -> tuple[FloatArray, tuple[str, ...]]:
+    """Return the (n, 3) fractional coordinates of a version, and what else moved for it."""
+    placed = place_sites(host, answer, version, parents)
+    return (placed, ()) if version == RELAXED else place_in_fixed_host(placed, answer, parents)
 
 
 def find_host_group(host: StructureBatch) -> str:
