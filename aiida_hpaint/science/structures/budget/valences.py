@@ -22,7 +22,7 @@ from aiida_hpaint.science.structures.bond_lengths import (
 )
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.oxidation_states import find_common_states
-from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 VALENCES = {"O": 2.0, "N": 3.0, "C": 4.0}
 """Valences of the atoms that may carry H."""
@@ -41,6 +41,12 @@ PARTNERS = ("O", "N", "F", "Cl", "S", "Br", "I", "C")
 UNKNOWN_BOND = 0.3
 """Length (Å) by which R0 is below the sum of covalent radii, where there are no parameters."""
 
+LONGEST_METAL_BOND = 1.15
+"""Longest bond of a metal to C, relative to the sum of covalent radii."""
+
+LONGEST_CARBON_BOND = 1.7
+"""Longest bond (Å) of two C."""
+
 TRIPLE_BOND = 1.19
 """Longest bond (Å) of a C to O or N that ends there: CO, CN."""
 
@@ -56,7 +62,8 @@ class BondValences:
     states : (n,)
         Oxidation state of each atom but H that the lengths of its bonds to anions fit best.
     to_anions : (n,)
-        Sum of the valences (v.u.) of its bonds to anions in that state.
+        Sum of the valences (v.u.) of its bonds to anions in that state; 0 for the metals of
+        metallocenes and arene complexes, which have no such bonds.
     """
 
     sums: FloatArray
@@ -82,6 +89,9 @@ def find_bond_valences(cell: CellContent) -> BondValences:
     kept = (symbols[first] != "H") & np.isin(symbols[second], PARTNERS)
     kept &= ~(covalent[first] & covalent[second]) | (distances < LONGEST_COVALENT)
     first, second, distances = first[kept], second[kept], distances[kept]
+    eta = _find_eta_bonds(symbols, first, second, distances)
+    in_eta = np.isin(np.arange(size), first[eta])
+    first, second, distances = first[~eta], second[~eta], distances[~eta]
     states, to_anions, valences = np.zeros(size), np.zeros(size), np.zeros(len(first))
     for symbol in set(cell.symbols) - {"H"}:
         atoms, bonds = symbols == symbol, np.flatnonzero(symbols[first] == symbol)
@@ -93,6 +103,7 @@ def find_bond_valences(cell: CellContent) -> BondValences:
         states[atoms] = np.array(possible)[best[atoms]]
         to_anions[atoms] = sums[best[atoms], np.flatnonzero(atoms)]
         valences[bonds] = each[best[first[bonds]], np.arange(len(bonds))]
+    to_anions[in_eta] = 0.0
     # Of two partners in the order O, N, C the later is the central one, so that none counts twice.
     rank = np.select([symbols == "O", symbols == "N", symbols == "C"], [0, 1, 2], 3)
     central = (rank[second] < 3) & (rank[first] >= rank[second])
@@ -103,6 +114,32 @@ def find_bond_valences(cell: CellContent) -> BondValences:
     ends = (rank[first] == 2) & (rank[second] < 2) & (distances <= TRIPLE_BOND)
     totals[first[ends]] = VALENCES["C"]
     return BondValences(totals, states, to_anions)
+
+
+def _find_eta_bonds(
+    symbols: NDArray[np.str_], first: IntArray, second: IntArray, distances: FloatArray
+) -> BoolArray:
+    """Return which bonds are those of a metal to a ring or chain of C as a whole.
+
+    Two more neighbours of the C are bonded to the same metal, as in ferrocene: the electrons of
+    such bonds are those of the short bonds C-C, which are counted already.
+    """
+    from ase.data import atomic_numbers, covalent_radii
+
+    radii = np.array([covalent_radii[atomic_numbers[symbol]] for symbol in symbols.tolist()])
+    to_carbon = (symbols[second] == "C") & ~np.isin(symbols[first], list(NON_METALS))
+    to_carbon &= distances <= LONGEST_METAL_BOND * (radii[first] + radii[second])
+    rows = np.flatnonzero(to_carbon)
+    pairs = set(zip(first[rows].tolist(), second[rows].tolist(), strict=True))
+    bonded = (symbols[first] == "C") & (symbols[second] == "C") & (distances < LONGEST_CARBON_BOND)
+    beside: dict[int, list[int]] = defaultdict(list)
+    for one, other in zip(first[bonded].tolist(), second[bonded].tolist(), strict=True):
+        beside[one].append(other)
+    eta = np.zeros(len(first), dtype=np.bool_)
+    for row in rows.tolist():
+        metal = int(first[row])
+        eta[row] = sum((metal, other) in pairs for other in beside[int(second[row])]) > 1
+    return eta
 
 
 def _list_states(symbol: str) -> list[float]:
