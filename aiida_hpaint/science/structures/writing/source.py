@@ -17,6 +17,9 @@ __all__ = ["HostSource", "drop_source_texts", "read_source"]
 _SAME_CELL = 1e-6
 """Relative difference of lattice vectors up to which cells are the same."""
 
+_KEPT = 1024
+"""Sources kept as read: as many hosts as one process writes files of, and then reports."""
+
 
 @dataclass(frozen=True)
 class HostSource:
@@ -73,7 +76,7 @@ def read_source(host: StructureBatch) -> HostSource:
     return HostSource(found, labels, listed)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_KEPT)
 def _parse(name: str, text: str, form: str) -> Record | HostError:
     from aiida_hpaint.science.structures.reading.cif import read_cif_records
     from aiida_hpaint.science.structures.reading.shelx import read_shelx_records
