@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from aiida_hpaint.science.settings import (
     RelaxationSettings,
@@ -63,6 +63,16 @@ class CountingSettings(Settings):
         if value[0] > value[1]:
             raise ValueError("the lower end of the range comes first")
         return value
+
+    @model_validator(mode="after")
+    def _check_sampled_cells(self) -> CountingSettings:
+        last = self.restoration.relax_all
+        if self.restoration.samples_cells and (last is None or last.cell == "fixed"):
+            raise ValueError(
+                "restoration.sampling.cell is 'free', but numbers of sites are compared by "
+                "energies of relaxed cells: set restoration.relax_all.cell to free, too"
+            )
+        return self
 
 
 def override_settings(

@@ -22,7 +22,7 @@ from aiida_hpaint.science.counting.results import format_counts_csv
 from aiida_hpaint.science.counting.settings import SCREENING
 from aiida_hpaint.science.counting.stability import find_stability_windows
 from aiida_hpaint.science.files import CACHE_VARIABLE
-from aiida_hpaint.science.settings import SamplingSettings
+from aiida_hpaint.science.settings import RelaxationSettings, SamplingSettings
 from aiida_hpaint.science.structures import HostError, StructureBatch, concatenate, read_hosts
 
 from .conftest import HOSTS
@@ -174,6 +174,12 @@ def test_an_element_that_the_potential_does_not_know(brucite_host: StructureBatc
 def test_settings_name_what_is_wrong() -> None:
     with pytest.raises(ValueError, match="lower end of the range comes first"):
         CountingSettings(chemical_potential=(0.0, -1.0))
+    sampled = SCREENING.model_copy(update={"sampling": SamplingSettings(cell="free")})
+    relaxed = RelaxationSettings(moving="all", cell="free")
+    for last in (None, SCREENING.relax_all):
+        with pytest.raises(ValueError, match=r"set restoration\.relax_all\.cell to free"):
+            CountingSettings(restoration=sampled.model_copy(update={"relax_all": last}))
+    CountingSettings(restoration=sampled.model_copy(update={"relax_all": relaxed}))
 
 
 @pytest.mark.slow
