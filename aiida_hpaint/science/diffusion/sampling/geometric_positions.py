@@ -11,6 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from aiida_hpaint.science.diffusion.lattice import find_shortest_distances
+from aiida_hpaint.science.diffusion.sampling.equivalent_groups import (
+    EquivalentGroups,
+    find_symmetry,
+    list_equivalent,
+)
 from aiida_hpaint.science.diffusion.sampling.generators import (
     Generator,
     SampledPath,
@@ -22,6 +27,7 @@ from aiida_hpaint.science.settings import SamplingSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.geometric import DRAWN, GEOMETRIC
 from aiida_hpaint.science.structures.geometric.bonds import LONGEST_BOND
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 SHAKEN = 0.03
@@ -30,6 +36,13 @@ relaxation on a saddle point; with less than `filter.same` samples stay duplicat
 
 TURNED = 0.3
 """Share of samples in which CH3, NH3 and amines turn freely about their bonds."""
+
+ALIKE = 0.5
+"""Share of samples in which groups that the host's symmetry makes equivalent are turned alike."""
+
+CROWDED = 1.7
+"""Distance in Å from other sites below which one of two positions of an H is avoided: shorter than
+the hydrogen bonds of amines."""
 
 
 def sample_with_geometric(
@@ -40,7 +53,14 @@ def sample_with_geometric(
     tick: Tick | None,
 ) -> list[SampledPath]:
     """Sample requests beside their H in geometric positions, and return paths of all sites."""
-    begun = [place_geometric(request) if request.geometric else request for request in requests]
+    found: dict[int, SymmetryOperations] = {}  # requests of one host have one frame
+    for request in requests:
+        if request.geometric and id(request.frame) not in found:
+            found[id(request.frame)] = find_symmetry(request)
+    begun = [
+        place_geometric(request, found[id(request.frame)]) if request.geometric else request
+        for request in requests
+    ]
     rows = [row for row, request in enumerate(begun) if request.unknown.any()]
     left = [begun[row] for row in rows]
     sampled = generator.sample(left, settings, record=record, tick=tick) if rows else []
@@ -53,25 +73,32 @@ def sample_with_geometric(
     ]
 
 
-def place_geometric(request: SampleRequest) -> SampleRequest:
+def place_geometric(
+    request: SampleRequest, symmetry: SymmetryOperations | None = None
+) -> SampleRequest:
     """Return a request in which H in geometric positions are known.
 
     Groups without a choice come first. Groups that turn about an axis are staggered, or else
-    those with most room of some random positions are taken, one group after the other. All are
-    displaced a little.
+    those with most room of some random positions are taken, one group after the other; of two
+    positions of an amine one with room. All are displaced a little. In a share of the samples
+    groups that operations of the host map onto each other are turned and displaced alike.
     """
-    turned = bool(request.rng.random() < TURNED)
-    frac, unknown, cell = request.frac.copy(), request.unknown.copy(), request.frame.cell
-    for group in sorted(request.geometric, key=lambda group: not group.directions.is_fixed):
-        directions = group.directions.draw(request.rng, turned)
+    rng, cell = request.rng, request.frame.cell
+    turned = bool(rng.random() < TURNED)
+    if symmetry is not None and (len(symmetry) == 1 or rng.random() >= ALIKE):
+        symmetry = None
+    frac, unknown = request.frac.copy(), request.unknown.copy()
+    groups = sorted(request.geometric, key=lambda group: not group.directions.is_fixed)
+    for alike in list_equivalent(groups, frac, symmetry):
+        group = alike.first
+        directions = group.directions.draw(rng, turned)
         choices = frac[group.parent] + group.length * directions @ np.linalg.inv(cell)
-        best = 0
-        if len(choices) > 1:
-            room = _measure_room(choices, group.parent, request.numbers, frac, ~unknown, cell)
-            best = int(room.argmax())
-        shaken = request.rng.normal(0.0, SHAKEN, choices[best].shape)
-        frac[group.sites] = choices[best] + shaken @ np.linalg.inv(cell)
-        unknown[group.sites] = False
+        best = _choose(choices, alike, request.numbers, frac, ~unknown, cell)
+        shaken = rng.normal(0.0, SHAKEN, choices[best].shape)
+        placed = alike.repeat(choices[best] + shaken @ np.linalg.inv(cell), frac)
+        for each, positions in zip((group, *alike.others), placed, strict=True):
+            frac[each.sites] = positions
+            unknown[each.sites] = False
     left = unknown[request.unknown]
     order = np.argsort(np.argsort(request.order[left]))
     return replace(
@@ -84,29 +111,60 @@ def place_geometric(request: SampleRequest) -> SampleRequest:
     )
 
 
-def _measure_room(
+def _choose(
     choices: FloatArray,
-    parent: int,
+    alike: EquivalentGroups,
+    numbers: IntArray,
+    frac: FloatArray,
+    placed: BoolArray,
+    cell: FloatArray,
+) -> int:
+    """Return which of the (a, n, 3) choices for a group has most room, or room enough.
+
+    Directions without an axis are equally good where nothing is within `CROWDED`. Distances are
+    rounded, so that no rounding error decides between equal ones.
+    """
+    if len(choices) == 1:
+        return 0
+    from ase.data import covalent_radii
+
+    turns = alike.first.directions.axis is not None
+    units = covalent_radii + covalent_radii[1] if turns else np.ones(len(covalent_radii))
+    room = np.array(
+        [
+            _measure_room(choice, alike, units, numbers, frac, placed, cell).round(6)
+            for choice in choices
+        ]
+    )
+    return int((room if turns else np.minimum(room, CROWDED)).argmax())
+
+
+def _measure_room(
+    choice: FloatArray,
+    alike: EquivalentGroups,
+    units: FloatArray,
     numbers: IntArray,
     frac: FloatArray,
     placed: BoolArray,
     cell: FloatArray,
 ) -> FloatArray:
-    """Return the shortest distance of the H of each choice to others, in sums of covalent radii.
+    """Return the shortest distance of the H of a choice to others, in units of their elements.
 
-    Neighbours of the parent are left out, which are as far from all choices, and distances are
-    rounded, so that no rounding error decides between equal ones.
+    Others are the sites that have a place and the H of equivalent groups. Neighbours of the parent
+    are left out, which are as far from all choices.
     """
     from ase.data import covalent_radii
 
-    others, radii = np.flatnonzero(placed), covalent_radii[numbers]
+    parent, others = alike.first.parent, np.flatnonzero(placed)
+    radii = covalent_radii[numbers]
     lengths = find_shortest_distances(cell, frac[[parent]], frac[others])[0]
     others = others[lengths > LONGEST_BOND * (radii[others] + radii[parent])]
-    if not len(others):
-        return np.zeros(len(choices))
-    distances = find_shortest_distances(cell, choices.reshape(-1, 3), frac[others])
-    ratios = (distances / (radii[others] + covalent_radii[1])).reshape(len(choices), -1)
-    return np.asarray(ratios.min(axis=1).round(6))
+    images = alike.repeat(choice, frac)[1:].reshape(-1, 3)
+    points = np.concatenate([frac[others], images])
+    if not len(points):
+        return np.zeros(())
+    scale = np.concatenate([units[numbers[others]], np.full(len(images), units[1])])
+    return np.asarray((find_shortest_distances(cell, choice, points) / scale).min())
 
 
 def note_beginnings(samples: StructureBatch, requests: Sequence[SampleRequest]) -> StructureBatch:

@@ -58,14 +58,18 @@ class Directions:
         return self.axis is None and len(self.choices) == 1
 
     def draw(self, rng: np.random.Generator, turned: bool = False) -> FloatArray:
-        """Draw one set of directions or, where they turn freely, some (a, n, 3) to compare.
+        """Draw one set of directions or some (a, n, 3) to compare.
+
+        These are turns about an axis and, without one, all sets in random order.
 
         Parameters
         ----------
         turned
             Whether all that have an axis turn freely.
         """
-        if self.axis is None or not (self.is_free or turned):
+        if self.axis is None:
+            return self.choices[rng.permutation(len(self.choices))]
+        if not (self.is_free or turned):
             return self.choices[None, int(rng.integers(len(self.choices)))]
         from scipy.spatial.transform import Rotation
 

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from aiida_hpaint.science.diffusion.sampling.generation import generate, generate_recorded
 from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.settings import SamplingSettings
-from aiida_hpaint.science.structures import StructureBatch, from_ase, remove_sites
+from aiida_hpaint.science.structures import StructureBatch, add_sites, from_ase, remove_sites
 from aiida_hpaint.science.structures.batch import concatenate
 from aiida_hpaint.science.structures.budget.inferred import infer_parents
 from aiida_hpaint.science.structures.budget.parents import read_parents, write_parents
@@ -130,3 +130,27 @@ def test_samples_say_that_the_atoms_that_carry_their_h_were_drawn() -> None:
         )
     known = write_parents(hosts, [find_parents(make_pair("HCOOH")[1])])
     assert DRAWN not in generate(known, settings("random")).metadata[1]
+
+
+@pytest.mark.parametrize(("distance", "positions"), [(0.0, 2), (1.2, 1), (2.0, 2)])
+def test_the_h_of_an_amine_is_where_it_has_room(distance: float, positions: int) -> None:
+    atoms = molecule("C2H6NH")
+    nitrogen = int(np.flatnonzero(atoms.numbers == 7)[0])
+    carried = int(np.flatnonzero(atoms.get_distances(nitrogen, range(len(atoms))) < 1.1)[1])
+    bond = atoms.positions[carried] - atoms.positions[nitrogen]
+    if distance:
+        place = atoms.positions[carried] + distance * bond / np.linalg.norm(bond)
+        atoms.append("Ne")
+        atoms.positions[-1] = place
+    del atoms[carried]
+    atoms.set_cell([9.0, 10.0, 11.0])
+    atoms.pbc = True
+    atoms.center()
+    host = add_sites(from_ase([atoms]), "H:1")
+    site = int(np.flatnonzero(host.numbers == 7)[0])
+    samples = generate(write_parents(host, [[site]]), settings("random", samples=12))
+    placed = samples.cart_coords[samples.inserted]
+    apart = np.linalg.norm(placed - placed[0], axis=1)
+    assert (apart.max() > 0.5) == (positions == 2)
+    neon = host.cart_coords[host.numbers == 10]
+    assert distance != 1.2 or np.linalg.norm(placed - neon, axis=1).min() > 1.5
