@@ -203,7 +203,7 @@ def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
             neighbours = bonds.list_neighbours(index)
             ends = [bond.number for bond in neighbours]
             expected = VALENCES[symbol] + is_protonated(symbol, ends)
-            most = expected + 1 if is_delocalised(symbol, neighbours) else None
+            most = expected + 1 if shares_lone_pair(symbol, neighbours) else None
             rows.append(ValenceRow(site.label, bare, bare + to_hydrogen[index], expected, most))
         elif found.to_anions[index] > 0 and found.states[index] > 0:
             total = float(found.to_anions[index])
@@ -225,14 +225,16 @@ def is_protonated(symbol: str, neighbours: Sequence[int]) -> bool:
     return symbol == "O" and hydrogens == 3
 
 
-def is_delocalised(symbol: str, neighbours: Sequence[Neighbour]) -> bool:
-    """Return whether an atom is N that shares its lone pair: three bonds, flat or one short.
+def shares_lone_pair(symbol: str, neighbours: Sequence[Neighbour]) -> bool:
+    """Return whether an atom is N whose lone pair is part of its bonds, which add up to 3 to 4.
 
-    Its bonds are between single and double, and add up to three to four valence units, as in
-    amides, guanidines, pyrroles, nitro groups, and pyridine that a metal is bonded to.
+    Its three bonds are flat or one is short, as in amides, guanidines, pyrroles, nitro groups, and
+    pyridine that a metal is bonded to; or it has three bonds and one to a metal, as amines may.
     """
-    if symbol != "N" or len(neighbours) != 3:
+    if symbol != "N" or len(neighbours) not in (3, 4):
         return False
+    if len(neighbours) == 4:
+        return sum(bond.number in NONMETALS for bond in neighbours) == 3
     volume = np.linalg.det([bond.direction for bond in neighbours])
     return bool(abs(volume) < PLANAR) or any(bond.is_conjugated for bond in neighbours)
 

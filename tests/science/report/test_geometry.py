@@ -106,6 +106,29 @@ def test_nitrogen_with_a_short_bond_lacks_h_or_has_too_many(name: str) -> None:
     assert any(row.is_off for row in list_rows(atoms))
 
 
+def bind_zinc(atoms: Atoms, direction: np.ndarray) -> Atoms:
+    """Return a molecule with Zn 2.1 Å from its N."""
+    place = atoms.positions[atoms.numbers == 7][0] + 2.1 * direction / np.linalg.norm(direction)
+    bound: Atoms = atoms.copy()
+    bound.append("Zn")
+    bound.positions[-1] = place
+    return bound
+
+
+def test_amines_may_be_bonded_to_metals_and_azoles_that_are_carry_no_h() -> None:
+    amine = molecule("H3CNH2")
+    nitrogen = int(np.flatnonzero(amine.numbers == 7)[0])
+    bonds = amine.get_distances(nitrogen, range(len(amine)), vector=True)
+    near = (np.linalg.norm(bonds, axis=1) < 1.6) & (np.arange(len(amine)) != nitrogen)
+    units = bonds[near] / np.linalg.norm(bonds[near], axis=1)[:, None]
+    assert not any(row.is_off for row in list_rows(bind_zinc(amine, -units.sum(axis=0))))
+    azole = make_azole("NCNCC", (1, 3, 4))
+    assert not any(row.is_off for row in list_rows(bind_zinc(azole, np.array([0, 1.0, 0]))))
+    carrying = bind_zinc(azole, np.array([0, 0.6, 0.8]))
+    carrying += Atoms("H", positions=[azole.positions[0] + [0, 0.62, -0.82]])
+    assert any(row.is_off for row in list_rows(carrying))
+
+
 def test_nitrogen_between_single_and_double_bonds_is_expected_to_have_three_to_four() -> None:
     assert {(row.expected, row.most) for row in list_rows(make_flat("urea"))} == {(3.0, 4.0)}
     assert {(row.expected, row.most) for row in list_rows(molecule("C3H9N"))} == {(3.0, None)}
