@@ -130,11 +130,8 @@ def _choose(
 
     turns = alike.first.directions.axis is not None
     units = covalent_radii + covalent_radii[1] if turns else np.ones(len(covalent_radii))
-    room = np.array(
-        [
-            _measure_room(choice, alike, units, numbers, frac, placed, cell).round(6)
-            for choice in choices
-        ]
+    room = np.round(
+        [_measure_room(each, alike, units, numbers, frac, placed, cell) for each in choices], 6
     )
     return int((room if turns else np.minimum(room, CROWDED)).argmax())
 
@@ -147,7 +144,7 @@ def _measure_room(
     frac: FloatArray,
     placed: BoolArray,
     cell: FloatArray,
-) -> FloatArray:
+) -> float:
     """Return the shortest distance of the H of a choice to others, in units of their elements.
 
     Others are the sites that have a place and the H of equivalent groups. Neighbours of the parent
@@ -162,9 +159,9 @@ def _measure_room(
     images = alike.repeat(choice, frac)[1:].reshape(-1, 3)
     points = np.concatenate([frac[others], images])
     if not len(points):
-        return np.zeros(())
+        return 0.0
     scale = np.concatenate([units[numbers[others]], np.full(len(images), units[1])])
-    return np.asarray((find_shortest_distances(cell, choice, points) / scale).min())
+    return float((find_shortest_distances(cell, choice, points) / scale).min())
 
 
 def note_beginnings(samples: StructureBatch, requests: Sequence[SampleRequest]) -> StructureBatch:
