@@ -24,7 +24,7 @@ __all__ = ["is_pw_input", "read_pw_input"]
 _SYSTEM = re.compile(r"^[ \t]*&system\b.*?(?:/|&end\b)[ \t]*$", re.I | re.M | re.S)
 _COMMENT = re.compile(r"![^\n]*|^[ \t]*#[^\n]*", re.M)
 _SETTING = re.compile(
-    r"\b(ibrav|nat|space_group|[abc]|cos(?:ab|ac|bc)|celldm\s*\(\s*\d\s*\))\s*=\s*([^\s,!/]+)",
+    r"\b(ibrav|nat|space_group|[abc]|cos(?:ab|ac|bc)|celldm\s*\(\s*\d\s*\))\s*=\s*([^\s,!]+)",
     re.IGNORECASE,
 )
 _CARD = re.compile(
@@ -88,7 +88,11 @@ def _read_system(label: str, text: str) -> dict[str, str]:
     match = _SYSTEM.search(re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "''", text))
     if match is None:
         raise make_host_error(label, "its &SYSTEM does not end with /", "Add the / that ends it")
-    return {re.sub(r"\s", "", name).lower(): value for name, value in _SETTING.findall(match[0])}
+    # A / within a value, with which pw.x stops reading, stays in it, so that it is no number.
+    return {
+        re.sub(r"\s", "", name).lower(): value.removesuffix("/")
+        for name, value in _SETTING.findall(match[0])
+    }
 
 
 def _read_cards(label: str, text: str) -> dict[str, tuple[str, list[list[str]]]]:

@@ -107,6 +107,7 @@ def test_the_first_vectors_of_lattice_minus_9_are_in_the_order_of_pw(tmp_path: P
         (" /\n &electrons\n /\n", " /\n"),
         ("Ow", "Os_a"),
         ("    ecutwfc = 3.d1  ! Ry\n /", "    ecutwfc = 3.d1 /"),
+        ("nat=3  ntyp=2\n    ecutwfc = 3.d1  ! Ry\n /", "ntyp=2 nat=3/"),
     ],
 )
 def test_habits_of_files_are_no_faults(tmp_path: Path, old: str, new: str) -> None:
@@ -142,6 +143,7 @@ def test_a_unit_that_is_not_given_is_said(tmp_path: Path) -> None:
     [
         ("K_POINTS", "ATOMIC_POSITIONS crystal\nMg1 0 0 0\nK_POINTS", "images"),
         ("nat=3", "nat=4", "nat = 4, and lists 3"),
+        ("celldm ( 3 ) = ", "celldm(3)=5/", "'5/1.5.*' is no number. Write decimal numbers"),
         ("nat=3", "nat=3, space_group=164", "asymmetric unit"),
         ("ibrav=4", "ibrav=5", "celldm"),
         ("0.220300000000", "nan", "coordinate 'nan' is no number"),

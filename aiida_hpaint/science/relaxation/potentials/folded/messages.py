@@ -23,7 +23,7 @@ Fixed = tuple[list[Links], tuple[torch.Tensor, ...]]
 KEPT = 1024
 """Pairs of each thread whose kernels, 13 kB each, are kept for the gradient."""
 AT_ONCE = 256
-"""Pairs whose kernels are made at once, where there are more."""
+"""Pairs whose kernels one thread makes at once, where it has more; several take `KEPT` each."""
 _ZERO = 1e-7
 """Coefficients of coupling below this are rounding; the others are above 0.01."""
 
