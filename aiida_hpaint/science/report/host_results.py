@@ -19,7 +19,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import describe_cell_change, is_same_cell
 from aiida_hpaint.science.structures.distinct_names import make_distinct
 from aiida_hpaint.science.structures.elements import get_symbol
-from aiida_hpaint.science.structures.fixed_host import HELD
+from aiida_hpaint.science.structures.fixed_host import keeps_host
 from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.status import describe_statuses
 
@@ -97,8 +97,8 @@ class HostResult:
 
     @property
     def is_held(self) -> bool:
-        """Whether the host is as measured in the best candidate: the potential rebuilds it."""
-        return bool(self.best is not None and HELD in self.best.metadata[0])
+        """Whether the host is as measured in the best candidate: put back, or never relaxed."""
+        return self.best is not None and keeps_host(self.best) and not self.cell_change
 
     @property
     def confidence(self) -> str:

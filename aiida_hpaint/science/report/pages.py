@@ -130,7 +130,7 @@ def render_host(
         "script": read_asset(SCRIPT),
         "inserted_colour": INSERTED,
         "up": up,
-        "files": _list_files(folder, str(content["name"])),
+        "files": _list_files(folder, str(content["name"]), content["is_held"]),
     }
     return _render("host.html", {**content, **more})
 
@@ -165,11 +165,11 @@ def _make_row(result: HostResult, name: str) -> _Row:
     )
 
 
-def _list_files(folder: Path | None, name: str) -> list[tuple[str, str]]:
+def _list_files(folder: Path | None, name: str, is_held: bool = False) -> list[tuple[str, str]]:
     """Return the files of one host and of all that are in a folder, and what they hold."""
     known = {
         f"{name}.cif": "the CIF of the host, with the inserted sites",
-        f"{name}_relaxed.cif": "all sites relaxed",
+        f"{name}_relaxed.cif": "inserted sites relaxed" if is_held else "all sites relaxed",
         f"{name}_dft.cif": "the lowest by DFT",
         "candidates.extxyz": "all candidates",
         "samples.csv": "status and energy of every sample",

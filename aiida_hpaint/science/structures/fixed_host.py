@@ -17,6 +17,7 @@ __all__ = [
     "HELD",
     "get_comparable_energy",
     "get_fixed_sites",
+    "keeps_host",
     "put_back",
     "record_fixed_host",
 ]
@@ -66,6 +67,13 @@ def get_comparable_energy(reference: StructureBatch, sample: StructureBatch) -> 
     if record and HELD in sample.metadata[0]:
         return float(record["energy"])
     return float(reference.scalars["energy"][0])
+
+
+def keeps_host(one: StructureBatch) -> bool:
+    """Return whether the host of an answer was put back, or never relaxed by what is recorded."""
+    stages = [entry for entry in one.history if entry.get("stage") != "score"]
+    moved = {(entry.get("settings") or {}).get("moving") for entry in stages} - {None}
+    return HELD in one.metadata[0] or moved == {"inserted"}
 
 
 def put_back(one: StructureBatch, host: StructureBatch, held: Mapping[str, Any]) -> StructureBatch:

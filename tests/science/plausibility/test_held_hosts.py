@@ -15,6 +15,7 @@ from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.plausibility.held_hosts import hold_hosts
 from aiida_hpaint.science.protocols import load_protocol
 from aiida_hpaint.science.relaxation.potentials import wrap_calculator
+from aiida_hpaint.science.report import group_rows_by_host, write_reports
 from aiida_hpaint.science.restoration import Restoration, restore
 from aiida_hpaint.science.settings import CheckSettings
 from aiida_hpaint.science.structures import read_hosts, remove_inserted
@@ -170,6 +171,20 @@ def test_restorations_say_that_the_host_is_held(restoration: Restoration) -> Non
     text = write_cif(best, host=host, version="relaxed")
     assert "host held as measured" in text
     assert "all sites relaxed" not in text
+
+
+def test_files_and_reports_do_not_say_that_hosts_relaxed_which_did_not(tmp_path: Path) -> None:
+    host = replace(remove_inserted(make_candidate(0, 0.0)), scalars={})
+    settings = load_protocol("fast", {"symmetry": {"wyckoff": 0}, "relax_all": None})
+    potential = wrap_calculator(Rebuilding(host.cart_coords[host.numbers == 8]))
+    found = restore(host, "H:2", settings, potential=potential)
+    text = " ".join(write_cif(found.best, host=found.hosts, version="relaxed").split())
+    assert "inserted in calculated positions, other sites as in the source" in text
+    assert "all sites relaxed" not in text
+    page = write_reports(group_rows_by_host(found.samples, found.hosts), tmp_path)
+    assert "the host as measured, in which the inserted sites alone were relaxed" in page.read_text(
+        "utf-8"
+    )
 
 
 def test_without_the_setting_candidates_fail(restoration: Restoration) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.structures.cell_changes import name_cell_change
-from aiida_hpaint.science.structures.fixed_host import HELD
+from aiida_hpaint.science.structures.fixed_host import keeps_host
 from aiida_hpaint.science.structures.writing.cif_items import LoopTable, find_value, set_value
 from aiida_hpaint.science.structures.writing.cif_text import format_number, quote_text
 from aiida_hpaint.science.structures.writing.crystal import RestoredCrystal
@@ -69,9 +69,12 @@ def describe_changes(crystal: RestoredCrystal) -> str:
     """Say in one sentence what was inserted, and what became of the host."""
     counts = crystal.inserted_composition
     what = " and ".join(f"{n} {symbol}" for symbol, n in counts.items()) or "nothing"
-    if crystal.version == INSERTED or HELD in crystal.structure.metadata[0]:
+    kept = keeps_host(crystal.structure)
+    if crystal.version == INSERTED or (kept and not crystal.has_relaxed_cell):
         return f"{what} per cell inserted in calculated positions, other sites as in the source"
     done = name_cell_change(crystal.structure)
+    if kept:
+        return f"{what} per cell inserted, and the cell {done} with them"
     if done == "sampled" and crystal.has_relaxed_cell:
         return f"{what} per cell inserted, the cell sampled with them, and all sites relaxed in it"
     relaxed = f"and the cell {done}" if crystal.has_relaxed_cell else "relaxed in the fixed cell"
