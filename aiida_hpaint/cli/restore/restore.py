@@ -223,9 +223,11 @@ def show_results(results: list[HostResult], files: Sequence[Path], output: Path)
         click.echo(f"  {path}")
     if len(files) > _SHOWN:
         click.echo(f"  and the CIFs of {len(files) - _SHOWN} more hosts")
-    click.echo(
-        f"{output} has more: *_relaxed.cif (all sites relaxed), candidates.extxyz, samples.csv"
-    )
+    held = {result.is_held for result in results if result.best is not None}
+    relaxed = "inserted sites relaxed" if held == {True} else "all sites relaxed"
+    if len(held) > 1:
+        relaxed += ", in hosts that are held the inserted ones"
+    click.echo(f"{output} has more: *_relaxed.cif ({relaxed}), candidates.extxyz, samples.csv")
 
 
 def _find_validation(node: ProcessNode) -> Validation | None:

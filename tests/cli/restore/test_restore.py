@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
-from aiida_hpaint.cli.restore.restore import rescue_samples
+from aiida_hpaint.cli.restore.restore import rescue_samples, show_results
 from aiida_hpaint.science.outputs import OutputError
 from aiida_hpaint.science.structures import StructureBatch, load_npz
 
 BRUCITE = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
+
+
+_DESCRIPTIONS = (
+    "describe_beginnings",
+    "describe_cells",
+    "describe_confidences",
+    "describe_notices",
+    "describe_samples",
+    "describe_unrestored",
+)
 
 
 def test_an_output_that_is_in_the_way_is_refused_before_the_work(tmp_path: Path) -> None:
@@ -35,3 +46,21 @@ def test_samples_outlive_a_disk_that_becomes_full(brucite: StructureBatch) -> No
     Path(path[1]).unlink()
     with pytest.raises(OutputError), rescue_samples(None):
         raise OutputError("the disk is full")
+
+
+def test_the_last_line_says_which_sites_relaxed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("aiida_hpaint.cli.console.print_table", lambda table: None)
+    for name in ("make_host_table", *_DESCRIPTIONS):
+        monkeypatch.setattr(f"aiida_hpaint.cli.tables.{name}", lambda results, **_: [])
+    moved, held = (SimpleNamespace(best=object(), is_held=value) for value in (False, True))
+    lost = SimpleNamespace(best=None, is_held=False)
+    for results, expected in (
+        ([moved, lost], "(all sites relaxed)"),
+        ([held, lost], "(inserted sites relaxed)"),
+        ([moved, held], "(all sites relaxed, in hosts that are held the inserted ones)"),
+        ([lost], "(all sites relaxed)"),
+    ):
+        show_results(results, [], Path("restored"))  # type: ignore[arg-type]
+        assert expected in capsys.readouterr().out
