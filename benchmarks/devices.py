@@ -18,10 +18,8 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from brucite import make_brucite
 from relaxation import make_batch, rattle
@@ -122,7 +120,6 @@ def measure_relaxations(sites: int, samples: int, options: argparse.Namespace) -
     atoms = make_brucite(SIZES[sites])
     batch = make_batch([rattle(atoms, seed) for seed in range(samples)])
     settings = RelaxationSettings(fmax=1e-9, max_steps=options.steps, give_up_above=None)
-    batch = replace(batch, scalars={**batch.scalars, "sample": np.arange(samples)})
     return 60 * samples / time_faster(lambda: relax(batch, settings, potential), options.device)
 
 

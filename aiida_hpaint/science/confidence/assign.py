@@ -23,14 +23,6 @@ LARGE = 9
 """Number of inserted sites from which on their number is given as a reason."""
 
 
-_WERE = {
-    "relaxed": "relaxed",
-    "sampled": "were sampled",
-    "sampled and relaxed": "were sampled and relaxed",
-}
-"""What was done to cells, as the verb of a sentence."""
-
-
 def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureBatch:
     """Add the probability that each answer is the ground state of its potential.
 
@@ -61,7 +53,8 @@ def add_confidence(samples: StructureBatch, hosts: StructureBatch) -> StructureB
         reasons = list_reasons(evidence)
         if relaxes and not evidence.held:
             done = name_cell_change(samples[index])
-            reasons.append(f"cells {_WERE[done]}, unlike those of the calibration")
+            verb = done if done == "relaxed" else f"were {done}"
+            reasons.append(f"cells {verb}, unlike those of the calibration")
         found = {"reasons": reasons, "evidence": asdict(evidence)}
         metadata[index] = {**metadata[index], "confidence": found}
     return replace(samples, metadata=tuple(metadata)).with_scalars(confidence=confidence)
