@@ -320,10 +320,10 @@ def finish_restoration(
         How to refine and check.
     """
     from aiida_hpaint.science.confidence import add_confidence
-    from aiida_hpaint.science.evaluation import exclude_fixed_cells, mark_found_again, rank
+    from aiida_hpaint.science.evaluation import exclude_fixed_cells, mark_same_ends, rank
     from aiida_hpaint.science.plausibility.check_answers import check_answers, note_lower_failures
     from aiida_hpaint.science.plausibility.held_hosts import hold_hosts
-    from aiida_hpaint.science.structures.primitive import CELL_REPEATS, expand_samples
+    from aiida_hpaint.science.structures.primitive import expand_samples
     from aiida_hpaint.science.structures.sample_origin import GENERATED
     from aiida_hpaint.science.structures.writing.answer_groups import find_answer_groups
     from aiida_hpaint.science.symmetry import refine_symmetry as make_symmetric
@@ -342,7 +342,6 @@ def finish_restoration(
     holds = inputs.checks is not None and inputs.checks.hold_host
     if inputs.checks is not None and holds and not has_sampled_cells(samples):
         samples = hold_hosts(samples, hosts, inputs.checks)
-    samples = mark_found_again(samples, CELL_REPEATS)
     proposed = samples.scalars.get("origin", np.full(len(samples), GENERATED)) != GENERATED
     proposed |= samples.scalars.get("round", np.zeros(len(samples))) > 0
     ranked = rank(samples[np.lexsort((samples.scalars["host"], proposed))])
@@ -352,6 +351,7 @@ def finish_restoration(
     chosen = ranked.scalars["rank"] >= 0
     ranked = ranked.with_scalars(space_group=find_answer_groups(ranked, hosts, chosen))
     if inputs.checks is None:
-        return add_confidence(ranked.with_scalars(passes=chosen), hosts)
+        ranked = rank(mark_same_ends(ranked.with_scalars(passes=chosen), hosts))
+        return add_confidence(ranked, hosts)
     checked = check_answers(ranked, hosts, chosen, inputs.checks)
-    return add_confidence(note_lower_failures(rank(checked)), hosts)
+    return add_confidence(note_lower_failures(rank(mark_same_ends(checked, hosts))), hosts)

@@ -5,10 +5,10 @@ from aiida_hpaint.science.evaluation.matching import Comparison, compare, is_hos
 from aiida_hpaint.science.evaluation.ranking import (
     exclude_fixed_cells,
     find_answers,
-    mark_found_again,
     rank,
     select_lowest,
 )
+from aiida_hpaint.science.evaluation.same_ends import mark_same_ends
 from aiida_hpaint.science.evaluation.success import Rate, estimate_rate, is_lower_energy_success
 
 __all__ = [
@@ -22,7 +22,7 @@ __all__ = [
     "is_host_match",
     "is_lower_energy_success",
     "is_match",
-    "mark_found_again",
+    "mark_same_ends",
     "rank",
     "select_lowest",
 ]

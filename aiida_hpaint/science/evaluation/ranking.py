@@ -43,7 +43,7 @@ def select_lowest(
     misplaced
         Energy in eV for each H that is not where the budget says.
     """
-    hosts = _relaxed_by_host(samples)
+    hosts = list_relaxed(samples)
     if not hosts:
         return samples  # such as references, which begin without an energy
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
@@ -61,33 +61,6 @@ def select_lowest(
     return samples.with_scalars(status=statuses)
 
 
-def mark_found_again(
-    samples: StructureBatch, search: str, same: float = FilterSettings().same
-) -> StructureBatch:
-    """Mark relaxed samples DUPLICATE that repeat a lower one of another search of their host.
-
-    The scalar `same_as`, if there is one, becomes the number of that sample.
-
-    Parameters
-    ----------
-    search
-        Scalar that differs between searches.
-    same
-        Largest distance in Å of inserted sites at which samples count as duplicates.
-    """
-    statuses = samples.scalars["status"].astype(STATUS_DTYPE)
-    energies = samples.scalars["energy"] / samples.site_counts
-    numbers = samples.scalars["sample"]
-    same_as = samples.scalars.get("same_as", np.full(len(samples), -1)).copy()
-    for members in _relaxed_by_host(samples):
-        if len(np.unique(samples.scalars[search][members])) > 1:
-            repeats = _find_repeats(samples, members, energies, same)
-            statuses[list(repeats)] = SampleStatus.DUPLICATE.value
-            same_as[list(repeats)] = numbers[list(repeats.values())]
-    named = {"same_as": same_as} if "same_as" in samples.scalars else {}
-    return samples.with_scalars(status=statuses, **named)
-
-
 def rank(samples: StructureBatch) -> StructureBatch:
     """Rank the relaxed samples of each host by energy, those that pass the checks first.
 
@@ -99,7 +72,7 @@ def rank(samples: StructureBatch) -> StructureBatch:
     above = np.full(len(samples), np.nan)
     energies = samples.scalars["energy"] / samples.site_counts
     passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
-    for members in _relaxed_by_host(samples):
+    for members in list_relaxed(samples):
         members = members[np.argsort(~passes[members], kind="stable")]
         ranks[members] = np.arange(len(members))
         above[members] = energies[members] - energies[members[0]]
@@ -117,7 +90,7 @@ def exclude_fixed_cells(samples: StructureBatch) -> StructureBatch:
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     metadata = list(samples.metadata)
     is_free = np.isfinite(samples.scalars["max_stress"])
-    for members in _relaxed_by_host(samples):
+    for members in list_relaxed(samples):
         if is_free[members].any():
             for index in members[~is_free[members]].tolist():
                 statuses[index] = SampleStatus.FAILED.value
@@ -132,7 +105,7 @@ def find_answers(samples: StructureBatch) -> BoolArray:
     return np.asarray((samples.scalars["rank"] == 0) & passes)
 
 
-def _relaxed_by_host(samples: StructureBatch) -> list[NDArray[np.intp]]:
+def list_relaxed(samples: StructureBatch) -> list[NDArray[np.intp]]:
     """Return the relaxed samples of each host, the lowest first (ties: the earlier sample)."""
     relaxed = np.isin(samples.scalars["status"], [status.value for status in RELAXED])
     groups = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aiida_hpaint.science.evaluation import find_answers, mark_found_again, rank, select_lowest
+from aiida_hpaint.science.evaluation import find_answers, rank, select_lowest
 from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.parents import write_parents
@@ -49,18 +49,6 @@ def test_what_relaxed_to_the_same_is_a_duplicate(brucite: Make) -> None:
     samples = concatenate([*twins, relaxed(brucite, [-9.0])])
     statuses = select_lowest(samples, keep=2, window=0.0).scalars["status"]
     assert statuses.tolist() == ["duplicate", "converged", "converged"]
-
-
-def test_what_two_searches_found_is_named_once(brucite: Make) -> None:
-    twins = [brucite(sample=i, status="converged", energy=-10.0 - 1e-4 * i) for i in range(2)]
-    samples = concatenate([*twins, relaxed(brucite, [-9.0])]).with_scalars(same_as=[-1, -1, -1])
-    for repeats, statuses, same_as in (
-        ([2, 1, 1], ["duplicate", "converged", "converged"], [1, -1, -1]),
-        ([2, 2, 2], ["converged"] * 3, [-1, -1, -1]),
-    ):
-        found = mark_found_again(samples.with_scalars(cell_repeats=repeats), "cell_repeats")
-        assert found.scalars["status"].tolist() == statuses
-        assert found.scalars["same_as"].tolist() == same_as
 
 
 def test_each_host_is_ranked_by_itself(brucite: Make) -> None:
