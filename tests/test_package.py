@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, metadata, requires
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import aiida_hpaint
 
@@ -79,3 +82,18 @@ def test_the_command_is_an_entry_point() -> None:
 @pytest.mark.parametrize("name", aiida_hpaint.__all__)
 def test_public_names_exist_and_are_documented(name: str) -> None:
     assert getattr(aiida_hpaint, name).__doc__
+
+
+def test_conda_installs_what_the_package_asks_for() -> None:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    conda = dict(one.partition(" ")[::2] for one in listed if isinstance(one, str))
+    assert [one["pip"] for one in listed if isinstance(one, dict)] == [[".[ml]"]]
+    assert "pip" in conda
+    python = metadata("aiida-hpaint")["Requires-Python"]
+    assert SpecifierSet(conda["python"]) == SpecifierSet(python)
+    needed = [
+        Version(line.partition(";")[0].removeprefix("torch>="))
+        for line in requires("aiida-hpaint") or ()
+        if line.startswith("torch>=") and line.endswith("'ml'")
+    ]
+    assert SpecifierSet(conda["pytorch-cpu"]) == SpecifierSet(f">={max(needed)}")
