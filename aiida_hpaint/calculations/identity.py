@@ -71,7 +71,7 @@ def identify_sampling(settings: SamplingSettings, local: bool = True) -> dict[st
     else:
         model |= identify_generator(settings.generator) | _plugin_source(settings.generator, local)
     if local and generator.needs_file and find_spec("torch") is None:
-        raise ValueError("sampling needs the package torch: pip install 'aiida-hpaint[sampling]'")
+        raise ValueError("sampling needs the package torch: pip install 'aiida-hpaint[ml]'")
     return {**_package(local), "model": model, "seed": settings.seed}
 
 

@@ -145,7 +145,7 @@ _COMMANDS = {
 def _list_commands(folders: Mapping[str, tuple[str, str]]) -> list[str]:
     lines = [
         "```console",
-        f"$ pip install aiida-hpaint=={__version__}",
+        f"$ pip install .        # in a checkout of aiida-hpaint {__version__}",
         "$ aiida-hpaint setup",
         f"$ verdi archive import {ARCHIVE_FILE}",
     ]

@@ -61,7 +61,7 @@ Examples:
 On that computer:
   python3 -m venv hpaint
   hpaint/bin/pip install -r requirements.txt
-  hpaint/bin/pip install --no-deps aiida-hpaint==VERSION
+  hpaint/bin/pip install --no-deps aiida_hpaint-VERSION-py3-none-any.whl
 """
 
 _STAGE_OPTIONS = (

@@ -118,6 +118,7 @@ def read_findings(node: CalcJobNode) -> tuple[list[Finding], list[str]]:
 def show_check(node: CalcJobNode) -> bool:
     """Show what a check found and what to do; return whether nothing required is missing."""
     from aiida_hpaint.cli.console import print_table
+    from aiida_hpaint.cli.setup.containers import describe_container
     from aiida_hpaint.science.environment.findings import select_problems
     from aiida_hpaint.science.structures.safe_text import escape_control_characters
 
@@ -126,7 +127,8 @@ def show_check(node: CalcJobNode) -> bool:
     if not select_problems(findings):
         return True
     name = node.inputs.code.computer.label
-    click.echo(f"What to do on {name}:")
+    image = describe_container(node.inputs.code).get("container")
+    click.echo(f"What to do {f'in a new build of the image {image}' if image else f'on {name}'}:")
     for command in commands:
         click.echo(f"  {escape_control_characters(command)}")
     return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,11 @@ def _set_up_local(obj: dict[str, str | None]) -> Any:
     _report("computer", computer.label, is_new)
     code, is_new = ensure_local_code(computer)
     _report("code", f"{code.full_label} ({code.filepath_executable})", is_new)
+    if find_spec("torch") is None:
+        click.echo(
+            "          note: this Python has no torch, so that no job runs here:\n"
+            "          pip install 'aiida-hpaint[ml]', or submit to other computers"
+        )
     started = ensure_daemon(requeue_stuck=True)
     click.echo(f"daemon    {'started' if started else 'running'}")
     return computer

@@ -16,6 +16,7 @@ from aiida_hpaint.science.diffusion.sampling.generators import (
     identify_generator,
     list_generators,
 )
+from aiida_hpaint.science.extras import name_missing_extra
 from aiida_hpaint.science.start_up import importing
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     # Model cards and the list of generators are read where torch is not installed.
     if name in _LAZY:
-        with importing():
+        with importing(), name_missing_extra():
             module = import_module(f"aiida_hpaint.science.diffusion.{_LAZY[name]}")
         return getattr(module, name)
     raise AttributeError(f"module 'aiida_hpaint.science.diffusion' has no attribute {name!r}")

@@ -82,8 +82,9 @@ def build_install_command(python: str, requirements: Iterable[str]) -> str:
 
 def build_own_install_command(python: str) -> str:
     """Return the command that installs this version of aiida-hpaint, without dependencies."""
-    name = f"aiida-hpaint=={__version__}"
-    return shlex.join([python, "-m", "pip", "install", "--no-deps", name])
+    wheel = f"aiida_hpaint-{__version__}-py3-none-any.whl"
+    command = shlex.join([python, "-m", "pip", "install", "--no-deps", wheel])
+    return f"{command}  # `pip wheel --no-deps .` in its checkout makes this file"
 
 
 def shorten_hash(sha256: str | None) -> str:

@@ -237,3 +237,19 @@ def test_what_other_machines_say_does_nothing_to_a_terminal(
     assert "\x1b[2J" not in printed
     assert "\x07" not in printed
     assert "[bold]" in printed
+
+
+def test_what_an_image_lacks_belongs_in_another_build_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from types import SimpleNamespace
+
+    from aiida_hpaint.cli.setup import containers, remote_check
+    from aiida_hpaint.science.environment.findings import Finding
+
+    found = Finding("torch", "", "any", "missing")
+    monkeypatch.setattr(remote_check, "read_findings", lambda node: ([found], ["install torch"]))
+    monkeypatch.setattr(containers, "describe_container", lambda code: {"container": "box.sif"})
+    code = SimpleNamespace(full_label="a@b", computer=SimpleNamespace(label="b"))
+    assert not remote_check.show_check(SimpleNamespace(pk=1, inputs=SimpleNamespace(code=code)))  # type: ignore[arg-type]
+    assert "What to do in a new build of the image box.sif:" in capsys.readouterr().out

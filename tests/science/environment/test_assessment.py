@@ -83,7 +83,7 @@ def test_the_package_itself_must_be_the_same(answer: dict[str, Any], version: st
     answer["packages"]["aiida-hpaint"] = version
     found = by_what(answer)["aiida-hpaint"]
     assert found.is_problem
-    assert f"aiida-hpaint=={__version__}" in shlex.split(found.remedy)
+    assert f"aiida_hpaint-{__version__}-py3-none-any.whl" in shlex.split(found.remedy)
     assert "--no-deps" in found.remedy
 
 
