@@ -118,8 +118,21 @@ def check_centres(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
 
 
 def check_budget(answer: Answer, settings: CheckSettings) -> Iterator[Finding]:
-    """Compare the H that each atom carries with its H in the host and those of the budget."""
+    """Compare the H that each atom carries with its H in the host and those of the budget.
+
+    H of the host among metals may move from one hole of the metal to another, which is a notice.
+    """
     before = _find_carriers_before(answer)
+    after = answer.carriers[np.flatnonzero(answer.host.numbers == 1)]
+    at_metals = (before >= 0) & (after >= 0)
+    at_metals &= ~answer.is_nonmetal[before] & ~answer.is_nonmetal[after]
+    if at_metals.any():
+        left = before[at_metals]
+        lost = left[~_match(answer, left)[0]]
+        if len(lost):
+            detail = f"{answer.list_sites(lost.tolist())} lost H to others"
+            yield Finding("H moved among metals", detail, fails=False)
+        before = before[~at_metals]
     parents = answer.parents[answer.parents != UNKNOWN]
     places = np.concatenate([before[before >= 0], parents])
     if not len(places):

@@ -174,6 +174,17 @@ def test_hydrogen_of_the_host_may_not_leave_its_carrier() -> None:
     assert "proton transfer" in failures(moved, half)
 
 
+def test_hydrogen_of_the_host_may_move_among_metals_but_not_from_them_to_an_anion() -> None:
+    start = build("Ni2H2O", [[0, 0, 0], [8, 0, 0], [0, 0, 1.6], [8, 0, -1.6], [4, 4, 0]])
+    half = replace(start, inserted=np.array([False, False, False, True, False]))
+    moved = shift(half, 2, [8, 0, 0])
+    assert "proton transfer" not in failures(moved, half)
+    assert "H moved among metals" in notices(moved, half)
+    assert "H moved among metals" not in notices(half)
+    away = shift(half, 2, [4, 4, -0.6])
+    assert "proton transfer" in failures(away, half)
+
+
 def test_symmetric_hydrogen_bonds_count_at_either_end() -> None:
     shared = build("O2H", [[5, 5, 5], [7.4, 5, 5], [6.2, 5, 5]])
     for parent in (0, 1):
