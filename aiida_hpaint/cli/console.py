@@ -93,11 +93,14 @@ def _replace_not_finite(value: Any) -> Any:
 
 
 def silence_warnings() -> None:
-    """Hide warnings of other packages, and show those of aiida-hpaint as one line each."""
+    """Hide warnings of other packages, and show those of aiida-hpaint once, as one line each."""
     warnings.simplefilter("ignore")
+    shown: set[str] = set()
 
     def show_note(message: Warning | str, *_: object) -> None:
-        say(f"Note: {message}")
+        if str(message) not in shown:
+            shown.add(str(message))
+            say(f"Note: {message}")
 
     from aiida_hpaint.science.types import HpaintWarning
 

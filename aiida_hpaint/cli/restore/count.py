@@ -312,7 +312,9 @@ def _write(
 
 
 def _number(value: float | None, form: str) -> str:
-    return "-" if value is None else format(value, form)
+    if value is None:
+        return "-"
+    return format(abs(value) if float(format(value, form)) == 0 else value, form)  # no -0.000
 
 
 def _window(window: list[float | None] | None) -> str:

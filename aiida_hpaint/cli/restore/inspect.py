@@ -109,10 +109,11 @@ def describe_outcome(inspection: Inspection) -> str:
 
     if not budget.missing:
         return f"nothing is missing: {say(budget.listed)} listed in the cell{budget.doubt}"
-    where = list_by_label(budget.by_site) or "nobody knows where"
+    where = list_by_label(budget.by_site)
     return (
         f"to be restored: {say(budget.missing)} missing in the cell, "
-        f"{format_count(budget.listed, 'is', 'are')} listed; on each atom: {where}"
+        f"{format_count(budget.listed, 'is', 'are')} listed; "
+        + (f"on each atom: {where}" if where else "which atoms carry them is not known")
     )
 
 
@@ -167,7 +168,7 @@ def make_site_table(inspection: Inspection) -> Table:
         table.add_row(
             site.label,
             site.symbol,
-            str(site.atoms) if site.atoms else "none",
+            "-" if site.atoms is None else str(site.atoms or "none"),
             f"{site.occupancy:g}",
             f"{site.listed_h:g}" if site.listed_h else "-",
             "-" if not site.missing_h else str(site.missing_h),

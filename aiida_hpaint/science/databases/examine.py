@@ -63,7 +63,7 @@ def _convert(inspection: Inspection, source: str, symbol: str) -> Finding:
         reason=_join(inspection.problems),
         formula=" ".join(formula.split()),
         elements=tuple(sorted({"H" if each in ISOTOPES else each for each in symbols})),
-        sites=sum(site.atoms for site in inspection.sites),
+        sites=sum(site.atoms or 0 for site in inspection.sites),
         evidence=tuple(each.as_json() for each in inspection.evidence),
         notes=inspection.notes,
     )

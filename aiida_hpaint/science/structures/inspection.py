@@ -17,6 +17,7 @@ from aiida_hpaint.science.structures.budget.findings import Findings, find_evide
 from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
 from aiida_hpaint.science.structures.checks import find_problems
 from aiida_hpaint.science.structures.disorder import order_record
+from aiida_hpaint.science.structures.elements import ISOTOPES
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, RecordError
 from aiida_hpaint.science.structures.hosts import iter_hosts
 from aiida_hpaint.science.structures.isotopes import choose_isotope
@@ -36,7 +37,8 @@ class SiteRow:
     label, symbol
         Label and element in the file.
     atoms
-        Number of its atoms in the cell; 0 for rows that hold no atom.
+        Number of its atoms in the cell; 0 for rows that hold no atom, None where the structure
+        cannot be used.
     occupancy
         Occupancy in the file.
     listed_h, missing_h
@@ -48,7 +50,7 @@ class SiteRow:
 
     label: str
     symbol: str
-    atoms: int
+    atoms: int | None
     occupancy: float
     listed_h: float = 0.0
     missing_h: int | None = None
@@ -242,7 +244,7 @@ def _describe_record(record: Record, listed: Record | None = None) -> Inspection
             "operations": len(record.operations),
             "operations_make": str(name_group(record.operations)),
         },
-        tuple(SiteRow(s.label, s.symbol, 0, s.occupancy) for s in record.sites),
+        tuple(SiteRow(s.label, s.symbol, None, s.occupancy) for s in record.sites),
         record.disorder,
         notes=record.notes,
     )
@@ -260,14 +262,16 @@ def _list_sites(
     names = {label: findings.names.get(label, label) for label in cell.elements}
     rows = []
     for label, symbol in cell.elements.items():
+        in_file = listed.get(names[label])
+        isotope = in_file.symbol if in_file and in_file.symbol in ISOTOPES else symbol
         missing = budget.by_site.get(label, 0 if is_known else None) if budget else None
         lacking = findings.lacking.get(label)
         rows.append(
             SiteRow(
                 label,
-                symbol,
+                isotope,
                 cell.counts[label],
-                listed[names[label]].occupancy if names[label] in listed else 1.0,
+                in_file.occupancy if in_file else 1.0,
                 round(cell.hydrogens.get(label, 0.0), 3),
                 missing if symbol != "H" else None,
                 None if lacking is None else float(np.round(lacking, 2)),

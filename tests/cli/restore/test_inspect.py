@@ -72,6 +72,15 @@ def test_refused_records_keep_formula_z_and_block(tmp_path: Path) -> None:
         assert refused[key]
 
 
+def test_sites_of_a_refused_record_have_no_number_of_atoms(tmp_path: Path) -> None:
+    text = BRUCITE.read_text(encoding="utf-8").replace("4.7702", "1.5")
+    path = tmp_path / "flat.cif"
+    path.write_text(text, encoding="utf-8")
+    (refused,) = json.loads(run(path, "--json").output)
+    assert refused["problems"]
+    assert {site["atoms"] for site in refused["sites"]} == {None}
+
+
 def test_json_has_everything() -> None:
     result = run(BRUCITE, FILES / "no.cif", "--json")
     assert result.exit_code == 2

@@ -190,7 +190,12 @@ def order_hydrogens(record: Record) -> tuple[Record, list[SetAside], list[str]]:
     for members in _connect(images, partial, carriers, exclusions):
         sites = _choose(images, members, carriers, exclusions)
         removed.update(set(members) - set(sites))
-        if _is_complete(images, members, sites, carriers):
+        left = _count_left(images, members, sites, carriers)
+        if left:
+            others = tuple(images.record.sites[i].label for i in members if i not in sites)
+            aside.append(SetAside(others, left, {}))
+            chosen.update(sites)
+        elif _is_complete(images, members, sites, carriers):
             chosen.update(sites)
         else:
             aside.append(_set_aside(images, members, carriers))
@@ -290,6 +295,17 @@ def _is_complete(
             for atom in carriers.get(image, ()):
                 counts[atom] += 1 / len(carriers[image])
     return all(abs(counts[atom] - total) <= _ROUNDED for atom, total in sums.items())
+
+
+def _count_left(
+    images: Images, members: list[int], chosen: list[int], carriers: dict[int, set[int]]
+) -> int:
+    """Return how many H the chosen sites lack where no atom carries them, as among metals."""
+    own = {site: images.of_site(site).tolist() for site in members}
+    if set(chosen) == set(members) or any(carriers.get(i) for all_ in own.values() for i in all_):
+        return 0
+    total = sum(images.record.sites[site].occupancy * len(own[site]) for site in members)
+    return max(0, round(total - sum(len(own[site]) for site in chosen)))
 
 
 def _count_on_atoms(

@@ -207,6 +207,24 @@ def test_half_occupied_hydrogen_counts_as_missing(make_record: MakeRecord) -> No
     assert all(count(each) == {"Mg": 1, "O": 2, "H": 2} for each in representatives)
 
 
+@pytest.mark.filterwarnings("ignore:.*treated as H")
+def test_half_occupied_hydrogen_among_metals_counts_as_missing(make_record: MakeRecord) -> None:
+    """LaNi5D5.4 in P 3 1 m: D2 at 1.46 Å from its images, 2.5 of six places taken."""
+    cell = (5.425, 0, 0, -2.7125, 4.6982, 0, 0, 0, 4.277)
+    rows = [
+        ("La1", "La", 0, 0, 0, 1),
+        ("Ni1", "Ni", 1 / 3, 2 / 3, 0, 1),
+        ("Ni2", "Ni", 0.5, 0, 0.5, 1),
+        ("D1", "D", 0.506, 0, 0.097, 0.95),
+        ("D2", "D", 0.155, 0.310, 0.48, 0.42),
+    ]
+    found = ordered(make_record(cell, 447, rows))
+    assert [site.label for site in found.sites] == ["La1", "Ni1", "Ni2", "D1"]
+    assert any("D2 are partly occupied" in note and "3 H atoms" in note for note in found.notes)
+    budget = determine_budget(found)
+    assert (budget.missing, budget.listed) == (3, 3)
+
+
 def test_the_ice_rules_hold_in_ordered_representatives(make_record: MakeRecord) -> None:
     """Ice Ih (Kuhs, Lehmann 1983): two half H on each O-O contact, two H on each O."""
     cell = (4.511, 0, 0, -2.2555, 3.9066, 0, 0, 0, 7.346)
