@@ -73,10 +73,10 @@ def test_refused_records_keep_formula_z_and_block(tmp_path: Path) -> None:
 
 
 def test_sites_of_a_refused_record_have_no_number_of_atoms(tmp_path: Path) -> None:
-    text = BRUCITE.read_text(encoding="utf-8").replace("4.7702", "1.5")
-    path = tmp_path / "flat.cif"
+    path = tmp_path / "partial.cif"
+    text = BRUCITE.read_text(encoding="utf-8").replace("0.2203 1", "0.2203 0.9")
     path.write_text(text, encoding="utf-8")
-    (refused,) = json.loads(run(path, "--json").output)
+    (refused,) = json.loads(run(path, "--disorder", "refuse", "--json").output)
     assert refused["problems"]
     assert {site["atoms"] for site in refused["sites"]} == {None}
 
