@@ -58,6 +58,14 @@ def find_remote(address: str) -> list[str]:
     return [] if address.startswith("file:") else [address]
 
 
+def find_cut_tables(page: Any) -> Any:
+    """Return the texts of tables that are wider than what shows them."""
+    return page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        ".map(e => e.innerText)"
+    )
+
+
 def save(page: Any, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
@@ -85,6 +93,8 @@ def test_the_page_of_a_host(browser: Any, folder: Path) -> None:
     assert page.get_attribute("#crystal", "data-shown") == "2"
     page.set_viewport_size({"width": 400, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert find_cut_tables(page) == []
     save(page, "host-400")
     assert problems == []
     page.close()
@@ -95,6 +105,10 @@ def test_the_index_sorts_filters_and_links(browser: Any, folder: Path) -> None:
     page = open_page(browser, folder / "report.html", 400, problems)
     save(page, "index-400")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert find_cut_tables(page) == []
+    assert "next above, meV/atom" in page.evaluate(
+        "getComputedStyle(document.querySelectorAll('#hosts td')[4], '::before').content"
+    )
     names = page.locator("tbody th a")
     assert names.all_inner_texts() == ["diaspore", HOSTILE]
     page.click("th button >> text=host")
