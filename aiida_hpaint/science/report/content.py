@@ -23,6 +23,7 @@ from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.cell_changes import name_cell_change
 from aiida_hpaint.science.structures.display import format_formula
+from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.pictures import draw_picture
 from aiida_hpaint.science.structures.safe_text import quote_for_shell
@@ -98,7 +99,9 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "notes": _list_notes(metadata),
         "budget": metadata.get("budget") or {},
         "is_deuterium": "D" in result.inserted,
-        "provenance": describe_provenance(result.samples.history, metadata, result.process),
+        "provenance": describe_provenance(
+            result.samples.history, metadata, result.process, _is_put_back(result)
+        ),
         "stages": list_stages(result.samples.history, metadata),
         "process": result.process,
     }
@@ -217,6 +220,10 @@ def _measure_geometry(best: _Candidate | None) -> dict[str, Any]:
         "valences": valences,
         "displacements": list_displacements(best.crystal),
     }
+
+
+def _is_put_back(result: HostResult) -> bool:
+    return result.best is not None and HELD in result.best.metadata[0]
 
 
 def _list_notes(metadata: dict[str, Any]) -> list[str]:

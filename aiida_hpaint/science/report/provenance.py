@@ -71,7 +71,10 @@ class StageRow:
 
 
 def describe_provenance(
-    history: Sequence[Mapping[str, Any]], source: Mapping[str, Any], process: Process | None
+    history: Sequence[Mapping[str, Any]],
+    source: Mapping[str, Any],
+    process: Process | None,
+    is_put_back: bool = False,
 ) -> str:
     """Return a paragraph on host, generator, relaxations, potential and versions.
 
@@ -83,6 +86,8 @@ def describe_provenance(
         Metadata of the host.
     process
         The AiiDA process, if there was one.
+    is_put_back
+        Whether the answer is in the host as measured although all sites relaxed.
     """
     sentences = [_describe_source(source)]
     for record in history:
@@ -94,6 +99,11 @@ def describe_provenance(
         elif record.get("stage") == "search" and record.get("new_samples"):
             made = format_count(int(record["new_samples"]), "further arrangement")
             sentences.append(f"A search made {made}.")
+    if is_put_back:
+        sentences.append(
+            "That rebuilt the host, so that the answer is from before: inserted sites relaxed "
+            "in the host as measured."
+        )
     versions = sorted({str(record["version"]) for record in history if record.get("version")})
     by = " and ".join(versions) or __version__
     sentences.append(f"All of it was done by aiida-hpaint {by}.")

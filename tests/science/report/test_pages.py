@@ -18,6 +18,7 @@ from aiida_hpaint.science.report import (
     group_rows_by_host,
     write_reports,
 )
+from aiida_hpaint.science.report.provenance import describe_provenance
 from aiida_hpaint.science.structures.status import SampleStatus
 from aiida_hpaint.science.viewer import LIBRARY
 
@@ -228,3 +229,12 @@ def test_commands_name_hosts_as_their_process_does(tmp_path: Path) -> None:
     write_reports(results, tmp_path)
     for page in (tmp_path / "reports").glob("*.html"):
         assert "aiida-hpaint pick 4711 'a b'\naiida" in Tags(page.read_text("utf-8")).text
+
+
+def test_the_provenance_of_a_host_that_was_put_back_says_so() -> None:
+    history = [{"stage": "relax_all", "settings": {"moving": "all", "fmax": 0.01}}]
+    told = describe_provenance(history, {}, None)
+    put_back = describe_provenance(history, {}, None, is_put_back=True)
+    assert "All sites in the fixed cell were relaxed" in told
+    assert "rebuilt" not in told
+    assert "That rebuilt the host" in put_back
