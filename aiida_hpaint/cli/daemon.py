@@ -16,7 +16,7 @@ from aiida.engine.daemon.client import DaemonClient, DaemonException, get_daemon
 from aiida_hpaint.workflows.engine.upstream import (
     find_orphans,
     get_daemon_environment,
-    get_installed_packages,
+    get_installed_package,
     has_own_folder,
     is_daemon_alive,
     remove_broker_files,
@@ -51,10 +51,11 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     client = get_daemon_client()
     # Whoever stopped it got its answer before it ended: it serves nobody any more, but its workers
     # finish what they do first. A daemon that is only busy answers again.
-    _wait_for_end(lambda: is_daemon_alive(client) and not _answers(client), DAEMON_TIMEOUT)
+    silent = lambda: is_daemon_alive(client) and not _answers(client)  # noqa: E731
+    answers = _wait_for_end(silent, DAEMON_TIMEOUT)
     try:
         is_alive = is_daemon_alive(client)
-        is_broken = is_alive and (not _answers(client) or has_deaf_workers(client))
+        is_broken = is_alive and (not answers or has_deaf_workers(client))
         is_fit = is_alive and not is_broken and is_current(client) and has_own_folder(client)
         if is_fit and not (requeue_stuck and find_stuck_processes()):
             return False
@@ -78,9 +79,9 @@ def is_current(client: DaemonClient) -> bool:
     started = get_daemon_environment(client)
     if started is None:
         return True
-    now = get_installed_packages(client)
+    installed = get_installed_package(client)
     same_python = Path(started["python_binary"]).parent == Path(sys.executable).parent
-    return same_python and started["packages"].get("aiida-hpaint") == now.get("aiida-hpaint")
+    return same_python and started["packages"].get("aiida-hpaint") == installed
 
 
 def has_deaf_workers(client: DaemonClient) -> bool:

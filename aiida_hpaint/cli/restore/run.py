@@ -41,7 +41,7 @@ _FOR_RESULTS = (
     "aiida_hpaint.cli.tables",
     "aiida_hpaint.cli.restore.validation_report",
     "aiida_hpaint.science.report",
-    "jinja2",
+    "pymatgen.core",
     "pymatgen.symmetry.groups",
 )
 """Modules that only results need."""
@@ -166,9 +166,10 @@ def join_restorations(parts: Sequence[Restoration]) -> Restoration:
 def submit_task(profile: str | None, task: Task) -> ProcessNode:
     """Build the graph of a restoration and submit it to the daemon."""
     from aiida_hpaint.cli import session
+    from aiida_hpaint.workflows.engine.upstream_imports import importing_graphs
 
     session.load_profile(profile)
-    with importing():
+    with importing(), importing_graphs():
         from aiida_hpaint.workflows.restore.job_counts import describe_separate_jobs
 
         import_module("aiida_hpaint.workflows.restore.build")
@@ -226,7 +227,7 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     if duration := describe_expected_duration(node):
         say(duration)
     try:
-        _import_for_results()
+        _load_for_results()
         watch_restoration(node)
     except KeyboardInterrupt:
         raise click.ClickException(
@@ -242,12 +243,16 @@ def wait_for_samples(node: ProcessNode) -> StructureBatch:
     return samples
 
 
-def _import_for_results() -> None:
+def _load_for_results() -> None:
     """Import what the results need while the daemon works; what is missing is told then."""
     with importing():
         for name in _FOR_RESULTS:
             with suppress(ImportError):
                 import_module(name)
+        with suppress(ImportError):
+            from aiida_hpaint.science.report import load_templates
+
+            load_templates()
 
 
 def watch_restoration(node: ProcessNode, interval: float = 1.0) -> None:

@@ -95,7 +95,8 @@ def ensure_localhost() -> tuple[Computer, bool]:
         computer.set_default_mpiprocs_per_machine(1)
         is_new = True
     if is_new or not computer.is_configured:
-        computer.configure(safe_interval=0)
+        # Jobs have the environment of the daemon; a login shell reads the user's files for each.
+        computer.configure(safe_interval=0, use_login_shell=False)
         computer.set_minimum_job_poll_interval(POLL_INTERVAL)
     return computer, is_new
 

@@ -6,7 +6,7 @@ from aiida_hpaint.science.report.host_results import (
     describe_checks,
     group_rows_by_host,
 )
-from aiida_hpaint.science.report.pages import REPORT, write_reports
+from aiida_hpaint.science.report.pages import REPORT, load_templates, write_reports
 from aiida_hpaint.science.report.provenance import Process
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "add_validation",
     "describe_checks",
     "group_rows_by_host",
+    "load_templates",
     "write_reports",
 ]

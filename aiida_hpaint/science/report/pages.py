@@ -28,7 +28,7 @@ from aiida_hpaint.science.viewer import (
     read_asset,
 )
 
-__all__ = ["REPORT", "render_host", "write_reports"]
+__all__ = ["REPORT", "load_templates", "render_host", "write_reports"]
 
 REPORT = "report.html"
 """The page of a single host, or the index of many."""
@@ -197,6 +197,13 @@ def _render(template: str, content: Mapping[str, Any]) -> str:
     digest = sha256(repr(sorted(content.items(), key=lambda item: item[0])).encode()).hexdigest()
     known = {"version": __version__, "nonce": digest[:32]}
     return str(_load_environment().get_template(template).render({**content, **known}))
+
+
+def load_templates() -> None:
+    """Compile the templates of all pages, before the first page needs them."""
+    environment = _load_environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
 
 
 @cache

@@ -19,9 +19,11 @@ from aiida_workgraph.orm.workgraph import WorkGraphNode
 from node_graph.config import BUILTIN_TASKS
 
 from aiida_hpaint.workflows.engine.resubmission import seal_if_dead
+from aiida_hpaint.workflows.engine.upstream_checkpoints import shorten_checkpoints
 from aiida_hpaint.workflows.engine.upstream_graphs import (
     GraphTask,
     SubGraphTask,
+    forget_raw_inputs,
     get_output_values,
     get_submitted_tasks,
     is_set_up,
@@ -31,8 +33,7 @@ from aiida_hpaint.workflows.engine.upstream_graphs import (
     use_subgraph_task,
 )
 from aiida_hpaint.workflows.engine.upstream_jobs import shorten_local_jobs
-from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
-from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
+from aiida_hpaint.workflows.engine.upstream_queries import shorten_queries
 from aiida_hpaint.workflows.engine.verdict import declare_graph_codes, judge
 
 __all__ = ["DurableEngine", "DurableGraph", "durable_graph"]
@@ -50,6 +51,11 @@ class DurableEngine(WorkGraphEngine):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         tolerate_failed_parts(self)
+
+    def on_create(self) -> None:
+        """Create the node; from then on its checkpoints have the whole graph once, not twice."""
+        super().on_create()
+        forget_raw_inputs(self)
 
     def setup(self) -> None:
         """Set up the tasks; children that an earlier worker submitted keep running."""
@@ -128,11 +134,11 @@ class DurableGraph(WorkGraph):  # type: ignore[misc]
         self.check_before_run()
         inputs = self.to_engine_inputs(metadata)
         runner: Any = get_manager().get_runner()
+        # Has saved its checkpoint when it is there.
         process = instantiate_process(runner, DurableEngine, **inputs)
-        runner.persister.save_checkpoint(process)
         self.process = process.node
         process.close()
-        self.update()
+        self.state = "CREATED"
 
     def run(
         self, inputs: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None
@@ -168,8 +174,8 @@ class DurableSubGraphTask(SubGraphTask):
 
 
 use_subgraph_task(DurableGraph, DurableSubGraphTask)
-use_libyaml()
-use_fewer_queries()
+shorten_checkpoints()
+shorten_queries()
 shorten_local_jobs()
 
 

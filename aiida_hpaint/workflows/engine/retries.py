@@ -14,14 +14,14 @@ from aiida_hpaint.workflows.engine.job_failures import (
     reserve_walltime,
 )
 from aiida_hpaint.workflows.engine.resubmission import CrashSafeWorkChain
+from aiida_hpaint.workflows.engine.upstream_checkpoints import shorten_checkpoints
 from aiida_hpaint.workflows.engine.upstream_jobs import shorten_local_jobs
-from aiida_hpaint.workflows.engine.upstream_queries import use_fewer_queries
-from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
+from aiida_hpaint.workflows.engine.upstream_queries import shorten_queries
 
 __all__ = ["RetryingWorkChain"]
 
-use_libyaml()
-use_fewer_queries()
+shorten_checkpoints()
+shorten_queries()
 shorten_local_jobs()
 
 

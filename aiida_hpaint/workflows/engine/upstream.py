@@ -21,6 +21,7 @@ from aiida.engine.daemon.client import DaemonClient
 from aiida.engine.processes.workchains.awaitable import construct_awaitable
 from aiida.manage.configuration import get_config
 from aiida.orm import load_node
+from aiida.plugins import entry_point
 
 __all__ = [
     "WaitForAnyWorkChain",
@@ -28,7 +29,7 @@ __all__ = [
     "count_scheduler_jobs",
     "find_orphans",
     "get_daemon_environment",
-    "get_installed_packages",
+    "get_installed_package",
     "get_queued_processes",
     "has_own_folder",
     "is_daemon_alive",
@@ -130,9 +131,20 @@ def get_daemon_environment(client: DaemonClient) -> dict[str, Any] | None:
     return None if found is None else {**found}
 
 
-def get_installed_packages(client: DaemonClient) -> dict[str, Any]:
-    """Return the plugin packages of this Python as in `get_daemon_environment`."""
-    return {**client._get_package_version_snapshot()}
+def get_installed_package(client: DaemonClient) -> dict[str, Any] | None:
+    """Return aiida-hpaint in this Python as `packages` of `get_daemon_environment` has it.
+
+    aiida-core reads the metadata of each package once for each of its entry points.
+    """
+    module: Any = entry_point
+    search = module.eps
+    ours = [one for one in search() if one.value.startswith("aiida_hpaint.")]
+    module.eps = lambda: ours
+    try:
+        package: Any = client._get_package_version_snapshot().get("aiida-hpaint")
+    finally:
+        module.eps = search
+    return None if package is None else {**package}
 
 
 def remove_broker_files(broker: Any) -> None:

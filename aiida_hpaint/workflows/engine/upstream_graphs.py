@@ -28,6 +28,7 @@ _NODE = "aiida_node"
 __all__ = [
     "GraphTask",
     "SubGraphTask",
+    "forget_raw_inputs",
     "get_output_values",
     "get_submitted_tasks",
     "is_set_up",
@@ -213,6 +214,14 @@ def keep_task_states(engine: Any) -> Iterator[None]:
         yield
     finally:
         del states.update_task_state
+
+
+def forget_raw_inputs(engine: Any) -> None:
+    """Leave inputs as they were given out of the checkpoints of a WorkGraphEngine.
+
+    Only its node is made of them; parsed inputs, which have all of the graph, too, are kept.
+    """
+    engine._raw_inputs = None
 
 
 def is_set_up(engine: Any) -> bool:

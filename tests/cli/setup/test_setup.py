@@ -67,7 +67,8 @@ def test_localhost_is_asked_often_and_at_once() -> None:
     computer, is_new = ensure_localhost()
     assert not is_new
     assert computer.get_minimum_job_poll_interval() == POLL_INTERVAL
-    assert computer.get_configuration()["safe_interval"] == 0
+    connection = computer.get_configuration()
+    assert (connection["safe_interval"], connection["use_login_shell"]) == (0, False)
 
 
 def shell(folder: Path, *arguments: str, check: bool = True) -> str:

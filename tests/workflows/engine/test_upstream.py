@@ -141,6 +141,19 @@ def test_the_environment_of_a_daemon_has_no_public_name() -> None:
     assert not [name for name in names if "env_info" in name or "package" in name]
 
 
+def test_one_package_is_found_as_among_all(profile: Any) -> None:
+    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.plugins import entry_point
+
+    from aiida_hpaint.workflows.engine.upstream import get_installed_package
+
+    client, search = get_daemon_client(), entry_point.eps
+    found = get_installed_package(client)
+    assert found
+    assert found == client._get_package_version_snapshot()["aiida-hpaint"]
+    assert entry_point.eps is search
+
+
 def test_the_address_of_a_killed_broker_is_still_used(tmp_path: Path) -> None:
     from aiida.brokers.zeromq.broker import ZeromqBroker
 

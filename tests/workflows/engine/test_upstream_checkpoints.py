@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_hpaint.workflows.engine.upstream_yaml import use_libyaml
+from aiida_hpaint.workflows.engine.upstream_checkpoints import shorten_checkpoints
 
 pytestmark = [
     pytest.mark.usefixtures("profile"),
@@ -36,7 +36,7 @@ def implementations() -> tuple[Any, Any]:
     """Dumpers and loaders: those of aiida-core, and those with libyaml."""
     from aiida.orm.utils import serialize
 
-    use_libyaml()
+    shorten_checkpoints()
     ours = SimpleNamespace(dumper=serialize.AiiDADumper, loader=serialize.AiiDALoader)
     theirs = SimpleNamespace(dumper=ours.dumper.__bases__[1], loader=ours.loader.__bases__[1])
     return theirs, ours
@@ -60,19 +60,69 @@ def test_values_stay_what_they_are(value: Any, implementations: tuple[Any, Any])
     check_exchange(value, implementations)
 
 
-def test_checkpoints_of_graphs_stay_what_they_are(implementations: tuple[Any, Any]) -> None:
+def make_process() -> Any:
+    """Return a graph with one stage, as a process that was created."""
     from aiida.engine.runners import Runner
     from aiida.engine.utils import instantiate_process
-    from plumpy import Bundle
 
     from aiida_hpaint.workflows.engine.durable import DurableEngine, DurableGraph
     from aiida_hpaint.workflows.restore.stage import StageWorkChain
 
     graph = DurableGraph("test")
     graph.add_task(StageWorkChain, name="stage")
-    process: Any = instantiate_process(Runner(), DurableEngine, **graph.to_engine_inputs())
+    return instantiate_process(Runner(), DurableEngine, **graph.to_engine_inputs())
+
+
+def test_checkpoints_of_graphs_stay_what_they_are(implementations: tuple[Any, Any]) -> None:
+    from plumpy import Bundle
+
+    process = make_process()
     process.setup()
     check_exchange(Bundle(process), implementations)
+
+
+def test_inputs_are_written_once_and_outputs_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from plumpy import Bundle
+    from plumpy.processes import BundleKeys
+
+    from aiida_hpaint.workflows.engine import upstream_checkpoints
+
+    process, encode = make_process(), upstream_checkpoints._encode
+    first, written = Bundle(process), []
+    monkeypatch.setattr(upstream_checkpoints, "_encode", lambda _, given: written.append(given))
+    assert Bundle(process)[BundleKeys.INPUTS_PARSED] == first[BundleKeys.INPUTS_PARSED]
+    assert not written, "what was written once is kept"
+    process.encode_input_args({"x": 1})
+    process.encode_input_args({"x": 2})
+    assert written == [{"x": 1}, {"x": 2}]
+    assert encode(process, process.inputs) == first[BundleKeys.INPUTS_PARSED]
+
+
+def test_graphs_that_were_saved_have_a_checkpoint_with_their_inputs_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from aiida.engine.persistence import AiiDAPersister
+    from aiida.engine.runners import Runner
+    from aiida.orm import Int
+    from plumpy.persistence import LoadSaveContext
+    from plumpy.processes import BundleKeys
+    from small_graph import double
+
+    from aiida_hpaint.workflows.engine import durable
+
+    runner = Runner(persister=AiiDAPersister())
+    monkeypatch.setattr(durable, "get_manager", lambda: SimpleNamespace(get_runner=lambda: runner))
+    graph = durable.DurableGraph("test")
+    graph.add_task(double, name="first", number=Int(3))
+    graph.save()
+    assert graph.process is not None
+    assert graph.state == "CREATED"
+    bundle: Any = AiiDAPersister().load_checkpoint(graph.process.pk)
+    assert BundleKeys.INPUTS_RAW not in bundle, "`forget_raw_inputs` has no effect"
+    process = bundle.unbundle(LoadSaveContext(runner=runner))
+    process.setup()
+    assert process.wg.tasks["first"].inputs.number.value.value == 3
+    assert process.raw_inputs is None
 
 
 def test_the_dumper_of_aiida_core_is_pure_python(implementations: tuple[Any, Any]) -> None:
@@ -100,7 +150,7 @@ def test_without_libyaml_nothing_changes(
     theirs, _ = implementations
     monkeypatch.setattr(serialize, "AiiDADumper", theirs.dumper)
     monkeypatch.setattr(yaml, "__with_libyaml__", False)
-    use_libyaml()
+    shorten_checkpoints()
     assert serialize.AiiDADumper is theirs.dumper
 
 
@@ -108,4 +158,4 @@ def test_the_engines_of_this_package_use_it() -> None:
     from aiida_hpaint.workflows.engine import durable, retries
 
     for module in (durable, retries):
-        assert "\nuse_libyaml()\n" in inspect.getsource(module)
+        assert "\nshorten_checkpoints()\n" in inspect.getsource(module)
