@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from html import escape
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,12 +119,19 @@ def as_picture(svg: str) -> str:
 
 
 def format_formula(one: StructureBatch) -> str:
-    """Return the reduced formula of one structure, its sites to insert included."""
-    from pymatgen.core import Composition
+    """Return the reduced formula of one structure, its sites to insert included.
 
-    symbols = [get_symbol(number) for number in one.numbers.tolist()]
-    counts: Mapping[str, int] = {symbol: symbols.count(symbol) for symbol in dict.fromkeys(symbols)}
-    return str(Composition(counts).reduced_formula) if counts else ""
+    Organic compounds have the order of Hill (C2H5NO2), others that of IUPAC (AlHO2).
+    """
+    from pymatgen.core import Element
+
+    counts = Counter(get_symbol(number) for number in one.numbers.tolist())
+    shared = gcd(*counts.values())
+    order = sorted(counts, key=lambda symbol: (Element(symbol).iupac_ordering, symbol))
+    if "H" in counts and counts["O"] < 3 * counts["C"]:  # more O are carbonates and their hydrates
+        order = ["C", "H", *sorted(set(counts) - {"C", "H"})]
+    parts = ((symbol, counts[symbol] // shared) for symbol in order)
+    return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in parts)
 
 
 def _format_value(value: Any) -> str:

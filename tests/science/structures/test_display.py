@@ -6,9 +6,11 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from ase import Atoms
 from restorations import make_restoration
 
-from aiida_hpaint.science.structures import StructureBatch
+from aiida_hpaint.science.structures import StructureBatch, from_ase
+from aiida_hpaint.science.structures.display import format_formula
 
 
 def list_tags(text: str) -> list[str]:
@@ -53,3 +55,20 @@ def test_pandas_has_a_row_for_each_structure(samples: StructureBatch) -> None:
     assert table["label"].tolist() == list(samples.labels)
     assert table["formula"].tolist() == ["LiH", "LiH", "MgH2"]
     np.testing.assert_array_equal(table["energy"], samples.scalars["energy"])
+
+
+@pytest.mark.parametrize(
+    ("atoms", "formula"),
+    [
+        ("KAl3S2O14H6", "KAl3H6S2O14"),
+        ("C4H10N2O4", "C2H5NO2"),
+        ("NaHCO3", "NaCHO3"),
+        ("NH4Cl", "NH4Cl"),
+        ("H4C8", "C2H"),
+        ("Mg2H4", "MgH2"),
+        ("XeH12O6", "XeH12O6"),
+    ],
+)
+def test_formulas_are_written_as_chemists_do(atoms: str, formula: str) -> None:
+    crystal = from_ase([Atoms(atoms, cell=[9, 9, 9], pbc=True)])
+    assert format_formula(crystal) == formula
