@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 
 from aiida_hpaint.science.structures.budget.attached import ATTACHED
 from aiida_hpaint.science.structures.budget.findings import Findings
-from aiida_hpaint.science.structures.budget.plausible_sites import has_room, is_complete
+from aiida_hpaint.science.structures.budget.plausible_sites import (
+    find_overfull,
+    has_room,
+    is_complete,
+)
 from aiida_hpaint.science.structures.budget.types import Evidence
 
 MOLECULAR = 1.1
@@ -73,7 +77,7 @@ def _replace_formula(findings: Findings, formulas: list[Claim]) -> Claim | None:
     is_estimate = counted is not None and findings.is_ordered and not _has_support(findings)
     if is_complete(findings) and (
         counted is None
-        or counted < 0
+        or (counted < 0 and not find_overfull(findings))
         or (is_estimate and counted > 0 and not has_room(findings, counted, {}))
     ):
         text = f"{about}: the list of H is taken as complete, as bond valences say"

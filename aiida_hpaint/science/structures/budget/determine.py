@@ -10,6 +10,7 @@ from aiida_hpaint.science.structures.budget.carriers import list_carriers, may_c
 from aiida_hpaint.science.structures.budget.claims import Claim, collect_claims, quote
 from aiida_hpaint.science.structures.budget.findings import Findings, find_evidence
 from aiida_hpaint.science.structures.budget.plausible_sites import (
+    find_overfull,
     find_suspicion,
     find_unstated,
     has_room,
@@ -63,6 +64,8 @@ def reconcile(
     claim = _choose_claim(label, findings, claims, settings.trust)
     if claim.missing < 0:
         reason = f"it has {findings.listed} {symbol}, but {quote(claim.evidence)}"
+        if full := find_overfull(findings):
+            reason += f"; more than its bonds have room for is on {', '.join(full[:6])}"
         raise make_host_error(label, reason, "Correct formula, Z or sites in the file")
     if claim.trust == "formula" and settings.trust is None and find_unstated(findings):
         raise _ask_of_unstated(label, findings, claim)

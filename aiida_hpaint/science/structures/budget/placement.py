@@ -157,6 +157,12 @@ def rate_hydrogens(symbol: str, lacking: float, carried: int) -> float:
     return costs[min(carried, len(costs) - 1)] - min(costs[min(carried, len(costs) - 1) :])
 
 
+def rate_surplus(symbol: str, lacking: float, carried: int) -> float:
+    """Return how much less plausible a number of H on an atom is than the best lower one."""
+    costs = _list_costs(symbol, lacking, 0, None)[: carried + 1]
+    return costs[-1] - min(costs) if carried < MOST[symbol] + 1 else IMPOSSIBLE
+
+
 def _list_options(
     symbol: str,
     lacking: float,

@@ -17,6 +17,7 @@ from aiida_hpaint.science.structures.budget.placement import (
     find_likely_total,
     place_hydrogens,
     rate_hydrogens,
+    rate_surplus,
 )
 from aiida_hpaint.science.wording import list_by_label
 
@@ -164,6 +165,16 @@ def is_complete(findings: Findings) -> bool:
         rate_hydrogens(elements[label], lacking, carried[label]) <= COMPLETE
         for label, lacking in findings.lacking.items()
     )
+
+
+def find_overfull(findings: Findings) -> list[str]:
+    """Return the sites that carry more listed H than they lack valence for, as split ones."""
+    elements, carried = findings.cell.elements, findings.carried
+    return [
+        label
+        for label, lacking in findings.lacking.items()
+        if rate_surplus(elements[label], lacking, carried[label]) > SUSPICIOUS
+    ]
 
 
 def place_by_valences(

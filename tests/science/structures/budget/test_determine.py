@@ -376,6 +376,14 @@ def test_more_h_than_the_formula_counts(tmp_path: Path) -> None:
         determine_budget(read_brucite(tmp_path, {SUM: "H Mg O2", UNITS: 1}, rows=rows))
 
 
+def test_split_h_without_occupancies_is_not_taken_for_a_complete_list(tmp_path: Path) -> None:
+    """Three places for the H of a hydroxyl, as in COD 2001826."""
+    rows = ("Mg1 Mg 0 0 0", OXYGEN, "H1 H 0.45 0.55 0.36")
+    record = read_brucite(tmp_path, {SUM: "H2 Mg O2", UNITS: 1}, rows=rows)
+    with pytest.raises(HostError, match=r"it has 6 H, but .* more than its bonds .* is on O1"):
+        determine_budget(record)
+
+
 def test_ordered_records_have_budgets(tmp_path: Path) -> None:
     rows = ("Mg1 Mg 0 0 0 0.9", "Fe1 Fe 0 0 0 0.1", f"{OXYGEN} 1")
     record = read_brucite(
