@@ -27,6 +27,7 @@ _RATES = {
     "lowest_match": "Lowest in energy matches",
     "lowest_close": "Its inserted sites are within 0.3 Å",
     "lowest_carriers": "Its H are at the right atoms",
+    "answer_group": "Answer has the space group of the reference",
     "any_match": "Any sample matches",
     "single_sample_match": "One sample matches, relaxed",
     "single_sample_match_unrelaxed": "One sample matches, as sampled",

@@ -55,6 +55,11 @@ def is_close_success(row: HostRow, sample: SampleRow) -> bool:
     return is_close(row, sample) or _is_sound(sample)
 
 
+def has_group(row: HostRow, sample: SampleRow) -> bool:
+    """Return whether a sample has the space group of the reference, of whatever arrangement."""
+    return sample.space_group is not None and sample.space_group == row.reference_group
+
+
 LOWEST: dict[str, Callable[[HostRow, SampleRow], bool]] = {
     "lowest_match": is_correct,
     "lowest_close": is_close,

@@ -24,6 +24,7 @@ from aiida_hpaint.science.structures.budget.parents import UNKNOWN, write_parent
 from aiida_hpaint.science.structures.fixed_host import get_comparable_energy
 from aiida_hpaint.science.structures.sample_origin import GENERATED
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
+from aiida_hpaint.science.structures.writing.answer_groups import find_answer_groups
 
 _ENDED = frozenset({*RELAXED, SampleStatus.HIGHER_IN_ENERGY, SampleStatus.DUPLICATE})
 """Statuses with a meaningful energy, if there is one."""
@@ -68,6 +69,7 @@ def describe_host(
         reference_energy=energy,
         reference_energy_unrelaxed=unrelaxed,
         reference_match=None if relaxed is None else is_match(relaxed, reference),
+        reference_group=_find_group(reference),
         evidence=_read_evidence(samples),
         samples=tuple(
             _describe_sample(
@@ -78,6 +80,12 @@ def describe_host(
         structures=HostStructures.from_samples(reference, samples),
         **costs,
     )
+
+
+def _find_group(reference: StructureBatch) -> int | None:
+    """Return the space group of a reference by its number, as that of an answer is found."""
+    own = reference.with_scalars(host=np.zeros(1, dtype=np.int64))
+    return int(find_answer_groups(own, own, np.ones(1, dtype=np.bool_))[0]) or None
 
 
 def _align(

@@ -176,6 +176,9 @@ class HostRow(BaseModel):
         Energy of the reference as it was given, eV.
     reference_match
         Whether the relaxed reference still matches the reference as given.
+    reference_group
+        Number of the space group of the reference as given, with the tolerance of answers; None if
+        it was not determined.
     evidence
         What the confidence in the answer is based on, see `science.confidence`; None without one.
     seconds_sampling, seconds_relaxing
@@ -203,6 +206,7 @@ class HostRow(BaseModel):
     reference_energy: float | None
     reference_energy_unrelaxed: float | None
     reference_match: bool | None = None
+    reference_group: int | None = None
     evidence: dict[str, Any] | None = None
     seconds_sampling: float
     seconds_relaxing: float

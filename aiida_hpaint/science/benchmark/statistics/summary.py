@@ -15,6 +15,7 @@ from aiida_hpaint.science.benchmark.statistics.criteria import (
     ANSWER,
     LOWEST,
     compare_with_relaxed,
+    has_group,
     is_correct,
     is_strict_success,
     is_success,
@@ -52,7 +53,8 @@ def summarise(
     `single_sample_match`, `lowest_match`, `any_match`, `les`: at the end of the recipe, of one
     sample, of the lowest of all and of any of all; `..._by_k`: of k of them. `les` is the
     lower-energy success of Reents et al. (arXiv:2601.01959, section II); stricter ones are those of
-    `statistics.criteria`. `host_match`: of hosts with a lowest candidate, whether the host alone
+    `statistics.criteria`. `answer_group`: the answer has the space group of the reference.
+    `host_match`: of hosts with a lowest candidate, whether the host alone
     still matches. Rates are {value, error, n, low, high}: errors are standard errors of a bootstrap
     over hosts, low and high the ends of a 95 % interval (Wilson's). Energies are in eV per atom,
     distances in Å, times in CPU seconds. `confidence`: see `measure_calibration`.
@@ -133,10 +135,17 @@ def measure_rates(rows: Sequence[HostRow]) -> dict[str, Figure]:
                 if row.lowest is not None and row.lowest.misplaced is not None
             ]
         ),
+        "answer_group": _rate_groups(rows),
         "any_match": estimate_rate_as_json(anywhere),
         "host_match": estimate_rate_as_json(stayed),
         "passes": estimate_rate_as_json([row.passes for row in rows]),
     }
+
+
+def _rate_groups(rows: Sequence[HostRow]) -> Figure:
+    """Return at which rate answers have the space group of their reference, where it is known."""
+    known = [row for row in rows if row.reference_group is not None]
+    return _rate([row.answer for row in known], known, has_group)
 
 
 def _measure_held(rows: Sequence[HostRow]) -> dict[str, Any]:

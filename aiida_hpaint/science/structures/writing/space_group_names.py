@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.structures.writing.relaxed_cell import make_cell_symmetric
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ def _find_type(operations: SymmetryOperations) -> Any:
     # Spglib knows settings of crystals only: two points in general positions make one.
     points = np.array([[0.1234, 0.2671, 0.3847], [0.0731, 0.1519, 0.4382]])
     sites = operations.images(points).reshape(-1, 3)
-    crystal: Any = (operations.cell, sites, [1, 2] * len(operations))
+    # Files give lengths and angles that symmetry requires only as exactly as they are rounded.
+    cell = make_cell_symmetric(operations)
+    crystal: Any = (cell, sites, [1, 2] * len(operations))
     found = spglib.get_symmetry_dataset(crystal, symprec=1e-5)
     if found is None or len(found.rotations) != len(operations):
         raise ValueError(f"{len(operations)} operations are no space group: check their list")

@@ -29,5 +29,6 @@ def test_answers_in_held_hosts_are_compared_with_the_reference_in_its_host(
     costs = {"seconds_sampling": 0.0, "seconds_relaxing": 0.0, "network_calls": 0, "evaluations": 1}
     row = describe_host(0, crystal, sample, sample, target, **costs)
     assert row.reference_energy == -15.0
+    assert row.reference_group == 164
     assert row.lowest is not None
     assert row.lowest.energy_difference == pytest.approx(above)

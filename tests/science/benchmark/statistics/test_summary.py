@@ -77,6 +77,7 @@ def test_rates(rows: list[HostRow]) -> None:
         "passes": 0.0,
         "single_sample_carriers_unrelaxed": None,
         "lowest_carriers": None,
+        "answer_group": None,
     }
     assert summary["lowest_match"]["n"] == 4
     assert summary["host_match"]["n"] == 3
@@ -101,6 +102,14 @@ def test_rates_of_carriers_are_of_hosts_that_lack_hydrogen(rows: list[HostRow]) 
     found = values(summarise([*rows, host(4, right, wrong)]))
     assert found["single_sample_carriers_unrelaxed"] == 1 / 2
     assert found["lowest_carriers"] == 1.0
+
+
+def test_space_groups_count_where_that_of_the_reference_is_known(rows: list[HostRow]) -> None:
+    known = [
+        host(4 + i, sample(0, 0, space_group=group)).model_copy(update={"reference_group": 14})
+        for i, group in enumerate((14, 4, None))
+    ]
+    assert values(summarise([*rows, *known]))["answer_group"] == 1 / 3
 
 
 def test_figures_of_all_samples_end_the_curves(rows: list[HostRow]) -> None:

@@ -61,6 +61,15 @@ def test_names_say_which_operations(group: gemmi.SpaceGroup, origin: tuple[int, 
         assert found.operations() == to_gemmi(operations)
 
 
+def test_lengths_that_a_file_rounded_do_not_hide_a_group() -> None:
+    """A primitive cell in C2, whose vectors are as long as each other but for the last digits."""
+    half = np.array([[-4.311035, 6.424852, -12.945947], [4.310965, 6.424852, -12.945947]])
+    cell = np.vstack([half, [0.0, -14.066, 0.0]])
+    swap = -np.array([[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    found = name_group(SymmetryOperations(cell, np.stack([np.eye(3), swap]), np.zeros((2, 3))))
+    assert (found.number, found.type_symbol) == (5, "C 1 2 1")
+
+
 @pytest.mark.parametrize(
     ("number", "symbol"),
     [(1, "P1"), (2, "P-1"), (4, "P2_1"), (7, "Pc"), (14, "P2_1/c"), (15, "C2/c"), (113, "P-42_1m")],
