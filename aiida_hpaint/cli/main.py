@@ -47,11 +47,11 @@ _HELP = """Put missing hydrogen (or any element) back into crystals.
 
 \b
 First steps:
-  aiida-hpaint inspect host.cif               what is missing, and how one knows
-  aiida-hpaint restore host.cif --no-aiida    restore in plain Python
-  aiida-hpaint setup                          AiiDA profile, computer, code, daemon
-  aiida-hpaint restore host.cif               restore with provenance
-  aiida-hpaint results PK                     table and CIFs of a restoration
+  aiida-hpaint inspect host.cif             what is missing, and how one knows
+  aiida-hpaint restore host.cif --no-aiida  restore in plain Python
+  aiida-hpaint setup                        AiiDA's profile, code, daemon
+  aiida-hpaint restore host.cif             restore with provenance
+  aiida-hpaint results PK                   table and CIFs of a restoration
 
 Each command has more examples: aiida-hpaint COMMAND --help
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from aiida_hpaint.science.confidence import SURE, describe_confidence
 from aiida_hpaint.science.evaluation.sample_table import TABLE_FILENAME, format_table
+from aiida_hpaint.science.evaluation.validation import VALIDATION_FILENAME
 from aiida_hpaint.science.outputs import open_staging
 from aiida_hpaint.science.plausibility.check_answers import get_findings
 from aiida_hpaint.science.processes import map_in_processes
@@ -29,6 +30,7 @@ from aiida_hpaint.science.structures.geometric import count_drawn, count_geometr
 from aiida_hpaint.science.structures.writing.space_group_names import name_type
 
 CANDIDATES_FILENAME = "candidates.extxyz"
+TRAJECTORY_FILENAME = "trajectory.npz"
 
 
 def make_host_table(results: list[HostResult]) -> Table:
@@ -66,9 +68,9 @@ def write_host_files(
     """Write the best candidate of each host, all as extxyz, and all samples as CSV.
 
     The best candidate gets two files of each format: `NAME.cif` with the host as its source has it,
-    and `NAME_relaxed.cif` with all sites relaxed. Files that an earlier run left for a host that
-    now has no candidate are removed, if it was this package that wrote them. Many hosts are shared
-    by some `processes`; see `map_in_processes`.
+    and `NAME_relaxed.cif` with all sites relaxed. Other files that an earlier run left for these
+    hosts are removed, if it was this package that wrote them. Many hosts are shared by some
+    `processes`; see `map_in_processes`.
 
     Returns
     -------
@@ -83,21 +85,21 @@ def write_host_files(
             write_extxyz(samples[ranked], staging / CANDIDATES_FILENAME)
         items = list(zip(results, names, strict=True))
         written = list(map_in_processes(partial(_write_best, staging, formats), items, processes))
-    if not len(ranked):
-        (folder / CANDIDATES_FILENAME).unlink(missing_ok=True)
-    for name, result in zip(names, results, strict=True):
-        if result.best is None:
-            remove_restored(folder, name)
-    return {index: folder / name for index, name in enumerate(written) if name}
+    earlier = (VALIDATION_FILENAME, TRAJECTORY_FILENAME)
+    for other in earlier if len(ranked) else (CANDIDATES_FILENAME, *earlier):
+        (folder / other).unlink(missing_ok=True)
+    for name, files in zip(names, written, strict=True):
+        remove_restored(folder, name, keep=files)
+    return {index: folder / files[0] for index, files in enumerate(written) if files}
 
 
-def _write_best(folder: Path, formats: Sequence[str], item: tuple[HostResult, str]) -> str:
-    """Write the best candidate of a host; return the name of its first file, empty without one."""
+def _write_best(folder: Path, formats: Sequence[str], item: tuple[HostResult, str]) -> list[str]:
+    """Write the best candidate of a host; return the names of its files, none without one."""
     result, name = item
     if result.best is None:
-        return ""
+        return []
     more: dict[str, Any] = {"host": result.host, "formats": formats}
-    return write_restored(result.best, folder, name, **more)[0].name
+    return [path.name for path in write_restored(result.best, folder, name, **more)]
 
 
 def describe_unrestored(results: list[HostResult]) -> list[str]:

@@ -32,6 +32,8 @@ def test_all_commands_have_short_options(words: tuple[str, ...]) -> None:
     assert result.output == run(*words, "--help").output
     for option in ("-q, --quiet", "-v, --verbose", "-h, --help"):
         assert option in result.output
+    shown = CliRunner().invoke(main, [*words, "-h"], terminal_width=80).output
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("command", ["restore", "submit", "demo"])

@@ -12,7 +12,11 @@ import pytest
 from rich.console import Console
 
 from aiida_hpaint.cli.errors import CommandError
-from aiida_hpaint.cli.restore.restore import refuse_to_replace, report_restoration
+from aiida_hpaint.cli.restore.restore import (
+    refuse_to_mix,
+    refuse_to_replace,
+    report_restoration,
+)
 from aiida_hpaint.cli.tables import (
     describe_beginnings,
     describe_notices,
@@ -160,3 +164,21 @@ def test_results_never_replace_hosts(tmp_path: Path) -> None:
         refuse_to_replace([str(host)], ["brucite"], tmp_path)
     refuse_to_replace([str(host)], ["brucite"], tmp_path / "restored")
     refuse_to_replace([str(host)], ["gypsum"], tmp_path)
+
+
+def test_a_folder_never_has_the_results_of_two_runs(
+    checked: StructureBatch, tmp_path: Path
+) -> None:
+    report_restoration(checked, tmp_path, None, hosts=None, formats=("res", "poscar"))
+    for name in ("validation.csv", "trajectory.npz"):
+        (tmp_path / name).touch()
+    refuse_to_mix(checked.labels, tmp_path)
+    report_restoration(checked, tmp_path, None, hosts=None)
+    report_restoration(checked, tmp_path / "new", None, hosts=None)
+    left = {path.name for path in tmp_path.iterdir()} - {"new"}
+    assert left == {path.name for path in (tmp_path / "new").iterdir()}
+    with pytest.raises(CommandError, match="has results of ß 2, which would stay there"):
+        refuse_to_mix(["Li-H.a"], tmp_path)
+    refuse_to_mix(["Li-H.a"], tmp_path / "nowhere")
+    (tmp_path / "samples.csv").write_text("mine\n1\n")
+    refuse_to_mix(["Li-H.a"], tmp_path)

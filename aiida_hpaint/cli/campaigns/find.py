@@ -32,7 +32,8 @@ _HELP = """Find the records of a database that miss hydrogen, and say why one th
 
 \b
 SOURCES are
-  a CIF, a folder (with all folders below it, like a mirror of the COD), a zip or tar archive,
+  a CIF, a folder (with all folders below it, like a mirror of the COD),
+  a zip or tar archive,
   an AiiDA archive (.aiida), an AiiDA group (group:LABEL),
   an OPTIMADE provider (its base URL, or a short name such as optimade:cod).
 
@@ -45,9 +46,12 @@ of the former, whose name is that of the file or, for campaign.yaml, of the firs
 Examples:
   aiida-hpaint find cifs/
   aiida-hpaint find cod.zip --max-sites 60 --output campaign.yaml
-  aiida-hpaint find optimade:cod --elements Ca,S --filter 'nelements<=4' --csv > missing.csv
-  aiida-hpaint find group:mpds/cif --where exit_status=430,431 --output campaign.yaml
-  aiida-hpaint find group:mpds/cif --where extras.incorrect_formula=missing_elements
+  aiida-hpaint find optimade:cod --elements Ca,S \\
+      --filter 'nelements<=4' --csv > missing.csv
+  aiida-hpaint find group:mpds/cif --where exit_status=430,431 \\
+      -o campaign.yaml
+  aiida-hpaint find group:mpds/cif \\
+      --where extras.incorrect_formula=missing_elements
   aiida-hpaint submit campaign.yaml --dry-run
 
 The exit status is 0 if a record misses hydrogen, 1 if none does, and 2 if a source cannot be read.

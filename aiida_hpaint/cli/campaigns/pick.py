@@ -26,7 +26,7 @@ made again.
 Examples:
   aiida-hpaint pick hydrides PdNi-00001 PdNi-00002
   aiida-hpaint pick 1234                         all hosts of a restoration
-  aiida-hpaint pick hydrides --group candidates  all hosts; adds the structures to a group
+  aiida-hpaint pick hydrides --group candidates  all hosts, put into a group
 """
 
 

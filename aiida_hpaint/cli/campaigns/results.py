@@ -63,7 +63,7 @@ def results(
     """Show the results of a campaign or a restoration, and write them to files."""
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.console import silence_warnings
-    from aiida_hpaint.cli.restore.restore import report_restoration
+    from aiida_hpaint.cli.restore.restore import refuse_to_mix, report_restoration
     from aiida_hpaint.science.outputs import lock_folder
 
     silence_warnings()
@@ -88,6 +88,7 @@ def results(
         say(f"Node {node.pk} is not finished ({describe_state(node)}): results so far.")
     folder = output or Path(f"restored-{node.pk}")
     more: dict[str, Any] = {"hosts": get_hosts(node), "formats": formats}
+    refuse_to_mix(samples.labels, folder)
     with lock_folder(folder):
         report_restoration(samples, folder, node, report=report, as_json=as_json, **more)
 

@@ -28,7 +28,7 @@ failure and what to do about it, the jobs (also those that AiiDA has paused), an
 
 \b
 Examples:
-  aiida-hpaint status               all campaigns, and the last ten restorations
+  aiida-hpaint status               all campaigns, last ten restorations
   aiida-hpaint status NAME          a campaign
   aiida-hpaint status NAME --watch  a campaign, until it ends
   aiida-hpaint status PK            a restoration, stage by stage

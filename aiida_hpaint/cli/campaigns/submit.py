@@ -47,11 +47,11 @@ With a name it is a campaign, for thousands of hosts. A campaign has no validati
 
 \b
   campaign: hydrides
-  group: my-hosts              # an AiiDA group with StructureData, CifData, batches, or
-                               # CifCleanWorkChains of aiida-codtools
+  group: my-hosts              # AiiDA group: StructureData, CifData, batches
+                               # or CifCleanWorkChains of aiida-codtools
   where: [exit_status=430]     # which of them; also extras.KEY=VALUE
   archive: hosts.aiida         # an archive, or with `group` that group in it
-  mark: true                   # write the outcome on the nodes, as the extra `hpaint`
+  mark: true                   # write outcomes on nodes: the extra `hpaint`
   skip_bad: true               # leave out hosts with problems
   max_jobs: 10                 # chunks at once, each of which runs one job
 

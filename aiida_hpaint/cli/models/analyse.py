@@ -22,8 +22,10 @@ table, says what it left out, and writes CSV files and a figure (PNG and PDF).
 
 \b
 Examples:
-  aiida-hpaint analyse sampling runs/steps25 runs/steps100 --against sampling.steps
-  aiida-hpaint analyse potentials runs/ranks --energies DFT=validated/validation.csv
+  aiida-hpaint analyse sampling runs/steps25 runs/steps100 \\
+      --against sampling.steps
+  aiida-hpaint analyse potentials runs/ranks \\
+      --energies DFT=validated/validation.csv
   aiida-hpaint analyse distances runs/mp20 runs/minerals
   aiida-hpaint analyse similarity runs/mp20 --training train.npz
   aiida-hpaint analyse failures runs/mp20 runs/random
@@ -37,7 +39,8 @@ sample and of any, as sampled and relaxed, on the hosts that all runs have finis
 
 \b
 Examples:
-  aiida-hpaint analyse sampling runs/steps* --against sampling.steps -o analyses
+  aiida-hpaint analyse sampling runs/steps* --against sampling.steps \\
+      -o analyses
   aiida-hpaint analyse sampling runs/snr* --against sampling.snr
   aiida-hpaint analyse sampling runs/before runs/after
 """
@@ -54,8 +57,10 @@ relaxation by DFT; candidates are the same if label and rank are.
 \b
 Examples:
   aiida-hpaint analyse potentials runs/ranks
-  aiida-hpaint analyse potentials runs/ranks --energies DFT=validated/validation.csv
-  aiida-hpaint analyse potentials --energies sevennet-0=restored/candidates.extxyz \\
+  aiida-hpaint analyse potentials runs/ranks \\
+      --energies DFT=validated/validation.csv
+  aiida-hpaint analyse potentials \\
+      --energies sevennet-0=restored/candidates.extxyz \\
       --energies DFT=validated/validation.csv
 """
 
@@ -78,7 +83,8 @@ thirds of the hosts, the nearest first; rank correlation of distance and success
 \b
 Examples:
   aiida-hpaint analyse similarity runs/mp20 --training train.npz
-  aiida-hpaint analyse similarity runs/mp20 --training cifs --references references.extxyz
+  aiida-hpaint analyse similarity runs/mp20 --training cifs \\
+      --references references.extxyz
 """
 
 FAILURES_HELP = """Count successes and kinds of failure by number of sites.

@@ -41,12 +41,15 @@ With --submit AiiDA runs the jobs; --show writes the results.
 \b
 Examples:
   aiida-hpaint benchmark references.extxyz --output runs/bundled
-  aiida-hpaint benchmark mp20.extxyz minerals.extxyz --half final --output runs/all
-  aiida-hpaint benchmark references.extxyz --output runs/models --compare random,bundled
-  aiida-hpaint benchmark references/*.cif --output runs/quick --limit 10 --protocol fast
+  aiida-hpaint benchmark mp20.extxyz minerals.extxyz --half final -o runs/all
+  aiida-hpaint benchmark references.extxyz -o runs/models \\
+      --compare random,bundled
+  aiida-hpaint benchmark references/*.cif -o runs/quick \\
+      --limit 10 --protocol fast
   aiida-hpaint benchmark references.extxyz --output runs/sampled --unrelaxed
-  aiida-hpaint benchmark references.extxyz --output runs/tune --half tune --set keep=5
-  aiida-hpaint benchmark references.extxyz --output runs/ranks --potentials all
+  aiida-hpaint benchmark references.extxyz -o runs/tune --half tune \\
+      --set keep=5
+  aiida-hpaint benchmark references.extxyz -o runs/ranks --potentials all
   aiida-hpaint benchmark references.extxyz --submit --code python@cluster
   aiida-hpaint benchmark --show PK --output runs/cluster
 """

@@ -46,7 +46,8 @@ Examples:
   aiida-hpaint models list
   aiida-hpaint restore host.cif --generator mattergen/base
   aiida-hpaint restore host.cif --potential sevennet-l3i5
-  aiida-hpaint restore host.cif --potential mace --set potential.model=small.model \\
+  aiida-hpaint restore host.cif --potential mace \\
+      --set potential.model=small.model \\
       --set potential.trust=true
 """
 
@@ -81,9 +82,11 @@ A checkpoint also works as a generator directly; it is then converted into a cac
 \b
 Examples:
   aiida-hpaint models convert outputs/run-1 --name mine
-  aiida-hpaint models convert last.ckpt --config config.yaml --name xtalpaint/pos-only
+  aiida-hpaint models convert last.ckpt --config config.yaml \\
+      --name xtalpaint/pos-only
   aiida-hpaint models convert last.ckpt --output models/mine.safetensors
-  aiida-hpaint models convert checkpoints/dft_band_gap --name tuned --architecture mattergen
+  aiida-hpaint models convert checkpoints/dft_band_gap \\
+      --name tuned --architecture mattergen
 """
 
 SHOW_HELP = """Show the card of MODEL: its kind, source, licence, settings and accuracy.

@@ -27,7 +27,8 @@ Examples:
   aiida-hpaint restore host.cif --record --no-aiida
   aiida-hpaint trajectory plot restored/trajectory.npz -o rmsd.png
   aiida-hpaint trajectory plot PK --reference complete.cif -o rmsd.pdf
-  aiida-hpaint trajectory animate PK --host brucite --sample 3 -o trajectory.gif
+  aiida-hpaint trajectory animate PK --host brucite --sample 3 \\
+      -o trajectory.gif
   aiida-hpaint trajectory export PK -o frames.extxyz
 """
 
@@ -41,7 +42,8 @@ symmetry of the host.
 \b
 Examples:
   aiida-hpaint trajectory plot restored/trajectory.npz -o rmsd.png
-  aiida-hpaint trajectory plot PK --reference complete.cif --sample 0 --sample 3 -o rmsd.pdf
+  aiida-hpaint trajectory plot PK --reference complete.cif \\
+      --sample 0 --sample 3 -o rmsd.pdf
 """
 
 ANIMATE = """Animate the trajectory of one sample as a GIF.
@@ -50,7 +52,8 @@ The host is fixed; the inserted sites, with a bold outline, move.
 
 \b
 Example:
-  aiida-hpaint trajectory animate restored/trajectory.npz --sample 3 -o trajectory.gif
+  aiida-hpaint trajectory animate restored/trajectory.npz --sample 3 \\
+      -o trajectory.gif
 """
 
 EXPORT = """Write every recorded frame as extended XYZ, for ASE, OVITO or VMD.

@@ -38,9 +38,11 @@ far are written, and the README lists what failed.
 \b
 Examples:
   aiida-hpaint export 1234 --output published
-  aiida-hpaint export hydrides --output published --title "Hydrogen in hydrides"
-  aiida-hpaint export 1234 5678 --output published --author "A. Author (Institute)" \\
-      --description "DFT validation of 80 hydrides" --reference "arXiv:2601.01959"
+  aiida-hpaint export hydrides -o published --title "Hydrogen in hydrides"
+  aiida-hpaint export 1234 5678 -o published \\
+      --author "A. Author (Institute)" \\
+      --description "DFT validation of 80 hydrides" \\
+      --reference "arXiv:2601.01959"
   aiida-hpaint export --check downloaded.aiida
 """
 

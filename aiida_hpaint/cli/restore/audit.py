@@ -34,7 +34,7 @@ The exit status is 1 if there is an alert of level A.
 \b
 Examples:
   aiida-hpaint audit published.cif
-  aiida-hpaint audit hydrides/*.cif --restore --protocol fast --json > alerts.json
+  aiida-hpaint audit hydrides/*.cif --restore --json > alerts.json
 """
 
 

@@ -38,8 +38,10 @@ Li, Na, K, Mg and other ions of batteries voltages.csv, too, the curve against t
 \b
 Examples:
   aiida-hpaint count host.cif
-  aiida-hpaint count host.cif --max 12 --phases oxides/*.cif --phases hydroxides.extxyz
-  aiida-hpaint count host.cif --element Li --max 4 --set restoration.relax_all.cell=free
+  aiida-hpaint count host.cif --max 12 --phases oxides/*.cif \\
+      --phases hydroxides.extxyz
+  aiida-hpaint count host.cif --element Li --max 4 \\
+      --set restoration.relax_all.cell=free
   aiida-hpaint count host.cif --mu -1.2 --mu -0.3 --set error_rates.charge=0.1
   aiida-hpaint count host.cif --no-aiida
 """

@@ -34,7 +34,7 @@ or does not say how many, options choose, here and in `restore` and `submit`:
 \b
   --add H:4              four in the cell
   --budget O1:1,Wat:2    one on each atom of O1, two on each of Wat
-  --trust formula        believe the formula, not the labels (or the other way round)
+  --trust formula        believe the formula, not the labels; or labels
   --trust add            believe --add although the file contradicts it
   --disorder ordered:4   the four most plausible ordered cells
 

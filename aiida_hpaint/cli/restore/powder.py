@@ -32,9 +32,11 @@ zero shift; cell and atoms stay. The table has Rwp and chi², the lowest first. 
 
 \b
 Examples:
-  aiida-hpaint powder restored/candidates.extxyz --radiation neutron --deuterated -o patterns.svg
+  aiida-hpaint powder restored/candidates.extxyz \\
+      --radiation neutron --deuterated -o patterns.svg
   aiida-hpaint powder restored/gypsum.cif published.cif
-  aiida-hpaint powder restored/candidates.extxyz --measured gypsum.xye -o fits.svg
+  aiida-hpaint powder restored/candidates.extxyz --measured gypsum.xye \\
+      -o fits.svg
 """
 
 

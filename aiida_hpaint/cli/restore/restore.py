@@ -51,7 +51,7 @@ Examples:
   aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output restored
   aiida-hpaint restore host.cif --samples 100 --candidates 10
   aiida-hpaint restore host.cif --set relax_all.fmax=0.01
-  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --scheme td --steps 50
+  aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --steps 50
   aiida-hpaint restore host.cif --record
   aiida-hpaint restore host.cif --format cif,res,poscar
   aiida-hpaint restore host.cif --validate dft --dft-protocol paper
@@ -76,10 +76,12 @@ _SHOWN = 10
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Restore hosts, wait, and show the results."""
     from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
+    from aiida_hpaint.cli.tables import TRAJECTORY_FILENAME
 
     task, node, recording = prepare_task(files, flags), None, None
     is_complete = True
     refuse_to_replace(task.request.hosts, task.hosts.labels, flags["output"])
+    refuse_to_mix(task.hosts.labels, flags["output"])
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
@@ -93,9 +95,10 @@ def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> Non
     with rescue_samples(samples if node is None else None):
         all_restored = report_restoration(samples, flags["output"], node, **more)
     if task.settings.sampling is not None and task.settings.sampling.record:
-        source = str(node.pk) if node is not None else str(flags["output"] / "trajectory.npz")
+        path = flags["output"] / TRAJECTORY_FILENAME
+        source = str(node.pk) if node is not None else str(path)
         if recording is not None:
-            recording.save(flags["output"] / "trajectory.npz")
+            recording.save(path)
         say(f"\nPlot the sampling: `aiida-hpaint trajectory plot {source} -o rmsd.png`")
     if not (all_restored and is_complete):
         raise click.exceptions.Exit(1)
@@ -120,6 +123,25 @@ def refuse_to_replace(sources: Sequence[str], labels: Sequence[str], output: Pat
                     f"{output / each} is a host, which the result would replace: "
                     "choose another folder with --output"
                 )
+
+
+def refuse_to_mix(labels: Sequence[str], output: Path) -> None:
+    """Refuse an output folder with results of other hosts, which would stay beside those of these.
+
+    Raises
+    ------
+    CommandError
+        If an earlier run wrote results of other hosts into the folder.
+    """
+    from aiida_hpaint.science.evaluation.sample_table import find_other_hosts
+    from aiida_hpaint.science.structures import escape_control_characters
+
+    if others := find_other_hosts(output, labels):
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        raise CommandError(
+            f"{output} has results of {escape_control_characters(', '.join(others[:_SHOWN]))}{more}"
+            ", which would stay there: choose another folder with --output, or remove it"
+        )
 
 
 @contextmanager
@@ -222,12 +244,16 @@ def show_results(results: list[HostResult], files: Sequence[Path], output: Path)
     for path in files[:_SHOWN]:
         click.echo(f"  {path}")
     if len(files) > _SHOWN:
-        click.echo(f"  and the CIFs of {len(files) - _SHOWN} more hosts")
+        click.echo(f"  and the files of {len(files) - _SHOWN} more hosts")
+    if not files:
+        click.echo(f"{output} has samples.csv: what became of each sample")
+        return
     held = {result.is_held for result in results if result.best is not None}
     relaxed = "inserted sites relaxed" if held == {True} else "all sites relaxed"
     if len(held) > 1:
         relaxed += ", in hosts that are held the inserted ones"
-    click.echo(f"{output} has more: *_relaxed.cif ({relaxed}), candidates.extxyz, samples.csv")
+    versions = f"*_relaxed{files[0].suffix} ({relaxed})"
+    click.echo(f"{output} has more: {versions}, candidates.extxyz, samples.csv")
 
 
 def _find_validation(node: ProcessNode) -> Validation | None:

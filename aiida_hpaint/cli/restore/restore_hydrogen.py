@@ -39,7 +39,8 @@ Examples:
   aiida-hpaint restore-hydrogen brucite.cif
   aiida-hpaint restore-hydrogen host.cif --add H:2 --protocol fast
   aiida-hpaint restore-hydrogen hosts/*.cif --processes 8 --set pinball.keep=5
-  aiida-hpaint restore-hydrogen host.cif --set dft.cutoff_wfc=60 --pw pw@cluster --pp pp@cluster
+  aiida-hpaint restore-hydrogen host.cif --set dft.cutoff_wfc=60 \\
+      --pw pw@cluster --pp pp@cluster
   aiida-hpaint restore-hydrogen host.cif --submit
 """
 

@@ -29,7 +29,6 @@ A reference is compared with the host of the same label or, if no label fits, in
 
 The folder gets validation.csv and, for each host, the lowest structure by DFT as CIF.
 
-\b
 Protocols: fast (first tests), balanced (default), paper (the settings of the paper).
 Run `aiida-hpaint setup dft` once before, for the code of pw.x and pseudopotentials.
 
@@ -37,9 +36,12 @@ Run `aiida-hpaint setup dft` once before, for the code of pw.x and pseudopotenti
 Examples:
   aiida-hpaint validate 1234
   aiida-hpaint validate 1234 --candidates 5 --set margin=0.05
-  aiida-hpaint validate restored/*.cif --references known/*.cif --protocol paper
-  aiida-hpaint validate found.cif --set dft.kpoints_distance=0.2 --set dft.cutoff_wfc=60
-  aiida-hpaint validate 1234 --code pw@cluster --processes 16 --walltime 7200 --submit
+  aiida-hpaint validate restored/*.cif --references known/*.cif \\
+      --protocol paper
+  aiida-hpaint validate found.cif --set dft.kpoints_distance=0.2 \\
+      --set dft.cutoff_wfc=60
+  aiida-hpaint validate 1234 --code pw@cluster --processes 16 \\
+      --walltime 7200 --submit
   aiida-hpaint validate --show 1300
 """
 

@@ -33,11 +33,15 @@ node (hpaint.check), so that its report can be queried later.
 
 \b
 Examples:
-  aiida-hpaint setup codes gpu --python /opt/hpaint/bin/python --queue gpu --gpus 1
-  aiida-hpaint setup codes cluster --python /opt/hpaint/bin/python --account mat123 \\
+  aiida-hpaint setup codes gpu --python /opt/hpaint/bin/python \\
+      --queue gpu --gpus 1
+  aiida-hpaint setup codes cluster \\
+      --python /opt/hpaint/bin/python --account mat123 \\
       --walltime 3600 --generator xtalpaint/td-pos-only --potential sevennet-0
-  aiida-hpaint setup codes cluster --pw /opt/qe/bin/pw.x --prepend 'module load QuantumESPRESSO'
-  aiida-hpaint setup codes gpu --container /images/hpaint.sif --python python3 --label boxed
+  aiida-hpaint setup codes cluster --pw /opt/qe/bin/pw.x \\
+      --prepend 'module load QuantumESPRESSO'
+  aiida-hpaint setup codes gpu --container /images/hpaint.sif \\
+      --python python3 --label boxed
   aiida-hpaint setup check python@gpu            check again
 """
 

@@ -29,10 +29,14 @@ computing centres provide; both may be in one file.
 
 \b
 Examples:
-  aiida-hpaint setup computer cluster --host cluster.example.org --work-dir /scratch/{username}
-  aiida-hpaint setup computer gpu --host gpu --work-dir /scratch/me --prepend 'module load cuda'
-  aiida-hpaint setup computer cluster --yaml cluster.yaml --mpirun 'srun -n {tot_num_mpiprocs}'
-  aiida-hpaint setup computer me --transport core.local --scheduler core.direct --work-dir /scratch
+  aiida-hpaint setup computer cluster \\
+      --host cluster.example.org --work-dir /scratch/{username}
+  aiida-hpaint setup computer gpu --host gpu \\
+      --work-dir /scratch/me --prepend 'module load cuda'
+  aiida-hpaint setup computer cluster --yaml cluster.yaml \\
+      --mpirun 'srun -n {tot_num_mpiprocs}'
+  aiida-hpaint setup computer me --transport core.local \\
+      --scheduler core.direct --work-dir /scratch
   aiida-hpaint setup computer cluster            test it again
 """
 

@@ -23,12 +23,12 @@ stores everything in the folder AIIDA_PATH, by default your home directory.
 
 \b
 Examples:
-  aiida-hpaint setup                  the default profile, or a new one named hpaint
-  aiida-hpaint -p campaign setup      a profile named campaign
-  aiida-hpaint setup dft              also Quantum ESPRESSO: codes and pseudopotentials
-  aiida-hpaint setup potential nequip-oam-l  another potential, the default from then on
-  aiida-hpaint setup computer NAME    another computer, by ssh; see its --help
-  aiida-hpaint setup codes NAME       its programs, checked by a short job; see its --help
+  aiida-hpaint setup                 the default profile, or one named hpaint
+  aiida-hpaint -p campaign setup     a profile named campaign
+  aiida-hpaint setup dft             also Quantum ESPRESSO
+  aiida-hpaint setup potential NAME  another potential, the default then
+  aiida-hpaint setup computer NAME   another computer, by ssh; see its --help
+  aiida-hpaint setup codes NAME      its programs, checked by a short job
   AIIDA_PATH=$PWD aiida-hpaint setup  all of it inside this folder
 """
 
@@ -44,7 +44,7 @@ Examples:
   aiida-hpaint setup dft --pw /opt/qe/bin/pw.x --pp /opt/qe/bin/pp.x
   aiida-hpaint setup dft --pseudos pseudo-dojo   PseudoDojo from its server
   aiida-hpaint setup dft --pseudos my_upfs --cutoff 80
-                                                 a folder, which names the family
+                                 a folder, which names the family
 """
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.safe_text import escape_for_spreadsheet
 
-__all__ = ["TABLE_FILENAME", "format_table"]
+__all__ = ["TABLE_FILENAME", "find_other_hosts", "format_table"]
 
 TABLE_FILENAME = "samples.csv"
 
@@ -69,3 +71,14 @@ def format_table(samples: StructureBatch) -> str:
 
 def _text(value: str | float | int) -> str | float | int:
     return "" if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def find_other_hosts(folder: Path, labels: Iterable[str]) -> list[str]:
+    """Return the hosts whose samples an earlier run wrote into a folder, without some `labels`."""
+    known = {escape_for_spreadsheet(label) for label in labels}
+    try:
+        with (folder / TABLE_FILENAME).open(encoding="utf-8", newline="") as stream:
+            found = [row.get("label") for row in csv.DictReader(stream)]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
+    return [label for label in dict.fromkeys(found) if label and label not in known]

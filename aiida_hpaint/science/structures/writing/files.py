@@ -75,9 +75,9 @@ def list_names(name: str) -> list[str]:
     return [f"{name}{ending}{suffix}" for ending in endings for suffix, _ in FORMATS.values()]
 
 
-def remove_restored(folder: Path, name: str) -> None:
-    """Remove what an earlier run wrote for a host, but no files that others wrote."""
-    for path in (folder / each for each in list_names(name)):
+def remove_restored(folder: Path, name: str, keep: Sequence[str] = ()) -> None:
+    """Remove what an earlier run wrote for a host, but no files to keep or that others wrote."""
+    for path in (folder / each for each in list_names(name) if each not in keep):
         if path.is_file() and _OURS in path.read_text(encoding="utf-8", errors="replace"):
             path.unlink()
 
