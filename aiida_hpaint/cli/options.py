@@ -50,7 +50,10 @@ add_json_option = click.option(
 def add_samples_option(each: str) -> Callable[[Command], Command]:
     """Return the option --samples, the number for each `each`."""
     return click.option(
-        "--samples", type=int, metavar="N", help=f"Number of samples for each {each}."
+        "--samples",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help=f"Number of samples for each {each}.",
     )
 
 

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from aiida_hpaint.cli.yaml_text import parse_yaml, read_yaml
-from aiida_hpaint.science.protocols import merge_settings
+from aiida_hpaint.science.protocols import merge_settings, validate_settings
 from aiida_hpaint.science.settings import HostSettings, Settings
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -40,10 +38,9 @@ def read_settings_file(path: Path, kind: type[AnySettings]) -> AnySettings:
     """
     values = read_mapping(path, "key: value")
     try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        reasons = "; ".join(describe_validation_errors(error))
-        raise ValueError(f"{path}: {reasons}") from None
+        return validate_settings(kind, values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {'; '.join(str(error).splitlines())}") from None
 
 
 def read_mapping(path: Path, example: str) -> dict[str, Any]:
@@ -94,11 +91,7 @@ def make_host_settings(flags: Mapping[str, Any]) -> HostSettings:
         If one of them is wrong.
     """
     given = {key: flags.get(key) for key in ("disorder", "trust", "budget", "replace", "dilute")}
-    values = collect_overrides(given).get("hosts", {})
-    try:
-        return HostSettings.model_validate(values)
-    except ValidationError as error:
-        raise ValueError("; ".join(describe_validation_errors(error))) from None
+    return validate_settings(HostSettings, collect_overrides(given).get("hosts", {}))
 
 
 def parse_budget(text: str) -> dict[str, int]:
@@ -136,13 +129,3 @@ def parse_key_value(text: str, message: str) -> tuple[str, Any]:
     except (yaml.YAMLError, RecursionError):
         return key.strip(), value
     return key.strip(), parse_yaml(value, text)
-
-
-def describe_validation_errors(error: ValidationError) -> list[str]:
-    """Return one line for each wrong setting: its key and the reason."""
-    lines = []
-    for one in error.errors():
-        reason = one["msg"].removeprefix("Value error, ")
-        key = ".".join(map(str, one["loc"]))
-        lines.append(f"{key}: {reason[0].lower()}{reason[1:]}" if key else reason)
-    return lines

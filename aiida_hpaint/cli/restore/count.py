@@ -52,7 +52,13 @@ _OF_JOBS = ("code", "upload_model", "upload_potential")
 @click.command(cls=Command, help=_HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--element", metavar="EL", help="Element of the sites to insert.  [default: H]")
-@click.option("--max", "n_max", type=int, metavar="N", help="Largest number to try.  [default: 8]")
+@click.option(
+    "--max",
+    "n_max",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Largest number to try.  [default: 8]",
+)
 @click.option(
     "--phases",
     multiple=True,
@@ -130,11 +136,9 @@ def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
     ValueError
         If a value is unknown or out of its range.
     """
-    from pydantic import ValidationError
-
-    from aiida_hpaint.cli.settings import collect_overrides, describe_validation_errors
+    from aiida_hpaint.cli.settings import collect_overrides
     from aiida_hpaint.science.counting.settings import CountingSettings
-    from aiida_hpaint.science.protocols import load_protocol, merge_settings
+    from aiida_hpaint.science.protocols import load_protocol, merge_settings, validate_settings
 
     values = CountingSettings().model_dump()
     if flags["protocol"] is not None:
@@ -148,10 +152,7 @@ def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
         if len(flags["mu"]) > 2:
             raise click.UsageError("give --mu once, or twice for both ends of a range")
         values["chemical_potential"] = (min(flags["mu"]), max(flags["mu"]))
-    try:
-        return CountingSettings.model_validate(values)
-    except ValidationError as error:
-        raise ValueError("\n".join(describe_validation_errors(error))) from None
+    return validate_settings(CountingSettings, values)
 
 
 def _count_here(

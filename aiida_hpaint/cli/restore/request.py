@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from aiida_hpaint.cli.settings import (
     collect_overrides,
-    describe_validation_errors,
     read_mapping,
 )
 from aiida_hpaint.cli.verbosity import say
-from aiida_hpaint.science.protocols import load_protocol, merge_settings
+from aiida_hpaint.science.protocols import load_protocol, merge_settings, validate_settings
 from aiida_hpaint.science.protocols.dft import read_dft_protocol
 from aiida_hpaint.science.settings import (
     CAMPAIGN_CHUNK_SITES,
@@ -118,17 +117,24 @@ def read_request(files: Sequence[str], flags: Mapping[str, Any]) -> RestorationR
         merged["settings"].get("validation") is not None or merged.get("start_from")
     ):
         raise ValueError("--dft-code is for --validate, --rank and --start-from: add one of them")
+    if "campaign" not in merged:
+        _refuse_keys_of_campaigns(values, flags)
     model = CampaignRequest if "campaign" in merged else RestorationRequest
-    if model is RestorationRequest:
-        for name in ("group", "archive", "where", "max_jobs", "no_mark", "dry_run"):
-            if flags.get(name):
-                flag = f"--{name.replace('_', '-')}"
-                raise ValueError(f"{flag} is for campaigns: name one with --campaign")
     try:
-        return model.model_validate(merged)
-    except ValidationError as error:
+        return validate_settings(model, merged)
+    except ValueError as error:
         source = f"{files[0]}: " if files else ""
-        raise ValueError(source + "; ".join(describe_validation_errors(error))) from None
+        raise ValueError(source + "; ".join(str(error).splitlines())) from None
+
+
+def _refuse_keys_of_campaigns(values: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    for name in ("group", "archive", "where", "max_jobs", "no_mark", "dry_run"):
+        if flags.get(name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} is for campaigns: name one with --campaign")
+    own = CampaignRequest.model_fields.keys() - RestorationRequest.model_fields.keys()
+    for name in sorted(own & values.keys()):
+        raise ValueError(f"{name} is for campaigns: name one, like campaign: hydrides")
 
 
 def load_settings(request: RestorationRequest) -> RestorationSettings:

@@ -9,14 +9,11 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, field_validator
 
 from aiida_hpaint.cli.errors import CommandError
-from aiida_hpaint.cli.settings import (
-    describe_validation_errors,
-    parse_key_value,
-    read_mapping,
-)
+from aiida_hpaint.cli.settings import parse_key_value, read_mapping
+from aiida_hpaint.science.protocols import validate_settings
 from aiida_hpaint.science.settings import Settings
 
 HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:-]*")
@@ -122,9 +119,9 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
     Raises
     ------
     CommandError
-        If a setting is wrong; the message names it.
+        If the file is for another computer.
     ValueError
-        If the file cannot be read, or is not YAML.
+        If the file cannot be read, is not YAML, or a setting is wrong; the message names it.
     """
     values = read_mapping(file, "hostname: cluster") if file is not None else {}
     named = values.pop("label", label)
@@ -135,10 +132,7 @@ def read_computer(label: str, file: Path | None, flags: Mapping[str, Any]) -> Co
     connection |= flags.get("connection") or {}
     values = {key: value for key, value in values.items() if key in ours}
     values |= {key: value for key, value in flags.items() if value is not None}
-    try:
-        return ComputerSettings.model_validate({**values, "connection": connection})
-    except ValidationError as error:
-        raise CommandError("; ".join(describe_validation_errors(error))) from None
+    return validate_settings(ComputerSettings, {**values, "connection": connection})
 
 
 def read_text(value: str | None) -> str | None:

@@ -16,6 +16,9 @@ from aiida_hpaint.science.wording import suggest
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
+_LONGEST = 80
+"""Most characters of a wrong value that a message shows."""
+
 __all__ = [
     "choose_settings",
     "list_protocols",
@@ -94,7 +97,7 @@ def validate_settings(model: type[_Model], values: Mapping[str, Any]) -> _Model:
         If a value is unknown or out of its range; the message names the setting and says what
         there is.
     """
-    unknown = list(_unknown(model, values))
+    unknown = [f"there is no setting {path}: {hint}" for path, hint in _unknown(model, values)]
     if unknown:
         raise ValueError("\n".join(unknown))
     try:
@@ -135,28 +138,57 @@ def merge_settings(base: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
     return merged
 
 
-def _unknown(model: type[BaseModel], values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def _unknown(
+    model: type[BaseModel], values: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, str]]:
+    """List the keys that are no settings: the path of each, and what is meant or known there."""
     for key, value in values.items():
-        entry = model.model_fields.get(key)
-        if entry is None:
-            close = get_close_matches(str(key), model.model_fields, n=1)
-            hint = f"did you mean {prefix}{close[0]}?" if close else "there is"
-            known = "" if close else f" {', '.join(prefix + name for name in model.model_fields)}"
-            yield f"there is no setting {prefix}{key}: {hint}{known}"
-            continue
-        # What may be null has its settings as one of the arguments of a union.
-        for nested in (entry.annotation, *get_args(entry.annotation)):
-            known_type = isinstance(nested, type) and issubclass(nested, BaseModel)
-            if known_type and isinstance(value, Mapping):
-                yield from _unknown(nested, value, f"{prefix}{key}.")
+        if key not in model.model_fields:
+            yield f"{prefix}{key}", _hint(model, str(key), prefix)
+        elif (nested := _find_nested(model, key)) is not None and isinstance(value, Mapping):
+            yield from _unknown(nested, value, f"{prefix}{key}.")
+
+
+def _find_nested(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Return the model of a setting that has settings itself; None of several, or without one."""
+    # What may be null has its settings as one of the arguments of a union.
+    annotation = model.model_fields[key].annotation
+    kinds = (annotation, *get_args(annotation))
+    found = [one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)]
+    return found[0] if len(found) == 1 else None
+
+
+def _hint(model: type[BaseModel], key: str, prefix: str) -> str:
+    """Say which setting is meant: of the same name deeper inside, or of a similar one here."""
+    deeper = [path for path in _list_paths(model) if path.endswith(f".{key}")]
+    close = deeper[:1] or get_close_matches(key, model.model_fields, n=1)
+    if close:
+        return f"did you mean {prefix}{close[0]}?"
+    return f"there is {', '.join(prefix + name for name in model.model_fields)}"
+
+
+def _list_paths(model: type[BaseModel]) -> Iterator[str]:
+    for key in model.model_fields:
+        yield key
+        if (nested := _find_nested(model, key)) is not None:
+            yield from (f"{key}.{path}" for path in _list_paths(nested))
 
 
 def _explain(error: ValidationError) -> str:
     lines = []
     for entry in error.errors():
-        name = ".".join(map(str, entry["loc"]))
+        name, reason = ".".join(map(str, entry["loc"])), entry["msg"]
+        reason = f"{reason[0].lower()}{reason[1:]}"
         if entry["type"] == "value_error":  # one of ours, about several values
             lines.append(f"setting {name}: {entry['ctx']['error']}" if name else entry["msg"][13:])
+        elif entry["type"] == "missing":
+            lines.append(f"setting {name} is missing")
+        elif entry["type"] == "extra_forbidden":
+            lines.append(f"there is no setting {name}")
         else:
-            lines.append(f"setting {name}: {entry['msg'].lower()}, got {entry['input']!r}")
+            lines.append(f"setting {name}: {reason}, got {_shorten(repr(entry['input']))}")
     return "\n".join(lines)
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

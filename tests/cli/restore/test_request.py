@@ -110,10 +110,10 @@ def test_a_campaign_from_flags_alone() -> None:
     ("text", "message"),
     [
         ("campaign: a\nhosts: [a.cif]\nmax_jobs: 0", "max_jobs: input should be greater"),
-        ("max_jobs: 3\nhosts: [a.cif]", "max_jobs: extra inputs"),
+        ("max_jobs: 3\nhosts: [a.cif]", "max_jobs is for campaigns"),
         ("campaign: ''\nhosts: [a.cif]", "campaign: string should have at least 1"),
-        ("host: [a.cif]", "hosts: field required|hosts: list should have"),
-        ("hosts: [a.cif]\nprotocl: fast", "protocl: extra inputs"),
+        ("host: [a.cif]", "there is no setting host: did you mean hosts?"),
+        ("hosts: [a.cif]\nprotocl: fast", "no setting protocl: did you mean protocol?"),
         ("hosts: [a.cif]\nchunk_sites: 0", "chunk_sites: input should be greater"),
         ("- a.cif", "keys and values are needed"),
         ("hosts: [", "is not YAML"),

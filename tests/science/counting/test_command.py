@@ -55,8 +55,13 @@ def test_wrong_settings_are_named() -> None:
     flags = {**FLAGS, "n_max": 0, "mu": (), "set_": ()}
     with pytest.raises(ValueError, match="n_max: input should be greater than or equal to 1"):
         make_counting_settings(flags)
-    with pytest.raises(ValueError, match=r"error_rates\.charg: extra inputs are not permitted"):
-        make_counting_settings({**flags, "n_max": None, "set_": ("error_rates.charg=1",)})
+    for wrong, meant in (
+        ("error_rates.charg=1", "error_rates.charge"),
+        ("sampling.cell=free", "restoration.sampling"),
+        ("restoration.samples=2", "restoration.sampling.samples"),
+    ):
+        with pytest.raises(ValueError, match=f"did you mean {meant}?"):
+            make_counting_settings({**flags, "n_max": None, "set_": (wrong,)})
 
 
 def test_errors_reach_the_user_in_words() -> None:
@@ -67,7 +72,7 @@ def test_errors_reach_the_user_in_words() -> None:
     assert result.exit_code == 2
     assert "are for jobs of AiiDA" in result.output
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--max", "0"])
-    assert "n_max" in result.output
+    assert "'--max': 0 is not in the range x>=1" in result.output
 
 
 def test_the_table_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
