@@ -6,11 +6,14 @@ file or node that it names.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
 from aiida_hpaint.science.extras import describe_missing_extra
 
-__all__ = ["CommandError", "begin_work", "convert_error"]
+__all__ = ["CommandError", "begin_work", "convert_error", "tell_how_to_go_on"]
 
 _IS_AT_WORK = "aiida_hpaint.is_at_work"
 
@@ -26,6 +29,21 @@ def begin_work() -> None:
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta[_IS_AT_WORK] = True
+
+
+@contextmanager
+def tell_how_to_go_on(how: str) -> Iterator[None]:
+    """End with what is kept and how to go on where Ctrl-C interrupts what is inside.
+
+    Raises
+    ------
+    ClickException
+        In the place of a KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.ClickException(f"interrupted: {how}") from None
 
 
 def convert_error(error: Exception) -> click.ClickException:

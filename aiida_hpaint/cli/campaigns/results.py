@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.campaigns.state import CampaignState
     from aiida_hpaint.science.report.host_results import HostResult
 
-_HELP = """Show the results of a campaign or a restoration, and write them to files.
+_HELP = """Show the results of a campaign, a restoration or a count, and write them to files.
 
 The files are the best candidate of each host as two CIFs (the CIF of the host with the inserted
 sites, and *_relaxed.cif with all sites relaxed), all candidates as extxyz, and all samples as CSV.
@@ -45,7 +45,7 @@ _SHOWN = 50
     "-o",
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for CIFs and tables.  [default: restored-NAME or restored-PK]",
+    help="Folder for CIFs and tables.  [default: restored-NAME, restored-PK, counted-PK]",
 )
 @options.add_format_option
 @options.add_report_option
@@ -79,8 +79,21 @@ def results(
             report_campaign(group, folder, formats, report, as_json)
         return
     node = find_restoration(pk)
+    from aiida_hpaint.cli.restore.count_report import (
+        is_count,
+        read_count,
+        refuse_another_host,
+        report_count,
+    )
     from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
+    if is_count(node):
+        folder = output or Path(f"counted-{node.pk}")
+        found, structure, host = read_count(node)
+        refuse_another_host(host.labels[0], folder)
+        with lock_folder(folder):
+            report_count(found, structure, host, folder, node, as_json)
+        return
     samples = get_samples(node)
     if samples is None:
         raise click.ClickException(f"node {node.pk} has no samples yet ({describe_state(node)})")

@@ -11,6 +11,7 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.completion import complete_processes, complete_protocols
+from aiida_hpaint.cli.errors import tell_how_to_go_on
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -192,7 +193,8 @@ def _run(
 
     runs = list_runs(sets, settings, _names(flags["compare"]))
     potentials = _others(flags["potentials"], settings)
-    with open_progress() as bars:
+    how = f"the same command goes on with the hosts that {flags['output']} does not have"
+    with tell_how_to_go_on(how), open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)

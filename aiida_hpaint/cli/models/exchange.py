@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.errors import tell_how_to_go_on
 
 _HELP = """Substitute elements in structures and relax the results.
 
@@ -37,7 +38,8 @@ def exchange(config: Path) -> None:
 
     silence_warnings()
     settings = read_settings_file(config, SubstitutionSettings)
-    with open_progress() as bars:
+    how = f"the same command goes on with what {settings.output} does not have"
+    with tell_how_to_go_on(how), open_progress() as bars:
 
         def progress(done: int, total: int, text: str) -> None:
             bars(text, done, total)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,7 +16,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
-from aiida_hpaint.cli.verbosity import is_quiet
+from aiida_hpaint.cli.verbosity import is_quiet, say
 
 _HELP = """Train a model with the settings in CONFIG, a YAML file.
 
@@ -91,22 +94,41 @@ def _train(config: Path, resume: Path | None, deadline: float | None) -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     settings = read_settings_file(config, TrainingSettings)
-    if not training.is_first_process():
-        training.train(settings, resume, deadline)
-        return
-    # A second training would write its checkpoints over those of the first.
-    with lock_folder(settings.output):
-        with _open_bars() as stream, redirect_stdout(stream):
-            trained = training.train(settings, resume, deadline)
-        if not trained.finished:
-            click.echo(
-                f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
-                f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
-            )
+    with watch_for_interrupts() as is_interrupted:
+        if not training.is_first_process():
+            training.train(settings, resume, deadline, is_interrupted)
             return
-        path = settings.output / f"{settings.name}.safetensors"
-        card = export_model(trained.checkpoint, settings, path)
-        click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+        # A second training would write its checkpoints over those of the first.
+        with lock_folder(settings.output):
+            with _open_bars() as stream, redirect_stdout(stream):
+                trained = training.train(settings, resume, deadline, is_interrupted)
+            if not trained.finished:
+                click.echo(
+                    f"Stopped after {trained.steps} of {settings.steps} steps. Continue with\n"
+                    f"  aiida-hpaint train {config} --resume {trained.checkpoint}"
+                )
+                raise click.exceptions.Exit(1 if is_interrupted() else 0)
+            path = settings.output / f"{settings.name}.safetensors"
+            card = export_model(trained.checkpoint, settings, path)
+            click.echo(f"{path}: model '{card.name}', sha256 {card.sha256[:12]}")
+
+
+@contextmanager
+def watch_for_interrupts() -> Iterator[Callable[[], bool]]:
+    """Yield a function that says whether Ctrl-C was pressed; a second one ends the process."""
+    asked, pid = threading.Event(), os.getpid()
+
+    def ask(*_: object) -> None:
+        asked.set()
+        if os.getpid() == pid:  # not in the processes that read the data
+            signal.signal(signal.SIGINT, before)
+            say("Stopping after the next step, with a checkpoint. Ctrl-C stops at once.")
+
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _open_bars() -> AbstractContextManager[TextIO]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +12,11 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.completion import complete_protocols
+from aiida_hpaint.cli.errors import tell_how_to_go_on
 from aiida_hpaint.cli.verbosity import say
-from aiida_hpaint.science.structures import make_safe_name
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
-    from rich.table import Table
 
     from aiida_hpaint.science.counting import CountingSettings
     from aiida_hpaint.science.structures import StructureBatch
@@ -92,38 +90,23 @@ _OF_JOBS = ("code", "upload_model", "upload_potential")
 @click.pass_obj
 def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> None:
     """Determine how many sites of an element a host lacks."""
-    from aiida_hpaint.cli.console import (
-        echo_json,
-        print_table,
-        show_provenance_commands,
-        silence_warnings,
-    )
+    from aiida_hpaint.cli.console import silence_warnings
+    from aiida_hpaint.cli.restore.count_report import read_count, refuse_another_host, report_count
     from aiida_hpaint.science.structures import read_hosts
 
     silence_warnings()
     if flags["no_aiida"] and any(flags[name] for name in _OF_JOBS):
         raise click.UsageError("--code, --upload-model, --upload-potential are for jobs of AiiDA")
     settings, node = make_counting_settings(flags), None
+    one = read_hosts(host, settings=settings.restoration.hosts)
+    refuse_another_host(one.labels[0], output)
     if flags["no_aiida"]:
         found, structure = _count_here(host, settings, flags["phases"])
     else:
-        node = _submit(obj["profile"], host, settings, flags)
-        found, structure = _watch(node)
-    one = read_hosts(host, settings=settings.restoration.hosts)
-    _write(found, structure, one, output)
-    if flags["as_json"]:
-        process = None if node is None else {"pk": node.pk, "uuid": str(node.uuid)}
-        echo_json({"process": process, "output": str(output), **found})
-        say_what_failed(node)
-        return
-    click.echo(f"Missing {found['element']} in {found['host']}")
-    print_table(make_counts_table(found))
-    for line in [*describe_rows(found), "", describe_counts(found)]:
-        click.echo(line)
-    click.echo(f"Tables and the lowest structure are in {output}")
-    if node is not None:
-        show_provenance_commands(node)
-    say_what_failed(node)
+        node = _submit(obj["profile"], one, settings, flags)
+        _watch(node)
+        found, structure, one = read_count(node)
+    report_count(found, structure, one, output, node, flags["as_json"])
 
 
 def make_counting_settings(flags: Mapping[str, Any]) -> CountingSettings:
@@ -173,16 +156,14 @@ def _count_here(
 
 
 def _submit(
-    profile: str | None, host: Path, settings: CountingSettings, flags: Mapping[str, Any]
+    profile: str | None, one: StructureBatch, settings: CountingSettings, flags: Mapping[str, Any]
 ) -> ProcessNode:
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.chunking import choose_chunk_sites, count_cores
-    from aiida_hpaint.science.structures import read_hosts
 
     session.load_profile(profile)
     from aiida_hpaint.workflows.counting import build_count
 
-    one = read_hosts(host, settings=settings.restoration.hosts)
     sizes = [one.n_sites + n for n in range(1, settings.n_max + 1)]
     graph = build_count(
         one,
@@ -197,133 +178,28 @@ def _submit(
     return session.submit_to_daemon(graph)
 
 
-def _watch(node: ProcessNode) -> tuple[dict[str, Any], StructureBatch | None]:
-    """Show the progress of a count until it ends; return its report and lowest structure.
+def _watch(node: ProcessNode) -> None:
+    """Show the progress of a count until it ends.
 
     Raises
     ------
     ClickException
-        If the process ends without a result.
+        If the user stops watching.
     """
     from aiida.orm import WorkChainNode
 
     from aiida_hpaint.cli.console import open_progress
-    from aiida_hpaint.cli.session import describe_end
-    from aiida_hpaint.data.structure_batch import read_structure
     from aiida_hpaint.workflows.restore.progress import read_planned
 
     say(f"Node {node.pk} runs in the AiiDA daemon. Ctrl-C only stops watching.")
     planned = read_planned(node)
     total = 2 + (1 if planned.is_together else len(planned.stages)) * planned.chunks
-    with open_progress() as show:
+    how = (
+        f"node {node.pk} is still running: `aiida-hpaint status {node.pk}` shows its progress,"
+        f" `aiida-hpaint results {node.pk}` its results"
+    )
+    with tell_how_to_go_on(how), open_progress() as show:
         while not node.is_terminated:
             stages = (n for n in node.called_descendants if type(n) is WorkChainNode)
             show("stages", sum(stage.is_terminated for stage in stages), total)
             time.sleep(1)
-    if "counting" not in node.outputs:
-        report = f"`verdi process report {node.pk}`"
-        raise click.ClickException(
-            f"node {node.pk} ended without a result ({describe_end(node)}): {report}"
-        )
-    best = node.outputs.structure if "structure" in node.outputs else None
-    structure = None if best is None else read_structure(best)
-    return node.outputs.counting.get_dict(), structure
-
-
-def say_what_failed(node: ProcessNode | None) -> None:
-    """End with status 1 and the reason if something failed that is not in the table."""
-    from aiida_hpaint.cli.session import describe_end
-
-    if node is not None and not node.is_finished_ok:
-        reason = node.exit_message or describe_end(node)
-        raise click.ClickException(
-            f"the table is incomplete: {reason} (`verdi process report {node.pk}`)"
-        )
-
-
-def make_counts_table(found: Mapping[str, Any]) -> Table:
-    """Return the figures of each number, the most likely first; `describe_rows` has the words."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    titles = (f"{name}\nweight" for name in ("energy", "charge", "valence"))
-    energies = ("above hull\neV/atom", "last step\neV", "stable for mu\neV")
-    for title in ("missing", "score", *titles, *energies):
-        table.add_column(title, justify="right", no_wrap=True)
-    for row in found["counts"]:
-        weights = (row[f"weight_{name}"] for name in ("energy", "charge", "valence"))
-        table.add_row(
-            str(row["count"]),
-            f"{row['score']:.3f}",
-            *(_number(weight, ".2f") for weight in weights),
-            _number(row["above_hull"], ".3f"),
-            _number(row["step"], "+.2f"),
-            _window(row["window"]),
-        )
-    return table
-
-
-def describe_rows(found: Mapping[str, Any]) -> list[str]:
-    """Return one line for each number that has oxidation states, decomposes, or needs a note."""
-    lines = []
-    for row in found["counts"]:
-        parts = [row["states"] or "", row["note"]]
-        if row["decomposition"]:
-            parts.insert(1, f"decomposes to {', '.join(row['decomposition'])}")
-        if said := "; ".join(part for part in parts if part):
-            lines.append(f"{row['count']} {found['element']}: {said}")
-    return lines
-
-
-def describe_counts(found: Mapping[str, Any]) -> str:
-    """Return the conclusion of the table as text, for ions of metals with their voltages."""
-    from aiida_hpaint.science.counting.voltages import describe_plateaus
-
-    best, element = found["best"], found["element"]
-    conclusion = f"{best} {element} missing" if best else f"No {element} is missing"
-    lines = [f"{conclusion} (margin of the score: {found['margin']:.3f})."]
-    if found["note"]:
-        lines.append(f"Check the table: {found['note']}.")
-    if found["contradiction"]:
-        lines.append(f"Check the table: {found['contradiction']}.")
-    if best and best == max(row["count"] for row in found["counts"]):
-        lines.append("It is the largest number that was tried: try more with --max.")
-    if voltages := describe_plateaus(found):
-        lines.append(f"{voltages}.")
-    return "\n".join(lines)
-
-
-def _write(
-    found: Mapping[str, Any],
-    structure: StructureBatch | None,
-    host: StructureBatch,
-    folder: Path,
-) -> None:
-    from aiida_hpaint.science.counting.results import format_counts_csv
-    from aiida_hpaint.science.counting.voltages import find_plateaus, format_voltages_csv
-    from aiida_hpaint.science.outputs import open_staging
-    from aiida_hpaint.science.structures import write_restored
-
-    with open_staging(folder) as staging:
-        (staging / "counts.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        (staging / "counts.csv").write_text(format_counts_csv(found), encoding="utf-8")
-        if find_plateaus(found):
-            (staging / "voltages.csv").write_text(format_voltages_csv(found), encoding="utf-8")
-        if structure is not None:
-            write_restored(structure, staging, make_safe_name(found["host"]), host=host)
-
-
-def _number(value: float | None, form: str) -> str:
-    if value is None:
-        return "-"
-    return format(abs(value) if float(format(value, form)) == 0 else value, form)  # no -0.000
-
-
-def _window(window: list[float | None] | None) -> str:
-    if window is None:
-        return "-"
-    low, high = window
-    if low is None or high is None:
-        return f"below {high:+.2f}" if high is not None else f"above {low or 0.0:+.2f}"
-    return f"{low:+.2f} to {high:+.2f}"

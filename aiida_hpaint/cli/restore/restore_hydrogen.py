@@ -13,7 +13,7 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.completion import complete_dft_protocols
-from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.errors import CommandError, tell_how_to_go_on
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -162,7 +162,8 @@ def _watch(nodes: Sequence[ProcessNode]) -> None:
 
     listed = ", ".join(str(node.pk) for node in nodes)
     click.echo(f"Nodes {listed} run in the AiiDA daemon. Ctrl-C only stops watching.")
-    with open_progress() as show:
+    how = f"they are still running: `verdi process status {nodes[0].pk}` shows the first one"
+    with tell_how_to_go_on(how), open_progress() as show:
         while True:
             ended = sum(node.is_terminated for node in nodes)
             below = [job for node in nodes for job in node.called_descendants]

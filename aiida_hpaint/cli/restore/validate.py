@@ -11,7 +11,7 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.completion import complete_dft_protocols, complete_processes
-from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.errors import CommandError, tell_how_to_go_on
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -148,17 +148,15 @@ def watch_validation(node: ProcessNode, interval: float = 1.0) -> None:
     from aiida_hpaint.cli.restore.run import show_dft_progress
 
     click.echo("It runs in the AiiDA daemon. Ctrl-C only stops watching.")
-    try:
-        with open_progress() as show:
-            while not node.is_terminated:
-                show_dft_progress(node, show)
-                time.sleep(interval)
+    how = (
+        f"node {node.pk} is still running: show its results later with"
+        f" `aiida-hpaint validate --show {node.pk}`"
+    )
+    with tell_how_to_go_on(how), open_progress() as show:
+        while not node.is_terminated:
             show_dft_progress(node, show)
-    except KeyboardInterrupt:
-        raise click.ClickException(
-            f"node {node.pk} is still running: show its results later with"
-            f" `aiida-hpaint validate --show {node.pk}`"
-        ) from None
+            time.sleep(interval)
+        show_dft_progress(node, show)
 
 
 def _report(identifier: str, output: Path | None) -> None:

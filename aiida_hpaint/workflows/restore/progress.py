@@ -185,7 +185,7 @@ def explain_separate_jobs(
 
 
 def find_restorations(limit: int = 10) -> list[WorkflowNode]:
-    """Return the latest restorations of this profile, without chunks of campaigns."""
+    """Return the latest restorations and counts of this profile, without parts of others."""
     label = {"attributes.process_label": {"like": "WorkGraph<%"}}
     query = QueryBuilder()
     query.append(StructureBatchData, tag="hosts")
@@ -196,15 +196,26 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
         filters={**label, "extras": {"!has_key": CHUNK_OF}},
         tag="graph",
     )
-    query.order_by({"graph": {"id": "desc"}}).limit(limit)
+    query.order_by({"graph": {"id": "desc"}}).limit(2 * limit)
     found: list[WorkflowNode] = query.all(flat=True)
-    return found
+    # A count contains the restoration that it consists of.
+    return [node for node in found if not _is_graph(node.caller)][:limit]
+
+
+def _has_hosts(node: ProcessNode) -> bool:
+    return bool(node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all())
+
+
+def _is_graph(node: ProcessNode | None) -> bool:
+    return node is not None and str(node.process_label).startswith("WorkGraph<")
 
 
 def list_stage_states(restoration: ProcessNode) -> list[StageState]:
-    """Return the stages that have begun, in that order."""
+    """Return the stages that have begun, in that order; of a count those of its restoration."""
+    inside = [node.pk for node in restoration.called if _is_graph(node) and _has_hosts(node)]
     query = QueryBuilder()
-    query.append(WorkflowNode, filters={"id": restoration.pk}, tag="graph", project="id")
+    graphs = {"id": {"in": inside or [restoration.pk]}}
+    query.append(WorkflowNode, filters=graphs, tag="graph", project="id")
     query.append(WorkChainNode, with_incoming="graph", edge_project="label", project="*", tag="s")
     # An import into another profile may change the order of PKs.
     query.order_by({"s": ["ctime", "id"]})

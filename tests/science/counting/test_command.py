@@ -7,11 +7,13 @@ from click.testing import CliRunner
 
 from aiida_hpaint.cli import main
 from aiida_hpaint.cli.console import print_table
-from aiida_hpaint.cli.restore.count import (
+from aiida_hpaint.cli.errors import CommandError
+from aiida_hpaint.cli.restore.count import make_counting_settings
+from aiida_hpaint.cli.restore.count_report import (
     describe_counts,
     describe_rows,
-    make_counting_settings,
     make_counts_table,
+    refuse_another_host,
 )
 
 HOST = Path(__file__).parents[3] / "examples" / "hosts" / "brucite.cif"
@@ -103,3 +105,11 @@ def test_the_table_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     assert "energies are left out" in conclusion
     assert "try more" in conclusion
     assert describe_counts({**found, "best": 0}).startswith("No H is missing")
+
+
+def test_counts_of_two_hosts_have_two_folders(tmp_path: Path) -> None:
+    refuse_another_host("brucite", tmp_path)
+    (tmp_path / "counts.json").write_text('{"host": "gypsum"}')
+    refuse_another_host("gypsum", tmp_path)
+    with pytest.raises(CommandError, match="has the count of gypsum: choose another folder"):
+        refuse_another_host("brucite", tmp_path)

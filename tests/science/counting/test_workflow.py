@@ -58,7 +58,7 @@ def test_a_count_whose_jobs_fail_keeps_what_needs_none() -> None:
     from click import ClickException
     from failing_code import make_false_code
 
-    from aiida_hpaint.cli.restore.count import say_what_failed
+    from aiida_hpaint.cli.restore.count_report import say_what_failed
     from aiida_hpaint.workflows.counting import build_count
 
     restoration = QUICK.restoration.model_copy(update={"search": None})

@@ -6,6 +6,7 @@ import csv
 import platform
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,12 +15,15 @@ from typing import Any
 import lightning
 import torch
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, ProgressBar, TQDMProgressBar
 from torch import Tensor
 
 from aiida_hpaint import __version__
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
 from aiida_hpaint.science.outputs import replace_file
+
+_INTERVAL = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 _RECORD_KEY = "aiida_hpaint"
 """Key of the record in a checkpoint."""
@@ -55,6 +59,8 @@ class RunRecorder(Callback):
         Further entries of the record: settings and data.
     deadline
         Value of `time.monotonic()` after which to stop; None: never.
+    stop
+        Says after each step whether to stop; None: never.
     """
 
     def __init__(
@@ -66,8 +72,9 @@ class RunRecorder(Callback):
         log_every: int,
         keep_all: bool,
         deadline: float | None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
-        self.folder, self.facts, self.deadline = folder, facts, deadline
+        self.folder, self.facts, self.deadline, self.stop = folder, facts, deadline, stop
         self.save_every, self.log_every, self.keep_all = save_every, log_every, keep_all
         self.rows: list[LossPoint] = []
         self.before = 0.0
@@ -89,8 +96,9 @@ class RunRecorder(Callback):
         if step % self.save_every == 0:
             name = f"step={step}.ckpt" if self.keep_all else LAST_CHECKPOINT
             self._save(trainer, self.folder / name)
-        if self.deadline is not None:
-            late = time.monotonic() > self.deadline
+        if self.deadline is not None or self.stop is not None:
+            late = self.deadline is not None and time.monotonic() > self.deadline
+            late = late or (self.stop is not None and self.stop())
             # All processes have to stop after the same step, or those that go on wait for ever.
             late = trainer.strategy.reduce_boolean_decision(late, all=False)
             trainer.should_stop = trainer.should_stop or late
@@ -239,3 +247,19 @@ class StepProgressBar(TQDMProgressBar):
         metrics = super().get_metrics(trainer, module)
         metrics.pop("v_num", None)
         return dict(metrics)
+
+
+class StepLines(ProgressBar):
+    """Progress as a line every half minute, where there is no terminal to draw a bar in."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.steps, self.last = steps, time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Print step and loss if the last line is long ago."""
+        if trainer.is_global_zero and time.monotonic() - self.last > _INTERVAL:
+            self.last = time.monotonic()
+            print(f"training: {trainer.global_step}/{self.steps}, loss {outputs['loss']:.3f}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from aiida_hpaint.science.diffusion.training.inputs import TrainingInputs, read_
 from aiida_hpaint.science.diffusion.training.run_record import (
     LAST_CHECKPOINT,
     RunRecorder,
+    StepLines,
     StepProgressBar,
     read_record,
 )
@@ -150,7 +153,10 @@ def noise_loss(
 
 
 def train(
-    settings: TrainingSettings, resume: Path | None = None, deadline: float | None = None
+    settings: TrainingSettings,
+    resume: Path | None = None,
+    deadline: float | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> TrainingResult:
     """Train to the last step or until a deadline.
 
@@ -165,6 +171,8 @@ def train(
         Checkpoint of an earlier run to continue; the result is that of an uninterrupted run.
     deadline
         Value of `time.monotonic()` after which to stop, with a checkpoint to continue from.
+    stop
+        Says after each step whether to stop, with a checkpoint as well.
 
     Raises
     ------
@@ -181,7 +189,8 @@ def train(
     if inputs.removed is not None and is_first_process():
         write_matches(inputs.removed, settings.output / f"{settings.name}.removed.csv")
     module = ScoreMatching(settings, inputs)
-    trainer = _trainer(settings, inputs, deadline, module.network)
+    recorder = _recorder(settings, inputs, deadline, stop)
+    trainer = _trainer(settings, inputs, recorder, module.network)
     trainer.fit(module, ckpt_path=resume, weights_only=True)
     done = trainer.global_step
     return TrainingResult(settings.output / LAST_CHECKPOINT, done, done >= settings.steps)
@@ -212,10 +221,7 @@ def is_first_process() -> bool:
 
 
 def _trainer(
-    settings: TrainingSettings,
-    inputs: TrainingInputs,
-    deadline: float | None,
-    network: nn.Module,
+    settings: TrainingSettings, inputs: TrainingInputs, recorder: RunRecorder, network: nn.Module
 ) -> lightning.Trainer:
     return lightning.Trainer(
         max_steps=settings.steps,
@@ -227,7 +233,7 @@ def _trainer(
         precision=settings.precision,
         gradient_clip_val=settings.clip,
         gradient_clip_algorithm=settings.clip_by,
-        callbacks=_callbacks(settings, inputs, deadline),
+        callbacks=_callbacks(settings, recorder),
         logger=False,
         limit_val_batches=None if inputs.validation else 0,
         val_check_interval=settings.validate_every,
@@ -247,20 +253,28 @@ def _strategy(settings: TrainingSettings) -> str:
     return "ddp" if settings.network.architecture == "dense" else "ddp_find_unused_parameters_true"
 
 
-def _callbacks(
-    settings: TrainingSettings, inputs: TrainingInputs, deadline: float | None
-) -> list[Callback]:
-    recorder = RunRecorder(
+def _recorder(
+    settings: TrainingSettings,
+    inputs: TrainingInputs,
+    deadline: float | None,
+    stop: Callable[[], bool] | None,
+) -> RunRecorder:
+    return RunRecorder(
         settings.output,
         {"settings": settings.model_dump(mode="json"), "data": inputs.about},
         save_every=settings.save_every,
         log_every=settings.log_every,
         keep_all=settings.keep_checkpoints == "all",
         deadline=deadline,
+        stop=stop,
     )
+
+
+def _callbacks(settings: TrainingSettings, recorder: RunRecorder) -> list[Callback]:
     average = [EMAWeightAveraging(decay=settings.average)] if settings.average else []
     # The recorder comes after the averaging, so that its checkpoints average the last step too.
-    return [*average, recorder, StepProgressBar(settings.steps)]
+    progress = StepProgressBar if sys.stdout.isatty() else StepLines
+    return [*average, recorder, progress(settings.steps)]
 
 
 __all__ = ["ScoreMatching", "TrainingResult", "TrainingSettings", "noise_loss", "train"]

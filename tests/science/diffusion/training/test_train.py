@@ -96,6 +96,8 @@ def test_a_run_that_must_stop_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
     values: dict[str, Any] = {"validation": CRYSTALS, "validate_every": 3, "save_every": 100}
     stopped = train(settings(tmp_path / "stopped", **values), deadline=time.monotonic())
     assert stopped == TrainingResult(tmp_path / "stopped" / "last.ckpt", 1, False)
+    asked = train(settings(tmp_path / "asked", **values), stop=lambda: True)
+    assert (asked.steps, asked.finished) == (1, False)
     went_on = train(settings(tmp_path / "stopped", **values), resume=stopped.checkpoint)
     whole = train(settings(tmp_path / "whole", **values))
     found, wanted = weights(went_on.checkpoint), weights(whole.checkpoint)
