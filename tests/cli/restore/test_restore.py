@@ -60,7 +60,8 @@ def test_the_last_line_says_which_sites_relaxed(
         ([moved, lost], "(all sites relaxed)"),
         ([held, lost], "(inserted sites relaxed)"),
         ([moved, held], "(all sites relaxed, in hosts that are held the inserted ones)"),
-        ([lost], "(all sites relaxed)"),
     ):
-        show_results(results, [], Path("restored"))  # type: ignore[arg-type]
-        assert expected in capsys.readouterr().out
+        show_results(results, [Path("a.res")], Path("restored"))  # type: ignore[arg-type]
+        assert f"*_relaxed.res {expected}" in capsys.readouterr().out
+    show_results([lost], [], Path("restored"))  # type: ignore[list-item]
+    assert "restored has samples.csv: what became of each sample" in capsys.readouterr().out
