@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from aiida_hpaint.science.structures.budget.formula_text import parse_formula
+from aiida_hpaint.science.structures.budget.formula_text import has_only_water, parse_formula
 from aiida_hpaint.science.structures.budget.labels import read_label
 from aiida_hpaint.science.structures.disorder.exclusion import exclude
 from aiida_hpaint.science.structures.disorder.images import Images, is_hydrogen
@@ -167,8 +167,12 @@ def _count_hydrogen(
     unlisted = total - old["H"]
     if abs(unlisted) <= max(0.5, _COMPLETE * total):
         return listed
-    carried = _carried(before)
-    amounts = _count_amounts(before)
+    carried, amounts = _carried(before), _count_amounts(before)
+    if any(has_only_water(text) for text in before.record.formulas.values()):
+        # O that nothing but metals is bonded to is the water if there is as much of it.
+        open_ = [label for label, n in carried.items() if n is None]
+        if abs(2 * sum(amounts[label] for label in open_) - unlisted) <= _SAME * unlisted:
+            carried |= dict.fromkeys(open_, 2)
     by_label = sum(n * (carried[label] or 0) for label, n in amounts.items())
     changes = _count_amounts(after)
     changes.subtract(amounts)
@@ -198,8 +202,10 @@ def _carried(images: Images) -> dict[str, int | None]:
             with_h |= {int(images.owners[i]), int(images.owners[j])}
         elif _binds(first, second, distance):
             bonded |= {int(images.owners[i]), int(images.owners[j])}
+    # Zeros alone say nothing, see `budget.attached`.
+    says = any(site.attached_hydrogens for site in images.record.sites)
     found = {
-        site.label: 0 if index in with_h else _by_label(site, index in bonded)
+        site.label: 0 if index in with_h else _by_label(site, index in bonded, says)
         for index, site in enumerate(images.record.sites)
     }
     # Where the labels of some O name their H, the others have none.
@@ -218,8 +224,8 @@ def _binds(first: ListedSite, second: ListedSite, distance: float) -> bool:
     return is_covalent and not exclude(first, second, distance)
 
 
-def _by_label(site: ListedSite, is_bonded: bool) -> int | None:
-    if site.attached_hydrogens is not None:
+def _by_label(site: ListedSite, is_bonded: bool, says_attached: bool) -> int | None:
+    if site.attached_hydrogens is not None and says_attached:
         return site.attached_hydrogens
     reading = read_label(site.symbol, site.label)
     if reading is not None and (reading.is_certain or not is_bonded):

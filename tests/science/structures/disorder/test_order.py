@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +185,24 @@ def test_water_that_is_left_out_takes_its_missing_hydrogen_with_it(
     assert Composition(found.formulas["sum"]) == Composition("MgOH2")
     budget = determine_budget(found)
     assert (budget.missing, budget.by_site) == (2, {"Ow1": 2})
+
+
+@pytest.mark.parametrize("attached", [None, 0])
+def test_water_that_is_filled_up_gets_its_hydrogen(
+    make_record: MakeRecord, attached: int | None
+) -> None:
+    """Numbers of attached H that are all 0 say nothing, as in COD 1001614."""
+    rows = [
+        ("Na1", "Na", 0, 0, 0, 1),
+        ("Cl1", "Cl", 0.5, 0.5, 0.5, 1),
+        ("O1", "O", 0.5, 0, 0, 0.9),
+    ]
+    record = make_record(
+        (5.0, 0, 0, 0, 5.0, 0, 0, 0, 5.0), 1, rows, formulas={"sum": "Na Cl (H2 O)0.9"}, units=1.0
+    )
+    sites = tuple(replace(site, attached_hydrogens=attached) for site in record.sites)
+    budget = determine_budget(ordered(replace(record, sites=sites)))
+    assert (budget.missing, budget.by_site) == (2, {"O1": 2})
 
 
 def test_half_occupied_hydrogen_counts_as_missing(make_record: MakeRecord) -> None:
