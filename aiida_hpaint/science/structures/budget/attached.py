@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from aiida_hpaint.science.structures.budget.cell_content import CellContent
 from aiida_hpaint.science.structures.budget.placement import MOST
 from aiida_hpaint.science.structures.budget.types import Evidence
@@ -10,6 +12,12 @@ from aiida_hpaint.science.structures.reading.expand import find_site_images
 from aiida_hpaint.science.structures.records import ListedSite, Record
 
 ATTACHED = "_atom_site_attached_hydrogens"
+
+PARTIAL = "partly occupied H"
+"""Source of numbers of attached H where the list has H that was set aside as disordered."""
+
+RIDING = "AFIX and HFIX"
+"""Source of numbers of attached H in SHELX files."""
 
 
 def find_attached_evidence(
@@ -29,7 +37,7 @@ def find_attached_evidence(
     unlisted = {
         label: max(0, n - round(cell.hydrogens.get(label, 0.0))) for label, n in attached.items()
     }
-    assumption, by_site = "", attached
+    assumption, by_site, source = "", attached, _name_source(record)
     sums = [sum(cell.counts[x] * n for x, n in one.items()) for one in (attached, unlisted)]
     is_crowded = any(
         n + round(cell.hydrogens.get(label, 0.0)) > MOST.get(cell.elements[label], n)
@@ -37,18 +45,26 @@ def find_attached_evidence(
     )
     if unlisted != attached and (is_crowded or sums[1] == missing != sums[0]):
         by_site = {label: n for label, n in unlisted.items() if n}
-        assumption = f"{ATTACHED} counts the H that the file lists, too."
+        assumption = f"{source} counts the H that the file lists, too."
     count = sum(cell.counts[label] * n for label, n in by_site.items())
     listed = ", ".join(f"{label} {n}" for label, n in by_site.items()) or "none"
     on_fluorine = sum(cell.counts[x] * n for x, n in by_site.items() if cell.elements[x] == "F")
     if on_fluorine and missing == count - on_fluorine / 2:
         count = missing
         by_site = {label: n for label, n in by_site.items() if cell.elements[label] != "F"}
-        assumption = f"{ATTACHED} gives each H between two F to both of them. {assumption}".strip()
+        assumption = f"{source} gives each H between two F to both of them. {assumption}".strip()
     statement = f"missing H on each atom: {listed}; {count} in the cell"
     total = float(count + cell.count_listed("H"))
     is_certain = all(cell.elements[label] in MOST for label in by_site)
-    return [Evidence(ATTACHED, statement, total, by_site, assumption, is_certain)]
+    return [Evidence(source, statement, total, by_site, assumption, is_certain)]
+
+
+def _name_source(record: Record) -> str:
+    """Return what of the file the numbers of attached H come from."""
+    if record.disorder.get("hydrogens_set_aside"):
+        return PARTIAL
+    is_shelx = {".res", ".ins"} & set(PurePath(record.source.lower()).suffixes)
+    return RIDING if is_shelx else ATTACHED
 
 
 def find_row_evidence(record: Record, cell: CellContent, symbol: str) -> list[Evidence]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from aiida_hpaint.science.structures.budget.attached import ATTACHED
+from aiida_hpaint.science.structures.budget.attached import ATTACHED, PARTIAL, RIDING
 from aiida_hpaint.science.structures.budget.findings import Findings
 from aiida_hpaint.science.structures.budget.plausible_sites import (
     find_overfull,
@@ -120,7 +120,7 @@ def _may_be_all(findings: Findings, claim: Claim) -> bool:
     """
     if any(each.is_certain for each in findings.formulas):
         return False
-    if claim.evidence.source == ATTACHED:
+    if claim.evidence.source in (ATTACHED, PARTIAL, RIDING):
         return not any(
             lacking > MOLECULAR
             and findings.cell.elements[label] in ("O", "N")

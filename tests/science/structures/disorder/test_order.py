@@ -221,6 +221,7 @@ def test_half_occupied_hydrogen_counts_as_missing(make_record: MakeRecord) -> No
     budget = determine_budget(found)
     assert (budget.missing, budget.by_site) == (2, {"O1": 1})
     assert any("2 H atoms in the cell (1 on O1) count as missing" in note for note in found.notes)
+    assert "partly occupied H" in [each.source for each in budget.evidence]
     representatives = order_record(record, "ordered:2")
     assert [each.label for each in representatives] == ["host-1", "host-2"]
     assert all(count(each) == {"Mg": 1, "O": 2, "H": 2} for each in representatives)
