@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Restoration:
     """Restored hosts.
 
@@ -163,6 +163,11 @@ class Restoration:
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row for each sample: label, formula, sites and all scalars."""
         return self.samples.to_pandas()
+
+    def __repr__(self) -> str:
+        from aiida_hpaint.science.report.notebook import summarise_hosts
+
+        return summarise_hosts(self._results)
 
     def _repr_html_(self) -> str:
         from aiida_hpaint.science.report.notebook import tabulate_hosts

@@ -11,11 +11,12 @@ from aiida_hpaint.science.report.verdict import judge_host
 from aiida_hpaint.science.structures.display import as_picture, format_formula, format_table
 from aiida_hpaint.science.structures.pictures import draw_picture
 from aiida_hpaint.science.structures.scenes import make_scene
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["plot_energies", "tabulate_hosts"]
+__all__ = ["plot_energies", "summarise_hosts", "tabulate_hosts"]
 
 _MOST_ROWS = 20
 _MOST_PICTURES = 6
@@ -41,6 +42,19 @@ def tabulate_hosts(results: Sequence[HostResult]) -> str:
     caption += f", {more} more not shown" if more > 0 else ""
     head = ["host", "formula", "inserted", "energy", "", "verdict", "reasons", ""]
     return format_table(head, rows, caption)
+
+
+def summarise_hosts(results: Sequence[HostResult]) -> str:
+    """Return a line for each host, for consoles: what was inserted, and the verdict."""
+    lines = [f"<Restoration of {format_count(len(results), 'host')}>"]
+    for result in results[:_MOST_ROWS]:
+        verdict = judge_host(result).title
+        lines.append(
+            f"{result.label}: {result.inserted} inserted, {verdict[:1].lower()}{verdict[1:]}"
+        )
+    if len(results) > _MOST_ROWS:
+        lines.append(f"{len(results) - _MOST_ROWS} more")
+    return "\n".join(lines)
 
 
 def _draw_light(colour: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Json = Any
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StructureBatch:
     """S periodic structures with N sites in all, stored one after the other.
 
@@ -196,6 +196,11 @@ class StructureBatch:
         from aiida_hpaint.science.structures.display import view
 
         return view(self, height)
+
+    def __repr__(self) -> str:
+        from aiida_hpaint.science.structures.display import summarise_structures
+
+        return summarise_structures(self)
 
     def _repr_html_(self) -> str:
         from aiida_hpaint.science.structures.display import tabulate_structures

@@ -12,6 +12,7 @@ import numpy as np
 
 from aiida_hpaint.science.structures.elements import get_symbol
 from aiida_hpaint.science.viewer import CrystalView
+from aiida_hpaint.science.wording import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ __all__ = [
     "as_picture",
     "format_formula",
     "format_table",
+    "summarise_structures",
     "tabulate_scalars",
     "tabulate_structures",
     "view",
@@ -30,6 +32,7 @@ __all__ = [
 _MOST_ROWS = 10
 _MOST_PICTURES = 4
 _MOST_IN_3D = 20
+_MOST_NAMED = 3
 
 
 def view(structures: StructureBatch, height: int = 480) -> CrystalView:
@@ -118,10 +121,19 @@ def as_picture(svg: str) -> str:
     return _Picture(svg)
 
 
+def summarise_structures(structures: StructureBatch) -> str:
+    """Return one line that names the first structures, for consoles."""
+    few = [f"{one.labels[0]} ({format_formula(one)})" for one in structures[:_MOST_NAMED]]
+    more = len(structures) - len(few)
+    named = ", ".join([*few, f"{more} more"] if more else few)
+    return f"<StructureBatch of {format_count(len(structures), 'structure')}: {named or 'empty'}>"
+
+
 def format_formula(one: StructureBatch) -> str:
     """Return the reduced formula of one structure, its sites to insert included.
 
-    Organic compounds have the order of Hill (C2H5NO2), others that of IUPAC (AlHO2).
+    Organic compounds have the order of Hill (C2H5NO2), others that of IUPAC (AlHO2), and
+    hydroxides have their groups (Mg(OH)2).
     """
     from pymatgen.core import Element
 
@@ -130,7 +142,9 @@ def format_formula(one: StructureBatch) -> str:
     order = sorted(counts, key=lambda symbol: (Element(symbol).iupac_ordering, symbol))
     if "H" in counts and counts["O"] < 3 * counts["C"]:  # more O are carbonates and their hydrates
         order = ["C", "H", *sorted(set(counts) - {"C", "H"})]
-    parts = ((symbol, counts[symbol] // shared) for symbol in order)
+    parts = [(symbol, counts[symbol] // shared) for symbol in order]
+    if order[-2:] == ["H", "O"] and counts["H"] == counts["O"]:
+        parts = [*parts[:-2], ("OH" if parts[-1][1] == 1 else "(OH)", parts[-1][1])]
     return "".join(f"{symbol}{count if count > 1 else ''}" for symbol, count in parts)
 
 

@@ -19,7 +19,7 @@ from aiida_hpaint.science.structures.hydrogen_bonds import (
 from aiida_hpaint.science.structures.periodic_pairs import find_translated_pairs
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
-__all__ = ["Place", "SiteBond", "find_scene_bonds", "group_bonds"]
+__all__ = ["Place", "SiteBond", "find_endless", "find_scene_bonds", "group_bonds"]
 
 Place = tuple[int, tuple[int, int, int]]
 """A site and its lattice translation."""
@@ -66,6 +66,28 @@ def group_bonds(bonds: Iterable[SiteBond]) -> dict[int, list[SiteBond]]:
     found: dict[int, list[SiteBond]] = defaultdict(list)
     for bond in bonds:
         found[bond.first].append(bond)
+    return found
+
+
+def find_endless(bonds: Iterable[SiteBond]) -> set[int]:
+    """Return the sites of chains, layers and frameworks, whose covalent bonds reach other cells."""
+    of_site = group_bonds(bond for bond in bonds if bond.kind == "covalent")
+    found: set[int] = set()
+    images: dict[int, tuple[int, int, int]] = {}
+    for start in list(of_site):
+        if start in images:
+            continue
+        images[start] = (0, 0, 0)
+        members, is_endless = [start], False
+        for site in members:  # grows while it is read
+            for bond in of_site[site]:
+                other, image = bond.reach((site, images[site]))
+                if other not in images:
+                    images[other] = image
+                    members.append(other)
+                is_endless |= images[other] != image
+        if is_endless:
+            found.update(members)
     return found
 
 

@@ -15,6 +15,7 @@ from aiida_hpaint.science.structures.insertion import ISOTOPE
 from aiida_hpaint.science.structures.scene_bonds import (
     Place,
     SiteBond,
+    find_endless,
     find_scene_bonds,
     group_bonds,
 )
@@ -157,7 +158,8 @@ def make_scene(
     """Choose what is drawn of one structure, all of whose sites have positions.
 
     Atoms on a face, edge or corner of the cell are repeated there. Metal atoms get their
-    neighbours, and molecules and ions are completed, beyond the faces too.
+    neighbours, and molecules and ions are completed, beyond the faces too. Of chains, layers and
+    frameworks only the surroundings of atoms such as Si in the cell are completed.
 
     Parameters
     ----------
@@ -175,7 +177,7 @@ def make_scene(
     bonds, contacts = find_scene_bonds(structure, wrapped)
     contacts = contacts if hydrogen_bonds else []
     numbers = structure.numbers
-    places = _place_atoms(wrapped, bonds, contacts)
+    places = _place_atoms(numbers, wrapped, bonds, contacts)
     index = {place: row for row, place in enumerate(places)}
     sites = np.array([site for site, _ in places], dtype=np.int64)
     images = np.array([image for _, image in places], dtype=np.float64).reshape(-1, 3)
@@ -198,7 +200,7 @@ def make_scene(
 
 
 def _place_atoms(
-    wrapped: FloatArray, bonds: list[SiteBond], contacts: list[SiteBond]
+    numbers: IntArray, wrapped: FloatArray, bonds: list[SiteBond], contacts: list[SiteBond]
 ) -> list[Place]:
     """Return the atoms that are drawn: those in the cell first, then what completes them."""
     places: dict[Place, None] = {}
@@ -214,13 +216,18 @@ def _place_atoms(
         if bond.kind == "from metal"
     ]
     places.update(dict.fromkeys(neighbours))
-    fresh = list(places)
+    fresh, endless, cell = list(places), find_endless(bonds), set(inside)
     for _ in range(_ROUNDS):
         reached = [
             bond.reach(place)
             for place in fresh
             for bond in of_site[place[0]]
             if bond.kind == "covalent"
+            and (
+                place[0] not in endless
+                or numbers[bond.second] == 1
+                or (place in cell and numbers[place[0]] not in _CORNERS)
+            )
         ]
         fresh = [place for place in dict.fromkeys(reached) if place not in places]
         places.update(dict.fromkeys(fresh))

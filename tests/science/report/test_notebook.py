@@ -43,3 +43,14 @@ def test_a_host_without_candidates_is_an_error_that_says_why() -> None:
 
 def test_pandas_has_a_row_for_each_sample() -> None:
     assert make_restoration().to_pandas()["rank"].tolist() == [0, 1, 2]
+
+
+def test_consoles_get_a_line_for_each_host_and_not_all_arrays() -> None:
+    restoration = make_restoration(("brucite", "portlandite"))
+    first, *lines = repr(restoration).splitlines()
+    assert first == "<Restoration of 2 hosts>"
+    assert lines[0].startswith("brucite: H2 inserted, moderate confidence")
+    assert repr(restoration.best) == (
+        "<StructureBatch of 2 structures: brucite (Mg(OH)2), portlandite (Ca(OH)2)>"
+    )
+    assert repr(restoration.samples).endswith("3 more>")

@@ -68,7 +68,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_page_of_one_host_says_what_was_found(single: str) -> None:
     text = " ".join(Tags(single).text.split())
     assert f"Moderate confidence: {format_confidence(FOUND_ONCE)}" in text
-    assert "Mg(HO)2, H2 inserted into the cell" in text
+    assert "Mg(OH)2, H2 inserted into the cell" in text
     assert "P -3 m 1 (No. 164), the restored structure P -3 m 1 (No. 164)" in text
     assert "all 12 symmetry operations of the host are kept" in text
     # O-H of the published structure: 0.1927 times c = 4.7677 Å.

@@ -64,6 +64,8 @@ def test_pandas_has_a_row_for_each_structure(samples: StructureBatch) -> None:
         ("C4H10N2O4", "C2H5NO2"),
         ("NaHCO3", "NaCHO3"),
         ("NH4Cl", "NH4Cl"),
+        ("Mg2H4O4", "Mg(OH)2"),
+        ("LiHO", "LiOH"),
         ("H4C8", "C2H"),
         ("Mg2H4", "MgH2"),
         ("XeH12O6", "XeH12O6"),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.spacegroup import crystal
 
-from aiida_hpaint.science.structures import StructureBatch, read_hosts
+from aiida_hpaint.science.structures import StructureBatch, from_ase, read_hosts
 from aiida_hpaint.science.structures.pictures import draw_picture
 from aiida_hpaint.science.structures.scenes import Scene, make_scene
 
@@ -44,6 +45,20 @@ def test_molecules_and_ions_are_whole() -> None:
         if "H" in (scene.symbols[i], scene.symbols[j])
     )
     assert set(hydrogens) == {"O"}
+
+
+def test_of_a_framework_only_what_surrounds_the_cell_is_drawn() -> None:
+    quartz = crystal(
+        ("Si", "O"),
+        [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)],
+        spacegroup=154,
+        cellpar=[4.9137, 4.9137, 5.4047, 90, 90, 120],
+    )
+    scene = make_scene(from_ase([quartz]))
+    frac = scene.positions @ np.linalg.inv(scene.cell)
+    silicon = scene.numbers == 14
+    assert (np.abs(frac[silicon] - 0.5) < 0.53).all()
+    assert count_bonds(scene, "Si") == {4: int(silicon.sum())}
 
 
 def test_polyhedra_are_those_of_metals_and_of_centres_of_anions() -> None:
