@@ -54,7 +54,10 @@ def make_console() -> Console:
 
 
 def print_table(table: Table) -> None:
-    """Print a table in 80 columns, or in the terminal, and wider if names would break otherwise."""
+    """Print a table in 80 columns, or in the terminal, and wider if names would break otherwise.
+
+    Columns move together before a table becomes wider.
+    """
     from rich.cells import cell_len
     from rich.measure import Measurement
 
@@ -72,7 +75,11 @@ def print_table(table: Table) -> None:
         column.no_wrap = column.no_wrap or longest >= widest
         column.min_width = widest if column.no_wrap else longest
     width = console.width if sys.stdout.isatty() else _WIDTH
-    needed = Measurement.get(console, console.options.update(max_width=1000), table).minimum
+    options = console.options.update(max_width=1000)
+    needed = Measurement.get(console, options, table).minimum
+    if needed > width:
+        table.padding = 0
+        needed = Measurement.get(console, options, table).minimum
     for column in table.columns:
         column.max_width = None
     console.width = max(width, needed)

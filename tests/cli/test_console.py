@@ -54,3 +54,12 @@ def test_columns_that_fold_keep_a_table_narrow(capsys: pytest.CaptureFixture[str
 def test_json_has_null_for_what_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
     echo_json({"a": [float("nan"), 1.5], "b": (float("inf"),)})
     assert json.loads(capsys.readouterr().out) == {"a": [None, 1.5], "b": [None]}
+
+
+def test_columns_move_together_before_a_table_becomes_wider(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = Table("record", *"abcdef")
+    table.add_row("x" * 45, *["four"] * 6)
+    print_table(table)
+    assert max(map(len, capsys.readouterr().out.splitlines())) == 77
