@@ -1,4 +1,4 @@
-"""Values that the shell completes: protocols, models, campaigns, and the PKs of processes."""
+"""Values that the shell completes: files, protocols, models, codes, and the PKs of processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "complete_campaigns",
+    "complete_codes",
+    "complete_computers",
     "complete_dft_protocols",
+    "complete_files",
+    "complete_files_or_processes",
+    "complete_formats",
     "complete_generators",
     "complete_potentials",
     "complete_processes",
@@ -119,6 +124,44 @@ def _find_work(ctx: click.Context) -> Iterable[tuple[str, str]]:
     yield from _find_restorations(ctx)
 
 
+def _find_codes(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    _load_profile(ctx)
+    from aiida.orm import AbstractCode, Data, QueryBuilder
+
+    # A query for AbstractCode finds all data.
+    query = QueryBuilder().append(Data, filters={"node_type": {"like": "data.core.code.%"}})
+    codes = (one for one in query.all(flat=True) if isinstance(one, AbstractCode))
+    return ((code.full_label, code.default_calc_job_plugin or "") for code in codes)
+
+
+def _find_computers(ctx: click.Context) -> Iterable[tuple[str, str]]:
+    _load_profile(ctx)
+    from aiida.orm import Computer, QueryBuilder
+
+    return ((one.label, one.hostname) for one in QueryBuilder().append(Computer).all(flat=True))
+
+
+def _find_formats(_ctx: click.Context) -> Iterable[tuple[str, str]]:
+    from aiida_hpaint.science.structures.writing import FORMATS
+
+    return ((name, suffix) for name, (suffix, _) in FORMATS.items())
+
+
+def complete_files(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Let the shell complete the names of files."""
+    return [CompletionItem(incomplete, type="file")]
+
+
+def complete_files_or_processes(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete PKs where a number is typed, and the names of files otherwise."""
+    complete = complete_processes if incomplete.isdecimal() else complete_files
+    return complete(ctx, parameter, incomplete)
+
+
 complete_protocols = _make_completion(_find_protocols)
 complete_dft_protocols = _make_completion(_find_dft_protocols)
 complete_generators = _make_completion(_find_generators)
@@ -127,3 +170,6 @@ complete_profiles = _make_completion(_find_profiles)
 complete_campaigns = _make_completion(_find_campaigns)
 complete_processes = _make_completion(_find_processes)
 complete_work = _make_completion(_find_work)
+complete_codes = _make_completion(_find_codes)
+complete_computers = _make_completion(_find_computers)
+complete_formats = _make_completion(_find_formats)

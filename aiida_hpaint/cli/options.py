@@ -11,7 +11,9 @@ from typing import Any, TypeVar, cast
 import click
 
 from aiida_hpaint.cli.completion import (
+    complete_codes,
     complete_dft_protocols,
+    complete_formats,
     complete_generators,
     complete_potentials,
     complete_protocols,
@@ -36,6 +38,7 @@ add_potential_option = click.option(
 add_code_option = click.option(
     "--code",
     metavar="LABEL",
+    shell_complete=complete_codes,
     help="Code of the Python that runs the jobs.  [default: this Python, on this machine]",
 )
 add_no_aiida_option = click.option(
@@ -114,6 +117,7 @@ add_format_option = click.option(
     show_default=True,
     metavar="LIST",
     callback=_split_formats,
+    shell_complete=complete_formats,
     help="Formats of restored structures: cif, res (SHELX, with riding H), res-restrained, poscar, "
     "extxyz, json (pymatgen), or several of them, separated by commas.",
 )
@@ -229,7 +233,12 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
     ),
     add_set_option("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
     add_code_option,
-    click.option("--dft-code", metavar="LABEL", help="Code of pw.x.  [default: pw@localhost]"),
+    click.option(
+        "--dft-code",
+        metavar="LABEL",
+        shell_complete=complete_codes,
+        help="Code of pw.x.  [default: pw@localhost]",
+    ),
     click.option(
         "--upload-model",
         is_flag=True,

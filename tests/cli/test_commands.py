@@ -82,6 +82,8 @@ def test_what_was_mistyped_is_suggested(arguments: list[str], message: str) -> N
         (["restore", "--generator"], "b", {"bundled"}),
         (["models", "show"], "xtalpaint/p", {"xtalpaint/pos-only"}),
         (["restore", "--potential"], "sevennet-0", {"sevennet-0"}),
+        (["restore"], "exa", {"exa"}),
+        (["restore", "x.cif", "--format"], "po", {"poscar"}),
         ([], "prov", {"provenance"}),
     ],
 )

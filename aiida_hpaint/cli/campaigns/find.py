@@ -17,6 +17,7 @@ from aiida_hpaint.cli.campaigns.findings import show_csv, show_json, show_table
 from aiida_hpaint.cli.campaigns.search import GROUP, Search, is_optimade
 from aiida_hpaint.cli.chunking import count_cores
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_files
 from aiida_hpaint.cli.settings import make_host_settings
 from aiida_hpaint.science.wording import format_count
 
@@ -59,7 +60,9 @@ The exit status is 0 if a record misses hydrogen, 1 if none does, and 2 if a sou
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCES...")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="SOURCES...", shell_complete=complete_files
+)
 @click.option(
     "--max-sites",
     type=click.IntRange(min=1),

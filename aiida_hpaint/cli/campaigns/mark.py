@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_work
 from aiida_hpaint.science.wording import format_count
 
 _HELP = """Write the outcome of restorations on the nodes that their hosts come from.
@@ -25,7 +26,7 @@ Examples:
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("source", metavar="NAME|PK")
+@click.argument("source", metavar="NAME|PK", shell_complete=complete_work)
 @click.option("--remove", is_flag=True, help="Remove the marks.")
 @click.pass_obj
 def mark(obj: dict[str, Any], source: str, remove: bool) -> None:

@@ -9,7 +9,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import RestorationCommand
-from aiida_hpaint.cli.completion import complete_campaigns
+from aiida_hpaint.cli.completion import complete_campaigns, complete_files
 from aiida_hpaint.cli.restore.request import (
     CampaignRequest,
     load_settings,
@@ -76,7 +76,7 @@ _SHOWN = 10
 
 
 @click.command(cls=RestorationCommand, help=_HELP)
-@click.argument("files", nargs=-1, metavar="[FILES...]")
+@click.argument("files", nargs=-1, metavar="[FILES...]", shell_complete=complete_files)
 @options.add_host_options
 @click.option(
     "--campaign",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aiida_hpaint.cli.commands import Group
+from aiida_hpaint.cli.completion import complete_files_or_processes
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.science.wording import format_count
 
@@ -76,7 +77,7 @@ def _try_file(_context: click.Context, _option: click.Parameter, path: Path) -> 
 
 def _common(command: Function) -> Function:
     decorators: Sequence[Callable[[Any], Any]] = (
-        click.argument("source", metavar="SOURCE"),
+        click.argument("source", metavar="SOURCE", shell_complete=complete_files_or_processes),
         click.option(
             "-o",
             "--output",

@@ -12,6 +12,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_files
 from aiida_hpaint.science.wording import format_count, list_by_label
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ Examples:
 
 
 @click.command("inspect", cls=Command, help=_HELP)
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", shell_complete=complete_files)
 @options.add_reading_options
 @options.add_json_option
 def inspect(files: tuple[str, ...], as_json: bool, **flags: Any) -> None:

@@ -12,6 +12,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import RestorationCommand
+from aiida_hpaint.cli.completion import complete_files
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.verbosity import is_verbose, say
 
@@ -64,7 +65,7 @@ _SHOWN = 10
 
 
 @click.command(cls=RestorationCommand, help=_HELP)
-@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.argument("files", nargs=-1, required=True, metavar="FILES...", shell_complete=complete_files)
 @options.add_host_options
 @options.add_restoration_options
 @options.add_output_option("CIFs and tables", "restored")

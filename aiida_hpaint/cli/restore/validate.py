@@ -10,7 +10,12 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
-from aiida_hpaint.cli.completion import complete_dft_protocols, complete_processes
+from aiida_hpaint.cli.completion import (
+    complete_codes,
+    complete_dft_protocols,
+    complete_files_or_processes,
+    complete_processes,
+)
 from aiida_hpaint.cli.errors import CommandError, tell_how_to_go_on
 
 if TYPE_CHECKING:
@@ -47,7 +52,9 @@ Examples:
 
 
 @click.command(cls=Command, help=_HELP)
-@click.argument("sources", nargs=-1, metavar="PK|FILES...")
+@click.argument(
+    "sources", nargs=-1, metavar="PK|FILES...", shell_complete=complete_files_or_processes
+)
 @click.option(
     "--references",
     multiple=True,
@@ -68,7 +75,12 @@ Examples:
     "relaxes all.  [default: 1]",
 )
 @options.add_set_option("dft.kpoints_distance=0.2 or margin=0.05")
-@click.option("--code", metavar="LABEL", help="Code of pw.x.  [default: pw@localhost]")
+@click.option(
+    "--code",
+    metavar="LABEL",
+    shell_complete=complete_codes,
+    help="Code of pw.x.  [default: pw@localhost]",
+)
 @options.add_job_options
 @options.add_output_option("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return without waiting.")

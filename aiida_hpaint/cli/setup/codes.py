@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_codes, complete_computers
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.options import add_options
 from aiida_hpaint.cli.setup.containers import CONTAINER_OPTIONS, read_container
@@ -128,7 +129,7 @@ _CHECK_OPTIONS = (
 
 
 @click.command(cls=Command, help=CODES)
-@click.argument("computer")
+@click.argument("computer", shell_complete=complete_computers)
 @add_options(_PROGRAM_OPTIONS, CONTAINER_OPTIONS, _JOB_OPTIONS, _STAGE_OPTIONS, _CHECK_OPTIONS)
 @click.pass_obj
 def codes(
@@ -179,7 +180,7 @@ def codes(
 
 
 @click.command(cls=Command, help=CHECK)
-@click.argument("what", nargs=-1, required=True)
+@click.argument("what", nargs=-1, required=True, shell_complete=complete_codes)
 @add_options(_JOB_OPTIONS, _STAGE_OPTIONS)
 @click.pass_obj
 def check(obj: dict[str, str | None], /, what: tuple[str, ...], **flags: Any) -> None:

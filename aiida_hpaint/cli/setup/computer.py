@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_computers
 from aiida_hpaint.cli.options import add_options
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ _OPTIONS = (
 
 
 @click.command("computer", cls=Command, help=_HELP)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_computers)
 @add_options(_OPTIONS)
 @click.pass_obj
 def set_up_computer(

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from aiida_hpaint.cli.commands import Command
+from aiida_hpaint.cli.completion import complete_potentials
 
 _HELP = """Set up the potential NAME: fetch and load it, and make it the default on this machine.
 
@@ -32,7 +33,7 @@ Examples:
 
 
 @click.command("potential", cls=Command, help=_HELP)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_potentials)
 @click.option("--sha256", metavar="HEX", help="Expected sha256 of the file; others are refused.")
 @click.option(
     "--file",
