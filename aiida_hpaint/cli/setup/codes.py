@@ -149,7 +149,7 @@ def codes(
     from aiida_hpaint.cli import session
     from aiida_hpaint.cli.daemon import ensure_daemon
     from aiida_hpaint.cli.setup.computer_settings import read_text
-    from aiida_hpaint.cli.setup.remote_codes import PLUGINS, ensure_remote_code, find_computer
+    from aiida_hpaint.cli.setup.remote_codes import PLUGINS, find_computer, prepare_remote_code
 
     paths = {kind: flags[kind] for kind in PLUGINS if flags[kind]}
     if not paths:
@@ -164,16 +164,18 @@ def codes(
     jobs = _make_options(place, flags)
     for kind in paths:
         check_options(f"{kind}@{place.label}", jobs, CalculationFactory(PLUGINS[kind]), place)
-    found = []
+    prepared = []
     for kind, path in paths.items():
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
-        code, is_new = ensure_remote_code(
-            place, kind, name, path, read_text(prepend), must_check, container
-        )
+        more = read_text(prepend), must_check, container
+        prepared.append((path, *prepare_remote_code(place, kind, name, path, *more)))
+    found = []
+    # None is stored if one of them is wrong.
+    for path, code, is_new in prepared:
+        found.append(code.store())
         where = path if container is None else f"{path} in {container.image}"
         click.echo(f"code      {code.full_label} ({where}){', created' if is_new else ''}")
         _store_options(code, jobs)
-        found.append(code)
     if must_check and not _check(found, workload):
         raise click.exceptions.Exit(1)
     _suggest_next(found)

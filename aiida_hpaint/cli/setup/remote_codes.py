@@ -51,7 +51,7 @@ def find_computer(label: str) -> Computer:
     return computer
 
 
-def ensure_remote_code(
+def prepare_remote_code(
     computer: Computer,
     kind: str,
     label: str,
@@ -60,7 +60,7 @@ def ensure_remote_code(
     must_exist: bool,
     container: Container | None = None,
 ) -> tuple[InstalledCode, bool]:
-    """Return the code of this label on a computer, and whether it is new.
+    """Return the code of this label on a computer, and whether it is new and has to be stored.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def ensure_remote_code(
     prepend
         Lines of job scripts before it; None accepts those of an existing code.
     must_exist
-        Whether to check that the program exists before the code is created; not in a container.
+        Whether to check that the program exists; not in a container.
     container
         Container that the program is in.
 
@@ -94,7 +94,7 @@ def ensure_remote_code(
     code = _create_code(computer, kind, label, path, prepend, container)
     if must_exist and container is None:
         _check_program(code)
-    return code.store(), True
+    return code, True
 
 
 def add_gpu_options(computer: Computer, gpus: int, given: Mapping[str, Any]) -> dict[str, Any]:

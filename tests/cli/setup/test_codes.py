@@ -174,6 +174,7 @@ def test_gpus_are_asked_for_as_slurm_wants_it(profile: Any) -> None:
         (("--python", "bin/python"), "write an absolute path on"),
         (("--python", "~/bin/python"), "write an absolute path on"),
         (("--python", "/a\nb"), "write an absolute path on"),
+        (("--python", "/opt/python", "--pw", "pw.x"), "--pw pw.x: write an absolute path on"),
         (("--python", "/opt/python", "--label", "a@b"), "cannot be a name"),
         (("--python", "/opt/python", "--gpus", "1"), "differs from site to site"),
         (("--python", "/opt/python", "--options", "queu_name: x"), "did you mean queue_name"),
