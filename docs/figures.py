@@ -27,13 +27,17 @@ LONGEST_HYDROGEN_BOND = 2.1
 """Largest distance between H and an acceptor in Å that is drawn as a hydrogen bond."""
 
 
-def draw_before_and_after(name: str, repeat: tuple[int, int, int], turn: str) -> Path:
+def draw_before_and_after(
+    name: str, formulas: tuple[str, str], repeat: tuple[int, int, int], turn: str
+) -> Path:
     """Draw an example host as its file has it, and restored; return the file of the figure.
 
     Parameters
     ----------
     name
         Name of a CIF in `examples/hosts`.
+    formulas
+        Formulas before and after.
     repeat
         Cells that are shown along each axis.
     turn
@@ -42,13 +46,13 @@ def draw_before_and_after(name: str, repeat: tuple[int, int, int], turn: str) ->
     restoration = restore(str(ROOT / "examples" / "hosts" / f"{name}.cif"), settings="fast")
     after = to_ase(restoration.best)[0]
     before = after[after.numbers != 1]
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
-    titles = ("what X-rays saw", "with its hydrogen")
+    figure, axes = plt.subplots(
+        1, 2, figsize=(9, 3.3), layout="constrained", sharex=True, sharey=True
+    )
+    titles = (f"{formulas[0]}: what X-rays saw", f"{formulas[1]}: with its hydrogen")
     for axis, crystal, title in zip(axes, (before, after), titles, strict=True):
         draw_crystal(axis, crystal, repeat, turn)
-        axis.set_title(
-            f"{crystal.get_chemical_formula('metal', empirical=True)}: {title}", fontsize=11
-        )
+        axis.set_title(title, fontsize=11)
     OUTPUT.mkdir(exist_ok=True)
     path = OUTPUT / f"{name}.svg"
     figure.savefig(path, metadata={"Date": None})
@@ -92,4 +96,4 @@ def _list_bonds(positions: FloatArray, numbers: FloatArray) -> list[tuple[int, i
 
 
 if __name__ == "__main__":
-    print(draw_before_and_after("diaspore", (3, 1, 2), "8x"))
+    print(draw_before_and_after("diaspore", ("AlO₂", "AlO(OH)"), (3, 1, 2), "8x"))

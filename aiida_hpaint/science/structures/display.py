@@ -93,9 +93,12 @@ def tabulate_structures(structures: StructureBatch) -> str:
         values = (*counts, *(one.scalars[name][0].item() for name in names))
         texts = map(_format_value, values)
         rows.append([str(index), one.labels[0], format_formula(one), *texts, _Picture(picture)])
-    head = ["", "label", "formula", "sites", "inserted", *names, ""]
+    titles = [name.replace("energy", "energy, eV") for name in names]
+    head = ["", "label", "formula", "sites", "inserted", *titles, ""]
     more = len(structures) - len(rows)
-    caption = f"{len(structures)} structures" + (f", {more} more not shown" if more > 0 else "")
+    caption = format_count(len(structures), "structure") + (
+        f", {more} more not shown" if more > 0 else ""
+    )
     return format_table(head, rows, caption)
 
 
@@ -111,8 +114,9 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: st
         cells = (cell if isinstance(cell, _Picture) else escape(cell) for cell in row)
         lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     return (
+        '<div style="overflow-x: auto">'
         f"<table><caption>{escape(caption)}</caption><thead><tr>{titles}</tr></thead>"
-        f"<tbody>{''.join(lines)}</tbody></table>"
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 
 
