@@ -126,12 +126,9 @@ def _find_work(ctx: click.Context) -> Iterable[tuple[str, str]]:
 
 def _find_codes(ctx: click.Context) -> Iterable[tuple[str, str]]:
     _load_profile(ctx)
-    from aiida.orm import AbstractCode, Data, QueryBuilder
+    from aiida_hpaint.workflows.engine.codes import list_codes
 
-    # A query for AbstractCode finds all data.
-    query = QueryBuilder().append(Data, filters={"node_type": {"like": "data.core.code.%"}})
-    codes = (one for one in query.all(flat=True) if isinstance(one, AbstractCode))
-    return ((code.full_label, code.default_calc_job_plugin or "") for code in codes)
+    return ((code.full_label, code.default_calc_job_plugin or "") for code in list_codes())
 
 
 def _find_computers(ctx: click.Context) -> Iterable[tuple[str, str]]:

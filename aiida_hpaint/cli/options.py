@@ -101,12 +101,14 @@ def add_output_option(content: str, default: str | None = None) -> Callable[[Com
 
 def _split_formats(_context: Any, _option: Any, text: str) -> tuple[str, ...]:
     from aiida_hpaint.science.structures.writing import FORMATS
+    from aiida_hpaint.science.wording import suggest
 
     chosen = tuple(dict.fromkeys(each.strip().lower() for each in text.split(",")))
     unknown = [each for each in chosen if each not in FORMATS]
     if unknown:
         known = ", ".join(FORMATS)
-        raise click.BadParameter(f"there is no format {unknown[0]!r}: choose among {known}")
+        meant = suggest(unknown[0], FORMATS)
+        raise click.BadParameter(f"there is no format {unknown[0]!r}: choose among {known}.{meant}")
     return chosen
 
 

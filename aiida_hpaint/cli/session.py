@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiida_hpaint.cli.errors import CommandError, begin_work
 from aiida_hpaint.cli.verbosity import say
 from aiida_hpaint.science.start_up import importing
+from aiida_hpaint.science.wording import suggest
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -32,9 +33,19 @@ def load_profile(name: str | None = None) -> Profile:
     except ConfigurationError as error:
         reason = str(error).strip().rstrip(".") or "no AiiDA profile was found"
         raise CommandError(
-            f"{reason[0].upper()}{reason[1:]}.\n"
+            f"{reason[0].upper()}{reason[1:]}.{_suggest_profile(name)}\n"
             "Run `aiida-hpaint setup` once, or restore with --no-aiida."
         ) from None
+
+
+def _suggest_profile(name: str | None) -> str:
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.manage.configuration import get_config
+
+    try:
+        return suggest(name or "", get_config().profile_names)
+    except ConfigurationError:  # there is none yet
+        return ""
 
 
 def submit_to_daemon(process: WorkGraph | ProcessBuilder) -> ProcessNode:

@@ -101,7 +101,9 @@ def list_structures(identifier: int | str) -> list[StructureData]:
     try:
         node: Node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
-        raise ValueError(f"there is no node {identifier}") from None
+        raise ValueError(
+            f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
+        ) from None
     if isinstance(node, StructureData):
         return [node]
     if not isinstance(node, ProcessNode):

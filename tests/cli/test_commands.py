@@ -59,6 +59,11 @@ def test_help_has_sections_and_more_on_request(command: str) -> None:
     [
         (["resore", "x.cif"], "Did you mean restore?"),
         (["models", "lst"], "Did you mean list?"),
+        (["models", "fetch", "xtalpaint/posonly"], "Did you mean xtalpaint/pos-only?"),
+        (["restore", BRUCITE.replace("ite", "it"), "--no-aiida"], "did you mean"),
+        (["restore", BRUCITE, "--format", "cif,poscr"], "Did you mean poscar?"),
+        (["restore", BRUCITE, "--no-aiida", "--code", "x"], "--code is for jobs of AiiDA"),
+        (["count", BRUCITE, "--no-aiida", "--element", "li"], "Did you mean Li?"),
         (["restore", BRUCITE, "--add", "H2", "--no-aiida"], "Did you mean H:2?"),
         (["restore", BRUCITE, "--add", "2", "--no-aiida"], "Did you mean H:2?"),
         (["restore", BRUCITE, "--add", "4:H", "--no-aiida"], "Did you mean H:4?"),

@@ -44,8 +44,6 @@ Examples:
   aiida-hpaint count host.cif --no-aiida
 """
 
-_OF_JOBS = ("code", "upload_model", "upload_potential")
-
 
 @click.command(cls=Command, help=_HELP)
 @click.argument("host", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -92,11 +90,12 @@ def count(obj: dict[str, Any], /, host: Path, output: Path, **flags: Any) -> Non
     """Determine how many sites of an element a host lacks."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.cli.restore.count_report import read_count, refuse_another_host, report_count
+    from aiida_hpaint.cli.restore.run import refuse_options_of_jobs
     from aiida_hpaint.science.structures import read_hosts
 
     silence_warnings()
-    if flags["no_aiida"] and any(flags[name] for name in _OF_JOBS):
-        raise click.UsageError("--code, --upload-model, --upload-potential are for jobs of AiiDA")
+    if flags["no_aiida"]:
+        refuse_options_of_jobs(flags)
     settings, node = make_counting_settings(flags), None
     one = read_hosts(host, settings=settings.restoration.hosts)
     refuse_another_host(one.labels[0], output)

@@ -47,6 +47,10 @@ _FOR_RESULTS = (
 """Modules that only results need."""
 
 
+_OF_JOBS = ("code", "dft_code", "upload_model", "upload_potential", "one_job", "jobs")
+"""Options of jobs, which there are none of without AiiDA."""
+
+
 @dataclass(frozen=True)
 class Task:
     """A restoration whose input was read and checked.
@@ -78,6 +82,8 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
         If a file, an option or a setting is wrong.
     """
     silence_warnings()
+    if flags.get("no_aiida"):
+        refuse_options_of_jobs(flags)
     request = read_request(files, flags)
     if request.start_from and flags.get("no_aiida"):
         raise ValueError("--start-from peaks runs pw.x through AiiDA: leave --no-aiida out")
@@ -87,6 +93,20 @@ def prepare_task(files: Sequence[str], flags: Mapping[str, Any]) -> Task:
     jobs = flags.get("jobs") or count_cores()
     chunk_sites = request.chunk_sites or choose_chunk_sites(hosts.site_counts.tolist(), jobs)
     return Task(request, settings, hosts, chunk_sites)
+
+
+def refuse_options_of_jobs(flags: Mapping[str, Any]) -> None:
+    """Refuse options that are for jobs of AiiDA, which would do nothing without it.
+
+    Raises
+    ------
+    UsageError
+        If one of them is given.
+    """
+    for name in _OF_JOBS:
+        if flags.get(name) not in (None, False):
+            flag = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"{flag} is for jobs of AiiDA: leave it out, or --no-aiida")
 
 
 def _show_searched_cells(hosts: StructureBatch, settings: RestorationSettings) -> None:

@@ -16,7 +16,12 @@ from aiida_hpaint.science.plausibility import find_parents
 from aiida_hpaint.science.structures import read_hosts, remove_sites
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.budget.parents import write_parents
-from aiida_hpaint.science.structures.elements import get_atomic_number, get_symbol, is_element
+from aiida_hpaint.science.structures.elements import (
+    get_atomic_number,
+    get_symbol,
+    hint_at_symbol,
+    is_element,
+)
 from aiida_hpaint.science.structures.safe_text import make_safe_names
 
 Half = Literal["tune", "final"]
@@ -118,7 +123,7 @@ def _select(
     min_sites: int | None = None,
 ) -> References:
     if not is_element(element):
-        raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
+        raise ValueError(f"there is no element {element!r}: {hint_at_symbol(element)}")
     complete = concatenate(list(batches.values()))
     fits = _has_host(complete, get_atomic_number(element))
     sites = complete.site_counts

@@ -9,7 +9,7 @@ import numpy as np
 from aiida_hpaint.science.evaluation import is_host_match
 from aiida_hpaint.science.structures import add_sites
 from aiida_hpaint.science.structures.batch import StructureBatch
-from aiida_hpaint.science.structures.elements import is_element
+from aiida_hpaint.science.structures.elements import hint_at_symbol, is_element
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 
 
@@ -138,7 +138,7 @@ def check_count_inputs(host: StructureBatch, element: str, n_max: int) -> None:
         If the element, `n_max` or the host cannot be used; the message says why.
     """
     if not is_element(element):
-        raise ValueError(f"there is no element {element!r}: write its symbol, like H or Li")
+        raise ValueError(f"there is no element {element!r}: {hint_at_symbol(element)}")
     if isinstance(n_max, bool) or n_max < 1:
         raise ValueError(f"n_max is {n_max}: give at least 1")
     if len(host) != 1:

@@ -53,6 +53,13 @@ def get_atomic_number(symbol: str) -> int:
     return _numbers()[symbol]
 
 
+def hint_at_symbol(text: str) -> str:
+    """Say how elements are written, and which symbol is meant if another case makes it one."""
+    close = text.title()
+    meant = f". Did you mean {close}?" if is_element(close) else ""
+    return f"write its symbol, like H or Li{meant}"
+
+
 def is_element(symbol: str) -> bool:
     """Return whether an element (or D or T) has this symbol, in this very spelling."""
     return symbol in _numbers()

@@ -10,7 +10,12 @@ import numpy as np
 
 from aiida_hpaint.science.structures.batch import StructureBatch, concatenate
 from aiida_hpaint.science.structures.checks import DEFAULT_LIMITS, HostLimits, find_overfull_cell
-from aiida_hpaint.science.structures.elements import ISOTOPES, get_atomic_number, is_element
+from aiida_hpaint.science.structures.elements import (
+    ISOTOPES,
+    get_atomic_number,
+    hint_at_symbol,
+    is_element,
+)
 from aiida_hpaint.science.structures.errors import HostError, HostProblem, make_host_error
 from aiida_hpaint.science.types import BoolArray
 
@@ -197,8 +202,7 @@ def validate_insert(insert: Insert) -> dict[str, int]:
 def _checked(counts: Mapping[str, float]) -> dict[str, int]:
     for symbol, count in counts.items():
         if not is_element(symbol):
-            hint = f". Did you mean {symbol.title()}?" if is_element(symbol.title()) else ""
-            raise ValueError(f"{symbol!r} is no element: write its symbol, like H or Li{hint}")
+            raise ValueError(f"{symbol!r} is no element: {hint_at_symbol(symbol)}")
         if isinstance(count, bool) or not float(count).is_integer():
             raise ValueError(f"{symbol}:{count} is no whole number: write {symbol}:4 for four")
         if count < 0:

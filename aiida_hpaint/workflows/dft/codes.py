@@ -8,7 +8,12 @@ import shutil
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.orm import AbstractCode, Computer, ContainerizedCode, InstalledCode, QueryBuilder
 
-from aiida_hpaint.workflows.engine.codes import drop_identical, load_only_code, runs_on_this_machine
+from aiida_hpaint.workflows.engine.codes import (
+    drop_identical,
+    load_only_code,
+    runs_on_this_machine,
+    suggest_code,
+)
 
 __all__ = ["find_espresso_code", "find_espresso_codes"]
 
@@ -84,7 +89,8 @@ def _load_code(code: str | AbstractCode) -> AbstractCode:
         return load_only_code(code)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
         raise ValueError(
-            f"code {code!r}: {error}; see `verdi code list`, or run `aiida-hpaint setup dft`"
+            f"code {code!r}: {error}; see `verdi code list`, or run `aiida-hpaint setup dft`."
+            f"{suggest_code(code)}"
         ) from None
 
 

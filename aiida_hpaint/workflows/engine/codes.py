@@ -12,10 +12,13 @@ from aiida.orm import (
     AbstractCode,
     Computer,
     ContainerizedCode,
+    Data,
     InstalledCode,
     QueryBuilder,
     load_code,
 )
+
+from aiida_hpaint.science.wording import suggest
 
 __all__ = [
     "CODE_LABEL",
@@ -23,9 +26,11 @@ __all__ = [
     "find_code",
     "get_default_code",
     "is_this_machine",
+    "list_codes",
     "load_only_code",
     "runs_on_this_machine",
     "runs_this_python",
+    "suggest_code",
 ]
 
 
@@ -88,7 +93,21 @@ def find_code(code: str | AbstractCode | None) -> AbstractCode:
     try:
         return load_only_code(code)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
-        raise ValueError(f"code {code!r}: {error}; see `verdi code list`") from None
+        raise ValueError(
+            f"code {code!r}: {error}; see `verdi code list`.{suggest_code(code)}"
+        ) from None
+
+
+def suggest_code(label: str) -> str:
+    """Return a question with the label of the closest code, or nothing if none is close."""
+    return suggest(label, [code.full_label for code in list_codes()])
+
+
+def list_codes() -> list[AbstractCode]:
+    """Return all codes of the profile."""
+    # A query for AbstractCode finds all data.
+    query = QueryBuilder().append(Data, filters={"node_type": {"like": "data.core.code.%"}})
+    return [one for one in query.all(flat=True) if isinstance(one, AbstractCode)]
 
 
 def load_only_code(identifier: str) -> AbstractCode:

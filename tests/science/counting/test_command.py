@@ -72,7 +72,7 @@ def test_errors_reach_the_user_in_words() -> None:
     assert "there is no element 'Q'" in result.output
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--upload-potential"])
     assert result.exit_code == 2
-    assert "are for jobs of AiiDA" in result.output
+    assert "--upload-potential is for jobs of AiiDA: leave it out, or --no-aiida" in result.output
     result = CliRunner().invoke(main, ["count", str(HOST), "--no-aiida", "--max", "0"])
     assert "'--max': 0 is not in the range x>=1" in result.output
 

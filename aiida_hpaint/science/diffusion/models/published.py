@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiida_hpaint.science.diffusion.models.cards import CheckpointError
+from aiida_hpaint.science.wording import suggest
 
 
 @dataclass(frozen=True)
@@ -105,4 +106,5 @@ def get_published_model(name: str) -> PublishedModel:
         return PUBLISHED[name]
     raise CheckpointError(
         f"there is no published model '{name}' to fetch: choose from {', '.join(PUBLISHED)}"
+        f"{suggest(name, PUBLISHED)}"
     )

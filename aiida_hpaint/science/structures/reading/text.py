@@ -6,6 +6,8 @@ import hashlib
 import re
 import zlib
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
@@ -18,6 +20,9 @@ _MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
+
+_MOST_NAMES = 2000
+"""Most names of a folder that are compared with one that is not there."""
 
 _BLANK = re.compile("[\u00a0\u2000-\u200a\u202f]")
 _MINUS = re.compile(r"(?<![^\s,'\"])[\u2010-\u2013\u2212](?=\.?[\dxyz])", re.IGNORECASE)
@@ -48,11 +53,23 @@ class SourceText:
 
 def check_is_file(path: Path) -> None:
     """Raise HostError if there is no such file, or it is too large to be a structure."""
+    if path.is_dir():
+        raise make_host_error(str(path), "it is a directory", f"Name its files, like {path}/*.cif")
     if not path.is_file():
-        reason = "it is a directory" if path.is_dir() else "there is no such file"
-        raise make_host_error(str(path), reason, "Check the path")
+        raise make_host_error(str(path), "there is no such file", _find_meant(path))
     if path.stat().st_size > MAX_TEXT_BYTES and path.suffix.lower() != ".npz":
         raise _make_size_error(path.name)
+
+
+def _find_meant(path: Path) -> str:
+    """Return the remedy for a path without a file: the file that is meant, if one is close."""
+    try:
+        names = [each.name for each in islice(path.parent.iterdir(), _MOST_NAMES)]
+    except OSError:
+        names = []
+    close = get_close_matches(path.name, names, n=1, cutoff=0.8)
+    meant = f" (did you mean {path.with_name(close[0])}?)" if close else ""
+    return f"Check the path{meant}"
 
 
 def _make_size_error(name: str) -> HostError:

@@ -77,7 +77,7 @@ def test_what_unpacks_to_too_much_is_refused(
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="it is a directory"):
+    with pytest.raises(HostError, match=r"it is a directory. Name its files, like .*/\*\.cif"):
         read_source_text(tmp_path)
     with pytest.raises(HostError, match="no such file"):
         read_source_text(tmp_path / "x.cif")
