@@ -85,6 +85,9 @@ def demo(obj: dict[str, Any], /, folder: Path, output: Path, **flags: Any) -> No
                 f"Symmetry: {row.result.label} comes out as {row.group}, "
                 f"published as {row.published}"
             )
+    others = [row.result.label for row in rows if row.is_another_measurement]
+    if others:
+        click.echo(f"Compared with another measurement, as whole structures: {', '.join(others)}")
     matched = sum(bool(row.is_same) for row in rows)
     click.echo(f"{matched} of {len(rows)} crystals are as published.")
     click.echo(f"{len(written)} CIFs are in {output}, and as many with all sites relaxed.")
@@ -130,6 +133,11 @@ class ComparedHost:
     def is_same(self) -> bool | None:
         """Whether they match, with H at the published sites as far as these can be compared."""
         return None if self.match is None else self.match and not self.distance > _FAR
+
+    @property
+    def is_another_measurement(self) -> bool:
+        """Whether the reference has other host sites, so that H has no distance from its sites."""
+        return self.match is not None and math.isnan(self.distance)
 
     @property
     def has_other_symmetry(self) -> bool:

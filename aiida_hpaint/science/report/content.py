@@ -95,7 +95,7 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "symmetry": _describe_symmetry(result, best),
         "patterns": _draw_patterns(result, candidates),
         "angles": (LOWEST_ANGLE, HIGHEST_ANGLE),
-        **_measure_geometry(best),
+        **_measure_geometry(best, result.host),
         "notes": _list_notes(metadata),
         "budget": metadata.get("budget") or {},
         "is_deuterium": "D" in result.inserted,
@@ -205,14 +205,14 @@ def _draw_patterns(result: HostResult, candidates: list[_Candidate]) -> list[Any
     return draw_patterns(concatenate(structures), bare, names)
 
 
-def _measure_geometry(best: _Candidate | None) -> dict[str, Any]:
+def _measure_geometry(best: _Candidate | None, host: StructureBatch | None) -> dict[str, Any]:
     if best is None or best.crystal is None:
         names = ("hydrogens", "hydrogen_bonds", "metals", "valences", "displacements")
         return {name: [] for name in names}
     hydrogens = list_carried_hydrogens(best.crystal)
     valences: list[Any] = []
     with suppress(KeyError):  # elements without parameters
-        valences = list_valences(best.crystal)
+        valences = list_valences(best.crystal, host)
     return {
         "hydrogens": hydrogens,
         "hydrogen_bonds": list_hydrogen_bonds(hydrogens),

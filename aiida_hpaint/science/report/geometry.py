@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aiida_hpaint.science.report.ring_nitrogen import has_h_on_bare_ring
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.bond_lengths import SOFTNESS, find_bond_length
 from aiida_hpaint.science.structures.budget.cell_content import REACH, CellContent
@@ -56,6 +57,8 @@ class ValenceRow:
         Oxidation state (absolute value).
     most
         Largest sum that is expected, where it is not the same.
+    has_wrong_h
+        Whether it carries an H that its ring was measured without; see `has_h_on_bare_ring`.
     """
 
     label: str
@@ -63,16 +66,17 @@ class ValenceRow:
     total: float
     expected: float
     most: float | None = None
+    has_wrong_h: bool = False
 
     @property
     def is_off(self) -> bool:
-        """Whether the sum is off by more than a fifth of what is expected, at least 0.25.
+        """Whether H is wrong, or the sum off by more than a fifth of the expected, at least 0.25.
 
         Above the largest of a range only 0.25 is left, more than any of 542 N of frameworks needs.
         """
         tolerance = max(0.25, 0.2 * self.expected)
         limit = self.expected + tolerance if self.most is None else self.most + 0.25
-        return not self.expected - tolerance <= self.total <= limit
+        return self.has_wrong_h or not self.expected - tolerance <= self.total <= limit
 
 
 @dataclass(frozen=True)
@@ -181,11 +185,16 @@ def list_displacements(crystal: RestoredCrystal) -> list[Displacement]:
     return sorted(rows, key=lambda row: -row.length)
 
 
-def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
+def list_valences(crystal: RestoredCrystal, host: StructureBatch | None = None) -> list[ValenceRow]:
     """Return the bond-valence sums of cations and of O, N and C, in the order of the sites.
 
     Oxidation states of cations are those that their bonds fit best. Sites of elements that no
     parameters are known for are left out, and so are other anions and H.
+
+    Parameters
+    ----------
+    host
+        The host as measured, if it is at hand: its angles tell which N of rings carry H.
     """
     structure = crystal.structure
     cell = CellContent.from_host(_without_labels(structure))
@@ -194,6 +203,9 @@ def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
         structure.cells[0], structure.numbers, structure.frac_coords, structure.numbers > 0
     )
     to_hydrogen = _sum_valences_of_hydrogen(cell, bonds)
+    measured = np.full_like(structure.frac_coords, np.nan)
+    if host is not None:
+        measured[~structure.inserted] = host.frac_coords[~host.inserted]
     rows = []
     for site in crystal.sites:
         index = int(site.members[0])
@@ -204,7 +216,10 @@ def list_valences(crystal: RestoredCrystal) -> list[ValenceRow]:
             ends = [bond.number for bond in neighbours]
             expected = VALENCES[symbol] + is_protonated(symbol, ends)
             most = expected + 1 if shares_lone_pair(symbol, neighbours) else None
-            rows.append(ValenceRow(site.label, bare, bare + to_hydrogen[index], expected, most))
+            wrong = host is not None and symbol == "N"
+            wrong = wrong and has_h_on_bare_ring(bonds, index, measured, host.cells[0])
+            total = bare + to_hydrogen[index]
+            rows.append(ValenceRow(site.label, bare, total, expected, most, wrong))
         elif found.to_anions[index] > 0 and found.states[index] > 0:
             total = float(found.to_anions[index])
             rows.append(ValenceRow(site.label, total, total, float(found.states[index])))

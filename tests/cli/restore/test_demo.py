@@ -47,6 +47,7 @@ def test_another_measurement_and_a_lost_symmetry_are_seen(
     moved = replace(brucite, cells=1.3 * brucite.cells, frac_coords=coords)
     row = compare_with_reference(make_result("brucite", moved), references)
     assert math.isnan(row.distance)
+    assert row.is_another_measurement
     assert replace(row, match=True, distance=1.5).is_same is False
     assert row.has_other_symmetry
 

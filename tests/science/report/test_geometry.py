@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ase.build import molecule
 
 from aiida_hpaint.science.report.geometry import ValenceRow, is_protonated, list_valences
 from aiida_hpaint.science.structures import from_ase
+from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.writing.crystal import describe_crystal
 
 FLAT = {
@@ -133,3 +135,32 @@ def test_nitrogen_between_single_and_double_bonds_is_expected_to_have_three_to_f
     assert {(row.expected, row.most) for row in list_rows(make_flat("urea"))} == {(3.0, 4.0)}
     assert {(row.expected, row.most) for row in list_rows(molecule("C3H9N"))} == {(3.0, None)}
     assert {(row.expected, row.most) for row in list_rows(molecule("CH3NO2"), "O")} == {(2.0, None)}
+
+
+@pytest.mark.parametrize(("angle", "is_wrong"), [(116.5, True), (122.0, False)])
+def test_h_on_a_ring_that_was_measured_without_it_is_off(angle: float, is_wrong: bool) -> None:
+    """Pyridine with an H on its N: the angle at N as measured says whether it belongs there."""
+    ring = molecule("C5H5N")
+    nitrogen = int(np.flatnonzero(ring.numbers == 7)[0])
+    near = np.argsort(ring.get_distances(nitrogen, range(len(ring))))[1:3]
+    outwards = 2 * ring.positions[nitrogen] - ring.positions[near].sum(axis=0)
+    outwards /= np.linalg.norm(outwards)
+    ring += Atoms("H", positions=[ring.positions[nitrogen] + 1.02 * outwards])
+    ring.set_cell(np.diag([14.0, 15.0, 16.0]))
+    ring.pbc = True
+    ring.center()
+    answer = from_ase([ring])
+    answer = replace(answer, inserted=answer.numbers == 1)
+    # The two C turn about N in the plane of the ring until the angle is the measured one.
+    bonds = ring.get_distances(nitrogen, near, vector=True)
+    middle = -outwards
+    aside = bonds - (bonds @ middle)[:, None] * middle
+    aside /= np.linalg.norm(aside, axis=1)[:, None]
+    half, lengths = np.radians(angle / 2), np.linalg.norm(bonds, axis=1)[:, None]
+    frac = answer.frac_coords.copy()
+    turned = lengths * (np.cos(half) * middle + np.sin(half) * aside)
+    frac[near] = (ring.positions[nitrogen] + turned) @ np.linalg.inv(answer.cells[0])
+    host = remove_inserted(replace(answer, frac_coords=frac))
+    rows = list_valences(describe_crystal(answer, host), host)
+    assert [row.is_off for row in rows if row.label.startswith("N")] == [is_wrong]
+    assert not any(row.is_off for row in list_valences(describe_crystal(answer)))
