@@ -203,8 +203,9 @@ def list_valences(crystal: RestoredCrystal, host: StructureBatch | None = None) 
         structure.cells[0], structure.numbers, structure.frac_coords, structure.numbers > 0
     )
     to_hydrogen = _sum_valences_of_hydrogen(cell, bonds)
-    measured = np.full_like(structure.frac_coords, np.nan)
+    measured, before = np.full_like(structure.frac_coords, np.nan), structure.cells[0]
     if host is not None:
+        before = host.cells[0]
         measured[~structure.inserted] = host.frac_coords[~host.inserted]
     rows = []
     for site in crystal.sites:
@@ -216,8 +217,7 @@ def list_valences(crystal: RestoredCrystal, host: StructureBatch | None = None) 
             ends = [bond.number for bond in neighbours]
             expected = VALENCES[symbol] + is_protonated(symbol, ends)
             most = expected + 1 if shares_lone_pair(symbol, neighbours) else None
-            wrong = host is not None and symbol == "N"
-            wrong = wrong and has_h_on_bare_ring(bonds, index, measured, host.cells[0])
+            wrong = symbol == "N" and has_h_on_bare_ring(bonds, index, measured, before)
             total = bare + to_hydrogen[index]
             rows.append(ValenceRow(site.label, bare, total, expected, most, wrong))
         elif found.to_anions[index] > 0 and found.states[index] > 0:
