@@ -177,8 +177,13 @@ def _show_distinction(
         finite = [[None if not np.isfinite(n) else float(n) for n in row] for row in counts]
         found = {"radiation": _describe(radiation), "labels": list(structures.labels)}
         click.echo(json.dumps({**found, "counts": finite}, indent=2))
+    elif len(structures) == 1:
+        click.echo(f"{structures.labels[0]} is the only structure: there is none to tell it from.")
+        if output is None:
+            click.echo("-o FILE.svg draws its pattern, --measured FILE compares it.")
     else:
-        table = Table("if this is right", title=f"Counts that tell apart: {_describe(radiation)}")
+        click.echo(f"Counts that tell apart: {_describe(radiation)}")
+        table = Table("if this is right")
         for place in range(len(structures)):
             table.add_column(str(place), justify="right")
         for place, label in enumerate(structures.labels):
