@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from aiida_hpaint import restore
+from aiida_hpaint.science import diffusion
 from aiida_hpaint.science.extras import describe_missing_extra, name_missing_extra
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +42,15 @@ def test_python_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ModuleNotFoundError) as caught:
         restore(BRUCITE, settings="fast")
     assert MESSAGE in str(caught.value)
+
+
+def test_what_is_imported_when_it_is_used_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr("aiida_hpaint.science.diffusion.import_module", fail)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'aiida-hpaint\[ml\]'"):
+        getattr(diffusion, "load_model")  # noqa: B009
 
 
 WITHOUT = """
