@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -9,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import TypeVar
 
-__all__ = ["map_in_processes"]
+__all__ = ["end_at_interrupt", "map_in_processes", "start_single_threaded"]
 
 _LEAST = 500
 """Items of a process that are worth the seconds of its start."""
@@ -58,6 +59,21 @@ def map_in_processes(
         ) from None
 
 
+def end_at_interrupt() -> None:
+    """Let Ctrl-C end this process without a word: the one that has started it says what to say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start_single_threaded() -> None:
+    """Prepare a process of a pool whose processes share the cores: one thread, no warnings."""
+    end_at_interrupt()
+    import torch
+
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+
+
 def _silence() -> None:
     """Hide warnings of other packages, as commands do."""
+    end_at_interrupt()
     warnings.filterwarnings("ignore", module="(?!aiida_hpaint)")

@@ -69,17 +69,24 @@ def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) 
     settings = load_protocol(flags["protocol"], collect_overrides(flags)) if restores else None
     if settings is not None:
         check_tools(None, settings)
-    structures, found = read_complete(files), {}
-    with open_progress() as show:
-        for row, label in enumerate(structures.labels):
-            found[label] = _audit(structures[row], settings)
-            if settings is not None:
-                show("structures", row + 1, len(structures))
+    structures = read_complete(files)
+    found: dict[str, list[Alert]] = {}
+    try:
+        with open_progress() as show:
+            for row, label in enumerate(structures.labels):
+                found[label] = _audit(structures[row], settings)
+                if settings is not None:
+                    show("structures", row + 1, len(structures))
+    except KeyboardInterrupt:
+        if not found:
+            raise click.Abort from None
     if as_json:
         listed = {label: [alert.as_json() for alert in alerts] for label, alerts in found.items()}
         click.echo(json.dumps(listed, indent=2))
     else:
         _show(found)
+    if left := [label for label in structures.labels if label not in found]:
+        raise click.ClickException(f"interrupted, and not audited: {', '.join(left)}")
     if any(alert.level == "A" for alerts in found.values() for alert in alerts):
         raise click.exceptions.Exit(1)
 

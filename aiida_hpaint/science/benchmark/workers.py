@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from aiida_hpaint.science.benchmark.measure import measure_host
 from aiida_hpaint.science.benchmark.references import References
 from aiida_hpaint.science.benchmark.statistics.rows import HostRow
+from aiida_hpaint.science.processes import start_single_threaded
 from aiida_hpaint.science.settings import PotentialSettings, RestorationSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 
@@ -69,9 +70,7 @@ def make_job(references: References, place: int) -> tuple[int, StructureBatch, S
 @contextmanager
 def _open_pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     # A forked process would inherit the locks of torch's threads, held or not.
-    pool = ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_start_worker
-    )
+    pool = ProcessPoolExecutor(processes, get_context("spawn"), start_single_threaded)
     try:
         yield pool
     finally:
@@ -89,12 +88,3 @@ def _single_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _start_worker() -> None:
-    import warnings
-
-    import torch
-
-    torch.set_num_threads(1)
-    warnings.simplefilter("ignore")

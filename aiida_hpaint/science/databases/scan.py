@@ -12,6 +12,7 @@ from pathlib import Path
 from aiida_hpaint.science.databases.documents import Document
 from aiida_hpaint.science.databases.examine import examine_document
 from aiida_hpaint.science.databases.findings import Finding, Verdict
+from aiida_hpaint.science.processes import end_at_interrupt
 from aiida_hpaint.science.settings import HostSettings
 
 __all__ = ["examine_documents"]
@@ -112,4 +113,4 @@ def _examine_chunk(
 
 def _open_pool(processes: int) -> ProcessPoolExecutor:
     # A forked process would inherit the locks of threads of the libraries, held or not.
-    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(processes, get_context("spawn"), end_at_interrupt)
