@@ -149,13 +149,7 @@ def build_count(
     settings = override_settings(settings or CountingSettings(), element, n_max)
     one = read_hosts(host, settings=settings.restoration.hosts)
     hosts = StructureBatchData(make_hosts_by_count(one, settings.element, settings.n_max))
-    elements = list_elements(one, settings)
-    competing = make_phase_batch(elements, phases, settings.packaged_phases)
-    if competing is None:
-        raise ValueError("there is no competing phase: give one of each element, with --phases")
-    check_elemental_phases(
-        elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing)
-    )
+    competing = _find_competing_phases(one, phases, settings)
     inputs = make_restore_inputs(
         hosts,
         settings.restoration,
@@ -181,3 +175,17 @@ def build_count(
     )
     graph.name = name
     return graph
+
+
+def _find_competing_phases(
+    host: StructureBatch, phases: Sequence[str | Path | StructureBatch], settings: CountingSettings
+) -> StructureBatch:
+    """Return the phases that the host competes with, at least one of each of its elements."""
+    elements = list_elements(host, settings)
+    competing = make_phase_batch(elements, phases, settings.packaged_phases)
+    if competing is None:
+        raise ValueError("there is no competing phase: give one of each element, with --phases")
+    check_elemental_phases(
+        elements, ({get_symbol(n) for n in p.numbers.tolist()} for p in competing)
+    )
+    return competing

@@ -135,15 +135,7 @@ def find(
     if output is not None:
         try_file(output)
     campaign = None if output is None else _open_campaign(output, sources)
-    shown: list[Finding] = []
-    counts: Counter[Verdict] = Counter()
-    for document, findings in search.iter_findings(sources):
-        found = [finding for finding in findings if filters.accept(finding)]
-        counts.update(finding.verdict for finding in found)
-        wanted = (Verdict.MISSING, Verdict.UNDECIDED)
-        shown += [finding for finding in found if show_all or finding.verdict in wanted]
-        if campaign is not None:
-            campaign.add(document, found, len(findings))
+    shown, counts = _search(search, sources, campaign, show_all)
     show = show_json if as_json else show_csv if as_csv else show_table
     show(_sort_and_name(shown))
     if counts or not search.problems:
@@ -155,6 +147,24 @@ def find(
     for problem in search.problems:
         click.echo(f"Error: {problem}", err=True)
     sys.exit(2 if search.problems else 0 if counts[Verdict.MISSING] else 1)
+
+
+def _search(
+    search: Search, sources: Sequence[str], campaign: CampaignFile | None, show_all: bool
+) -> tuple[list[Finding], Counter[Verdict]]:
+    """Return what is to be shown, and how often each verdict was; a campaign gets all findings."""
+    from aiida_hpaint.science.databases import Verdict
+
+    shown: list[Finding] = []
+    counts: Counter[Verdict] = Counter()
+    for document, findings in search.iter_findings(sources):
+        found = [finding for finding in findings if search.filters.accept(finding)]
+        counts.update(finding.verdict for finding in found)
+        wanted = (Verdict.MISSING, Verdict.UNDECIDED)
+        shown += [finding for finding in found if show_all or finding.verdict in wanted]
+        if campaign is not None:
+            campaign.add(document, found, len(findings))
+    return shown, counts
 
 
 def _refuse_useless_queries(sources: Sequence[str], where: Sequence[str], filter_: str) -> None:

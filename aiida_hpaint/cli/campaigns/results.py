@@ -79,20 +79,11 @@ def results(
             report_campaign(group, folder, formats, report, as_json)
         return
     node = find_restoration(pk)
-    from aiida_hpaint.cli.restore.count_report import (
-        is_count,
-        read_count,
-        refuse_another_host,
-        report_count,
-    )
+    from aiida_hpaint.cli.restore.count_report import is_count
     from aiida_hpaint.workflows.restore.progress import get_hosts, get_samples
 
     if is_count(node):
-        folder = output or Path(f"counted-{node.pk}")
-        found, structure, host = read_count(node)
-        refuse_another_host(host.labels[0], folder)
-        with lock_folder(folder):
-            report_count(found, structure, host, folder, node, as_json)
+        _write_count(node, output or Path(f"counted-{node.pk}"), as_json)
         return
     samples = get_samples(node)
     if samples is None:
@@ -104,6 +95,16 @@ def results(
     refuse_to_mix(samples.labels, folder)
     with lock_folder(folder):
         report_restoration(samples, folder, node, report=report, as_json=as_json, **more)
+
+
+def _write_count(node: ProcessNode, folder: Path, as_json: bool) -> None:
+    from aiida_hpaint.cli.restore.count_report import read_count, refuse_another_host, report_count
+    from aiida_hpaint.science.outputs import lock_folder
+
+    found, structure, host = read_count(node)
+    refuse_another_host(host.labels[0], folder)
+    with lock_folder(folder):
+        report_count(found, structure, host, folder, node, as_json)
 
 
 def report_campaign(

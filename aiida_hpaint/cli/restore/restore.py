@@ -181,18 +181,10 @@ def report_restoration(
     from aiida_hpaint.cli.restore.restoration_json import echo_restoration
     from aiida_hpaint.cli.restore.run import find_process
     from aiida_hpaint.cli.restore.validation_report import report_validation, write_validation
-    from aiida_hpaint.cli.tables import (
-        describe_unrestored,
-        write_host_files,
-    )
-    from aiida_hpaint.science.report import (
-        add_validation,
-        group_rows_by_host,
-        write_reports,
-    )
+    from aiida_hpaint.cli.tables import describe_unrestored, write_host_files
+    from aiida_hpaint.science.report import add_validation, group_rows_by_host, write_reports
 
-    process = find_process(node)
-    results = group_rows_by_host(samples, hosts, process)
+    results = group_rows_by_host(samples, hosts, find_process(node))
     files = write_host_files(results, samples, output, formats)
     unrestored = describe_unrestored(results)
     validation = None if node is None else _find_validation(node)

@@ -17,6 +17,7 @@ from aiida_hpaint.cli.setup.containers import CONTAINER_OPTIONS, read_container
 if TYPE_CHECKING:
     from aiida.orm import CalcJobNode, Computer, InstalledCode
 
+    from aiida_hpaint.cli.setup.containers import Container
     from aiida_hpaint.science.environment.workload import Workload
 
 CODES = """Set up the programs of a computer, and check them with a short job.
@@ -169,13 +170,8 @@ def codes(
         name = kind if label is None else label if kind == "python" else f"{label}-{kind}"
         more = read_text(prepend), must_check, container
         prepared.append((path, *prepare_remote_code(place, kind, name, path, *more)))
-    found = []
     # None is stored if one of them is wrong.
-    for path, code, is_new in prepared:
-        found.append(code.store())
-        where = path if container is None else f"{path} in {container.image}"
-        click.echo(f"code      {code.full_label} ({where}){', created' if is_new else ''}")
-        _store_options(code, jobs)
+    found = [_store_code(*one, jobs, container) for one in prepared]
     if must_check and not _check(found, workload):
         raise click.exceptions.Exit(1)
     _suggest_next(found)
@@ -248,13 +244,24 @@ def _make_options(computer: Computer, flags: Mapping[str, Any]) -> dict[str, Any
     return add_gpu_options(computer, flags.get("gpus") or 0, given)
 
 
-def _store_options(code: InstalledCode, given: Mapping[str, Any]) -> None:
+def _store_code(
+    path: str,
+    code: InstalledCode,
+    is_new: bool,
+    options: Mapping[str, Any],
+    container: Container | None,
+) -> InstalledCode:
+    """Store a code with the options of its jobs, and say so."""
     from aiida_hpaint.workflows.engine.options import get_saved_options, save_options
 
-    if given:
-        save_options(code, given)
+    code.store()
+    where = path if container is None else f"{path} in {container.image}"
+    click.echo(f"code      {code.full_label} ({where}){', created' if is_new else ''}")
+    if options:
+        save_options(code, options)
     for name, value in get_saved_options(code).items():
         click.echo(f"  {name}: {value}")
+    return code
 
 
 def _check(

@@ -100,21 +100,28 @@ def relax(
     )
     _run(rounds, deadline, progress, todo)
     rounds.criteria.recheck_finished()
+    record = _describe(rounds, todo, time.monotonic() - began)
+    return ledger.to_batch(batch, has_free_cell).with_history(record)
+
+
+def _describe(rounds: Rounds, todo: IntArray, seconds: float) -> dict[str, Any]:
+    """Return what the history says of a relaxation."""
+    evaluator, ledger = rounds.evaluator, rounds.ledger
+    card = evaluator.potential.card
     statuses = Counter(str(ledger.status[row]) for row in todo)
-    record: dict[str, Any] = {
+    return {
         "stage": ledger.stage,
         "version": __version__,
-        "model": potential.card.as_json(),
-        "settings": settings.model_dump(),
+        "model": card.as_json(),
+        "settings": rounds.settings.model_dump(),
         "seed": None,
-        "device": potential.card.device,
-        "seconds": time.monotonic() - began,
+        "device": card.device,
+        "seconds": seconds,
         "evaluations": evaluator.structures,
         "network_calls": evaluator.calls,
         "samples": len(todo),
         "statuses": dict(sorted(statuses.items())),
     }
-    return ledger.to_batch(batch, has_free_cell).with_history(record)
 
 
 def _run(rounds: Rounds, deadline: float | None, progress: Progress | None, todo: IntArray) -> None:

@@ -308,14 +308,19 @@ def _plan(
             "options": label_node(Dict(dict(options[kind])), f"options of the jobs of {name}"),
             **files,
         }
-    if settings.sampling is not None and settings.sampling.start_time >= 1:
-        plan["cell"] = Str(settings.cell)
+    return plan | _plan_ends(settings)
+
+
+def _plan_ends(settings: RestorationSettings) -> dict[str, Data]:
+    """Return what the first stage begins with, and the settings of what follows the last one."""
+    ends: dict[str, Data] = {}
     if settings.sampling is None:
         guesses = settings.model_dump(mode="json", include={"symmetry", "filter"})
-        plan["guesses"] = label_node(Dict(guesses), "settings of guesses")
+        ends["guesses"] = label_node(Dict(guesses), "settings of guesses")
+    elif settings.sampling.start_time >= 1:
+        ends["cell"] = Str(settings.cell)
     finish = plan_finish(settings).model_dump(mode="json")
-    plan["finish"] = label_node(Dict(finish), "settings of checks and ranking")
-    return plan
+    return {**ends, "finish": label_node(Dict(finish), "settings of checks and ranking")}
 
 
 def _bring_generator(
