@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from xml.sax.saxutils import escape
 
 from aiida_hpaint.queries.provenance_record import JobRecord, ModelRecord, ProvenanceRecord
@@ -12,6 +13,9 @@ __all__ = ["draw_provenance"]
 
 _WIDTH, _GAP, _LINE, _MARGIN = 260, 34, 16, 20
 """Width of a box, gap between boxes, height of a line and margin of the picture, in pixels."""
+
+_BORDER = 8
+"""Distance of the frame of a list from its boxes, in pixels."""
 
 _LETTERS = 38
 """Most letters of a line in a box."""
@@ -67,14 +71,17 @@ def draw_provenance(records: Sequence[ProvenanceRecord]) -> str:
     structures = [_describe_structure(one) for one in records]
     rows = [*_split(hosts), *stages, *_split(structures)]
     width = max(map(len, rows)) * (_WIDTH + _GAP) - _GAP + 2 * _MARGIN
-    parts, top, before = [], _MARGIN, None
+    lists = {kind for kind, boxes in (("host", hosts), ("structure", structures)) if boxes[1:]}
+    parts, top, before = _frame_lists(rows, lists, width), _MARGIN, None
     for row in rows:
         left = (width - len(row) * (_WIDTH + _GAP) + _GAP) // 2
         # Boxes of one kind in several rows are a list, not steps.
         if before is not None and (before != row[0].kind or before == "stage"):
             middle = width // 2
+            begins = top - _GAP + (_BORDER if before in lists else 0)
+            ends = top - 6 - (_BORDER if row[0].kind in lists else 0)
             parts.append(
-                f'<line x1="{middle}" y1="{top - _GAP}" x2="{middle}" y2="{top - 6}" '
+                f'<line x1="{middle}" y1="{begins}" x2="{middle}" y2="{ends}" '
                 'class="step" marker-end="url(#tip)"/>'
             )
         for place, box in enumerate(row):
@@ -82,6 +89,22 @@ def draw_provenance(records: Sequence[ProvenanceRecord]) -> str:
         top += max(box.height for box in row) + _GAP
         before = row[0].kind
     return _wrap(parts, width, top - _GAP + _MARGIN)
+
+
+def _frame_lists(rows: Sequence[tuple[_Box, ...]], lists: set[str], width: int) -> list[str]:
+    """Draw frames around the boxes of each kind that is a list; arrows begin or end there."""
+    frames, top = list[str](), _MARGIN
+    for kind, group in groupby(rows, key=lambda row: row[0].kind):
+        members = list(group)
+        bottom = top + sum(max(box.height for box in row) + _GAP for row in members) - _GAP
+        if kind in lists:
+            wide = max(map(len, members)) * (_WIDTH + _GAP) - _GAP + 2 * _BORDER
+            frames.append(
+                f'<rect x="{(width - wide) // 2}" y="{top - _BORDER}" width="{wide}" '
+                f'height="{bottom - top + 2 * _BORDER}" rx="8" class="list"/>'
+            )
+        top = bottom + _GAP
+    return frames
 
 
 def _describe_host(record: ProvenanceRecord) -> _Box | None:
@@ -117,7 +140,7 @@ def _describe_stages(records: Sequence[ProvenanceRecord]) -> list[_Box]:
 def _describe_model(kind: str, model: ModelRecord | None) -> list[str]:
     if model is None:
         return []
-    known = f"sha256 {model.sha256[:12]}" if model.sha256 else model.package or ""
+    known = f"sha256 {model.sha256[:8]}" if model.sha256 else model.package or ""
     return [f"{kind} {model.name}" + (f", {known}" if known else "")]
 
 
@@ -164,7 +187,8 @@ def _wrap(parts: Sequence[str], width: int, height: int) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}">\n<style>text{{font:12px sans-serif;text-anchor:middle;fill:#222}}'
-        ".title{font-weight:bold}rect{stroke:#777}.step{stroke:#777}</style>\n"
+        ".title{font-weight:bold}rect{stroke:#777}.step{stroke:#777}"
+        ".list{fill:none;stroke:#aaa;stroke-dasharray:4 3}</style>\n"
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="4" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#777"/></marker></defs>\n'
         f'<rect width="100%" height="100%" fill="#fff" stroke="none" style="stroke:none"/>\n'

@@ -39,6 +39,7 @@ def test_a_process_is_drawn_by_its_stages(restoration: Any, tmp_path: Any) -> No
         "Sample positions",
         "Relax all sites",
     ]
+    assert len([one for one in picture.iter(f"{SVG}rect") if one.get("class") == "list"]) == 2
     # Sampling, relaxation, structures: an arrow leads to each.
     assert len(list(picture.iter(f"{SVG}line"))) == 3
     width, height = (float(picture.attrib[name]) for name in ("width", "height"))

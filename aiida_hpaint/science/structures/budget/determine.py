@@ -152,7 +152,7 @@ def _take_given(
     by_site = {name: n for name, n in by_site.items() if n}
     odd = [f"{name} ({elements[name]})" for name in by_site if not may_carry(findings, name)]
     if odd and carriers and trust != "add":
-        reason = f"--budget puts H on {', '.join(odd)}, which carries none in oxides and salts"
+        reason = f"--budget puts H on {', '.join(odd)}, which has no covalent bond for it"
         raise make_host_error(label, reason, f"{remedy}. Or insist with --trust add")
     missing = sum(counts[name] * n for name, n in by_site.items())
     if add is not None and add != missing:
@@ -161,7 +161,7 @@ def _take_given(
     given = ", ".join(f"{name}:{n}" for name, n in budget.items())
     notes = [f"{missing} H were given by site (--budget {given})"]
     if odd:
-        notes.append(f"--budget puts H on {', '.join(odd)}, as only hydrides have it")
+        notes.append(f"--budget puts H on {', '.join(odd)}, which has no covalent bond for it")
     notes += [
         f"{quote(claim.evidence)}: not believed, as --budget chooses"
         for claim in collect_claims(findings)
