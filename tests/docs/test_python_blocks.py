@@ -24,7 +24,6 @@ PAGES = {
 
 READERS = {
     "docs/concepts/pinball.md": {"sites", "cell"},
-    "docs/concepts/relaxation.md": {"samples", "settings"},
     "docs/how-to/aiida.md": {"PK", "make_host", "my_analysis", "relax_builder", "samples"},
     "docs/how-to/dft.md": {"samples", "references"},
     "docs/how-to/queries.md": {"STRUCTURE", "SHA256"},

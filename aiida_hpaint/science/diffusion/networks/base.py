@@ -17,7 +17,7 @@ WIDEST, MOST = 8192, 100
 class ScoreNetwork(Protocol):
     """Network that estimates the noise in the positions of sites.
 
-    Networks are `torch.nn.Module`s, equivariant under rotations, reflections, permutations and
+    A network is a `torch.nn.Module`, equivariant under rotations, reflections, permutations and
     translations. The estimate for a structure must not depend on the others of its batch.
     """
 
