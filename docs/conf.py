@@ -61,4 +61,6 @@ copybutton_prompt_is_regexp = True
 
 html_math_renderer = "mathml"
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["narrow.css"]
 html_title = f"aiida-hpaint {release}"

@@ -30,7 +30,19 @@ class CommandReference(Directive):
         common = nodes.section(ids=["cmd-common"], names=["common options"])
         common += nodes.title(text="Options of aiida-hpaint itself")
         common += _list_options(main, root, skipped=())
-        return [common, *_list_sections(main, root)]
+        return [_list_commands(), common, *_list_sections(main, root)]
+
+
+def _list_commands() -> nodes.definition_list:
+    """Return all commands with their first sentence, as links to their sections."""
+    found = nodes.definition_list()
+    for name, command in list_subcommands(main).items():
+        link = nodes.reference("", "", nodes.literal(text=name), refid=f"cmd-{name}", internal=True)
+        item = nodes.definition_list_item("", nodes.term("", "", link))
+        text = " ".join(command.get_short_help_str(1000).split())
+        item += nodes.definition("", nodes.paragraph("", "", *_mark_code(text)))
+        found += item
+    return found
 
 
 def _list_sections(group: click.Group, parent: click.Context) -> Iterator[nodes.section]:

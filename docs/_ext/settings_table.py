@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.parsers.rst.directives import unchanged
 from docutils.statemachine import StringList
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-HEAD = ["- - setting", "  - default", "  - limits", "  - meaning"]
+from aiida_hpaint.science.protocols import load_protocol
+
+PROTOCOLS = ("balanced", "fast", "stringent")
+"""The default first."""
 
 
 class SettingsTable(Directive):
-    """Table of settings: name, default, limits, meaning. Argument: the dotted name of the class."""
+    """Table of settings: name, value, limits, meaning. Argument: the dotted name of the class.
+
+    The option `path` names the places of these settings in those of a restoration, of which the
+    table then has the values that protocols give; `.` is the whole.
+    """
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"path": unchanged}
 
     def run(self) -> list[nodes.Node]:
         """Write the table as the markup of a list-table and parse it."""
         module, name = self.arguments[0].rsplit(".", 1)
         model: type[BaseModel] = getattr(import_module(module), name)
-        rows = [line for field in model.model_fields.items() for line in _row(*field)]
+        paths = self.options.get("path", "").split()
+        rows = [line for field in model.model_fields.items() for line in _row(*field, paths)]
+        head = ["setting", "value" if paths else "default", "limits", "meaning"]
         lines = [
             ":::{list-table}",
             ":header-rows: 1",
-            ":widths: 22 16 16 46",
+            ":widths: 22 18 14 46",
+            ":class: stacked",
             "",
-            *HEAD,
+            *_join(head),
             *rows,
             ":::",
         ]
@@ -39,10 +51,27 @@ class SettingsTable(Directive):
         return container.children
 
 
-def _row(name: str, field: FieldInfo) -> list[str]:
+def _row(name: str, field: FieldInfo, paths: list[str]) -> list[str]:
     default = "required" if field.is_required() else _literal(_default(field))
-    cells = [f"`{name}`", default, _limits(field), _sentence(field)]
+    value = "; ".join(_list_values(path, name) for path in paths) if paths else default
+    return _join([f"`{name}`", value, _limits(field), _sentence(field)])
+
+
+def _join(cells: list[str]) -> list[str]:
     return [f"{'- -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+
+
+def _list_values(path: str, name: str) -> str:
+    """Return the value of the default protocol, and those of others that differ from it."""
+    values = {}
+    for protocol in PROTOCOLS:
+        settings: Any = load_protocol(protocol)
+        section = settings if path == "." else getattr(settings, path)
+        if section is not None:
+            values[protocol] = _literal(getattr(section, name))
+    default = values.get(PROTOCOLS[0], "")
+    others = [f"{one}: {text}" for one, text in values.items() if text != default]
+    return ", ".join([f"{default}", *others])
 
 
 def _default(field: FieldInfo) -> Any:
@@ -50,12 +79,17 @@ def _default(field: FieldInfo) -> Any:
 
 
 def _literal(value: Any) -> str:
-    return "see below" if isinstance(value, BaseModel) else f"`{value!r}`"
+    """Return a value as YAML and the command line have it."""
+    if isinstance(value, BaseModel):
+        return "see below"
+    words = {None: "null", True: "true", False: "false"}
+    is_word = value is None or isinstance(value, bool)
+    return f"`{words[value] if is_word else value}`" if value != "" else ""
 
 
 def _limits(field: FieldInfo) -> str:
     choices = re.findall(r"Literal\[(.*?)\]", str(field.annotation))
-    limits = ["one of " + choices[0]] if choices else []
+    limits = ["one of " + choices[0].replace("'", "`")] if choices else []
     words = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
     for limit in field.metadata:
         limits += [f"{word} {getattr(limit, k)}" for k, word in words.items() if hasattr(limit, k)]
