@@ -170,7 +170,11 @@ def read_record(checkpoint: Path) -> dict[str, Any]:
     """
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError) as error:
+    except UnpicklingError as error:  # its message advises to run what the file contains
+        raise CheckpointError(
+            f"{checkpoint} is not a readable checkpoint: training writes last.ckpt into its output"
+        ) from error
+    except (OSError, RuntimeError) as error:
         raise CheckpointError(f"{checkpoint} is not a readable checkpoint: {error}") from error
     if _RECORD_KEY not in state:
         raise CheckpointError(f"{checkpoint} is not a checkpoint of `aiida-hpaint train`")
