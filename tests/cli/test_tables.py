@@ -13,6 +13,7 @@ from rich.console import Console
 
 from aiida_hpaint.cli.errors import CommandError
 from aiida_hpaint.cli.restore.restore import (
+    find_folder,
     refuse_to_mix,
     refuse_to_replace,
     report_restoration,
@@ -180,5 +181,7 @@ def test_a_folder_never_has_the_results_of_two_runs(
     with pytest.raises(CommandError, match="has results of ß 2, which would stay there"):
         refuse_to_mix(["Li-H.a"], tmp_path)
     refuse_to_mix(["Li-H.a"], tmp_path / "nowhere")
+    assert find_folder(checked.labels, tmp_path) == tmp_path
+    assert find_folder(["gypsum"], tmp_path).name == f"{tmp_path.name}-2"
     (tmp_path / "samples.csv").write_text("mine\n1\n")
     refuse_to_mix(["Li-H.a"], tmp_path)

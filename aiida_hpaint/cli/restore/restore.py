@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import RestorationCommand
@@ -19,6 +21,7 @@ from aiida_hpaint.cli.verbosity import is_verbose, say
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
+    from aiida_hpaint.cli.restore.run import Task
     from aiida_hpaint.science.report.host_results import HostResult
     from aiida_hpaint.science.structures import StructureBatch
     from aiida_hpaint.workflows.validate.results import Validation
@@ -76,19 +79,31 @@ _SHOWN = 10
 @click.pass_obj
 def restore(obj: dict[str, Any], /, files: tuple[str, ...], **flags: Any) -> None:
     """Restore hosts, wait, and show the results."""
-    from aiida_hpaint.cli.restore.run import prepare_task, run_here, submit_task, wait_for_samples
+    from aiida_hpaint.cli.restore.run import prepare_task
+    from aiida_hpaint.science.outputs import lock_folder
+
+    task = prepare_task(files, flags)
+    source = click.get_current_context().get_parameter_source("output")
+    output = flags["output"]
+    if source is ParameterSource.DEFAULT:
+        output = find_folder(task.hosts.labels, output)
+    refuse_to_replace(task.request.hosts, task.hosts.labels, output)
+    refuse_to_mix(task.hosts.labels, output)
+    with lock_folder(output):
+        _restore(obj["profile"], task, {**flags, "output": output})
+
+
+def _restore(profile: str | None, task: Task, flags: dict[str, Any]) -> None:
+    from aiida_hpaint.cli.restore.run import run_here, submit_task, wait_for_samples
     from aiida_hpaint.cli.tables import TRAJECTORY_FILENAME
 
-    task, node, recording = prepare_task(files, flags), None, None
-    is_complete = True
-    refuse_to_replace(task.request.hosts, task.hosts.labels, flags["output"])
-    refuse_to_mix(task.hosts.labels, flags["output"])
+    node, recording, is_complete = None, None, True
     if flags["no_aiida"]:
         restoration = run_here(task)
         samples, recording = restoration.samples, restoration.recording
         is_complete = len(restoration.hosts) == len(task.hosts)
     else:
-        node = submit_task(obj["profile"], task)
+        node = submit_task(profile, task)
         samples = wait_for_samples(node)
     more: dict[str, Any] = {"hosts": task.hosts, "formats": flags["formats"]}
     more["report"] = flags["report"]
@@ -124,6 +139,17 @@ def refuse_to_replace(sources: Sequence[str], labels: Sequence[str], output: Pat
                     f"{output / each} is a host, which the result would replace: "
                     "choose another folder with --output"
                 )
+
+
+def find_folder(labels: Sequence[str], default: Path) -> Path:
+    """Return the folder that is used by default: restored or, with results of others, restored-2.
+
+    So that several restorations in a row need no names.
+    """
+    from aiida_hpaint.science.evaluation.sample_table import find_other_hosts
+
+    names = (default.with_name(f"{default.name}-{number}") for number in count(2))
+    return next(one for one in chain([default], names) if not find_other_hosts(one, labels))
 
 
 def refuse_to_mix(labels: Sequence[str], output: Path) -> None:
