@@ -26,6 +26,7 @@ from aiida_hpaint.science.structures.display import format_formula
 from aiida_hpaint.science.structures.fixed_host import HELD
 from aiida_hpaint.science.structures.insertion import remove_inserted
 from aiida_hpaint.science.structures.pictures import draw_picture
+from aiida_hpaint.science.structures.primitive import CELL_REPEATS
 from aiida_hpaint.science.structures.safe_text import quote_for_shell
 from aiida_hpaint.science.structures.scenes import Scene, make_scene
 from aiida_hpaint.science.structures.writing.crystal import (
@@ -100,7 +101,12 @@ def collect_content(result: HostResult, name: str) -> dict[str, Any]:
         "budget": metadata.get("budget") or {},
         "is_deuterium": "D" in result.inserted,
         "provenance": describe_provenance(
-            result.samples.history, metadata, result.process, _is_put_back(result)
+            result.samples.history,
+            metadata,
+            result.process,
+            _is_put_back(result),
+            _count_searched(result),
+            len(set(result.samples.scalars.get(CELL_REPEATS, np.ones(1)).tolist())) > 1,
         ),
         "stages": list_stages(result.samples.history, metadata),
         "process": result.process,
@@ -224,6 +230,11 @@ def _measure_geometry(best: _Candidate | None, host: StructureBatch | None) -> d
 
 def _is_put_back(result: HostResult) -> bool:
     return result.best is not None and HELD in result.best.metadata[0]
+
+
+def _count_searched(result: HostResult) -> int | None:
+    rounds = result.samples.scalars.get("round")
+    return None if rounds is None else int((rounds > 0).sum())
 
 
 def _list_notes(metadata: dict[str, Any]) -> list[str]:

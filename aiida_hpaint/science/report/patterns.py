@@ -166,6 +166,6 @@ def _describe(profiles: FloatArray, names: Sequence[str]) -> str:
         return f"{names[0]} and {other} have the same pattern."
     number = f"{counts[hardest]:.0f}" if counts[hardest] < 1e5 else f"{counts[hardest]:.0e}"
     return (
-        f"{names[0]} is told from {other} by {max(1, float(number)):g} counts at the strongest "
-        "point (five standard deviations, background a tenth of that point)."
+        f"{max(1, float(number)):g} counts at the strongest point tell {names[0]} from {other} "
+        "(by five standard deviations, with a background of a tenth of that point)."
     )

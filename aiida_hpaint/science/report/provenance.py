@@ -75,6 +75,8 @@ def describe_provenance(
     source: Mapping[str, Any],
     process: Process | None,
     is_put_back: bool = False,
+    searched: int | None = None,
+    is_twice: bool = False,
 ) -> str:
     """Return a paragraph on host, generator, relaxations, potential and versions.
 
@@ -88,17 +90,22 @@ def describe_provenance(
         The AiiDA process, if there was one.
     is_put_back
         Whether the answer is in the host as measured although all sites relaxed.
+    searched
+        How many arrangements a search made for this host; None: as many as for all hosts.
+    is_twice
+        Whether the host was searched in two cells.
     """
     sentences = [_describe_source(source)]
     for record in history:
         settings = record.get("settings") or {}
         if record.get("stage") == "sample":
-            sentences.append(_describe_sampling(record, settings))
+            sentences.append(_describe_sampling(record, settings, is_twice))
         elif settings.get("moving") and record.get("stage") != "score":
             sentences.append(_describe_relaxation(record, settings))
-        elif record.get("stage") == "search" and record.get("new_samples"):
-            made = format_count(int(record["new_samples"]), "further arrangement")
-            sentences.append(f"A search made {made}.")
+        elif record.get("stage") == "search":
+            made = int(record.get("new_samples") or 0) if searched is None else searched
+            text = f"A search made {format_count(made, 'further arrangement')}."
+            sentences += [text] if made else []
     if is_put_back:
         sentences.append(
             "That rebuilt the host, so that the answer is from before: inserted sites relaxed "
@@ -141,13 +148,16 @@ def _describe_source(source: Mapping[str, Any]) -> str:
     return f"The host was read from {name}{inside}{_shorten(digest)}."
 
 
-def _describe_sampling(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def _describe_sampling(
+    record: Mapping[str, Any], settings: Mapping[str, Any], is_twice: bool
+) -> str:
     number = format_count(int(settings.get("samples", 0)), "arrangement")
     generator = _mention_model(record.get("model")) or str(settings.get("generator", "a generator"))
     details = [f"seed {record.get('seed')}"]
     if settings.get("steps"):
         details = [f"{settings['steps']} steps", f"scheme {settings.get('scheme')}", *details]
-    return f"{number} of the inserted sites were drawn by {generator}: {', '.join(details)}."
+    cells = " in its primitive cell, and as many in that of its file," if is_twice else ""
+    return f"{number} of the inserted sites{cells} were drawn by {generator}: {', '.join(details)}."
 
 
 def _describe_relaxation(record: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

@@ -238,3 +238,17 @@ def test_the_provenance_of_a_host_that_was_put_back_says_so() -> None:
     assert "All sites in the fixed cell were relaxed" in told
     assert "rebuilt" not in told
     assert "That rebuilt the host" in put_back
+
+
+def test_the_provenance_counts_the_arrangements_of_its_host() -> None:
+    """History is that of all hosts."""
+    history = [
+        {"stage": "sample", "settings": {"samples": 10}, "seed": 0},
+        {"stage": "search", "new_samples": 72},
+        {"stage": "sample", "settings": {"samples": 10}, "seed": 0},
+        {"stage": "search", "new_samples": 34},
+    ]
+    told = describe_provenance(history, {}, None, searched=53, is_twice=True)
+    assert told.count("A search made 53 further arrangements.") == told.count("search") == 1
+    assert told.count("10 arrangements of the inserted sites in its primitive cell, and as") == 1
+    assert "search" not in describe_provenance(history, {}, None, searched=0)
