@@ -7,7 +7,12 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from aiida_hpaint.science.confidence.evidence import Evidence, collect_evidence
-from aiida_hpaint.science.confidence.model import load_confidence_model
+from aiida_hpaint.science.confidence.model import (
+    MEASURED,
+    UNMEASURED,
+    limit_probability,
+    load_confidence_model,
+)
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import has_changed_cells, name_cell_change
 
@@ -77,6 +82,8 @@ def list_reasons(evidence: Evidence) -> list[str]:
         reasons.append("H of a hydride, of which the training data have few")
     if evidence.held:
         reasons.append("the potential rebuilds the host")
+    if limit_probability(evidence) == UNMEASURED and not evidence.held:
+        reasons.append(f"no rates are known of such answers in more than {MEASURED} sites")
     if not evidence.passes:
         reasons.append("it fails checks")
     return reasons

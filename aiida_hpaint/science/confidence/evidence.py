@@ -19,6 +19,7 @@ from aiida_hpaint.science.structures.geometric import (
     count_geometric,
     find_geometric_groups,
 )
+from aiida_hpaint.science.structures.primitive import CELL_REPEATS
 from aiida_hpaint.science.structures.sample_origin import GENERATED, INDEPENDENT
 from aiida_hpaint.science.structures.status import RELAXED, SampleStatus
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
@@ -48,7 +49,7 @@ class Evidence:
         Energy of the next state above the answer, eV per atom; an upper bound where that state was
         not relaxed to the end, None where there is no other state.
     inserted, sites
-        Number of inserted and of all sites.
+        Number of inserted sites, and of all in the cell that was searched.
     is_hydride
         Whether H is bonded to metals, or to centres of complex hydrides: kinds that the training
         data of the bundled model have little of.
@@ -113,7 +114,7 @@ def collect_evidence(samples: StructureBatch, host: StructureBatch, answer: int)
         states=len(states),
         gap=_find_gap(samples, answer),
         inserted=int(one.insert_counts[0]),
-        sites=one.n_sites,
+        sites=one.n_sites // int(one.scalars.get(CELL_REPEATS, [1])[0]),
         is_hydride=classify_hydrogen(one) in (COMPLEX, METALLIC),
         passes=bool(passes[answer]),
         displacement=float(moved[answer]) if np.isfinite(moved[answer]) else None,

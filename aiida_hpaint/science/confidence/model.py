@@ -29,6 +29,15 @@ HELD = 0.5
 the halves of the fit, 10 were right, but a potential that is wrong about a host may be wrong about
 H."""
 
+MEASURED = 80
+"""Largest number of sites in the primitive cells of hosts that rates of right answers are known
+of."""
+
+UNMEASURED = 0.5
+"""Largest probability of an answer in a larger host that nothing led to twice. The number of
+arrangements grows exponentially with that of H: where hardly two samples of a network of 46 water
+end alike, the lowest of ten is a proposal."""
+
 SIGNS = {
     "agreement": 1,
     "share": 1,
@@ -79,7 +88,9 @@ def limit_probability(evidence: Evidence) -> float:
     if evidence.held:
         return HELD
     ways = evidence.found if evidence.is_hydride else max(evidence.found, evidence.repeats)
-    return 1.0 if ways > 1 else FOUND_ONCE
+    if ways > 1:
+        return 1.0
+    return UNMEASURED if evidence.sites > MEASURED else FOUND_ONCE
 
 
 @cache

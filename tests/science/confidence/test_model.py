@@ -11,6 +11,7 @@ from aiida_hpaint.science.confidence.model import (
     FAILING,
     FOUND_ONCE,
     SIGNS,
+    UNMEASURED,
     ConfidenceModel,
     compute_features,
 )
@@ -31,7 +32,7 @@ def evidence(draw: st.DrawFn) -> Evidence:
         states=states,
         gap=draw(st.none() | st.floats(-0.1, 1.0)),
         inserted=draw(st.integers(1, 64)),
-        sites=128,
+        sites=draw(st.sampled_from([40, 128])),
         is_hydride=draw(st.booleans()),
         passes=draw(st.booleans()),
         displacement=draw(st.none() | st.floats(0, 2)),
@@ -85,3 +86,10 @@ def test_what_nothing_led_back_to_is_never_sure(
 def test_what_fails_checks_is_never_probable(evidence: Evidence) -> None:
     failing = replace(evidence, passes=False)
     assert all(model.estimate(failing) <= FAILING for model in MODELS)
+
+
+def test_in_hosts_larger_than_any_measured_the_lowest_of_many_is_a_proposal() -> None:
+    once = Evidence(10, 1, 3, 3, 0.015, 124, 178, is_hydride=False, passes=True)
+    assert all(model.estimate(once) <= UNMEASURED for model in MODELS)
+    assert load_confidence_model().estimate(replace(once, sites=80)) == FOUND_ONCE
+    assert load_confidence_model().estimate(replace(once, found=5)) > UNMEASURED
