@@ -62,5 +62,5 @@ copybutton_prompt_is_regexp = True
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["narrow.css"]
+html_css_files = ["pages.css"]
 html_title = f"aiida-hpaint {release}"

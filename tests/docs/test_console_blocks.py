@@ -28,7 +28,7 @@ def choose_commands() -> dict[str, list[list[str]]]:
     chosen: dict[str, list[list[str]]] = {}
     for page, words in find_commands():
         is_quick = bool({tuple(words[:1]), tuple(words[:2])} & AT_ONCE) or "--no-aiida" in words
-        if is_quick and not MISSING & set(words) and page != "docs/gallery.md":
+        if is_quick and not MISSING & set(words):
             chosen.setdefault(page, []).append(words)
     return chosen
 
