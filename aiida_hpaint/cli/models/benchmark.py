@@ -90,10 +90,10 @@ Examples:
 @click.option(
     "--half",
     type=click.Choice(["tune", "final"]),
-    help="Half of the references; which of them nothing was chosen on depends on the set.",
+    help="Use one half of the references: to choose settings on, or for final figures.",
 )
 @click.option(
-    "--budget", is_flag=True, help="Hosts say which atoms carry the removed H, as records may."
+    "--budget", is_flag=True, help="Say which atoms carried the removed H, as labels of records do."
 )
 @click.option(
     "--limit",

@@ -20,15 +20,25 @@ from aiida_hpaint.cli.verbosity import is_quiet, say
 
 _HELP = """Train a model with the settings in CONFIG, a YAML file.
 
-The documentation lists all settings; `data` and `output` are required. The finished model
-(weights and card) is written to the output folder and can be used at once. With --submit, AiiDA
-jobs train the model, and it becomes a node.
+\b
+  data: crystals/              # complete: a folder of CIFs, extxyz, npz
+  held_out: known.extxyz       # these and what matches them are left out
+  output: runs/mine
+  name: mine
+  steps: 20000
+  network: {width: 128, layers: 4}     # or {architecture: gemnet, ...}
+
+`data` and `output` are required; the documentation lists all settings. The finished model
+(weights and card) is written to the output folder and can be used at once. Ctrl-C keeps a
+checkpoint. With --submit, AiiDA jobs train the model, and it becomes a node.
 
 \b
 Examples:
   aiida-hpaint train examples/training/bundled.yaml
   aiida-hpaint train mine.yaml --resume runs/mine/last.ckpt
-  aiida-hpaint restore host.cif --generator runs/mine/trained.safetensors
+  aiida-hpaint restore host.cif --generator runs/mine/mine.safetensors
+  aiida-hpaint benchmark known.extxyz --generator runs/mine/mine.safetensors \\
+      --output runs/test
   aiida-hpaint train mine.yaml --submit --code python@cluster --walltime 24
 """
 

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 _HELP = """Restore hosts, wait, and show the results.
 
-FILES are CIF, SHELX, POSCAR or extxyz files, or one restore.yaml (see `aiida-hpaint submit
---help`). How many H are missing, and on which atoms, is read from formula, labels and bonds
-(`aiida-hpaint inspect` shows how), or given with --add or --budget.
+FILES are the hosts, crystals that lack sites: CIF, SHELX, POSCAR or extxyz files, or one
+restore.yaml (see `aiida-hpaint submit --help`). How many H are missing, and on which atoms, is
+read from formula, labels and bonds (`aiida-hpaint inspect` shows how), or given with --add or
+--budget.
 
 The generator samples positions, implausible samples are dropped, and the rest are compared after a
 short relaxation. The machine-learned potential relaxes first the inserted sites of the lowest
@@ -50,17 +51,20 @@ as *_dft.cif, beside that of the potential. Run `aiida-hpaint setup dft` once be
 
 \b
 Examples:
+  aiida-hpaint restore brucite.cif --no-aiida
   aiida-hpaint restore brucite.cif
   aiida-hpaint restore brucite.cif --add H:2 --protocol fast
   aiida-hpaint restore hosts/*.cif --samples 20 --seed 1 --output restored
   aiida-hpaint restore host.cif --samples 100 --candidates 10
-  aiida-hpaint restore host.cif --set relax_all.fmax=0.01
+  aiida-hpaint restore host.cif --set relax_all.fmax=0.005
+  aiida-hpaint restore host.cif --code python@cluster
   aiida-hpaint restore host.cif --generator xtalpaint/td-pos-only --steps 50
+  aiida-hpaint restore host.cif --potential mace \\
+      --set potential.model=mine.model --set potential.trust=true
   aiida-hpaint restore host.cif --record
   aiida-hpaint restore host.cif --format cif,res,poscar
   aiida-hpaint restore host.cif --validate dft --dft-protocol paper
   aiida-hpaint restore host.cif --rank dft-top:3 --set keep=5
-  aiida-hpaint restore host.cif --no-aiida
 """
 
 _SHOWN = 10
