@@ -145,7 +145,9 @@ def _choose_radiation(
 
 def _describe(radiation: Radiation) -> str:
     hydrogen = ", H as deuterium" if radiation.deuterated else ""
-    return f"{radiation.kind} powder, {radiation.wavelength:g} Å{hydrogen}"
+    return (
+        f"{radiation.kind.replace('x-ray', 'X-ray')} powder, {radiation.wavelength:g} Å{hydrogen}"
+    )
 
 
 def _show_distinction(

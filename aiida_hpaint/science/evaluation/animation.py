@@ -48,12 +48,15 @@ def animate(recording: Recording, row: int, path: Path, frames_per_second: int =
     Returns
     -------
     int
-        Number of frames.
+        Number of different frames; the last one stays for a while.
     """
     sample, trajectory = recording.samples[row], recording.trajectory
     positions = trajectory.positions[:, trajectory.sites(row)].astype(np.float64)
     steps = np.append(0, trajectory.steps)
-    scenes = [make_scene(_place(sample, one), hydrogen_bonds=False) for one in positions]
+    scenes = [
+        make_scene(_place(sample, one), hydrogen_bonds=False, through_inserted=False)
+        for one in positions
+    ]
     figure, axes = _make_axes(scenes[-1])
     writer = PillowWriter(fps=frames_per_second)
     thinned = np.unique(np.linspace(0, len(steps) - 1, MOST_FRAMES).round().astype(int)).tolist()
@@ -67,7 +70,7 @@ def animate(recording: Recording, row: int, path: Path, frames_per_second: int =
             figure.set_layout_engine("none")  # what is found for the first frame holds for all
             for each in drawn:
                 each.remove()
-    return len(shown)
+    return len(thinned)
 
 
 def _place(sample: StructureBatch, positions: FloatArray) -> StructureBatch:

@@ -154,6 +154,7 @@ def make_scene(
     labels: Sequence[str] = (),
     *,
     hydrogen_bonds: bool = True,
+    through_inserted: bool = True,
 ) -> Scene:
     """Choose what is drawn of one structure, all of whose sites have positions.
 
@@ -171,13 +172,24 @@ def make_scene(
         Labels of the sites; by default the element and the number of the site, from 1.
     hydrogen_bonds
         Whether to show hydrogen bonds, and acceptors beyond the cell.
+    through_inserted
+        Whether bonds of inserted sites complete molecules; otherwise the same atoms of the host are
+        drawn wherever inserted sites are.
     """
     frac = structure.frac_coords
     wrapped = np.mod(frac + _ON_FACE, 1.0) - _ON_FACE
     bonds, contacts = find_scene_bonds(structure, wrapped)
     contacts = contacts if hydrogen_bonds else []
     numbers = structure.numbers
-    places = _place_atoms(numbers, wrapped, bonds, contacts)
+    inserted = structure.inserted
+    links = [
+        bond
+        for bond in bonds
+        if through_inserted or not (inserted[bond.first] or inserted[bond.second])
+    ]
+    places = _place_atoms(numbers, wrapped, links, contacts)
+    if not through_inserted:
+        places = _move_to_carriers(places, bonds, inserted)
     index = {place: row for row, place in enumerate(places)}
     sites = np.array([site for site, _ in places], dtype=np.int64)
     images = np.array([image for _, image in places], dtype=np.float64).reshape(-1, 3)
@@ -236,6 +248,19 @@ def _place_atoms(
     ends = [contact.reach(place) for place in inside for contact in acceptors[place[0]]]
     places.update(dict.fromkeys(ends))
     return list(places)
+
+
+def _move_to_carriers(
+    places: list[Place], bonds: list[SiteBond], inserted: BoolArray
+) -> list[Place]:
+    """Return what is drawn with inserted sites at all atoms of the host that they are bonded to."""
+    of_site = group_bonds(bond for bond in bonds if inserted[bond.second])
+    carried = {bond.second for bond in bonds if inserted[bond.second] and not inserted[bond.first]}
+    kept = [place for place in places if place[0] not in carried]
+    at_carriers = [
+        bond.reach(place) for place in kept if not inserted[place[0]] for bond in of_site[place[0]]
+    ]
+    return list(dict.fromkeys([*kept, *at_carriers]))
 
 
 def _list_pairs(index: dict[Place, int], bonds: list[SiteBond]) -> IntArray:

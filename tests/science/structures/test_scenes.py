@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +104,18 @@ def test_a_picture_is_svg_with_a_ball_for_each_atom() -> None:
     tree = ET.fromstring(draw_picture(scene))
     balls = tree.findall("{http://www.w3.org/2000/svg}circle")
     assert len(balls) == len(scene.numbers)
+
+
+def test_the_host_stands_still_where_inserted_sites_move() -> None:
+    urea = read("urea")
+    urea = replace(urea, inserted=urea.numbers == 1)
+    moved = urea.frac_coords.copy()
+    moved[urea.inserted] += 0.25
+    scenes = [make_scene(one, through_inserted=False) for one in (urea, urea.with_coords(moved))]
+    one, other = (
+        {tuple(row) for row in np.round(scene.positions[~scene.inserted], 3).tolist()}
+        for scene in scenes
+    )
+    assert one == other
+    bonds = Counter(scenes[0].bonds.ravel().tolist())
+    assert all(bonds[k] for k in np.flatnonzero(scenes[0].inserted).tolist())
