@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def find_model_file(name: str, model: str | None, suffixes: tuple[str, ...]) -> 
 
 
 def import_package(name: str, module: str, remedy: str) -> ModuleType:
-    """Import the package of a potential.
+    """Import the package of a potential, without what it warns of meanwhile.
 
     Raises
     ------
@@ -40,7 +41,9 @@ def import_package(name: str, module: str, remedy: str) -> ModuleType:
         If it is not installed or is broken; the message ends with the remedy.
     """
     try:
-        return import_module(module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return import_module(module)
     except Exception as error:  # old compiled extensions and files raise anything here
         raise PotentialError(
             f"{name} needs the package {module.partition('.')[0]!r}, which cannot be imported "

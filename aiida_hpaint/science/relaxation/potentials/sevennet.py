@@ -336,13 +336,11 @@ def _locate(name: str, model: str | None) -> tuple[Path, str | None]:
 
 def _build(name: str, path: Path) -> Any:
     """Build the network as sevenn does, without its force module."""
-    import_package(name, "sevenn", _INSTALL)
-    from sevenn.checkpoint import SevenNetCheckpoint
-
+    checkpoints = import_package(name, "sevenn.checkpoint", _INSTALL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network = SevenNetCheckpoint(path).build_model()
+            network = checkpoints.SevenNetCheckpoint(path).build_model()
     except Exception as error:
         raise PotentialError(
             f"{name}: {path.name} is not a SevenNet checkpoint that sevenn "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +112,9 @@ def span_weights(
 def _evaluate_with_slopes(
     function: Callable[[torch.Tensor], torch.Tensor], at: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    results = torch.func.jvp(function, (at,), (torch.ones_like(at),))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own, of its first call
+        results = torch.func.jvp(function, (at,), (torch.ones_like(at),))
     return results[0], results[1]
 
 
