@@ -173,7 +173,7 @@ def _print_results(results: list[HostResult], state: CampaignState, label: str) 
 
 
 def find_restoration(identifier: str) -> ProcessNode:
-    """Return the process of a restoration by its PK or UUID.
+    """Return the process of a restoration by its PK or UUID, or by those of its work chain.
 
     Raises
     ------
@@ -189,12 +189,14 @@ def find_restoration(identifier: str) -> ProcessNode:
         raise CommandError(
             f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
         ) from None
-    hosts = node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all()
-    if not isinstance(node, ProcessNode) or not hosts:
-        raise CommandError(
-            f"node {identifier} is not a restoration: `aiida-hpaint status` lists them"
-        )
-    return node
+    # A builder of `hpaint.restore` is submitted as a work chain, which runs the graph.
+    near = [node] if isinstance(node, ProcessNode) else []
+    if near and node.process_label == "RestoreWorkChain":
+        near += node.called
+    for process in near:
+        if process.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all():
+            return process
+    raise CommandError(f"node {identifier} is not a restoration: `aiida-hpaint status` lists them")
 
 
 def describe_state(node: ProcessNode) -> str:
