@@ -57,7 +57,10 @@ def setup(context: click.Context) -> None:
     silence_warnings()
     if context.invoked_subcommand is None:
         _set_up_local(context.obj)
-        click.echo("Ready: aiida-hpaint restore host.cif")
+        has_torch = find_spec("torch") is not None
+        click.echo(
+            f"Ready: aiida-hpaint {'restore host.cif' if has_torch else 'setup computer NAME'}"
+        )
 
 
 def _add_program_option(name: str) -> Callable[[Command], Command]:
