@@ -16,7 +16,7 @@ from aiida_hpaint.science.structures.budget.plausible_sites import (
     has_room,
     place_missing,
 )
-from aiida_hpaint.science.structures.budget.types import HydrogenBudget
+from aiida_hpaint.science.structures.budget.types import Evidence, HydrogenBudget
 from aiida_hpaint.science.structures.errors import HostError, make_host_error
 from aiida_hpaint.science.structures.records import Record
 from aiida_hpaint.science.wording import format_count
@@ -184,10 +184,8 @@ def _make_budget(findings: Findings, missing: int, notes: list[str]) -> Hydrogen
     used = [each for each in (*findings.formulas, *findings.sites) if each.assumption]
     assumptions = [each.assumption for each in used] + placed + notes
     weak = [each for each in findings.sites if not each.is_certain]
-    misfit = f"it does not fit the number of missing {findings.symbol}"
     assumptions += [
-        f"{quote(each)}: not used, as "
-        + ("only its sum is certain" if each.total == missing + findings.listed else misfit)
+        f"{quote(each)}: not used, as {_explain_weak(findings, each, missing)}"
         for each in weak
         if any(by_site.get(site) != n for site, n in each.by_site.items())
     ]
@@ -195,6 +193,15 @@ def _make_budget(findings: Findings, missing: int, notes: list[str]) -> Hydrogen
     return HydrogenBudget(
         findings.symbol, missing, findings.listed, by_site, evidence, _finish(assumptions)
     )
+
+
+def _explain_weak(findings: Findings, weak: Evidence, missing: int) -> str:
+    """Return why uncertain evidence of sites is left open."""
+    if weak.total == missing + findings.listed:
+        return "only its sum is certain"
+    if sum(findings.cell.counts[label] * n for label, n in weak.by_site.items()) <= missing:
+        return "it is not certain"
+    return f"it does not fit the number of missing {findings.symbol}"
 
 
 def _finish(sentences: list[str]) -> tuple[str, ...]:
