@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from functools import cache
 from importlib.resources import files
-from importlib.util import find_spec
-from pathlib import Path
+
+from aiida_hpaint.science.structures.pymatgen_tables import read_pymatgen_table
 
 SOFTNESS = 0.37
 """The parameter b of the bond valence, Å, as in both sources of R0."""
@@ -67,19 +67,9 @@ def _estimate_bond_length(first: str, second: str) -> float:
 
 @cache
 def _read_parameters() -> dict[str, dict[str, float]]:
-    """Return the parameters c and r of each element that pymatgen has.
-
-    Its file is read without it, as its import takes most of a second.
-    """
-    import yaml
-
-    for package in ("pymatgen.core", "pymatgen.analysis"):
-        spec = find_spec(package)
-        for folder in (spec and spec.submodule_search_locations) or ():
-            path = Path(folder, "bvparam_1991.yaml")
-            if path.is_file():
-                found: dict[str, dict[str, float]] = yaml.safe_load(path.read_text("utf-8"))
-                return found
+    """Return the parameters c and r of each element that pymatgen has."""
+    if (table := read_pymatgen_table("bvparam_1991.yaml")) is not None:
+        return table
     from pymatgen.analysis.bond_valence import BV_PARAMS
 
     return {str(element): dict(values) for element, values in BV_PARAMS.items()}

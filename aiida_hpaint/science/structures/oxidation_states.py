@@ -6,10 +6,15 @@ elements that are not listed, pymatgen's common states are equally frequent.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
+
+from aiida_hpaint.science.structures.pymatgen_tables import read_pymatgen_table
+
+_ION = re.compile(r"([A-Z][a-z]?)([0-9.]*)([+-])")
 
 RARE = 0.004
 """Smallest share of an element's ions for which a state is considered."""
@@ -32,12 +37,25 @@ def find_common_states(symbol: str) -> Mapping[int, float]:
 
 @cache
 def _count_ions() -> dict[str, dict[int, int]]:
+    counts: dict[str, dict[int, int]] = defaultdict(Counter)
+    for ion, count in _read_occurrences().items():
+        parts = _ION.fullmatch(ion)
+        if parts is None:
+            raise ValueError(f"{ion!r} in icsd_bv.yaml of pymatgen is no ion such as Fe3+")
+        symbol, charge, sign = parts.groups()
+        state = round(float(charge or 1))
+        counts[symbol][-state if sign == "-" else state] += count
+    return dict(counts)
+
+
+def _read_occurrences() -> Mapping[str, int]:
+    """Return how often each ion occurs, by names such as Fe3+, O2- and Na+."""
+    if (table := read_pymatgen_table("icsd_bv.yaml")) is not None:
+        occurrences: Mapping[str, int] = table["occurrence"]
+        return occurrences
     from pymatgen.analysis.bond_valence import PRIOR_PROB
 
-    counts: dict[str, dict[int, int]] = defaultdict(Counter)
-    for species, count in PRIOR_PROB.items():
-        counts[species.element.symbol][round(species.oxi_state or 0)] += count
-    return dict(counts)
+    return {str(ion): count for ion, count in PRIOR_PROB.items()}
 
 
 @cache

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase.geometry import minkowski_reduce
+from numpy.typing import NDArray
 
 from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.symmetry.products import multiply_operations
 from aiida_hpaint.science.types import FloatArray, IntArray
 
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
@@ -15,6 +17,9 @@ _CLOSER = (1.0, 0.3, 0.1, 0.01)
 
 _LARGEST_BLOCK = 500_000
 """Largest number of distances computed at once, to limit memory."""
+
+_CLOSE_BY = 4
+"""Sites that are looked at to find the one that is closest to an image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,7 @@ class SymmetryGroup(SymmetryOperations):
     """
 
     given: IntArray
-    products: IntArray
+    products: NDArray[np.signedinteger]
     identity: int
 
     @classmethod
@@ -71,12 +76,15 @@ class SymmetryGroup(SymmetryOperations):
         translations: FloatArray,
         tolerance: float,
     ) -> SymmetryGroup | None:
-        products, gaps = _multiply(rotations, translations)
-        if products is None or np.linalg.norm(gaps @ cell, axis=-1).max() > 2 * tolerance:
+        products = multiply_operations(rotations, translations)
+        if products is None:
+            return None
+        gaps, largest = _average_gaps(rotations, translations, products, cell)
+        if largest > 2 * tolerance:
             return None
         # The gaps are a 2-cocycle of a finite group: it is the coboundary of its average over one
         # argument, so adding that average to the translations closes the group exactly.
-        translations = translations + gaps.mean(1)
+        translations = translations + gaps
         same = (rotations == np.eye(3, dtype=np.int64)).all((1, 2))
         identity = int(np.where(same & (products == np.arange(len(same))).all(1))[0][0])
         return cls(cell, rotations, translations, given, products, identity)
@@ -116,6 +124,25 @@ class SymmetryGroup(SymmetryOperations):
         return np.where(inside)[0].astype(np.int64)
 
 
+def _average_gaps(
+    rotations: IntArray,
+    translations: FloatArray,
+    products: NDArray[np.signedinteger],
+    cell: FloatArray,
+) -> tuple[FloatArray, float]:
+    """Return (G, 3) by how much products miss translations, averaged over the right factor.
+
+    The second value is the largest miss of any product, in Å.
+    """
+    averages, largest = np.zeros_like(translations), 0.0
+    for left, rotation in enumerate(rotations):
+        moved = translations @ rotation.T + translations[left]
+        gaps = wrap_differences(translations[products[left]] - moved)
+        averages[left] = gaps.mean(0)
+        largest = max(largest, float(((gaps @ cell) ** 2).sum(1).max()))
+    return averages, np.sqrt(largest)
+
+
 def wrap_differences(shift: FloatArray) -> FloatArray:
     """Move differences of fractional coordinates into [-0.5, 0.5]."""
     return np.asarray(shift - np.rint(shift))
@@ -125,38 +152,35 @@ def _operations(
     cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float
 ) -> tuple[IntArray, FloatArray]:
     found = SymmetryOperations.find(cell, numbers, frac, tolerance)
-    pairs = zip(found.rotations, found.translations, strict=True)
-    fitted = [_fitted(cell, numbers, frac, rotation, shift) for rotation, shift in pairs]
-    return found.rotations, np.array(fitted)
+    return found.rotations, found.translations + _find_deviations(found, numbers, frac)
 
 
-def _fitted(
-    cell: FloatArray, numbers: IntArray, frac: FloatArray, rotation: IntArray, shift: FloatArray
+def _find_deviations(
+    operations: SymmetryOperations, numbers: IntArray, frac: FloatArray
 ) -> FloatArray:
-    """Correct a translation by its mean deviation: spglib's are off by hundredths."""
-    missed = wrap_differences(frac - (frac @ rotation.T + shift)[:, None])
-    squares = ((missed @ cell) ** 2).sum(-1)
-    squares[numbers[:, None] != numbers] = np.inf
-    partners = squares.argmin(1)
-    return np.asarray(shift + missed[np.arange(len(frac)), partners].mean(0))
+    """Return (G, 3) mean deviations of sites from images: spglib's translations are off by them."""
+    from scipy.spatial import cKDTree
+
+    lengths = np.linalg.norm(operations.cell, axis=1)
+    total = np.zeros((len(operations), 3))
+    for number in np.unique(numbers):
+        sites = frac[numbers == number]
+        # Nearly those of space; the nearest of a few is found exactly.
+        tree = cKDTree(_wrap(sites) * lengths, boxsize=lengths)
+        some = np.arange(1, min(_CLOSE_BY, len(sites)) + 1)
+        length = max(1, _LARGEST_BLOCK // (len(sites) * len(some)))
+        for start in range(0, len(operations), length):
+            chosen = np.arange(start, min(start + length, len(operations)))
+            images = operations.images(sites, chosen)
+            _, near = tree.query(_wrap(images) * lengths, some)
+            missed = wrap_differences(sites[near] - images[:, :, None])
+            closest = ((missed @ operations.cell) ** 2).sum(-1).argmin(-1)
+            best = np.take_along_axis(missed, closest[..., None, None], 2)[:, :, 0]
+            total[chosen] += best.sum(1)
+    return total / len(frac)
 
 
-def _multiply(rotations: IntArray, translations: FloatArray) -> tuple[IntArray | None, FloatArray]:
-    """Return (G, G) products and the (G, G, 3) deviations of their translations, fractional."""
-    size = len(rotations)
-    kinds: dict[bytes, list[int]] = {}
-    for index, rotation in enumerate(rotations):
-        kinds.setdefault(rotation.tobytes(), []).append(index)
-    products, gaps = np.zeros((size, size), dtype=np.int64), np.zeros((size, size, 3))
-    for left in range(size):
-        turned = rotations[left] @ rotations
-        alike = [kinds.get(rotation.tobytes(), []) for rotation in turned]
-        if len({len(members) for members in alike} | {len(kinds[rotations[0].tobytes()])}) > 1:
-            return None, gaps
-        members = np.array(alike)
-        moved = translations @ rotations[left].T + translations[left]
-        shifts = wrap_differences(translations[members] - moved[:, None])
-        best = (shifts**2).sum(-1).argmin(1)
-        rows = np.arange(size)
-        products[left], gaps[left] = members[rows, best], shifts[rows, best]
-    return products, gaps
+def _wrap(frac: FloatArray) -> FloatArray:
+    """Return fractional coordinates within [0, 1), where rounding may give 1."""
+    wrapped = frac - np.floor(frac)
+    return np.where(wrapped >= 1, 0.0, wrapped)

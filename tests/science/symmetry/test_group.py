@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import spglib
+from ase import Atoms
+from ase.build import bulk
 from pymatgen.core import Lattice
 from pymatgen.symmetry.groups import SpaceGroup
 
@@ -12,6 +14,7 @@ from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.symmetry.group import SymmetryGroup, wrap_differences
 from aiida_hpaint.science.symmetry.orbits import make_orbit, snap_to_symmetry
 from aiida_hpaint.science.symmetry.positions import find_special_positions
+from aiida_hpaint.science.symmetry.products import multiply_operations
 from aiida_hpaint.science.symmetry.wyckoff import find_index_two_subgroups
 
 Read = Callable[[str], StructureBatch]
@@ -35,7 +38,38 @@ def test_operations_are_those_of_spglib(reference: Read, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_products_close_exactly(reference: Read, name: str) -> None:
-    group = host_group(reference(name))
+    check_products(host_group(reference(name)))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.003])
+@pytest.mark.parametrize(
+    ("crystal", "operations"),
+    [
+        (bulk("MgO", "rocksalt", a=4.21, cubic=True) * (2, 2, 1), 16 * 16),
+        (bulk("Cu", cubic=True) * (2, 2, 2), 48 * 32),
+        (bulk("Mg") * (3, 3, 2), 24 * 18),
+    ],
+    ids=["tetragonal", "cubic", "hexagonal"],
+)
+def test_supercells_have_all_pure_translations(
+    crystal: Atoms, operations: int, shift: float
+) -> None:
+    frac = crystal.get_scaled_positions()
+    shaken = frac + np.random.default_rng(0).normal(0, shift, frac.shape) / crystal.cell.lengths()
+    group = SymmetryGroup.of(crystal.cell.array, crystal.numbers, shaken, 0.1)
+    assert len(group) == operations
+    check_products(group)
+
+
+def test_operations_that_lack_a_product_are_no_group() -> None:
+    turns = np.array([np.eye(3), [[0, -1, 0], [1, 0, 0], [0, 0, 1]]], dtype=np.int64)
+    assert multiply_operations(turns, np.zeros((2, 3))) is None
+    unequal = np.array([np.eye(3), np.eye(3), -np.eye(3)], dtype=np.int64)
+    assert multiply_operations(unequal, np.array([[0, 0, 0], [0.5, 0, 0], [0, 0, 0]])) is None
+
+
+def check_products(group: SymmetryGroup) -> None:
+    """Compare all products with what matrices and vectors give."""
     for left in range(len(group)):
         found = group.products[left]
         turned = group.translations @ group.rotations[left].T + group.translations[left]
