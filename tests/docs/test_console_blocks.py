@@ -19,8 +19,16 @@ EXAMPLES = ROOT / "examples"
 AT_ONCE = {("inspect",), ("find",), ("audit",), ("powder",), ("models", "list"), ("models", "show")}
 """Commands that run without AiiDA."""
 
-MISSING = {"examples/hosts/diaspore.cif", "--restore", "brucite.xye", "requirements.txt"}
-"""Words of commands that take longer, or whose files are not made here."""
+MISSING = {
+    "--restore",
+    "brucite.xye",
+    "examples/hosts/diaspore.cif",
+    "orb-v3-conservative-inf-omat",
+    "outputs/run-1",
+    "potential.model=mine.model",
+    "requirements.txt",
+}
+"""Words of commands that take longer, or whose files and packages are not here."""
 
 
 def choose_commands() -> dict[str, list[list[str]]]:
