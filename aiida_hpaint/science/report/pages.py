@@ -149,13 +149,14 @@ def _make_row(result: HostResult, name: str) -> _Row:
     verdict, best = judge_host(result), result.best
     scalars = {} if best is None else {key: v[0].item() for key, v in best.scalars.items()}
     above = 1000 * result.ranked.scalars["energy_above_best"][1:2]
+    title = verdict.title.partition(":")[0] + (", with a notice" if verdict.notices else "")
     return _Row(
         label=result.label,
         link=f"{PAGES}/{name}.html",
         formula=format_formula(result.samples[0] if best is None else best),
         inserted=result.inserted,
         light=verdict.light,
-        verdict=verdict.title.partition(":")[0],
+        verdict=title,
         confidence=float(scalars.get("confidence", np.nan)),
         percent=result.confidence,
         energy=float(scalars.get("energy", np.nan)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -229,6 +230,18 @@ def test_commands_name_hosts_as_their_process_does(tmp_path: Path) -> None:
     write_reports(results, tmp_path)
     for page in (tmp_path / "reports").glob("*.html"):
         assert "aiida-hpaint pick 4711 'a b'\naiida" in Tags(page.read_text("utf-8")).text
+
+
+def test_the_index_says_why_a_sure_answer_is_amber(tmp_path: Path) -> None:
+    restoration = make_restoration(("brucite", "portlandite"))
+    found = group_rows_by_host(restoration.samples, restoration.hosts)
+    checks = {"failed": [], "notices": ["lower symmetry: P 1"]}
+    best = found[0].ranked
+    metadata = ({**best.metadata[0], "checks": checks}, *best.metadata[1:])
+    noted = replace(found[0], ranked=replace(best, metadata=metadata))
+    text = write_reports([noted, found[1]], tmp_path).read_text(encoding="utf-8")
+    assert text.count("Moderate confidence, with a notice") == 2  # its cell and its key
+    assert text.count("Moderate confidence") > 2
 
 
 def test_the_provenance_of_a_host_that_was_put_back_says_so() -> None:
