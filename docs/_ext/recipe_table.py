@@ -9,7 +9,7 @@ from aiida_hpaint.science.recipe import STAGES
 
 def format_recipe() -> list[str]:
     """Return the lines of a list-table of stages: name, setting, and what the stage does."""
-    lines = [":::{list-table}", ":header-rows: 1", ":widths: 18 18 64", ""]
+    lines = [":::{list-table}", ":header-rows: 1", ":widths: 18 18 64", ":class: stacked", ""]
     lines += ["- - stage", "  - setting", "  - what it does"]
     for stage in STAGES:
         lines += [f"- - `{stage.name}`", f"  - `{stage.field}`", f"  - {stage.about}"]
