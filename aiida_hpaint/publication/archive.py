@@ -60,7 +60,7 @@ class Archive:
     path
         Path of the file.
     jobs
-        All jobs in it, the oldest first.
+        What all jobs in it did, the oldest first: a job of several stages has a record for each.
     weights
         Name and SHA-256 of all models and potentials that have one.
     missing
@@ -71,6 +71,11 @@ class Archive:
     jobs: tuple[JobRecord, ...]
     weights: tuple[tuple[str, str], ...]
     missing: tuple[str, ...]
+
+    @property
+    def job_count(self) -> int:
+        """Number of jobs."""
+        return len({job.uuid for job in self.jobs})
 
 
 def write_archive(

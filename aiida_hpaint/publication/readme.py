@@ -182,8 +182,7 @@ def _list_software(archive: Archive) -> list[str]:
     order = ("version of aiida-hpaint", "model", "weights", "computer", "code", "pseudopotential")
     listed = sorted((order.index(kind), kind, text) for kind, text in found if text)
     lines = [f"- {kind}: `{_code(text)}`" for _, kind, text in listed]
-    count = len({job.uuid for job in archive.jobs})
-    return [f"{format_count(count, 'job')}.", "", *lines]
+    return [f"{format_count(archive.job_count, 'job')}.", "", *lines]
 
 
 def _list_papers(jobs: Sequence[JobRecord]) -> list[str]:

@@ -161,7 +161,7 @@ def _export(
     if flags["licence"] is None:
         click.echo("No licence was chosen: --licence, or complete README.md", err=True)
     processes = "1 process" if len(nodes) == 1 else f"{len(nodes)} processes"
-    click.echo(f"Exported {processes} ({format_count(len(archive.jobs), 'job')}) to {target}/")
+    click.echo(f"Exported {processes} ({format_count(archive.job_count, 'job')}) to {target}/")
     return archive.missing
 
 
@@ -182,7 +182,7 @@ def _check(path: Path) -> Sequence[str]:
     outcome = (
         f"failed, {format_count(len(archive.missing), 'problem')}" if archive.missing else "passed"
     )
-    click.echo(f"{path}: {format_count(len(archive.jobs), 'job')}. Completeness check: {outcome}.")
+    click.echo(f"{path}: {format_count(archive.job_count, 'job')}. Completeness check: {outcome}.")
     for name, sha256 in archive.weights:
         click.echo(escape_control_characters(f"  {name}: weights with the sha256 {sha256}"))
     return archive.missing

@@ -83,6 +83,8 @@ def test_a_restoration_is_published(restoration: Any, tmp_path: Path) -> None:
     archive = check_archive(output / "archive.aiida", [restoration.uuid, "nobody"])
     assert archive.missing == ("process nobody is missing",)
     assert {job.stage for job in archive.jobs} == {"sample", "relax_all"}
+    one = archive.jobs[0]
+    assert replace(archive, jobs=(one, replace(one, stage="score"))).job_count == 1
 
 
 def test_groups_are_published(restoration: Any, tmp_path: Path) -> None:
