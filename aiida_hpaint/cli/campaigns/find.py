@@ -29,7 +29,7 @@ _NAMELESS = "campaign"
 
 _NAMELESS_FOLDERS = ("cif", "cifs", "hosts")
 
-_HELP = """Find the records of a database that miss hydrogen, and say why one thinks so.
+_HELP = """Find the records of a database that miss hydrogen, and show the evidence.
 
 \b
 SOURCES are
@@ -117,7 +117,7 @@ def find(
     output: Path | None,
     processes: int | None,
 ) -> None:
-    """Find the records of a database that miss hydrogen, and say why one thinks so."""
+    """Find the records of a database that miss hydrogen, and show the evidence."""
     from aiida_hpaint.cli.console import silence_warnings
     from aiida_hpaint.science.databases import Filters, Verdict
     from aiida_hpaint.science.outputs import try_file

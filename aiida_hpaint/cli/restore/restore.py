@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiida_hpaint.science.structures import StructureBatch
     from aiida_hpaint.workflows.validate.results import Validation
 
-_HELP = """Restore hosts, wait, and show the results.
+_HELP = """Restore the missing sites of crystals, wait, and show the results.
 
 FILES are the hosts, crystals that lack sites: CIF, SHELX, POSCAR or extxyz files, or one
 restore.yaml (see `aiida-hpaint submit --help`). How many H are missing, and on which atoms, is
