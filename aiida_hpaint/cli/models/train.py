@@ -34,7 +34,7 @@ checkpoint. With --submit, AiiDA jobs train the model, and it becomes a node.
 
 \b
 Examples:
-  aiida-hpaint train examples/training/bundled.yaml
+  aiida-hpaint train mine.yaml
   aiida-hpaint train mine.yaml --resume runs/mine/last.ckpt
   aiida-hpaint restore host.cif --generator runs/mine/mine.safetensors
   aiida-hpaint benchmark known.extxyz --generator runs/mine/mine.safetensors \\
