@@ -18,6 +18,9 @@ _CLOSER = (1.0, 0.3, 0.1, 0.01)
 _LARGEST_BLOCK = 500_000
 """Largest number of distances computed at once, to limit memory."""
 
+_MOST_OPERATIONS = 6000
+"""Largest number of operations of a group: MgO in 216 sites has 5184."""
+
 _CLOSE_BY = 4
 """Sites that are looked at to find the one that is closest to an image."""
 
@@ -54,14 +57,18 @@ class SymmetryGroup(SymmetryOperations):
         Parameters
         ----------
         frac : (n, 3)
-            Fractional coordinates in the given cell. Without sites, the group is the identity.
+            Fractional coordinates in the given cell. Without sites, the group is the identity, and
+            so it is in supercells with more than 6000 operations, whose products take gigabytes.
         """
         reduced, steps = minkowski_reduce(cell)
         given = np.rint(steps).astype(np.int64)
         sites = frac @ np.linalg.inv(given)
         for share in _CLOSER if len(sites) else ():
-            found = _operations(reduced, numbers, sites, share * tolerance)
-            group = cls._closed(reduced, given, *found, tolerance)
+            found = SymmetryOperations.find(reduced, numbers, sites, share * tolerance)
+            if len(found) > _MOST_OPERATIONS:
+                break
+            shifts = found.translations + _find_deviations(found, numbers, sites)
+            group = cls._closed(reduced, given, found.rotations, shifts, tolerance)
             if group is not None:
                 return group
         alone = np.eye(3, dtype=np.int64)[None], np.zeros((1, 3))
@@ -146,13 +153,6 @@ def _average_gaps(
 def wrap_differences(shift: FloatArray) -> FloatArray:
     """Move differences of fractional coordinates into [-0.5, 0.5]."""
     return np.asarray(shift - np.rint(shift))
-
-
-def _operations(
-    cell: FloatArray, numbers: IntArray, frac: FloatArray, tolerance: float
-) -> tuple[IntArray, FloatArray]:
-    found = SymmetryOperations.find(cell, numbers, frac, tolerance)
-    return found.rotations, found.translations + _find_deviations(found, numbers, frac)
 
 
 def _find_deviations(

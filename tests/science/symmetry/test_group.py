@@ -61,6 +61,12 @@ def test_supercells_have_all_pure_translations(
     check_products(group)
 
 
+def test_the_largest_supercells_have_the_identity_alone() -> None:
+    crystal = bulk("Cu", cubic=True) * (4, 4, 4)  # 48 * 256 operations
+    frac = crystal.get_scaled_positions()
+    assert len(SymmetryGroup.of(crystal.cell.array, crystal.numbers, frac, 0.1)) == 1
+
+
 def test_operations_that_lack_a_product_are_no_group() -> None:
     turns = np.array([np.eye(3), [[0, -1, 0], [1, 0, 0], [0, 0, 1]]], dtype=np.int64)
     assert multiply_operations(turns, np.zeros((2, 3))) is None
