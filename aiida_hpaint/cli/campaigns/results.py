@@ -183,19 +183,17 @@ def find_restoration(identifier: str) -> ProcessNode:
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import ProcessNode, load_node
 
+    from aiida_hpaint.workflows.restore.progress import find_graph
+
     try:
         node = load_node(identifier)
     except (NotExistent, MultipleObjectsError, ValueError):
         raise CommandError(
             f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
         ) from None
-    # A builder of `hpaint.restore` is submitted as a work chain, which runs the graph.
-    near = [node] if isinstance(node, ProcessNode) else []
-    if near and node.process_label == "RestoreWorkChain":
-        near += node.called
-    for process in near:
-        if process.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all():
-            return process
+    graph = find_graph(node) if isinstance(node, ProcessNode) else None
+    if graph and graph.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all():
+        return graph
     raise CommandError(f"node {identifier} is not a restoration: `aiida-hpaint status` lists them")
 
 

@@ -220,17 +220,23 @@ def _load_processes(sources: Sequence[str]) -> tuple[list[ProcessNode], list[Gro
 def _load(source: str) -> tuple[list[Node], Group | None]:
     """Return the nodes of a campaign, a PK, a UUID or a label of a group, and the group."""
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
-    from aiida.orm import load_group, load_node
+    from aiida.orm import ProcessNode, load_group, load_node
 
     from aiida_hpaint.campaigns.group import CampaignGroup, find_campaign
+    from aiida_hpaint.workflows.restore.progress import find_graph
 
     # First, since the process that runs a campaign has its name as the label.
     group: Any = find_campaign(source)
     if group is None:
         try:
-            return [load_node(source)], None
+            node = load_node(source)
         except (NotExistent, MultipleObjectsError, ValueError):
             pass
+        else:
+            graph = find_graph(node) if isinstance(node, ProcessNode) else node
+            if graph.pk != node.pk:
+                click.echo(f"Note: node {graph.pk}, which node {node.pk} has called", err=True)
+            return [graph], None
         try:
             group = load_group(source)
         except (NotExistent, MultipleObjectsError, ValueError):

@@ -79,7 +79,7 @@ def audit(files: tuple[Path, ...], restores: bool, as_json: bool, **flags: Any) 
                     show("structures", row + 1, len(structures))
     except KeyboardInterrupt:
         if not found:
-            raise click.Abort from None
+            raise click.ClickException("interrupted before a structure was audited") from None
     if as_json:
         listed = {label: [alert.as_json() for alert in alerts] for label, alerts in found.items()}
         click.echo(json.dumps(listed, indent=2))

@@ -126,7 +126,7 @@ def run_here(task: Task) -> Restoration:
 
     Raises
     ------
-    Abort
+    ClickException
         If no host is finished by then.
     """
     from aiida_hpaint.science.preflight import check_tools
@@ -154,7 +154,7 @@ def run_here(task: Task) -> Restoration:
                     show("hosts", sum(map(len, chunks[: len(finished)])), len(numbered))
     except KeyboardInterrupt:
         if not finished:
-            raise click.Abort from None
+            raise click.ClickException("interrupted before a host was restored") from None
         _tell_interrupted([int(row) for rows in chunks[len(finished) :] for row in rows], task)
     return finished[0] if len(finished) == 1 else join_restorations(finished)
 

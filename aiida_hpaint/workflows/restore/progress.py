@@ -202,6 +202,16 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
     return [node for node in found if not _is_graph(node.caller)][:limit]
 
 
+def find_graph(node: ProcessNode) -> ProcessNode:
+    """Return the graph that a RestoreWorkChain, which builders make, has called; other nodes stay.
+
+    The outputs of both are the same; stages and reports are found from the graph.
+    """
+    if node.process_label != "RestoreWorkChain":
+        return node
+    return next((called for called in node.called if _has_hosts(called)), node)
+
+
 def _has_hosts(node: ProcessNode) -> bool:
     return bool(node.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all())
 

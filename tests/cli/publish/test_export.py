@@ -36,6 +36,24 @@ def restoration(profile: Any) -> Any:
     )
 
 
+def test_a_work_chain_stands_for_the_restoration_that_it_runs(
+    brucite: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from aiida.common.links import LinkType
+    from aiida.orm import WorkChainNode, WorkflowNode
+
+    from aiida_hpaint.cli.publish.export import _load
+    from aiida_hpaint.data.structure_batch import StructureBatchData
+
+    chain = provenance_examples.process(WorkChainNode, "RestoreWorkChain", {}).store()
+    inputs = {"graph_inputs__hosts": StructureBatchData(brucite).store()}
+    graph = provenance_examples.process(WorkflowNode, "WorkGraph<restore>", inputs)
+    graph.base.links.add_incoming(chain, LinkType.CALL_WORK, "graph")
+    graph.store()
+    assert [node.pk for node in _load(str(chain.pk))[0]] == [graph.pk]
+    assert f"node {graph.pk}, which node {chain.pk} has called" in capsys.readouterr().err
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Return the content of all files that do not contain the time of writing."""
     return {
