@@ -119,12 +119,13 @@ def report_campaign(
     Raises
     ------
     ClickException
-        If the campaign has no sample yet.
+        If the campaign has no sample yet, or the folder has results of other hosts.
     """
     from aiida_hpaint.campaigns.results import collect_campaign_samples
     from aiida_hpaint.campaigns.state import read_campaign_state
     from aiida_hpaint.cli.chunking import count_cores
     from aiida_hpaint.cli.restore.restoration_json import echo_restoration
+    from aiida_hpaint.cli.restore.restore import refuse_to_mix
     from aiida_hpaint.cli.tables import write_host_files
     from aiida_hpaint.science.report import group_rows_by_host, write_reports
     from aiida_hpaint.science.structures.safe_text import quote_for_shell
@@ -136,6 +137,7 @@ def report_campaign(
             f"campaign {group.label} has no samples yet: "
             f"aiida-hpaint status {quote_for_shell(group.label)}"
         )
+    refuse_to_mix(found.hosts.labels, output)
     results = group_rows_by_host(found.samples, found.hosts, found.processes)
     processes = count_cores()
     write_host_files(results, found.samples, output, formats, processes)

@@ -136,15 +136,18 @@ def summarise_structures(structures: StructureBatch) -> str:
 def format_formula(one: StructureBatch) -> str:
     """Return the reduced formula of one structure, its sites to insert included.
 
-    Organic compounds have the order of Hill (C2H5NO2), others that of IUPAC (AlHO2), and
-    hydroxides have their groups (Mg(OH)2).
+    Organic compounds have the order of Hill (C2H5NO2), others that of IUPAC (AlHO2), with H
+    before C in carbonates (NaHCO3), and hydroxides have their groups (Mg(OH)2).
     """
     from pymatgen.core import Element
 
     counts = Counter(get_symbol(number) for number in one.numbers.tolist())
     shared = gcd(*counts.values())
     order = sorted(counts, key=lambda symbol: (Element(symbol).iupac_ordering, symbol))
-    if "H" in counts and counts["O"] < 3 * counts["C"]:  # more O are carbonates and their hydrates
+    if {"C", "H"} <= set(counts) and counts["O"] >= 3 * counts["C"]:  # carbonates, their hydrates
+        order.remove("H")
+        order.insert(order.index("C"), "H")
+    elif "H" in counts and counts["C"]:
         order = ["C", "H", *sorted(set(counts) - {"C", "H"})]
     parts = [(symbol, counts[symbol] // shared) for symbol in order]
     if order[-2:] == ["H", "O"] and counts["H"] == counts["O"]:
