@@ -62,7 +62,7 @@ def test_a_command_runs_and_its_errors_are_messages() -> None:
 
 
 def test_our_own_commands_stay() -> None:
-    assert "Restore hosts" in run("restore", "--help").output
+    assert "Restore the missing sites" in run("restore", "--help").output
     assert "restore  " not in run("--help").output.partition("Commands of other packages")[2]
 
 

@@ -16,12 +16,11 @@ def read_pymatgen_table(name: str) -> dict[str, Any] | None:
     """Read a YAML file of pymatgen; None where this version has none of that name."""
     import yaml
 
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     for package in _PACKAGES:
         spec = find_spec(package)
         for folder in (spec and spec.submodule_search_locations) or ():
             path = Path(folder, name)
             if path.is_file():
-                found: dict[str, Any] = yaml.load(path.read_text("utf-8"), loader)
+                found: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
                 return found
     return None

@@ -55,4 +55,4 @@ def test_the_provenance_is_printed_as_json(structure: Any) -> None:
 def test_unknown_nodes_are_reported() -> None:
     result = run("123456789")
     assert result.exit_code == 2
-    assert result.output == "Error: there is no node 123456789\n"
+    assert result.output.startswith("Error: there is no node 123456789: `aiida-hpaint status`")
