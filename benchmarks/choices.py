@@ -25,6 +25,7 @@ from aiida_hpaint.science.stages import RelaxationInputs, propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED, WYCKOFF
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
+from aiida_hpaint.science.types import IntArray
 
 Rows = NDArray[np.intp]
 
@@ -224,14 +225,24 @@ def measure_choices(
         inserted=int(reference.insert_counts[0]),
         outcomes=tuple(outcomes),
         stages=clock.stages,
-        counts={
-            "drawn": len(drawn),
-            "proposed": len(start) - len(drawn),
-            "distinct": int(_is_waiting(start).sum()),
-            "relaxed": len(np.unique(np.concatenate(chosen))),
-            "relaxed_all": len(np.unique(np.concatenate(kept))),
-        },
+        counts=_count(drawn, start, chosen, kept),
     )
+
+
+def _count(
+    drawn: StructureBatch,
+    start: StructureBatch,
+    chosen: Sequence[IntArray],
+    kept: Sequence[IntArray],
+) -> dict[str, int]:
+    """Return how many samples were drawn, proposed, distinct, and relaxed in each stage."""
+    return {
+        "drawn": len(drawn),
+        "proposed": len(start) - len(drawn),
+        "distinct": int(_is_waiting(start).sum()),
+        "relaxed": len(np.unique(np.concatenate(chosen))),
+        "relaxed_all": len(np.unique(np.concatenate(kept))),
+    }
 
 
 @dataclass(frozen=True)

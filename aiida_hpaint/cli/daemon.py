@@ -51,8 +51,9 @@ def ensure_daemon(requeue_stuck: bool = False) -> bool:
     client = get_daemon_client()
     # Whoever stopped it got its answer before it ended: it serves nobody any more, but its workers
     # finish what they do first. A daemon that is only busy answers again.
-    silent = lambda: is_daemon_alive(client) and not _answers(client)  # noqa: E731
-    answers = _wait_for_end(silent, DAEMON_TIMEOUT)
+    answers = _wait_for_end(
+        lambda: is_daemon_alive(client) and not _answers(client), DAEMON_TIMEOUT
+    )
     try:
         is_alive = is_daemon_alive(client)
         is_broken = is_alive and (not answers or has_deaf_workers(client))
