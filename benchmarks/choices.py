@@ -25,7 +25,6 @@ from aiida_hpaint.science.stages import RelaxationInputs, propose_and_filter
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.sample_origin import GENERATED, WYCKOFF
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
-from aiida_hpaint.science.types import IntArray
 
 Rows = NDArray[np.intp]
 
@@ -232,8 +231,8 @@ def measure_choices(
 def _count(
     drawn: StructureBatch,
     start: StructureBatch,
-    chosen: Sequence[IntArray],
-    kept: Sequence[IntArray],
+    chosen: Sequence[Rows],
+    kept: Sequence[Rows],
 ) -> dict[str, int]:
     """Return how many samples were drawn, proposed, distinct, and relaxed in each stage."""
     return {
