@@ -258,12 +258,20 @@ class StepLines(ProgressBar):
 
     def __init__(self, steps: int) -> None:
         super().__init__()
-        self.steps, self.last = steps, time.monotonic()
+        self.steps, self.last, self.is_shown = steps, time.monotonic(), True
+
+    def disable(self) -> None:
+        """Print nothing, as in all processes but the first."""
+        self.is_shown = False
+
+    def enable(self) -> None:
+        """Print again."""
+        self.is_shown = True
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Print step and loss if the last line is long ago."""
-        if trainer.is_global_zero and time.monotonic() - self.last > _INTERVAL:
+        if self.is_shown and time.monotonic() - self.last > _INTERVAL:
             self.last = time.monotonic()
             print(f"training: {trainer.global_step}/{self.steps}, loss {outputs['loss']:.3f}")
