@@ -60,6 +60,16 @@ def add_samples_option(each: str) -> Callable[[Command], Command]:
     )
 
 
+def add_espresso_option(flag: str, program: str) -> Callable[[Command], Command]:
+    """Return the option for the code of a program of Quantum ESPRESSO, `pw` or `pp`."""
+    return click.option(
+        flag,
+        metavar="LABEL",
+        shell_complete=complete_codes,
+        help=f"Code of {program}.x.  [default: {program}@localhost]",
+    )
+
+
 def add_set_option(examples: str) -> Callable[[Command], Command]:
     """Return the option --set, for settings that have no option of their own."""
     return click.option(
@@ -235,12 +245,7 @@ _RESTORATION: tuple[Callable[[Any], Any], ...] = (
     ),
     add_set_option("relax_all.fmax=0.02 or validation.dft.kpoints_distance=0.2"),
     add_code_option,
-    click.option(
-        "--dft-code",
-        metavar="LABEL",
-        shell_complete=complete_codes,
-        help="Code of pw.x.  [default: pw@localhost]",
-    ),
+    add_espresso_option("--dft-code", "pw"),
     click.option(
         "--upload-model",
         is_flag=True,

@@ -193,8 +193,7 @@ def find_restoration(identifier: str) -> ProcessNode:
         raise CommandError(
             f"there is no node {identifier}: `aiida-hpaint status` lists the restorations"
         ) from None
-    graph = find_graph(node) if isinstance(node, ProcessNode) else None
-    if graph and graph.base.links.get_incoming(link_label_filter="graph_inputs__hosts").all():
+    if isinstance(node, ProcessNode) and (graph := find_graph(node)) is not None:
         return graph
     raise CommandError(f"node {identifier} is not a restoration: `aiida-hpaint status` lists them")
 

@@ -233,9 +233,11 @@ def _load(source: str) -> tuple[list[Node], Group | None]:
         except (NotExistent, MultipleObjectsError, ValueError):
             pass
         else:
-            graph = find_graph(node) if isinstance(node, ProcessNode) else node
-            if graph.pk != node.pk:
-                click.echo(f"Note: node {graph.pk}, which node {node.pk} has called", err=True)
+            graph = find_graph(node) if isinstance(node, ProcessNode) else None
+            if graph is None or graph.pk == node.pk:
+                return [node], None
+            text = f"Note: exported is node {graph.pk}, which node {node.pk} has called"
+            click.echo(text, err=True)
             return [graph], None
         try:
             group = load_group(source)

@@ -12,7 +12,7 @@ import click
 
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
-from aiida_hpaint.cli.completion import complete_codes, complete_dft_protocols, complete_files
+from aiida_hpaint.cli.completion import complete_dft_protocols, complete_files
 from aiida_hpaint.cli.errors import CommandError, tell_how_to_go_on
 
 if TYPE_CHECKING:
@@ -71,18 +71,8 @@ _COLUMNS = (
     help="DFT protocol: fast, balanced (default) or paper.",
 )
 @options.add_set_option("pinball.screening=4 or dft.kpoints_distance=0.2")
-@click.option(
-    "--pw",
-    metavar="LABEL",
-    shell_complete=complete_codes,
-    help="Code of pw.x.  [default: pw@localhost]",
-)
-@click.option(
-    "--pp",
-    metavar="LABEL",
-    shell_complete=complete_codes,
-    help="Code of pp.x.  [default: pp@localhost]",
-)
+@options.add_espresso_option("--pw", "pw")
+@options.add_espresso_option("--pp", "pp")
 @options.add_job_options
 @click.option("--submit", is_flag=True, help="Submit and return without waiting.")
 @options.add_output_option("CIFs and table", "restored-by-dft")

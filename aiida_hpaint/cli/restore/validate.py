@@ -11,7 +11,6 @@ import click
 from aiida_hpaint.cli import options
 from aiida_hpaint.cli.commands import Command
 from aiida_hpaint.cli.completion import (
-    complete_codes,
     complete_dft_protocols,
     complete_files_or_processes,
     complete_processes,
@@ -75,12 +74,7 @@ Examples:
     "relaxes all.  [default: 1]",
 )
 @options.add_set_option("dft.kpoints_distance=0.2 or margin=0.05")
-@click.option(
-    "--code",
-    metavar="LABEL",
-    shell_complete=complete_codes,
-    help="Code of pw.x.  [default: pw@localhost]",
-)
+@options.add_espresso_option("--code", "pw")
 @options.add_job_options
 @options.add_output_option("table and structures", None)
 @click.option("--submit", is_flag=True, help="Submit and return without waiting.")

@@ -59,10 +59,7 @@ def compute_inserted_distances(
     candidate: StructureBatch, reference: StructureBatch
 ) -> NDArray[np.float64]:
     """Return the (m,) distances in Å between the inserted sites of two structures of one host."""
-    known = ~reference.inserted
-    shift = candidate.frac_coords[known] - reference.frac_coords[known]
-    drift = (shift - np.round(shift)).mean(0) if known.any() else np.zeros(3)
-    ours = candidate.frac_coords[candidate.inserted] - drift
+    ours = place_without_drift(candidate, reference)
     theirs = reference.frac_coords[reference.inserted]
     numbers = reference.numbers[reference.inserted]
     # Finding the symmetry takes long; sites this close need no other operation.
@@ -70,6 +67,18 @@ def compute_inserted_distances(
     if direct.max(initial=0.0) < 0.05:
         return direct
     return find_closest_distances(find_host_symmetry(reference), numbers, ours, theirs)
+
+
+def place_without_drift(
+    candidate: StructureBatch, reference: StructureBatch
+) -> NDArray[np.float64]:
+    """Return the (m, 3) fractional coordinates of inserted sites, the mean shift of host sites off.
+
+    `reference` needs the same host sites in the same order; its inserted ones do not count.
+    """
+    shift = candidate.frac_coords[~candidate.inserted] - reference.frac_coords[~reference.inserted]
+    drift = (shift - np.round(shift)).mean(0) if len(shift) else np.zeros(3)
+    return np.asarray(candidate.frac_coords[candidate.inserted] - drift)
 
 
 def _find_rmsd(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from aiida_hpaint.science.plausibility import count_misplaced
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.status import RELAXED, STATUS_DTYPE, SampleStatus
-from aiida_hpaint.science.types import BoolArray
+from aiida_hpaint.science.types import BoolArray, FloatArray
 
 SAME_ENERGY = 0.001
 """Energy in eV per atom within which relaxed samples with equal arrangements are the same."""
@@ -51,7 +52,11 @@ def select_lowest(
     energies = (samples.scalars["energy"] + penalties) / samples.site_counts
     for members in hosts:
         members = members[np.argsort(energies[members], kind="stable")]
-        repeats = _find_repeats(samples, members, energies, same)
+        repeats = find_repeats(
+            members,
+            energies,
+            lambda *pair: bool(find_duplicates(samples, np.array(pair), same)),
+        )
         statuses[list(repeats)] = SampleStatus.DUPLICATE.value
         distinct = [index for index in members if index not in repeats]
         for place, index in enumerate(distinct):
@@ -117,19 +122,26 @@ def list_relaxed(samples: StructureBatch) -> list[NDArray[np.intp]]:
     return groups
 
 
-def _find_repeats(
-    samples: StructureBatch,
-    members: NDArray[np.intp],
-    energies: NDArray[np.float64],
-    same: float,
+def find_repeats(
+    members: NDArray[np.intp], energies: FloatArray, is_same: Callable[[int, int], bool]
 ) -> dict[int, int]:
-    """Find members that agree with a lower one in energy, cell and arrangement, and with which."""
+    """Find members that agree with a lower one in energy and by `is_same`, and with which.
+
+    Parameters
+    ----------
+    members
+        Samples of one host, the lowest first.
+    energies
+        Energies per atom of all samples, eV.
+    is_same
+        Says of a lower and a higher sample whether they agree in cell and arrangement.
+    """
     found: dict[int, int] = {}
-    for place, index in enumerate(members):
+    for place, index in enumerate(members.tolist()):
         lower = members[:place]
         alike = lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY]
         for other in (one for one in alike.tolist() if one not in found):
-            if find_duplicates(samples, np.array([other, index]), same):
-                found[int(index)] = other
+            if is_same(other, index):
+                found[index] = other
                 break
     return found

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache, partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_hpaint.science.evaluation.duplicates import SAME_STRAIN
 from aiida_hpaint.science.evaluation.equivalence import find_closest_distances, find_host_symmetry
-from aiida_hpaint.science.evaluation.ranking import SAME_ENERGY, list_relaxed
+from aiida_hpaint.science.evaluation.matching import place_without_drift
+from aiida_hpaint.science.evaluation.ranking import find_repeats, list_relaxed
 from aiida_hpaint.science.settings import FilterSettings
 from aiida_hpaint.science.structures.batch import StructureBatch
 from aiida_hpaint.science.structures.cell_changes import is_same_cell
 from aiida_hpaint.science.structures.sample_origin import SYMMETRISED
 from aiida_hpaint.science.structures.status import STATUS_DTYPE, SampleStatus
-from aiida_hpaint.science.types import FloatArray
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
 
 __all__ = ["mark_same_ends"]
 
@@ -38,6 +42,7 @@ def mark_same_ends(
     """
     statuses = samples.scalars["status"].astype(STATUS_DTYPE)
     passes = samples.scalars.get("passes", np.ones(len(samples), dtype=np.bool_))
+    energies = samples.scalars["energy"] / samples.site_counts
     rows = hosts.find_host_rows()
     changed = {
         name: samples.scalars[name].copy()
@@ -46,41 +51,29 @@ def mark_same_ends(
     }
     for members in list_relaxed(samples):
         host = hosts[rows[int(samples.host_indices[members[0]])]]
+        is_same = partial(_is_same, samples, host, cache(partial(find_host_symmetry, host)), same)
         for alike in (members[passes[members]], members[~passes[members]]):
-            for index, kept in _find_repeats(samples, alike, host, same).items():
+            for index, kept in find_repeats(alike, energies, is_same).items():
                 statuses[index] = SampleStatus.DUPLICATE.value
                 _add_counts(samples, changed, index, kept)
     return samples.with_scalars(status=statuses, **changed)
 
 
-def _find_repeats(
-    samples: StructureBatch, members: NDArray[np.intp], host: StructureBatch, same: float
-) -> dict[int, int]:
-    """Return which lower member each member repeats in energy, cell and arrangement."""
-    energies = samples.scalars["energy"] / samples.site_counts
-    found: dict[int, int] = {}
-    for place, index in enumerate(members.tolist()):
-        lower = members[:place]
-        for other in lower[np.abs(energies[lower] - energies[index]) < SAME_ENERGY].tolist():
-            if other in found or not is_same_cell(
-                samples.cells[other], samples.cells[index], SAME_STRAIN
-            ):
-                continue
-            one = samples[index]
-            left, right = (_place_in_host(host, each) for each in (samples[other], one))
-            numbers = one.numbers[one.inserted]
-            distances = find_closest_distances(find_host_symmetry(host), numbers, left, right)
-            if distances.max(initial=0.0) < same:
-                found[index] = other
-                break
-    return found
-
-
-def _place_in_host(host: StructureBatch, one: StructureBatch) -> FloatArray:
-    """Return the fractional coordinates of inserted sites, without the drift of the host."""
-    moved = one.frac_coords[~one.inserted] - host.frac_coords[~host.inserted]
-    drift = (moved - np.round(moved)).mean(0) if len(moved) else np.zeros(3)
-    return np.asarray(one.frac_coords[one.inserted] - drift)
+def _is_same(
+    samples: StructureBatch,
+    host: StructureBatch,
+    find_symmetry: Callable[[], SymmetryOperations],
+    same: float,
+    lower: int,
+    index: int,
+) -> bool:
+    """Return whether two samples ended in the same cell and arrangement."""
+    left, right = samples[lower], samples[index]
+    if not is_same_cell(left.cells[0], right.cells[0], SAME_STRAIN):
+        return False
+    sites = (place_without_drift(one, host) for one in (left, right))
+    numbers = right.numbers[right.inserted]
+    return bool(find_closest_distances(find_symmetry(), numbers, *sites).max(initial=0.0) < same)
 
 
 def _add_counts(

@@ -18,6 +18,12 @@ NEIGHBOURS: IntArray = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), -
 """(27, 3) lattice translations to a cell itself and to all cells that touch it."""
 
 
+def wrap(frac: FloatArray) -> FloatArray:
+    """Return fractional coordinates within [0, 1), where rounding may give 1."""
+    wrapped = frac - np.floor(frac)
+    return np.where(wrapped >= 1, 0.0, wrapped)
+
+
 @dataclass(frozen=True, eq=False)
 class SymmetryOperations:
     """G operations (W, w): x -> W x + w, on fractional coordinates.

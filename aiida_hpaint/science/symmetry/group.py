@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from ase.geometry import minkowski_reduce
 from numpy.typing import NDArray
 
-from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations, wrap
 from aiida_hpaint.science.symmetry.products import multiply_operations
-from aiida_hpaint.science.types import FloatArray, IntArray
+from aiida_hpaint.science.types import FloatArray, HpaintWarning, IntArray
 
 _CLOSER = (1.0, 0.3, 0.1, 0.01)
 """Fractions of the tolerance that are tried until the operations form a group."""
@@ -66,6 +67,9 @@ class SymmetryGroup(SymmetryOperations):
         for share in _CLOSER if len(sites) else ():
             found = SymmetryOperations.find(reduced, numbers, sites, share * tolerance)
             if len(found) > _MOST_OPERATIONS:
+                text = f"none of the {len(found)} symmetry operations of a supercell is used"
+                text += f": more than {_MOST_OPERATIONS} take gigabytes"
+                warnings.warn(text, HpaintWarning, stacklevel=2)
                 break
             shifts = found.translations + _find_deviations(found, numbers, sites)
             group = cls._closed(reduced, given, found.rotations, shifts, tolerance)
@@ -166,21 +170,15 @@ def _find_deviations(
     for number in np.unique(numbers):
         sites = frac[numbers == number]
         # Nearly those of space; the nearest of a few is found exactly.
-        tree = cKDTree(_wrap(sites) * lengths, boxsize=lengths)
+        tree = cKDTree(wrap(sites) * lengths, boxsize=lengths)
         some = np.arange(1, min(_CLOSE_BY, len(sites)) + 1)
         length = max(1, _LARGEST_BLOCK // (len(sites) * len(some)))
         for start in range(0, len(operations), length):
             chosen = np.arange(start, min(start + length, len(operations)))
             images = operations.images(sites, chosen)
-            _, near = tree.query(_wrap(images) * lengths, some)
+            _, near = tree.query(wrap(images) * lengths, some)
             missed = wrap_differences(sites[near] - images[:, :, None])
             closest = ((missed @ operations.cell) ** 2).sum(-1).argmin(-1)
             best = np.take_along_axis(missed, closest[..., None, None], 2)[:, :, 0]
             total[chosen] += best.sum(1)
     return total / len(frac)
-
-
-def _wrap(frac: FloatArray) -> FloatArray:
-    """Return fractional coordinates within [0, 1), where rounding may give 1."""
-    wrapped = frac - np.floor(frac)
-    return np.where(wrapped >= 1, 0.0, wrapped)

@@ -134,7 +134,7 @@ class DurableGraph(WorkGraph):  # type: ignore[misc]
         self.check_before_run()
         inputs = self.to_engine_inputs(metadata)
         runner: Any = get_manager().get_runner()
-        # Has saved its checkpoint when it is there.
+        # A process saves its first checkpoint when it is made.
         process = instantiate_process(runner, DurableEngine, **inputs)
         self.process = process.node
         process.close()

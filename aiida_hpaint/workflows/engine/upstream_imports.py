@@ -22,7 +22,7 @@ _WIDGETS = "node_graph_widget"
 
 @contextmanager
 def importing_graphs() -> Iterator[None]:
-    """Import the graphs of aiida-workgraph in half the time.
+    """Import the graphs of aiida-workgraph without work that is not needed.
 
     They look for entry points of all installed packages a dozen times, where once is enough, and
     import the widgets of notebooks, which are left until one is shown.

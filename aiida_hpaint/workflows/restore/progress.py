@@ -202,14 +202,14 @@ def find_restorations(limit: int = 10) -> list[WorkflowNode]:
     return [node for node in found if not _is_graph(node.caller)][:limit]
 
 
-def find_graph(node: ProcessNode) -> ProcessNode:
-    """Return the graph that a RestoreWorkChain, which builders make, has called; other nodes stay.
+def find_graph(node: ProcessNode) -> ProcessNode | None:
+    """Return the graph of a restoration, also from the RestoreWorkChain that a builder makes.
 
-    The outputs of both are the same; stages and reports are found from the graph.
+    None for other processes. The outputs of both are the same; stages and reports are found from
+    the graph.
     """
-    if node.process_label != "RestoreWorkChain":
-        return node
-    return next((called for called in node.called if _has_hosts(called)), node)
+    called = node.called if node.process_label == "RestoreWorkChain" else []
+    return next((one for one in (node, *called) if _has_hosts(one)), None)
 
 
 def _has_hosts(node: ProcessNode) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations
+from aiida_hpaint.science.structures.symmetry_operations import SymmetryOperations, wrap
 from aiida_hpaint.science.types import BoolArray, FloatArray, IntArray
 
 __all__ = ["KeptSymmetry", "find_kept_symmetry"]
@@ -161,7 +161,7 @@ def _multiply(operations: SymmetryOperations) -> IntArray:
     kinds = kinds.reshape(-1)
     matrices = rotations.reshape(-1, 3, 3)
     by_kind = [np.flatnonzero(kinds == kind) for kind in range(len(matrices))]
-    trees = [cKDTree(_wrap(operations.translations[one]), boxsize=1.0) for one in by_kind]
+    trees = [cKDTree(wrap(operations.translations[one]), boxsize=1.0) for one in by_kind]
     numbers = {matrix.tobytes(): kind for kind, matrix in enumerate(matrices)}
     products = np.full((len(operations), len(operations)), _NONE, dtype=np.int64)
     for first, second in np.ndindex(len(matrices), len(matrices)):
@@ -170,19 +170,13 @@ def _multiply(operations: SymmetryOperations) -> IntArray:
             continue
         left, right = by_kind[first], by_kind[second]
         turned = operations.translations[right] @ matrices[first].T
-        moved = _wrap(turned[None] + operations.translations[left, None])
+        moved = wrap(turned[None] + operations.translations[left, None])
         limit = {"p": np.inf, "distance_upper_bound": _SAME_TRANSLATION}
         _, places = trees[product].query(moved, **limit)
         # Where there is no neighbour, the place is the number of translations.
         others = np.append(by_kind[product], _NONE)
         products[np.ix_(left, right)] = others[places]
     return products
-
-
-def _wrap(translations: FloatArray) -> FloatArray:
-    """Return translations within [0, 1), where rounding may give 1."""
-    wrapped = translations - np.floor(translations)
-    return np.where(wrapped >= 1, 0.0, wrapped)
 
 
 def _find_identity(operations: SymmetryOperations) -> int:
